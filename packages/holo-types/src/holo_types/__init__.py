@@ -1,0 +1,30 @@
+"""Typed data around a point in 3D, and its HDF5 form."""
+
+from ._version import __version__
+from .basis import AngularNormalization, Basis, PointNormalization, RadialNormalization, Zernike
+from .data import Data, Embeddings, Grid, Holograms, ModelReference, PointClouds, SphereImages, concatenate
+from .errors import FormatError, HoloError
+from .index import Index, Rows
+from .irreps import Irreps
+
+__all__ = [
+    "AngularNormalization",
+    "Basis",
+    "Data",
+    "Embeddings",
+    "FormatError",
+    "Grid",
+    "HoloError",
+    "Holograms",
+    "Index",
+    "Irreps",
+    "ModelReference",
+    "PointClouds",
+    "PointNormalization",
+    "RadialNormalization",
+    "Rows",
+    "SphereImages",
+    "Zernike",
+    "__version__",
+    "concatenate",
+]

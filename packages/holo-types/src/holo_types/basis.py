@@ -1,0 +1,169 @@
+"""The basis in which a hologram's coefficients are written."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from functools import cached_property
+from typing import Literal
+
+import attrs
+
+from .errors import HoloError
+from .irreps import Irreps
+
+__all__ = ["AngularNormalization", "Basis", "PointNormalization", "RadialNormalization", "Zernike"]
+
+RadialNormalization = Literal["orthonormal", "floor"]
+AngularNormalization = Literal["orthonormal", "component"]
+PointNormalization = Literal["none", "unit"]
+
+
+def _one_of(*choices: str) -> Callable[[object, "attrs.Attribute[str]", str], None]:
+    def check(instance: object, attribute: "attrs.Attribute[str]", value: str) -> None:
+        if value not in choices:
+            expected = " or ".join(map(repr, choices))
+            raise HoloError(f"{type(instance).__name__}.{attribute.name} is {value!r}; it must be {expected}")
+
+    return check
+
+
+def _degree(instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise HoloError(
+            f"{type(instance).__name__}.{attribute.name} is {value!r}; it must be an integer >= 0"
+        )
+
+
+@attrs.frozen
+class Zernike:
+    """The radial part of a Zernike basis on a ball.
+
+    Parameters
+    ----------
+    nmax
+        Highest radial order; a degree l has the orders n = l, l+2, ... <= nmax.
+    cutoff
+        Radius of the ball in Å.
+    normalization
+        ``"orthonormal"``: ∫₀¹ R_nl R_n'l ρ² dρ = δ. ``"floor"``: the radial functions of the authors'
+        published protein weights, orthogonal but not normalised.
+
+    Examples
+    --------
+    >>> Zernike(nmax=20, cutoff=10.0).orders(1)
+    (1, 3, 5, 7, 9, 11, 13, 15, 17, 19)
+    """
+
+    nmax: int = attrs.field(validator=_degree)
+    cutoff: float = attrs.field(converter=float)
+    normalization: RadialNormalization = attrs.field(
+        default="orthonormal", validator=_one_of("orthonormal", "floor")
+    )
+
+    @cutoff.validator
+    def _check_cutoff(self, _attribute: object, cutoff: float) -> None:
+        if not (math.isfinite(cutoff) and cutoff > 0):
+            raise HoloError(f"Zernike.cutoff is {cutoff}; it must be a finite length > 0 Å")
+
+    def orders(self, degree: int) -> tuple[int, ...]:
+        """Give the radial orders n that a degree l has."""
+        return tuple(range(degree, self.nmax + 1, 2))
+
+
+@attrs.frozen(slots=False)
+class Basis:
+    """What the coefficients of a hologram mean.
+
+    Coefficients are flat, in e3nn's layout: degrees ascending; inside a degree channels outermost, then
+    the radial order, then m = -l..l of e3nn's real spherical harmonics.
+
+    Parameters
+    ----------
+    lmax
+        Highest degree.
+    radial
+        The radial basis on a ball, or None on a sphere.
+    channels
+        Names of the channels, such as ``("C", "N", "O", "S")``.
+    angular_normalization
+        ``"orthonormal"``: ∫ Y² = 1 over the sphere; ``"component"``: that times sqrt(4 pi).
+    point_normalization
+        ``"none"``, or ``"unit"``: each point is divided by the squared norm of its own basis vector.
+
+    Raises
+    ------
+    HoloError
+        If a value is out of range or no channel is named.
+
+    Examples
+    --------
+    >>> basis = Basis(lmax=6, radial=Zernike(nmax=20, cutoff=10.0), channels=("C", "N", "O", "S"))
+    >>> str(basis.irreps), basis.dim
+    ('44x0e+40x1e+40x2e+36x3e+36x4e+32x5e+32x6e', 1708)
+    """
+
+    lmax: int = attrs.field(validator=_degree)
+    radial: Zernike | None = attrs.field()
+    channels: tuple[str, ...] = attrs.field(converter=lambda names: tuple(map(str, names)))
+    angular_normalization: AngularNormalization = attrs.field(
+        default="orthonormal", validator=_one_of("orthonormal", "component")
+    )
+    point_normalization: PointNormalization = attrs.field(default="none", validator=_one_of("none", "unit"))
+
+    @radial.validator
+    def _check_radial(self, _attribute: object, radial: Zernike | None) -> None:
+        if radial is not None and not isinstance(radial, Zernike):
+            raise HoloError(f"Basis.radial is {radial!r}; it must be a Zernike, or None on a sphere")
+        if radial is not None and radial.nmax < self.lmax:
+            raise HoloError(f"Basis.radial has nmax {radial.nmax}; it must be at least lmax, {self.lmax}")
+
+    @channels.validator
+    def _check_channels(self, _attribute: object, channels: tuple[str, ...]) -> None:
+        if not channels or "" in channels or len(set(channels)) < len(channels):
+            raise HoloError(f"Basis.channels is {channels!r}; it must hold at least one name, each once")
+
+    @point_normalization.validator
+    def _check_point_normalization(self, _attribute: object, value: str) -> None:
+        if value != "none" and self.radial is None:
+            raise HoloError(f"Basis.point_normalization is {value!r}; on a sphere it must be 'none'")
+
+    @cached_property
+    def irreps(self) -> Irreps:
+        """The irreps of a hologram in this basis."""
+        return Irreps(tuple((self.multiplicity(degree), degree) for degree in range(self.lmax + 1)))
+
+    @cached_property
+    def dim(self) -> int:
+        """The number of coefficients."""
+        return self.irreps.dim
+
+    def multiplicity(self, degree: int) -> int:
+        """Give the number of (channel, radial order) pairs of a degree."""
+        return len(self.channels) * (1 if self.radial is None else len(self.radial.orders(degree)))
+
+    def to_dict(self) -> dict[str, object]:
+        """Give the basis as plain values, as JSON stores it."""
+        plain = attrs.asdict(self)
+        return {**plain, "channels": list(self.channels)}
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, object]) -> "Basis":
+        """Make a basis from the plain values of `to_dict`.
+
+        Raises
+        ------
+        HoloError
+            If a key is unknown or missing, or a value is out of range.
+        """
+        try:
+            radial = plain["radial"]
+            return cls(**{**plain, "radial": None if radial is None else Zernike(**radial)})  # type: ignore[arg-type]
+        except (KeyError, TypeError) as error:
+            raise HoloError(f"basis: {plain!r} does not describe a basis ({error})") from None
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the basis, the same on every machine and in every version of Holo."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
