@@ -1,0 +1,148 @@
+"""Out-of-fold predictions, where no group of rows stands on both sides of a fold."""
+
+import os
+from typing import Any, Literal
+
+import attrs
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from holo_types import HoloError
+
+__all__ = ["Estimator", "Fold", "grouped_folds", "out_of_fold"]
+
+Estimator = Literal["majority", "linear", "forest"]
+
+_TREES = 200
+# lbfgs needs some hundred iterations on standardized features; beyond this it would never converge.
+_ITERATIONS = 10_000
+
+
+@attrs.frozen(eq=False)
+class Fold:
+    """The rows to learn from, and the rows to predict.
+
+    Parameters
+    ----------
+    training : Int[ndarray, "training"]
+        Row numbers.
+    test : Int[ndarray, "test"]
+        Row numbers; no group of theirs is among the training rows.
+    """
+
+    training: Int[np.ndarray, "training"]
+    test: Int[np.ndarray, "test"]
+
+
+def grouped_folds(
+    labels: Shaped[np.ndarray, "n"], groups: Shaped[np.ndarray, "n"], folds: int
+) -> tuple[Fold, ...]:
+    """Split rows into folds of whole groups, of about equally many rows.
+
+    Parameters
+    ----------
+    labels : Shaped[ndarray, "n"]
+        The class of each row.
+    groups : Shaped[ndarray, "n"]
+        What must stay together, such as the structure of each residue.
+    folds
+        How many; every row is a test row in exactly one.
+
+    Raises
+    ------
+    HoloError
+        If there are fewer than 2 folds, fewer groups than folds, a single class, or a fold whose training
+        rows are of a single class.
+
+    Examples
+    --------
+    >>> folds = grouped_folds(np.array(["x", "y", "x", "y"]), np.array(["1", "1", "2", "2"]), folds=2)
+    >>> [fold.test.tolist() for fold in folds]
+    [[2, 3], [0, 1]]
+    """
+    from sklearn.model_selection import GroupKFold  # noqa: PLC0415 - a second that --help must not wait for
+
+    if folds < 2:
+        raise HoloError(f"folds is {folds}; it must be at least 2")
+    count = len(np.unique(groups))
+    if count < folds:
+        raise HoloError(
+            f"there are {count} groups for {folds} folds; at least one group a fold is needed, "
+            "so use fewer folds or more structures"
+        )
+    classes = np.unique(labels)
+    if len(classes) < 2:
+        raise HoloError(f"the labels hold one class, {str(classes[0])!r}; at least two are needed")
+    splits = tuple(Fold(training, test) for training, test in GroupKFold(folds).split(labels, labels, groups))
+    for number, fold in enumerate(splits, start=1):
+        known = np.unique(labels[fold.training])
+        if len(known) < 2:
+            raise HoloError(
+                f"fold {number} of {folds} would learn from one class, {str(known[0])!r}; at least two are "
+                "needed, so use more folds or more structures"
+            )
+    return splits
+
+
+def out_of_fold(
+    features: Float[np.ndarray, "n d"],
+    labels: Shaped[np.ndarray, "n"],
+    folds: tuple[Fold, ...],
+    estimator: Estimator,
+    *,
+    seed: int = 0,
+) -> Shaped[np.ndarray, "n"]:
+    """Predict every row by an estimator that has learned from the other folds only.
+
+    Parameters
+    ----------
+    features : Float[ndarray, "n d"]
+        What to predict from; `majority` does not look at it.
+    labels : Shaped[ndarray, "n"]
+        The class of each row.
+    folds
+        From `grouped_folds`.
+    estimator
+        ``"majority"``: the commonest class of the training rows. ``"linear"``: features standardized by the
+        training rows, then multinomial logistic regression (L2, C = 1). ``"forest"``: 200 trees.
+    seed
+        Of the forest.
+
+    Returns
+    -------
+    Shaped[ndarray, "n"]
+        The predicted class of each row.
+
+    Examples
+    --------
+    >>> labels, groups = np.array(["x", "y", "x", "y"]), np.array(["1", "1", "2", "2"])
+    >>> features = np.array([[0.0], [1.0], [0.0], [1.0]])
+    >>> out_of_fold(features, labels, grouped_folds(labels, groups, 2), "linear").tolist()
+    ['x', 'y', 'x', 'y']
+    """
+    predictions = np.empty_like(labels)
+    # float32 is too coarse for the line search of lbfgs near the optimum.
+    wide = features.astype(np.float64)
+    for fold in folds:
+        model = _make(estimator, seed)
+        model.fit(wide[fold.training], labels[fold.training])
+        if estimator == "forest":
+            # Threads add up the trees' votes in the order in which they finish; one thread has one order.
+            model.set_params(n_jobs=1)
+        predictions[fold.test] = model.predict(wide[fold.test])
+    return predictions
+
+
+def _make(estimator: Estimator, seed: int) -> Any:
+    # scikit-learn takes a second to import, which --help and `import holo_downstream` must not wait for.
+    from sklearn.dummy import DummyClassifier  # noqa: PLC0415
+    from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
+    if estimator == "majority":
+        return DummyClassifier(strategy="most_frequent")
+    if estimator == "linear":
+        return make_pipeline(StandardScaler(), LogisticRegression(max_iter=_ITERATIONS))
+    return RandomForestClassifier(_TREES, n_jobs=min(4, os.cpu_count() or 1), random_state=seed)
