@@ -1,0 +1,69 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import HoloError
+
+__all__ = ["replacing", "sync_folder", "write_errors"]
+
+
+@contextlib.contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses into a `HoloError` that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise HoloError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut, where the system lets a folder be opened."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give the path of a new file in the same folder, which takes the place of `path` at the end.
+
+    Whatever goes wrong before, `path` stays as it was. A process that is killed meanwhile leaves its
+    unfinished ``.NAME.XXXXXXXX.tmp``.
+
+    Raises
+    ------
+    HoloError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with replacing(folder / "note.txt") as new:
+    ...     _ = new.write_text("whole")
+    >>> [file.name for file in folder.iterdir()]
+    ['note.txt']
+    """
+    with write_errors(path):
+        target = path.resolve()  # of a link, what it points to is replaced, not the link
+        new = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        if target.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        try:
+            yield new
+            descriptor = os.open(new, os.O_RDWR)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            os.replace(new, target)  # noqa: PTH105 - one call that tests can interrupt
+        finally:
+            new.unlink(missing_ok=True)
+        sync_folder(target.parent)

@@ -1,0 +1,231 @@
+"""The habits that Holo's console scripts share: exit statuses, error lines, progress, skipped.csv.
+
+It needs the extra ``cli`` (cyclopts, rich), which it imports only when used.
+"""
+
+import contextlib
+import csv
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .atomic import replacing
+from .errors import HoloError
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+__all__ = ["Outcome", "Skipped", "progress", "run", "write_skipped"]
+
+OK, NOTHING_USEFUL, WRONG_USAGE, SOME_FILES_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+_LOG_INTERVAL = 15.0  # seconds between the progress lines of a log
+
+
+def _error_line(message: str) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    line = " ".join(message.split())
+    # As text, since messages hold shapes such as [n, 3] that rich would take for its own markup.
+    Console(stderr=True).print(Text(line, style="red"), soft_wrap=True)
+
+
+def run(app: "App", argv: Sequence[str] | None = None) -> int:
+    """Run a console script and give its exit status.
+
+    Parameters
+    ----------
+    app
+        The script. A command may return its exit status, such as `Outcome.exit_status`.
+    argv
+        The arguments; by default those of this process.
+
+    Returns
+    -------
+    int
+        2 for wrong usage, 1 for a `HoloError` (each with one line on stderr), 130 if interrupted,
+        else the integer that the command returned, or 0.
+
+    Examples
+    --------
+    >>> from cyclopts import App
+    >>> app = App(name="double")
+    >>> @app.default
+    ... def double(number: int) -> int:
+    ...     return 2 * number
+    >>> run(app, ["21"])
+    42
+    """
+    from cyclopts import CycloptsError  # noqa: PLC0415
+
+    tokens = list(sys.argv[1:] if argv is None else argv)
+    try:
+        command, bound, _ = app.parse_args(tokens, print_error=False, exit_on_error=False)
+    except CycloptsError as error:
+        _error_line(f"{error} See {app.name[0]} --help.")
+        return WRONG_USAGE
+    try:
+        result = command(*bound.args, **bound.kwargs)
+    except HoloError as error:
+        _error_line(f"Error: {error}")
+        return NOTHING_USEFUL
+    except KeyboardInterrupt:
+        _error_line("Interrupted. What was already written is kept.")
+        return INTERRUPTED
+    return result if isinstance(result, int) else OK
+
+
+@contextlib.contextmanager
+def progress(total: int, description: str) -> Iterator[Callable[..., None]]:
+    """Show on stderr how far long work is: a bar on a terminal, a line now and then in a log.
+
+    Parameters
+    ----------
+    total
+        How many steps there are.
+    description
+        What is being done, such as ``"encoding"``.
+
+    Yields
+    ------
+    callable
+        ``advance(n=1)``: n more steps are done.
+
+    Examples
+    --------
+    >>> with progress(3, "counting") as advance:
+    ...     for _ in range(3):
+    ...         advance()
+    """
+    with _bar(total, description) if sys.stderr.isatty() else _log_lines(total, description) as advance:
+        yield advance
+
+
+@contextlib.contextmanager
+def _bar(total: int, description: str) -> Iterator[Callable[..., None]]:
+    from rich import progress as rich_progress  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    columns = (
+        rich_progress.TextColumn("{task.description}", markup=False),
+        rich_progress.BarColumn(),
+        rich_progress.MofNCompleteColumn(),
+        rich_progress.TimeElapsedColumn(),
+        rich_progress.TextColumn("left"),
+        rich_progress.TimeRemainingColumn(),
+    )
+    with rich_progress.Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(description, total=total)
+
+        def advance(n: int = 1) -> None:
+            bar.advance(task, n)
+
+        yield advance
+
+
+@contextlib.contextmanager
+def _log_lines(total: int, description: str) -> Iterator[Callable[..., None]]:
+    start = spoke = time.monotonic()
+    done = 0
+
+    def advance(n: int = 1) -> None:
+        nonlocal done, spoke
+        done += n
+        now = time.monotonic()
+        if done >= total or now - spoke >= _LOG_INTERVAL:
+            spoke = now
+            left = (now - start) / done * (total - done) if done else float("nan")
+            sys.stderr.write(f"{description}: {done}/{total}, {now - start:.0f} s, {left:.0f} s left\n")
+            sys.stderr.flush()
+
+    yield advance
+
+
+@attrs.define
+class Outcome:
+    """What came of the input files of one run.
+
+    Parameters
+    ----------
+    succeeded
+        Files that gave results.
+    failed
+        Files that gave none.
+    skipped_residues
+        Residues left out of files that gave results; each has its line in skipped.csv.
+
+    Examples
+    --------
+    >>> outcome = Outcome(succeeded=2, failed=1, skipped_residues=4)
+    >>> outcome.exit_status, outcome.summary()
+    (3, '2 of 3 files gave results, 1 failed; 4 residues were skipped')
+    """
+
+    succeeded: int = 0
+    failed: int = 0
+    skipped_residues: int = 0
+
+    @property
+    def exit_status(self) -> int:
+        """0 if every file gave results, 3 if only some did, 1 if none did."""
+        if self.succeeded == 0:
+            return NOTHING_USEFUL
+        return SOME_FILES_FAILED if self.failed else OK
+
+    def summary(self) -> str:
+        """Give the outcome in one line."""
+        files = f"{self.succeeded} of {_count(self.succeeded + self.failed, 'file')} gave results"
+        failed = f", {self.failed} failed" if self.failed else ""
+        were = "was" if self.skipped_residues == 1 else "were"
+        return f"{files}{failed}; {_count(self.skipped_residues, 'residue')} {were} skipped"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+@attrs.frozen
+class Skipped:
+    """Something that was left out, and why.
+
+    Parameters
+    ----------
+    file
+        The input file.
+    residue
+        The residue, such as ``"A 52A GLY"``; empty if it is the whole file.
+    reason
+        Why, in words.
+    """
+
+    file: str
+    residue: str
+    reason: str
+
+
+def write_skipped(path: str | os.PathLike[str], skipped: Iterable[Skipped]) -> None:
+    """Write what was left out as CSV, with the columns file, residue, reason; header only if nothing was.
+
+    Raises
+    ------
+    HoloError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "skipped.csv")
+    >>> write_skipped(path, [Skipped("1abc.cif", "A 7 GLY", "it has no atom CA")])
+    >>> path.read_text(encoding="utf-8").splitlines()
+    ['file,residue,reason', '1abc.cif,A 7 GLY,it has no atom CA']
+    """
+    with replacing(Path(path)) as new, new.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(attrs.fields_dict(Skipped))
+        rows.writerows(map(attrs.astuple, skipped))
