@@ -25,7 +25,7 @@ nox.options.sessions = ["lint", "typing", "tests", "isolation", "docs"]
 
 ROOT = Path(__file__).resolve().parent
 CONSTRAINTS = ROOT / "constraints.txt"
-PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
+PIP = ("-m", "pip", "--disable-pip-version-check", "-qq")
 
 BUILD_TOOLS = ("build", "hatchling")
 TEST_TOOLS = ("beartype", "hypothesis", "pytest", "pytest-timeout")
@@ -153,7 +153,7 @@ def holo(session: nox.Session, names: Iterable[str], *tools: str) -> str:
         return python
     if not Path(python).exists():
         session.run(sys.executable, "-m", "venv", "--clear", str(environment), external=True)
-    install(session, python, "hatchling")
+    install(session, python, "editables", "hatchling")
     # One call: pip then takes the siblings from the tree and never looks for them in an index.
     editables = [part for line in missing for part in (("-e", line) if line.startswith(".") else (line,))]
     install(session, python, "--no-build-isolation", *editables)

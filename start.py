@@ -48,7 +48,7 @@ def make(python):
     print(f"making {ENVIRONMENT.name}/, an environment for nox", file=sys.stderr, flush=True)
     # Standard output belongs to nox: a session's result may be read from it.
     subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True, stdout=sys.stderr)
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     subprocess.run([*install, "--constraint", CONSTRAINTS, "nox"], check=True, stdout=sys.stderr)
     STAMP.write_text(recipe(), encoding="utf-8")
 
