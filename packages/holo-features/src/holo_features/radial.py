@@ -1,0 +1,112 @@
+"""Zernike radial functions on the unit ball, as Chebyshev series."""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from holo_types import RadialNormalization, Zernike
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+__all__ = ["chebyshev_polynomials", "chebyshev_series", "norm_ratio", "squared_norms"]
+
+
+def _jacobi(count: int, beta: float, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Evaluate P_k^(0, beta)(x) for k < count by the three-term recurrence (DLMF 18.9.1)."""
+    values = np.zeros((count, len(x)))
+    values[0] = 1
+    if count > 1:
+        values[1] = ((beta + 2) * x - beta) / 2
+    for k in range(2, count):
+        s = 2 * k + beta
+        values[k] = (
+            (s - 1) * (s * (s - 2) * x - beta**2) * values[k - 1]
+            - 2 * (k - 1) * (k + beta - 1) * s * values[k - 2]
+        ) / (2 * k * (k + beta) * (s - 2))
+    return values
+
+
+def norm_ratio(degree: int, order: int, normalization: RadialNormalization) -> float:
+    """Give the length of R_nl in a normalization: the factor to its orthonormal form.
+
+    ``"floor"`` takes binom(floor((n+l+3)/2) - 1, k) where the orthonormal form has binom((n+l+1)/2, k),
+    k = (n-l)/2. As n - l is even, the first is binom(k+l, k) and the second binom(k+l+1/2, k).
+
+    Examples
+    --------
+    >>> norm_ratio(2, 2, "floor"), round(norm_ratio(0, 2, "floor"), 4)
+    (1.0, 0.6667)
+    """
+    if normalization == "orthonormal":
+        return 1.0
+    return math.prod((degree + i) / (degree + i + 0.5) for i in range(1, (order - degree) // 2 + 1))
+
+
+@lru_cache(maxsize=256)
+def chebyshev_series(radial: Zernike, degree: int) -> Float[np.ndarray, "orders terms"]:
+    """Give the Chebyshev coefficients of the radial functions of one degree.
+
+    R_nl(ρ) = sqrt(2n+3) ρ^l P_k^(0, l+1/2)(2ρ²-1), k = (n-l)/2, and here
+    R_nl(ρ) = ρ^l Σ_j series[k, j] T_j(2ρ²-1).
+
+    Parameters
+    ----------
+    radial
+        The radial basis; its cutoff plays no part.
+    degree
+        l.
+
+    Returns
+    -------
+    Float[ndarray, "orders terms"]
+        One row for each n = l, l+2, ... <= nmax, read-only; nmax // 2 + 1 terms.
+
+    Notes
+    -----
+    The Jacobi polynomials are sampled at the Chebyshev nodes, where the discrete cosine transform gives the
+    coefficients of a polynomial exactly.
+
+    Examples
+    --------
+    >>> chebyshev_series(Zernike(nmax=2, cutoff=1.0), 2).round(4).tolist()
+    [[2.6458, 0.0]]
+    """
+    terms = radial.nmax // 2 + 1
+    orders = radial.orders(degree)
+    angles = np.pi * (np.arange(terms) + 0.5) / terms
+    transform = np.cos(np.arange(terms)[:, None] * angles) * (2 / terms)
+    transform[0] /= 2
+    values = _jacobi(len(orders), degree + 0.5, np.cos(angles))
+    lengths = [math.sqrt(2 * n + 3) * norm_ratio(degree, n, radial.normalization) for n in orders]
+    series = np.array(lengths)[:, None] * (values @ transform.T)
+    series[np.arange(terms) > np.arange(len(orders))[:, None]] = 0  # degrees that P_k does not have
+    series.setflags(write=False)
+    return series
+
+
+def squared_norms(radial: Zernike, degree: int) -> Float[np.ndarray, "orders"]:
+    """Give ∫₀¹ R_nl² ρ² dρ for each n of one degree: 1 where the functions are orthonormal.
+
+    Examples
+    --------
+    >>> squared_norms(Zernike(nmax=4, cutoff=1.0), 2).tolist()
+    [1.0, 1.0]
+    """
+    return np.array([norm_ratio(degree, n, radial.normalization) ** 2 for n in radial.orders(degree)])
+
+
+def chebyshev_polynomials(x: Float[np.ndarray, "points"], terms: int) -> Float[np.ndarray, "terms points"]:
+    """Evaluate the Chebyshev polynomials of the first kind T_j(x) for j < terms.
+
+    Examples
+    --------
+    >>> chebyshev_polynomials(np.array([0.5]), 3)[:, 0].tolist()
+    [1.0, 0.5, -0.5]
+    """
+    values = np.empty((terms, len(x)), dtype=x.dtype)
+    values[0] = 1
+    if terms > 1:
+        values[1] = x
+    for j in range(2, terms):
+        values[j] = 2 * x * values[j - 1] - values[j - 2]
+    return values
