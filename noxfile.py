@@ -7,6 +7,9 @@ unchanged. Sessions that need the same heavy dependencies share one environment,
 
 import hashlib
 import json
+import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
@@ -163,16 +166,15 @@ def holo(session: nox.Session, names: Iterable[str], *tools: str) -> str:
 
 
 def build_wheels(session: nox.Session, names: Iterable[str], folder: Path) -> dict[str, Path]:
-    """Build the sdist of each package, and from it the wheel; give the wheels."""
+    """Build the sdist of each package, and from it the wheel, into an emptied folder; give the wheels."""
     install(session, "python", *BUILD_TOOLS)
+    shutil.rmtree(folder, ignore_errors=True)
     wheels = {}
     for name in names:
-        target = folder / name
-        for old in target.glob("*"):
-            old.unlink()
-        package = str(PACKAGES[name].path)
-        session.run("python", "-m", "build", "--no-isolation", "--outdir", str(target), package, silent=True)
-        (wheels[name],) = target.glob("*.whl")
+        package = PACKAGES[name]
+        source, target = str(package.path), str(folder)
+        session.run("python", "-m", "build", "--no-isolation", "--outdir", target, source, silent=True)
+        (wheels[name],) = folder.glob(f"{package.module}-*.whl")
     return wheels
 
 
@@ -188,10 +190,10 @@ def lint(session: nox.Session) -> None:
     workflows = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/workflows/*.yml"))
     session.run("actionlint", *workflows)
     session.run("zizmor", "--offline", "--persona", "pedantic", *workflows)
-    wheels = build_wheels(session, PACKAGES, Path(session.create_tmp()))
+    folder = Path(session.create_tmp(), "dist")
+    wheels = build_wheels(session, PACKAGES, folder)
     session.run("check-wheel-contents", *map(str, wheels.values()))
-    built = [str(file) for wheel in wheels.values() for file in wheel.parent.iterdir()]
-    session.run("twine", "check", "--strict", *built)
+    session.run("twine", "check", "--strict", *map(str, folder.iterdir()))
 
 
 @nox.session(venv_backend="none")
@@ -222,7 +224,8 @@ def isolation(session: nox.Session) -> None:
     """Install the wheel of each package alone, import all of it, and print its installed size."""
     names, _ = named(session)
     folder = Path(session.create_tmp())
-    wheels = build_wheels(session, [package.name for package in needed_by(names, extras=False)], folder)
+    closures = [package.name for package in needed_by(names, extras=False)]
+    wheels = build_wheels(session, closures, folder / "dist")
     for name in [name for name in PACKAGES if name in names]:
         closure = needed_by([name], extras=False)
         required = frozenset[str]().union(*(package.required for package in closure))
@@ -324,6 +327,23 @@ def build(session: nox.Session) -> None:
         session.log(f"built {wheel.relative_to(ROOT)}")
 
 
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build into dist/ the one package that a tag names: -- holo-nn-v0.3.0."""
+    (tag,) = session.posargs
+    name, _, version = tag.rpartition("-v")
+    if name not in PACKAGES:
+        session.error(
+            f"tag {tag!r} names no package; it must be one of {', '.join(PACKAGES)}, -v, the version"
+        )
+    package = PACKAGES[name]
+    source = ROOT / package.path / "src" / package.module / "_version.py"
+    stated = re.findall(r'^__version__ = "(.+)"$', source.read_text(encoding="utf-8"), re.MULTILINE)
+    if stated != [version]:
+        session.error(f"tag {tag!r} is not the version in {source.relative_to(ROOT)}, {' '.join(stated)}")
+    build_wheels(session, [name], ROOT / "dist")
+
+
 @nox.session(venv_backend="none")
 def audit(session: nox.Session) -> None:
     """Look for known vulnerabilities (online) and for licences that a user could not live with."""
@@ -336,5 +356,8 @@ def audit(session: nox.Session) -> None:
 def affected(session: nox.Session) -> None:
     """Print, as JSON, the packages that the changes since a commit affect: -- origin/main."""
     (base,) = session.posargs or ["origin/main"]
-    changed = session.run("git", "diff", "--name-only", f"{base}...HEAD", silent=True, log=False)
-    print(json.dumps(affected_by(str(changed).splitlines())))
+    git = ["git", "-C", str(ROOT), "diff", "--name-only", f"{base}...HEAD"]
+    diff = subprocess.run(git, capture_output=True, text=True, check=False)
+    if diff.returncode:
+        session.warn(f"no difference to {base} ({diff.stderr.strip()}): all packages count as affected")
+    print(json.dumps(list(PACKAGES) if diff.returncode else affected_by(diff.stdout.splitlines())))
