@@ -1,0 +1,195 @@
+"""The main job on real protein chains: structures to a trained, registered model, embeddings and a report.
+
+Run it with ``nox -s demo``. Everything is written to one folder, by default ``demo/``.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import attrs
+import holo_features
+import holo_types
+import holo_vae
+import numpy as np
+import torch
+from holo_downstream import probe_embeddings
+from holo_nn import rotate
+from holo_nn.testing import random_rotations
+from holo_types import Basis, Embeddings, Holograms, Zernike, concatenate
+from holo_types.console import progress
+from holo_vae import Model, TrainingRun
+from holo_vae.tracking import tracking_uri
+from report import Report, write_report
+from rich.console import Console
+
+MODEL_NAME = "holo-demo"
+HELD_OUT = 8  # structures
+BASIS = Basis(lmax=6, radial=Zernike(nmax=20, cutoff=10.0), channels=("C", "N", "O", "S"))
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Tell the user what is happening."""
+    console.print(text, markup=False)
+
+
+def featurize(paths: list[Path], out: Path) -> Holograms:
+    """Encode structures and write the holograms to a file."""
+    parts = []
+    out.unlink(missing_ok=True)
+    with holo_types.Writer(out) as writer, progress(len(paths), f"encoding {out.stem} structures") as advance:
+        for encoded in holo_features.encode_structures(paths, BASIS, secondary_structure=True):
+            if encoded.holograms is None:
+                raise encoded.error or RuntimeError(f"{encoded.path}: gave no holograms")
+            writer.append(encoded.holograms)
+            parts.append(encoded.holograms)
+            advance()
+    return concatenate(parts)
+
+
+def train(data: Path, out: Path) -> TrainingRun:
+    """Train the autoencoder, track it in MLflow and register it."""
+    recipe = holo_vae.read_recipe(Path(__file__).with_name("recipe.yaml"))
+    with progress(recipe.training.epochs, "training, epochs") as advance:
+        return holo_vae.run_training(
+            data, recipe, out, name=MODEL_NAME, register=True, on_epoch=lambda _: advance()
+        )
+
+
+def embed(paths: list[Path], model: Model) -> Embeddings:
+    """Embed structures."""
+    parts = []
+    with progress(len(paths), "embedding structures") as advance:
+        for result in holo_vae.embed_structures(paths, model, secondary_structure=True):
+            if result.embeddings is None:
+                raise result.error or RuntimeError(f"{result.path}: gave no embeddings")
+            parts.append(result.embeddings)
+            advance()
+    return concatenate(parts)
+
+
+@attrs.frozen
+class EndToEnd:
+    """How far embedding a rotated structure is from rotating the embedding: largest and 99th percentile.
+
+    `z` and `reconstruction` relative to the largest value; `frame` absolute, its axes have length 1.
+    """
+
+    z: float
+    frame: float
+    frame_p99: float
+    reconstruction: float
+    reconstruction_p99: float
+
+
+def rotate_end_to_end(path: Path, model: Model) -> EndToEnd:
+    """Rotate a structure's coordinates, encode and embed again, and compare."""
+    structure = holo_features.read_structure(path)
+    irreps = str(BASIS.irreps)
+
+    def embed_atoms(turned: holo_features.Structure) -> tuple[Embeddings, torch.Tensor]:
+        clouds = holo_features.neighborhoods(turned, cutoff=10.0, channels=BASIS.channels)
+        embeddings = model.encode(holo_features.zernike_transform(clouds, BASIS))
+        return embeddings, torch.from_numpy(model.decode(embeddings).coefficients).double()
+
+    before, decoded = embed_atoms(structure)
+    z, frame, reconstruction = [], [], []
+    for rotation in random_rotations(4, seed=1):
+        after, redecoded = embed_atoms(structure.transformed(rotation.numpy()))
+        z.append(np.abs(after.invariants - before.invariants).max(axis=1))
+        expected = before.frames.astype(np.float64) @ rotation.numpy().T
+        frame.append(np.abs(after.frames - expected).max(axis=(1, 2)))
+        reconstruction.append((redecoded - rotate(decoded, irreps, rotation)).abs().amax(1).numpy())
+    largest_z, largest = np.abs(before.invariants).max(), float(decoded.abs().max())
+    return EndToEnd(
+        z=float(np.max(z) / largest_z),
+        frame=float(np.max(frame)),
+        frame_p99=float(np.percentile(frame, 99)),
+        reconstruction=float(np.max(reconstruction) / largest),
+        reconstruction_p99=float(np.percentile(reconstruction, 99) / largest),
+    )
+
+
+def main() -> None:
+    """Do the whole job."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for everything (default: demo)")
+    out: Path = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+
+    paths = sorted(holo_features.datasets.example_structures())
+    order = np.random.default_rng(0).permutation(len(paths))
+    held_out_paths = [paths[i] for i in sorted(order[:HELD_OUT])]
+    training_paths = [paths[i] for i in sorted(order[HELD_OUT:])]
+    say(f"{len(training_paths)} structures to learn from, {len(held_out_paths)} held out")
+    training = featurize(training_paths, out / "training.h5")
+    held_out = featurize(held_out_paths, out / "held_out.h5")
+
+    run = train(out / "training.h5", out / "run")
+    model = run.model
+    scale = float(model.network.scale)
+    untrained = holo_vae.initial_model(holo_vae.read_recipe(out / "run" / "recipe.yaml"), scale, "untrained")
+    trained_figures = holo_vae.reconstruction(model, held_out)
+    untrained_figures = holo_vae.reconstruction(untrained, held_out)
+    mean_cosine = holo_vae.mean_hologram_cosine(training, held_out)
+
+    embeddings = embed(held_out_paths, model)
+    holo_types.save(embeddings, out / "embeddings.h5")
+    holo_types.write_table(embeddings, out / "embeddings.parquet")
+    say("probing embeddings")
+    probes = tuple(
+        probe_embeddings(embeddings, target, holograms=held_out) for target in ("secondary_structure", "residue_name")
+    )
+    say("measuring equivariance")
+    equivariance = holo_vae.equivariance_errors(model, held_out)
+    end_to_end = rotate_end_to_end(held_out_paths[0], model)
+
+    report = Report(
+        run=run,
+        training=training,
+        held_out=held_out,
+        embeddings=embeddings,
+        trained=trained_figures,
+        untrained=untrained_figures,
+        mean_cosine=mean_cosine,
+        probes=probes,
+        equivariance=equivariance,
+        end_to_end=attrs.asdict(end_to_end),
+        seconds=time.monotonic() - started,
+    )
+    write_report(report, out / "report.html")
+    summarize(report, out)
+
+
+def summarize(report: Report, out: Path) -> None:
+    """Say in a dozen lines what came out and where it is."""
+    trained, errors = report.trained, report.end_to_end
+    verdict = "under" if 2 * trained.cosine < min(report.untrained.cosine, report.mean_cosine) else "NOT under"
+    secondary = report.probes[0]
+    store = tracking_uri(out / "run")
+    lines = [
+        "",
+        f"Holo demo, {report.seconds:.0f} s: {len(report.training)} residues learned from, "
+        f"{len(report.held_out)} held out",
+        f"  held-out cosine {trained.cosine:.4f}; untrained {report.untrained.cosine:.4f}, mean hologram "
+        f"{report.mean_cosine:.4f}: {verdict} half of both",
+        f"  {secondary.summary()}",
+        f"  {report.probes[1].summary()}",
+        f"  rotating a structure end to end changes z by {errors['z']:.1e}, frames by {errors['frame_p99']:.1e}, "
+        f"reconstructions by {errors['reconstruction_p99']:.1e} (99th percentile)",
+        f"  report      {out / 'report.html'}",
+        f"  embeddings  {out / 'embeddings.parquet'}",
+        f"  model       {out / 'run' / 'model'}, registered as models:/{MODEL_NAME}@champion "
+        f"(version {report.run.registered_version})",
+        f"  MLflow      .nox/holo/bin/mlflow ui --backend-store-uri {store}",
+        "  serve       python3 start.py -s serve",
+    ]
+    for line in lines:
+        say(line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Figures of a training and of what a model reconstructs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from .training import Epoch
+
+__all__ = ["degree_bars", "density_slices", "embedding_map", "learning_curves"]
+
+_BLUE, _ORANGE, _GREY = "#2a6f97", "#e07a3f", "#9aa5ae"
+
+
+def _tidy(figure: Figure) -> Figure:
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def learning_curves(history: Sequence[Epoch]) -> Figure:
+    """Draw the squared error of training and validation, and the validation cosine loss, over epochs."""
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [epoch.number + 1 for epoch in history]
+    left.plot(epochs, [epoch.mse for epoch in history], color=_GREY, label="training")
+    left.plot(epochs, [epoch.validation_mse for epoch in history], color=_BLUE, label="validation")
+    left.set(yscale="log", ylabel="mean squared error (divided scale)")
+    left.legend(frameon=False)
+    right.plot(epochs, [epoch.validation_cosine for epoch in history], color=_BLUE)
+    right.set(ylabel="validation cosine loss", ylim=(0, None))
+    if best := [epoch for epoch in history if epoch.best]:
+        right.plot(best[-1].number + 1, best[-1].validation_cosine, "o", color=_ORANGE, label="kept")
+        right.legend(frameon=False)
+    for axes in (left, right):
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return _tidy(figure)
+
+
+def degree_bars(losses: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw the cosine loss of each degree l, side by side for several models or baselines."""
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    axes = figure.subplots()
+    colours = [_BLUE, _ORANGE, _GREY, "#5a9367"]
+    width = 0.8 / len(losses)
+    for position, (name, values) in enumerate(losses.items()):
+        places = np.arange(len(values)) + (position - (len(losses) - 1) / 2) * width
+        axes.bar(places, values, width, label=name, color=colours[position % len(colours)])
+    axes.set(xlabel="degree l", ylabel="cosine loss")
+    axes.set_xticks(range(len(next(iter(losses.values())))))
+    axes.legend(frameon=False)
+    return _tidy(figure)
+
+
+def density_slices(
+    pairs: Sequence[tuple[str, NDArray[Any], NDArray[Any]]], channels: Sequence[str], extent: float
+) -> Figure:
+    """Draw true and reconstructed densities in the plane z = 0, a row per neighbourhood and kind.
+
+    Parameters
+    ----------
+    pairs
+        Title, true and reconstructed density, each ``[channels, y, x]``.
+    channels
+        Names of the channels.
+    extent
+        Half the side of the square that the densities cover, in Å.
+    """
+    rows = 2 * len(pairs)
+    figure = Figure(figsize=(2.1 * len(channels) + 0.6, 2.05 * rows), layout="constrained")
+    grid = figure.subplots(rows, len(channels), squeeze=False)
+    for number, (title, true, reconstructed) in enumerate(pairs):
+        for channel, name in enumerate(channels):
+            # One colour scale for both, or a faint reconstruction would look like a good one.
+            limit = max(float(np.abs(true[channel]).max()), 1e-12)
+            for offset, (kind, density) in enumerate((("true", true), ("reconstructed", reconstructed))):
+                axes = grid[2 * number + offset, channel]
+                axes.imshow(
+                    density[channel],
+                    origin="lower",
+                    extent=(-extent, extent, -extent, extent),
+                    cmap="RdBu_r",
+                    vmin=-limit,
+                    vmax=limit,
+                    interpolation="bilinear",
+                )
+                axes.set(xticks=[], yticks=[])
+                axes.spines[:].set_color("#d5d9dc")
+                if number == 0 and offset == 0:
+                    axes.set_title(name, fontsize=10)
+                if channel == 0:
+                    axes.set_ylabel(f"{title}\n{kind}", fontsize=8)
+    return figure
+
+
+def embedding_map(points: NDArray[Any], labels: NDArray[Any], title: str) -> Figure:
+    """Draw embeddings in two dimensions, coloured by label.
+
+    Parameters
+    ----------
+    points
+        ``[n, 2]``.
+    labels
+        ``[n]`` text.
+    title
+        What the map shows.
+    """
+    figure = Figure(figsize=(6.4, 5), layout="constrained")
+    axes = figure.subplots()
+    colours = {"helix": _ORANGE, "sheet": _BLUE, "coil": _GREY}
+    for label in np.unique(labels):
+        chosen = labels == label
+        axes.scatter(*points[chosen].T, s=7, alpha=0.7, lw=0, color=colours.get(str(label)), label=str(label))
+    axes.legend(frameon=False, markerscale=2.5)
+    axes.set(xticks=[], yticks=[], title=title)
+    return _tidy(figure)
