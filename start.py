@@ -17,8 +17,7 @@ ENVIRONMENT = ROOT / ".start"
 STAMP = ENVIRONMENT / "made-from.txt"
 
 
-def why_not():
-    # type: () -> str
+def why_not() -> str:
     """Say what this Python lacks; an empty text if it will do."""
     if sys.version_info < (3, 11):  # noqa: UP036  # the one place where an older Python is told so
         version = ".".join(map(str, sys.version_info[:3]))
@@ -34,27 +33,24 @@ def why_not():
     return ""
 
 
-def recipe():
-    # type: () -> str
+def recipe() -> str:
     """Tell what the environment is made from: nox's version and the Python under it."""
     lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if line.startswith("nox==")]
     return f"{' '.join(pins)} Python {sys.version} {sys.base_prefix}\n"
 
 
-def make(python):
-    # type: (Path) -> None
+def make(python: Path) -> None:
     """Make the environment anew, and stamp it when it is whole."""
     print(f"making {ENVIRONMENT.name}/, an environment for nox", file=sys.stderr, flush=True)
     # Standard output belongs to nox: a session's result may be read from it.
-    subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True, stdout=sys.stderr)
-    install = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    subprocess.run([*install, "--constraint", CONSTRAINTS, "nox"], check=True, stdout=sys.stderr)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], check=True, stdout=sys.stderr)
+    install = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    subprocess.run([*install, "--constraint", str(CONSTRAINTS), "nox"], check=True, stdout=sys.stderr)
     STAMP.write_text(recipe(), encoding="utf-8")
 
 
-def main():
-    # type: () -> int
+def main() -> int:
     """Make the environment where it is missing or outdated, and run nox in it."""
     complaint = why_not()
     if complaint:
@@ -65,7 +61,7 @@ def main():
     try:
         if not current:
             make(python)
-        nox = [python, "-m", "nox", "--noxfile", ROOT / "noxfile.py", *sys.argv[1:]]
+        nox = [str(python), "-m", "nox", "--noxfile", str(ROOT / "noxfile.py"), *sys.argv[1:]]
         return subprocess.run(nox, check=False).returncode
     except subprocess.CalledProcessError as error:
         print(f"start.py: could not make {ENVIRONMENT}: {error}", file=sys.stderr)
