@@ -1,0 +1,20 @@
+"""Example structures that come with the package."""
+
+from pathlib import Path
+
+__all__ = ["example_structures"]
+
+_DATA = Path(__file__).parent / "data"
+
+
+def example_structures() -> tuple[Path, ...]:
+    """Give the paths of small protein chains of different folds, sorted by name.
+
+    They are chains of PDB entries (CC0); ``data/SOURCES.md`` beside them says which.
+
+    Examples
+    --------
+    >>> {path.name.partition(".")[2] for path in example_structures()}
+    {'bcif.gz'}
+    """
+    return tuple(sorted(_DATA.glob("*.bcif.gz")))
