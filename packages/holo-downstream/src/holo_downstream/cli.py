@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import cyclopts
-from holo_types.console import run
 from rich.console import Console
 from rich.table import Table
 
 import holo_types
 from holo_types import Embeddings, FormatError, HoloError, Holograms
+from holo_types.console import run
 
 from ._version import __version__
 from .bootstrap import Interval
