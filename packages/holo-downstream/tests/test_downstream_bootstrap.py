@@ -71,16 +71,16 @@ def test_interval_of_a_difference_is_paired():
     assert difference.lower > 0
 
 
-def test_coverage_is_near_the_nominal_with_twenty_groups():
+@pytest.mark.parametrize(("count", "coverage"), [(5, 0.84), (8, 0.88), (10, 0.91), (20, 0.92)])
+def test_coverage_is_what_the_documentation_says(count, coverage):
     covered = 0
-    for seed in range(300):
+    for seed in range(400):
         random = np.random.default_rng(seed)
-        groups = np.repeat(np.arange(20), 30)
-        values = random.normal(size=600) + np.repeat(random.normal(size=20), 30)
+        groups = np.repeat(np.arange(count), 30)
+        values = random.normal(size=30 * count) + np.repeat(random.normal(size=count), 30)
         interval = bootstrap_mean(values, groups, seed=seed)
         covered += interval.lower <= 0 <= interval.upper
-    # 92 % in the long run (a percentile bootstrap of 20 groups is a little narrow), ± 3 standard errors.
-    assert 0.87 <= covered / 300 <= 0.97
+    assert covered / 400 == pytest.approx(coverage, abs=3 * np.sqrt(coverage * (1 - coverage) / 400))
 
 
 @settings(deadline=None, max_examples=30)

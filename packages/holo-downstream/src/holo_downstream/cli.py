@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import cyclopts
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import holo_types
@@ -13,7 +15,6 @@ from holo_types import Embeddings, FormatError, HoloError, Holograms
 from holo_types.console import run
 
 from ._version import __version__
-from .bootstrap import Interval
 from .probes import ProbeTable, probe_embeddings
 from .table import write_probes
 
@@ -91,22 +92,14 @@ def _load(path: Path, kind: type[KindT]) -> KindT:
 
 
 def _render(table: ProbeTable) -> Table:
-    rendered = Table(title=f"Probe of {table.target}, {table.folds} folds by {table.groups}")
-    for heading in ("features", "estimator"):
-        rendered.add_column(heading)
-    for heading in ("accuracy [95 %]", "balanced", "above majority [95 %]", "above l=0 [95 %]"):
+    # Without lines between the columns it fits a terminal of 80 characters.
+    title = escape(f"Probe of {table.target}, {table.folds} folds by {table.groups}")
+    rendered = Table(title=title, box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    rendered.add_column("")
+    for heading in ("accuracy [95 %]", "above majority [95 %]", "above l=0 [95 %]"):
         rendered.add_column(heading, justify="right")
     for result in table.results:
-        rendered.add_row(
-            result.features,
-            result.estimator,
-            str(result.accuracy),
-            f"{result.balanced_accuracy:.3f}",
-            _cell(result.above_majority),
-            _cell(result.above_scalars),
-        )
+        name = result.estimator if result.features == "none" else f"{result.features} {result.estimator}"
+        intervals = (result.accuracy, result.above_majority, result.above_scalars)
+        rendered.add_row(name, *("" if interval is None else str(interval) for interval in intervals))
     return rendered
-
-
-def _cell(interval: Interval | None) -> str:
-    return "" if interval is None else str(interval).replace("[", "\\[")

@@ -110,24 +110,19 @@ class ProbeTable:
         parts = []
         for estimator in _PROBES:
             result = self["z", estimator]
-            text = f"z ({estimator}) {result.accuracy}, {_verdict(result.above_majority)} majority"
-            if result.above_scalars is not None:
-                text += f", {_verdict(result.above_scalars)} l=0"
-            parts.append(text)
-        scored = f"{self.target}: {self.rows} rows of {self.group_count} groups"
-        return f"{scored} ({self.left_out} without a label left out): {'; '.join(parts)}"
+            parts.append(f"z ({estimator}) {result.accuracy}")
+            for difference, baseline in ((result.above_majority, "majority"), (result.above_scalars, "l=0")):
+                if difference is not None:
+                    parts[-1] += f", {_verdict(difference)} {baseline}"
+        scored = f"{self.target}: {self.rows} rows, {self.group_count} groups by {self.groups}"
+        return f"{scored}, {self.left_out} rows without a label left out: {'; '.join(parts)}"
 
 
-def _verdict(difference: Interval | None) -> str:
-    assert difference is not None
-    if difference.lower > 0:
-        word = "above"
-    elif difference.upper < 0:
-        word = "below"
-    else:
-        word = "not distinguishable from"
+def _verdict(difference: Interval) -> str:
     signed = f"{difference.estimate:+.3f} [{difference.lower:+.3f}, {difference.upper:+.3f}]"
-    return f"{signed} {word}"
+    if difference.lower > 0:
+        return f"{signed} above"
+    return f"{signed} below" if difference.upper < 0 else f"{signed} not distinguishable from"
 
 
 @attrs.frozen(eq=False)

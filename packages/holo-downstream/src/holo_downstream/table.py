@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from holo_types import HoloError
+from holo_types.atomic import replacing
 
 from .bootstrap import Interval
 from .probes import ProbeTable
@@ -44,24 +44,21 @@ def write_probes(table: ProbeTable, path: Path) -> None:
     ['target', 'groups', 'folds']
     """
     about = (table.target, table.groups, table.folds, table.rows, table.left_out, table.group_count)
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(_HEADER)
-            for result in table.results:
-                writer.writerow(
-                    (
-                        *about,
-                        result.features,
-                        result.estimator,
-                        *_cells(result.accuracy),
-                        result.balanced_accuracy,
-                        *_cells(result.above_majority),
-                        *_cells(result.above_scalars),
-                    )
+    with replacing(path) as new, new.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_HEADER)
+        for result in table.results:
+            writer.writerow(
+                (
+                    *about,
+                    result.features,
+                    result.estimator,
+                    *_cells(result.accuracy),
+                    result.balanced_accuracy,
+                    *_cells(result.above_majority),
+                    *_cells(result.above_scalars),
                 )
-    except OSError as error:
-        raise HoloError(f"{path} cannot be written: {error.strerror}") from None
+            )
 
 
 def _cells(interval: Interval | None) -> tuple[float | None, ...]:
