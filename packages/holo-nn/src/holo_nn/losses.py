@@ -1,0 +1,97 @@
+"""The cosine loss between features: how far apart they point, whatever their size."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .irreps import IrrepsLike, check_features, read_irreps, split_degrees
+
+__all__ = ["cosine_loss", "cosine_loss_per_degree"]
+
+
+def _one_minus_cosine(product: Tensor, norm_x: Tensor, norm_y: Tensor) -> Tensor:
+    """1 - <x,y> / (|x| |y|) from <x,y>, <x,x> and <y,y>; 1 where a norm is zero."""
+    defined = (norm_x > 0) & (norm_y > 0)
+    # Ones instead of zeros before the root: its derivative at zero would be infinite.
+    norm_x, norm_y = torch.where(defined, norm_x, 1.0), torch.where(defined, norm_y, 1.0)
+    return 1 - torch.where(defined, product / (norm_x.sqrt() * norm_y.sqrt()), 0.0)
+
+
+def cosine_loss(
+    x: Float[Tensor, "batch dim"], y: Float[Tensor, "batch dim"], irreps: IrrepsLike, s: float = 1.0
+) -> Float[Tensor, " batch"]:
+    """Compute 1 - <x,y> / sqrt(<x,x> <y,y>) of each sample, with <x,y> = Σ_l sqrt(2l+1)^s Σ_c,m x y.
+
+    Parameters
+    ----------
+    x, y
+        Features, ``[batch, irreps.dim]``.
+    irreps
+        Of both.
+    s
+        The exponent of the weights of the degrees. The published tables were computed with +1.
+
+    Returns
+    -------
+    Tensor
+        From 0 (same direction) to 2 (opposite), ``[batch]``; 1 where x or y is zero.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit.
+
+    Notes
+    -----
+    Visani et al., Phys. Rev. Research 6, 023006 (2024); the printed formula there has s = -1.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[1.0, 2.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    >>> cosine_loss(x, 3 * x, "1x0e+1x1e").abs().round(decimals=5)
+    tensor([0., 1.])
+    """
+    read = read_irreps(irreps)
+    check_features(x, read, "x")
+    check_features(y, read, "y")
+    weights = torch.tensor([(term.ir.dim**0.5) ** s for term in read for _ in range(term.dim)])
+    weights = weights.to(x)
+    return _one_minus_cosine((x * y) @ weights, (x * x) @ weights, (y * y) @ weights)
+
+
+def cosine_loss_per_degree(
+    x: Float[Tensor, "batch dim"], y: Float[Tensor, "batch dim"], irreps: IrrepsLike
+) -> Float[Tensor, "batch degrees"]:
+    """Compute the cosine loss of each degree by itself.
+
+    Parameters
+    ----------
+    x, y
+        Features, ``[batch, irreps.dim]``.
+    irreps
+        Of both.
+
+    Returns
+    -------
+    Tensor
+        ``[batch, degrees]``, degrees ascending; 1 where x or y has nothing of that degree.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit.
+
+    Examples
+    --------
+    >>> x, y = torch.tensor([[1.0, 2.0, 0.0, 0.0]]), torch.tensor([[-1.0, 5.0, 0.0, 0.0]])
+    >>> cosine_loss_per_degree(x, y, "1x0e+1x1e")
+    tensor([[2., 0.]])
+    """
+    read = read_irreps(irreps)
+    check_features(x, read, "x")
+    check_features(y, read, "y")
+    losses = []
+    for a, b in zip(split_degrees(x, read).values(), split_degrees(y, read).values(), strict=True):
+        products = [(left * right).sum((1, 2)) for left, right in ((a, b), (a, a), (b, b))]
+        losses.append(_one_minus_cosine(*products))
+    return torch.stack(losses, dim=1)

@@ -1,0 +1,178 @@
+"""The Clebsch-Gordan product of a feature with itself."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch
+from e3nn import o3
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .clebsch_gordan import clebsch_gordan
+from .connectivity import Connectivity, Path
+from .connectivity import connectivity as connected_paths
+from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
+
+__all__ = ["ChannelRule", "TensorSquare"]
+
+ChannelRule = Literal["elementwise", "full"]
+
+
+class _Pair(NamedTuple):
+    """Two degrees whose products are formed once, and the output degrees that one matrix turns them into."""
+
+    l1: int
+    l2: int
+    degrees: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        return f"_coupling_{self.l1}_{self.l2}_{self.degrees[0]}"
+
+    def coupling(self) -> Tensor:
+        """Put the Clebsch-Gordan tensors of all output degrees beside each other, [m n, ΣM], float64."""
+        tensors = [clebsch_gordan(self.l1, self.l2, l3).flatten(0, 1) for l3 in self.degrees]
+        return torch.cat(tensors, dim=1)
+
+
+def _pairs(paths: tuple[Path, ...], by_parity: bool) -> tuple[_Pair, ...]:
+    """Gather the paths by their input degrees; self pairs also by the parity of l3, where that is asked for."""
+    degrees: dict[tuple[int, int, int], list[int]] = {}
+    for l1, l2, l3 in paths:
+        degrees.setdefault((l1, l2, l3 % 2 if by_parity and l1 == l2 else 0), []).append(l3)
+    return tuple(_Pair(l1, l2, tuple(outputs)) for (l1, l2, _), outputs in sorted(degrees.items()))
+
+
+class TensorSquare(nn.Module):
+    """Couple a feature with itself, degree by degree: Σ_mn C[m, n, M] x_l1[c, m] x_l2[c', n].
+
+    Parameters
+    ----------
+    irreps_in
+        Of the features: every degree from 0 to the highest.
+    lmax
+        The highest degree that comes out, at most twice that of ``irreps_in``; None for the same.
+    connectivity
+        Which degrees are coupled; see `holo_nn.connectivity.connectivity`.
+    channels
+        ``"elementwise"``: each channel with itself; all degrees must have the same multiplicity.
+        ``"full"``: every channel with every channel; in a self pair (l, l) each unordered pair of channels
+        once, and no channel with itself where the output degree is odd.
+
+    Attributes
+    ----------
+    irreps_in, irreps_out : e3nn.o3.Irreps
+        Of what goes in and comes out.
+    paths : tuple of (l1, l2, l3)
+        In the order of the rows of each output degree l3. Paths that are identically zero (``elementwise``:
+        a self pair into an odd degree) are never computed and have no rows.
+
+    Raises
+    ------
+    ValueError
+        If irreps, ``lmax`` or a rule cannot be used.
+
+    Notes
+    -----
+    Kondor, Lin, Trivedi, Clebsch-Gordan nets, NeurIPS 2018; the connectivity is that of Visani et al.,
+    Phys. Rev. Research 6, 023006 (2024).
+
+    Examples
+    --------
+    >>> square = TensorSquare("4x0e+4x1e", lmax=2)
+    >>> square.irreps_out, square.paths
+    (8x0e+4x1e+4x2e, ((0, 0, 0), (1, 1, 0), (1, 0, 1), (1, 1, 2)))
+    >>> square(torch.randn(5, 16)).shape
+    torch.Size([5, 40])
+    """
+
+    def __init__(
+        self,
+        irreps_in: IrrepsLike,
+        lmax: int | None = None,
+        connectivity: Connectivity = "efficient",
+        channels: ChannelRule = "elementwise",
+    ) -> None:
+        super().__init__()
+        self.irreps_in = read_irreps(irreps_in, "irreps_in")
+        counts = multiplicities(self.irreps_in)
+        lmax_in = self.irreps_in.lmax
+        if tuple(counts) != tuple(range(lmax_in + 1)):
+            raise ValueError(
+                f"TensorSquare: irreps_in {self.irreps_in} has degrees {tuple(counts)}; "
+                f"it must have every degree from 0 to {lmax_in}"
+            )
+        if channels not in ("elementwise", "full"):
+            raise ValueError(f"TensorSquare: channels is {channels!r}; it must be 'elementwise' or 'full'")
+        if channels == "elementwise" and len(set(counts.values())) > 1:
+            raise ValueError(
+                f"TensorSquare: irreps_in {self.irreps_in} has multiplicities {tuple(counts.values())}; "
+                "with channels='elementwise' they must all be the same"
+            )
+        self.channels: ChannelRule = channels
+        self._channel_counts = counts
+        paths = connected_paths(lmax_in, lmax_in if lmax is None else lmax, connectivity)
+        self.paths: tuple[Path, ...] = tuple(
+            sorted((path for path in paths if self.rows(path)), key=lambda path: path[2])
+        )
+        rows: dict[int, int] = {}
+        for path in self.paths:
+            rows[path[2]] = rows.get(path[2], 0) + self.rows(path)
+        self.irreps_out = o3.Irreps([(count, (degree, 1)) for degree, count in rows.items()])
+        self._pairs = _pairs(self.paths, by_parity=channels == "full")
+        for pair in self._pairs:
+            coupling = pair.coupling().to(torch.get_default_dtype())
+            self.register_buffer(pair.name, coupling, persistent=False)
+
+    def rows(self, path: Path) -> int:
+        """Count the output channels of a path: 0 where it is identically zero.
+
+        Examples
+        --------
+        >>> TensorSquare("4x0e+4x1e").rows((1, 1, 1)), TensorSquare("4x0e+4x1e").rows((1, 0, 1))
+        (0, 4)
+        """
+        l1, l2, l3 = path
+        count = self._channel_counts[l1]
+        if self.channels == "elementwise":
+            return 0 if l1 == l2 and l3 % 2 else count
+        if l1 == l2:
+            return count * (count - 1) // 2 if l3 % 2 else count * (count + 1) // 2
+        return count * self._channel_counts[l2]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "TensorSquare":
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        # From float64 again, not from what the buffers held: a module that was float32 once would
+        # keep coefficients of float32 in float64.
+        for pair in self._pairs:
+            buffer = getattr(self, pair.name)
+            setattr(self, pair.name, pair.coupling().to(buffer))
+        return self
+
+    def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
+        """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
+        check_features(features, self.irreps_in)
+        pieces = split_degrees(features, self.irreps_in)
+        outputs: dict[Path, Tensor] = {}
+        for pair in self._pairs:
+            products = self._products(pieces, pair).flatten(2)
+            coupled = products @ getattr(self, pair.name)
+            sizes = [2 * degree + 1 for degree in pair.degrees]
+            for degree, output in zip(pair.degrees, coupled.split(sizes, dim=2), strict=True):
+                outputs[pair.l1, pair.l2, degree] = output
+        return join_degrees(outputs[path] for path in self.paths)
+
+    def _products(self, pieces: dict[int, Tensor], pair: _Pair) -> Tensor:
+        """All products of the components of two degrees, [batch, rows, 2 l1 + 1, 2 l2 + 1]."""
+        first, second = pieces[pair.l1], pieces[pair.l2]
+        if self.channels == "elementwise":
+            return first[..., :, None] * second[..., None, :]
+        if pair.l1 != pair.l2:
+            return (first[:, :, None, :, None] * second[:, None, :, None, :]).flatten(1, 2)
+        count = first.shape[1]
+        low, high = torch.triu_indices(count, count, offset=pair.degrees[0] % 2, device=first.device)
+        return first.index_select(1, low)[..., :, None] * first.index_select(1, high)[..., None, :]
+
+    def extra_repr(self) -> str:
+        """Show the irreps and how many paths there are."""
+        return f"{self.irreps_in} -> {self.irreps_out}, {len(self.paths)} paths, channels={self.channels!r}"

@@ -1,0 +1,160 @@
+"""Wigner D matrices from rotation matrices, and the rotation of features."""
+
+from functools import cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .irreps import IrrepsLike, check_features, join_degrees, read_irreps, split_degrees
+
+__all__ = ["rotate", "wigner_D"]
+
+
+@cache
+def _recursion(degree: int) -> tuple[Tensor, Tensor]:
+    """Return the matrices A and B, [2l+1, 3(2l-1)], of D^l = A (D¹ ⊗ D^(l-1)) Bᵀ, for l >= 2, in float64.
+
+    Ivanic and Ruedenberg write D^l_mn = u U + v V + w W (their table 1), where U, V and W are sums of products
+    D¹_ij D^(l-1)_ab (their table 2). Each coefficient is a number of (m, i, a) times a number of (n, j, b):
+    these are A and B.
+    """
+    shape = (2 * degree + 1, 3, 2 * degree - 1)
+    left, right = torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64)
+
+    def add(matrix: Tensor, m: int, i: int, a: int, value: float) -> None:
+        matrix[m + degree, i + 1, a + degree - 1] += value
+
+    for m in range(-degree, degree + 1):
+        size, sign = abs(m), 1 if m >= 0 else -1
+        if size < degree:
+            root = ((degree + m) * (degree - m)) ** 0.5
+            add(left, m, 0, m, root)
+            add(right, m, 0, m, 1 / root)
+        else:
+            root = (2 * degree * (2 * degree - 1)) ** 0.5
+            add(right, m, 1, sign * (degree - 1), 1 / root)
+            add(right, m, -1, -sign * (degree - 1), -sign / root)
+        if m == 0:
+            v = -((degree * (degree - 1) / 2) ** 0.5)
+            add(left, 0, 1, 1, v)
+            add(left, 0, -1, -1, v)
+            continue
+        v = ((degree + size - 1) * (degree + size)) ** 0.5 / 2
+        if size == 1:
+            add(left, m, sign, 0, v * 2**0.5)
+        else:
+            add(left, m, 1, sign * (size - 1), v)
+            add(left, m, -1, -sign * (size - 1), -sign * v)
+        if size < degree - 1:
+            w = -(((degree - size - 1) * (degree - size)) ** 0.5) / 2
+            add(left, m, 1, sign * (size + 1), w)
+            add(left, m, -1, -sign * (size + 1), sign * w)
+    return left.flatten(1), right.flatten(1)
+
+
+def _check_rotations(rotations: Tensor) -> None:
+    identity = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
+    tolerance = torch.finfo(rotations.dtype).eps ** 0.5
+    deviation = (rotations @ rotations.mT - identity).abs().amax().item() if rotations.numel() else 0.0
+    if not deviation <= tolerance:
+        raise ValueError(
+            f"rotations: R Rᵀ differs from the identity by {deviation:.1e}; "
+            f"it must be by at most {tolerance:.1e}"
+        )
+    if not (torch.linalg.det(rotations) > 0).all():
+        raise ValueError("rotations: a determinant is -1, a reflection; every determinant must be +1")
+
+
+def _chain(lmax: int, rotations: Tensor) -> list[Tensor]:
+    """Compute the matrices of degrees 0..lmax."""
+    matrices = [torch.ones_like(rotations[..., :1, :1]), rotations]
+    for degree in range(2, lmax + 1):
+        left, right = (matrix.to(rotations) for matrix in _recursion(degree))
+        # The Kronecker product of the two matrices of each rotation.
+        products = rotations[..., :, None, :, None] * matrices[-1][..., None, :, None, :]
+        matrices.append(left @ products.flatten(-4, -3).flatten(-2) @ right.mT)
+    return matrices[: lmax + 1]
+
+
+def wigner_D(l: int, rotations: Float[Tensor, "*rows 3 3"]) -> Float[Tensor, "*rows m m"]:  # noqa: E741
+    """Compute the Wigner D matrices of one degree, in e3nn's real basis.
+
+    Y(R x) = D(R) Y(x); D(R₁ R₂) = D(R₁) D(R₂); D¹(R) = R, because the components of degree 1 are (x, y, z).
+
+    Parameters
+    ----------
+    l
+        The degree.
+    rotations
+        Rotation matrices R, x' = R x, ``[..., 3, 3]``.
+
+    Returns
+    -------
+    Tensor
+        Shape ``[..., 2l+1, 2l+1]``, in the dtype of the rotations; differentiable. In float64 it is accurate
+        to 1e-12 up to l = 14 and beyond.
+
+    Raises
+    ------
+    ValueError
+        If the degree is negative, or a matrix is not orthonormal (to the root of the rounding error of its
+        dtype), or is a reflection.
+
+    Notes
+    -----
+    The recursion of Ivanic and Ruedenberg, J. Phys. Chem. 100, 6342 (1996), with the corrections of
+    J. Phys. Chem. A 102, 9099 (1998). Their order of the components of degree 1, (y, z, x) with pole z, is
+    (x, y, z) with pole y: e3nn's.
+
+    Examples
+    --------
+    A half turn about y leaves the component xz of degree 2, and turns xy about.
+
+    >>> half_turn = torch.diag(torch.tensor([-1.0, 1.0, -1.0]))
+    >>> wigner_D(2, half_turn).diagonal().round()
+    tensor([ 1., -1.,  1., -1.,  1.])
+    """
+    if l < 0:
+        raise ValueError(f"wigner_D: the degree is {l}; it must be 0 or more")
+    _check_rotations(rotations)
+    return _chain(l, rotations)[l]
+
+
+def rotate(
+    features: Float[Tensor, "batch dim"], irreps: IrrepsLike, rotations: Float[Tensor, "*rows 3 3"]
+) -> Float[Tensor, "batch dim"]:
+    """Turn features: x' = D(R) x.
+
+    Parameters
+    ----------
+    features
+        ``[batch, irreps.dim]``.
+    irreps
+        Of the features.
+    rotations
+        One rotation matrix ``[3, 3]`` for all rows, or one for each, ``[batch, 3, 3]``. The D matrices are
+        computed in their dtype, and cast to that of the features.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or the matrices are no rotations (see `wigner_D`).
+
+    Examples
+    --------
+    >>> quarter_turn = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    >>> rotate(torch.tensor([[7.0, 1.0, 2.0, 3.0]]), "1x0e+1x1e", quarter_turn)
+    tensor([[ 7., -2.,  1.,  3.]])
+    """
+    read = read_irreps(irreps)
+    check_features(features, read)
+    batch = features.shape[0]
+    if rotations.shape not in ((3, 3), (batch, 3, 3)):
+        raise ValueError(
+            f"rotations has shape {list(rotations.shape)}; it must be [3, 3] or [{batch}, 3, 3], one a row"
+        )
+    _check_rotations(rotations)
+    matrices = _chain(read.lmax, rotations)
+    pieces = split_degrees(features, read)
+    return join_degrees(piece @ matrices[degree].mT.to(piece) for degree, piece in pieces.items())
