@@ -6,8 +6,10 @@ from .data import Data, Embeddings, Grid, Holograms, ModelReference, PointClouds
 from .errors import FormatError, HoloError
 from .index import Index, Rows
 from .irreps import Irreps
+from .storage import SCHEMA_VERSION, Reader, Writer, load, open, save
 
 __all__ = [
+    "SCHEMA_VERSION",
     "AngularNormalization",
     "Basis",
     "Data",
@@ -22,9 +24,14 @@ __all__ = [
     "PointClouds",
     "PointNormalization",
     "RadialNormalization",
+    "Reader",
     "Rows",
     "SphereImages",
+    "Writer",
     "Zernike",
     "__version__",
     "concatenate",
+    "load",
+    "open",
+    "save",
 ]

@@ -3,12 +3,15 @@
 import contextlib
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 from .errors import HoloError
 
-__all__ = ["replacing", "sync_folder", "write_errors"]
+__all__ = ["replacing", "sync_folder", "uninterrupted", "write_errors"]
 
 
 @contextlib.contextmanager
@@ -18,6 +21,23 @@ def write_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise HoloError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put off a Ctrl-C until the end: HDF5 crashes on an exception in the middle of a write."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    received: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: received.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if received:
+            handler(*received[0])
 
 
 def sync_folder(folder: Path) -> None:

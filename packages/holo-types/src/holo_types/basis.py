@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Literal
 
@@ -35,6 +35,28 @@ def _degree(instance: object, attribute: "attrs.Attribute[int]", value: int) -> 
         )
 
 
+def _length(value: float) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise HoloError(f"Zernike.cutoff is {value!r}; it must be a finite length > 0 Å") from None
+
+
+def channel_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Take the names of channels, in whatever sequence they come."""
+    if isinstance(names, str):  # its letters would become the names
+        raise HoloError(f"channels are {names!r}; they must be a sequence of names, such as ({names!r},)")
+    return tuple(map(str, names))
+
+
+def check_channels(owner: object, channels: tuple[str, ...]) -> None:
+    """Refuse names of channels that do not tell them apart."""
+    if not channels or "" in channels or len(set(channels)) < len(channels):
+        raise HoloError(
+            f"{type(owner).__name__}.channels is {channels!r}; it must hold at least one name, each once"
+        )
+
+
 @attrs.frozen
 class Zernike:
     """The radial part of a Zernike basis on a ball.
@@ -56,7 +78,7 @@ class Zernike:
     """
 
     nmax: int = attrs.field(validator=_degree)
-    cutoff: float = attrs.field(converter=float)
+    cutoff: float = attrs.field(converter=_length)
     normalization: RadialNormalization = attrs.field(
         default="orthonormal", validator=_one_of("orthonormal", "floor")
     )
@@ -105,7 +127,7 @@ class Basis:
 
     lmax: int = attrs.field(validator=_degree)
     radial: Zernike | None = attrs.field()
-    channels: tuple[str, ...] = attrs.field(converter=lambda names: tuple(map(str, names)))
+    channels: tuple[str, ...] = attrs.field(converter=channel_names)
     angular_normalization: AngularNormalization = attrs.field(
         default="orthonormal", validator=_one_of("orthonormal", "component")
     )
@@ -120,8 +142,7 @@ class Basis:
 
     @channels.validator
     def _check_channels(self, _attribute: object, channels: tuple[str, ...]) -> None:
-        if not channels or "" in channels or len(set(channels)) < len(channels):
-            raise HoloError(f"Basis.channels is {channels!r}; it must hold at least one name, each once")
+        check_channels(self, channels)
 
     @point_normalization.validator
     def _check_point_normalization(self, _attribute: object, value: str) -> None:

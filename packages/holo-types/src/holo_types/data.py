@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike, NDArray
 
-from .basis import Basis
+from .basis import Basis, channel_names, check_channels
 from .errors import HoloError
 from .index import Index, Rows
 
@@ -66,10 +66,6 @@ def _same(array: object, other: object) -> bool:
 _EXACT = attrs.cmp_using(eq=_same)
 
 
-def _names(names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(map(str, names))
-
-
 @attrs.frozen(hash=False)
 class PointClouds:
     """Weighted points about many origins, ragged.
@@ -104,15 +100,12 @@ class PointClouds:
     coordinates: Float[np.ndarray, "points 3"] = attrs.field(eq=_EXACT)
     weights: Float[np.ndarray, "points channels"] = attrs.field(eq=_EXACT)
     offsets: Int[np.ndarray, "n+1"] = attrs.field(eq=_EXACT)
-    channels: tuple[str, ...] = attrs.field(converter=_names)
+    channels: tuple[str, ...] = attrs.field(converter=channel_names)
     index: Index = attrs.field(factory=Index, converter=_as_index)
 
     def __attrs_post_init__(self) -> None:
         _check_floats(self, "coordinates", self.coordinates, ("points", 3))
-        if not self.channels or "" in self.channels or len(set(self.channels)) < len(self.channels):
-            raise HoloError(
-                f"PointClouds.channels is {self.channels!r}; it must hold at least one name, each once"
-            )
+        check_channels(self, self.channels)
         points = len(self.coordinates)
         _check_floats(self, "weights", self.weights, (points, len(self.channels)))
         offsets = self.offsets
@@ -175,7 +168,7 @@ class SphereImages:
 
     values: Float[np.ndarray, "n channels theta phi"] = attrs.field(eq=_EXACT)
     grid: Grid = attrs.field()
-    channels: tuple[str, ...] = attrs.field(converter=_names)
+    channels: tuple[str, ...] = attrs.field(converter=channel_names)
     index: Index = attrs.field(factory=Index, converter=_as_index)
 
     def __attrs_post_init__(self) -> None:
@@ -327,6 +320,8 @@ class Embeddings:
     def __attrs_post_init__(self) -> None:
         _check_floats(self, "invariants", self.invariants, ("n", "d"))
         n, d = self.invariants.shape
+        if d == 0:
+            raise HoloError(f"Embeddings.invariants has shape [{n}, 0]; it must be [n, d] with d >= 1")
         _check_floats(self, "frames", self.frames, (n, 3, 3))
         if not isinstance(self.model, ModelReference):
             raise HoloError(f"Embeddings.model is a {type(self.model).__name__}; it must be a ModelReference")
@@ -380,26 +375,27 @@ def concatenate(parts: Sequence[DataT]) -> DataT:
     """
     if not parts:
         raise HoloError("concatenate: there is nothing to concatenate")
-    first = parts[0]
-    kind = type(first)
-    values: dict[str, Any] = {}
-    for field in attrs.fields(kind):
-        column = [getattr(part, field.name) for part in parts if isinstance(part, kind)]
-        if len(column) < len(parts):
-            raise HoloError(f"concatenate: all parts must be {kind.__name__}")
-        if field.name == "index":
-            values["index"] = Index.concatenate(column)
-        elif field.name == "offsets":
-            starts = np.cumsum([0, *(offsets[-1] for offsets in column)])
-            shifted = [offsets[1:] + start for offsets, start in zip(column, starts, strict=False)]
-            values["offsets"] = np.concatenate([[0], *shifted]).astype(np.int64)
-        elif isinstance(column[0], np.ndarray):
-            kinds = {None if array is None else (array.dtype.name, array.shape[1:]) for array in column}
-            if len(kinds) > 1:
-                raise HoloError(f"concatenate: the parts differ in {field.name}: {sorted(map(str, kinds))}")
-            values[field.name] = np.concatenate(column)
-        elif any(value != column[0] for value in column):
-            raise HoloError(f"concatenate: the parts differ in {field.name}")
-        else:
-            values[field.name] = column[0]
-    return kind(**values)
+    kind = type(parts[0])
+    if any(type(part) is not kind for part in parts):
+        raise HoloError(f"concatenate: all parts must be {kind.__name__}")
+    names = [field.name for field in attrs.fields(kind)]
+    return kind(**{name: _join(name, [getattr(part, name) for part in parts]) for name in names})
+
+
+def _join(name: str, values: list[Any]) -> Any:
+    """Join what the parts have under one name: rows one after the other, or one value that all share."""
+    first = values[0]
+    if name == "index":
+        return Index.concatenate(values)
+    if name == "offsets":
+        starts = np.cumsum([0, *(offsets[-1] for offsets in values)])
+        shifted = [offsets[1:] + start for offsets, start in zip(values, starts, strict=False)]
+        return np.concatenate([[0], *shifted]).astype(np.int64)
+    if any(isinstance(value, np.ndarray) for value in values):
+        kinds = {"absent" if array is None else f"{array.dtype} {array.shape[1:]}" for array in values}
+        if len(kinds) > 1:
+            raise HoloError(f"concatenate: the parts differ in {name}: {', '.join(sorted(kinds))}")
+        return np.concatenate(values)
+    if any(value != first for value in values):
+        raise HoloError(f"concatenate: the parts differ in {name}")
+    return first

@@ -1,0 +1,312 @@
+"""Changes to a file that happen whole or not at all, even if the process is killed.
+
+HDF5 rewrites its own bookkeeping in place, so a process that dies while HDF5 writes leaves a file that no
+longer opens. Here HDF5 writes to a `PagedFile`, which keeps every changed page in memory; the disk changes
+in `PagedFile.commit` only:
+
+1. Pages beyond the committed end are appended. HDF5 does not see them until its first page says so.
+2. Pages that replace committed ones go to a journal beside the file, with a checksum.
+3. They are written in place.
+4. The journal is removed.
+
+Killed in 1 or 2, the old state stands: a journal that is not whole is ignored. Killed in 3 or 4, the whole
+journal stands, and whoever opens the file next sees its pages instead of the file's.
+"""
+
+import hashlib
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from .atomic import sync_folder
+from .errors import HoloError
+
+__all__ = ["PagedFile", "journal_of"]
+
+PAGE = 1 << 16
+
+_MAGIC = b"holo journal 1\r\n"
+_HEADER = struct.Struct("<16sQQQ")  # magic, file size before, file size after, number of pages
+_NUMBER = struct.Struct("<Q")
+_CHECKSUM = 32  # bytes of a SHA-256
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows changes line ends without it
+
+
+def journal_of(path: Path) -> Path:
+    """Give the path of a file's journal."""
+    return path.with_name(path.name + ".journal")
+
+
+def _write(descriptor: int, position: int, content: bytes | bytearray | memoryview) -> None:
+    os.lseek(descriptor, position, os.SEEK_SET)
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _read(descriptor: int, position: int, size: int) -> bytes:
+    content = b""
+    while len(content) < size:  # one call may give less, always so beyond 2 GB
+        if hasattr(os, "pread"):  # leaves the position alone, which forked processes share
+            part = os.pread(descriptor, size - len(content), position + len(content))
+        else:
+            os.lseek(descriptor, position + len(content), os.SEEK_SET)
+            part = os.read(descriptor, size - len(content))
+        if not part:
+            break
+        content = content + part if content else part
+    return content.ljust(size, b"\0")
+
+
+def _lock(descriptor: int) -> bool:
+    """Ask for the one lock that a file has, until it is closed or the process dies; say whether we got it."""
+    try:
+        if os.name == "posix":
+            import fcntl  # noqa: PLC0415 - each system has only one of the two
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt  # noqa: PLC0415
+
+            os.lseek(descriptor, 1 << 62, os.SEEK_SET)  # far from what readers read
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        return True  # a file system without locks
+    return True
+
+
+@attrs.frozen
+class _Journal:
+    """The pages that a commit writes over, and the file's sizes by which it knows its file."""
+
+    size_before: int
+    size_after: int
+    pages: dict[int, bytes]
+
+    def to_bytes(self) -> bytes:
+        parts = [_HEADER.pack(_MAGIC, self.size_before, self.size_after, len(self.pages))]
+        for number, content in self.pages.items():
+            parts += [_NUMBER.pack(number), content]
+        whole = b"".join(parts)
+        return whole + hashlib.sha256(whole).digest()
+
+    @classmethod
+    def read(cls, path: Path, file_size: int) -> "_Journal | None":
+        """Read a journal; give None if there is none, it is not whole, or it is another file's."""
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        whole, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
+        if len(whole) < _HEADER.size or hashlib.sha256(whole).digest() != checksum:
+            return None
+        _, size_before, size_after, count = _HEADER.unpack_from(whole)
+        if file_size not in (max(size_before, size_after), size_after):
+            return None
+        step = _NUMBER.size + PAGE
+        starts = range(_HEADER.size, _HEADER.size + count * step, step)
+        pages = {_NUMBER.unpack_from(whole, i)[0]: whole[i + _NUMBER.size : i + step] for i in starts}
+        return cls(size_before, size_after, pages)
+
+
+class PagedFile:
+    """A file object for HDF5 that reads a file, keeps what is written in memory, and commits it whole.
+
+    Parameters
+    ----------
+    path
+        The file.
+    writable
+        Whether it is to be changed. It is then locked against other writers, and what a killed commit left
+        is put right; otherwise nothing on disk changes.
+
+    Raises
+    ------
+    HoloError
+        If another process is writing the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "file")
+    >>> path.touch()
+    >>> with PagedFile(path, writable=True) as file:
+    ...     _ = file.write(b"kept")
+    ...     file.commit()
+    ...     _ = file.write(b"forgotten")
+    >>> path.read_bytes()
+    b'kept'
+    """
+
+    def __init__(self, path: Path, *, writable: bool = False) -> None:
+        self.path = path
+        self._descriptor = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | _BINARY)
+        try:
+            if writable and not _lock(self._descriptor):
+                raise HoloError(f"{path}: another process is writing this file; wait until it has ended")
+            self._position = 0
+            self._pages: dict[int, bytearray] = {}
+            self._committed = self._size = os.fstat(self._descriptor).st_size
+            journal = _Journal.read(journal_of(path), self._size)
+            if journal is not None:
+                self._pages = {number: bytearray(page) for number, page in journal.pages.items()}
+                self._size = journal.size_after
+            if writable and journal is not None:
+                self._apply(journal)
+            self._opened = self._state()
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    def __enter__(self) -> "PagedFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was not committed is forgotten."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def changed(self) -> bool:
+        """Say whether someone else has written to the file since it was opened."""
+        return self._state() != self._opened
+
+    def _state(self) -> tuple[int, int]:
+        status = os.fstat(self._descriptor)
+        return status.st_size, status.st_mtime_ns
+
+    # What HDF5 asks of a file object.
+
+    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a position from the start, or from the end with `os.SEEK_END`."""
+        self._position = position + (self._size if whence == os.SEEK_END else 0)
+        return self._position
+
+    def tell(self) -> int:
+        """Give the position."""
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:  # anything with the buffer protocol; a type for it has 3.12
+        """Fill a buffer from the position on and give how many bytes there were."""
+        view = memoryview(buffer)
+        size = max(0, min(len(view), self._size - self._position))
+        if not self._pages:  # the common case, a file that is only read
+            view[:size] = self._stored(self._position, size)
+        else:
+            for number, inside, part in self._spans(size):
+                page = self._pages.get(number)
+                start = number * PAGE + inside.start
+                length = inside.stop - inside.start
+                view[part] = self._stored(start, length) if page is None else page[inside]
+        self._position += size
+        return size
+
+    def write(self, content: Any) -> int:
+        """Write at the position, in memory."""
+        view = memoryview(content)
+        for number, inside, part in self._spans(len(view)):
+            if number not in self._pages:
+                self._pages[number] = bytearray(self._stored(number * PAGE, PAGE))
+            self._pages[number][inside] = view[part]
+        self._position += len(view)
+        self._size = max(self._size, self._position)
+        return len(view)
+
+    def truncate(self, size: int) -> int:
+        """Set the size, in memory."""
+        self._size = size
+        return size
+
+    def flush(self) -> None:
+        """Do nothing: the disk changes in `commit` only."""
+
+    def _spans(self, size: int) -> "list[tuple[int, slice, slice]]":
+        """Cut `size` bytes from the position on into pages: number, slice of the page, slice of the bytes."""
+        spans, done = [], 0
+        while done < size:
+            number, start = divmod(self._position + done, PAGE)
+            length = min(PAGE - start, size - done)
+            spans.append((number, slice(start, start + length), slice(done, done + length)))
+            done += length
+        return spans
+
+    def _stored(self, start: int, length: int) -> bytes:
+        """Read bytes of the file on disk, zeros beyond its end."""
+        return _read(self._descriptor, start, length) if start < self._committed else bytes(length)
+
+    # What changes the disk.
+
+    def write_back(self) -> None:
+        """Write every changed page in place: for a file that no one knows yet."""
+        for number, page in self._pages.items():
+            self._put(number, page)
+        self._resize(self._size)
+        self._forget()
+
+    def commit(self) -> None:
+        """Make what was written since the last commit part of the file, whole or not at all.
+
+        Raises
+        ------
+        OSError
+            If the disk is full, for example. The file then holds what it held before, and what was
+            written is forgotten.
+        """
+        try:
+            replaced = {}
+            for number, page in sorted(self._pages.items()):
+                if number * PAGE < self._committed:
+                    replaced[number] = bytes(page)
+                else:
+                    self._put(number, page)
+            if self._size > self._committed:
+                self._resize(self._size)
+            os.fsync(self._descriptor)
+            journal = _Journal(self._committed, self._size, replaced)
+            self._write_journal(journal)
+            self._apply(journal)
+        except BaseException:
+            self._forget()
+            raise
+
+    def _write_journal(self, journal: _Journal) -> None:
+        path = journal_of(self.path)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY
+        descriptor = os.open(path, flags, 0o666)
+        try:
+            _write(descriptor, 0, journal.to_bytes())
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, 0)
+            raise
+        finally:
+            os.close(descriptor)
+        sync_folder(path.parent)
+
+    def _apply(self, journal: _Journal) -> None:
+        for number, page in journal.pages.items():
+            self._put(number, page)
+        self._resize(journal.size_after)
+        os.fsync(self._descriptor)
+        journal_of(self.path).unlink()
+        self._forget()
+
+    def _put(self, number: int, page: bytes | bytearray) -> None:
+        start = number * PAGE
+        length = max(0, min(PAGE, self._size - start))
+        _write(self._descriptor, start, memoryview(page)[:length])
+
+    def _resize(self, size: int) -> None:
+        os.ftruncate(self._descriptor, size)
+
+    def _forget(self) -> None:
+        self._pages.clear()
+        self._committed = self._size = os.fstat(self._descriptor).st_size
