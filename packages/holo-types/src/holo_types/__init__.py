@@ -7,6 +7,7 @@ from .errors import FormatError, HoloError
 from .index import Index, Rows
 from .irreps import Irreps
 from .storage import SCHEMA_VERSION, Reader, Writer, load, open, save
+from .tables import to_table, write_table
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -34,4 +35,6 @@ __all__ = [
     "load",
     "open",
     "save",
+    "to_table",
+    "write_table",
 ]

@@ -172,10 +172,7 @@ class SphereImages:
     index: Index = attrs.field(factory=Index, converter=_as_index)
 
     def __attrs_post_init__(self) -> None:
-        if not self.channels or "" in self.channels or len(set(self.channels)) < len(self.channels):
-            raise HoloError(
-                f"SphereImages.channels is {self.channels!r}; it must hold at least one name, each once"
-            )
+        check_channels(self, self.channels)
         _check_floats(self, "values", self.values, ("n", len(self.channels), "theta", "phi"))
         theta, phi = self.values.shape[2:]
         if self.grid == "driscoll-healy":

@@ -13,29 +13,40 @@ __all__ = ["Index", "Rows"]
 Rows = slice | NDArray[np.bool_] | NDArray[np.integer[Any]]
 
 
+def _is_plain(text: str) -> bool:
+    """Say whether HDF5 and every table can hold the text: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def _column(name: str, values: ArrayLike) -> NDArray[Any]:
     array = np.asarray(values)
     if array.ndim != 1:
         raise HoloError(
             f"index[{name!r}] has shape {array.shape}; it must have one dimension, one value a row"
         )
-    if array.dtype.kind in "iu" and array.dtype != np.uint64:
+    if array.dtype.kind in "iu":
+        if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+            raise HoloError(
+                f"index[{name!r}] holds {array.max()}; integers must fit into 64 bits with a sign"
+            )
         return array.astype(np.int64, copy=False)
+    if array.dtype.kind == "U" and not isinstance(values, np.ndarray):
+        array = np.asarray(values, dtype=object)  # so that neither ["a", 1] nor a last NUL passes unseen
     if array.dtype.kind == "O" and all(isinstance(value, str) for value in array):
-        array = np.array([str(value) for value in array], dtype=np.str_)
+        return _text_column(name, array.tolist())
     if array.size == 0 and array.dtype.kind == "f":  # numpy's dtype of an empty list
         return array.astype(np.int64)
     if array.dtype.kind != "U":
-        raise HoloError(f"index[{name!r}] has dtype {array.dtype}; it must hold integers or text")
-    for value in array:
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise HoloError(f"index[{name!r}] holds {value!r}, which is not valid Unicode text") from None
-        if "\0" in value:
-            raise HoloError(f"index[{name!r}] holds {value!r}; text must not contain NUL")
+        raise HoloError(f"index[{name!r}] has dtype {array.dtype}; it must hold only integers or only text")
+    return _text_column(name, array.tolist())
+
+
+def _text_column(name: str, texts: list[str]) -> NDArray[np.str_]:
+    for text in set(texts):
+        if not _is_plain(text):
+            raise HoloError(f"index[{name!r}] holds {text!r}; it must be valid Unicode text without NUL")
     # The narrowest dtype, so that equal columns have equal dtypes whatever made them.
-    return array.astype(np.str_)[:] if array.size == 0 else np.array(array.tolist(), dtype=np.str_)
+    return np.array(texts, dtype=np.str_)
 
 
 class Index(Mapping[str, NDArray[Any]]):
@@ -68,7 +79,7 @@ class Index(Mapping[str, NDArray[Any]]):
     def __init__(self, columns: Mapping[str, ArrayLike] | None = None) -> None:
         checked: dict[str, NDArray[Any]] = {}
         for name, values in (columns or {}).items():
-            if not isinstance(name, str) or not name or "/" in name or "\0" in name or name == ".":
+            if not isinstance(name, str) or name in ("", ".") or "/" in name or not _is_plain(name):
                 raise HoloError(
                     f"index: {name!r} is no column name; it must be text, not empty, without '/' or NUL"
                 )

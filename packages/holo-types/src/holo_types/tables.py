@@ -1,0 +1,119 @@
+"""Embeddings as tables: pandas, Parquet, CSV. Needs the extra ``table`` (pandas, pyarrow)."""
+
+import importlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from numpy.typing import NDArray
+
+from .atomic import replacing
+from .data import Embeddings
+from .errors import HoloError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["to_table", "write_table"]
+
+
+def _require(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise HoloError(f"tables need {module}: pip install holo-types[table]") from None
+
+
+def _columns(embeddings: Embeddings) -> dict[str, NDArray[Any]]:
+    optional = {
+        "degenerate": embeddings.degenerate,
+        "reconstruction_cosine": embeddings.reconstruction_cosine,
+    }
+    columns = {f"z_{i}": values for i, values in enumerate(embeddings.invariants.T)}
+    for i, axis in enumerate("xyz"):
+        for j, component in enumerate("xyz"):
+            columns[f"frame_{axis}{component}"] = embeddings.frames[:, i, j]
+    if embeddings.log_variances is not None:
+        columns |= {f"log_variance_{i}": values for i, values in enumerate(embeddings.log_variances.T)}
+    return columns | {name: values for name, values in optional.items() if values is not None}
+
+
+def to_table(embeddings: Embeddings) -> "pd.DataFrame":
+    """Give embeddings as a table with one row each.
+
+    Parameters
+    ----------
+    embeddings
+        What to show.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of the index; then ``z_0``, ``z_1``, ... (the invariants); ``frame_xx``, ``frame_xy``,
+        ... ``frame_zz`` (first letter: the frame's axis, second: its component); and where the embeddings
+        have them ``log_variance_0``, ..., ``degenerate``, ``reconstruction_cosine``. Values keep their
+        dtype. ``DataFrame.attrs["model"]`` says what made them.
+
+    Raises
+    ------
+    HoloError
+        If pandas is missing, or a column of the index has the name of another column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from holo_types import ModelReference
+    >>> model = ModelReference("demo", "1", "0" * 64, "0" * 64)
+    >>> table = to_table(Embeddings(np.zeros((1, 2)), np.eye(3)[None], model, {"chain": ["A"]}))
+    >>> list(table)[:5], table.attrs["model"]["name"]
+    (['chain', 'z_0', 'z_1', 'frame_xx', 'frame_xy'], 'demo')
+    """
+    pandas = _require("pandas")
+    columns = _columns(embeddings)
+    if clash := [name for name in embeddings.index if name in columns]:
+        raise HoloError(f"index has the column {clash[0]!r}, which is a column of the table; rename it")
+    texts = {name: v.astype(object) if v.dtype.kind == "U" else v for name, v in embeddings.index.items()}
+    table: pd.DataFrame = pandas.DataFrame({**texts, **columns})
+    table.attrs["model"] = attrs.asdict(embeddings.model)
+    return table
+
+
+def write_table(embeddings: Embeddings, path: str | os.PathLike[str]) -> None:
+    """Write embeddings as a table, with the columns of `to_table`; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    embeddings
+        What to write.
+    path
+        A file ending in ``.parquet`` (keeps every bit, and the model) or ``.csv`` (UTF-8, digits enough to
+        read back the same values; no model).
+
+    Raises
+    ------
+    HoloError
+        If the ending is another, pandas or pyarrow is missing, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from holo_types import ModelReference
+    >>> model = ModelReference("demo", "1", "0" * 64, "0" * 64)
+    >>> path = Path(tempfile.mkdtemp(), "embeddings.csv")
+    >>> write_table(Embeddings(np.zeros((1, 1)), np.eye(3)[None], model, {"chain": ["A"]}), path)
+    >>> path.read_text().splitlines()[1]
+    'A,0.0,1.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,1.0'
+    """
+    path = Path(path)
+    if path.suffix not in (".parquet", ".csv"):
+        raise HoloError(f"{path}: has the ending {path.suffix!r}; a table's must be '.parquet' or '.csv'")
+    if path.suffix == ".parquet":
+        _require("pyarrow")
+    table = to_table(embeddings)
+    with replacing(path) as new:
+        if path.suffix == ".parquet":
+            table.to_parquet(new, engine="pyarrow", index=False)
+        else:
+            table.to_csv(new, index=False, encoding="utf-8", lineterminator="\n")
