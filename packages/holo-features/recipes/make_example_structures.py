@@ -18,9 +18,22 @@ from biotite.structure.io.pdbx import BinaryCIFFile, compress, set_structure
 DATA = Path(__file__).parents[1] / "src" / "holo_features" / "data"
 
 SPECIAL = ("2g77_B", "1yea_A", "1i07_A", "1zr0_B", "2imm_A")  # MSE, M3L, H, H and insertion codes, the latter
+# Mostly helix, mostly sheet, both.
 HELIX = ("2b4j_C", "2wpt_A", "1rhg_A", "1us7_B", "3p57_P", "3v6z_F", "2dvw_B", "1bvc_A")
 SHEET = ("1jzd_C", "1nqm_B", "1ten_A", "3kbh_E", "3wd5_A", "1vqb_A", "4b0m_B", "1hcf_B")
-BOTH = ("4tn5_A", "2rn2_A", "1exb_E", "3nqn_A", "1y4y_A", "1c1y_A", "2hqs_H", "1ijk_A", "2c0l_B", "1ib1_E", "2b2x_A")
+BOTH = (
+    "4tn5_A",
+    "2rn2_A",
+    "1exb_E",
+    "3nqn_A",
+    "1y4y_A",
+    "1c1y_A",
+    "2hqs_H",
+    "1ijk_A",
+    "2c0l_B",
+    "1ib1_E",
+    "2b2x_A",
+)
 
 
 def write_chain(source: Path, target: Path) -> None:

@@ -2,14 +2,14 @@
 
 import numpy as np
 from biotite.structure import AtomArray
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from numpy.typing import NDArray
 
 __all__ = ["select_conformers"]
 
 
 def select_conformers(
-    atoms: AtomArray, labels: NDArray[np.str_], occupancies: Float[np.ndarray, "atoms"]
+    atoms: AtomArray, labels: Shaped[np.ndarray, "atoms"], occupancies: Float[np.ndarray, "atoms"]
 ) -> Bool[np.ndarray, "atoms"]:
     """Choose the atoms of one conformer of each residue.
 
@@ -42,16 +42,14 @@ def select_conformers(
     if len(labels) == 0:
         return np.zeros(0, dtype=bool)
     residue = _residues(atoms, labels)
-    # Rank of each atom's conformer in its residue: the unlabelled first, then by occupancy and label.
-    conformer, member = np.unique(
-        np.rec.fromarrays([residue, labels], names="residue,label"), return_inverse=True
-    )
-    mean = np.bincount(member, weights=occupancies) / np.bincount(member)
-    falling = np.where(conformer["label"] == "", -np.inf, -np.round(mean, 6))
-    order = np.lexsort((conformer["label"], falling, conformer["residue"]))
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    best = np.lexsort((rank[member], atoms.atom_name, residue))
+    names, label = np.unique(labels, return_inverse=True)
+    conformers, conformer = np.unique(residue * len(names) + label, return_inverse=True)
+    mean = np.bincount(conformer, weights=occupancies) / np.bincount(conformer)
+    # Conformers are numbered by residue, then label; their rank puts what has no label first, then occupancy.
+    falling = np.where(names[conformers % len(names)] == "", -np.inf, -np.round(mean, 6))
+    order = np.lexsort((conformers, falling, conformers // len(names)))
+    rank = np.argsort(order)[conformer]
+    best = np.lexsort((rank, atoms.atom_name, residue))
     first = np.ones(len(best), dtype=bool)
     first[1:] = (residue[best][1:] != residue[best][:-1]) | (
         atoms.atom_name[best][1:] != atoms.atom_name[best][:-1]
@@ -59,14 +57,14 @@ def select_conformers(
     chosen = np.zeros(len(labels), dtype=bool)
     chosen[best[first]] = True
     # The residue name of the conformer that ranks first holds for the whole residue.
-    leader = np.lexsort((rank[member], residue))
+    leader = np.lexsort((rank, residue))
     leaders = leader[np.flatnonzero(np.diff(residue[leader], prepend=-1))]
     same_name: NDArray[np.bool_] = atoms.res_name == atoms.res_name[leaders][residue]
     return chosen & same_name
 
 
-def _residues(atoms: AtomArray, labels: NDArray[np.str_]) -> NDArray[np.int64]:
-    """Number the residues; neighbours that differ in name only are one if both are labelled."""
+def _residues(atoms: AtomArray, labels: Shaped[np.ndarray, "atoms"]) -> NDArray[np.int64]:
+    """Give each atom its residue's number; neighbours that differ in name only are one if both have labels."""
     starts = np.zeros(len(labels), dtype=bool)
     for values in (atoms.chain_id, atoms.res_id, atoms.ins_code):
         starts[1:] |= values[1:] != values[:-1]

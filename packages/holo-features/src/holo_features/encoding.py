@@ -2,10 +2,11 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import attrs
+
 from holo_types import Basis, HoloError, Holograms
 
 from .formats import structure_stem
@@ -58,13 +59,14 @@ def structure_names(paths: Iterable[str | os.PathLike[str]]) -> dict[Path, str]:
     """
     unique = list(dict.fromkeys(map(Path, paths)))
     stems = Counter(map(structure_stem, unique))
-    return {
-        path: structure_stem(path) if stems[structure_stem(path)] == 1 else str(path) for path in unique
-    }
+    return {path: structure_stem(path) if stems[structure_stem(path)] == 1 else str(path) for path in unique}
 
 
 def encode_structures(
-    paths: Iterable[str | os.PathLike[str]], basis: Basis, secondary_structure: bool = False
+    paths: Iterable[str | os.PathLike[str]],
+    basis: Basis,
+    secondary_structure: bool = False,
+    done: Collection[str] = (),
 ) -> Iterator[EncodedStructure]:
     """Encode the neighbourhoods of structure files as holograms, file by file.
 
@@ -78,12 +80,14 @@ def encode_structures(
         Its cutoff is the radius of the neighbourhoods, its channels are chemical elements.
     secondary_structure
         Add the column ``secondary_structure`` to the index, see `neighborhoods`.
+    done
+        Names of structures that need no encoding any more; they are passed over.
 
     Yields
     ------
     EncodedStructure
-        One for each different path, in their order. Names are unique: the file's stem, or the path as given
-        where stems are equal.
+        One for each different path that is not done, in their order. Names are unique: the file's stem, or
+        the path as given where stems are equal.
 
     Raises
     ------
@@ -100,9 +104,15 @@ def encode_structures(
     """
     radial = basis.radial
     if radial is None:
-        raise HoloError("encode_structures: the basis is of a sphere (radial None); it must be a Zernike basis")
+        raise HoloError(
+            "encode_structures: the basis is of a sphere (radial None); it must be a Zernike basis"
+        )
     names = structure_names(paths)
-    return (_encode(path, name, basis, radial.cutoff, secondary_structure) for path, name in names.items())
+    return (
+        _encode(path, name, basis, radial.cutoff, secondary_structure)
+        for path, name in names.items()
+        if name not in done
+    )
 
 
 def _encode(

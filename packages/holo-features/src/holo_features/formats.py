@@ -15,9 +15,10 @@ from biotite import DeserializationError, InvalidFileError
 from biotite.structure import AtomArray
 from biotite.structure.io.pdb import PDBFile
 from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile
-from holo_types import FormatError
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from numpy.typing import NDArray
+
+from holo_types import FormatError
 
 __all__ = ["RawAtoms", "is_structure_path", "raw_atoms", "structure_stem"]
 
@@ -57,7 +58,7 @@ class RawAtoms:
     """
 
     atoms: AtomArray
-    labels: NDArray[np.str_]
+    labels: Shaped[np.ndarray, "atoms"]
     occupancies: Float[np.ndarray, "atoms"]
     polymer: Bool[np.ndarray, "atoms"]
     model: int
@@ -213,7 +214,9 @@ def _pdb_atom_lines(text: str) -> tuple[list[str], list[bool], int]:
             # Files of modelling programs leave these two out, which biotite does not allow.
             line = line.ljust(66)
             occupancy = line[54:60] if line[54:60].strip() else "  1.00"
-            lines.append(f"{line[:54]}{occupancy}{'  0.00' if line[60:66].isspace() else line[60:66]}{line[66:]}")
+            lines.append(
+                f"{line[:54]}{occupancy}{'  0.00' if line[60:66].isspace() else line[60:66]}{line[66:]}"
+            )
         elif record.startswith("TER") and lines:
             ended.add(lines[-1][21])
         elif record.startswith("MODEL ") and record[10:14].strip().isdigit():
@@ -253,10 +256,10 @@ def _from_blocks(file: CIFFile | BinaryCIFFile) -> RawAtoms:
     if site is None:
         raise FormatError("it holds no category atom_site, so it has no atoms")
 
-    def column(names: Sequence[str], default: str | None = None) -> NDArray[np.str_]:
+    def column(names: Sequence[str], default: str | None = None) -> Shaped[np.ndarray, "atoms"]:
         for name in names:
             if name in site:
-                values: NDArray[np.str_] = site[name].as_array(str, "")
+                values: Shaped[np.ndarray, atoms] = site[name].as_array(str, "")
                 return values
         if default is None:
             raise FormatError(f"its atom_site has no column {' or '.join(names)}")
@@ -280,7 +283,11 @@ def _from_blocks(file: CIFFile | BinaryCIFFile) -> RawAtoms:
     # Only a residue of a polymer has a number in its sequence.
     polymer = column(["label_seq_id"], "1")[first] != ""
     return RawAtoms(
-        atoms, labels, np.where(occupancies == "", "1", occupancies).astype(np.float64), polymer, int(models[0])
+        atoms,
+        labels,
+        np.where(occupancies == "", "1", occupancies).astype(np.float64),
+        polymer,
+        int(models[0]),
     )
 
 
@@ -300,5 +307,5 @@ def _cif_coordinates(site: Any, axis: str) -> NDArray[np.float64]:
     return values
 
 
-def _integers(values: NDArray[np.str_]) -> NDArray[np.int64]:
+def _integers(values: Shaped[np.ndarray, "atoms"]) -> NDArray[np.int64]:
     return np.where(values == "", "-1", values).astype(np.int64)

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 from biotite.structure import AtomArray, get_residue_starts
-from holo_types import HoloError, Index, PointClouds
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
+
+from holo_types import HoloError, Index, PointClouds
 
 from .secondary_structure import secondary_structure as assign_secondary_structure
 from .structures import Structure
@@ -120,13 +121,16 @@ def skipped_residues(
     residues = _Residues.of(structure.atoms)
     clouds = _clouds(structure.atoms, residues.alpha, _checked(cutoff), tuple(channels))
     index = residues.index(structure)
-    names = list(index)
+    without = f"no atom of {', '.join(channels)} is within {cutoff:g} Å of its CA"
     return tuple(
         SkippedResidue(
-            *(index[name][i].item() for name in names),
-            reason="it has no atom CA"
-            if residues.alpha[i] < 0
-            else f"no atom of {', '.join(channels)} is within {cutoff:g} Å of its CA",
+            structure.name,
+            structure.model,
+            index["chain"][i].item(),
+            index["residue_number"][i].item(),
+            index["insertion_code"][i].item(),
+            index["residue_name"][i].item(),
+            "it has no atom CA" if residues.alpha[i] < 0 else without,
         )
         for i in np.flatnonzero(np.diff(clouds.offsets) == 0)
     )
@@ -149,8 +153,8 @@ class _Residues:
         alpha[np.searchsorted(first, candidates, side="right") - 1] = candidates
         return cls(atoms, first, alpha)
 
-    def column(self, name: str) -> NDArray[np.generic]:
-        values: NDArray[np.generic] = self.atoms.get_annotation(name)[self.first]
+    def column(self, name: str) -> Shaped[np.ndarray, "residues"]:
+        values: Shaped[np.ndarray, residues] = self.atoms.get_annotation(name)[self.first]
         return values
 
     def index(self, structure: Structure) -> Index:

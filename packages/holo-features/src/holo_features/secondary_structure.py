@@ -2,8 +2,7 @@
 
 import numpy as np
 from biotite.structure import AtomArray, annotate_sse
-from jaxtyping import Float
-from numpy.typing import NDArray
+from jaxtyping import Float, Shaped
 
 __all__ = ["secondary_structure"]
 
@@ -13,8 +12,8 @@ _LONGEST_STEP = 4.5
 
 
 def secondary_structure(
-    positions: Float[np.ndarray, "residues 3"], chains: NDArray[np.str_]
-) -> NDArray[np.str_]:
+    positions: Float[np.ndarray, "residues 3"], chains: Shaped[np.ndarray, "residues"]
+) -> Shaped[np.ndarray, "residues"]:
     """Say which residues are in helices and sheets, by P-SEA.
 
     P-SEA looks at distances and angles of Cα positions along each chain. Where two Cα that follow one another

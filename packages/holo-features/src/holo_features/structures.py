@@ -13,9 +13,10 @@ from biotite.structure import (
     infer_elements,
     spread_residue_wise,
 )
-from holo_types import FormatError
-from jaxtyping import Bool
+from jaxtyping import Bool, Shaped
 from numpy.typing import NDArray
+
+from holo_types import FormatError
 
 from .conformers import select_conformers
 from .formats import raw_atoms, structure_stem
@@ -133,7 +134,7 @@ def read_structure(path: str | os.PathLike[str]) -> Structure:
     return Structure(structure_stem(path), atoms, raw.model, left_out)
 
 
-def _elements(atoms: AtomArray) -> NDArray[np.str_]:
+def _elements(atoms: AtomArray) -> Shaped[np.ndarray, "atoms"]:
     elements = np.char.upper(np.char.strip(atoms.element))
     blank = np.isin(elements, ["", "?", "."])
     if blank.any():
@@ -152,5 +153,5 @@ def _amino_acids(atoms: AtomArray) -> Bool[np.ndarray, "atoms"]:
         # The element tells a Cα from a calcium ion, whose atom is also called CA.
         found = (atoms.atom_name == name) & (atoms.element == name[0])
         backbone &= np.logical_or.reduceat(found, starts)
-    listed: NDArray[np.bool_] = filter_amino_acids(atoms)
-    return listed | spread_residue_wise(atoms, backbone)
+    kept: NDArray[np.bool_] = filter_amino_acids(atoms) | spread_residue_wise(atoms, backbone)
+    return kept

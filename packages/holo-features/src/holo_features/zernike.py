@@ -3,10 +3,12 @@
 import math
 from typing import Any
 
+import attrs
 import numpy as np
-from holo_types import Basis, HoloError, Holograms, PointClouds, Zernike
 from jaxtyping import Float
 from numpy.typing import DTypeLike, NDArray
+
+from holo_types import Basis, HoloError, Holograms, PointClouds, Zernike
 
 from .harmonics import solid_harmonics
 from .radial import chebyshev_polynomials, chebyshev_series, squared_norms
@@ -20,7 +22,9 @@ _MOMENT_BYTES = 1 << 26
 
 def _radial(basis: Basis, function: str) -> Zernike:
     if basis.radial is None:
-        raise HoloError(f"{function}: the basis is of a sphere (radial None); it must have a Zernike radial part")
+        raise HoloError(
+            f"{function}: the basis is of a sphere (radial None); it must have a Zernike radial part"
+        )
     return basis.radial
 
 
@@ -29,32 +33,70 @@ def _angular_square(basis: Basis) -> float:
     return 4 * math.pi if basis.angular_normalization == "component" else 1.0
 
 
-def _degree_rows(degree: int) -> slice:
-    """Where a degree stands among the rows of `solid_harmonics`."""
-    return slice(degree**2, (degree + 1) ** 2)
+@attrs.frozen(eq=False)
+class _Evaluated:
+    """What the basis functions at some points are made of: T_j(ρ) and Y_lm(r̂)."""
+
+    polynomials: Float[np.ndarray, "terms points"]
+    harmonics: Float[np.ndarray, "lm points"]
+
+    @classmethod
+    def at(cls, scaled: Float[np.ndarray, "points 3"], basis: Basis, radial: Zernike) -> "_Evaluated":
+        """Evaluate at points in units of the cutoff."""
+        rho = np.sqrt(_squared_lengths(scaled))
+        # At the origin the direction is a zero vector: all harmonics but l = 0 are then zero, as they must be.
+        directions = scaled / np.where(rho == 0, 1, rho)[:, None]
+        return cls(chebyshev_polynomials(rho, radial.nmax + 1), solid_harmonics(directions, basis.lmax))
+
+    def radial_functions(self, radial: Zernike, degree: int) -> Float[np.ndarray, "orders points"]:
+        values: Float[np.ndarray, "orders points"] = (
+            chebyshev_series(radial, degree) @ self.polynomials[degree % 2 :: 2]
+        )
+        return values
+
+    def degree(self, degree: int) -> Float[np.ndarray, "m points"]:
+        """Give the harmonics of one degree."""
+        return self.harmonics[degree**2 : (degree + 1) ** 2]
+
+
+def _squared_lengths(scaled: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "points"]:
+    squared: Float[np.ndarray, points] = np.einsum("px,px->p", scaled, scaled)
+    return squared
 
 
 def _inverse_square_lengths(
-    basis: Basis, radial: Zernike, squared: NDArray[np.float64], polynomials: NDArray[np.float64]
-) -> NDArray[np.float64]:
+    evaluated: _Evaluated, basis: Basis, radial: Zernike
+) -> Float[np.ndarray, "points"]:
     """Give 1/|e|² of each point, e all its R_nl Y_lm; Σ_m Y_lm² = (2l+1)/(4 pi) needs no harmonics."""
-    total = np.zeros_like(squared)
+    total = np.zeros(evaluated.polynomials.shape[1])
     for degree in range(basis.lmax + 1):
-        values = chebyshev_series(radial, degree) @ polynomials
-        total += (2 * degree + 1) * squared**degree * np.einsum("kp,kp->p", values, values)
-    inverse: NDArray[np.float64] = 4 * math.pi / (_angular_square(basis) * total)
+        values = evaluated.radial_functions(radial, degree)
+        total += (2 * degree + 1) * np.einsum("kp,kp->p", values, values)
+    inverse: Float[np.ndarray, points] = 4 * math.pi / (_angular_square(basis) * total)
     return inverse
 
 
-def _moments(clouds: PointClouds, basis: Basis, radial: Zernike) -> NDArray[np.float64]:
-    """Sum weight × T_j(2ρ²-1) × solid harmonic over the points of each cloud and channel."""
-    n, channels, terms = len(clouds), len(clouds.channels), radial.nmax // 2 + 1
-    moments = np.zeros((n * channels, terms, (basis.lmax + 1) ** 2))
+def _degrees_of_parity(lmax: int, parity: int) -> tuple[range, NDArray[np.int64]]:
+    """Give the degrees of one parity, and their rows among the harmonics."""
+    degrees = range(parity, lmax + 1, 2)
+    rows = [np.arange(degree**2, (degree + 1) ** 2) for degree in degrees]
+    return degrees, np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64)
+
+
+def _moments(
+    clouds: PointClouds, basis: Basis, radial: Zernike
+) -> tuple[Float[np.ndarray, "n channels terms lm"], ...]:
+    """Sum weight × T_j(ρ) Y_lm over the points of each cloud and channel; for even l and j, then odd."""
+    n, channels = len(clouds), len(clouds.channels)
+    rows = [_degrees_of_parity(basis.lmax, parity)[1] for parity in (0, 1)]
+    moments = [
+        np.zeros((n * channels, len(range(parity, radial.nmax + 1, 2)), len(rows[parity])))
+        for parity in (0, 1)
+    ]
     for start in range(0, len(clouds.coordinates), _POINTS):
         stop = min(start + _POINTS, len(clouds.coordinates))
-        points = clouds.coordinates[start:stop].astype(np.float64) / radial.cutoff
-        squared = np.einsum("px,px->p", points, points)
-        weights = clouds.weights[start:stop] * (squared <= 1)[:, None]
+        scaled = clouds.coordinates[start:stop].astype(np.float64) / radial.cutoff
+        weights = clouds.weights[start:stop] * (_squared_lengths(scaled) <= 1)[:, None]
         # One entry for each (point, channel) of non-zero weight, sorted by (cloud, channel): the zeros of
         # one-hot weights cost nothing, and each group of entries is one small matrix product.
         point, channel = np.nonzero(weights)
@@ -63,22 +105,21 @@ def _moments(clouds: PointClouds, basis: Basis, radial: Zernike) -> NDArray[np.f
         cloud = np.searchsorted(clouds.offsets, start + point, side="right") - 1
         order = np.argsort(cloud * channels + channel, kind="stable")
         point, group = point[order], (cloud * channels + channel)[order]
-        points, squared = points[point], squared[point]
-        polynomials = chebyshev_polynomials(2 * squared - 1, terms)
-        harmonics = solid_harmonics(points, basis.lmax)
+        evaluated = _Evaluated.at(scaled[point], basis, radial)
         weight = weights[point, channel[order]].astype(np.float64)
         if basis.point_normalization == "unit":
-            weight *= _inverse_square_lengths(basis, radial, squared, polynomials)
-        polynomials *= weight
+            weight *= _inverse_square_lengths(evaluated, basis, radial)
         firsts = np.flatnonzero(np.diff(group, prepend=-1))
-        for first, last in zip(firsts, [*firsts[1:], len(group)], strict=True):
-            moments[group[first]] += polynomials[:, first:last] @ harmonics[:, first:last].T
-    return moments.reshape(n, channels, terms, -1)
+        lasts = [*firsts[1:], len(group)]
+        for parity in (0, 1):
+            polynomials = weight * evaluated.polynomials[parity::2]
+            harmonics = evaluated.harmonics[rows[parity]]
+            for first, last in zip(firsts, lasts, strict=True):
+                moments[parity][group[first]] += polynomials[:, first:last] @ harmonics[:, first:last].T
+    return tuple(part.reshape(n, channels, *part.shape[1:]) for part in moments)
 
 
-def zernike_transform(
-    point_clouds: PointClouds, basis: Basis, dtype: DTypeLike = np.float32
-) -> Holograms:
+def zernike_transform(point_clouds: PointClouds, basis: Basis, dtype: DTypeLike = np.float32) -> Holograms:
     """Encode point clouds as Zernike holograms.
 
     Z_cnlm = Σ_i w_ic R_nl(r_i / cutoff) Y_lm(r̂_i) over the points with r_i <= cutoff; with the point
@@ -107,16 +148,16 @@ def zernike_transform(
     Notes
     -----
     Visani et al., *Phys. Rev. Research* 6, 023006 (2024), equations of the Zernike Fourier transform.
-    The radial functions of all orders share their Chebyshev polynomials: sums of T_j(2ρ²-1) ρ^l Y_lm over
-    the points come first, and one small matrix for each degree then gives the coefficients.
+    The radial functions share their Chebyshev polynomials: sums of T_j(ρ) Y_lm over the points come first,
+    and one small matrix for each degree then gives the coefficients.
 
     Examples
     --------
     >>> from holo_types import Zernike
     >>> basis = Basis(lmax=1, radial=Zernike(nmax=1, cutoff=10.0), channels=("C",))
     >>> clouds = PointClouds(np.array([[0.0, 0.0, 5.0]]), np.ones((1, 1)), np.array([0, 1]), ("C",))
-    >>> zernike_transform(clouds, basis).coefficients.round(4).tolist()
-    [[0.48859998..., 0.0, 0.0, 0.5462999...]]
+    >>> zernike_transform(clouds, basis, np.float64).coefficients.round(4).tolist()
+    [[0.4886, 0.0, 0.0, 0.5463]]
     """
     radial = _radial(basis, "zernike_transform")
     if point_clouds.channels != basis.channels:
@@ -134,11 +175,13 @@ def zernike_transform(
     for start in range(0, len(point_clouds), batch):
         moments = _moments(point_clouds[start : start + batch], basis, radial)
         rows = coefficients[start : start + batch]
-        for degree, place in enumerate(basis.irreps.slices):
-            series = angular * chebyshev_series(radial, degree)
-            terms = len(series)  # the higher Chebyshev terms of this degree are zero
-            block = series[:, :terms] @ moments[:, :, :terms, _degree_rows(degree)]
-            rows[:, place] = block.reshape(len(rows), -1)
+        for parity in (0, 1):
+            first = 0
+            for degree in _degrees_of_parity(basis.lmax, parity)[0]:
+                last = first + 2 * degree + 1
+                block = angular * chebyshev_series(radial, degree) @ moments[parity][..., first:last]
+                rows[:, basis.irreps.slices[degree]] = block.reshape(len(rows), -1)
+                first = last
     return Holograms(coefficients, basis, point_clouds.index)
 
 
@@ -197,16 +240,14 @@ def inverse_zernike_transform(
     density = np.zeros((n, channels, len(places)), dtype=holograms.coefficients.dtype)
     for start in range(0, len(places), _POINTS):
         scaled = places[start : start + _POINTS].astype(np.float64) / radial.cutoff
-        squared = np.einsum("px,px->p", scaled, scaled)
-        inside = squared <= 1
-        polynomials = chebyshev_polynomials(2 * squared[inside] - 1, radial.nmax // 2 + 1)
-        harmonics = solid_harmonics(scaled[inside], basis.lmax)
+        inside = _squared_lengths(scaled) <= 1
+        evaluated = _Evaluated.at(scaled[inside], basis, radial)
         values = np.zeros((n * channels, int(inside.sum())))
         for degree in range(basis.lmax + 1):
-            radials = math.sqrt(angular) * chebyshev_series(radial, degree) @ polynomials
+            radials = math.sqrt(angular) * evaluated.radial_functions(radial, degree)
             if basis.point_normalization == "none":
                 radials /= angular * squared_norms(radial, degree)[:, None]
-            functions = radials[:, None] * harmonics[_degree_rows(degree)]
+            functions = radials[:, None] * evaluated.degree(degree)
             block = holograms.degree(degree).astype(np.float64)
             values += block.reshape(n * channels, -1) @ functions.reshape(-1, values.shape[1])
         density[:, :, start : start + _POINTS][:, :, inside] = values.reshape(n, channels, -1)
