@@ -8,7 +8,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from . import datasets
     from .encoding import EncodedStructure, encode_structures
-    from .neighborhoods import SkippedResidue, neighborhoods, skipped_residues
+    from .neighbors import SkippedResidue, neighborhoods, skipped_residues
     from .structures import LeftOutAtom, Structure, read_structure
     from .zernike import inverse_zernike_transform, zernike_transform
 
@@ -31,13 +31,13 @@ __all__ = [
 _HOMES = {
     "EncodedStructure": "encoding",
     "LeftOutAtom": "structures",
-    "SkippedResidue": "neighborhoods",
+    "SkippedResidue": "neighbors",
     "Structure": "structures",
     "encode_structures": "encoding",
     "inverse_zernike_transform": "zernike",
-    "neighborhoods": "neighborhoods",
+    "neighborhoods": "neighbors",
     "read_structure": "structures",
-    "skipped_residues": "neighborhoods",
+    "skipped_residues": "neighbors",
     "zernike_transform": "zernike",
 }
 

@@ -10,7 +10,7 @@ import attrs
 from holo_types import Basis, HoloError, Holograms
 
 from .formats import structure_stem
-from .neighborhoods import SkippedResidue, neighborhoods, skipped_residues
+from .neighbors import SkippedResidue, neighborhoods, skipped_residues
 from .structures import LeftOutAtom, read_structure
 from .zernike import zernike_transform
 

@@ -134,8 +134,9 @@ def raw_atoms(path: str | os.PathLike[str]) -> RawAtoms:
     finite = np.isfinite(raw.atoms.coord).all(axis=1)
     if not finite.all():
         atom = raw.atoms[int(np.argmin(finite))]
+        number = f"{atom.res_id}{atom.ins_code}"
         raise FormatError(
-            f"{place}: atom {_atom_name(atom.chain_id, atom.res_id, atom.res_name, atom.atom_name)} is at "
+            f"{place}: atom {_atom_name(atom.chain_id, number, atom.res_name, atom.atom_name)} is at "
             f"{atom.coord.tolist()}; coordinates must be finite numbers"
         )
     return raw
@@ -223,7 +224,8 @@ def _pdb_atom_lines(text: str) -> tuple[list[str], list[bool], int]:
             model = int(record[10:14])
         elif record.startswith("ENDMDL") and lines:
             break
-    if lines and not text.endswith("\n") and records[-1] and "HETATM".startswith(records[-1]):
+    last = "" if text.endswith("\n") else records[-1]
+    if lines and last and ("ATOM  ".startswith(last) or "HETATM".startswith(last)):
         raise FormatError(f"line {len(records)} is cut off: {records[-1]!r}")
     return lines, polymer, model
 
@@ -298,7 +300,7 @@ def _cif_coordinates(site: Any, axis: str) -> NDArray[np.float64]:
     try:
         values: NDArray[np.float64] = site[name].as_array(np.float64, np.nan)
     except ValueError:
-        for row, value in enumerate(site[name].as_array(str)):
+        for row, value in enumerate(site[name].as_array(str).tolist()):
             try:
                 float(value)
             except ValueError:

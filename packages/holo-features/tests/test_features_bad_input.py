@@ -1,0 +1,189 @@
+"""Files that cannot be used: one clear error each, naming the file."""
+
+import gzip
+import io
+import random
+
+import numpy as np
+import pytest
+from biotite.structure.io.pdb import PDBFile
+from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile, set_structure
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from holo_features import read_structure
+from holo_features.datasets import example_structures
+from holo_types import FormatError
+
+
+def contents():
+    """An example chain in each format, as bytes."""
+    atoms = read_structure(example_structures()[0]).atoms[:300]
+    pdb, mmcif, binary = PDBFile(), CIFFile(), BinaryCIFFile()
+    pdb.set_structure(atoms)
+    texts = io.StringIO(), io.StringIO()
+    content = io.BytesIO()
+    pdb.write(texts[0])
+    set_structure(mmcif, atoms)
+    mmcif.write(texts[1])
+    set_structure(binary, atoms)
+    binary.write(content)
+    return {
+        ".pdb": texts[0].getvalue().encode(),
+        ".cif": texts[1].getvalue().encode(),
+        ".bcif": content.getvalue(),
+    }
+
+
+CONTENTS = contents()
+
+
+def refuse(path, match):
+    """The reading fails with one line that names the file."""
+    with pytest.raises(FormatError, match=match) as caught:
+        read_structure(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def written(path, content):
+    path.write_bytes(content)
+    return path
+
+
+def test_missing(tmp_path):
+    refuse(tmp_path / "no.pdb", "does not exist")
+
+
+def test_folder(tmp_path):
+    (tmp_path / "folder.pdb").mkdir()
+    refuse(tmp_path / "folder.pdb", "is a folder")
+
+
+def test_unknown_suffix(tmp_path):
+    refuse(written(tmp_path / "table.csv", b"a,b\n"), r"ends in '\.csv'; it must end in one of \.pdb, ")
+
+
+@pytest.mark.parametrize("name", ["a.pdb", "a.cif", "a.bcif", "a.pdb.gz", "a.bcif.gz"])
+@pytest.mark.parametrize("content", [b"", b" \n\n"])
+def test_empty(tmp_path, name, content):
+    blank = name.endswith(".gz") and content
+    refuse(written(tmp_path / name, gzip.compress(content) if blank else content), "is empty")
+
+
+@pytest.mark.parametrize("suffix", [".pdb", ".cif", ".bcif"])
+def test_another_kind_of_file(tmp_path, suffix):
+    refuse(
+        written(tmp_path / f"letter{suffix}", b"Dear reader,\nthis is a letter.\n"),
+        "no ATOM|no atoms|damaged|no cat",
+    )
+    refuse(written(tmp_path / f"noise{suffix}", random.Random(0).randbytes(5000)), "binary data|damaged")
+    other = CONTENTS[".cif" if suffix == ".pdb" else ".pdb"]
+    refuse(written(tmp_path / f"other{suffix}", other), "no ATOM|no category atom_site|cut off|damaged")
+
+
+def test_no_gzip_data_under_that_name(tmp_path):
+    refuse(written(tmp_path / "plain.pdb.gz", CONTENTS[".pdb"]), "damaged or truncated gzip")
+
+
+@pytest.mark.parametrize("suffix", [".pdb", ".cif", ".bcif"])
+def test_half_a_gzip_file(tmp_path, suffix):
+    content = gzip.compress(CONTENTS[suffix])
+    refuse(written(tmp_path / f"half{suffix}.gz", content[: len(content) // 2]), "damaged or truncated gzip")
+
+
+@pytest.mark.parametrize("suffix", [".cif", ".bcif"])
+def test_half_a_file(tmp_path, suffix):
+    content = CONTENTS[suffix]
+    refuse(written(tmp_path / f"half{suffix}", content[: len(content) // 2]), "damaged|cut off|no category")
+
+
+@given(st.integers(1, len(CONTENTS[".cif"]) - 400))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_mmcif_cut_anywhere_within_its_atoms(tmp_path, cut):
+    content = CONTENTS[".cif"][:cut]
+    path = written(tmp_path / "cut.cif", content)
+    if content.endswith(b"\n") and b"\nATOM" in content:
+        read_structure(path)  # whole rows, which a shorter file might have
+    else:
+        refuse(path, "damaged|cut off|no category|no column|is empty")
+
+
+@given(st.integers(1, 79))
+@settings(max_examples=79, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_pdb_cut_within_an_atom(tmp_path, length):
+    lines = CONTENTS[".pdb"].decode().splitlines()
+    atoms = [line for line in lines if line.startswith("ATOM")]
+    assert len(atoms[49].rstrip()) == 78
+    path = written(tmp_path / "cut.pdb", "\n".join([*atoms[:49], atoms[49][:length]]).encode())
+    if length < 78:
+        refuse(path, "cut off")
+    else:
+        assert len(read_structure(path).atoms) == 50  # nothing is missing but the line's end
+
+
+def test_pdb_with_a_short_atom_line_in_the_middle(write_pdb, residue):
+    lines = residue()
+    refuse(write_pdb(lines[0], lines[1][:40], *lines[2:]), "line 2 is cut off within an atom")
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, len(CONTENTS[".bcif"]) - 1), st.integers(0, 255)), min_size=1, max_size=20
+    )
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_damaged_binarycif_is_refused_or_read(tmp_path, changes):
+    content = bytearray(CONTENTS[".bcif"])
+    for place, value in changes:
+        content[place] = value
+    path = written(tmp_path / "damaged.bcif", bytes(content))
+    try:
+        structure = read_structure(path)
+    except FormatError as error:
+        assert str(path) in str(error)  # noqa: PT017
+    else:
+        assert np.isfinite(structure.atoms.coord).all()
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999"])
+def test_coordinates_that_are_not_finite(write_pdb, residue, atom, value):
+    path = write_pdb(*residue(), atom("CB", (1.0, value, 2.0), residue="ALA", number=1))
+    refuse(path, "atom A 1 ALA CB is at .*must be finite numbers")
+
+
+@pytest.mark.parametrize("value", ["abc", "********", ""])
+def test_coordinates_that_are_no_numbers(write_pdb, residue, atom, value):
+    path = write_pdb(*residue(), atom("CB", (1.0, value, 2.0), residue="ALA", number=1, insertion="B"))
+    refuse(path, "atom A 1B ALA CB has y = .*must be a number")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"), [("abc", "has Cartn_x = 'abc'"), ("?", "finite"), ("nan", "finite")]
+)
+def test_coordinates_of_mmcif_that_are_no_numbers(tmp_path, value, reason):
+    text = CONTENTS[".cif"].decode()
+    x = next(line for line in text.splitlines() if line.startswith("ATOM")).split()[13]
+    refuse(written(tmp_path / "bad.cif", text.replace(x, value, 1).encode()), reason)
+
+
+@pytest.mark.parametrize("column", ["Cartn_y", "type_symbol", "auth_asym_id"])
+def test_mmcif_without_a_column(tmp_path, column):
+    file = CIFFile.read(io.StringIO(CONTENTS[".cif"].decode()))
+    site = file.block["atom_site"]
+    del site[column]
+    text = io.StringIO()
+    file.write(text)
+    path = written(tmp_path / "lacking.cif", text.getvalue().encode())
+    if column == "Cartn_y":
+        refuse(path, "no column Cartn_y")
+    else:  # the label, or the atom's name, says the same
+        assert (
+            read_structure(path).atoms.element.tolist()
+            == read_structure(example_structures()[0]).atoms[:300].element.tolist()
+        )
+
+
+def test_no_amino_acid(write_pdb, atom):
+    ion = atom("CA", (0.0, 0.0, 0.0), residue="CA", element="CA", hetero=True)
+    refuse(write_pdb(ion, atom("P", (1.0, 1.0, 1.0), residue="DA", number=2)), "no amino acid residue")

@@ -1,0 +1,169 @@
+"""The console script, in processes of its own."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import holo_types
+from holo_features.datasets import example_structures
+
+SMALL = ("--lmax", "2", "--nmax", "4")
+# The console script itself, so that its entry point is tested too.
+SCRIPT = shutil.which("holo-features", path=str(Path(sys.executable).parent)) or "holo-features"
+
+
+def run(*arguments, check=None):
+    done = subprocess.run(
+        [SCRIPT, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert "Traceback" not in done.stderr
+    if check is not None:
+        assert done.returncode == check, done.stderr
+    return done
+
+
+def skipped_rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_encodes_files_and_folders(tmp_path):
+    folder = tmp_path / "structures"
+    folder.mkdir()
+    for path in example_structures()[:3]:
+        shutil.copy(path, folder)
+    (folder / "notes.txt").write_text("not a structure, and not looked at")
+    out = tmp_path / "out.h5"
+    done = run("structures", folder, example_structures()[4], "--out", out, "--secondary-structure", check=0)
+    holograms = holo_types.load(out)
+    assert holograms.basis == holo_types.Basis(6, holo_types.Zernike(20, 10.0), ("C", "N", "O", "S"))
+    names = [example_structures()[i].name.partition(".")[0] for i in (0, 1, 2, 4)]
+    assert list(dict.fromkeys(holograms.index["structure"].tolist())) == names
+    assert set(holograms.index["secondary_structure"].tolist()) == {"helix", "sheet", "coil"}
+    assert done.stdout.count("\n") == 1
+    assert f"{len(holograms)} holograms in {out}; 4 of 4 files gave results" in done.stdout
+    assert "encoding structures: 4/4" in done.stderr
+    assert skipped_rows(tmp_path / "out.skipped.csv") == []
+
+
+def test_options_make_the_basis(tmp_path):
+    out = tmp_path / "out.h5"
+    options = ("--lmax", 1, "--nmax", 3, "--cutoff", 7.5, "--channels", "C", "SE")
+    run("structures", example_structures()[0], "--out", out, *options, check=0)
+    assert holo_types.load(out).basis == holo_types.Basis(1, holo_types.Zernike(3, 7.5), ("C", "SE"))
+
+
+def test_status_3_and_a_row_for_everything_skipped(tmp_path, write_pdb, residue, atom):
+    bad = write_pdb("nothing", name="bad.pdb")
+    partial = write_pdb(
+        *residue(), atom("XD1", (1.0, 1.0, 1.0), element="X"), *residue(number=2, names=("N", "C"), shift=4.0)
+    )
+    (tmp_path / "empty").mkdir()
+    out = tmp_path / "out.h5"
+    done = run("structures", bad, partial, tmp_path / "empty", "--out", out, *SMALL, check=3)
+    assert "1 of 3 files gave results, 2 failed; 1 residue was skipped" in done.stdout
+    assert f"{bad}: it holds no ATOM record" in done.stderr
+    assert len(holo_types.load(out)) == 1
+    rows = {
+        (Path(row["file"]).name, row["residue"]): row["reason"]
+        for row in skipped_rows(tmp_path / "out.skipped.csv")
+    }
+    assert rows.keys() == {("bad.pdb", ""), ("empty", ""), ("made.pdb", "A 1 ALA"), ("made.pdb", "A 2 ALA")}
+    assert rows["made.pdb", "A 2 ALA"] == "it has no atom CA"
+    assert "element 'X' is unknown" in rows["made.pdb", "A 1 ALA"]
+    assert "no structure file" in rows["empty", ""]
+
+
+def test_status_1_when_nothing_useful_came_out(tmp_path):
+    out = tmp_path / "out.h5"
+    done = run("structures", tmp_path / "missing.pdb", "--out", out, check=1)
+    assert f"{tmp_path / 'missing.pdb'} does not exist" in done.stderr
+    assert "No hologram was made" in done.stdout
+    assert not out.exists()
+
+
+def test_status_1_when_the_output_cannot_be_written(tmp_path):
+    done = run("structures", example_structures()[0], "--out", tmp_path / "no" / "out.h5", check=1)
+    assert "there is no folder" in done.stderr
+    assert done.stderr.startswith("Error: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("structures", "a.pdb"), "--out"),
+        (("structures", "--out", "x.h5"), "INPUTS"),
+        (("structures", "a.pdb", "--out", "x.h5", "--lmax", "-1"), "--lmax"),
+        (("structures", "a.pdb", "--out", "x.h5", "--cutoff", "0"), "--cutoff"),
+        (("structures", "a.pdb", "--out", "x.h5", "--cutoff", "ten"), "--cutoff"),
+        (("structures", "a.pdb", "--out", "x.h5", "--lmax", "8", "--nmax", "4"), "at least lmax, 8"),
+        (("structures", "a.pdb", "--out", "x.h5", "--channels", "C", "C"), "each once"),
+        (("structures", "a.pdb", "--out", "x.h5", "--colour", "red"), "--colour"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_status_2_for_wrong_usage(arguments, message):
+    assert message in run(*arguments, check=2).stderr
+
+
+def test_help_shows_units_and_defaults():
+    text = " ".join(run("structures", "--help", check=0).stdout.replace("│", " ").split())
+    for words in (
+        "in Å. [default: 10.0]",
+        "[default: 6]",
+        "[default: 20]",
+        "[default: C N O S]",
+        "Exit status: 0",
+    ):
+        assert words in text
+
+
+def test_resume_goes_on_where_a_killed_run_stopped(tmp_path, write_pdb, residue):
+    partial = write_pdb(*residue(), *residue(number=2, names=("N", "C"), shift=4.0), name="0first.pdb")
+    inputs = [partial, *example_structures()]
+    whole, out = tmp_path / "whole.h5", tmp_path / "out.h5"
+    run("structures", *inputs, "--out", whole, check=0)
+    process = subprocess.Popen(
+        [SCRIPT, "structures", *map(str, inputs), "--out", str(out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    limit = time.monotonic() + 60
+    while not out.exists() and time.monotonic() < limit:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+    process.wait()
+    with holo_types.open(out) as reader:
+        assert len(reader) > 0
+    run("structures", *inputs, "--out", out, "--resume", check=0)
+    assert holo_types.load(out) == holo_types.load(whole)
+    expected = skipped_rows(tmp_path / "whole.skipped.csv")
+    assert len(expected) == 1
+    assert skipped_rows(tmp_path / "out.skipped.csv") == expected
+    # Once more, and nothing is encoded again or doubled.
+    run("structures", *inputs, "--out", out, "--resume", check=0)
+    assert holo_types.load(out) == holo_types.load(whole)
+    assert skipped_rows(tmp_path / "out.skipped.csv") == expected
+
+
+@pytest.mark.parametrize("other", [("--lmax", "1", "--nmax", "4"), (*SMALL, "--secondary-structure")])
+def test_resume_refuses_other_options(tmp_path, other):
+    out = tmp_path / "out.h5"
+    run("structures", example_structures()[0], "--out", out, *SMALL, check=0)
+    done = run("structures", example_structures()[0], "--out", out, "--resume", *other, check=1)
+    assert "was made with other options" in done.stderr
+
+
+def test_imports_are_light():
+    code = (
+        "import sys, holo_features.cli; print([m for m in ('biotite', 'scipy', 'torch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
