@@ -10,7 +10,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpy
 exclude_patterns = ["_build", "demo"]
 default_role = "py:obj"
 
-autodoc_default_options = {"members": True, "imported-members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True, "imported-members": True}
 autodoc_typehints_format = "short"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
@@ -36,6 +36,18 @@ def escape_bars(
         lines[number] = "``".join(pieces)
 
 
+def skip_aliases(
+    _app: Sphinx, _what: str, _name: str, member: object, skip: bool, _options: object
+) -> bool | None:
+    """Leave out the fields of named tuples, which their class describes."""
+    return (
+        True
+        if (getattr(member, "__doc__", None) or "").startswith("Alias for field number")
+        else skip or None
+    )
+
+
 def setup(app: Sphinx) -> None:
-    """Connect the hook (Sphinx calls this)."""
+    """Connect the hooks (Sphinx calls this)."""
     app.connect("autodoc-process-docstring", escape_bars)
+    app.connect("autodoc-skip-member", skip_aliases)
