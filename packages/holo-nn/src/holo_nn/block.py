@@ -19,7 +19,7 @@ class Block(nn.Module):
     Parameters
     ----------
     irreps_in, irreps_out
-        Of the features; the highest degree can at most double.
+        Of the features: every degree from 0 to the highest, which can at most double.
     connectivity, channels
         As in `TensorSquare`.
     batch_norm
@@ -58,6 +58,12 @@ class Block(nn.Module):
             raise ValueError(
                 f"Block: irreps_out {self.irreps_out} has degree {self.irreps_out.lmax}; it must be at most "
                 f"twice the highest degree of irreps_in, {2 * self.irreps_in.lmax}"
+            )
+        degrees = tuple(multiplicities(self.irreps_out))
+        if degrees != tuple(range(self.irreps_out.lmax + 1)):
+            raise ValueError(
+                f"Block: irreps_out {self.irreps_out} has degrees {degrees}; "
+                f"it must have every degree from 0 to {self.irreps_out.lmax}"
             )
         self.skip = skip
         self.batch_norm = BatchNorm(self.irreps_in) if batch_norm else None

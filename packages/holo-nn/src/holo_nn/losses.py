@@ -18,7 +18,7 @@ def _one_minus_cosine(product: Tensor, norm_x: Tensor, norm_y: Tensor) -> Tensor
 
 
 def cosine_loss(
-    x: Float[Tensor, "batch dim"], y: Float[Tensor, "batch dim"], irreps: IrrepsLike, s: float = 1.0
+    x: Float[Tensor, "batch dim"], y: Float[Tensor, "batch dim"], irreps: IrrepsLike, s: int | float = 1
 ) -> Float[Tensor, " batch"]:
     """Compute 1 - <x,y> / sqrt(<x,x> <y,y>) of each sample, with <x,y> = Σ_l sqrt(2l+1)^s Σ_c,m x y.
 
@@ -54,8 +54,8 @@ def cosine_loss(
     read = read_irreps(irreps)
     check_features(x, read, "x")
     check_features(y, read, "y")
-    weights = torch.tensor([(term.ir.dim**0.5) ** s for term in read for _ in range(term.dim)])
-    weights = weights.to(x)
+    degree_weights = [term.ir.dim ** (s / 2) for term in read for _ in range(term.dim)]
+    weights = torch.tensor(degree_weights, dtype=x.dtype, device=x.device)
     return _one_minus_cosine((x * y) @ weights, (x * x) @ weights, (y * y) @ weights)
 
 

@@ -13,7 +13,7 @@ __all__ = ["rotate", "wigner_D"]
 
 @cache
 def _recursion(degree: int) -> tuple[Tensor, Tensor]:
-    """Return the matrices A and B, [2l+1, 3(2l-1)], of D^l = A (D¹ ⊗ D^(l-1)) Bᵀ, for l >= 2, in float64.
+    """Return the matrices A, [2l+1, 3(2l-1)], and B, [3, 2l-1, 2l+1], of D^l = A (D¹ ⊗ D^(l-1)) B, for l >= 2.
 
     Ivanic and Ruedenberg write D^l_mn = u U + v V + w W (their table 1), where U, V and W are sums of products
     D¹_ij D^(l-1)_ab (their table 2). Each coefficient is a number of (m, i, a) times a number of (n, j, b):
@@ -50,7 +50,7 @@ def _recursion(degree: int) -> tuple[Tensor, Tensor]:
             w = -(((degree - size - 1) * (degree - size)) ** 0.5) / 2
             add(left, m, 1, sign * (size + 1), w)
             add(left, m, -1, -sign * (size + 1), sign * w)
-    return left.flatten(1), right.flatten(1)
+    return left.flatten(1), right.permute(1, 2, 0).contiguous()
 
 
 def _check_rotations(rotations: Tensor) -> None:
@@ -71,9 +71,10 @@ def _chain(lmax: int, rotations: Tensor) -> list[Tensor]:
     matrices = [torch.ones_like(rotations[..., :1, :1]), rotations]
     for degree in range(2, lmax + 1):
         left, right = (matrix.to(rotations) for matrix in _recursion(degree))
-        # The Kronecker product of the two matrices of each rotation.
-        products = rotations[..., :, None, :, None] * matrices[-1][..., None, :, None, :]
-        matrices.append(left @ products.flatten(-4, -3).flatten(-2) @ right.mT)
+        # From the right, so that the Kronecker product is never formed.
+        columns = matrices[-1][..., None, :, :] @ right
+        rows = (rotations @ columns.flatten(-2)).reshape(*rotations.shape[:-2], -1, 2 * degree + 1)
+        matrices.append(left @ rows)
     return matrices[: lmax + 1]
 
 

@@ -1,0 +1,330 @@
+"""Tests for anyone's equivariant layers: functions that measure, and a test class to subclass.
+
+A test file of a package that builds on these layers needs one small class for each module:
+
+>>> from holo_nn import Linear
+>>> class TestLinear(LayerTests):
+...     def make(self):
+...         return Linear("4x0e+4x1e", "3x0e+2x1e", bias=True), "4x0e+4x1e", "3x0e+2x1e"
+>>> TestLinear().test_equivariance_float64()
+
+Run with pytest, it holds the module to the equivariance of rounding error, and to everything else that
+training, saving and serving ask of it. Importing this module does not need pytest.
+"""
+
+import copy
+from collections.abc import Callable
+
+import torch
+from e3nn import o3
+from jaxtyping import Float64
+from torch import Tensor, nn
+
+from .irreps import IrrepsLike, read_irreps
+from .wigner import rotate
+
+__all__ = ["LayerTests", "equivariance_error", "equivariance_errors", "random_rotations"]
+
+OneOrMore = IrrepsLike | tuple[IrrepsLike, ...]
+
+
+def random_rotations(count: int, seed: int = 0) -> Float64[Tensor, "count 3 3"]:
+    """Draw rotation matrices uniformly from SO(3), in float64.
+
+    Parameters
+    ----------
+    count
+        How many.
+    seed
+        Of the random numbers.
+
+    Returns
+    -------
+    Tensor
+        Shape ``[count, 3, 3]``, float64: a rotation of lower precision would add its own error to every test.
+
+    Notes
+    -----
+    Unit quaternions, uniform on their sphere: normal numbers, normalized.
+
+    Examples
+    --------
+    >>> R = random_rotations(100)
+    >>> bool((R @ R.mT - torch.eye(3)).abs().max() < 1e-14)
+    True
+    """
+    generator = torch.Generator().manual_seed(seed)
+    quaternions = torch.randn(count, 4, generator=generator, dtype=torch.float64)
+    w, *vector = (quaternions / quaternions.norm(dim=1, keepdim=True)).unbind(1)
+    x, y, z = vector
+    zero = torch.zeros_like(w)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=1).reshape(-1, 3, 3)
+    rotations: Tensor = torch.eye(3, dtype=torch.float64) + 2 * w[:, None, None] * cross + 2 * cross @ cross
+    return rotations
+
+
+def equivariance_errors(
+    function: Callable[..., Tensor | tuple[Tensor, ...]],
+    inputs: Tensor | tuple[Tensor, ...],
+    irreps_in: OneOrMore,
+    irreps_out: OneOrMore,
+    rotations: Float64[Tensor, "batch 3 3"],
+    *,
+    dtype: torch.dtype = torch.float64,
+) -> tuple[Float64[Tensor, " batch"], ...]:
+    """Measure |f(R x) - D(R) f(x)| of each sample, relative to the largest value that comes out.
+
+    Inputs are turned, and outputs compared, in float64; only the function works in ``dtype``.
+
+    Parameters
+    ----------
+    function
+        Of one or more features to one or more features; an output with more dimensions than ``[batch, dim]``
+        is flattened (a frame ``[batch, 3, 3]`` is ``3x1e``: each row is a vector).
+    inputs
+        Float64 features, ``[batch, dim]`` each.
+    irreps_in, irreps_out
+        Of each input and each output; a tuple where there are several.
+    rotations
+        One for each sample.
+    dtype
+        The precision in which the function is tested; a module must be in it already.
+
+    Returns
+    -------
+    tuple of Tensor
+        For each output the largest error of each sample, ``[batch]``.
+
+    Examples
+    --------
+    >>> x = torch.randn(8, 3, dtype=torch.float64)
+    >>> turned = equivariance_errors(lambda x: 2 * x, x, "1x1e", "1x1e", random_rotations(8))
+    >>> squared = equivariance_errors(lambda x: x**2, x, "1x1e", "1x1e", random_rotations(8))
+    >>> bool(turned[0].max() < 1e-15), bool(squared[0].max() > 0.1)
+    (True, True)
+    """
+    plain = inputs if isinstance(inputs, tuple) else (inputs,)
+    turned = tuple(
+        rotate(features, irreps, rotations)
+        for features, irreps in zip(plain, _several(irreps_in), strict=True)
+    )
+    before = _outputs(function(*(features.to(dtype) for features in plain)))
+    after = _outputs(function(*(features.to(dtype) for features in turned)))
+    errors = []
+    for first, second, irreps in zip(before, after, _several(irreps_out), strict=True):
+        difference = second - rotate(first, irreps, rotations)
+        largest = torch.maximum(first.abs().max(), second.abs().max())
+        errors.append(difference.abs().amax(1) / torch.where(largest > 0, largest, 1.0))
+    return tuple(errors)
+
+
+def equivariance_error(
+    function: Callable[..., Tensor | tuple[Tensor, ...]],
+    irreps_in: OneOrMore,
+    irreps_out: OneOrMore,
+    *,
+    samples: int = 32,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float64,
+) -> float:
+    """Measure the largest equivariance error of a function on normal random input.
+
+    Parameters
+    ----------
+    function, irreps_in, irreps_out, dtype
+        As in `equivariance_errors`.
+    samples
+        How many random inputs, each with a rotation of its own.
+    seed
+        Of the inputs and rotations.
+
+    Returns
+    -------
+    float
+        The largest error over samples and outputs, relative to the largest value of its output.
+
+    Examples
+    --------
+    >>> from holo_nn import TensorSquare
+    >>> square = TensorSquare("2x0e+2x1e").double()
+    >>> equivariance_error(square, square.irreps_in, square.irreps_out) < 1e-15
+    True
+    """
+    inputs = _random_inputs(irreps_in, samples, seed)
+    rotations = random_rotations(samples, seed)
+    errors = equivariance_errors(function, inputs, irreps_in, irreps_out, rotations, dtype=dtype)
+    return max(error.max().item() for error in errors)
+
+
+def _several(irreps: OneOrMore) -> tuple[IrrepsLike, ...]:
+    # Irreps are a tuple themselves.
+    return (irreps,) if isinstance(irreps, str | o3.Irreps) else irreps
+
+
+def _outputs(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    results = result if isinstance(result, tuple) else (result,)
+    return tuple(output.detach().double().flatten(1) for output in results)
+
+
+def _random_inputs(irreps_in: OneOrMore, samples: int, seed: int) -> tuple[Tensor, ...]:
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(
+        torch.randn(samples, read_irreps(irreps).dim, generator=generator, dtype=torch.float64)
+        for irreps in _several(irreps_in)
+    )
+
+
+class LayerTests:
+    """Tests that every equivariant module must pass; subclass it in a test file, and say how to make one.
+
+    What a module cannot do is said by a class attribute; each is True unless a subclass says otherwise, so
+    that nothing escapes untested.
+
+    Attributes
+    ----------
+    has_parameters : bool
+        Whether there is anything to learn. Every single number must then get a gradient.
+    exportable : bool
+        Whether `torch.export` takes it, with a batch of any size.
+    tolerances : dict
+        The equivariance error allowed in each precision, relative to the largest value.
+    """
+
+    has_parameters = True
+    exportable = True
+    tolerances = {torch.float32: 1e-5, torch.float64: 1e-12}  # noqa: RUF012  (read, never written)
+
+    def make(self) -> tuple[nn.Module, OneOrMore, OneOrMore]:
+        """Make the module as a user would, with the irreps of its inputs and outputs: a subclass must."""
+        raise NotImplementedError(f"{type(self).__name__}.make must return (module, irreps_in, irreps_out)")
+
+    def _prepare(
+        self, dtype: torch.dtype = torch.float64, training: bool = False, samples: int = 5
+    ) -> tuple[nn.Module, tuple[Tensor, ...]]:
+        """Make the module with no number at its start value, and random inputs for it."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            module, irreps_in, _ = self.make()
+            # A bias of zero on a vector, say, would pass every test of equivariance.
+            with torch.no_grad():
+                for parameter in module.parameters():
+                    parameter.add_(0.3 * torch.randn_like(parameter))
+            # Through float32, whatever the module was made in: float64 must be exact all the same.
+            module.to(torch.float32).to(dtype)
+            inputs = _random_inputs(irreps_in, samples, seed=1)
+            with torch.no_grad():
+                module.train()(*(3 * features.to(dtype) for features in inputs))  # statistics of their own
+        return module.train(training), tuple(features.to(dtype) for features in inputs)
+
+    def _check_equivariance(self, dtype: torch.dtype) -> None:
+        _, irreps_in, irreps_out = self.make()
+        for training in (False, True):
+            module, inputs = self._prepare(dtype, training, samples=32)
+            inputs = tuple(features.double() for features in inputs)
+            errors = equivariance_errors(
+                module, inputs, irreps_in, irreps_out, random_rotations(32, seed=2), dtype=dtype
+            )
+            for output, error in enumerate(errors):
+                worst = error.max().item()
+                assert worst <= self.tolerances[dtype], (
+                    f"output {output} turns with an error of {worst:.1e} of its largest value in {dtype}, "
+                    f"training={training}; at most {self.tolerances[dtype]:.0e} is allowed"
+                )
+
+    def test_equivariance_float32(self) -> None:
+        """f(R x) = D(R) f(x) to rounding error, in float32, in evaluation and in training."""
+        self._check_equivariance(torch.float32)
+
+    def test_equivariance_float64(self) -> None:
+        """f(R x) = D(R) f(x) to rounding error, in float64, in evaluation and in training."""
+        self._check_equivariance(torch.float64)
+
+    def test_samples_keep_their_order(self) -> None:
+        """A batch in another order comes out in that order."""
+        for training in (False, True):
+            module, inputs = self._prepare(training=training)
+            order = torch.tensor([3, 0, 4, 1, 2])
+            outputs = _outputs(module(*inputs))
+            reordered = _outputs(module(*(features[order] for features in inputs)))
+            for output, other in zip(outputs, reordered, strict=True):
+                torch.testing.assert_close(other, output[order], rtol=1e-12, atol=1e-12)
+
+    def test_batch_of_one(self) -> None:
+        """In evaluation a sample alone comes out as in company; in training it comes out finite."""
+        module, inputs = self._prepare()
+        outputs = _outputs(module(*inputs))
+        for output, lone in zip(outputs, _outputs(module(*(x[:1] for x in inputs))), strict=True):
+            torch.testing.assert_close(lone, output[:1], rtol=1e-12, atol=1e-12)
+        for lone in _outputs(module.train()(*(x[:1] for x in inputs))):
+            assert lone.isfinite().all()
+
+    def test_gradients_are_right(self) -> None:
+        """Gradients of inputs and parameters equal finite differences, in float64."""
+        for training in (False, True):
+            module, inputs = self._prepare(training=training, samples=3)
+            names, parameters = (
+                zip(*module.named_parameters(), strict=True) if self.has_parameters else ((), ())
+            )
+
+            def call(
+                *values: Tensor, module: nn.Module = module, names: tuple[str, ...] = names
+            ) -> tuple[Tensor, ...]:
+                count = len(values) - len(names)
+                state = dict(zip(names, values[count:], strict=True))
+                result = torch.func.functional_call(module, state, values[:count])
+                return result if isinstance(result, tuple) else (result,)
+
+            values = [x.detach().clone().requires_grad_() for x in (*inputs, *parameters)]
+            assert torch.autograd.gradcheck(call, values, fast_mode=True)
+
+    def test_every_parameter_learns(self) -> None:
+        """Every number of every parameter gets a gradient that is not zero: there are no dead weights."""
+        module, inputs = self._prepare(training=True, samples=16)
+        parameters = dict(module.named_parameters())
+        assert bool(parameters) == self.has_parameters
+        if not parameters:
+            return
+        generator = torch.Generator().manual_seed(3)
+        result = module(*inputs)
+        loss = torch.zeros((), dtype=torch.float64)
+        for output in result if isinstance(result, tuple) else (result,):
+            loss = loss + (output * torch.randn(output.shape, generator=generator, dtype=torch.float64)).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for name, parameter in parameters.items():
+            assert parameter.grad is not None, f"{name} got no gradient"
+            assert (parameter.grad != 0).all(), (
+                f"{int((parameter.grad == 0).sum())} numbers of {name} are dead"
+            )
+
+    def test_zero_input(self) -> None:
+        """Zeros, which define no direction, give finite values and finite gradients."""
+        for training in (False, True):
+            module, inputs = self._prepare(training=training)
+            zeros = tuple(torch.zeros_like(x).requires_grad_() for x in inputs)
+            result = module(*zeros)
+            outputs = result if isinstance(result, tuple) else (result,)
+            assert all(output.isfinite().all() for output in outputs)
+            torch.stack([output.sum() for output in outputs]).sum().backward()  # type: ignore[no-untyped-call]
+            gradients = [x.grad for x in (*zeros, *module.parameters())]
+            assert all(gradient.isfinite().all() for gradient in gradients if gradient is not None)
+
+    def test_state_round_trip(self) -> None:
+        """The state of one module makes another, with other numbers, the same."""
+        module, inputs = self._prepare()
+        other = self.make()[0].to(torch.float64).eval()
+        other.load_state_dict(copy.deepcopy(module.state_dict()))
+        for output, copied in zip(_outputs(module(*inputs)), _outputs(other(*inputs)), strict=True):
+            assert torch.equal(output, copied)
+
+    def test_export(self) -> None:
+        """What `torch.export` makes of the module does the same on a batch of another size."""
+        if not self.exportable:
+            return
+        module, inputs = self._prepare()
+        batch = torch.export.Dim("batch", min=2)
+        exported = torch.export.export(
+            module, inputs, dynamic_shapes=tuple({0: batch} for _ in inputs), strict=False
+        ).module()
+        more = tuple(torch.cat([x, x.flip(0)]) for x in inputs)
+        for output, other in zip(_outputs(module(*more)), _outputs(exported(*more)), strict=True):
+            torch.testing.assert_close(other, output, rtol=1e-12, atol=1e-12)
