@@ -28,7 +28,7 @@ def _one_of(*choices: str) -> Callable[[object, "attrs.Attribute[str]", str], No
     return check
 
 
-def _degree(instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
+def _degree(instance: object, attribute: "attrs.Attribute[int]", value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise HoloError(
             f"{type(instance).__name__}.{attribute.name} is {value!r}; it must be an integer >= 0"
@@ -134,7 +134,7 @@ class Basis:
     point_normalization: PointNormalization = attrs.field(default="none", validator=_one_of("none", "unit"))
 
     @radial.validator
-    def _check_radial(self, _attribute: object, radial: Zernike | None) -> None:
+    def _check_radial(self, _attribute: object, radial: object) -> None:
         if radial is not None and not isinstance(radial, Zernike):
             raise HoloError(f"Basis.radial is {radial!r}; it must be a Zernike, or None on a sphere")
         if radial is not None and radial.nmax < self.lmax:

@@ -41,7 +41,7 @@ def _column(name: str, values: ArrayLike) -> NDArray[Any]:
     return _text_column(name, array.tolist())
 
 
-def _text_column(name: str, texts: list[str]) -> NDArray[np.str_]:
+def _text_column(name: str, texts: list[str]) -> NDArray[Any]:
     for text in set(texts):
         if not _is_plain(text):
             raise HoloError(f"index[{name!r}] holds {text!r}; it must be valid Unicode text without NUL")

@@ -313,8 +313,9 @@ class Writer:
         Raises
         ------
         HoloError
-            If the rows do not fit the file's (type, basis, channels, model, index columns, dtype), the
-            writer is closed, or the file cannot be written.
+            If the rows do not fit the file's (type, basis, channels, model, index columns, dtype) or the
+            writer is closed; they are then not taken. Also if a commit that was due fails, as on a full
+            disk; the rows are then pending, and the next commit tries again.
         """
         if self._closed:
             raise HoloError(f"{self.path}: the writer is closed; nothing can be appended")
@@ -661,7 +662,7 @@ def _read_layout(file: h5py.File, path: Path) -> tuple[_Layout, int]:
     return _Layout(kind, header, fields, columns), next(iter(rows.values()))
 
 
-def _checked_rows(rows: Rows, length: int) -> "slice | NDArray[np.int64]":
+def _checked_rows(rows: object, length: int) -> "slice | NDArray[np.int64]":
     """Give chosen rows as a slice without a step, or as row numbers from the start."""
     if isinstance(rows, slice):
         start, stop, step = rows.indices(length)

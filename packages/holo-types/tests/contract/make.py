@@ -1,0 +1,61 @@
+"""Write the contract files: one small file of each type, in the present schema version.
+
+A schema version that is once released keeps its files as they are; only a new version gets new ones:
+``python make.py`` writes them to the folder of `holo_types.SCHEMA_VERSION`, and refuses one that is there.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+import holo_types
+
+_VALUES = np.array([0.0, -0.0, 1.0, -1.5, 5e-324, 1e-40, np.pi, 1.7976931348623157e308])
+_FLOAT32 = np.array([0.0, -0.0, 1.0, -1.5, 1e-45, 3.4028235e38, np.pi, 2 / 3], dtype=np.float32)
+_RESIDUES = {
+    "structure": ["1abc", "1abc", "2xyz"],
+    "model": [1, 1, 1],
+    "chain": ["A", "A", "β"],
+    "residue_number": [-1, 52, 52],
+    "insertion_code": ["", "", "A"],
+    "residue_name": ["MET", "GLY", "ALA"],
+}
+_BASIS = holo_types.Basis(
+    lmax=1,
+    radial=holo_types.Zernike(nmax=2, cutoff=10.0, normalization="floor"),
+    channels=("C", "N"),
+    angular_normalization="component",
+    point_normalization="unit",
+)
+
+EXAMPLES = {
+    "PointClouds": holo_types.PointClouds(
+        np.resize(_VALUES, (5, 3)),
+        np.resize(_FLOAT32, (5, 2)),
+        np.array([0, 2, 2, 5]),
+        ("C", "N"),
+        {"structure": ["1abc", "1abc", "2xyz"]},
+    ),
+    "SphereImages": holo_types.SphereImages(
+        np.resize(_FLOAT32, (3, 1, 4, 4)),
+        "driscoll-healy",
+        ("image",),
+        {"image": [0, 1, 2], "label": [7, 2, 1]},
+    ),
+    "Holograms": holo_types.Holograms(np.resize(_FLOAT32, (3, _BASIS.dim)), _BASIS, _RESIDUES),
+    "Embeddings": holo_types.Embeddings(
+        np.resize(_FLOAT32, (3, 4)),
+        np.resize(_FLOAT32, (3, 3, 3)),
+        holo_types.ModelReference("demo", "1", "0" * 64, _BASIS.digest),
+        {"image": [0, 1, 2]},
+        log_variances=np.resize(_VALUES, (3, 4)),
+        degenerate=np.array([False, True, False]),
+        reconstruction_cosine=np.resize(_VALUES, 3),
+    ),
+}
+
+if __name__ == "__main__":
+    folder = Path(__file__).with_name(f"schema{holo_types.SCHEMA_VERSION}")
+    folder.mkdir()
+    for name, example in EXAMPLES.items():
+        holo_types.save(example, folder / f"{name}.h5")

@@ -1,0 +1,182 @@
+"""Write a file in processes that are killed, and check after each kill what is left.
+
+Run by test_types_crash.py in a process of its own, since it forks: ``killed_writer.py MODE FOLDER``. It
+prints one line of JSON, and fails if a file is not what it must be.
+"""
+
+import hashlib
+import json
+import os
+import random
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import holo_types
+from holo_types import storage
+
+BASIS = holo_types.Basis(lmax=4, radial=holo_types.Zernike(6, 10.0), channels=("C", "N"))
+BATCHES = 40
+STEPS = ("write", "fsync", "replace", "ftruncate", "unlink")
+
+
+def batch(number: int) -> holo_types.Holograms:
+    """Give the rows of one append: 1 to 9 of them, of about 300 bytes each."""
+    values = np.random.default_rng(number).standard_normal((1 + number % 9, BASIS.dim)).astype(np.float32)
+    index = {"batch": [number] * len(values), "name": [f"number {number}"] * len(values)}
+    return holo_types.Holograms(values, BASIS, index)
+
+
+def expected(batches: int) -> holo_types.Holograms:
+    return holo_types.concatenate([batch(number) for number in range(batches)])
+
+
+def write(path: Path, *, pause: float = 0.0) -> None:
+    with holo_types.Writer(path, resume=True) as writer:
+        done = writer.index["batch"].max() + 1 if len(writer) else 0
+        for number in range(done, BATCHES):
+            writer.append(batch(number))
+            time.sleep(pause)
+
+
+def check(path: Path, at_least: int) -> int:
+    """Check that the file holds whole appends, nothing lost or doubled; give how many."""
+    if not path.exists():
+        assert at_least == 0, "a file that was there has gone"
+        return 0
+    before = {file.name: hashlib.sha256(file.read_bytes()).digest() for file in path.parent.iterdir()}
+    with holo_types.open(path) as reader:
+        there, complete = reader[:], reader.complete
+    after = {file.name: hashlib.sha256(file.read_bytes()).digest() for file in path.parent.iterdir()}
+    assert before == after, "reading changed a file"
+    batches = len(set(there.index["batch"].tolist()))
+    assert batches >= at_least, "committed rows are lost"
+    assert there == expected(batches), "the rows are not the first appends"
+    assert batches == BATCHES or not complete, "an interrupted file claims to be complete"
+    return batches
+
+
+def check_finished(path: Path) -> None:
+    with holo_types.open(path) as reader:
+        assert reader.complete
+        assert reader[:] == expected(BATCHES)
+    assert not storage.journal_of(path).exists(), "a journal is left"
+
+
+def in_child(work: Callable[[], None]) -> int:
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)  # the child must not go on with its parent's work
+    return child
+
+
+def die_at(step: int) -> None:
+    """Let the process kill itself at a step of what it does to the disk; in a write, in the middle of it."""
+    done = 0
+
+    def dying(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            nonlocal done
+            done += 1
+            if done == step:
+                if name == "write":
+                    function(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*arguments, **named)
+
+        return call
+
+    for name in STEPS:
+        setattr(os, name, dying(name, getattr(os, name)))
+
+
+def kill_at_every_step(folder: Path) -> dict[str, object]:
+    """Kill a fresh run at its first step, another at its second, ... until one gets through."""
+    found, step = set(), 0
+    while True:
+        step += 1
+        path = folder / f"{step}" / "data.h5"
+        path.parent.mkdir()
+
+        def work(path: Path = path, step: int = step) -> None:
+            die_at(step)
+            write(path)
+
+        _, status = os.waitpid(in_child(work), 0)
+        found.add(check(path, 0))
+        if status == 0:
+            break
+        assert os.WIFSIGNALED(status), "the child failed by itself"
+        write(path)
+        check_finished(path)
+    return {"kills": step - 1, "states": sorted(found)}
+
+
+def kill_at_random(folder: Path) -> dict[str, object]:
+    """Kill one long run twenty times, each time going on with what is left."""
+    path, chance, states = folder / "data.h5", random.Random(0), [0]
+    kills = 0
+    while kills < 20:
+        child = in_child(lambda: write(path, pause=0.002))
+        time.sleep(chance.uniform(0.0, 0.06))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status), "the run ended before it was killed"
+        kills += 1
+        states.append(check(path, states[-1]))
+    write(path)
+    check_finished(path)
+    return {"kills": kills, "states": states}
+
+
+def fill_the_disk(folder: Path) -> dict[str, object]:
+    """Let the disk be full at many sizes; then let it have room again, and go on in the same process."""
+    refused: list[bool] = []
+    for size in range(2_000, 130_000, 16_000):
+        path = folder / f"{size}.h5"
+        with holo_types.Writer(path) as writer:
+            for number in range(BATCHES):
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+                try:
+                    writer.append(batch(number))
+                except holo_types.HoloError as error:
+                    refused.append(str(error).startswith(f"{path}: cannot be written: File too large"))
+                    check(path, 0)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+            assert len(writer) == len(expected(BATCHES))
+        check_finished(path)
+    assert all(refused), "an error does not name the file"
+    return {"refused": len(refused)}
+
+
+def memory(folder: Path) -> dict[str, object]:
+    """Give the MB that streaming 100 MB to a file and back adds to the process."""
+    basis = holo_types.Basis(lmax=6, radial=holo_types.Zernike(20, 10.0), channels=("C", "N", "O", "S"))
+    values = np.random.default_rng(0).standard_normal((200, basis.dim)).astype(np.float32)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with holo_types.Writer(folder / "data.h5") as writer:
+        for number in range(75):
+            writer.append(holo_types.Holograms(values, basis, {"batch": [number] * 200}))
+    with holo_types.open(folder / "data.h5") as reader:
+        assert sum(len(part) for part in reader.chunks(500)) == 15_000
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"added": (after - before) / (1e3 if sys.platform == "linux" else 1e6)}
+
+
+MODES = {"steps": kill_at_every_step, "random": kill_at_random, "full": fill_the_disk, "memory": memory}
+
+if __name__ == "__main__":
+    if sys.argv[1] != "memory":
+        storage._COMMIT_BYTES = 6_000 if sys.argv[1] != "steps" else 16_000  # commits every few appends
+    sys.stdout.write(json.dumps(MODES[sys.argv[1]](Path(sys.argv[2]))) + "\n")

@@ -1,0 +1,133 @@
+"""Writers that are killed, that find the disk full, that meet each other."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import holo_types
+from holo_types import HoloError, Holograms, Writer, journal, storage
+
+BASIS = holo_types.Basis(lmax=1, radial=None, channels=("image",))
+ROWS = Holograms(np.arange(12.0).reshape(3, 4), BASIS, {"image": [0, 1, 2]})
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
+
+
+def run(mode: str, folder: Path) -> dict[str, Any]:
+    script = Path(__file__).with_name("killed_writer.py")
+    command = [sys.executable, str(script), mode, str(folder)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    result = subprocess.run(
+        command, capture_output=True, text=True, env=environment, check=False, timeout=120
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)  # type: ignore[no-any-return]
+
+
+@needs_fork
+def test_a_writer_killed_at_any_step_leaves_a_file_that_opens_and_resumes(tmp_path: Path) -> None:
+    result = run("steps", tmp_path)
+    assert result["kills"] > 40  # every write (in its middle), fsync, rename, truncation and removal
+    assert len(result["states"]) >= 5
+
+
+@needs_fork
+def test_a_writer_killed_at_twenty_random_times_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    result = run("random", tmp_path)
+    assert result["kills"] == 20
+    assert len(set(result["states"])) >= 4  # the kills did not all fall before the first commit
+
+
+@needs_fork
+def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path) -> None:
+    assert run("full", tmp_path)["refused"] >= 8
+
+
+@needs_fork
+def test_streaming_takes_little_memory(tmp_path: Path) -> None:
+    assert run("memory", tmp_path)["added"] < 80  # MB, while 100 MB pass through
+
+
+def test_a_journal_that_is_not_whole_or_another_files_is_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    holo_types.save(ROWS, path)
+    size = path.stat().st_size
+    page = b"\xff" * journal.PAGE
+    good = journal._Journal(size, size, {0: page}).to_bytes()
+    for content in (b"", good[:100], good[:-1], good[:-1] + b"x", b"x" + good[1:]):
+        storage.journal_of(path).write_bytes(content)
+        assert holo_types.load(path) == ROWS
+    storage.journal_of(path).write_bytes(journal._Journal(size + 1, size + 1, {0: page}).to_bytes())
+    assert holo_types.load(path) == ROWS
+    storage.journal_of(path).write_bytes(good)
+    with pytest.raises(holo_types.FormatError, match=r"a\.h5: "):
+        holo_types.load(path)  # which shows that a whole journal of this file is heeded
+    holo_types.save(ROWS, path)
+    assert not storage.journal_of(path).exists()
+
+
+def test_two_writers_of_one_file_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with Writer(path) as first:
+        first.append(ROWS)
+        first.commit()
+        with pytest.raises(HoloError, match=r"a\.h5: another process is writing this file"):
+            Writer(path, resume=True)
+    with Writer(path, resume=True) as second:
+        assert len(second) == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_an_interrupt_waits_until_the_commit_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.h5"
+    write = journal.PagedFile.write
+
+    def interrupted(self: journal.PagedFile, content: object) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return write(self, content)
+
+    writer = Writer(path)
+    writer.append(ROWS)
+    monkeypatch.setattr(journal.PagedFile, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        writer.commit()
+    monkeypatch.undo()
+    assert holo_types.load(path) == ROWS
+    writer.append(ROWS)
+    writer.close()
+    assert holo_types.load(path) == holo_types.concatenate([ROWS, ROWS])
+
+
+def test_a_commit_that_fails_after_its_journal_is_whole_is_not_done_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.h5"
+
+    def fail(_self: object, _journal: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with Writer(path) as writer:
+        writer.append(ROWS)
+        writer.commit()
+        writer.append(ROWS)
+        with monkeypatch.context() as patch:
+            patch.setattr(journal.PagedFile, "_apply", fail)
+            with pytest.raises(HoloError, match=r"a\.h5: cannot be written: Input/output error"):
+                writer.commit()
+        assert len(writer) == 6
+    assert holo_types.load(path) == holo_types.concatenate([ROWS, ROWS])
+
+
+def test_a_writer_works_in_a_thread(tmp_path: Path) -> None:
+    thread = threading.Thread(target=holo_types.save, args=(ROWS, tmp_path / "a.h5"))
+    thread.start()
+    thread.join()
+    assert holo_types.load(tmp_path / "a.h5") == ROWS

@@ -1,0 +1,475 @@
+"""Holo's HDF5 files: to the bit and back, in slices, and what is refused."""
+
+import contextlib
+import inspect
+import itertools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as nps
+from numpy.typing import NDArray
+
+import holo_types
+from holo_types import (
+    Basis,
+    Data,
+    Embeddings,
+    FormatError,
+    HoloError,
+    Holograms,
+    Index,
+    ModelReference,
+    PointClouds,
+    Reader,
+    SphereImages,
+    Writer,
+    Zernike,
+    storage,
+)
+
+BASIS = Basis(lmax=1, radial=Zernike(nmax=2, cutoff=10.0), channels=("C", "N"))
+MODEL = ModelReference("demo", "1", "0" * 64, BASIS.digest)
+
+# beartype, which the tests switch on, checks an item picked at random.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+
+# Strategies: any object that the constructors accept.
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
+names = texts.filter(lambda name: name not in ("", ".") and "/" not in name)
+channels = st.lists(texts.filter(bool), min_size=1, max_size=3, unique=True).map(tuple)
+
+
+def floats(shape: tuple[int, ...], dtype: Any) -> st.SearchStrategy[NDArray[Any]]:
+    """Every finite bit pattern: -0.0, subnormals, the largest."""
+    width = np.dtype(dtype).itemsize * 8
+    return nps.arrays(dtype, shape, elements=st.floats(width=width, allow_nan=False, allow_infinity=False))
+
+
+@st.composite
+def indices(draw: st.DrawFn, rows: int) -> Index:
+    def column() -> st.SearchStrategy[NDArray[Any]]:
+        text = st.lists(texts, min_size=rows, max_size=rows).map(lambda v: np.array(v, dtype=np.str_))
+        return nps.arrays(np.int64, rows) | text
+
+    return Index({name: draw(column()) for name in draw(st.lists(names, max_size=3, unique=True))})
+
+
+@st.composite
+def objects(draw: st.DrawFn) -> Data:
+    rows, dtype = draw(st.integers(0, 5)), draw(st.sampled_from([np.float32, np.float64]))
+    index = draw(indices(rows))
+    kind = draw(st.sampled_from([PointClouds, SphereImages, Holograms, Embeddings]))
+    if kind is PointClouds:
+        sizes = draw(st.lists(st.integers(0, 3), min_size=rows, max_size=rows))
+        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        named = draw(channels)
+        coordinates = draw(floats((int(offsets[-1]), 3), dtype))
+        return PointClouds(
+            coordinates, draw(floats((int(offsets[-1]), len(named)), dtype)), offsets, named, index
+        )
+    if kind is SphereImages:
+        named, b = draw(channels), draw(st.integers(1, 2))
+        grid, shape = draw(
+            st.sampled_from([("driscoll-healy", (2 * b, 2 * b)), ("gauss-legendre", (b, 2 * b - 1))])
+        )
+        return SphereImages(draw(floats((rows, len(named), *shape), dtype)), grid, named, index)
+    if kind is Holograms:
+        lmax = draw(st.integers(0, 2))
+        cutoff = draw(st.floats(0, exclude_min=True, allow_infinity=False))
+        basis = Basis(
+            lmax=lmax,
+            radial=draw(st.none() | st.builds(Zernike, st.integers(lmax, 4), st.just(cutoff))),
+            channels=draw(channels),
+        )
+        return Holograms(draw(floats((rows, basis.dim), dtype)), basis, index)
+    d = draw(st.integers(1, 3))
+    model = ModelReference(draw(texts), draw(texts), draw(texts), draw(texts))
+    return Embeddings(
+        draw(floats((rows, d), dtype)),
+        draw(floats((rows, 3, 3), np.float64)),
+        model,
+        index,
+        log_variances=draw(st.none() | floats((rows, d), np.float32)),
+        degenerate=draw(st.none() | nps.arrays(np.bool_, rows)),
+        reconstruction_cosine=draw(st.none() | floats((rows,), dtype)),
+    )
+
+
+def assert_same_bits(one: Data, other: Data) -> None:
+    assert type(one) is type(other)
+    for field in attrs.fields(type(one)):
+        a, b = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(a, np.ndarray):
+            assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes()), field.name
+        elif isinstance(a, Index):
+            assert list(a) == list(b)
+            for name in a:
+                assert (a[name].dtype, a[name].tolist()) == (b[name].dtype, b[name].tolist())
+        else:
+            assert a == b
+
+
+anything = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@anything
+@given(data=objects())
+def test_every_object_comes_back_to_the_bit(data: Data, tmp_path: Path) -> None:
+    holo_types.save(data, tmp_path / "a.h5")
+    assert_same_bits(holo_types.load(tmp_path / "a.h5"), data)
+
+
+@anything
+@given(data=objects(), chance=st.data())
+def test_any_choice_of_rows_is_that_of_the_object(data: Data, chance: st.DataObject, tmp_path: Path) -> None:
+    holo_types.save(data, tmp_path / "a.h5")
+    n = len(data)
+    numbers = st.lists(st.integers(-n, n - 1), max_size=6) if n else st.just([])
+    choices = st.slices(n) | nps.arrays(np.bool_, n) | numbers.map(lambda v: np.array(v, dtype=np.int64))
+    rows = chance.draw(choices)
+    with holo_types.open(tmp_path / "a.h5") as reader:
+        assert len(reader) == n
+        assert_same_bits(reader[rows], data[rows])
+        parts = list(reader.chunks(2))
+        assert [len(part) for part in parts] == [len(data[i : i + 2]) for i in range(0, n, 2)]
+        assert not parts or holo_types.concatenate(parts) == data
+
+
+@anything
+@given(data=objects(), cuts=st.lists(st.integers(0, 5), max_size=4))
+def test_pieces_written_one_by_one_are_the_whole(data: Data, cuts: list[int], tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    path.unlink(missing_ok=True)
+    bounds = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    for start, stop in itertools.pairwise(bounds):
+        with Writer(path, resume=True) as writer:
+            assert len(writer) == start
+            writer.append(data[start:stop])
+    assert_same_bits(holo_types.load(path), data)
+
+
+def holograms(rows: int = 4, dtype: Any = np.float32, **index: Any) -> Holograms:
+    values = np.arange(rows * BASIS.dim, dtype=dtype).reshape(rows, BASIS.dim)
+    return Holograms(values, BASIS, index or {"chain": ["A"] * rows})
+
+
+def test_rows_beyond_many_chunks(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(0, 40, 9000)
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    clouds = PointClouds(
+        rng.standard_normal((offsets[-1], 3)),
+        rng.standard_normal((offsets[-1], 2)),
+        offsets,
+        ("C", "N"),
+        {"row": np.arange(9000), "text": [f"é{i}" for i in range(9000)]},
+    )
+    holo_types.save(clouds, tmp_path / "a.h5")
+    numbers = rng.integers(0, 9000, 50)
+    with holo_types.open(tmp_path / "a.h5") as reader:
+        assert_same_bits(reader[numbers], clouds[numbers])
+        assert_same_bits(reader[4090:8200], clouds[4090:8200])
+        assert_same_bits(reader[::-977], clouds[::-977])
+        assert reader.channels == ("C", "N")
+
+
+def test_what_a_reader_says(tmp_path: Path) -> None:
+    holo_types.save(holograms(), tmp_path / "a.h5")
+    with holo_types.open(tmp_path / "a.h5") as reader:
+        assert isinstance(reader, Reader)
+        assert (reader.kind, reader.complete, reader.basis, reader.channels) == (
+            "Holograms",
+            True,
+            BASIS,
+            ("C", "N"),
+        )
+        assert reader.index == holograms().index
+        for name in ("model", "grid"):
+            with pytest.raises(HoloError, match=f"a.h5: holds Holograms, which have no {name}"):
+                getattr(reader, name)
+        with pytest.raises(HoloError, match="rows are 3; they must be a slice"):
+            inspect.unwrap(Reader.__getitem__)(reader, 3)  # without the type checker of the tests
+        with pytest.raises(IndexError):
+            reader[np.array([4])]
+
+
+def test_a_header_may_be_long(tmp_path: Path) -> None:
+    """HDF5 keeps at most 64 KiB of attributes beside each other."""
+    named = tuple(f"channel {i}" for i in range(10_000))
+    images = SphereImages(np.zeros((1, len(named), 1, 1)), "gauss-legendre", named)
+    holo_types.save(images, tmp_path / "a.h5")
+    assert holo_types.load(tmp_path / "a.h5") == images
+
+
+def test_the_file_is_chunked_and_compressed(tmp_path: Path) -> None:
+    holo_types.save(holograms(10_000), tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5") as file:
+        for dataset in (file["fields/coefficients"], file["index/chain"]):
+            assert dataset.compression == "gzip"
+            assert dataset.chunks[0] < len(dataset) == 10_000
+    assert (tmp_path / "a.h5").stat().st_size < holograms(10_000).coefficients.nbytes  # without the texts
+
+
+# Writers
+
+
+def test_an_interrupted_run_is_continued_or_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with contextlib.suppress(ZeroDivisionError), Writer(path) as writer:
+        writer.append(holograms())
+        _ = 1 / 0
+    with holo_types.open(path) as reader:
+        assert (len(reader), reader.complete) == (4, False)
+    with pytest.raises(
+        HoloError, match=r"a\.h5: holds 4 rows of an interrupted run; .*resume=True.*--resume"
+    ):
+        Writer(path)
+    with Writer(path, resume=True) as writer:
+        assert writer.index == holograms().index
+        writer.append(holograms())
+        assert len(writer) == 8
+    with holo_types.open(path) as reader:
+        assert (len(reader), reader.complete) == (8, True)
+    with pytest.raises(HoloError, match="the writer is closed"):
+        writer.append(holograms())
+
+
+def test_a_complete_file_stays_until_its_successor_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    holo_types.save(holograms(), path)
+    with Writer(path):
+        pass
+    assert len(holo_types.load(path)) == 4
+    with Writer(path) as writer:
+        writer.append(holograms(7))
+        assert len(holo_types.load(path)) == 4
+    assert len(holo_types.load(path)) == 7
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_writer_without_rows_leaves_nothing(tmp_path: Path) -> None:
+    with Writer(tmp_path / "a.h5", resume=True) as writer:
+        assert len(writer) == len(writer.index) == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_appended_may_be_changed_afterwards(tmp_path: Path) -> None:
+    rows = holograms()
+    with Writer(tmp_path / "a.h5") as writer:
+        writer.append(rows)
+        rows.coefficients[:] = -1
+    assert holo_types.load(tmp_path / "a.h5") == holograms()
+
+
+OTHER = Basis(lmax=1, radial=Zernike(nmax=2, cutoff=9.0), channels=("C", "N"))
+EMBEDDINGS = Embeddings(np.zeros((4, 2)), np.zeros((4, 3, 3)), MODEL, degenerate=np.zeros(4, bool))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (holograms(), EMBEDDINGS, "it is Embeddings; it must be Holograms"),
+        (
+            holograms(),
+            Holograms(holograms().coefficients, OTHER, holograms().index),
+            "its basis is .*cutoff=9",
+        ),
+        (holograms(), holograms(dtype=np.float64), "its coefficients is float64 .*; it must be float32"),
+        (holograms(), holograms(chain=[1] * 4), "its index has the columns {'chain': 'int64'}"),
+        (holograms(), holograms(residue=[1] * 4), "its index has the columns {'residue': 'int64'}"),
+        (EMBEDDINGS, attrs.evolve(EMBEDDINGS, degenerate=None), "its degenerate is absent; it must be bool"),
+        (EMBEDDINGS, attrs.evolve(EMBEDDINGS, model=attrs.evolve(MODEL, version="2")), "its model is .*'2'"),
+        (EMBEDDINGS, attrs.evolve(EMBEDDINGS, invariants=np.zeros((4, 3))), r"float64 \[n, 3\]; it must be"),
+    ],
+)
+@pytest.mark.parametrize("resume", [False, True])
+def test_rows_of_another_kind_are_not_appended(
+    first: Data, second: Data, message: str, resume: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.h5"
+    writer = Writer(path)
+    writer.append(first)
+    if resume:
+        writer.close()
+        writer = Writer(path, resume=True)
+    with pytest.raises(HoloError, match=rf"a\.h5: what is appended does not fit what is there: .*{message}"):
+        writer.append(second)
+    writer.close()
+    assert holo_types.load(path) == first
+
+
+def test_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not to be lost")
+    with pytest.raises(HoloError, match=r"notes\.txt: is not an HDF5 file and is not replaced"):
+        Writer(tmp_path / "notes.txt")
+    with pytest.raises(HoloError, match=r"there is no folder"):
+        Writer(tmp_path / "absent" / "a.h5")
+    with pytest.raises(HoloError, match=r"a\.h5: cannot be written"):
+        holo_types.save(holograms(), tmp_path / "absent" / "a.h5")
+    for write in (Writer, lambda path: holo_types.save(holograms(), path)):
+        with pytest.raises(HoloError, match="cannot be written: it is a folder"):
+            write(tmp_path)
+    with pytest.raises(HoloError, match=r"a\.h5: cannot hold a ndarray; it must be one of PointClouds"):
+        inspect.unwrap(holo_types.save)(
+            np.zeros(3), tmp_path / "a.h5"
+        )  # without the type checker of the tests
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_link_is_written_through(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    holo_types.save(holograms(), tmp_path / "there" / "a.h5")
+    link = tmp_path / "link.h5"
+    try:
+        link.symlink_to(tmp_path / "there" / "a.h5")
+    except OSError:
+        pytest.skip("this system makes no links")
+    holo_types.save(holograms(9), link)
+    assert link.is_symlink()
+    assert len(holo_types.load(tmp_path / "there" / "a.h5")) == 9
+
+
+# Files that are refused
+
+
+def rewrite(change: Callable[[h5py.File], None]) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        with h5py.File(path, "r+") as file:
+            change(file)
+
+    return damage
+
+
+def without(name: str) -> Callable[[Path], None]:
+    return rewrite(lambda file: file.__delitem__(name))
+
+
+def attribute(name: str, value: object) -> Callable[[Path], None]:
+    return rewrite(lambda file: file.attrs.__setitem__(name, value))
+
+
+def no_attribute(name: str) -> Callable[[Path], None]:
+    return rewrite(lambda file: file.attrs.__delitem__(name))
+
+
+def header(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    def rewrite_header(file: h5py.File) -> None:
+        plain = json.loads(file.attrs["header"])
+        change(plain)
+        file.attrs["header"] = json.dumps(plain)
+
+    return rewrite(rewrite_header)
+
+
+def cut(share: float) -> Callable[[Path], None]:
+    return lambda path: path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)]) and None
+
+
+def scrambled(path: Path) -> None:
+    with h5py.File(path) as file:
+        where = file["fields/coefficients"].id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    content[where.byte_offset + 20 : where.byte_offset + where.size] = b"\x55" * (where.size - 20)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (Path.unlink, "there is no such file; it must be a Holo HDF5 file"),
+        (lambda path: (path.unlink(), path.mkdir()), "is a folder; it must be"),
+        (lambda path: path.write_bytes(b""), "is empty; it must be"),
+        (lambda path: path.write_text("ATOM      1  N   MET"), "is not HDF5; it must be"),
+        (cut(0.5), "is cut short or damaged"),
+        (cut(0.99), "is cut short or damaged"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100]), "is cut short or damaged"),
+        (scrambled, "is cut short or damaged"),
+        (no_attribute("format"), "is HDF5, but not written by Holo"),
+        (attribute("schema_version", 2), "has schema version 2; holo-types .* reads version 1"),
+        (attribute("schema_version", 0), "has schema version 0; holo-types .* reads version 1"),
+        (no_attribute("schema_version"), "has schema version None; holo-types .* reads version 1"),
+        (attribute("kind", "Movies"), "holds 'Movies'; it must be one of PointClouds"),
+        (attribute("header", "{"), "is cut short or damaged"),
+        (attribute("basis_digest", "0" * 64), "its basis does not match its basis_digest"),
+        (header(lambda plain: plain["basis"].update(lmax=2)), "its basis does not match its basis_digest"),
+        (header(lambda plain: plain["basis"].update(lmax=-1)), "Basis.lmax is -1"),
+        (header(lambda plain: plain["basis"].update(colour=1)), "does not describe a basis"),
+        (header(lambda plain: plain.clear()), "is cut short or damaged .*basis"),
+        (without("fields/coefficients"), "holds Holograms, but lacks fields/coefficients"),
+        (without("index/chain"), "holds Holograms, but lacks index/chain"),
+        (without("index"), "is cut short or damaged .*index"),
+        (without("fields"), "is cut short or damaged .*fields"),
+        (
+            rewrite(lambda f: f["index/chain"].resize(3, 0)),
+            "must have one number of rows; .*'index/chain': 3",
+        ),
+        (
+            rewrite(lambda f: f["fields/coefficients"].__setitem__((2, 0), np.nan)),
+            "Holograms.coefficients is not finite in row 2",
+        ),
+    ],
+)
+def test_a_file_that_is_not_what_it_should_be_is_named(
+    damage: Callable[[Path], object], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.h5"
+    holo_types.save(holograms(200), path)
+    damage(path)
+    with pytest.raises(FormatError, match=rf"a\.h5: .*{message}") as caught:
+        holo_types.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_clouds_whose_points_and_offsets_disagree(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    clouds = PointClouds(np.zeros((3, 3)), np.zeros((3, 1)), np.array([0, 1, 3]), ("C",))
+    holo_types.save(clouds, path)
+    rewrite(lambda file: file["fields/weights"].resize(2, 0))(path)
+    with pytest.raises(FormatError, match=r"a\.h5: its coordinates and weights must have 3 rows"):
+        holo_types.load(path)
+    holo_types.save(clouds, path)
+    rewrite(lambda file: file["fields/offsets"].__setitem__(1, 9))(path)
+    with pytest.raises(FormatError, match=r"a\.h5: PointClouds.offsets falls after 1"):
+        holo_types.load(path)
+
+
+def test_a_file_that_changes_under_a_reader_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    holo_types.save(holograms(), path)
+    with holo_types.open(path) as reader:
+        with Writer(path, resume=True) as writer:
+            writer.append(holograms())
+        with pytest.raises(FormatError, match=r"a\.h5: was written to after it was opened; open it again"):
+            reader[:2]
+    with holo_types.open(path) as reader:
+        holo_types.save(holograms(1), path)
+        assert len(reader[:]) == 8  # a replaced file stays as it was for who has it open
+
+
+# Schema versions
+
+
+@pytest.mark.skipif(sys.byteorder != "little", reason="compares with stored bits")
+@pytest.mark.parametrize("kind", ["PointClouds", "SphereImages", "Holograms", "Embeddings"])
+def test_files_of_schema_version_1_stay_readable(kind: str) -> None:
+    folder = Path(__file__).with_name("contract")
+    recipe: dict[str, Any] = {}
+    exec(compile((folder / "make.py").read_text("utf-8"), "make.py", "exec"), recipe)
+    assert_same_bits(holo_types.load(folder / "schema1" / f"{kind}.h5"), recipe["EXAMPLES"][kind])
+
+
+def test_a_new_schema_version_comes_with_contract_files_of_its_own() -> None:
+    folders = {path.name for path in Path(__file__).with_name("contract").iterdir() if path.is_dir()}
+    assert {f"schema{version}" for version in range(1, storage.SCHEMA_VERSION + 1)} <= folders

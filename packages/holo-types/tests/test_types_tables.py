@@ -1,0 +1,70 @@
+"""Embeddings as tables."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from holo_types import Embeddings, HoloError, ModelReference, to_table, write_table
+
+pandas = pytest.importorskip("pandas")
+pytest.importorskip("pyarrow")
+
+RNG = np.random.default_rng(0)
+EMBEDDINGS = Embeddings(
+    RNG.standard_normal((4, 2)).astype(np.float32),
+    RNG.standard_normal((4, 3, 3)),
+    ModelReference("demo", "1", "0" * 64, "1" * 64),
+    {"chain": ["A", "A", "β", "NA"], "residue_number": [1, 2, -1, 7], "insertion_code": ["", "", "A", ""]},
+    log_variances=RNG.standard_normal((4, 2)).astype(np.float32),
+    degenerate=np.array([False, True, False, False]),
+    reconstruction_cosine=np.array([0.1, 5e-324, 1 / 3, 0.0]),
+)
+FRAMES = [f"frame_{axis}{component}" for axis in "xyz" for component in "xyz"]
+
+
+def test_the_columns_of_a_table() -> None:
+    table = to_table(EMBEDDINGS)
+    assert list(table) == [
+        *("chain", "residue_number", "insertion_code", "z_0", "z_1", *FRAMES),
+        *("log_variance_0", "log_variance_1", "degenerate", "reconstruction_cosine"),
+    ]
+    assert np.array_equal(table[["z_0", "z_1"]].to_numpy(), EMBEDDINGS.invariants)
+    assert np.array_equal(table[FRAMES].to_numpy().reshape(4, 3, 3), EMBEDDINGS.frames)
+    assert (table["z_0"].dtype, table["frame_xy"].dtype, table["degenerate"].dtype) == (
+        np.float32,
+        np.float64,
+        bool,
+    )
+    plain = Embeddings(EMBEDDINGS.invariants, EMBEDDINGS.frames, EMBEDDINGS.model)
+    assert list(to_table(plain)) == ["z_0", "z_1", *FRAMES]
+
+
+def test_parquet_keeps_every_bit_and_the_model(tmp_path: Path) -> None:
+    write_table(EMBEDDINGS, tmp_path / "a.parquet")
+    back = pandas.read_parquet(tmp_path / "a.parquet")
+    pandas.testing.assert_frame_equal(back, to_table(EMBEDDINGS), check_exact=True)
+    assert ModelReference(**back.attrs["model"]) == EMBEDDINGS.model
+    assert [file.name for file in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_csv_reads_back_as_the_same_values(tmp_path: Path) -> None:
+    write_table(EMBEDDINGS, tmp_path / "a.csv")
+    table = to_table(EMBEDDINGS)
+    back = pandas.read_csv(tmp_path / "a.csv", keep_default_na=False, dtype=dict(table.dtypes))
+    pandas.testing.assert_frame_equal(back, table, check_exact=True)
+
+
+def test_what_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(HoloError, match=r"a\.xlsx: has the ending '\.xlsx'; a table's must be"):
+        write_table(EMBEDDINGS, tmp_path / "a.xlsx")
+    with pytest.raises(HoloError, match=r"a\.csv: cannot be written"):
+        write_table(EMBEDDINGS, tmp_path / "absent" / "a.csv")
+    clash = Embeddings(EMBEDDINGS.invariants, EMBEDDINGS.frames, EMBEDDINGS.model, {"z_0": [1] * 4})
+    with pytest.raises(HoloError, match="index has the column 'z_0', which is a column of the table"):
+        to_table(clash)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(HoloError, match=r"tables need pandas: pip install holo-types\[table\]"):
+        write_table(EMBEDDINGS, tmp_path / "a.csv")
+    assert not list(tmp_path.iterdir())
