@@ -85,10 +85,11 @@ class BatchNorm(nn.Module):
         scale = (variance + self.eps).rsqrt()
         if self.weight is not None:
             scale = scale * self.weight
-        normalized = centred * scale[self._channel]
+        scale = scale.index_select(0, self._channel)
         if self.bias is None:
-            return normalized
-        return normalized + nn.functional.pad(self.bias, (0, features.shape[1] - self._scalars))
+            return centred * scale
+        bias = nn.functional.pad(self.bias, (0, features.shape[1] - self._scalars))
+        return torch.addcmul(bias, centred, scale)
 
     def _variance(self, centred: Tensor) -> Tensor:
         power = (centred * centred).mean(0)

@@ -58,12 +58,12 @@ class SignalNorm(nn.Module):
         """Normalize features ``[batch, irreps.dim]``."""
         check_features(features, self.irreps)
         power = (features * features) @ self._sizes.to(features.dtype).reciprocal()
-        normalized = features * (power + _EPS).rsqrt()[:, None] * self.weight[self._degree]
+        normalized = features * (power + _EPS).rsqrt()[:, None]
+        weight = self.weight.index_select(0, self._degree)
         if self.bias is None:
-            return normalized
-        return normalized + nn.functional.pad(
-            self.bias.expand(self._scalars), (0, features.shape[1] - self._scalars)
-        )
+            return normalized * weight
+        bias = nn.functional.pad(self.bias.expand(self._scalars), (0, features.shape[1] - self._scalars))
+        return torch.addcmul(bias, normalized, weight)
 
     def extra_repr(self) -> str:
         """Show the irreps."""

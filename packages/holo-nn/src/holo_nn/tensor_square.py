@@ -30,9 +30,9 @@ class _Pair(NamedTuple):
         return f"_coupling_{self.l1}_{self.l2}_{self.degrees[0]}"
 
     def coupling(self) -> Tensor:
-        """Put the Clebsch-Gordan tensors of all output degrees beside each other, [m n, ΣM], float64."""
+        """Put the Clebsch-Gordan tensors of all output degrees below each other, [ΣM, m n], float64."""
         tensors = [clebsch_gordan(self.l1, self.l2, l3).flatten(0, 1) for l3 in self.degrees]
-        return torch.cat(tensors, dim=1)
+        return torch.cat(tensors, dim=1).T.contiguous()
 
 
 def _pairs(paths: tuple[Path, ...], by_parity: bool) -> tuple[_Pair, ...]:
@@ -152,26 +152,32 @@ class TensorSquare(nn.Module):
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
         check_features(features, self.irreps_in)
-        pieces = split_degrees(features, self.irreps_in)
+        # Components first, [m, batch, channels]: products and sums then run along long rows, and one matrix
+        # product serves a pair of degrees. Two to four times as fast as an einsum for each path.
+        pieces = {
+            degree: piece.permute(2, 0, 1).contiguous()
+            for degree, piece in split_degrees(features, self.irreps_in).items()
+        }
         outputs: dict[Path, Tensor] = {}
         for pair in self._pairs:
-            products = self._products(pieces, pair).flatten(2)
-            coupled = products @ getattr(self, pair.name)
+            products = self._products(pieces, pair)
+            coupled = getattr(self, pair.name) @ products.flatten(0, 1).flatten(1)
             sizes = [2 * degree + 1 for degree in pair.degrees]
-            for degree, output in zip(pair.degrees, coupled.split(sizes, dim=2), strict=True):
-                outputs[pair.l1, pair.l2, degree] = output
+            for degree, output in zip(pair.degrees, torch.split(coupled, sizes), strict=True):
+                path = (pair.l1, pair.l2, degree)
+                outputs[path] = output.reshape(len(output), -1, self.rows(path)).permute(1, 2, 0)
         return join_degrees(outputs[path] for path in self.paths)
 
     def _products(self, pieces: dict[int, Tensor], pair: _Pair) -> Tensor:
-        """All products of the components of two degrees, [batch, rows, 2 l1 + 1, 2 l2 + 1]."""
-        first, second = pieces[pair.l1], pieces[pair.l2]
+        """Multiply all components of two degrees, [2 l1 + 1, 2 l2 + 1, batch, rows]."""
+        first, second = pieces[pair.l1][:, None], pieces[pair.l2][None, :]
         if self.channels == "elementwise":
-            return first[..., :, None] * second[..., None, :]
+            return first * second
         if pair.l1 != pair.l2:
-            return (first[:, :, None, :, None] * second[:, None, :, None, :]).flatten(1, 2)
-        count = first.shape[1]
+            return (first[..., :, None] * second[..., None, :]).flatten(3)
+        count = first.shape[-1]
         low, high = torch.triu_indices(count, count, offset=pair.degrees[0] % 2, device=first.device)
-        return first.index_select(1, low)[..., :, None] * first.index_select(1, high)[..., None, :]
+        return first.index_select(3, low) * second.index_select(3, high)
 
     def extra_repr(self) -> str:
         """Show the irreps and how many paths there are."""
