@@ -7,6 +7,7 @@ unchanged. Sessions that need the same heavy dependencies share one environment,
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -144,6 +145,11 @@ def python_of(environment: Path) -> str:
     return str(environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
 
 
+def activated(python: str) -> dict[str, str]:
+    """Give the variables under which programs of a virtual environment find each other."""
+    return {"PATH": os.pathsep.join([str(Path(python).parent), os.environ["PATH"]])}
+
+
 def digest() -> str:
     """Fingerprint what installed environments depend on."""
     files = [CONSTRAINTS, *ROOT.glob("packages/*/pyproject.toml"), *ROOT.glob("packages/*/src/*/_version.py")]
@@ -216,7 +222,9 @@ def typing(session: nox.Session) -> None:
     """Check the types of all packages and of the workspace's own scripts, strictly."""
     python = holo(session, PACKAGES, *TYPING_TOOLS)
     sources = [str(package.path / "src") for package in PACKAGES.values()]
-    session.run(python, "-m", "mypy", *sources, "noxfile.py", "start.py", ".ci/alone.py")
+    session.run(
+        python, "-m", "mypy", *sources, "noxfile.py", "start.py", ".ci/alone.py", "docs/test_pages.py"
+    )
 
 
 @nox.session(venv_backend="none")
@@ -305,7 +313,7 @@ def demo(session: nox.Session) -> None:
 def serve(session: nox.Session) -> None:
     """Serve the demo's model on loopback, and check its answers to good and to bad requests."""
     python = holo(session, PACKAGES)
-    session.run(python, "services/serving/check.py", *session.posargs)
+    session.run(python, "services/serving/check.py", *session.posargs, env=activated(python))
 
 
 @nox.session(venv_backend="none")
