@@ -186,3 +186,21 @@ def test_author_names_in_latin_1_do_no_harm(tmp_path, residue):
     path = tmp_path / "old.pdb"
     path.write_bytes("\n".join(["AUTHOR    MÜLLER", *residue(), ""]).encode("latin-1"))
     assert len(read_structure(path).atoms) == 4
+
+
+def test_model_numbers_written_by_hand(write_pdb, residue):
+    assert read_structure(write_pdb("MODEL 12", *residue(), "ENDMDL")).model == 12
+
+
+@pytest.mark.parametrize(("group", "counts"), [("ATOM", True), ("HETATM", False)])
+def test_mmcif_without_sequence_numbers(tmp_path, write_pdb, residue, group, counts):
+    """What has no place in a sequence is a ligand, unless the file calls it ATOM as some programs do for all."""
+    atoms = read_structure(write_pdb(*residue(), *residue(number=2, shift=4.0))).atoms
+    file = CIFFile()
+    set_structure(file, atoms)
+    site = file.block["atom_site"]
+    site["label_seq_id"] = np.where(atoms.res_id == 2, ".", "1")
+    site["group_PDB"] = np.where(atoms.res_id == 2, group, "ATOM")
+    path = tmp_path / "made.cif"
+    file.write(path)
+    assert (2 in read_structure(path).atoms.res_id) == counts
