@@ -37,12 +37,11 @@ def expected(batches: int) -> holo_types.Holograms:
     return holo_types.concatenate([batch(number) for number in range(batches)])
 
 
-def write(path: Path, *, pause: float = 0.0) -> None:
+def write(path: Path) -> None:
     with holo_types.Writer(path, resume=True) as writer:
         done = writer.index["batch"].max() + 1 if len(writer) else 0
         for number in range(done, BATCHES):
             writer.append(batch(number))
-            time.sleep(pause)
 
 
 def check(path: Path, at_least: int) -> int:
@@ -124,20 +123,30 @@ def kill_at_every_step(folder: Path) -> dict[str, object]:
 
 
 def kill_at_random(folder: Path) -> dict[str, object]:
-    """Kill one long run twenty times, each time going on with what is left."""
-    path, chance, states = folder / "data.h5", random.Random(0), [0]
-    kills = 0
+    """Kill twenty times, each time going on with what is left; a run that got through gives way to another."""
+    chance, kills, runs, reached = random.Random(0), 0, 0, 0
+    states = set()
+    path = folder / "0.h5"
+    start = time.perf_counter()
+    os.waitpid(in_child(lambda: write(folder / "whole.h5")), 0)
+    whole = time.perf_counter() - start  # so that the kills spread over a run, however slow the disk is now
     while kills < 20:
-        child = in_child(lambda: write(path, pause=0.002))
-        time.sleep(chance.uniform(0.0, 0.06))
+        child = in_child(lambda path=path: write(path))  # type: ignore[misc]
+        time.sleep(chance.uniform(0.0, whole))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status), "the run ended before it was killed"
-        kills += 1
-        states.append(check(path, states[-1]))
+        reached = check(path, reached)
+        if os.WIFSIGNALED(status):
+            kills += 1
+            states.add(reached)
+        else:
+            assert status == 0, "the child failed by itself"
+            check_finished(path)
+            runs, reached = runs + 1, 0
+            path = folder / f"{runs}.h5"
     write(path)
     check_finished(path)
-    return {"kills": kills, "states": states}
+    return {"kills": kills, "states": sorted(states)}
 
 
 def fill_the_disk(folder: Path) -> dict[str, object]:

@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import itertools
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -453,9 +454,14 @@ def test_a_file_that_changes_under_a_reader_is_named(tmp_path: Path) -> None:
             writer.append(holograms())
         with pytest.raises(FormatError, match=r"a\.h5: was written to after it was opened; open it again"):
             reader[:2]
-    with holo_types.open(path) as reader:
-        holo_types.save(holograms(1), path)
-        assert len(reader[:]) == 8  # a replaced file stays as it was for who has it open
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows does not replace a file that is open")
+def test_a_replaced_file_stays_as_it_was_for_who_has_it_open(tmp_path: Path) -> None:
+    holo_types.save(holograms(), tmp_path / "a.h5")
+    with holo_types.open(tmp_path / "a.h5") as reader:
+        holo_types.save(holograms(1), tmp_path / "a.h5")
+        assert reader[:] == holograms()
 
 
 # Schema versions

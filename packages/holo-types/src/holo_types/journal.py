@@ -145,6 +145,7 @@ class PagedFile:
 
     def __init__(self, path: Path, *, writable: bool = False) -> None:
         self.path = path
+        self._descriptor = -1
         self._descriptor = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | _BINARY)
         try:
             if writable and not _lock(self._descriptor):
@@ -160,8 +161,11 @@ class PagedFile:
                 self._apply(journal)
             self._opened = self._state()
         except BaseException:
-            os.close(self._descriptor)
+            self.close()
             raise
+
+    def __del__(self) -> None:
+        self.close()
 
     def __enter__(self) -> "PagedFile":
         return self
