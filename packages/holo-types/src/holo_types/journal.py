@@ -144,22 +144,22 @@ class PagedFile:
     """
 
     def __init__(self, path: Path, *, writable: bool = False) -> None:
-        self.path = path
+        self.path = path.resolve()  # of a link, the journal stands beside the file itself
         self._descriptor = -1
         self._descriptor = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | _BINARY)
         try:
             if writable and not _lock(self._descriptor):
                 raise HoloError(f"{path}: another process is writing this file; wait until it has ended")
+            self._opened = self._state()
             self._position = 0
             self._pages: dict[int, bytearray] = {}
             self._committed = self._size = os.fstat(self._descriptor).st_size
-            journal = _Journal.read(journal_of(path), self._size)
+            journal = _Journal.read(journal_of(self.path), self._size)
             if journal is not None:
                 self._pages = {number: bytearray(page) for number, page in journal.pages.items()}
                 self._size = journal.size_after
             if writable and journal is not None:
                 self._apply(journal)
-            self._opened = self._state()
         except BaseException:
             self.close()
             raise
