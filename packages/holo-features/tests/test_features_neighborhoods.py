@@ -153,3 +153,9 @@ def test_secondary_structure_sees_a_broken_chain():
     broken = neighborhoods(attrs.evolve(structure, atoms=atoms), secondary_structure=True)
     # Three residues are left of the first helix: too few to be one.
     assert (broken.index["secondary_structure"][helix] == "coil").all()
+
+
+@pytest.mark.parametrize("channels", [(), ("C", "C"), ("",)])
+def test_refuses_channels_that_are_not_each_named_once(channels):
+    with pytest.raises(HoloError, match=r"channels is .* it must hold at least one name, each once"):
+        neighborhoods(EXAMPLES["1ten_A"], channels=channels)

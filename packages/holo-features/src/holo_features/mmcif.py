@@ -7,6 +7,7 @@ import numpy as np
 from biotite.structure import AtomArray
 from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile
 from jaxtyping import Float, Shaped
+from numpy.typing import NDArray
 
 from holo_types import FormatError
 
@@ -77,7 +78,7 @@ def _column(site: Any, *names: str, default: str | None = None) -> Shaped[np.nda
     """Give the first column that is there as text, empty where the file says '.' or '?'."""
     for name in names:
         if name in site:
-            values: Shaped[np.ndarray, rows] = site[name].as_array(str, "")
+            values: NDArray[Any] = site[name].as_array(str, "")
             return values
     if default is None:
         raise FormatError(f"its atom_site has no column {' or '.join(names)}")
@@ -89,7 +90,7 @@ def _coordinates(site: Any, axis: str) -> Float[np.ndarray, "rows"]:
     if name not in site:
         raise FormatError(f"its atom_site has no column {name}")
     try:
-        values: Float[np.ndarray, rows] = site[name].as_array(np.float64, np.nan)
+        values: NDArray[np.float64] = site[name].as_array(np.float64, np.nan)
     except ValueError:
         for row, value in enumerate(site[name].as_array(str).tolist(), start=1):
             try:

@@ -1,6 +1,7 @@
 """Neighbourhoods: the atoms around each residue's Cα."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 import numpy as np
@@ -154,7 +155,7 @@ class _Residues:
         return cls(atoms, first, alpha)
 
     def column(self, name: str) -> Shaped[np.ndarray, "residues"]:
-        values: Shaped[np.ndarray, residues] = self.atoms.get_annotation(name)[self.first]
+        values: NDArray[Any] = self.atoms.get_annotation(name)[self.first]
         return values
 
     def index(self, structure: Structure) -> Index:

@@ -83,7 +83,7 @@ def chebyshev_series(radial: Zernike, degree: int) -> Float[np.ndarray, "orders 
     values = np.array(lengths)[:, None] * rho**degree * jacobi
     terms = np.arange(degree % 2, nodes, 2)
     transform = np.cos(terms[:, None] * angles) * np.where(terms == 0, 1, 2)[:, None] / nodes
-    series: Float[np.ndarray, "orders terms"] = values @ transform.T
+    series: NDArray[np.float64] = values @ transform.T
     series.setflags(write=False)
     return series
 

@@ -49,9 +49,8 @@ class _Evaluated:
         return cls(chebyshev_polynomials(rho, radial.nmax + 1), solid_harmonics(directions, basis.lmax))
 
     def radial_functions(self, radial: Zernike, degree: int) -> Float[np.ndarray, "orders points"]:
-        values: Float[np.ndarray, "orders points"] = (
-            chebyshev_series(radial, degree) @ self.polynomials[degree % 2 :: 2]
-        )
+        """Evaluate R_nl for each n of one degree."""
+        values: NDArray[np.float64] = chebyshev_series(radial, degree) @ self.polynomials[degree % 2 :: 2]
         return values
 
     def degree(self, degree: int) -> Float[np.ndarray, "m points"]:
@@ -60,7 +59,7 @@ class _Evaluated:
 
 
 def _squared_lengths(scaled: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "points"]:
-    squared: Float[np.ndarray, points] = np.einsum("px,px->p", scaled, scaled)
+    squared: NDArray[np.float64] = np.einsum("px,px->p", scaled, scaled)
     return squared
 
 
@@ -72,7 +71,7 @@ def _inverse_square_lengths(
     for degree in range(basis.lmax + 1):
         values = evaluated.radial_functions(radial, degree)
         total += (2 * degree + 1) * np.einsum("kp,kp->p", values, values)
-    inverse: Float[np.ndarray, points] = 4 * math.pi / (_angular_square(basis) * total)
+    inverse: NDArray[np.float64] = 4 * math.pi / (_angular_square(basis) * total)
     return inverse
 
 
