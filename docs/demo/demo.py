@@ -8,11 +8,14 @@ import time
 from pathlib import Path
 
 import attrs
+import numpy as np
+import torch
+from report import Report, write_report
+from rich.console import Console
+
 import holo_features
 import holo_types
 import holo_vae
-import numpy as np
-import torch
 from holo_downstream import probe_embeddings
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
@@ -20,8 +23,6 @@ from holo_types import Basis, Embeddings, Holograms, Zernike, concatenate
 from holo_types.console import progress
 from holo_vae import Model, TrainingRun
 from holo_vae.tracking import tracking_uri
-from report import Report, write_report
-from rich.console import Console
 
 MODEL_NAME = "holo-demo"
 HELD_OUT = 8  # structures
@@ -115,7 +116,9 @@ def rotate_end_to_end(path: Path, model: Model) -> EndToEnd:
 def main() -> None:
     """Do the whole job."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for everything (default: demo)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("demo"), help="folder for everything (default: demo)"
+    )
     out: Path = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -141,7 +144,8 @@ def main() -> None:
     holo_types.write_table(embeddings, out / "embeddings.parquet")
     say("probing embeddings")
     probes = tuple(
-        probe_embeddings(embeddings, target, holograms=held_out) for target in ("secondary_structure", "residue_name")
+        probe_embeddings(embeddings, target, holograms=held_out)
+        for target in ("secondary_structure", "residue_name")
     )
     say("measuring equivariance")
     equivariance = holo_vae.equivariance_errors(model, held_out)
@@ -167,7 +171,9 @@ def main() -> None:
 def summarize(report: Report, out: Path) -> None:
     """Say in a dozen lines what came out and where it is."""
     trained, errors = report.trained, report.end_to_end
-    verdict = "under" if 2 * trained.cosine < min(report.untrained.cosine, report.mean_cosine) else "NOT under"
+    verdict = (
+        "under" if 2 * trained.cosine < min(report.untrained.cosine, report.mean_cosine) else "NOT under"
+    )
     secondary = report.probes[0]
     store = tracking_uri(out / "run")
     lines = [

@@ -8,14 +8,15 @@ from pathlib import Path
 from string import Template
 
 import attrs
-import holo_features
-import holo_types
 import numpy as np
-from holo_downstream import ProbeTable
-from holo_types import Embeddings, Holograms
-from holo_vae import EquivarianceErrors, Reconstruction, TrainingRun, pictures
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
+
+import holo_features
+from holo_downstream import ProbeTable
+from holo_types import Embeddings, Holograms
+from holo_types.atomic import replacing
+from holo_vae import EquivarianceErrors, Reconstruction, TrainingRun, pictures
 
 __all__ = ["Report", "write_report"]
 
@@ -139,7 +140,9 @@ def write_report(report: Report, path: Path) -> None:
         ),
         "learning_curves": _image(pictures.learning_curves(report.run.history), "learning curves"),
         "cosine_per_degree": _image(
-            pictures.degree_bars({"trained": trained.cosine_per_degree, "untrained": untrained.cosine_per_degree}),
+            pictures.degree_bars(
+                {"trained": trained.cosine_per_degree, "untrained": untrained.cosine_per_degree}
+            ),
             "cosine loss per degree",
         ),
         "density_slices": _image(_slices(report), "true and reconstructed densities"),
@@ -179,5 +182,5 @@ def write_report(report: Report, path: Path) -> None:
         ),
     }
     page = Template(Path(__file__).with_name("report.html").read_text(encoding="utf-8")).substitute(fields)
-    with holo_types.replacing(path) as new:
+    with replacing(path) as new:
         new.write_text(page, encoding="utf-8")

@@ -18,9 +18,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import holo_features
 import holo_vae
-import numpy as np
 from holo_types import to_table
 from holo_vae.serving import encode_content
 
@@ -102,10 +103,16 @@ def check(model: str, structure: Path) -> Sequence[str]:
                 sys.exit(f"column {column} differs between the service and a local embed")
         if not worst <= 1e-6:
             sys.exit(f"the service differs from a local embed by {worst:.1e}, more than 1e-6")
-        lines.append(f"{structure.name}: {len(served)} residues in {seconds:.2f} s, equal to a local embed to {worst:.0e}")
+        lines.append(
+            f"{structure.name}: {len(served)} residues in {seconds:.2f} s, equal to a local embed to {worst:.0e}"
+        )
         rubbish = {
-            "a text that is no structure": {"dataframe_records": [{"name": "rubbish.pdb", "content": "rubbish"}]},
-            "a binary file that is not base64": {"dataframe_records": [{"name": "rubbish.bcif", "content": "%"}]},
+            "a text that is no structure": {
+                "dataframe_records": [{"name": "rubbish.pdb", "content": "rubbish"}]
+            },
+            "a binary file that is not base64": {
+                "dataframe_records": [{"name": "rubbish.bcif", "content": "%"}]
+            },
             "a request without structures": {"dataframe_records": [{"name": "rubbish.pdb"}]},
         }
         for name, body in rubbish.items():

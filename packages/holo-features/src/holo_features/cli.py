@@ -3,24 +3,20 @@
 # biotite, h5py and scipy are imported by the command, so that --help is quick.
 # ruff: noqa: PLC0415
 
-import contextlib
-import csv
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from holo_types.console import Outcome, Skipped, progress, run, write_skipped
+from holo_types.console import Outcome, Skipped, progress, run
 
 from ._version import __version__
 
 if TYPE_CHECKING:
     from holo_types import Basis
-
-    from .encoding import EncodedStructure
 
 __all__ = ["app", "main"]
 
@@ -84,8 +80,9 @@ def structures_command(
     from holo_types import Writer
 
     from .encoding import encode_structures, structure_names
+    from .files import skipped_rows, skipped_table, structure_files
 
-    paths, empty = _expand(inputs)
+    paths, empty = structure_files(inputs)
     basis = _basis(lmax, nmax, cutoff, channels)
     table = out.with_suffix(".skipped.csv")
     outcome, errors = Outcome(), list(empty)
@@ -93,14 +90,14 @@ def structures_command(
     with Writer(out, resume=resume) as writer:
         done = _done(out, basis, secondary_structure) if len(writer) else set()
         finished = [path for path, name in names.items() if name in done]
-        with _skipped_table(table, kept=finished) as skip:
+        with skipped_table(table, kept=finished) as skip:
             for folder in empty:
                 skip(folder)
             with progress(len(names), "encoding structures") as advance:
                 advance(len(finished))
                 outcome.succeeded += len(finished)
                 for encoded in encode_structures(paths, basis, secondary_structure, done):
-                    for row in _rows(encoded):
+                    for row in skipped_rows(encoded):
                         skip(row)
                     if encoded.holograms is None:
                         errors.append(Skipped(str(encoded.path), "", str(encoded.error)))
@@ -137,53 +134,3 @@ def _done(out: Path, basis: "Basis", secondary_structure: bool) -> set[str]:
                 f"{out} was made with other options; continue it with the same, or choose another file"
             )
         return set(reader.index["structure"].tolist())
-
-
-def _expand(inputs: Iterable[Path]) -> tuple[list[Path], list[Skipped]]:
-    """Replace folders by the structure files in them, and name those folders that hold none."""
-    from .formats import is_structure_path
-
-    paths: list[Path] = []
-    empty: list[Skipped] = []
-    for place in inputs:
-        if not place.is_dir():
-            paths.append(place)
-            continue
-        found = sorted(path for path in place.iterdir() if path.is_file() and is_structure_path(path))
-        paths += found
-        if not found:
-            empty.append(Skipped(str(place), "", f"{place}: the folder holds no structure file"))
-    return paths, empty
-
-
-def _rows(encoded: "EncodedStructure") -> Iterator[Skipped]:
-    file = str(encoded.path)
-    if encoded.error is not None:
-        yield Skipped(file, "", str(encoded.error))
-    for residue in encoded.skipped:
-        name = f"{residue.chain} {residue.residue_number}{residue.insertion_code} {residue.residue_name}"
-        yield Skipped(file, name, residue.reason)
-    for atom in encoded.left_out_atoms:
-        name = f"{atom.chain} {atom.residue_number}{atom.insertion_code} {atom.residue_name}"
-        yield Skipped(
-            file, name, f"atom {atom.atom_name} was left out: its element {atom.element!r} is unknown"
-        )
-
-
-@contextlib.contextmanager
-def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[Callable[[Skipped], None]]:
-    """Write skipped.csv row by row, so that a killed run leaves it; keep an earlier run's rows of some files."""
-    files = set(map(str, kept))
-    earlier: list[Skipped] = []
-    if files and path.exists():
-        with path.open(encoding="utf-8", newline="") as file:
-            earlier = [Skipped(**row) for row in csv.DictReader(file) if row["file"] in files]
-    write_skipped(path, earlier)
-    with path.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-
-        def skip(row: Skipped) -> None:
-            writer.writerow((row.file, row.residue, row.reason))
-            file.flush()
-
-        yield skip

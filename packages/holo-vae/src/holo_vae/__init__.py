@@ -15,6 +15,7 @@ from .evaluation import (
 from .loading import load
 from .model import Model, read_model, write_model
 from .network import Encoding, HolographicAutoencoder
+from .reference import import_reference
 from .run import TrainingRun, default_recipe, read_holograms, run_training
 from .training import Epoch, Split, data_scale, initial_model, split_rows, train
 
@@ -40,6 +41,7 @@ __all__ = [
     "embed_structures",
     "equivariance_errors",
     "evaluate",
+    "import_reference",
     "initial_model",
     "load",
     "mean_hologram_cosine",

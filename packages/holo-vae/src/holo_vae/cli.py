@@ -6,16 +6,21 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import attrs
 import cyclopts
-import holo_types
 from cyclopts import Parameter
-from holo_types import Holograms, HoloError
-from holo_types.console import Outcome, Skipped, progress, run, write_skipped
+
+import holo_types
+from holo_types import HoloError, Holograms
+from holo_types.atomic import replacing
+from holo_types.console import Outcome, progress, run
 
 from ._version import __version__
+
+if TYPE_CHECKING:
+    from .model import Model
 
 __all__ = ["app", "main"]
 
@@ -70,9 +75,7 @@ def train_command(
         def on_epoch(_: Epoch) -> None:
             advance()
 
-        done = run_training(
-            data, chosen, out, name=name, register=register, alias=alias, on_epoch=on_epoch
-        )
+        done = run_training(data, chosen, out, name=name, register=register, alias=alias, on_epoch=on_epoch)
     figures = done.evaluation.reconstruction
     registered = f"; registered as models:/{name}@{alias}" if done.registered_version else ""
     _say(
@@ -101,7 +104,7 @@ def evaluate_command(model: str, data: Path, /, *, out: Path | None = None) -> i
 
     figures = evaluate(load(model), read_holograms(data))
     if out is not None:
-        with holo_types.replacing(out) as new:
+        with replacing(out) as new:
             new.write_text(json.dumps(attrs.asdict(figures), indent=2) + "\n")
     reconstruction, errors = figures.reconstruction, figures.equivariance
     _say(
@@ -114,75 +117,99 @@ def evaluate_command(model: str, data: Path, /, *, out: Path | None = None) -> i
 
 @app.command(name="embed")
 def embed_command(
-    inputs: Annotated[list[Path], Parameter(negative="")],
+    inputs: Annotated[tuple[Path, ...], Parameter(negative="")],
     /,
     *,
     model: str,
     out: Path,
     secondary_structure: Annotated[bool, Parameter(negative="")] = False,
+    resume: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Embed every residue of structures, or every row of a file of holograms.
 
-    Structures (PDB, mmCIF, BinaryCIF, also .gz, or folders of them) need the extra `structures`.
-    What was skipped is listed beside OUT, in a file that ends in .skipped.csv.
+    Structures need the extra `structures`. Skipped files and residues are listed in a CSV file beside the
+    output, with the reason. Exit status: 0, every file gave results; 3, some files gave none; 1, nothing
+    useful came out; 2, wrong usage.
 
     Parameters
     ----------
     inputs
-        Structure files or folders, or one HDF5 file of holograms.
+        Structure files (.pdb, .ent, .cif, .mmcif, .bcif, also with .gz) or folders of them, or one .h5 file
+        of holograms.
     model
         Folder of a model, or models:/NAME@ALIAS.
     out
-        File for the embeddings: .h5, or a table as .parquet or .csv.
+        File for the embeddings, .h5; or a table, .parquet or .csv.
     secondary_structure
-        Add a column with each residue's secondary structure (P-SEA: helix, sheet, coil).
+        Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
+    resume
+        Go on with an unfinished output, given the same inputs.
     """
-    from .embedding import embed_holograms, embed_structures
+    from .embedding import embed_holograms
     from .loading import load
-    from .model import Model
 
-    if out.suffix not in (".h5", ".hdf5", ".parquet", ".csv"):
+    if out.suffix not in (".h5", ".parquet", ".csv"):
         raise HoloError(f"--out is {out}; it must end in .h5, .parquet or .csv")
-    loaded: Model = load(model)
-    if len(inputs) == 1 and inputs[0].suffix in (".h5", ".hdf5"):
-        data = holo_types.load(inputs[0])
-        if not isinstance(data, Holograms):
-            raise HoloError(f"{inputs[0]}: holds {type(data).__name__}; Holograms or structures are needed")
-        embeddings = embed_holograms(loaded, data)
-        _write([embeddings], out)
-        _say(f"{out}: {len(embeddings)} embeddings")
-        return 0
-    try:
-        from holo_features import structure_files
-    except ImportError:
-        raise HoloError("embedding structures needs holo-features; pip install 'holo-vae[structures]'") from None
-    paths = structure_files(inputs)
-    outcome, skipped, parts, rows = Outcome(), [], [], 0
-    with progress(len(paths), "embedding, files") as advance:
-        for result in embed_structures(paths, loaded, secondary_structure=secondary_structure):
-            skipped += [Skipped(str(result.path), each.residue, each.reason) for each in result.skipped]
-            if result.embeddings is None:
-                outcome.failed += 1
-                skipped.append(Skipped(str(result.path), "", str(result.error)))
-            else:
-                outcome.succeeded += 1
-                outcome.skipped_residues += len(result.skipped)
-                parts.append(result.embeddings)
-                rows += len(result.embeddings)
-            advance()
-    write_skipped(out.with_name(f"{out.stem}.skipped.csv"), skipped)
-    if parts:
-        _write(parts, out)
-    _say(f"{out}: {rows} embeddings; {outcome.summary()}")
-    return outcome.exit_status
-
-
-def _write(parts: Sequence[holo_types.Embeddings], out: Path) -> None:
-    embeddings = holo_types.concatenate(parts)
-    if out.suffix in (".h5", ".hdf5"):
+    if not (len(inputs) == 1 and inputs[0].suffix == ".h5"):
+        return _embed_structures(inputs, load(model), out, secondary_structure, resume)
+    data = holo_types.load(inputs[0])
+    if not isinstance(data, Holograms):
+        raise HoloError(f"{inputs[0]}: holds {type(data).__name__}; it must hold Holograms")
+    embeddings = embed_holograms(load(model), data)
+    if out.suffix == ".h5":
         holo_types.save(embeddings, out)
     else:
         holo_types.write_table(embeddings, out)
+    _say(f"{len(embeddings)} embeddings in {out}")
+    return 0
+
+
+def _embed_structures(
+    inputs: Sequence[Path], model: "Model", out: Path, secondary_structure: bool, resume: bool
+) -> int:
+    try:
+        from holo_features.files import skipped_rows, skipped_table, structure_files, structure_names
+    except ImportError:
+        raise HoloError("structures need holo-features; pip install 'holo-vae[structures]'") from None
+    from .embedding import embed_structures
+
+    paths, empty = structure_files(inputs)
+    names = structure_names(paths)
+    outcome = Outcome(failed=len(empty))
+    # Rows go to an HDF5 file as they come, so that an interruption costs little; a table is made of it.
+    rows = out if out.suffix == ".h5" else out.with_name(f"{out.name}.partial.h5")
+    with holo_types.Writer(rows, resume=resume) as writer:
+        done = set(writer.index["structure"].tolist()) if len(writer) else set()
+        finished = [path for path, name in names.items() if name in done]
+        outcome.succeeded += len(finished)
+        with (
+            skipped_table(out.with_suffix(".skipped.csv"), kept=finished) as skip,
+            progress(len(names), "embedding structures") as advance,
+        ):
+            for folder in empty:
+                skip(folder)
+            advance(len(finished))
+            for result in embed_structures(paths, model, secondary_structure, done):
+                for row in skipped_rows(result.encoded):
+                    skip(row)
+                if result.embeddings is None:
+                    outcome.failed += 1
+                else:
+                    outcome.succeeded += 1
+                    writer.append(result.embeddings)
+                outcome.skipped_residues += len(result.encoded.skipped)
+                advance()
+        count = len(writer)
+    if count and rows != out:
+        embeddings = holo_types.load(rows)
+        assert isinstance(embeddings, holo_types.Embeddings)
+        holo_types.write_table(embeddings, out)
+        rows.unlink()
+    _say(
+        f"{f'{count} embeddings in {out}' if count else 'No embedding was made'}; {outcome.summary()}; "
+        f"what was skipped: {out.with_suffix('.skipped.csv')}"
+    )
+    return outcome.exit_status
 
 
 def main(argv: Sequence[str] | None = None) -> int:

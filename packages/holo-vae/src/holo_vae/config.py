@@ -6,16 +6,25 @@ from typing import Any, Literal, TypeVar
 import attrs
 import cattrs
 import yaml
-from holo_types import Basis, FormatError, HoloError, Zernike
 
-__all__ = ["ModelConfig", "Recipe", "TrainingConfig", "read_recipe", "structure", "unstructure", "write_recipe"]
+from holo_types import Basis, FormatError, HoloError
+
+__all__ = [
+    "ModelConfig",
+    "Recipe",
+    "TrainingConfig",
+    "read_recipe",
+    "structure",
+    "unstructure",
+    "write_recipe",
+]
 
 Connectivity = Literal["efficient", "full"]
 ChannelRule = Literal["elementwise", "full"]
 
 
-def _at_least(bound: float) -> Any:  # attrs' validators have no public type
-    def check(instance: object, attribute: "attrs.Attribute[float]", value: float) -> None:
+def _at_least(bound: int | float) -> Any:  # attrs' validators have no public type
+    def check(instance: object, attribute: "attrs.Attribute[float]", value: int | float) -> None:
         if not value >= bound:
             raise HoloError(
                 f"{type(instance).__name__}.{attribute.name} is {value!r}; it must be at least {bound}"
@@ -56,6 +65,7 @@ class ModelConfig:
 
     Examples
     --------
+    >>> from holo_types import Zernike
     >>> basis = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N"))
     >>> config = ModelConfig(basis=basis, latent_dim=8, lmax=(2, 1), channels=(6, 8), initial_projection=6)
     >>> structure(unstructure(config), ModelConfig) == config
@@ -179,6 +189,8 @@ def structure(plain: object, kind: type[ConfigT]) -> ConfigT:
     HoloError
         Naming every key that is unknown, missing or wrong.
     """
+    if not isinstance(plain, dict):
+        raise HoloError(f"{kind.__name__}: is {plain!r}; it must be a mapping of settings")
     try:
         return _converter.structure(plain, kind)
     except cattrs.BaseValidationError as error:

@@ -1,37 +1,37 @@
 """Structures straight to embeddings (extra ``structures``)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
-from holo_types import Embeddings, Holograms, HoloError, concatenate
+
+from holo_types import Embeddings, HoloError, Holograms, concatenate
 
 from .evaluation import row_cosines
 from .loading import load
 from .model import Model
 
-__all__ = ["EmbeddedStructure", "SkippedResidue", "embed", "embed_holograms", "embed_structures"]
+if TYPE_CHECKING:
+    from holo_features import EncodedStructure
+
+__all__ = ["EmbeddedStructure", "embed", "embed_holograms", "embed_structures"]
 
 
-@attrs.frozen
-class SkippedResidue:
-    """A residue that gave no embedding, and why."""
-
-    residue: str
-    reason: str
-
-
-@attrs.frozen
+@attrs.frozen(eq=False)
 class EmbeddedStructure:
-    """What one structure file gave: embeddings, or the error that says why there are none.
+    """What one structure file gave.
 
-    `skipped` names the residues that gave no row.
+    Parameters
+    ----------
+    encoded
+        Its holograms, with the residues that were skipped, or the error that says why there are none.
+    embeddings
+        One row for each hologram; None if there are none.
     """
 
-    path: Path
+    encoded: "EncodedStructure"
     embeddings: Embeddings | None
-    skipped: tuple[SkippedResidue, ...]
-    error: HoloError | None
 
 
 def embed_holograms(model: Model, holograms: Holograms) -> Embeddings:
@@ -44,22 +44,37 @@ def embed_holograms(model: Model, holograms: Holograms) -> Embeddings:
 
 
 def embed_structures(
-    paths: Sequence[Path | str], model: Model, *, secondary_structure: bool = False
+    paths: Iterable[Path | str],
+    model: Model,
+    secondary_structure: bool = False,
+    done: Collection[str] = (),
 ) -> Iterator[EmbeddedStructure]:
     """Embed every residue of structure files, one file after the other; a bad file stops none.
+
+    Parameters
+    ----------
+    paths, secondary_structure, done
+        As for `holo_features.encode_structures`.
+    model
+        Its basis decides how the structures are encoded.
+
+    Yields
+    ------
+    EmbeddedStructure
+        One for each file.
 
     Raises
     ------
     HoloError
-        If holo-features is not installed (extra ``structures``).
+        If holo-features is not installed (extra ``structures``), or the model is one of sphere images.
     """
     try:
         from holo_features import encode_structures  # noqa: PLC0415  (an extra)
     except ImportError:
-        raise HoloError("embedding structures needs holo-features; pip install 'holo-vae[structures]'") from None
-    for encoded in encode_structures(paths, model.config.basis, secondary_structure=secondary_structure):
+        raise HoloError("structures need holo-features; pip install 'holo-vae[structures]'") from None
+    for encoded in encode_structures(paths, model.config.basis, secondary_structure, done):
         embeddings = None if encoded.holograms is None else embed_holograms(model, encoded.holograms)
-        yield EmbeddedStructure(encoded.path, embeddings, encoded.skipped, encoded.error)
+        yield EmbeddedStructure(encoded, embeddings)
 
 
 def embed(paths: Sequence[Path | str], model: Model | Path | str) -> Embeddings:
@@ -81,8 +96,8 @@ def embed(paths: Sequence[Path | str], model: Model | Path | str) -> Embeddings:
     loaded = model if isinstance(model, Model) else load(model)
     parts = []
     for result in embed_structures(paths, loaded):
-        if result.error is not None:
-            raise result.error
+        if result.encoded.error is not None:
+            raise result.encoded.error
         if result.embeddings is not None:
             parts.append(result.embeddings)
     if not parts:

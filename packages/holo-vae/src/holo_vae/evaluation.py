@@ -3,10 +3,13 @@
 import attrs
 import numpy as np
 import torch
-from holo_nn import cosine_loss, rotate
-from holo_nn.testing import random_rotations
-from holo_types import Holograms, HoloError
+from jaxtyping import Float
 from numpy.typing import NDArray
+from torch import Tensor
+
+from holo_nn import cosine_loss, cosine_loss_per_degree, rotate
+from holo_nn.testing import random_rotations
+from holo_types import HoloError, Holograms
 
 from .model import Model
 
@@ -65,13 +68,13 @@ class Evaluation:
     equivariance: EquivarianceErrors
 
 
+def _double(holograms: Holograms) -> Float[Tensor, "n dim"]:
+    return torch.from_numpy(holograms.coefficients).double()
+
+
 def row_cosines(holograms: Holograms, reconstructed: Holograms) -> NDArray[np.float64]:
     """Give the cosine loss (s = +1) of each row; 1 where either is zero."""
-    losses = cosine_loss(
-        torch.from_numpy(holograms.coefficients).double(),
-        torch.from_numpy(reconstructed.coefficients).double(),
-        str(holograms.basis.irreps),
-    )
+    losses = cosine_loss(_double(holograms), _double(reconstructed), str(holograms.basis.irreps))
     array: NDArray[np.float64] = losses.numpy()
     return array
 
@@ -89,16 +92,11 @@ def reconstruction(model: Model, holograms: Holograms) -> Reconstruction:
     decoded = model.decode(model.encode(holograms))
     scale = float(model.network.scale)
     difference = (decoded.coefficients - holograms.coefficients).astype(np.float64) / scale
-    per_degree = []
-    for degree in range(holograms.basis.lmax + 1):
-        x, y = (h.degree(degree).reshape(len(h), -1).astype(np.float64) for h in (holograms, decoded))
-        norms = np.sqrt(np.square(x).sum(axis=1) * np.square(y).sum(axis=1))
-        overlap = np.divide((x * y).sum(axis=1), norms, out=np.zeros(len(x)), where=norms > 0)
-        per_degree.append(float(1 - overlap.mean()))
+    per_degree = cosine_loss_per_degree(_double(holograms), _double(decoded), str(holograms.basis.irreps))
     return Reconstruction(
         mse=float(np.square(difference).mean()),
         cosine=float(row_cosines(holograms, decoded).mean()),
-        cosine_per_degree=tuple(per_degree),
+        cosine_per_degree=tuple(per_degree.mean(dim=0).tolist()),
     )
 
 
@@ -119,14 +117,14 @@ def equivariance_errors(
     """
     irreps = str(holograms.basis.irreps)
     first = model.encode(holograms)
-    decoded = torch.from_numpy(model.decode(first).coefficients).double()
-    original = torch.from_numpy(holograms.coefficients).double()
+    decoded = _double(model.decode(first))
+    original = _double(holograms)
     frames = torch.from_numpy(first.frames).double()
     invariants, frame, reconstructed = [], [], []
     for rotation in random_rotations(rotations, seed=seed):
         turned = rotate(original, irreps, rotation).numpy().astype(holograms.coefficients.dtype)
         second = model.encode(Holograms(turned, holograms.basis, holograms.index))
-        redecoded = torch.from_numpy(model.decode(second).coefficients).double()
+        redecoded = _double(model.decode(second))
         invariants.append(np.abs(second.invariants - first.invariants).max(axis=1))
         expected_frames = frames @ rotation.T
         frame.append((torch.from_numpy(second.frames).double() - expected_frames).abs().amax((1, 2)).numpy())

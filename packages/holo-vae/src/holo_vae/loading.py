@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import attrs
+
 from holo_types import FormatError, HoloError
 
 from .model import Model, read_model
@@ -31,7 +32,9 @@ def load(source: Path | str) -> Model:
         return _load_registered(text)
     folder = Path(source)
     if not folder.is_dir():
-        raise FormatError(f"{source}: no such model; give a folder that holo-vae wrote, or models:/NAME@ALIAS")
+        raise FormatError(
+            f"{source}: no such model; give a folder that holo-vae wrote, or models:/NAME@ALIAS"
+        )
     return read_model(folder)
 
 

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +10,13 @@ import attrs
 import numpy as np
 import safetensors.torch
 import torch
-from holo_nn import clebsch_gordan_digest
-from holo_types import Embeddings, FormatError, Holograms, HoloError, ModelReference
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
+
+from holo_nn import clebsch_gordan_digest
+from holo_types import Embeddings, FormatError, HoloError, Holograms, ModelReference
+from holo_types.atomic import replacing
 
 from .config import ModelConfig, structure, unstructure
 from .network import HolographicAutoencoder
@@ -113,7 +114,7 @@ class Model:
             self.reference,
             holograms.index,
             log_variances=_array(torch.cat(log_variances)) if log_variances else None,
-            degenerate=~frames.any(axis=2).all(axis=1),
+            degenerate=(frames == 0).all(axis=2).any(axis=1),
         )
 
     def decode(
@@ -142,17 +143,17 @@ class Model:
         return Holograms(decoded, self.config.basis, embeddings.index)
 
 
-def _batches(array: np.ndarray[Any, Any], size: int) -> Iterator[np.ndarray[Any, Any]]:
+def _batches(array: NDArray[Any], size: int) -> Iterator[NDArray[Any]]:
     for start in range(0, len(array), size):
         yield array[start : start + size]
 
 
-def _tensor(array: np.ndarray[Any, Any], network: HolographicAutoencoder) -> Tensor:
+def _tensor(array: NDArray[Any], network: HolographicAutoencoder) -> Tensor:
     return torch.tensor(array, dtype=network.scale.dtype, device=network.scale.device)
 
 
-def _array(tensor: Tensor) -> np.ndarray[Any, Any]:
-    array: np.ndarray[Any, Any] = tensor.cpu().numpy()
+def _array(tensor: Tensor) -> NDArray[Any]:
+    array: NDArray[Any] = tensor.cpu().numpy()
     return array
 
 
@@ -186,26 +187,13 @@ def write_model(model: Model, folder: Path | str) -> None:
         "weights": weights,
         "config": unstructure(model.config),
     }
-    _replace(folder / weights, safetensors.torch.save(_tensors(model.network)))
-    _replace(folder / _DESCRIPTION, (json.dumps(description, indent=2) + "\n").encode())
+    with replacing(folder / weights) as new:
+        safetensors.torch.save_file(_tensors(model.network), new)
+    with replacing(folder / _DESCRIPTION) as new:
+        new.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
     for old in folder.glob("weights-*.safetensors"):
         if old.name != weights:
             old.unlink()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that the path holds either its old content or all of the new."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def read_model(folder: Path | str) -> Model:

@@ -1,12 +1,14 @@
 """The holographic autoencoder: an SO(3)-equivariant network from a hologram to (z, frame) and back."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from e3nn.o3 import Irreps
-from holo_nn import Block, Linear, orthonormal_frame
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from holo_nn import Block, Linear, orthonormal_frame
 
 from .config import ModelConfig
 
@@ -77,7 +79,7 @@ class HolographicAutoencoder(nn.Module):
             return nn.Sequential(
                 *(
                     Block(before, after, connectivity=config.connectivity, channels=config.channel_rule)
-                    for before, after in zip(path, path[1:], strict=False)
+                    for before, after in pairwise(path)
                 )
             )
 

@@ -114,7 +114,15 @@ def embedding_map(points: NDArray[Any], labels: NDArray[Any], title: str) -> Fig
     colours = {"helix": _ORANGE, "sheet": _BLUE, "coil": _GREY}
     for label in np.unique(labels):
         chosen = labels == label
-        axes.scatter(*points[chosen].T, s=7, alpha=0.7, lw=0, color=colours.get(str(label)), label=str(label))
+        axes.scatter(
+            points[chosen, 0],
+            points[chosen, 1],
+            s=7,
+            alpha=0.7,
+            lw=0,
+            color=colours.get(str(label)),
+            label=str(label),
+        )
     axes.legend(frameon=False, markerscale=2.5)
     axes.set(xticks=[], yticks=[], title=title)
     return _tidy(figure)

@@ -5,15 +5,17 @@ The form is that of github gvisani/Holographic-VAE, commit 728b67c.
 
 import json
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from e3nn.o3 import Irreps
-from holo_nn import Block, connectivity
-from holo_types import Basis, FormatError, HoloError, Zernike
 from torch import Tensor
+
+from holo_nn import Block, connectivity
+from holo_types import Basis, FormatError, HoloError, PointNormalization, Zernike
 
 from .config import ModelConfig
 from .model import Model
@@ -76,6 +78,8 @@ def import_reference(folder: Path | str) -> Model:
             raise HoloError(f"{path}: {error}") from None
         raise FormatError(f"{path}: cannot be read as the authors' hyperparameters ({error!r})") from None
     weights = folder / _WEIGHTS
+    if not zipfile.is_zipfile(weights):
+        raise FormatError(f"{weights}: is missing, or no state dict that torch.save has written")
     try:
         theirs = torch.load(weights, weights_only=True, map_location="cpu")
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
@@ -97,7 +101,9 @@ def _config(hparams: dict[str, Any]) -> ModelConfig:
         if settings[name] != expected:
             raise HoloError(f"{name} is {settings[name]!r}; holo knows {expected!r} only")
     if hparams.get("collected_lmax", hparams["lmax"]) != hparams["lmax"]:
-        raise HoloError(f"collected_lmax is {hparams['collected_lmax']}; holo knows lmax, {hparams['lmax']}, only")
+        raise HoloError(
+            f"collected_lmax is {hparams['collected_lmax']}; holo knows lmax, {hparams['lmax']}, only"
+        )
     blocks = len(settings["ch_size_list"])
     degrees = settings["lmax_list"] or [min(2**i, settings["net_lmax"]) for i in reversed(range(blocks))]
     rules = {name: set(settings[name]) for name in ("ls_nonlin_rule_list", "ch_nonlin_rule_list")}
@@ -105,8 +111,10 @@ def _config(hparams: dict[str, Any]) -> ModelConfig:
         if len(values) != 1:
             raise HoloError(f"{name} is {settings[name]}; holo knows one rule for all blocks only")
     if rules["ch_nonlin_rule_list"] != {"elementwise"}:
-        raise HoloError(f"ch_nonlin_rule_list is {settings['ch_nonlin_rule_list']}; holo imports elementwise only")
-    normalizations = {"square": "unit", None: "none"}
+        raise HoloError(
+            f"ch_nonlin_rule_list is {settings['ch_nonlin_rule_list']}; holo imports elementwise only"
+        )
+    normalizations: dict[str | None, PointNormalization] = {"square": "unit", None: "none"}
     if hparams["rst_normalization"] not in normalizations:
         raise HoloError(f"rst_normalization is {hparams['rst_normalization']!r}; it must be 'square' or null")
     channels = hparams.get("channels") or [str(i) for i in range(hparams["n_channels"])]
@@ -138,7 +146,9 @@ def _state_dict(network: HolographicAutoencoder, theirs: Mapping[str, Tensor]) -
             for name in ("weight", "bias", "running_mean", "running_var"):
                 ours[f"{target}batch_norm.{name}"] = theirs[f"{source}0.{name}"]
             degrees = range(block.tensor_square.irreps_out.lmax + 1)
-            ours[f"{target}signal_norm.weight"] = torch.cat([theirs[f"{source}2.weights.{l}"] for l in degrees])
+            ours[f"{target}signal_norm.weight"] = torch.cat(
+                [theirs[f"{source}2.weights.{degree}"] for degree in degrees]
+            )
             ours[f"{target}signal_norm.bias"] = theirs[f"{source}2.bias"]
             for degree in degrees:
                 weight = theirs[f"{source}3.weights.{degree}"]
@@ -146,7 +156,10 @@ def _state_dict(network: HolographicAutoencoder, theirs: Mapping[str, Tensor]) -
                 if len(live) != len(weight):
                     raise RuntimeError(f"{source}3.weights.{degree} has {len(weight)} rows, not {len(live)}")
                 ours[f"{target}linear.weights.{degree}"] = weight[live]
-    linear = {"initial_linear_projection": "initial_projection", "final_linear_projection": "final_projection"}
+    linear = {
+        "initial_linear_projection": "initial_projection",
+        "final_linear_projection": "final_projection",
+    }
     linear |= {"frame_learner": "frame_vectors", "first_decoder_projection": "frame_projection"}
     linear |= {"encoder_mean": "mean", "encoder_log_var": "log_variance", "decoder_bottleneck": "bottleneck"}
     for name, tensor in theirs.items():

@@ -8,8 +8,9 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import attrs
+
 import holo_types
-from holo_types import Basis, Holograms, HoloError
+from holo_types import Basis, HoloError, Holograms
 
 from .config import ModelConfig, Recipe, TrainingConfig, write_recipe
 from .evaluation import Evaluation, evaluate
@@ -59,16 +60,13 @@ def default_recipe(basis: Basis) -> Recipe:
     >>> recipe.model.lmax, recipe.model.channels, recipe.model.latent_dim
     ((4, 2, 1), (24, 32, 64), 64)
     """
-    lmax = [basis.lmax]
-    while lmax[-1] > 1:
-        lmax.append(max(1, (lmax[-1] + 1) // 2))
-    lmax = lmax[1:] or [1]
+    lmax = [degree for degree in (32, 16, 8, 4, 2) if degree < basis.lmax] + [1]
     return Recipe(
         model=ModelConfig(
             basis=basis,
             latent_dim=64,
             lmax=tuple(lmax),
-            channels=tuple([24, 32, 48][: len(lmax) - 1]) + (64,),
+            channels=(*[24, 32, 48][: len(lmax) - 1], 64),
             initial_projection=24,
         ),
         training=TrainingConfig(),

@@ -10,9 +10,10 @@ import tempfile
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
-from holo_types import HoloError, concatenate, to_table
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+
+from holo_types import HoloError, concatenate, to_table
 
 from .embedding import embed_structures
 from .model import Model, read_model
@@ -96,7 +97,7 @@ class StructureEmbedder:
             embedded = []
             for result in embed_structures(paths, self.model):
                 if result.embeddings is None:
-                    reason = str(result.error or "it has no residue to embed")
+                    reason = str(result.encoded.error)
                     raise InvalidStructure(reason.replace(f"{folder}/", "").replace(folder, ""))
                 embedded.append(result.embeddings)
         try:

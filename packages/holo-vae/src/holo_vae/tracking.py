@@ -9,16 +9,17 @@ from pathlib import Path
 
 import attrs
 import mlflow
-from holo_types import HoloError, Holograms
 from matplotlib.figure import Figure
 from mlflow.data.numpy_dataset import from_numpy
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
+from holo_types import HoloError, Holograms
+
 from .config import Recipe, unstructure
 from .evaluation import Evaluation
-from .model import Model, write_model
+from .model import Model
 from .training import Epoch
 
 __all__ = ["Run", "download_model", "start_run", "tracking_uri"]
@@ -49,7 +50,9 @@ class Run:
 
     def log_epoch(self, epoch: Epoch) -> None:
         """Add one point to every curve."""
-        values = {name: value for name, value in attrs.asdict(epoch).items() if name not in ("number", "best")}
+        values = {
+            name: value for name, value in attrs.asdict(epoch).items() if name not in ("number", "best")
+        }
         mlflow.log_metrics({name: float(value) for name, value in values.items()}, step=epoch.number)
 
     def log_evaluation(self, evaluation: Evaluation) -> None:
@@ -92,7 +95,9 @@ class Run:
 
 
 @contextmanager
-def start_run(folder: Path, experiment: str, recipe: Recipe, holograms: Holograms, source: str) -> Iterator[Run]:
+def start_run(
+    folder: Path, experiment: str, recipe: Recipe, holograms: Holograms, source: str
+) -> Iterator[Run]:
     """Start a run that knows the recipe, the data and the code.
 
     Parameters
@@ -121,7 +126,9 @@ def start_run(folder: Path, experiment: str, recipe: Recipe, holograms: Hologram
             mlflow.log_params({f"{part}.{key}": str(value) for key, value in plain[part].items()})
         mlflow.log_dict(plain, "recipe.yaml")
         digest = hashlib.sha256(holograms.coefficients.tobytes()).hexdigest()
-        dataset = from_numpy(holograms.coefficients, source=source, name=Path(source).name, digest=digest[:32])
+        dataset = from_numpy(
+            holograms.coefficients, source=source, name=Path(source).name, digest=digest[:32]
+        )
         mlflow.log_input(dataset, context="training")
         mlflow.set_tags({"data_sha256": digest, "basis_digest": holograms.basis.digest})
         if revision := _git_revision():
@@ -157,7 +164,9 @@ def download_model(uri: str) -> tuple[Path, str, str]:
             name, _, version = reference.partition("/")
         folder = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}"))
     except (MlflowException, OSError) as error:
-        raise HoloError(f"{uri}: not found in the registry at {store} ({str(error).splitlines()[0]})") from None
+        raise HoloError(
+            f"{uri}: not found in the registry at {store} ({str(error).splitlines()[0]})"
+        ) from None
     found = sorted(folder.glob("data/*/model.json"))
     if len(found) != 1:
         raise HoloError(f"{uri}: is no holo-vae model")

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 import attrs
 import numpy as np
 import torch
-from holo_nn import cosine_loss
-from holo_types import Holograms, HoloError
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
+
+from holo_nn import cosine_loss
+from holo_types import HoloError, Holograms
 
 from .config import Recipe, TrainingConfig
 from .model import Model
@@ -161,51 +162,72 @@ def train(
     )
     rows = torch.from_numpy(split.training)
     best, best_weights = math.inf, copy.deepcopy(network.state_dict())
+    validation_data = data[torch.from_numpy(split.validation).to(data.device)]
     for number in range(config.epochs):
-        network.train()
         beta = config.kl_weight_at(number)
         started = time.perf_counter()
-        losses, errors, divergences, norms = [], [], [], []
         order = rows[torch.randperm(len(rows), generator=generator)]
         # Equal batches: a last batch of one or two rows would give batch norm nothing to average.
+        steps = []
         for chosen in order.tensor_split(steps_per_epoch):
             batch = data[chosen.to(data.device)]
             noise = torch.randn(len(batch), recipe.model.latent_dim, generator=generator).to(batch)
-            decoded, encoding = network(batch, noise)
-            mse = (decoded - batch / network.scale).square().mean()
-            kl = kl_divergence(encoding).mean()
-            loss = config.reconstruction_weight * mse + beta * kl / recipe.model.latent_dim
-            if not torch.isfinite(loss):
-                raise HoloError(f"the loss is {loss.item()} in epoch {number}; lower the learning rate")
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            norms.append(torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip).item())
-            optimizer.step()
+            steps.append(_step(network, batch, noise, optimizer, config, beta=beta))
             schedule.step()
-            for values, value in ((losses, loss), (errors, mse), (divergences, kl)):
-                values.append(value.item())
+        means = np.mean([attrs.astuple(step) for step in steps], axis=0)
+        if not math.isfinite(means[0]):
+            raise HoloError(f"the loss is {means[0]} in epoch {number}; lower the learning rate")
         seconds = time.perf_counter() - started
-        validation = _validate(network, data[torch.from_numpy(split.validation).to(data.device)], config)
+        validation = _validate(network, validation_data, config)
         score = config.reconstruction_weight * validation.mse + beta * validation.kl / recipe.model.latent_dim
-        full_weight = beta == config.kl_weight or not recipe.model.variational
-        improved = full_weight and score < best
+        comparable = beta == config.kl_weight or not recipe.model.variational
+        improved = comparable and score < best
         if improved:
             best, best_weights = score, copy.deepcopy(network.state_dict())
         yield Epoch(
             number=number,
-            loss=float(np.mean(losses)),
-            mse=float(np.mean(errors)),
-            kl=float(np.mean(divergences)),
+            loss=float(means[0]),
+            mse=float(means[1]),
+            kl=float(means[2]),
             validation_mse=validation.mse,
             validation_cosine=validation.cosine,
-            learning_rate=schedule.get_last_lr()[0],
-            gradient_norm=float(np.mean(norms)),
+            learning_rate=float(schedule.get_last_lr()[0]),
+            gradient_norm=float(means[3]),
             samples_per_second=len(rows) / seconds,
             best=improved,
         )
     if best < math.inf:
         network.load_state_dict(best_weights)
     network.eval().to("cpu")
+
+
+@attrs.frozen
+class _Step:
+    loss: float
+    mse: float
+    kl: float
+    gradient_norm: float
+
+
+def _step(
+    network: HolographicAutoencoder,
+    batch: Float[Tensor, "batch dim"],
+    noise: Float[Tensor, "batch d"],
+    optimizer: torch.optim.Optimizer,
+    config: TrainingConfig,
+    *,
+    beta: float,
+) -> _Step:
+    network.train()
+    decoded, encoding = network(batch, noise)
+    mse = (decoded - batch / network.scale).square().mean()
+    kl = kl_divergence(encoding).mean()
+    loss = config.reconstruction_weight * mse + beta * kl / network.config.latent_dim
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip)
+    optimizer.step()
+    return _Step(loss.item(), mse.item(), kl.item(), norm.item())
 
 
 @attrs.frozen
@@ -219,7 +241,7 @@ def _validate(network: HolographicAutoencoder, data: Tensor, config: TrainingCon
     network.eval()
     totals = torch.zeros(3, dtype=torch.float64)
     with torch.inference_mode():
-        for batch in data.split(config.batch_size):
+        for batch in torch.split(data, config.batch_size):
             decoded, encoding = network(batch)
             target = batch / network.scale
             cosine = cosine_loss(decoded, target, str(network.config.basis.irreps))

@@ -1,0 +1,172 @@
+"""The command line, through real processes where exit status and output matter."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+
+import holo_features
+from holo_types import Basis, Embeddings, Holograms, Zernike, load, save
+from holo_vae import ModelConfig, Recipe, TrainingConfig, initial_model, write_model, write_recipe
+from holo_vae.cli import main
+
+PROTEIN = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=8.0), channels=("C", "N", "O", "S"))
+
+
+def holo_vae(*arguments: object, folder: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from holo_vae.cli import main; sys.exit(main())",
+            *map(str, arguments),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path) -> Path:
+    config = ModelConfig(basis=PROTEIN, latent_dim=4, lmax=(2, 1), channels=(6, 6), initial_projection=6)
+    write_model(initial_model(Recipe(model=config), 1.0, "small"), tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def structures(tmp_path: Path) -> list[Path]:
+    return list(holo_features.datasets.example_structures()[:2])
+
+
+def test_train_evaluate_and_embed_from_files(
+    tmp_path: Path, holograms: Holograms, recipe: Recipe, monkeypatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    save(holograms, tmp_path / "data.h5")
+    write_recipe(recipe, tmp_path / "recipe.yaml")
+    trained = holo_vae(
+        "train", "data.h5", "--out", "run", "--recipe", "recipe.yaml", "--name", "small", "--register",
+        folder=tmp_path,
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    assert "validation cosine" in trained.stdout
+    assert "models:/small@champion" in trained.stdout
+    assert {"model", "recipe.yaml", "history.csv", "evaluation.json", "mlflow.db"} <= {
+        path.name for path in (tmp_path / "run").iterdir()
+    }
+    assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) == 1 + recipe.training.epochs
+
+    evaluated = holo_vae("evaluate", "run/model", "data.h5", "--out", "figures.json", folder=tmp_path)
+    assert evaluated.returncode == 0, evaluated.stderr
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["rows"] == 80
+    assert figures["equivariance"]["invariants"] < 1e-5
+
+    embedded = holo_vae("embed", "data.h5", "--model", "run/model", "--out", "z.h5", folder=tmp_path)
+    assert embedded.returncode == 0, embedded.stderr
+    embeddings = load(tmp_path / "z.h5")
+    assert isinstance(embeddings, Embeddings)
+    assert embeddings.index == holograms.index
+    assert embeddings.reconstruction_cosine is not None
+    assert embeddings.reconstruction_cosine.mean() == pytest.approx(
+        figures["reconstruction"]["cosine"], abs=1e-5
+    )
+
+
+def test_a_bad_file_does_not_cost_the_others(
+    tmp_path: Path, model_folder: Path, structures: list[Path]
+) -> None:
+    (tmp_path / "empty.pdb").touch()
+    (tmp_path / "truncated.bcif.gz").write_bytes(structures[0].read_bytes()[:500])
+    done = holo_vae(
+        "embed", structures[0], "empty.pdb", "truncated.bcif.gz", "missing.cif", structures[1],
+        "--model", model_folder, "--out", "z.h5", folder=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert "2 of 5 files gave results, 3 failed" in done.stdout
+    embeddings = load(tmp_path / "z.h5")
+    assert isinstance(embeddings, Embeddings)
+    assert len(np.unique(embeddings.index["structure"])) == 2
+    skipped = (tmp_path / "z.skipped.csv").read_text()
+    assert all(name in skipped for name in ("empty.pdb", "truncated.bcif.gz", "missing.cif"))
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_useful_is_status_one(tmp_path: Path, model_folder: Path) -> None:
+    (tmp_path / "text.pdb").write_text("not a structure\n")
+    done = holo_vae("embed", "text.pdb", "--model", model_folder, "--out", "z.h5", folder=tmp_path)
+    assert done.returncode == 1
+    assert not (tmp_path / "z.h5").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["embed"], ["train", "--epochs"], ["nonsense"], ["embed", "a.pdb", "--out", "z.h5"]]
+)
+def test_wrong_usage_is_status_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.strip()
+
+
+def test_wrong_inputs_are_named(tmp_path: Path, model_folder: Path, structures, capsys) -> None:
+    holograms = Holograms(np.ones((2, PROTEIN.dim)), PROTEIN, {"structure": ["a", "b"]})
+    save(holograms, tmp_path / "holograms.h5")
+    other = attrs.evolve(PROTEIN, channels=("C", "N", "O", "P"))
+    save(Holograms(np.ones((2, other.dim)), other), tmp_path / "other.h5")
+    (tmp_path / "text.h5").write_text("text")
+    model = str(model_folder)
+    cases = {
+        ("evaluate", model, str(tmp_path / "other.h5")): "takes channels",
+        ("evaluate", model, str(tmp_path / "text.h5")): "text.h5",
+        ("evaluate", model, str(tmp_path / "missing.h5")): "missing.h5",
+        ("evaluate", str(tmp_path), str(tmp_path / "holograms.h5")): "holds no model",
+        ("embed", str(structures[0]), "--model", model, "--out", str(tmp_path / "z.txt")): "must end in",
+        ("train", str(tmp_path / "text.h5"), "--out", str(tmp_path / "run")): "text.h5",
+    }
+    for arguments, message in cases.items():
+        assert main(list(arguments)) == 1
+        error = capsys.readouterr().err
+        assert message in error
+        assert len(error.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_tables(tmp_path: Path, model_folder: Path, structures: list[Path], suffix: str) -> None:
+    import pandas as pd
+
+    out = tmp_path / f"z{suffix}"
+    assert main(["embed", str(structures[0]), "--model", str(model_folder), "--out", str(out)]) == 0
+    table = pd.read_parquet(out) if suffix == ".parquet" else pd.read_csv(out)
+    local = holo_vae_embed(structures[0], model_folder)
+    assert len(table) == len(local)
+    np.testing.assert_allclose(table["z_3"], local.invariants[:, 3], atol=1e-6)
+
+
+def holo_vae_embed(path: Path, model: Path) -> Embeddings:
+    import holo_vae
+
+    return holo_vae.embed([path], model)
+
+
+def test_help_names_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "--recipe" in text
+    assert "champion" in text
+
+
+def test_training_config_is_what_the_file_says(tmp_path: Path, recipe: Recipe) -> None:
+    assert TrainingConfig().batch_size == 128
+    (tmp_path / "bad.yaml").write_text("model: {}\nepochs: 3\n")
+    assert (
+        main(
+            ["train", str(tmp_path / "x.h5"), "--out", str(tmp_path), "--recipe", str(tmp_path / "bad.yaml")]
+        )
+        == 1
+    )

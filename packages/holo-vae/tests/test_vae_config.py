@@ -1,0 +1,103 @@
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holo_types import Basis, FormatError, HoloError, Zernike
+from holo_vae import ModelConfig, Recipe, TrainingConfig, default_recipe, read_recipe, write_recipe
+from holo_vae.config import structure, unstructure
+
+PROTEIN = Basis(6, Zernike(20, 10.0), ("C", "N", "O", "S"))
+
+
+@st.composite
+def recipes(draw: st.DrawFn) -> Recipe:
+    lmax = draw(st.integers(1, 8))
+    path = [lmax]
+    while path[-1] > 1:
+        path.append(draw(st.integers((path[-1] + 1) // 2, path[-1] - 1)))
+    path = path[1:] or [1]
+    model = ModelConfig(
+        basis=Basis(lmax, Zernike(draw(st.integers(lmax, 12)), draw(st.floats(1, 20))), ("C", "other")),
+        latent_dim=draw(st.integers(1, 256)),
+        lmax=tuple(path),
+        channels=tuple(draw(st.lists(st.integers(1, 99), min_size=len(path), max_size=len(path)))),
+        initial_projection=draw(st.integers(1, 50)),
+        variational=draw(st.booleans()),
+        connectivity=draw(st.sampled_from(["efficient", "full"])),
+    )
+    return Recipe(model=model, training=TrainingConfig(epochs=draw(st.integers(1, 99)), seed=3))
+
+
+@given(recipes())
+def test_a_recipe_survives_yaml(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe) -> None:
+    path = tmp_path_factory.mktemp("recipe") / "recipe.yaml"
+    write_recipe(recipe, path)
+    assert read_recipe(path) == recipe
+
+
+@pytest.mark.parametrize(
+    "place", [("model",), ("training",), ("model", "basis"), ("model", "basis", "radial"), ()]
+)
+def test_an_unknown_key_is_refused_by_name(place: tuple[str, ...]) -> None:
+    plain = unstructure(default_recipe(PROTEIN))
+    inner = plain
+    for key in place:
+        inner = inner[key]
+    inner["chanels"] = 3
+    with pytest.raises(HoloError, match="chanels"):
+        structure(plain, Recipe)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lmax": (4, 2, 2)}, "ends in 2"),
+        ({"lmax": (2, 1, 1)}, "from 6 to 2"),
+        ({"lmax": (4, 2)}, "has 2 entries and channels 3"),
+        ({"channels": (4, 0, 4)}, "at least 1"),
+        ({"latent_dim": 0}, "ModelConfig.latent_dim is 0"),
+        ({"initial_projection": None}, "initial_projection is None"),
+    ],
+)
+def test_a_model_that_cannot_be_is_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(HoloError, match=message):
+        attrs.evolve(default_recipe(PROTEIN).model, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs"),
+        ({"validation_fraction": 1.0}, "validation_fraction"),
+        ({"batch_size": 1}, "batch_size"),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused(change: dict[str, float], message: str) -> None:
+    with pytest.raises(HoloError, match=message):
+        TrainingConfig(**change)
+
+
+def test_a_wrong_type_is_named() -> None:
+    plain = unstructure(default_recipe(PROTEIN))
+    plain["training"]["epochs"] = "many"
+    with pytest.raises(HoloError, match=r"epochs|many"):
+        structure(plain, Recipe)
+
+
+@pytest.mark.parametrize("content", [b"", b"- 1\n", b"model: [", b"\xff\xfe\x00"])
+def test_a_file_that_is_no_recipe_is_refused_by_name(tmp_path, content: bytes) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(content)
+    with pytest.raises(HoloError, match=r"recipe\.yaml"):
+        read_recipe(path)
+    with pytest.raises(FormatError, match=r"missing\.yaml"):
+        read_recipe(tmp_path / "missing.yaml")
+
+
+def test_the_kl_weight_rises_as_the_paper_says() -> None:
+    config = TrainingConfig(kl_weight=0.6, kl_start=25, kl_warmup=35)
+    weights = [config.kl_weight_at(epoch) for epoch in range(80)]
+    assert weights[:25] == [0.0] * 25
+    assert weights[25] == pytest.approx(0.6 / 35)
+    assert weights[59:] == [pytest.approx(0.6)] * 21

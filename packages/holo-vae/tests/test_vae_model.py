@@ -1,0 +1,141 @@
+import json
+
+import attrs
+import numpy as np
+import pytest
+import torch
+
+from holo_types import Basis, FormatError, HoloError, Holograms, Zernike, load, save
+from holo_vae import Model, ModelConfig, Recipe, initial_model, read_model, write_model
+from holo_vae import load as load_model
+
+
+@pytest.fixture
+def model(recipe: Recipe) -> Model:
+    return initial_model(recipe, 2.5, "small")
+
+
+def test_encode_gives_one_row_each_with_its_index(model: Model, holograms: Holograms) -> None:
+    embeddings = model.encode(holograms, batch_size=7)
+    assert embeddings.index == holograms.index
+    assert embeddings.invariants.shape == (80, 6)
+    assert embeddings.model.basis_digest == holograms.basis.digest
+    assert embeddings.degenerate is not None
+    assert not embeddings.degenerate.any()
+    gram = embeddings.frames @ embeddings.frames.transpose(0, 2, 1)
+    assert np.abs(gram - np.eye(3)).max() < 1e-5
+    assert np.linalg.det(embeddings.frames) == pytest.approx(1, abs=1e-5)
+
+
+def test_batches_do_not_change_the_result(model: Model, holograms: Holograms) -> None:
+    whole, parts = model.encode(holograms), model.encode(holograms, batch_size=7)
+    np.testing.assert_allclose(whole.invariants, parts.invariants, atol=1e-5)
+
+
+def test_decode_gives_the_data_scale(model: Model, holograms: Holograms) -> None:
+    embeddings = model.encode(holograms)
+    z, frame = torch.from_numpy(embeddings.invariants), torch.from_numpy(embeddings.frames)
+    with torch.inference_mode():
+        divided = model.network.decode(z, frame).numpy()
+    decoded = model.decode(embeddings, batch_size=11)
+    np.testing.assert_allclose(decoded.coefficients, 2.5 * divided, atol=1e-4)
+    assert decoded.basis == holograms.basis
+
+
+def test_no_rows_give_no_embeddings(model: Model, holograms: Holograms) -> None:
+    embeddings = model.encode(holograms[:0])
+    assert embeddings.invariants.shape == (0, 6)
+    assert len(model.decode(embeddings)) == 0
+
+
+def test_another_basis_is_refused_by_what_differs(model: Model) -> None:
+    other = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=8.0), channels=("C", "N"))
+    with pytest.raises(HoloError, match=r"cutoff.*8\.0.*takes.*cutoff.*10\.0"):
+        model.encode(Holograms(np.ones((1, other.dim)), other))
+
+
+def test_another_models_embeddings_are_refused(model: Model, recipe: Recipe, holograms: Holograms) -> None:
+    seeded = attrs.evolve(recipe, training=attrs.evolve(recipe.training, seed=1))
+    with pytest.raises(HoloError, match="made by model 'small'"):
+        initial_model(seeded, 2.5, "other").decode(model.encode(holograms))
+
+
+def test_embeddings_survive_a_file(model: Model, holograms: Holograms, tmp_path) -> None:
+    embeddings = model.encode(holograms)
+    save(embeddings, tmp_path / "embeddings.h5")
+    assert load(tmp_path / "embeddings.h5") == embeddings
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_written_model_computes_the_same(
+    model: Model, holograms: Holograms, tmp_path, dtype: torch.dtype
+) -> None:
+    model.network.to(dtype)
+    write_model(model, tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    assert again.digest == model.digest
+    assert again.reference == model.reference
+    first, second = model.encode(holograms), again.encode(holograms)
+    assert first.invariants.tobytes() == second.invariants.tobytes()
+    assert first.frames.tobytes() == second.frames.tobytes()
+
+
+def test_writing_again_replaces_the_weights(model: Model, tmp_path) -> None:
+    write_model(model, tmp_path)
+    with torch.no_grad():
+        model.network.mean.bias.add_(1)
+    write_model(model, tmp_path)
+    assert read_model(tmp_path).digest == model.digest
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def _edit(folder, **changes: object) -> None:
+    path = folder / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def _without_projection(folder) -> dict[str, object]:
+    config = json.loads((folder / "model.json").read_text())["config"]
+    return {**config, "latent_dim": 7}
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "model.json").unlink(), "holds no model"),
+        (lambda f: (f / "model.json").write_text("{"), "holds no model"),
+        (lambda f: (f / "model.json").write_text("[]"), "does not describe"),
+        (lambda f: _edit(f, format_version=99), "format version 99"),
+        (lambda f: _edit(f, clebsch_gordan_digest="0"), "other Clebsch-Gordan coefficients"),
+        (lambda f: _edit(f, config={"lmax": 3}), "bad config"),
+        (lambda f: _edit(f, config=_without_projection(f)), "does not fit"),
+        (lambda f: _edit(f, digest="0" * 64), "was changed after"),
+        (lambda f: next(f.glob("*.safetensors")).unlink(), "cannot be read as safetensors"),
+        (lambda f: next(f.glob("*.safetensors")).write_bytes(b""), "cannot be read as safetensors"),
+        (
+            lambda f: next(f.glob("*.safetensors")).write_bytes(
+                next(f.glob("*.safetensors")).read_bytes()[:-9]
+            ),
+            "cannot be read as safetensors",
+        ),
+    ],
+)
+def test_a_damaged_model_is_refused(model: Model, tmp_path, damage, message: str) -> None:
+    write_model(model, tmp_path)
+    damage(tmp_path)
+    with pytest.raises(FormatError, match=message):
+        load_model(tmp_path)
+
+
+def test_a_missing_model_is_refused(tmp_path) -> None:
+    with pytest.raises(FormatError, match="no such model"):
+        load_model(tmp_path / "nowhere")
+
+
+def test_a_sphere_model_needs_no_projection() -> None:
+    basis = Basis(lmax=4, radial=None, channels=("image",))
+    config = ModelConfig(basis=basis, latent_dim=3, lmax=(4, 2, 1), channels=(4, 4, 4), variational=True)
+    model = initial_model(Recipe(model=config), 1.0, "sphere")
+    embeddings = model.encode(Holograms(np.random.default_rng(0).normal(size=(3, basis.dim)), basis))
+    assert embeddings.log_variances is not None
+    assert embeddings.log_variances.shape == (3, 3)

@@ -1,0 +1,52 @@
+"""A trained model still gives what it gave, and is still equivariant (golden/make_regression.py).
+
+`test_vae_regression_red.py` shows that each of these fails when what it guards is broken.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from holo_types import Embeddings, Holograms, load
+from holo_vae import embed_holograms, equivariance_errors
+from holo_vae import load as load_model
+
+GOLDEN = Path(__file__).parent / "golden" / "regression"
+
+pytestmark = pytest.mark.regression
+
+
+def _recorded() -> tuple[Holograms, Embeddings]:
+    holograms, embeddings = load(GOLDEN / "holograms.h5"), load(GOLDEN / "embeddings.h5")
+    assert isinstance(holograms, Holograms)
+    assert isinstance(embeddings, Embeddings)
+    return holograms, embeddings
+
+
+def test_the_embeddings_are_the_recorded_ones() -> None:
+    holograms, recorded = _recorded()
+    embeddings = embed_holograms(load_model(GOLDEN / "model"), holograms)
+    assert embeddings.model == recorded.model
+    largest = np.abs(recorded.invariants).max()
+    assert np.abs(embeddings.invariants - recorded.invariants).max() < 1e-5 * largest
+    assert np.percentile(np.abs(embeddings.frames - recorded.frames).max(axis=(1, 2)), 90) < 1e-5
+
+
+def test_the_reconstruction_is_as_good_as_recorded() -> None:
+    holograms, recorded = _recorded()
+    embeddings = embed_holograms(load_model(GOLDEN / "model"), holograms)
+    assert embeddings.reconstruction_cosine is not None
+    assert recorded.reconstruction_cosine is not None
+    assert recorded.reconstruction_cosine.mean() < 0.2  # the model did learn
+    assert embeddings.reconstruction_cosine.mean() == pytest.approx(
+        recorded.reconstruction_cosine.mean(), abs=1e-5
+    )
+
+
+def test_the_model_is_equivariant() -> None:
+    holograms, _ = _recorded()
+    errors = equivariance_errors(load_model(GOLDEN / "model"), holograms)
+    assert errors.invariants < 1e-5
+    assert errors.frame_p99 < 1e-4
+    assert errors.reconstruction_p99 < 1e-4
