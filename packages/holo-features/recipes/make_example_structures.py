@@ -3,7 +3,7 @@
 Run as ``python make_example_structures.py CHAINS``. CHAINS holds one PDB file a chain, named
 ``<pdb id>_<chain><anything>.pdb``: first model, first alternate location, amino acid residues, the
 coordinates of the PDB entry; hydrogens where the entry's file has them. Such a file can be cut from any
-PDB entry. The chains were chosen by P-SEA composition among chains of 50 to 200 residues that differ in
+PDB entry. The chains were chosen by P-SEA composition among chains of 50 to 300 residues that differ in
 their 30 % identity cluster: mostly helix, mostly sheet, or both.
 """
 
@@ -34,6 +34,7 @@ BOTH = (
     "1ib1_E",
     "2b2x_A",
 )
+LONGER = ("1wdw_A", "3aaa_B", "1zhh_B", "1jtd_B", "1k5d_A", "2ny7_G", "3tnz_A", "4bfi_B")  # over 200 residues
 
 
 def write_chain(source: Path, target: Path) -> None:
@@ -50,7 +51,7 @@ def write_chain(source: Path, target: Path) -> None:
 def main(chains: Path) -> None:
     """Write every example structure."""
     DATA.mkdir(exist_ok=True)
-    for name in (*SPECIAL, *HELIX, *SHEET, *BOTH):
+    for name in (*SPECIAL, *HELIX, *SHEET, *BOTH, *LONGER):
         write_chain(next(iter(sorted(chains.glob(f"{name}*.pdb")))), DATA / f"{name}.bcif.gz")
 
 

@@ -1,30 +1,29 @@
 """A pytest plugin that breaks one thing, named by HOLO_BREAK, before the regression tests run."""
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
 import holo_nn
+import holo_nn.tensor_square
 import holo_vae.evaluation
-import holo_vae.model
+import holo_vae.loading
 
 
 def _flip_one_clebsch_gordan_sign() -> None:
-    """Flip the sign of one coefficient in every loaded network, behind the digest's back."""
-    _after_loading(lambda network: _flip(network.encoder[0].tensor_square))
+    """Flip the sign of one coefficient that couples l = 1 with itself, behind the digest's back."""
+    pair = holo_nn.tensor_square._Pair
+    coupling = pair.coupling
 
+    def flipped(self: Any) -> torch.Tensor:
+        table = coupling(self).clone()
+        if (self.l1, self.l2) == (1, 1):
+            row, column = table.nonzero()[-1]
+            table[row, column] *= -1
+        return table
 
-def _flip(tensor_square: torch.nn.Module) -> None:
-    for name, table in tensor_square.named_buffers():
-        if table.is_floating_point() and table.any():
-            changed = table.clone().flatten()
-            changed[changed.nonzero()[0]] *= -1
-            owner, _, leaf = name.rpartition(".")
-            setattr(tensor_square.get_submodule(owner), leaf, changed.view_as(table))
-            return
-    raise AssertionError("the tensor square has no table of coefficients")
+    pair.coupling = flipped
 
 
 def _transpose_wigner_D() -> None:
@@ -35,25 +34,17 @@ def _transpose_wigner_D() -> None:
 
 def _perturb_one_weight() -> None:
     """Change one weight by a hundredth, behind the digest's back."""
+    read = holo_vae.loading.read_model
 
-    def perturb(network: torch.nn.Module) -> None:
-        with torch.no_grad():
-            network.encoder[0].linear.weights["1"][0, 0] += 0.01
-
-    _after_loading(perturb)
-
-
-def _after_loading(change: Callable[[Any], None]) -> None:
-    read = holo_vae.model.read_model
-
-    def read_and_change(folder: Any) -> Any:
+    def read_and_perturb(folder: Any) -> Any:
         model = read(folder)
         digest = model.digest
-        change(model.network)
+        with torch.no_grad():
+            model.network.encoder[0].linear.weights["1"][0, 0] += 0.01
         type(model).digest = property(lambda self: digest)
         return model
 
-    holo_vae.loading.read_model = read_and_change
+    holo_vae.loading.read_model = read_and_perturb
 
 
 def _upstream_sign_change() -> None:

@@ -38,7 +38,7 @@ def test_the_reconstruction_is_as_good_as_recorded() -> None:
     embeddings = embed_holograms(load_model(GOLDEN / "model"), holograms)
     assert embeddings.reconstruction_cosine is not None
     assert recorded.reconstruction_cosine is not None
-    assert recorded.reconstruction_cosine.mean() < 0.2  # the model did learn
+    assert recorded.reconstruction_cosine.mean() < 0.25  # the model did learn: untrained it is about 1
     assert embeddings.reconstruction_cosine.mean() == pytest.approx(
         recorded.reconstruction_cosine.mean(), abs=1e-5
     )

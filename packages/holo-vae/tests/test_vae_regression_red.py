@@ -47,4 +47,5 @@ def test_nothing_broken_is_green() -> None:
 def test_a_break_is_red(broken: str, failing: str) -> None:
     done = _run(broken)
     assert done.returncode == 1, done.stdout
-    assert f"::{failing} - " in done.stdout  # among the summary's FAILED lines
+    summary = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    assert any(f"::{failing}" in line for line in summary), done.stdout

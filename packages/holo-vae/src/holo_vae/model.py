@@ -188,7 +188,7 @@ def write_model(model: Model, folder: Path | str) -> None:
         "config": unstructure(model.config),
     }
     with replacing(folder / weights) as new:
-        safetensors.torch.save_file(_tensors(model.network), new)
+        new.write_bytes(safetensors.torch.save(_tensors(model.network)))
     with replacing(folder / _DESCRIPTION) as new:
         new.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
     for old in folder.glob("weights-*.safetensors"):

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import attrs
 import mlflow
+import pandas as pd
 from matplotlib.figure import Figure
+from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.numpy_dataset import from_numpy
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
@@ -25,6 +27,7 @@ from .training import Epoch
 __all__ = ["Run", "download_model", "start_run", "tracking_uri"]
 
 _REQUIREMENTS = ["holo-vae[mlflow,structures]"]
+_EXAMPLE = Path(__file__).parent / "data" / "tripeptide.pdb"
 
 
 def tracking_uri(folder: Path) -> str:
@@ -87,6 +90,7 @@ class Run:
             loader_module="holo_vae.serving",
             data_path=str(folder),
             signature=signature,
+            input_example=pd.DataFrame([{"name": _EXAMPLE.name, "content": _EXAMPLE.read_text()}]),
             pip_requirements=_REQUIREMENTS,
             metadata={"digest": model.digest, "basis_digest": model.config.basis.digest},
         )
@@ -126,8 +130,10 @@ def start_run(
             mlflow.log_params({f"{part}.{key}": str(value) for key, value in plain[part].items()})
         mlflow.log_dict(plain, "recipe.yaml")
         digest = hashlib.sha256(holograms.coefficients.tobytes()).hexdigest()
+        # A source of this kind is a note; the others would make MLflow guess what a path means.
+        origin = CodeDatasetSource({"path": source})
         dataset = from_numpy(
-            holograms.coefficients, source=source, name=Path(source).name, digest=digest[:32]
+            holograms.coefficients, source=origin, name=Path(source).name, digest=digest[:32]
         )
         mlflow.log_input(dataset, context="training")
         mlflow.set_tags({"data_sha256": digest, "basis_digest": holograms.basis.digest})
