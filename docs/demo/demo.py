@@ -19,14 +19,15 @@ import holo_vae
 from holo_downstream import probe_embeddings
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
-from holo_types import Basis, Embeddings, Holograms, Zernike, concatenate
+from holo_types import Embeddings, Holograms, concatenate
 from holo_types.console import progress
 from holo_vae import Model, TrainingRun
 from holo_vae.tracking import tracking_uri
 
 MODEL_NAME = "holo-demo"
-HELD_OUT = 8  # structures
-BASIS = Basis(lmax=6, radial=Zernike(nmax=20, cutoff=10.0), channels=("C", "N", "O", "S"))
+HELD_OUT = 10  # structures
+RECIPE = holo_vae.read_recipe(Path(__file__).with_name("recipe.yaml"))
+BASIS = RECIPE.model.basis
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -52,10 +53,9 @@ def featurize(paths: list[Path], out: Path) -> Holograms:
 
 def train(data: Path, out: Path) -> TrainingRun:
     """Train the autoencoder, track it in MLflow and register it."""
-    recipe = holo_vae.read_recipe(Path(__file__).with_name("recipe.yaml"))
-    with progress(recipe.training.epochs, "training, epochs") as advance:
+    with progress(RECIPE.training.epochs, "training, epochs") as advance:
         return holo_vae.run_training(
-            data, recipe, out, name=MODEL_NAME, register=True, on_epoch=lambda _: advance()
+            data, RECIPE, out, name=MODEL_NAME, register=True, on_epoch=lambda _: advance()
         )
 
 
@@ -65,7 +65,7 @@ def embed(paths: list[Path], model: Model) -> Embeddings:
     with progress(len(paths), "embedding structures") as advance:
         for result in holo_vae.embed_structures(paths, model, secondary_structure=True):
             if result.embeddings is None:
-                raise result.error or RuntimeError(f"{result.path}: gave no embeddings")
+                raise result.encoded.error or RuntimeError(f"{result.encoded.path}: gave no embeddings")
             parts.append(result.embeddings)
             advance()
     return concatenate(parts)
@@ -90,15 +90,18 @@ def rotate_end_to_end(path: Path, model: Model) -> EndToEnd:
     structure = holo_features.read_structure(path)
     irreps = str(BASIS.irreps)
 
-    def embed_atoms(turned: holo_features.Structure) -> tuple[Embeddings, torch.Tensor]:
+    def embed_turned(rotation: torch.Tensor) -> tuple[Embeddings, torch.Tensor]:
+        atoms = structure.atoms.copy()
+        atoms.coord = atoms.coord @ rotation.numpy().T
+        turned = attrs.evolve(structure, atoms=atoms)
         clouds = holo_features.neighborhoods(turned, cutoff=10.0, channels=BASIS.channels)
         embeddings = model.encode(holo_features.zernike_transform(clouds, BASIS))
         return embeddings, torch.from_numpy(model.decode(embeddings).coefficients).double()
 
-    before, decoded = embed_atoms(structure)
+    before, decoded = embed_turned(torch.eye(3, dtype=torch.float64))
     z, frame, reconstruction = [], [], []
     for rotation in random_rotations(4, seed=1):
-        after, redecoded = embed_atoms(structure.transformed(rotation.numpy()))
+        after, redecoded = embed_turned(rotation)
         z.append(np.abs(after.invariants - before.invariants).max(axis=1))
         expected = before.frames.astype(np.float64) @ rotation.numpy().T
         frame.append(np.abs(after.frames - expected).max(axis=(1, 2)))
@@ -134,7 +137,7 @@ def main() -> None:
     run = train(out / "training.h5", out / "run")
     model = run.model
     scale = float(model.network.scale)
-    untrained = holo_vae.initial_model(holo_vae.read_recipe(out / "run" / "recipe.yaml"), scale, "untrained")
+    untrained = holo_vae.initial_model(RECIPE, scale, "untrained")
     trained_figures = holo_vae.reconstruction(model, held_out)
     untrained_figures = holo_vae.reconstruction(untrained, held_out)
     mean_cosine = holo_vae.mean_hologram_cosine(training, held_out)

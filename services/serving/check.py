@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from serve import command, environment
 
 import holo_features
 import holo_vae
@@ -63,13 +64,17 @@ def wait_until_ready(url: str, server: "subprocess.Popen[bytes]", log: Path) -> 
 def serving(model: str) -> Iterator[str]:
     """Run `mlflow models serve` on a free loopback port; gives its address."""
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", model]
-    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "server.log")
         # A session of its own: mlflow starts uvicorn as a child, which must end with it.
         with log.open("wb") as output:
-            server = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+            server = subprocess.Popen(
+                command(model, "127.0.0.1", port),
+                env=environment(os.environ),
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
         try:
             url = f"http://127.0.0.1:{port}"
             wait_until_ready(url, server, log)

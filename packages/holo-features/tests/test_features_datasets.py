@@ -18,7 +18,7 @@ def _structures():
 def test_there_are_24_to_40_small_chains(structures):
     assert 24 <= len(structures) <= 40
     for structure in structures.values():
-        assert 50 <= len(np.unique(structure.atoms.res_id)) <= 200
+        assert 50 <= len(np.unique(structure.atoms.res_id)) <= 300
         assert len(set(structure.atoms.chain_id.tolist())) == 1
     assert sum(path.stat().st_size for path in example_structures()) < 1_500_000
 
