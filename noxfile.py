@@ -54,7 +54,7 @@ LICENCES = (
 # Read by hand: huey and skops are MIT, by their licence files; biotraj is LGPL, and biotite imports it unchanged.
 LICENCES_READ = ("biotraj", "huey", "skops")
 
-# The tests' arrays are small: a second thread per process costs more than it brings.
+# The arrays of the tests and of the demo are small: a second thread costs more than it brings.
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
@@ -306,7 +306,7 @@ def docs(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """Train, register and probe a small model on the shipped structures; write demo/report.html."""
     python = holo(session, PACKAGES)
-    session.run(python, "docs/demo/demo.py", "--out", "demo", *session.posargs)
+    session.run(python, "docs/demo/demo.py", "--out", "demo", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session(venv_backend="none")

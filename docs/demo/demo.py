@@ -4,6 +4,7 @@ Run it with ``nox -s demo``. Everything is written to one folder, by default ``d
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -193,7 +194,7 @@ def summarize(report: Report, out: Path) -> None:
         f"  embeddings  {out / 'embeddings.parquet'}",
         f"  model       {out / 'run' / 'model'}, registered as models:/{MODEL_NAME}@champion "
         f"(version {report.run.registered_version})",
-        f"  MLflow      .nox/holo/bin/mlflow ui --backend-store-uri {store}",
+        f"  MLflow      {Path(sys.executable).with_name('mlflow')} ui --backend-store-uri {store}",
         "  serve       python3 start.py -s serve",
     ]
     for line in lines:
