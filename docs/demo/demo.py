@@ -29,6 +29,8 @@ MODEL_NAME = "holo-demo"
 HELD_OUT = 10  # structures
 RECIPE = holo_vae.read_recipe(Path(__file__).with_name("recipe.yaml"))
 BASIS = RECIPE.model.basis
+assert BASIS.radial is not None
+CUTOFF = BASIS.radial.cutoff
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -95,7 +97,7 @@ def rotate_end_to_end(path: Path, model: Model) -> EndToEnd:
         atoms = structure.atoms.copy()
         atoms.coord = atoms.coord @ rotation.numpy().T
         turned = attrs.evolve(structure, atoms=atoms)
-        clouds = holo_features.neighborhoods(turned, cutoff=10.0, channels=BASIS.channels)
+        clouds = holo_features.neighborhoods(turned, CUTOFF, BASIS.channels)
         embeddings = model.encode(holo_features.zernike_transform(clouds, BASIS))
         return embeddings, torch.from_numpy(model.decode(embeddings).coefficients).double()
 
@@ -170,6 +172,20 @@ def main() -> None:
     )
     write_report(report, out / "report.html")
     summarize(report, out)
+    if wanting := _wanting(report):
+        sys.exit(f"the demo did not show: {'; '.join(wanting)}")
+
+
+def _wanting(report: Report) -> list[str]:
+    """Name what the demo should show and does not."""
+    z = [result for result in report.probes[0].results if result.features == "z"]
+    shown = {
+        "a held-out cosine under half of both baselines": 2 * report.trained.cosine
+        < min(report.untrained.cosine, report.mean_cosine),
+        "z naming the secondary structure better than the majority class": any(r.beats_majority for r in z),
+        "z the same after a rotation, to 1e-5": report.end_to_end["z"] < 1e-5,
+    }
+    return [what for what, is_shown in shown.items() if not is_shown]
 
 
 def summarize(report: Report, out: Path) -> None:
@@ -195,7 +211,7 @@ def summarize(report: Report, out: Path) -> None:
         f"  model       {out / 'run' / 'model'}, registered as models:/{MODEL_NAME}@champion "
         f"(version {report.run.registered_version})",
         f"  MLflow      {Path(sys.executable).with_name('mlflow')} ui --backend-store-uri {store}",
-        "  serve       python3 start.py -s serve",
+        f"  serve       python3 start.py -s serve -- --store {store}",
     ]
     for line in lines:
         say(line)

@@ -6,10 +6,12 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import attrs
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
 import holo_features
@@ -75,7 +77,7 @@ def _slices(report: Report) -> Figure:
     x, y = np.meshgrid(axis, axis)
     points = np.stack([x, y, np.zeros_like(x)], axis=-1).reshape(-1, 3)
 
-    def density(holograms: Holograms) -> np.ndarray:
+    def density(holograms: Holograms) -> NDArray[np.floating[Any]]:
         values = holo_features.inverse_zernike_transform(holograms, points)
         return values.reshape(len(holograms), len(basis.channels), SLICE_POINTS, SLICE_POINTS)
 
@@ -145,6 +147,7 @@ def write_report(report: Report, path: Path) -> None:
             ),
             "cosine loss per degree",
         ),
+        "cutoff": f"{report.held_out.basis.radial.cutoff:g}" if report.held_out.basis.radial else "",
         "density_slices": _image(_slices(report), "true and reconstructed densities"),
         "embedding_map": _image(_map(report), "map of embeddings"),
         "map_caption": "Each point is the surrounding of one held-out residue; colours are its secondary "
@@ -177,7 +180,7 @@ def write_report(report: Report, path: Path) -> None:
                 ("training rate", f"{report.run.history[-1].samples_per_second:,.0f} samples/s"),
                 ("model digest", model.digest[:16]),
                 ("basis", f"{report.held_out.basis.irreps}"),
-                ("time in all", f"{report.seconds:.0f} s"),
+                ("time before this report", f"{report.seconds:.0f} s"),
             ],
         ),
     }

@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -80,9 +81,17 @@ def serving(model: str) -> Iterator[str]:
             wait_until_ready(url, server, log)
             yield url
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(server.pid, 15)
+            _stop(server)
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
             server.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
 
 
 def check(model: str, structure: Path) -> Sequence[str]:
@@ -103,11 +112,14 @@ def check(model: str, structure: Path) -> Sequence[str]:
         for column in local.columns:
             ours, theirs = local[column].to_numpy(), np.array([row[column] for row in served])
             if ours.dtype.kind == "f":
-                worst = max(worst, float(np.abs(ours - theirs).max()))
+                difference = float(np.abs(ours - theirs).max())
+                if not difference <= 1e-6:  # so that NaN is refused too
+                    sys.exit(
+                        f"column {column} differs from a local embed by {difference:.1e}, more than 1e-6"
+                    )
+                worst = max(worst, difference)
             elif (ours != theirs).any():
                 sys.exit(f"column {column} differs between the service and a local embed")
-        if not worst <= 1e-6:
-            sys.exit(f"the service differs from a local embed by {worst:.1e}, more than 1e-6")
         lines.append(
             f"{structure.name}: {len(served)} residues in {seconds:.2f} s, equal to a local embed to {worst:.0e}"
         )
@@ -133,9 +145,11 @@ def main() -> None:
     """Do the checks and print what they found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="models:/holo-demo@champion")
-    parser.add_argument("--store", default="sqlite:///demo/run/mlflow.db", help="the registry")
+    parser.add_argument("--store", help="the registry (default: MLFLOW_TRACKING_URI, else the demo's)")
     arguments = parser.parse_args()
-    os.environ.setdefault("MLFLOW_TRACKING_URI", arguments.store)
+    if arguments.store:
+        os.environ["MLFLOW_TRACKING_URI"] = arguments.store
+    os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///demo/run/mlflow.db")
     structure = holo_features.datasets.example_structures()[0]
     for line in check(arguments.model, structure):
         sys.stdout.write(f"{line}\n")

@@ -161,12 +161,49 @@ def test_help_names_defaults(capsys: pytest.CaptureFixture[str]) -> None:
     assert "champion" in text
 
 
-def test_training_config_is_what_the_file_says(tmp_path: Path, recipe: Recipe) -> None:
-    assert TrainingConfig().batch_size == 128
+def test_a_bad_recipe_is_named(tmp_path: Path, holograms: Holograms, capsys) -> None:
+    save(holograms, tmp_path / "data.h5")
     (tmp_path / "bad.yaml").write_text("model: {}\nepochs: 3\n")
-    assert (
-        main(
-            ["train", str(tmp_path / "x.h5"), "--out", str(tmp_path), "--recipe", str(tmp_path / "bad.yaml")]
-        )
-        == 1
+    arguments = [
+        "train",
+        str(tmp_path / "data.h5"),
+        "--out",
+        str(tmp_path),
+        "--recipe",
+        str(tmp_path / "bad.yaml"),
+    ]
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "bad.yaml" in error
+    assert "epochs" in error
+
+
+def test_an_input_is_never_the_output(tmp_path: Path, model_folder: Path, capsys) -> None:
+    path = tmp_path / "data.h5"
+    save(Holograms(np.ones((2, PROTEIN.dim)), PROTEIN, {"structure": ["a", "b"]}), path)
+    content = path.read_bytes()
+    assert main(["embed", str(path), "--model", str(model_folder), "--out", str(path)]) == 1
+    assert "which is an input" in capsys.readouterr().err
+    assert path.read_bytes() == content
+
+
+def test_another_model_does_not_continue_a_file(
+    tmp_path: Path, model_folder: Path, structures, capsys
+) -> None:
+    other = Recipe(
+        model=ModelConfig(basis=PROTEIN, latent_dim=4, lmax=(2, 1), channels=(6, 6), initial_projection=6),
+        training=TrainingConfig(seed=1),
     )
+    write_model(initial_model(other, 1.0, "other"), tmp_path / "other")
+    embed = ["embed", str(structures[0]), "--out", str(tmp_path / "z.h5")]
+    assert main([*embed, "--model", str(model_folder)]) == 0
+    assert main([*embed, "--model", str(tmp_path / "other"), "--resume"]) == 1
+    assert "not made by model 'other'" in capsys.readouterr().err
+
+
+def test_a_resumed_run_embeds_only_what_is_missing(tmp_path: Path, model_folder: Path, structures) -> None:
+    options = ["--model", str(model_folder), "--out"]
+    assert main(["embed", *map(str, structures), *options, str(tmp_path / "whole.h5")]) == 0
+    assert main(["embed", str(structures[0]), *options, str(tmp_path / "z.h5")]) == 0
+    assert main(["embed", *map(str, structures), *options, str(tmp_path / "z.h5"), "--resume"]) == 0
+    assert load(tmp_path / "z.h5") == load(tmp_path / "whole.h5")

@@ -1,3 +1,5 @@
+import re
+
 import attrs
 import pytest
 from hypothesis import given
@@ -103,3 +105,35 @@ def test_the_kl_weight_rises_as_the_paper_says() -> None:
     assert weights[:25] == [0.0] * 25
     assert weights[25] == pytest.approx(0.6 / 35)
     assert weights[59:] == [pytest.approx(0.6)] * 21
+
+
+@pytest.mark.parametrize("lmax", [1, 2, 3, 6, 10, 14, 20, 40, 64])
+def test_every_basis_has_a_default(lmax: int) -> None:
+    assert default_recipe(Basis(lmax, None, ("image",))).model.lmax[-1] == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value"),
+    [
+        ("training", "epochs", 2.7),
+        ("training", "seed", -1),
+        ("training", "gradient_clip", 0.0),
+        ("model", "variational", "false"),
+        ("model", "channels", "666"),
+        ("model", "latent_dim", True),
+    ],
+)
+def test_a_value_is_never_taken_for_another(part: str, key: str, value: object) -> None:
+    plain = unstructure(default_recipe(PROTEIN))
+    plain[part][key] = value
+    with pytest.raises(HoloError, match=re.escape(repr(value))):
+        structure(plain, Recipe)
+
+
+def test_a_schedule_longer_than_the_training_is_refused() -> None:
+    recipe = default_recipe(PROTEIN)
+    with pytest.raises(HoloError, match="full KL weight"):
+        Recipe(
+            model=attrs.evolve(recipe.model, variational=True),
+            training=TrainingConfig(epochs=10, kl_start=5, kl_warmup=6),
+        )

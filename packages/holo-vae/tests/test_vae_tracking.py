@@ -76,8 +76,11 @@ def test_the_service_gives_what_embed_gives(embedder: StructureEmbedder) -> None
         ([{"name": "a.pdb", "content": ""}], r"a\.pdb"),
         ([{"name": "a.bcif", "content": "%%"}], "base64"),
         ([{"name": "a.xyz", "content": "1"}], r"a\.xyz"),
-        ([{"name": "a.pdb", "content": "x"}] * 2, "name of its own"),
+        ([{"name": "a.pdb", "content": "x"}, {"name": "a.ent", "content": "x"}], "name of its own"),
         ([{"name": "", "content": "x"}], "name of its own"),
+        ([{"name": "..", "content": "x"}], "name of its own"),
+        ([{"name": "a\0.pdb", "content": "x"}], "name of its own"),
+        ([{"name": "a" * 300 + ".pdb", "content": "x"}], "name of its own"),
     ],
 )
 def test_the_service_refuses_in_one_line(embedder: StructureEmbedder, records, message: str) -> None:
@@ -89,9 +92,10 @@ def test_the_service_refuses_in_one_line(embedder: StructureEmbedder, records, m
     assert "tmp" not in body
 
 
-def test_a_name_cannot_leave_the_services_folder(embedder: StructureEmbedder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folders", ["../../", "..\\..\\", "/etc/"])
+def test_a_name_cannot_leave_the_services_folder(embedder: StructureEmbedder, folders: str) -> None:
     path = holo_features.datasets.example_structures()[0]
-    request = _request(path).assign(name=f"../../{path.name}")
+    request = _request(path).assign(name=f"{folders}{path.name}")
     assert set(embedder.predict(request)["structure"]) == {path.name.removesuffix(".bcif.gz")}
 
 

@@ -66,10 +66,10 @@ def train_command(
         Alias that --register points at the new version.
     """
     from .config import read_recipe
-    from .run import default_recipe, read_holograms, run_training
+    from .run import basis_of, default_recipe, run_training
     from .training import Epoch
 
-    chosen = default_recipe(read_holograms(data).basis) if recipe is None else read_recipe(recipe)
+    chosen = default_recipe(basis_of(data)) if recipe is None else read_recipe(recipe)
     with progress(chosen.training.epochs, "training, epochs") as advance:
 
         def on_epoch(_: Epoch) -> None:
@@ -77,7 +77,7 @@ def train_command(
 
         done = run_training(data, chosen, out, name=name, register=register, alias=alias, on_epoch=on_epoch)
     figures = done.evaluation.reconstruction
-    registered = f"; registered as models:/{name}@{alias}" if done.registered_version else ""
+    registered = f"; registered as models:/{name}@{alias} in {done.store}" if done.registered_version else ""
     _say(
         f"{out / 'model'}: validation cosine {figures.cosine:.4f}, mse {figures.mse:.3e} "
         f"after {len(done.history)} epochs{registered}"
@@ -150,8 +150,12 @@ def embed_command(
 
     if out.suffix not in (".h5", ".parquet", ".csv"):
         raise HoloError(f"--out is {out}; it must end in .h5, .parquet or .csv")
+    if any(path.resolve() == out.resolve() for path in inputs):
+        raise HoloError(f"--out is {out}, which is an input; give another file")
     if not (len(inputs) == 1 and inputs[0].suffix == ".h5"):
         return _embed_structures(inputs, load(model), out, secondary_structure, resume)
+    if resume or secondary_structure:
+        raise HoloError("--resume and --secondary-structure are for structures, not for a file of holograms")
     data = holo_types.load(inputs[0])
     if not isinstance(data, Holograms):
         raise HoloError(f"{inputs[0]}: holds {type(data).__name__}; it must hold Holograms")
@@ -179,7 +183,7 @@ def _embed_structures(
     # Rows go to an HDF5 file as they come, so that an interruption costs little; a table is made of it.
     rows = out if out.suffix == ".h5" else out.with_name(f"{out.name}.partial.h5")
     with holo_types.Writer(rows, resume=resume) as writer:
-        done = set(writer.index["structure"].tolist()) if len(writer) else set()
+        done = _done(rows, model, secondary_structure) if len(writer) else set()
         finished = [path for path, name in names.items() if name in done]
         outcome.succeeded += len(finished)
         with (
@@ -210,6 +214,18 @@ def _embed_structures(
         f"what was skipped: {out.with_suffix('.skipped.csv')}"
     )
     return outcome.exit_status
+
+
+def _done(rows: Path, model: "Model", secondary_structure: bool) -> set[str]:
+    """Give the names of the structures that a file has, or refuse it if these options would not continue it."""
+    with holo_types.open(rows) as reader:
+        if reader.kind != "Embeddings" or reader.model.digest != model.digest:
+            raise HoloError(
+                f"{rows}: was not made by model {model.name!r}; --resume needs the model that began it"
+            )
+        if ("secondary_structure" in reader.index) != secondary_structure:
+            raise HoloError(f"{rows}: was made with other options; --resume needs the same")
+        return set(reader.index["structure"].tolist())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,7 +1,7 @@
 """What a model is and how it is trained: frozen classes that read and write YAML."""
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
@@ -139,14 +139,14 @@ class TrainingConfig:
     batch_size: int = attrs.field(default=128, validator=_at_least(2))
     learning_rate: float = attrs.field(default=1e-3, validator=_at_least(0.0))
     warmup_steps: int = attrs.field(default=50, validator=_at_least(0))
-    gradient_clip: float = attrs.field(default=5.0, validator=_at_least(0.0))
+    gradient_clip: float = attrs.field(default=5.0, validator=_at_least(1e-12))
     reconstruction_weight: float = attrs.field(default=50.0, validator=_at_least(0.0))
     kl_weight: float = attrs.field(default=0.0, validator=_at_least(0.0))
     kl_start: int = attrs.field(default=0, validator=_at_least(0))
     kl_warmup: int = attrs.field(default=0, validator=_at_least(0))
     validation_fraction: float = attrs.field(default=0.15)
     group_column: str = "structure"
-    seed: int = 0
+    seed: int = attrs.field(default=0, validator=_at_least(0))
 
     @validation_fraction.validator
     def _check_fraction(self, _attribute: object, value: float) -> None:
@@ -175,10 +175,44 @@ class Recipe:
     model: ModelConfig
     training: TrainingConfig = attrs.field(factory=TrainingConfig)
 
+    def __attrs_post_init__(self) -> None:
+        training = self.training
+        if self.model.variational and training.kl_start + training.kl_warmup > training.epochs:
+            raise HoloError(
+                f"TrainingConfig: kl_start {training.kl_start} and kl_warmup {training.kl_warmup} go beyond the "
+                f"{training.epochs} epochs; a variational model needs an epoch at the full KL weight"
+            )
+
 
 ConfigT = TypeVar("ConfigT", ModelConfig, TrainingConfig, Recipe)
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+def _exact(value: object, kind: type[object]) -> object:
+    # cattrs would convert: 2.7 to 2, "false" to True. A setting that is silently another is worse than none.
+    if type(value) is not kind:
+        raise HoloError(f"is {value!r}; it must be of type {kind.__name__}")
+    return value
+
+
+for _kind in (int, bool, str):
+    _converter.register_structure_hook(_kind, _exact)
+
+
+def _is_tuple(kind: Any) -> bool:
+    origin: object = get_origin(kind)
+    return origin is tuple
+
+
+def _sequence(value: object, kind: Any) -> object:
+    (item, _) = get_args(kind)
+    if not isinstance(value, list | tuple):
+        raise HoloError(f"is {value!r}; it must be a list")
+    return tuple(_converter.structure(each, item) for each in value)
+
+
+_converter.register_structure_hook_func(_is_tuple, _sequence)
 
 
 def structure(plain: object, kind: type[ConfigT]) -> ConfigT:

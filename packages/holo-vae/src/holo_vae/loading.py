@@ -41,7 +41,9 @@ def load(source: Path | str) -> Model:
 def _load_registered(uri: str) -> Model:
     try:
         from .tracking import download_model  # noqa: PLC0415  (mlflow is an extra)
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name != "mlflow":
+            raise
         raise HoloError(f"{uri}: needs mlflow; pip install 'holo-vae[mlflow]'") from None
     folder, name, version = download_model(uri)
     return attrs.evolve(read_model(folder), name=name, version=version)

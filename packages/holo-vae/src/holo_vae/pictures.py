@@ -52,7 +52,7 @@ def degree_bars(losses: Mapping[str, Sequence[float]]) -> Figure:
         axes.bar(places, values, width, label=name, color=colours[position % len(colours)])
     axes.set(xlabel="degree l", ylabel="cosine loss")
     axes.set_xticks(range(len(next(iter(losses.values())))))
-    axes.legend(frameon=False)
+    figure.legend(frameon=False, loc="outside upper right", ncols=len(losses))
     return _tidy(figure)
 
 

@@ -73,6 +73,7 @@ def import_reference(folder: Path | str) -> Model:
     try:
         hparams = json.loads(path.read_text(encoding="utf-8"))
         config = _config(hparams)
+        scale = hparams["model_hparams"]["input_normalizing_constant"] if hparams["normalize_input"] else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, HoloError):
             raise HoloError(f"{path}: {error}") from None
@@ -88,10 +89,10 @@ def import_reference(folder: Path | str) -> Model:
     network = HolographicAutoencoder(config)
     try:
         network.load_state_dict(_state_dict(network, theirs))
-    except (KeyError, IndexError, RuntimeError) as error:
+    except (KeyError, IndexError, RuntimeError, TypeError, AttributeError) as error:
         raise FormatError(f"{weights}: does not fit hparams.json ({error})") from None
-    if hparams["normalize_input"]:
-        network.scale.fill_(hparams["model_hparams"]["input_normalizing_constant"])
+    if scale is not None:
+        network.scale.fill_(scale)
     return Model(network.eval(), name=folder.resolve().name, version="reference")
 
 

@@ -18,7 +18,7 @@ from .model import Model, write_model
 from .pictures import degree_bars, learning_curves
 from .training import Epoch, Split, data_scale, initial_model, split_rows, train
 
-__all__ = ["TrainingRun", "default_recipe", "read_holograms", "run_training"]
+__all__ = ["TrainingRun", "basis_of", "default_recipe", "read_holograms", "run_training"]
 
 
 @attrs.frozen(eq=False)
@@ -37,8 +37,8 @@ class TrainingRun:
         Which rows were which.
     folder
         Holds ``model/``, ``recipe.yaml``, ``history.csv``, ``evaluation.json`` and the pictures.
-    model_uri, registered_version
-        In MLflow, where it is installed; the version only where registration was asked for.
+    store, registered_version
+        Of MLflow, where it is installed; the version only where registration was asked for.
     """
 
     model: Model
@@ -46,7 +46,7 @@ class TrainingRun:
     evaluation: Evaluation
     split: Split
     folder: Path
-    model_uri: str | None
+    store: str | None
     registered_version: str | None
 
 
@@ -66,11 +66,25 @@ def default_recipe(basis: Basis) -> Recipe:
             basis=basis,
             latent_dim=64,
             lmax=tuple(lmax),
-            channels=(*[24, 32, 48][: len(lmax) - 1], 64),
+            channels=(*([24, 32] + [48] * len(lmax))[: len(lmax) - 1], 64),
             initial_projection=24,
         ),
         training=TrainingConfig(),
     )
+
+
+def basis_of(path: Path | str) -> Basis:
+    """Give the basis of a file of holograms, without reading the rows.
+
+    Raises
+    ------
+    HoloError
+        If the file cannot be read or holds something else.
+    """
+    with holo_types.open(path) as reader:
+        if reader.kind != "Holograms":
+            raise HoloError(f"{path}: holds {reader.kind}; Holograms are needed")
+        return reader.basis
 
 
 def read_holograms(path: Path | str) -> Holograms:
@@ -131,13 +145,16 @@ def run_training(
     tracked = importlib.util.find_spec("mlflow") is not None
     if register and not tracked:
         raise HoloError("registering needs mlflow; pip install 'holo-vae[mlflow]'")
+    if not name or set(name) & set("/:"):
+        raise HoloError(f"the model's name is {name!r}; it must be text without / and :")
     folder.mkdir(parents=True, exist_ok=True)
     write_recipe(recipe, folder / "recipe.yaml")
     history: list[Epoch] = []
-    uri = version = None
+    store = version = None
     if tracked:
         from . import tracking  # noqa: PLC0415  (mlflow is an extra)
 
+        store = tracking.tracking_uri(folder)
         context = tracking.start_run(folder, name, recipe, holograms, str(data))
     with context if tracked else nullcontext() as run:
         for epoch in train(model, holograms, recipe, split):
@@ -164,7 +181,8 @@ def run_training(
             uri = run.log_model(model, folder / "model")
             if register:
                 version = tracking.register(uri, name, [alias])
-    return TrainingRun(model, tuple(history), evaluation, split, folder, uri, version)
+                model = attrs.evolve(model, version=version)
+    return TrainingRun(model, tuple(history), evaluation, split, folder, store, version)
 
 
 def _write_history(history: list[Epoch], path: Path) -> None:

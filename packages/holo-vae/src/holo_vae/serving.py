@@ -6,8 +6,9 @@ MLflow imports this module by name and calls `_load_pyfunc`: neither code nor pi
 import base64
 import binascii
 import json
+import re
 import tempfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PureWindowsPath
 
 import pandas as pd
 from mlflow.exceptions import MlflowException
@@ -21,6 +22,7 @@ from .model import Model, read_model
 __all__ = ["StructureEmbedder", "encode_content"]
 
 _BINARY_SUFFIXES = (".gz", ".bcif")
+_FILE_NAME = re.compile(r"[^.\x00/\\][^\x00/\\]{0,199}")
 
 
 class InvalidStructure(MlflowException):
@@ -85,14 +87,22 @@ class StructureEmbedder:
         InvalidStructure
             If any structure cannot be embedded, naming it.
         """
-        names = [PurePosixPath(str(name)).name for name in structures["name"]]
-        if len(set(names)) < len(names) or "" in names:
-            raise InvalidStructure(f"the structures are named {names}; each needs a name of its own")
+        names = [PureWindowsPath(str(name)).name for name in structures["name"]]  # knows / and \\
+        if len({name.split(".")[0] for name in names}) < len(names) or not all(
+            map(_FILE_NAME.fullmatch, names)
+        ):
+            raise InvalidStructure(
+                f"the structures are named {names}; each needs a file name of its own, apart from its ending, "
+                "such as 1abc.pdb"
+            )
         with tempfile.TemporaryDirectory() as folder:
             paths = []
             for name, content in zip(names, structures["content"], strict=True):
                 path = Path(folder, name)
-                path.write_bytes(_decode_content(name, str(content)))
+                try:
+                    path.write_bytes(_decode_content(name, str(content)))
+                except OSError as error:
+                    raise InvalidStructure(f"{name}: cannot be read as a file ({error})") from None
                 paths.append(path)
             embedded = []
             for result in embed_structures(paths, self.model):

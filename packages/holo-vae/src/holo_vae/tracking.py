@@ -9,6 +9,7 @@ from pathlib import Path
 
 import attrs
 import mlflow
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from mlflow.data.code_dataset_source import CodeDatasetSource
@@ -40,7 +41,7 @@ def _git_revision() -> str | None:
         done = subprocess.run(
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, timeout=10
         )
-    except OSError:
+    except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None if done.returncode == 0 else None
 
@@ -119,7 +120,7 @@ def start_run(
     """
     mlflow.set_tracking_uri(tracking_uri(folder))
     if mlflow.get_experiment_by_name(experiment) is None:
-        local = tracking_uri(folder).startswith("sqlite:")
+        local = not os.environ.get("MLFLOW_TRACKING_URI")
         mlflow.create_experiment(
             experiment, artifact_location=(folder / "mlartifacts").resolve().as_uri() if local else None
         )
@@ -129,7 +130,7 @@ def start_run(
         for part in ("model", "training"):
             mlflow.log_params({f"{part}.{key}": str(value) for key, value in plain[part].items()})
         mlflow.log_dict(plain, "recipe.yaml")
-        digest = hashlib.sha256(holograms.coefficients.tobytes()).hexdigest()
+        digest = hashlib.sha256(np.ascontiguousarray(holograms.coefficients).data).hexdigest()
         # A source of this kind is a note; the others would make MLflow guess what a path means.
         origin = CodeDatasetSource({"path": source})
         dataset = from_numpy(

@@ -142,6 +142,13 @@ def train(
         What to train and how.
     split
         Which rows are which.
+    device
+        Where to train; the model comes back to the CPU.
+
+    Yields
+    ------
+    Epoch
+        After each epoch.
 
     Raises
     ------
@@ -169,6 +176,7 @@ def train(
         order = rows[torch.randperm(len(rows), generator=generator)]
         # Equal batches: a last batch of one or two rows would give batch norm nothing to average.
         steps = []
+        learning_rate = float(schedule.get_last_lr()[0])
         for chosen in order.tensor_split(steps_per_epoch):
             batch = data[chosen.to(data.device)]
             noise = torch.randn(len(batch), recipe.model.latent_dim, generator=generator).to(batch)
@@ -191,7 +199,7 @@ def train(
             kl=float(means[2]),
             validation_mse=validation.mse,
             validation_cosine=validation.cosine,
-            learning_rate=float(schedule.get_last_lr()[0]),
+            learning_rate=learning_rate,
             gradient_norm=float(means[3]),
             samples_per_second=len(rows) / seconds,
             best=improved,
