@@ -167,3 +167,19 @@ def test_imports_are_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_odd_names_cost_no_other_file(tmp_path):
+    odd = tmp_path / os.fsdecode(b"odd\xff.pdb")
+    odd.write_text("no structure\n")
+    inputs = (odd, tmp_path / ("long" * 100 + ".pdb"), example_structures()[0])
+    done = run("structures", *inputs, "--out", tmp_path / "out.h5", *SMALL, check=3)
+    assert "1 of 3 files gave results, 2 failed" in done.stdout
+    assert len(skipped_rows(tmp_path / "out.skipped.csv")) == 2
+
+
+def test_resume_names_a_damaged_table(tmp_path):
+    arguments = ("structures", example_structures()[0], "--out", tmp_path / "out.h5", *SMALL)
+    run(*arguments, check=0)
+    (tmp_path / "out.skipped.csv").write_bytes(b"\xff,other\n1,2,3,4\n")
+    assert "out.skipped.csv: is no table" in run(*arguments, "--resume", check=1).stderr

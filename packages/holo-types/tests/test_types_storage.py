@@ -479,3 +479,12 @@ def test_files_of_schema_version_1_stay_readable(kind: str) -> None:
 def test_a_new_schema_version_comes_with_contract_files_of_its_own() -> None:
     folders = {path.name for path in Path(__file__).with_name("contract").iterdir() if path.is_dir()}
     assert {f"schema{version}" for version in range(1, storage.SCHEMA_VERSION + 1)} <= folders
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(HoloError, match="no regular file"):
+        holo_types.save(Holograms(np.ones((1, BASIS.dim)), BASIS), pipe)
+    assert pipe.is_fifo()

@@ -56,7 +56,7 @@ def test_train_evaluate_and_embed_from_files(
         folder=tmp_path,
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr
-    assert "validation cosine" in trained.stdout
+    assert "validation cosine loss" in trained.stdout
     assert "models:/small@champion" in trained.stdout
     assert {"model", "recipe.yaml", "history.csv", "evaluation.json", "mlflow.db"} <= {
         path.name for path in (tmp_path / "run").iterdir()
@@ -103,6 +103,7 @@ def test_nothing_useful_is_status_one(tmp_path: Path, model_folder: Path) -> Non
     (tmp_path / "text.pdb").write_text("not a structure\n")
     done = holo_vae("embed", "text.pdb", "--model", model_folder, "--out", "z.h5", folder=tmp_path)
     assert done.returncode == 1
+    assert "text.pdb: it holds no ATOM record" in done.stderr
     assert not (tmp_path / "z.h5").exists()
 
 
@@ -128,6 +129,7 @@ def test_wrong_inputs_are_named(tmp_path: Path, model_folder: Path, structures, 
         ("evaluate", str(tmp_path), str(tmp_path / "holograms.h5")): "holds no model",
         ("embed", str(structures[0]), "--model", model, "--out", str(tmp_path / "z.txt")): "must end in",
         ("train", str(tmp_path / "text.h5"), "--out", str(tmp_path / "run")): "text.h5",
+        ("train", str(tmp_path / "holograms.h5"), "--out", str(tmp_path / "text.h5")): "text.h5",
     }
     for arguments, message in cases.items():
         assert main(list(arguments)) == 1

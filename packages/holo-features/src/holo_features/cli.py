@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-_ERRORS_SHOWN = 10  # on the screen; skipped.csv has all of them
-
 app = App(name="holo-features", help="From structures to holograms.", version=__version__)
 
 
@@ -77,13 +75,15 @@ def structures_command(
     resume
         Go on with an unfinished output, given the same inputs; structures that it has are not encoded again.
     """
-    from holo_types import Writer
+    from holo_types import HoloError, Writer
 
     from .encoding import encode_structures, structure_names
-    from .files import skipped_rows, skipped_table, structure_files
+    from .files import show_errors, skipped_rows, skipped_table, structure_files
 
     paths, empty = structure_files(inputs)
     basis = _basis(lmax, nmax, cutoff, channels)
+    if not out.name:
+        raise HoloError(f"--out is {str(out)!r}; it must name a file")
     table = out.with_suffix(".skipped.csv")
     outcome, errors = Outcome(), list(empty)
     names = structure_names(paths)
@@ -108,10 +108,7 @@ def structures_command(
                     advance()
         count = len(writer)
     outcome.failed = len(errors)
-    for error in errors[:_ERRORS_SHOWN]:
-        sys.stderr.write(f"{error.reason}\n")
-    if len(errors) > _ERRORS_SHOWN:
-        sys.stderr.write(f"and {len(errors) - _ERRORS_SHOWN} more, see {table}\n")
+    show_errors(errors, table)
     result = f"{count} holograms in {out}" if count else "No hologram was made"
     sys.stdout.write(f"{result}; {outcome.summary()}; what was skipped: {table}\n")
     return outcome.exit_status

@@ -2,10 +2,13 @@
 
 import contextlib
 import csv
-from collections.abc import Callable, Iterable, Iterator
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from holo_types import HoloError
 from holo_types.console import Skipped, write_skipped
 
 from .encoding import structure_names
@@ -14,7 +17,9 @@ from .formats import is_structure_path
 if TYPE_CHECKING:
     from .encoding import EncodedStructure
 
-__all__ = ["skipped_rows", "skipped_table", "structure_files", "structure_names"]
+__all__ = ["show_errors", "skipped_rows", "skipped_table", "structure_files", "structure_names"]
+
+_ERRORS_SHOWN = 10  # on the screen; skipped.csv has all of them
 
 
 def structure_files(inputs: Iterable[Path]) -> tuple[list[Path], list[Skipped]]:
@@ -22,7 +27,7 @@ def structure_files(inputs: Iterable[Path]) -> tuple[list[Path], list[Skipped]]:
     paths: list[Path] = []
     empty: list[Skipped] = []
     for place in inputs:
-        if not place.is_dir():
+        if not os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
             paths.append(place)
             continue
         found = sorted(path for path in place.iterdir() if path.is_file() and is_structure_path(path))
@@ -47,16 +52,33 @@ def skipped_rows(encoded: "EncodedStructure") -> Iterator[Skipped]:
         )
 
 
+def show_errors(errors: Sequence[Skipped], table: Path) -> None:
+    """Tell on stderr why files gave nothing: of the first ten, and where the rest is."""
+    for error in errors[:_ERRORS_SHOWN]:
+        sys.stderr.write(f"{error.reason}\n")
+    if len(errors) > _ERRORS_SHOWN:
+        sys.stderr.write(f"and {len(errors) - _ERRORS_SHOWN} more, see {table}\n")
+
+
 @contextlib.contextmanager
 def skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[Callable[[Skipped], None]]:
-    """Write skipped.csv row by row, so that a killed run leaves it; keep an earlier run's rows of some files."""
+    """Write skipped.csv row by row, so that a killed run leaves it; keep an earlier run's rows of some files.
+
+    Raises
+    ------
+    HoloError
+        If there is an earlier table and it cannot be read.
+    """
     files = set(map(str, kept))
     earlier: list[Skipped] = []
     if files and path.exists():
-        with path.open(encoding="utf-8", newline="") as file:
-            earlier = [Skipped(**row) for row in csv.DictReader(file) if row["file"] in files]
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                earlier = [Skipped(**row) for row in csv.DictReader(file) if row["file"] in files]
+        except (OSError, UnicodeDecodeError, KeyError, TypeError, csv.Error):
+            raise HoloError(f"{path}: is no table of what was skipped; move it out of the way") from None
     write_skipped(path, earlier)
-    with path.open("a", encoding="utf-8", newline="") as file:
+    with path.open("a", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
 
         def skip(row: Skipped) -> None:

@@ -80,7 +80,7 @@ def raw_atoms(path: str | os.PathLike[str]) -> RawAtoms:
     """
     place = Path(path)
     suffix, zipped = _suffixes(place)
-    if place.is_dir():
+    if os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
         raise FormatError(f"{place} is a folder; it must be a structure file")
     if suffix not in _SUFFIXES:
         raise FormatError(

@@ -76,6 +76,8 @@ def replacing(path: Path) -> Iterator[Path]:
         new = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         if target.is_dir():
             raise IsADirectoryError(None, "it is a folder")
+        if target.exists() and not target.is_file():
+            raise OSError(None, "it is no regular file")
         try:
             yield new
             descriptor = os.open(new, os.O_RDWR)

@@ -49,7 +49,7 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        2 for wrong usage, 1 for a `HoloError` (each with one line on stderr), 130 if interrupted,
+        2 for wrong usage, 1 for a `HoloError` or an `OSError` (each with one line on stderr), 130 if interrupted,
         else the integer that the command returned, or 0.
 
     Examples
@@ -74,6 +74,11 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
         result = command(*bound.args, **bound.kwargs)
     except HoloError as error:
         _error_line(f"Error: {error}")
+        return NOTHING_USEFUL
+    except OSError as error:
+        # What no command foresaw: a full disk, a closed pipe, a folder that is a file.
+        name = f"{error.filename}: " if error.filename else ""
+        _error_line(f"Error: {name}{error.strerror or error}")
         return NOTHING_USEFUL
     except KeyboardInterrupt:
         _error_line("Interrupted. What was already written is kept.")
@@ -225,7 +230,11 @@ def write_skipped(path: str | os.PathLike[str], skipped: Iterable[Skipped]) -> N
     >>> path.read_text(encoding="utf-8").splitlines()
     ['file,residue,reason', '1abc.cif,A 7 GLY,it has no atom CA']
     """
-    with replacing(Path(path)) as new, new.open("w", encoding="utf-8", newline="") as file:
+    # Names of files need not be valid Unicode.
+    with (
+        replacing(Path(path)) as new,
+        new.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(attrs.fields_dict(Skipped))
         rows.writerows(map(attrs.astuple, skipped))

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 import holo_types
 from holo_types import HoloError, Holograms
 from holo_types.atomic import replacing
-from holo_types.console import Outcome, progress, run
+from holo_types.console import Outcome, Skipped, progress, run
 
 from ._version import __version__
 
@@ -79,7 +79,7 @@ def train_command(
     figures = done.evaluation.reconstruction
     registered = f"; registered as models:/{name}@{alias} in {done.store}" if done.registered_version else ""
     _say(
-        f"{out / 'model'}: validation cosine {figures.cosine:.4f}, mse {figures.mse:.3e} "
+        f"{out / 'model'}: validation cosine loss {figures.cosine:.4f}, mse {figures.mse:.3e} "
         f"after {len(done.history)} epochs{registered}"
     )
     return 0
@@ -108,7 +108,7 @@ def evaluate_command(model: str, data: Path, /, *, out: Path | None = None) -> i
             new.write_text(json.dumps(attrs.asdict(figures), indent=2) + "\n")
     reconstruction, errors = figures.reconstruction, figures.equivariance
     _say(
-        f"{figures.rows} holograms: cosine {reconstruction.cosine:.4f}, mse {reconstruction.mse:.3e}; "
+        f"{figures.rows} holograms: cosine loss {reconstruction.cosine:.4f}, mse {reconstruction.mse:.3e}; "
         f"equivariance errors: z {errors.invariants:.1e}, frame {errors.frame_p99:.1e}, "
         f"reconstruction {errors.reconstruction_p99:.1e} (99th percentile)"
     )
@@ -139,7 +139,7 @@ def embed_command(
     model
         Folder of a model, or models:/NAME@ALIAS.
     out
-        File for the embeddings, .h5; or a table, .parquet or .csv.
+        File for the embeddings, .h5; or a table, .parquet or .csv. It is replaced unless --resume is given.
     secondary_structure
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
     resume
@@ -159,6 +159,8 @@ def embed_command(
     data = holo_types.load(inputs[0])
     if not isinstance(data, Holograms):
         raise HoloError(f"{inputs[0]}: holds {type(data).__name__}; it must hold Holograms")
+    if not len(data):
+        raise HoloError(f"{inputs[0]}: holds no holograms")
     embeddings = embed_holograms(load(model), data)
     if out.suffix == ".h5":
         holo_types.save(embeddings, out)
@@ -172,14 +174,21 @@ def _embed_structures(
     inputs: Sequence[Path], model: "Model", out: Path, secondary_structure: bool, resume: bool
 ) -> int:
     try:
-        from holo_features.files import skipped_rows, skipped_table, structure_files, structure_names
+        from holo_features.files import (
+            show_errors,
+            skipped_rows,
+            skipped_table,
+            structure_files,
+            structure_names,
+        )
     except ImportError:
         raise HoloError("structures need holo-features; pip install 'holo-vae[structures]'") from None
     from .embedding import embed_structures
 
     paths, empty = structure_files(inputs)
     names = structure_names(paths)
-    outcome = Outcome(failed=len(empty))
+    outcome, errors = Outcome(), list(empty)
+    table = out.with_suffix(".skipped.csv")
     # Rows go to an HDF5 file as they come, so that an interruption costs little; a table is made of it.
     rows = out if out.suffix == ".h5" else out.with_name(f"{out.name}.partial.h5")
     with holo_types.Writer(rows, resume=resume) as writer:
@@ -187,7 +196,7 @@ def _embed_structures(
         finished = [path for path, name in names.items() if name in done]
         outcome.succeeded += len(finished)
         with (
-            skipped_table(out.with_suffix(".skipped.csv"), kept=finished) as skip,
+            skipped_table(table, kept=finished) as skip,
             progress(len(names), "embedding structures") as advance,
         ):
             for folder in empty:
@@ -197,7 +206,7 @@ def _embed_structures(
                 for row in skipped_rows(result.encoded):
                     skip(row)
                 if result.embeddings is None:
-                    outcome.failed += 1
+                    errors.append(Skipped(str(result.encoded.path), "", str(result.encoded.error)))
                 else:
                     outcome.succeeded += 1
                     writer.append(result.embeddings)
@@ -209,10 +218,10 @@ def _embed_structures(
         assert isinstance(embeddings, holo_types.Embeddings)
         holo_types.write_table(embeddings, out)
         rows.unlink()
-    _say(
-        f"{f'{count} embeddings in {out}' if count else 'No embedding was made'}; {outcome.summary()}; "
-        f"what was skipped: {out.with_suffix('.skipped.csv')}"
-    )
+    outcome.failed = len(errors)
+    show_errors(errors, table)
+    made = f"{count} embeddings in {out}" if count else "No embedding was made"
+    _say(f"{made}; {outcome.summary()}; what was skipped: {table}")
     return outcome.exit_status
 
 
