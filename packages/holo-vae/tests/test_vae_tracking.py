@@ -34,6 +34,16 @@ def test_a_run_records_what_it_should(run, recipe: Recipe) -> None:
     assert "pictures/learning_curves.png" in pictures
 
 
+def test_every_run_has_a_store_of_its_own(run, tmp_path: Path, recipe: Recipe, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = run_training(tmp_path / "data.h5", recipe, tmp_path / "other", name="small", register=True)
+    assert other.registered_version == "1"  # not the second of the first run's registry
+    for folder in (run.folder, other.folder):
+        assert (folder / "mlflow.db").exists()
+        assert list((folder / "mlartifacts").rglob("model.json"))
+    assert not (tmp_path / "mlruns").exists()
+
+
 def test_the_champion_is_the_model(run, holograms: Holograms) -> None:
     champion = load("models:/small@champion")
     assert champion.digest == run.model.digest

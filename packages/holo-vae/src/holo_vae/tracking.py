@@ -118,9 +118,12 @@ def start_run(
     source
         Where the data came from.
     """
+    local = not os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(tracking_uri(folder))
+    if local:
+        # mlflow puts what it is told into the environment; the next run would take it for the user's choice.
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
     if mlflow.get_experiment_by_name(experiment) is None:
-        local = not os.environ.get("MLFLOW_TRACKING_URI")
         mlflow.create_experiment(
             experiment, artifact_location=(folder / "mlartifacts").resolve().as_uri() if local else None
         )
