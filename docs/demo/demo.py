@@ -18,11 +18,9 @@ import holo_features
 import holo_types
 import holo_vae
 from holo_downstream import probe_embeddings
-from holo_nn import rotate
-from holo_nn.testing import random_rotations
 from holo_types import Embeddings, Holograms, concatenate
 from holo_types.console import progress
-from holo_vae import Model, TrainingRun
+from holo_vae import EquivarianceErrors, Model, TrainingRun
 from holo_vae.tracking import tracking_uri
 
 MODEL_NAME = "holo-demo"
@@ -74,49 +72,18 @@ def embed(paths: list[Path], model: Model) -> Embeddings:
     return concatenate(parts)
 
 
-@attrs.frozen
-class EndToEnd:
-    """How far embedding a rotated structure is from rotating the embedding: largest and 99th percentile.
-
-    `z` and `reconstruction` relative to the largest value; `frame` absolute, its axes have length 1.
-    """
-
-    z: float
-    frame: float
-    frame_p99: float
-    reconstruction: float
-    reconstruction_p99: float
-
-
-def rotate_end_to_end(path: Path, model: Model) -> EndToEnd:
+def rotate_end_to_end(path: Path, model: Model) -> EquivarianceErrors:
     """Rotate a structure's coordinates, encode and embed again, and compare."""
     structure = holo_features.read_structure(path)
-    irreps = str(BASIS.irreps)
 
-    def embed_turned(rotation: torch.Tensor) -> tuple[Embeddings, torch.Tensor]:
+    def turned(rotation: torch.Tensor) -> Holograms:
         atoms = structure.atoms.copy()
         atoms.coord = atoms.coord @ rotation.numpy().T
-        turned = attrs.evolve(structure, atoms=atoms)
-        clouds = holo_features.neighborhoods(turned, CUTOFF, BASIS.channels)
-        embeddings = model.encode(holo_features.zernike_transform(clouds, BASIS))
-        return embeddings, torch.from_numpy(model.decode(embeddings).coefficients).double()
+        clouds = holo_features.neighborhoods(attrs.evolve(structure, atoms=atoms), CUTOFF, BASIS.channels)
+        return holo_features.zernike_transform(clouds, BASIS)
 
-    before, decoded = embed_turned(torch.eye(3, dtype=torch.float64))
-    z, frame, reconstruction = [], [], []
-    for rotation in random_rotations(4, seed=1):
-        after, redecoded = embed_turned(rotation)
-        z.append(np.abs(after.invariants - before.invariants).max(axis=1))
-        expected = before.frames.astype(np.float64) @ rotation.numpy().T
-        frame.append(np.abs(after.frames - expected).max(axis=(1, 2)))
-        reconstruction.append((redecoded - rotate(decoded, irreps, rotation)).abs().amax(1).numpy())
-    largest_z, largest = np.abs(before.invariants).max(), float(decoded.abs().max())
-    return EndToEnd(
-        z=float(np.max(z) / largest_z),
-        frame=float(np.max(frame)),
-        frame_p99=float(np.percentile(frame, 99)),
-        reconstruction=float(np.max(reconstruction) / largest),
-        reconstruction_p99=float(np.percentile(reconstruction, 99) / largest),
-    )
+    still = turned(torch.eye(3, dtype=torch.float64))
+    return holo_vae.equivariance_errors(model, still, rotations=4, seed=1, turned=turned)
 
 
 def main() -> None:
@@ -167,7 +134,7 @@ def main() -> None:
         mean_cosine=mean_cosine,
         probes=probes,
         equivariance=equivariance,
-        end_to_end=attrs.asdict(end_to_end),
+        end_to_end=end_to_end,
         seconds=time.monotonic() - started,
     )
     write_report(report, out / "report.html")
@@ -183,7 +150,7 @@ def _wanting(report: Report) -> list[str]:
         "a held-out cosine under half of both baselines": 2 * report.trained.cosine
         < min(report.untrained.cosine, report.mean_cosine),
         "z naming the secondary structure better than the majority class": any(r.beats_majority for r in z),
-        "z the same after a rotation, to 1e-5": report.end_to_end["z"] < 1e-5,
+        "z the same after a rotation, to 1e-5": report.end_to_end.invariants < 1e-5,
     }
     return [what for what, is_shown in shown.items() if not is_shown]
 
@@ -204,8 +171,8 @@ def summarize(report: Report, out: Path) -> None:
         f"{report.mean_cosine:.4f}: {verdict} half of both",
         f"  {secondary.summary()}",
         f"  {report.probes[1].summary()}",
-        f"  rotating a structure end to end changes z by {errors['z']:.1e}, frames by {errors['frame_p99']:.1e}, "
-        f"reconstructions by {errors['reconstruction_p99']:.1e} (99th percentile)",
+        f"  rotating a structure end to end changes z by {errors.invariants:.1e}, frames by {errors.frame_p99:.1e}, "
+        f"reconstructions by {errors.reconstruction_p99:.1e} (99th percentile)",
         f"  report      {out / 'report.html'}",
         f"  embeddings  {out / 'embeddings.parquet'}",
         f"  model       {out / 'run' / 'model'}, registered as models:/{MODEL_NAME}@champion "

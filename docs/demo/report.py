@@ -3,7 +3,7 @@
 import base64
 import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -38,7 +38,7 @@ class Report:
     mean_cosine: float
     probes: tuple[ProbeTable, ...]
     equivariance: EquivarianceErrors
-    end_to_end: Mapping[str, float]
+    end_to_end: EquivarianceErrors
     seconds: float
 
 
@@ -156,14 +156,14 @@ def write_report(report: Report, path: Path) -> None:
         "equivariance_table": _table(
             ("largest deviation", "rotated holograms", "rotated structure, end to end"),
             [
-                ("z, relative to the largest", f"{errors.invariants:.1e}", f"{end['z']:.1e}"),
-                ("frame axes", f"{errors.frame:.1e}", f"{end['frame']:.1e}"),
-                ("frame axes, 99th percentile", f"{errors.frame_p99:.1e}", f"{end['frame_p99']:.1e}"),
-                ("reconstruction, relative", f"{errors.reconstruction:.1e}", f"{end['reconstruction']:.1e}"),
+                ("z, relative to the largest", f"{errors.invariants:.1e}", f"{end.invariants:.1e}"),
+                ("frame axes", f"{errors.frame:.1e}", f"{end.frame:.1e}"),
+                ("frame axes, 99th percentile", f"{errors.frame_p99:.1e}", f"{end.frame_p99:.1e}"),
+                ("reconstruction, relative", f"{errors.reconstruction:.1e}", f"{end.reconstruction:.1e}"),
                 (
                     "reconstruction, 99th percentile",
                     f"{errors.reconstruction_p99:.1e}",
-                    f"{end['reconstruction_p99']:.1e}",
+                    f"{end.reconstruction_p99:.1e}",
                 ),
             ],
         ),
