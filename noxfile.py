@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent
 CONSTRAINTS = ROOT / "constraints.txt"
 PIP = ("-m", "pip", "--disable-pip-version-check", "-qq")
 
-BUILD_TOOLS = ("build", "hatchling")
+BUILD_TOOLS = ("build", "hatchling", "ziglang")
 TEST_TOOLS = ("beartype", "hypothesis", "pytest", "pytest-timeout")
 DOCS_TOOLS = ("furo", "myst-parser", "numpydoc", "pytest", "sphinx")
 TYPING_TOOLS = ("mypy", "nox", "pytest")
@@ -152,7 +152,8 @@ def activated(python: str) -> dict[str, str]:
 
 def digest() -> str:
     """Fingerprint what installed environments depend on."""
-    files = [CONSTRAINTS, *ROOT.glob("packages/*/pyproject.toml"), *ROOT.glob("packages/*/src/*/_version.py")]
+    patterns = ("pyproject.toml", "hatch_build.py", "src/*/_version.py", "src/*/csrc/*")
+    files = [CONSTRAINTS, *(file for pattern in patterns for file in ROOT.glob(f"packages/*/{pattern}"))]
     contents = b"".join(file.read_bytes() for file in sorted(files))
     return hashlib.sha256(contents + sys.version.encode()).hexdigest()
 
@@ -177,7 +178,7 @@ def holo(session: nox.Session, names: Iterable[str], *tools: str) -> str:
         return python
     if not Path(python).exists():
         session.run(sys.executable, "-m", "venv", "--clear", str(environment), external=True)
-    install(session, python, "editables", "hatchling")
+    install(session, python, "editables", "hatchling", "ziglang")
     # One call: pip then takes the siblings from the tree and never looks for them in an index.
     editables = [part for line in missing for part in (("-e", line) if line.startswith(".") else (line,))]
     install(session, python, "--no-build-isolation", *editables)

@@ -1,0 +1,6 @@
+"""The loops of Holo that are compiled: plain C, called through ctypes."""
+
+from ._version import __version__
+from .libraries import load
+
+__all__ = ["__version__", "load"]
