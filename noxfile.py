@@ -187,15 +187,26 @@ def holo(session: nox.Session, names: Iterable[str], *tools: str) -> str:
     return python
 
 
+def builder(session: nox.Session) -> str:
+    """Give the Python of the environment that builds packages, which the sessions share: a compiler is in it."""
+    environment = ROOT / ".nox" / "build"
+    python = python_of(environment)
+    if not Path(python).exists():
+        session.run(sys.executable, "-m", "venv", "--clear", str(environment), external=True)
+    install(session, python, *BUILD_TOOLS)
+    return python
+
+
 def build_wheels(session: nox.Session, names: Iterable[str], folder: Path) -> dict[str, Path]:
     """Build the sdist of each package, and from it the wheel, into an emptied folder; give the wheels."""
-    install(session, "python", *BUILD_TOOLS)
+    python = builder(session)
     shutil.rmtree(folder, ignore_errors=True)
     wheels = {}
     for name in names:
         package = PACKAGES[name]
         source, target = str(package.path), str(folder)
-        session.run("python", "-m", "build", "--no-isolation", "--outdir", target, source, silent=True)
+        build = (python, "-m", "build", "--no-isolation", "--outdir", target, source)
+        session.run(*build, silent=True, external=True)
         (wheels[name],) = folder.glob(f"{package.module}-*.whl")
     return wheels
 
@@ -343,7 +354,7 @@ def bench(session: nox.Session) -> None:
             session.run(python, str(script.relative_to(ROOT)), *rest)
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def build(session: nox.Session) -> None:
     """Build wheels and sdists into dist/, of all packages or of the named ones: -- holo-nn."""
     names, _ = named(session)
@@ -351,7 +362,7 @@ def build(session: nox.Session) -> None:
         session.log(f"built {wheel.relative_to(ROOT)}")
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def release(session: nox.Session) -> None:
     """Build into dist/ the one package that a tag names: -- holo-nn-v0.3.0."""
     (tag,) = session.posargs
