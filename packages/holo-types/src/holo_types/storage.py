@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from ._version import __version__
 from .atomic import replacing, uninterrupted, write_errors
 from .basis import Basis
+from .chunks import extend_floats
 from .data import Data, Embeddings, Grid, Holograms, ModelReference, PointClouds, SphereImages, concatenate
 from .errors import FormatError, HoloError
 from .index import Index, Rows
@@ -153,6 +154,9 @@ def _create_dataset(group: h5py.Group, name: str, dtype: Any, row: tuple[int, ..
 
 
 def _extend(dataset: h5py.Dataset, values: NDArray[Any]) -> None:
+    if values.dtype.kind == "f" and values.dtype == dataset.dtype and len(values):
+        extend_floats(dataset, values)
+        return
     start = len(dataset)
     dataset.resize(start + len(values), axis=0)
     if len(values):
