@@ -488,3 +488,32 @@ def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(HoloError, match="no regular file"):
         holo_types.save(Holograms(np.ones((1, BASIS.dim)), BASIS), pipe)
     assert pipe.is_fifo()
+
+
+def test_a_file_is_continued_with_the_settings_it_was_begun_with(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with holo_types.Writer(path, settings={"waters": "False", "seed": "0"}) as writer:
+        writer.append(holograms(3))
+    with holo_types.open(path) as reader:
+        assert reader.settings == {"waters": "False", "seed": "0"}
+    with pytest.raises(HoloError, match=r"a\.h5: .* other options: waters was False, and is now True; "):
+        holo_types.Writer(path, resume=True, settings={"waters": "True", "seed": "0"})
+    with pytest.raises(HoloError, match="seed was 0, and is now None"):
+        holo_types.Writer(path, resume=True, settings={"waters": "False"})
+    for settings in ({"waters": "False", "seed": "0"}, None):
+        with holo_types.Writer(path, resume=True, settings=settings) as writer:
+            writer.append(holograms(3))
+    with holo_types.open(path) as reader:
+        assert (len(reader), reader.settings["waters"]) == (9, "False")
+
+
+def test_one_column_is_read_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    holo_types.save(holograms(3), path)
+    with holo_types.open(path) as reader:
+        assert reader.settings == {}
+        assert reader.columns == tuple(holograms(3).index)
+        for name in reader.columns:
+            np.testing.assert_array_equal(reader.column(name), holograms(3).index[name])
+        with pytest.raises(HoloError, match=r"a\.h5: its index has no column 'absent'"):
+            reader.column("absent")

@@ -1,8 +1,9 @@
-"""Structure files to holograms, one after the other."""
+"""Structure files to holograms, one after the other or spread over processes."""
 
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -11,6 +12,7 @@ from holo_types import Basis, HoloError, Holograms
 
 from .formats import structure_stem
 from .neighbors import SkippedResidue, neighborhoods, skipped_residues
+from .parallel import map_files
 from .structures import LeftOutAtom, read_structure
 from .zernike import zernike_transform
 
@@ -67,10 +69,14 @@ def encode_structures(
     basis: Basis,
     secondary_structure: bool = False,
     done: Collection[str] = (),
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> Iterator[EncodedStructure]:
     """Encode the neighbourhoods of structure files as holograms, file by file.
 
-    A file that cannot be used gives its error, and the others go on.
+    A file that cannot be used gives its error, and the others go on. What comes, and in what order, does not
+    depend on how many processes do the work.
 
     Parameters
     ----------
@@ -82,6 +88,11 @@ def encode_structures(
         Add the column ``secondary_structure`` to the index, see `neighborhoods`.
     done
         Names of structures that need no encoding any more; they are passed over.
+    workers
+        Number of processes, of one thread each; with 1 everything happens in this one.
+    scheduler
+        Address of a Dask scheduler, whose workers then do the work in place of processes here; they must see
+        the files under the same paths. Needs the extra ``dask``.
 
     Yields
     ------
@@ -92,7 +103,7 @@ def encode_structures(
     Raises
     ------
     HoloError
-        If the basis is of a sphere.
+        If the basis is of a sphere; see also `holo_features.parallel.map_in_order`.
 
     Examples
     --------
@@ -102,22 +113,24 @@ def encode_structures(
     >>> [encoded.error for encoded in encode_structures(example_structures()[:2], basis)]
     [None, None]
     """
-    radial = basis.radial
-    if radial is None:
+    if basis.radial is None:
         raise HoloError(
             "encode_structures: the basis is of a sphere (radial None); it must be a Zernike basis"
         )
     names = structure_names(paths)
-    return (
-        _encode(path, name, basis, radial.cutoff, secondary_structure)
-        for path, name in names.items()
-        if name not in done
-    )
+    files = ((path, name) for path, name in names.items() if name not in done)
+    encode = partial(_encode, basis=basis, secondary_structure=secondary_structure)
+    if scheduler is None:
+        return map_files(encode, files, workers)
+    # Workers elsewhere have a working folder of their own; the paths that are handed on stay as given.
+    given = {name: path for path, name in names.items()}
+    found = map_files(encode, ((path.absolute(), name) for path, name in files), workers, scheduler)
+    return (attrs.evolve(encoded, path=given[encoded.name]) for encoded in found)
 
 
-def _encode(
-    path: Path, name: str, basis: Basis, cutoff: float, secondary_structure: bool
-) -> EncodedStructure:
+def _encode(path: Path, name: str, *, basis: Basis, secondary_structure: bool) -> EncodedStructure:
+    assert basis.radial is not None
+    cutoff = basis.radial.cutoff
     try:
         structure = attrs.evolve(read_structure(path), name=name)
         clouds = neighborhoods(structure, cutoff, basis.channels, secondary_structure)

@@ -1,25 +1,65 @@
-"""What the command lines share that go through structure files: which files, and what was skipped."""
+"""What the command lines share that go through files: which files, what was skipped, how rows are written."""
 
 import contextlib
 import csv
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from holo_types import HoloError
-from holo_types.console import Skipped, write_skipped
+import attrs
 
-from .encoding import structure_names
+import holo_types
+from holo_types import HoloError, Writer
+from holo_types.console import Outcome, Skipped, progress, write_skipped
+
 from .formats import is_structure_path
 
 if TYPE_CHECKING:
+    from holo_types import Embeddings, Holograms
+
     from .encoding import EncodedStructure
 
-__all__ = ["show_errors", "skipped_rows", "skipped_table", "structure_files", "structure_names"]
+__all__ = ["FileRows", "Report", "Written", "rows_of", "structure_files", "write_rows"]
 
 _ERRORS_SHOWN = 10  # on the screen; skipped.csv has all of them
+
+
+@attrs.frozen(eq=False)
+class FileRows:
+    """What one input file gave, or a part of it.
+
+    Parameters
+    ----------
+    file
+        The file.
+    rows
+        To be written; None if the file gave nothing.
+    skipped
+        All that was left out of it.
+    skipped_residues
+        How many residues that is.
+    error
+        Why the file gave nothing.
+    steps
+        By how much the progress advances.
+    """
+
+    file: Path
+    rows: "Holograms | Embeddings | None"
+    skipped: tuple[Skipped, ...] = ()
+    skipped_residues: int = 0
+    error: str | None = None
+    steps: int = 1
+
+
+@attrs.frozen
+class Written:
+    """What an earlier run has left in the output: how many rows, and of which structures."""
+
+    rows: int = 0
+    structures: frozenset[str] = frozenset()
 
 
 def structure_files(inputs: Iterable[Path]) -> tuple[list[Path], list[Skipped]]:
@@ -37,31 +77,148 @@ def structure_files(inputs: Iterable[Path]) -> tuple[list[Path], list[Skipped]]:
     return paths, empty
 
 
-def skipped_rows(encoded: "EncodedStructure") -> Iterator[Skipped]:
-    """Give a row for all that a structure file did not give: itself, residues, atoms."""
+def rows_of(encoded: "EncodedStructure", rows: "Holograms | Embeddings | None") -> FileRows:
+    """Give what a structure file gave, each residue and atom that was left out by name."""
     file = str(encoded.path)
-    if encoded.error is not None:
-        yield Skipped(file, "", str(encoded.error))
+    skipped = []
     for residue in encoded.skipped:
         name = f"{residue.chain} {residue.residue_number}{residue.insertion_code} {residue.residue_name}"
-        yield Skipped(file, name, residue.reason)
+        skipped.append(Skipped(file, name, residue.reason))
     for atom in encoded.left_out_atoms:
         name = f"{atom.chain} {atom.residue_number}{atom.insertion_code} {atom.residue_name}"
-        yield Skipped(
-            file, name, f"atom {atom.atom_name} was left out: its element {atom.element!r} is unknown"
-        )
+        reason = f"atom {atom.atom_name} was left out: its element {atom.element!r} is unknown"
+        skipped.append(Skipped(file, name, reason))
+    error = None if encoded.error is None else str(encoded.error)
+    return FileRows(encoded.path, rows, tuple(skipped), len(encoded.skipped), error)
 
 
-def show_errors(errors: Sequence[Skipped], table: Path) -> None:
-    """Tell on stderr why files gave nothing: of the first ten, and where the rest is."""
-    for error in errors[:_ERRORS_SHOWN]:
-        sys.stderr.write(f"{error.reason}\n")
-    if len(errors) > _ERRORS_SHOWN:
-        sys.stderr.write(f"and {len(errors) - _ERRORS_SHOWN} more, see {table}\n")
+@attrs.frozen
+class Report:
+    """What came of a run, to be shown.
+
+    Parameters
+    ----------
+    what
+        What the rows are, such as ``"hologram"``.
+    count
+        How many rows the output has.
+    outcome
+        What came of the files.
+    errors
+        The files that gave nothing, and why.
+    table
+        Where all that was skipped stands.
+    """
+
+    what: str
+    count: int
+    outcome: Outcome
+    errors: tuple[Skipped, ...]
+    table: Path
+
+    def show(self, out: Path) -> int:
+        """Tell on stderr why files gave nothing, on stdout in one line what came out; give the exit status."""
+        for error in self.errors[:_ERRORS_SHOWN]:
+            sys.stderr.write(f"{error.reason}\n")
+        if len(self.errors) > _ERRORS_SHOWN:
+            sys.stderr.write(f"and {len(self.errors) - _ERRORS_SHOWN} more, see {self.table}\n")
+        made = f"{self.count} {self.what}s in {out}" if self.count else f"No {self.what} was made"
+        sys.stdout.write(f"{made}; {self.outcome.summary()}; what was skipped: {self.table}\n")
+        return self.outcome.exit_status
+
+
+def write_rows(
+    encode: Callable[[Written], Iterator[FileRows]],
+    files: Mapping[Path, str],
+    out: Path,
+    *,
+    doing: str,
+    what: str,
+    settings: Mapping[str, str],
+    resume: bool,
+    steps: int | None = None,
+    table: Path | None = None,
+    empty: Sequence[Skipped] = (),
+) -> Report:
+    """Write what input files give to an HDF5 file, with progress and a table of what was skipped.
+
+    Rows are committed as they come. A run that was stopped is continued with `resume`: files that the output
+    has are passed over, and what was skipped of them stays in the table; all others come anew.
+
+    Parameters
+    ----------
+    encode
+        Called with what is written already; gives the rest, in order.
+    files
+        The input files, and what the index calls them in its column ``structure``, if it has one.
+    out
+        The output; the table stands beside it, as ``NAME.skipped.csv``.
+    doing
+        What the progress says, such as ``"encoding structures"``.
+    what
+        What the rows are, such as ``"hologram"``.
+    settings
+        How they are made; an output begun with others is not continued.
+    resume
+        Go on with an output that is there.
+    steps
+        Length of the progress, by default the number of files.
+    table
+        Another file for the table.
+    empty
+        Inputs that hold no file.
+
+    Returns
+    -------
+    Report
+        What is to be shown.
+
+    Raises
+    ------
+    HoloError
+        If the output cannot be written or continued.
+    """
+    if not out.name:
+        raise HoloError(f"--out is {str(out)!r}; it must name a file")
+    table = out.with_suffix(".skipped.csv") if table is None else table
+    errors = list(empty)
+    skipped_residues = 0
+    with Writer(out, resume=resume, settings=settings) as writer:
+        written = _written(out) if len(writer) else Written()
+        succeeded = {path for path, name in files.items() if name in written.structures}
+        with (
+            _skipped_table(table, kept=succeeded) as skip,
+            progress(len(files) if steps is None else steps, doing) as advance,
+        ):
+            for folder in empty:
+                skip(folder)
+            advance(len(succeeded) if steps is None else written.rows)
+            for result in encode(written):
+                if result.error is not None:
+                    errors.append(Skipped(str(result.file), "", result.error))
+                    skip(errors[-1])
+                for row in result.skipped:
+                    skip(row)
+                if result.rows is not None:
+                    writer.append(result.rows)
+                    succeeded.add(result.file)
+                skipped_residues += result.skipped_residues
+                advance(result.steps)
+        count = len(writer)
+    if count and len(files) == 1:
+        succeeded.update(files)
+    outcome = Outcome(len(succeeded), len(errors), skipped_residues)
+    return Report(what, count, outcome, tuple(errors), table)
+
+
+def _written(out: Path) -> Written:
+    with holo_types.open(out) as reader:
+        names = reader.column("structure").tolist() if "structure" in reader.columns else ()
+        return Written(len(reader), frozenset(names))
 
 
 @contextlib.contextmanager
-def skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[Callable[[Skipped], None]]:
+def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[Callable[[Skipped], None]]:
     """Write skipped.csv row by row, so that a killed run leaves it; keep an earlier run's rows of some files.
 
     Raises

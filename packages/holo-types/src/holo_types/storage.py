@@ -6,6 +6,7 @@ columns of its index under ``index``, one row each along the first axis::
     /               format = "holo", schema_version = 1, kind = "Holograms" ..., complete = True or False,
                     header = JSON of basis, channels, grid or model, basis_digest (of Holograms),
                     columns = JSON list of the index's columns in order
+                    settings = JSON of what the writer was told of how the rows are made, if anything
     /fields/NAME    float32, float64, or bool (degenerate); chunked, gzip; offsets [n+1] int64
     /index/NAME     int64, or text as variable-length UTF-8
 
@@ -16,7 +17,7 @@ import contextlib
 import copy
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -117,7 +118,7 @@ def _described(field: tuple[str, tuple[int, ...]] | None) -> str:
 # Writing
 
 
-def _create(file: h5py.File, layout: _Layout) -> None:
+def _create(file: h5py.File, layout: _Layout, settings: Mapping[str, str] | None = None) -> None:
     plain = {name: _TO_JSON[name](value) for name, value in layout.header.items()}
     file.attrs["format"] = "holo"
     file.attrs["schema_version"] = SCHEMA_VERSION
@@ -126,6 +127,8 @@ def _create(file: h5py.File, layout: _Layout) -> None:
     file.attrs["header"] = json.dumps(plain)
     file.attrs["columns"] = json.dumps(list(layout.columns))
     file.attrs["written_by"] = f"holo-types {__version__}"
+    if settings is not None:
+        file.attrs["settings"] = json.dumps(dict(settings))
     if isinstance(basis := layout.header.get("basis"), Basis):
         file.attrs["basis_digest"] = basis.digest
     fields, index = file.create_group("fields"), file.create_group("index")
@@ -249,12 +252,15 @@ class Writer:
         The file.
     resume
         Continue the file that is there, complete or not; if there is none, begin it.
+    settings
+        How the rows are made, by name; kept in the file, so that it is continued with the same.
 
     Raises
     ------
     HoloError
-        If `path` holds an interrupted run or something that is no HDF5 file and `resume` is false, if
-        another process is writing it, or if its folder is missing.
+        If `path` holds an interrupted run or something that is no HDF5 file and `resume` is false, if the
+        file to continue was begun with other settings, if another process is writing it, or if its folder is
+        missing.
     FormatError
         If `resume` is true and the file is not a Holo file of this schema version.
 
@@ -271,8 +277,15 @@ class Writer:
     ([0, 1, 2], 12)
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, resume: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        resume: bool = False,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.path = Path(path)
+        self._settings = settings
         self._layout: _Layout | None = None
         self._stream: PagedFile | None = None  # held open, as it holds the lock
         self._begun = False  # whether the file at path is ours
@@ -284,6 +297,7 @@ class Writer:
             raise HoloError(f"{self.path}: cannot be written: there is no folder {self.path.parent}")
         if resume and self.path.exists():
             self._reopen()
+            self._check_settings()
         else:
             _check_replaceable(self.path)
 
@@ -362,6 +376,20 @@ class Writer:
         finally:
             self._release()
 
+    def _check_settings(self) -> None:
+        if self._settings is None:
+            return
+        with Reader(self.path) as reader:
+            there = reader.settings
+        for name in dict.fromkeys((*self._settings, *there)):
+            was, now = there.get(name), self._settings.get(name)
+            if was != now:
+                self._release()
+                raise HoloError(
+                    f"{self.path}: was made with other options: {name} was {was}, and is now {now}; continue "
+                    "it with the same, or choose another file"
+                )
+
     def _release(self) -> None:
         self._closed = True
         if self._stream is not None:
@@ -393,7 +421,7 @@ class Writer:
         assert self._layout is not None
         with _h5(stream, mode) as file:
             if mode == "w":
-                _create(file, self._layout)
+                _create(file, self._layout, self._settings)
             if self._pending:
                 _append(file, concatenate(self._pending))  # type: ignore[type-var]
             file.attrs["complete"] = complete
@@ -559,6 +587,26 @@ class Reader:
         return self._header("model")  # type: ignore[no-any-return]
 
     @property
+    def settings(self) -> dict[str, str]:
+        """How the rows were made, as far as the writer was told."""
+        with self._damage():
+            return dict(json.loads(self._file.attrs.get("settings", "{}")))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the index's columns, in order."""
+        return tuple(self._layout.columns)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Read one column of the index."""
+        if name not in self._layout.columns:
+            raise HoloError(
+                f"{self.path}: its index has no column {name!r}; it has {list(self._layout.columns)}"
+            )
+        with self._damage():
+            return self._read_index(slice(0, len(self)), (name,))[name]
+
+    @property
     def index(self) -> Index:
         """The whole index, read anew each time."""
         with self._damage():
@@ -585,9 +633,10 @@ class Reader:
             raise HoloError(f"{self.path}: holds {self.kind}, which have no {name}")
         return self._layout.header[name]
 
-    def _read_index(self, rows: "slice | NDArray[np.int64]") -> Index:
+    def _read_index(self, rows: "slice | NDArray[np.int64]", names: Iterable[str] | None = None) -> Index:
         group = self._file["index"]
-        return Index({name: _read_rows(group[name], rows) for name in self._layout.columns})
+        chosen = self._layout.columns if names is None else names
+        return Index({name: _read_rows(group[name], rows) for name in chosen})
 
     @contextlib.contextmanager
     def _damage(self) -> Iterator[None]:

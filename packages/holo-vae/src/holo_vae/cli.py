@@ -4,7 +4,7 @@
 # ruff: noqa: PLC0415
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,7 @@ from cyclopts import Parameter
 import holo_types
 from holo_types import HoloError, Holograms
 from holo_types.atomic import replacing
-from holo_types.console import Outcome, Skipped, progress, run
+from holo_types.console import progress, run
 
 from ._version import __version__
 
@@ -174,67 +174,38 @@ def _embed_structures(
     inputs: Sequence[Path], model: "Model", out: Path, secondary_structure: bool, resume: bool
 ) -> int:
     try:
-        from holo_features.files import (
-            show_errors,
-            skipped_rows,
-            skipped_table,
-            structure_files,
-            structure_names,
-        )
+        from holo_features.encoding import structure_names
+        from holo_features.files import FileRows, Written, rows_of, structure_files, write_rows
     except ImportError:
         raise HoloError("structures need holo-features; pip install 'holo-vae[structures]'") from None
     from .embedding import embed_structures
 
     paths, empty = structure_files(inputs)
-    names = structure_names(paths)
-    outcome, errors = Outcome(), list(empty)
-    table = out.with_suffix(".skipped.csv")
+
+    def encode(written: Written) -> Iterator[FileRows]:
+        for result in embed_structures(paths, model, secondary_structure, written.structures):
+            yield rows_of(result.encoded, result.embeddings)
+
     # Rows go to an HDF5 file as they come, so that an interruption costs little; a table is made of it.
     rows = out if out.suffix == ".h5" else out.with_name(f"{out.name}.partial.h5")
-    with holo_types.Writer(rows, resume=resume) as writer:
-        done = _done(rows, model, secondary_structure) if len(writer) else set()
-        finished = [path for path, name in names.items() if name in done]
-        outcome.succeeded += len(finished)
-        with (
-            skipped_table(table, kept=finished) as skip,
-            progress(len(names), "embedding structures") as advance,
-        ):
-            for folder in empty:
-                skip(folder)
-            advance(len(finished))
-            for result in embed_structures(paths, model, secondary_structure, done):
-                for row in skipped_rows(result.encoded):
-                    skip(row)
-                if result.embeddings is None:
-                    errors.append(Skipped(str(result.encoded.path), "", str(result.encoded.error)))
-                else:
-                    outcome.succeeded += 1
-                    writer.append(result.embeddings)
-                outcome.skipped_residues += len(result.encoded.skipped)
-                advance()
-        count = len(writer)
-    if count and rows != out:
+    settings = {"model": f"{model.name} {model.digest}", "secondary_structure": str(secondary_structure)}
+    report = write_rows(
+        encode,
+        structure_names(paths),
+        rows,
+        doing="embedding structures",
+        what="embedding",
+        settings=settings,
+        resume=resume,
+        table=out.with_suffix(".skipped.csv"),
+        empty=empty,
+    )
+    if report.count and rows != out:
         embeddings = holo_types.load(rows)
         assert isinstance(embeddings, holo_types.Embeddings)
         holo_types.write_table(embeddings, out)
         rows.unlink()
-    outcome.failed = len(errors)
-    show_errors(errors, table)
-    made = f"{count} embeddings in {out}" if count else "No embedding was made"
-    _say(f"{made}; {outcome.summary()}; what was skipped: {table}")
-    return outcome.exit_status
-
-
-def _done(rows: Path, model: "Model", secondary_structure: bool) -> set[str]:
-    """Give the names of the structures that a file has, or refuse it if these options would not continue it."""
-    with holo_types.open(rows) as reader:
-        if reader.kind != "Embeddings" or reader.model.digest != model.digest:
-            raise HoloError(
-                f"{rows}: was not made by model {model.name!r}; --resume needs the model that began it"
-            )
-        if ("secondary_structure" in reader.index) != secondary_structure:
-            raise HoloError(f"{rows}: was made with other options; --resume needs the same")
-        return set(reader.index["structure"].tolist())
+    return report.show(out)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
