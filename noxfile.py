@@ -32,7 +32,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 PIP = ("-m", "pip", "--disable-pip-version-check", "-qq")
 
 BUILD_TOOLS = ("build", "hatchling", "ziglang")
-TEST_TOOLS = ("beartype", "hypothesis", "pytest", "pytest-timeout")
+TEST_TOOLS = ("beartype", "gemmi", "hypothesis", "pytest", "pytest-timeout")
 DOCS_TOOLS = ("furo", "myst-parser", "numpydoc", "pytest", "sphinx")
 TYPING_TOOLS = ("mypy", "nox", "pytest")
 
