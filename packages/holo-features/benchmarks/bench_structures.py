@@ -21,7 +21,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-os.environ.update({name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")})
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 import h5py
 import numpy as np
@@ -45,13 +45,28 @@ REFERENCE = Basis(
 REPEATS, ATTEMPTS, MOST_WAITING = 5, 15, 1.3
 REFERENCE_FILES = 3  # it needs more than a second for each
 
-AMINO_ACIDS = dict(
-    zip(
-        "ALA CYS ASP GLU PHE GLY HIS ILE LYS LEU MET ASN PRO GLN ARG SER THR VAL TRP TYR".split(),
-        "ACDEFGHIKLMNPQRSTVWY",
-        strict=True,
-    )
-)
+AMINO_ACIDS = {
+    "ALA": "A",
+    "CYS": "C",
+    "ASP": "D",
+    "GLU": "E",
+    "PHE": "F",
+    "GLY": "G",
+    "HIS": "H",
+    "ILE": "I",
+    "LYS": "K",
+    "LEU": "L",
+    "MET": "M",
+    "ASN": "N",
+    "PRO": "P",
+    "GLN": "Q",
+    "ARG": "R",
+    "SER": "S",
+    "THR": "T",
+    "VAL": "V",
+    "TRP": "W",
+    "TYR": "Y",
+}
 Coefficients = NDArray[np.float32]
 
 

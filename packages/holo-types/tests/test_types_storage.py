@@ -500,8 +500,8 @@ def test_a_file_is_continued_with_the_settings_it_was_begun_with(tmp_path: Path)
         holo_types.Writer(path, resume=True, settings={"waters": "True", "seed": "0"})
     with pytest.raises(HoloError, match="seed was 0, and is now None"):
         holo_types.Writer(path, resume=True, settings={"waters": "False"})
-    for settings in ({"waters": "False", "seed": "0"}, None):
-        with holo_types.Writer(path, resume=True, settings=settings) as writer:
+    for same in ({"waters": "False", "seed": "0"}, None):
+        with holo_types.Writer(path, resume=True, settings=same) as writer:
             writer.append(holograms(3))
     with holo_types.open(path) as reader:
         assert (len(reader), reader.settings["waters"]) == (9, "False")
