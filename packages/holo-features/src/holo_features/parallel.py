@@ -15,7 +15,7 @@ from holo_types import HoloError
 
 __all__ = ["map_files", "map_in_order"]
 
-File = tuple[Path, str]
+About = TypeVar("About")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -27,8 +27,8 @@ _ATTEMPTS = 3  # as often may workers end before an item is given up
 
 
 def map_files(
-    encode: Callable[[Path, str], Result],
-    files: Iterable[File],
+    encode: Callable[[Path, About], Result],
+    files: Iterable[tuple[Path, About]],
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[Result]:
@@ -37,9 +37,9 @@ def map_files(
     Parameters
     ----------
     encode
-        Called with a file's path and name; see `map_in_order`.
+        Called with a file's path and what else there is to know about it; see `map_in_order`.
     files
-        Paths and names.
+        Paths, and what there is to know about each, such as its name.
     workers, scheduler
         As for `map_in_order`.
 
@@ -59,16 +59,16 @@ def map_files(
     ['1abc.pdb is 1abc']
     """
     if scheduler is None and workers == 1:
-        return (encode(path, name) for path, name in files)
+        return (encode(path, about) for path, about in files)
     results = map_in_order(partial(_encode_batch, encode), _batches(files), workers, scheduler)
     return itertools.chain.from_iterable(results)
 
 
-def _batches(files: Iterable[File]) -> Iterator[tuple[File, ...]]:
-    batch: list[File] = []
+def _batches(files: Iterable[tuple[Path, About]]) -> Iterator[tuple[tuple[Path, About], ...]]:
+    batch: list[tuple[Path, About]] = []
     size = 0.0
-    for path, name in files:
-        batch.append((path, name))
+    for path, about in files:
+        batch.append((path, about))
         with contextlib.suppress(OSError):  # who reads it says what is wrong
             size += path.stat().st_size * _PACKED.get(path.suffix.lower(), 1)
         if size >= _BATCH_BYTES or len(batch) == _BATCH_FILES:
@@ -78,8 +78,10 @@ def _batches(files: Iterable[File]) -> Iterator[tuple[File, ...]]:
         yield tuple(batch)
 
 
-def _encode_batch(encode: Callable[[Path, str], Result], batch: tuple[File, ...]) -> list[Result]:
-    return [encode(path, name) for path, name in batch]
+def _encode_batch(
+    encode: Callable[[Path, About], Result], batch: tuple[tuple[Path, About], ...]
+) -> list[Result]:
+    return [encode(path, about) for path, about in batch]
 
 
 @attrs.frozen

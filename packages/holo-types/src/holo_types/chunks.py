@@ -43,7 +43,7 @@ def _best_coding(plane: memoryview) -> tuple[int, int]:
 
 def _planes(values: NDArray[Any]) -> tuple[bytes, list[memoryview]]:
     """Shuffle an array: first all first bytes of its numbers, then all second bytes, ..."""
-    whole = np.frombuffer(values.tobytes(), np.uint8).reshape(-1, values.itemsize).T.tobytes()
+    whole = np.ascontiguousarray(values).ravel().view(np.uint8).reshape(-1, values.itemsize).T.tobytes()
     size = values.size
     return whole, [memoryview(whole)[i * size : (i + 1) * size] for i in range(values.itemsize)]
 
