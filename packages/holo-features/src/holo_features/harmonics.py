@@ -1,11 +1,58 @@
 """Real solid spherical harmonics, in e3nn's convention and order."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["solid_harmonics"]
+__all__ = ["legendre_recurrence", "solid_harmonics"]
+
+
+@lru_cache(maxsize=64)
+def legendre_recurrence(
+    lmax: int,
+) -> tuple[
+    Float[np.ndarray, "orders"],
+    Float[np.ndarray, "orders degrees"],
+    Float[np.ndarray, "orders degrees"],
+]:
+    """Give what the polar part of the harmonics is computed from.
+
+    Of order m it starts from ``sectoral[m]`` at l = m, and P_(l+1) = rise[m, l] y P_l - fall[m, l] r² P_(l-1).
+
+    Parameters
+    ----------
+    lmax
+        Highest degree.
+
+    Returns
+    -------
+    sectoral : Float[ndarray, "orders"]
+        Y_mm without its azimuthal part.
+    rise, fall : Float[ndarray, "orders degrees"]
+        Rows m, columns l; ``fall`` is 0 at l = m, and both are where l < m. All are read-only.
+
+    Examples
+    --------
+    >>> sectoral, rise, _ = legendre_recurrence(1)
+    >>> sectoral.round(4).tolist(), float(rise[0, 0].round(4))
+    ([0.2821, 0.4886], 1.7321)
+    """
+    orders = np.arange(1, lmax + 1)
+    steps = np.concatenate(
+        [[1 / (4 * math.pi)], np.where(orders == 1, 2, 1) * (2 * orders + 1) / (2 * orders)]
+    )
+    sectoral = np.sqrt(np.cumprod(steps))
+    m, degree = np.ogrid[: lmax + 1, : lmax + 1]
+    inside = degree >= m
+    scale = np.where(inside, (degree + 1) ** 2 - m**2, 1)
+    rise = np.where(inside, np.sqrt((4 * (degree + 1) ** 2 - 1) / scale), 0)
+    below = np.where(degree > m, (degree**2 - m**2) / np.maximum(4 * degree**2 - 1, 1), 0)
+    fall = rise * np.sqrt(below)
+    for table in (sectoral, rise, fall):
+        table.setflags(write=False)
+    return sectoral, rise, fall
 
 
 def solid_harmonics(points: Float[np.ndarray, "points 3"], lmax: int) -> Float[np.ndarray, "lm points"]:
@@ -43,25 +90,16 @@ def solid_harmonics(points: Float[np.ndarray, "points 3"], lmax: int) -> Float[n
     harmonics = np.empty(((lmax + 1) ** 2, len(points)), dtype=points.dtype)
     # cosine + i sine = (z + i x)^m is the azimuthal part, times the distance from the axis to the power m.
     cosine, sine = np.ones_like(x), np.zeros_like(x)
-    sectoral = math.sqrt(1 / (4 * math.pi))
+    sectoral, rise, fall = legendre_recurrence(lmax)
     for order in range(lmax + 1):
         if order > 0:
             cosine, sine = z * cosine - x * sine, z * sine + x * cosine
-            sectoral *= math.sqrt((2 * order + 1) / (2 * order))
-        scale = sectoral * (math.sqrt(2) if order > 0 else 1)
-        lower, polar = np.zeros_like(y), np.full_like(y, scale)
+        lower, polar = np.zeros_like(y), np.full_like(y, sectoral[order])
         for degree in range(order, lmax + 1):
-            if degree > order:
-                rise = math.sqrt((4 * degree**2 - 1) / (degree**2 - order**2))
-                # Zero, not evaluated, in the first step: `lower` does not exist there.
-                fall = (
-                    math.sqrt(((degree - 1) ** 2 - order**2) / (4 * (degree - 1) ** 2 - 1))
-                    if degree > order + 1
-                    else 0.0
-                )
-                lower, polar = polar, rise * (y * polar - fall * squared_length * lower)
             centre = degree * (degree + 1)
             harmonics[centre + order] = polar * cosine
             if order > 0:
                 harmonics[centre - order] = polar * sine
+            higher = rise[order, degree] * y * polar - fall[order, degree] * squared_length * lower
+            lower, polar = polar, higher
     return harmonics

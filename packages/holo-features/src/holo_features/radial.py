@@ -9,7 +9,29 @@ from numpy.typing import NDArray
 
 from holo_types import RadialNormalization, Zernike
 
-__all__ = ["chebyshev_polynomials", "chebyshev_series", "norm_ratio", "squared_norms"]
+__all__ = [
+    "chebyshev_polynomials",
+    "chebyshev_series",
+    "norm_ratio",
+    "squared_lengths",
+    "squared_norms",
+    "vector_square_series",
+]
+
+
+def squared_lengths(points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "points"]:
+    """Give |r|² as (x² + z²) + y².
+
+    A point is within the cutoff where that of r / cutoff, in float64, is <= 1. The order of the sum is fixed,
+    so that a point at the very cutoff is on the same side in every part of Holo, compiled or not.
+
+    Examples
+    --------
+    >>> squared_lengths(np.array([[1.0, 2.0, 2.0]])).tolist()
+    [9.0]
+    """
+    x, y, z = points.T
+    return (x * x + z * z) + y * y
 
 
 def _jacobi(count: int, beta: float, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -114,3 +136,45 @@ def chebyshev_polynomials(x: Float[np.ndarray, "points"], terms: int) -> Float[n
     for j in range(2, terms):
         values[j] = 2 * x * values[j - 1] - values[j - 2]
     return values
+
+
+@lru_cache(maxsize=64)
+def vector_square_series(radial: Zernike, lmax: int) -> Float[np.ndarray, "terms"]:
+    """Give |e|², e the vector of all R_nl Y_lm at a point, as a sum of squares of Chebyshev polynomials.
+
+    Σ_m Y_lm² is (2l+1)/(4 pi) in every direction, so |e|² = Σ_j series[j] T_j(ρ)².
+
+    Parameters
+    ----------
+    radial
+        The radial basis; its cutoff plays no part.
+    lmax
+        Highest degree.
+
+    Returns
+    -------
+    Float[ndarray, "terms"]
+        For j = 0..nmax, read-only.
+
+    Notes
+    -----
+    |e|² is a polynomial of degree nmax in ρ², thus a sum of T_j(2ρ²-1) = T_2j(ρ) = 2 T_j(ρ)² - 1.
+
+    Examples
+    --------
+    >>> vector_square_series(Zernike(nmax=0, cutoff=1.0), 0).round(4).tolist()
+    [0.2387]
+    """
+    terms = np.arange(radial.nmax + 1)
+    angles = np.pi * (terms + 0.5) / len(terms)
+    polynomials = chebyshev_polynomials(np.cos(angles / 2), len(terms))
+    total = np.zeros(len(terms))
+    for degree in range(lmax + 1):
+        values = chebyshev_series(radial, degree) @ polynomials[degree % 2 :: 2]
+        total += (2 * degree + 1) / (4 * math.pi) * np.einsum("kp,kp->p", values, values)
+    # of T_j(2ρ²-1), then of T_j(ρ)²
+    plain = np.cos(terms[:, None] * angles) @ total / len(terms) * np.where(terms == 0, 1, 2)
+    series: NDArray[np.float64] = 2 * plain
+    series[0] = plain[0] - plain[1:].sum()
+    series.setflags(write=False)
+    return series

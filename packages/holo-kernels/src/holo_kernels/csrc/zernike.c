@@ -1,0 +1,62 @@
+/* Zernike coefficients of weighted points, in single and in double precision. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "export.h"
+
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#define MANY_REGISTERS 1
+#elif defined(__AVX2__)
+#define VECTOR_BYTES 32
+#define MANY_REGISTERS 0
+#else
+#define VECTOR_BYTES 16
+#define MANY_REGISTERS 1
+#endif
+
+/* So many points are summed in the precision of the function, then their sums in double precision. */
+#define SEGMENT 64
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("clang loop unroll(full)")
+
+/* What the coefficients are, made once for many clouds. The tables are in the precision of the function. */
+struct plan {
+    int64_t lmax, nmax, channels;
+    double cutoff;
+    const double *inverse_weight; /* 1/|e|² is 1 / (sum of these × T_i(ρ)²), i = 0..nmax; or NULL: it is 1 */
+    const void *sectoral;         /* the harmonic (m, m) without its azimuthal part, m = 0..lmax */
+    const void *rise, *fall;      /* P_(l+1) = rise × y P_l - fall × P_(l-1); m ascending, in it l = m..lmax */
+    const void *series;           /* for each degree [terms, orders]: R_nl as a series in T_j(ρ), j of l's parity */
+};
+
+INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+INLINE int64_t rounded_up(int64_t size, int64_t unit) { return (size + unit - 1) / unit * unit; }
+
+/* Harmonics of the degrees below l that share its parity: where those of l begin among them. */
+INLINE int64_t first_row(int64_t l) { return l * (l - 1) / 2; }
+
+/* How many harmonics have degrees <= lmax of one parity. */
+INLINE int64_t rows_of_parity(int64_t lmax, int64_t parity) { return first_row(lmax + 2 - ((lmax ^ parity) & 1)); }
+
+/* How many Chebyshev polynomials of degree <= nmax have one parity. */
+INLINE int64_t terms_of_parity(int64_t nmax, int64_t parity) { return (nmax + 2 - parity) / 2; }
+
+#define REAL float
+#define LANES (VECTOR_BYTES / 4)
+#define SINGLE 1
+#define NAMED(name) name##_f32
+#include "zernike_form.h"
+#undef REAL
+#undef LANES
+#undef SINGLE
+#undef NAMED
+
+#define REAL double
+#define LANES (VECTOR_BYTES / 8)
+#define SINGLE 0
+#define NAMED(name) name##_f64
+#include "zernike_form.h"
