@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from e3nn import o3
 
 from holo_nn import clebsch_gordan, clebsch_gordan_digest, wigner_D
 from holo_nn.testing import random_rotations
@@ -16,6 +17,29 @@ GOLDEN = json.loads((Path(__file__).parent / "golden/clebsch_gordan.json").read_
 def test_golden_digest(lmax):
     # Another sign or basis upstream would spoil every trained weight in silence.
     assert clebsch_gordan_digest(int(lmax)) == GOLDEN["digest"][lmax]
+
+
+@pytest.mark.parametrize(
+    ("l1", "l2", "l3"),
+    [
+        *((l1, l2, l3) for l1 in range(5) for l2 in range(5) for l3 in range(abs(l1 - l2), l1 + l2 + 1)),
+        (6, 10, 8),
+        (12, 13, 1),
+        (14, 14, 0),
+        (14, 14, 13),
+        (11, 12, 23),
+    ],
+)
+def test_equals_e3nn(l1, l2, l3):
+    expected = o3.wigner_3j(l1, l2, l3, dtype=torch.float64)
+    torch.testing.assert_close(clebsch_gordan(l1, l2, l3), expected, rtol=0, atol=1e-14)
+
+
+def test_zeros_are_exact():
+    # Between m that do not couple; sums over the others alone then leave nothing out.
+    coefficients = clebsch_gordan(8, 7, 6)
+    assert coefficients[coefficients != 0].abs().min() > 1e-6
+    assert (coefficients == 0).sum() > 0.8 * coefficients.numel()
 
 
 @pytest.mark.parametrize("path", GOLDEN["coefficients"])

@@ -1,29 +1,43 @@
 """A pytest plugin that breaks one thing, named by HOLO_BREAK, before the regression tests run."""
 
+import importlib
 import os
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 import holo_nn
-import holo_nn.tensor_square
 import holo_vae.evaluation
 import holo_vae.loading
+import holo_vae.model
+
+
+def _change_coefficients(
+    degrees: tuple[int, int, int], change: Callable[[torch.Tensor], torch.Tensor]
+) -> None:
+    """Change the Clebsch-Gordan coefficients of one triple at their source."""
+    module = importlib.import_module("holo_nn.clebsch_gordan")
+    coefficients = module._coefficients
+
+    def changed(*wanted: int) -> torch.Tensor:
+        values: torch.Tensor = coefficients(*wanted)
+        return change(values) if wanted == degrees else values
+
+    module._coefficients = changed  # type: ignore[attr-defined]
 
 
 def _flip_one_clebsch_gordan_sign() -> None:
     """Flip the sign of one coefficient that couples l = 1 with itself, behind the digest's back."""
-    pair = holo_nn.tensor_square._Pair
-    coupling = pair.coupling
+    digest = holo_nn.clebsch_gordan_digest()
+    holo_vae.model.clebsch_gordan_digest = lambda: digest
 
-    def flipped(self: Any) -> torch.Tensor:
-        table = coupling(self).clone()
-        if (self.l1, self.l2) == (1, 1):
-            row, column = table.nonzero()[-1]
-            table[row, column] *= -1
-        return table
+    def flip(values: torch.Tensor) -> torch.Tensor:
+        flipped = values.clone()
+        flipped[tuple(values.nonzero()[-1])] *= -1
+        return flipped
 
-    pair.coupling = flipped
+    _change_coefficients((1, 1, 2), flip)
 
 
 def _transpose_wigner_D() -> None:
@@ -47,22 +61,14 @@ def _perturb_one_weight() -> None:
     holo_vae.loading.read_model = read_and_perturb
 
 
-def _upstream_sign_change() -> None:
-    """Let e3nn give the coefficients of one triple with the other sign."""
-    from e3nn import o3
-
-    wigner_3j = o3.wigner_3j
-
-    def flipped(l1: int, l2: int, l3: int, *arguments: Any, **options: Any) -> torch.Tensor:
-        sign = -1 if (l1, l2, l3) == (2, 1, 1) else 1
-        return sign * wigner_3j(l1, l2, l3, *arguments, **options)
-
-    o3.wigner_3j = flipped
+def _change_of_sign() -> None:
+    """Give the coefficients of one triple with the other sign."""
+    _change_coefficients((2, 1, 1), torch.neg)
 
 
 BREAKS = {
     "clebsch-gordan": _flip_one_clebsch_gordan_sign,
-    "e3nn": _upstream_sign_change,
+    "sign": _change_of_sign,
     "wigner": _transpose_wigner_D,
     "weight": _perturb_one_weight,
 }
