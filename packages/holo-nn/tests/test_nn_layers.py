@@ -35,7 +35,7 @@ class TestBatchNormNotAffine(LayerTests):
     has_parameters = False
 
     def make(self):
-        return holo_nn.BatchNorm(UNEVEN, affine=False), UNEVEN, UNEVEN
+        return holo_nn.BatchNorm(UNEVEN, affine=None), UNEVEN, UNEVEN
 
 
 class TestSignalNorm(LayerTests):

@@ -1,43 +1,52 @@
 """Batch normalization of equivariant features."""
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from .irreps import IrrepsLike, check_features, multiplicities, read_irreps
+from .irreps import IrrepsLike
+from .norms import Affine, Norm, Normalization
 
 __all__ = ["BatchNorm"]
 
 
-class BatchNorm(nn.Module):
-    """Divide each channel of each degree by its root mean square over the batch.
+class BatchNorm(Norm):
+    """Divide each channel of each degree by its root mean square over the batch: y = w x / sqrt(V + eps) + b.
 
-    The variance of a channel is the mean over the batch and over m of x², biased; scalars (degree 0) are
-    centred first. In evaluation the running statistics take the place of the batch's. The batch mean of x²
-    over m does not change when samples turn, so the layer is equivariant also while it trains.
+    V of a channel is the mean over the batch of Σ_m x²/(2l+1) or Σ_m x², biased; scalars (degree 0) are
+    centred first. In evaluation the running statistics take the place of the batch's. The sum of x² over m
+    does not change when samples turn, so the layer is equivariant also while it trains.
 
     Parameters
     ----------
     irreps
         Of the features.
+    normalization
+        The power of a channel: ``"component"``, Σ_m x²/(2l+1); ``"norm"``, Σ_m x².
     affine
-        Whether each channel gets a learned weight, and each scalar channel a learned bias.
+        ``"channel"``: each channel gets a learned weight, and each scalar channel a learned bias;
+        ``"degree"``: each degree a weight, and all scalar channels one bias; None: nothing is learned.
     momentum
         The share of the batch's statistics in each update of the running ones.
     eps
-        Added to the variance.
+        Added to V.
 
     Attributes
     ----------
-    weight, running_var : torch.Tensor
-        Over every (degree, channel), degrees ascending.
-    bias, running_mean : torch.Tensor
+    weight, bias : torch.nn.Parameter or None
+        See `holo_nn.norms.Norm`.
+    running_var : torch.Tensor
+        V over every (degree, channel), degrees ascending.
+    running_mean : torch.Tensor
         Over the channels of degree 0.
 
     Raises
     ------
     ValueError
-        If the irreps are refused (see `holo_nn.irreps.read_irreps`).
+        If irreps are refused (see `holo_nn.irreps.read_irreps`), or an option is unknown.
+
+    Notes
+    -----
+    Ioffe and Szegedy, Batch normalization, ICML 2015; the same numbers as ``e3nn.nn.BatchNorm``.
 
     Examples
     --------
@@ -49,58 +58,35 @@ class BatchNorm(nn.Module):
 
     running_mean: Tensor
     running_var: Tensor
-    _channel: Tensor
-    _sizes: Tensor
 
     def __init__(
-        self, irreps: IrrepsLike, affine: bool = True, momentum: float = 0.1, eps: float = 1e-5
+        self,
+        irreps: IrrepsLike,
+        normalization: Normalization = "component",
+        affine: Affine | None = "channel",
+        momentum: float = 0.1,
+        eps: float = 1e-5,
     ) -> None:
-        super().__init__()
-        self.irreps = read_irreps(irreps)
+        super().__init__(irreps, normalization, affine, eps)
         self.momentum = momentum
-        self.eps = eps
-        channels = multiplicities(self.irreps)
-        self._scalars = channels.get(0, 0)
-        sizes = torch.tensor([2 * degree + 1 for degree, count in channels.items() for _ in range(count)])
-        self.weight = nn.Parameter(torch.ones(len(sizes))) if affine else None
-        self.bias = nn.Parameter(torch.zeros(self._scalars)) if affine and self._scalars else None
         self.register_buffer("running_mean", torch.zeros(self._scalars))
-        self.register_buffer("running_var", torch.ones(len(sizes)))
-        # The channel that each coefficient belongs to: with it a layer of any number of degrees is a few
-        # passes over the features.
-        self.register_buffer(
-            "_channel", torch.repeat_interleave(torch.arange(len(sizes)), sizes), persistent=False
-        )
-        self.register_buffer("_sizes", sizes, persistent=False)
+        self.register_buffer("running_var", torch.ones(len(self._sizes)))
 
-    def forward(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
-        """Normalize features ``[batch, irreps.dim]``."""
-        check_features(features, self.irreps)
-        scalars, rest = torch.split(features, [self._scalars, features.shape[1] - self._scalars], dim=1)
-        mean = scalars.mean(0) if self.training else self.running_mean
-        centred = torch.cat([scalars - mean, rest], dim=1)
-        variance = self._variance(centred) if self.training else self.running_var
-        if self.training:
-            self._remember(mean, variance)
-        scale = (variance + self.eps).rsqrt()
-        if self.weight is not None:
-            scale = scale * self.weight
-        scale = scale.index_select(0, self._channel)
-        if self.bias is None:
-            return centred * scale
-        bias = nn.functional.pad(self.bias, (0, features.shape[1] - self._scalars))
-        return torch.addcmul(bias, centred, scale)
-
-    def _variance(self, centred: Tensor) -> Tensor:
-        power = (centred * centred).mean(0)
-        total = torch.zeros_like(self.running_var).index_add(0, self._channel, power)
-        return total / self._sizes
+    def centre_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the features with scalars centred, and the mean power of each channel over the batch."""
+        if not self.training:
+            return self.shift_scalars(features, self.running_mean), self.running_var[None]
+        mean = features[:, : self._scalars].mean(0)
+        centred = self.shift_scalars(features, mean)
+        variance = self.powers((centred * centred).mean(0, keepdim=True))
+        self._remember(mean, variance[0])
+        return centred, variance
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance, self.momentum)
+        self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
+        self.running_var.lerp_(variance.to(self.running_var), self.momentum)
 
     def extra_repr(self) -> str:
         """Show the irreps and settings."""
-        return f"{self.irreps}, affine={self.weight is not None}, momentum={self.momentum}, eps={self.eps}"
+        return f"{super().extra_repr()}, momentum={self.momentum}"

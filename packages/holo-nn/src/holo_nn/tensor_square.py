@@ -1,16 +1,15 @@
 """The Clebsch-Gordan product of a feature with itself."""
 
-from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from e3nn import o3
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from .clebsch_gordan import clebsch_gordan
 from .connectivity import Connectivity, Path
 from .connectivity import connectivity as connected_paths
+from .coupling import Coupled, Pair
 from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
 
 __all__ = ["ChannelRule", "TensorSquare"]
@@ -18,32 +17,15 @@ __all__ = ["ChannelRule", "TensorSquare"]
 ChannelRule = Literal["elementwise", "full"]
 
 
-class _Pair(NamedTuple):
-    """Two degrees whose products are formed once, and the output degrees that one matrix turns them into."""
-
-    l1: int
-    l2: int
-    degrees: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        return f"_coupling_{self.l1}_{self.l2}_{self.degrees[0]}"
-
-    def coupling(self) -> Tensor:
-        """Put the Clebsch-Gordan tensors of all output degrees below each other, [ΣM, m n], float64."""
-        tensors = [clebsch_gordan(self.l1, self.l2, l3).flatten(0, 1) for l3 in self.degrees]
-        return torch.cat(tensors, dim=1).T.contiguous()
-
-
-def _pairs(paths: tuple[Path, ...], by_parity: bool) -> tuple[_Pair, ...]:
+def _pairs(paths: tuple[Path, ...], by_parity: bool) -> tuple[Pair, ...]:
     """Gather the paths by their input degrees; self pairs also by the parity of l3, where that is asked for."""
     degrees: dict[tuple[int, int, int], list[int]] = {}
     for l1, l2, l3 in paths:
         degrees.setdefault((l1, l2, l3 % 2 if by_parity and l1 == l2 else 0), []).append(l3)
-    return tuple(_Pair(l1, l2, tuple(outputs)) for (l1, l2, _), outputs in sorted(degrees.items()))
+    return tuple(Pair(l1, l2, tuple(outputs)) for (l1, l2, _), outputs in sorted(degrees.items()))
 
 
-class TensorSquare(nn.Module):
+class TensorSquare(Coupled):
     """Couple a feature with itself, degree by degree: Σ_mn C[m, n, M] x_l1[c, m] x_l2[c', n].
 
     Parameters
@@ -119,10 +101,7 @@ class TensorSquare(nn.Module):
         for path in self.paths:
             rows[path[2]] = rows.get(path[2], 0) + self.rows(path)
         self.irreps_out = o3.Irreps([(count, (degree, 1)) for degree, count in rows.items()])
-        self._pairs = _pairs(self.paths, by_parity=channels == "full")
-        for pair in self._pairs:
-            coupling = pair.coupling().to(torch.get_default_dtype())
-            self.register_buffer(pair.name, coupling, persistent=False)
+        self.hold_couplings(_pairs(self.paths, by_parity=channels == "full"))
 
     def rows(self, path: Path) -> int:
         """Count the output channels of a path: 0 where it is identically zero.
@@ -140,15 +119,6 @@ class TensorSquare(nn.Module):
             return count * (count - 1) // 2 if l3 % 2 else count * (count + 1) // 2
         return count * self._channel_counts[l2]
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "TensorSquare":
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        # From float64 again, not from what the buffers held: a module that was float32 once would
-        # keep coefficients of float32 in float64.
-        for pair in self._pairs:
-            buffer = getattr(self, pair.name)
-            setattr(self, pair.name, pair.coupling().to(buffer))
-        return self
-
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
         check_features(features, self.irreps_in)
@@ -160,15 +130,12 @@ class TensorSquare(nn.Module):
         }
         outputs: dict[Path, Tensor] = {}
         for pair in self._pairs:
-            products = self._products(pieces, pair)
-            coupled = getattr(self, pair.name) @ products.flatten(0, 1).flatten(1)
-            sizes = [2 * degree + 1 for degree in pair.degrees]
-            for degree, output in zip(pair.degrees, torch.split(coupled, sizes), strict=True):
-                path = (pair.l1, pair.l2, degree)
-                outputs[path] = output.reshape(len(output), -1, self.rows(path)).permute(1, 2, 0)
+            coupled = self.couple(pair, self._products(pieces, pair))
+            for degree, output in zip(pair.degrees, coupled, strict=True):
+                outputs[pair.l1, pair.l2, degree] = output
         return join_degrees(outputs[path] for path in self.paths)
 
-    def _products(self, pieces: dict[int, Tensor], pair: _Pair) -> Tensor:
+    def _products(self, pieces: dict[int, Tensor], pair: Pair) -> Tensor:
         """Multiply all components of two degrees, [2 l1 + 1, 2 l2 + 1, batch, rows]."""
         first, second = pieces[pair.l1][:, None], pieces[pair.l2][None, :]
         if self.channels == "elementwise":

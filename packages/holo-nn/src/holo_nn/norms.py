@@ -1,0 +1,238 @@
+"""Normalization of equivariant features: what all norms share, and the norms of a sample by itself."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .irreps import IrrepsLike, check_features, multiplicities, read_irreps
+
+__all__ = ["Affine", "InstanceNorm", "LayerNorm", "Norm", "Normalization"]
+
+Normalization = Literal["component", "norm"]
+Affine = Literal["degree", "channel"]
+
+
+class Norm(nn.Module):
+    """Divide features by sqrt(V + eps), then weigh them: y = w x / sqrt(V + eps) + b.
+
+    What all norms share. One of its own says by `centre_and_variance` over what V is taken. A weight is the
+    same for all orders m, and only scalars are centred or get a bias, so every norm is equivariant.
+
+    Parameters
+    ----------
+    irreps
+        Of the features.
+    normalization
+        The power of a channel, of which V is made: ``"component"``, Σ_m x²/(2l+1); ``"norm"``, Σ_m x².
+    affine
+        What is learned: ``"channel"``, a weight for each channel and a bias for each scalar channel;
+        ``"degree"``, a weight for each degree and one bias for all scalar channels; None, nothing.
+    eps
+        Added to V.
+
+    Attributes
+    ----------
+    weight : torch.nn.Parameter or None
+        Over every (degree, channel), degrees ascending, ``[channels]``; or ``[degrees]``.
+    bias : torch.nn.Parameter or None
+        Over the channels of degree 0, ``[scalars]``; or ``[1]``. None where there is no degree 0.
+
+    Raises
+    ------
+    ValueError
+        If irreps are refused (see `holo_nn.irreps.read_irreps`), or an option is unknown.
+    """
+
+    _channel: Tensor
+    _degree: Tensor
+    _sizes: Tensor
+
+    def __init__(
+        self, irreps: IrrepsLike, normalization: Normalization, affine: Affine | None, eps: float
+    ) -> None:
+        super().__init__()
+        self.irreps = read_irreps(irreps)
+        name = type(self).__name__
+        if normalization not in ("component", "norm"):
+            raise ValueError(f"{name}: normalization is {normalization!r}; it must be 'component' or 'norm'")
+        if affine not in ("degree", "channel", None):
+            raise ValueError(f"{name}: affine is {affine!r}; it must be 'degree', 'channel' or None")
+        self.normalization: Normalization = normalization
+        self.affine: Affine | None = affine
+        self.eps = eps
+        counts = multiplicities(self.irreps)
+        self._counts = list(counts.values())
+        self._scalars = counts.get(0, 0)
+        channels = sum(self._counts)
+        weights, biases = (channels, self._scalars) if affine == "channel" else (len(counts), 1)
+        self.weight = nn.Parameter(torch.ones(weights)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(biases)) if affine and self._scalars else None
+        # Whole numbers: they are right in any precision that the module is moved to.
+        sizes = torch.tensor([2 * degree + 1 for degree, count in counts.items() for _ in range(count)])
+        self.register_buffer("_sizes", sizes, persistent=False)
+        # The channel of each coefficient, and the degree of each channel: with them a layer of any number of
+        # degrees is a few passes over the features.
+        channel = torch.repeat_interleave(torch.arange(channels), sizes)
+        degree = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(self._counts))
+        self.register_buffer("_channel", channel, persistent=False)
+        self.register_buffer("_degree", degree, persistent=False)
+
+    def centre_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the features ``[batch, dim]`` with scalars centred, where the norm centres, and V.
+
+        V is ``[1 or batch, 1 or channels]``. A norm must say this.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__}.centre_and_variance must return (features, variance)"
+        )
+
+    def forward(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+        """Normalize features ``[batch, irreps.dim]``."""
+        check_features(features, self.irreps)
+        centred, variance = self.centre_and_variance(features)
+        scale = (variance + self.eps).rsqrt()
+        if self.weight is not None:
+            weight = self.weight if self.affine == "channel" else self.weight.index_select(0, self._degree)
+            scale = scale * weight
+        if scale.shape[1] > 1:
+            scale = scale.index_select(1, self._channel)
+        if self.bias is None:
+            return centred * scale
+        bias = nn.functional.pad(self.bias.expand(self._scalars), (0, features.shape[1] - self._scalars))
+        return torch.addcmul(bias, centred, scale)
+
+    def powers(self, squares: Float[Tensor, "rows dim"]) -> Float[Tensor, "rows channels"]:
+        """Sum the squares of coefficients over m, or take their mean, as `normalization` says."""
+        totals = squares.new_zeros(squares.shape[0], len(self._sizes)).index_add(1, self._channel, squares)
+        return totals / self._sizes if self.normalization == "component" else totals
+
+    def shift_scalars(self, features: Float[Tensor, "batch dim"], mean: Tensor) -> Float[Tensor, "batch dim"]:
+        """Take a mean, ``[scalars]`` or ``[batch, 1]``, from the scalars."""
+        scalars, rest = torch.split(features, [self._scalars, features.shape[1] - self._scalars], dim=1)
+        return torch.cat([scalars - mean, rest], dim=1)
+
+    def extra_repr(self) -> str:
+        """Show the irreps and settings."""
+        return f"{self.irreps}, normalization={self.normalization!r}, affine={self.affine!r}, eps={self.eps}"
+
+
+class InstanceNorm(Norm):
+    """Divide each channel of each sample by its own size: y = w x / sqrt(V + eps), V = Σ_m x²/(2l+1) or Σ_m x².
+
+    What is left of a channel is its direction. A scalar has none but its sign, so its size is lost unless it
+    is well below sqrt(eps); where sizes of scalars matter, `LayerNorm` or `holo_nn.SignalNorm` keep them.
+
+    Parameters
+    ----------
+    irreps
+        Of the features.
+    normalization
+        ``"component"``: V is Σ_m x²/(2l+1); ``"norm"``: it is Σ_m x².
+    affine
+        ``"channel"``: each channel gets a learned weight, and each scalar channel a learned bias;
+        ``"degree"``: each degree a weight, and all scalar channels one bias; None: nothing is learned.
+    eps
+        Added to V.
+
+    Attributes
+    ----------
+    weight, bias : torch.nn.Parameter or None
+        See `holo_nn.norms.Norm`.
+
+    Raises
+    ------
+    ValueError
+        If irreps are refused (see `holo_nn.irreps.read_irreps`), or an option is unknown.
+
+    Notes
+    -----
+    Ulyanov, Vedaldi, Lempitsky, Instance normalization, arXiv 1607.08022, with the orders m in the place of
+    pixels. Degrees above 0 are those of ``e3nn.nn.BatchNorm(instance=True)``, which centres a lone scalar to
+    zero.
+
+    Examples
+    --------
+    >>> norm = InstanceNorm("1x0e+1x1e", affine=None)
+    >>> norm(torch.tensor([[7.0, 0.0, 6.0, 8.0]])).round(decimals=4)
+    tensor([[1.0000, 0.0000, 1.0392, 1.3856]])
+    """
+
+    def __init__(
+        self,
+        irreps: IrrepsLike,
+        normalization: Normalization = "component",
+        affine: Affine | None = "channel",
+        eps: float = 1e-5,
+    ) -> None:
+        super().__init__(irreps, normalization, affine, eps)
+
+    def centre_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the features, and the power of each channel of each sample."""
+        return features, self.powers(features * features)
+
+
+class LayerNorm(Norm):
+    """Divide each degree of each sample by its root mean square over the channels, scalars centred first.
+
+    y = w x / sqrt(V + eps), V = mean_c Σ_m x²/(2l+1) or mean_c Σ_m x². On scalars alone it is
+    `torch.nn.LayerNorm`.
+
+    Parameters
+    ----------
+    irreps
+        Of the features; degree 0 has at least two channels, or is not there: one channel alone would be
+        centred to zero.
+    normalization
+        The power of a channel: ``"component"``, Σ_m x²/(2l+1); ``"norm"``, Σ_m x².
+    affine
+        ``"channel"``: each channel gets a learned weight, and each scalar channel a learned bias;
+        ``"degree"``: each degree a weight, and all scalar channels one bias; None: nothing is learned.
+    eps
+        Added to V.
+
+    Attributes
+    ----------
+    weight, bias : torch.nn.Parameter or None
+        See `holo_nn.norms.Norm`.
+
+    Raises
+    ------
+    ValueError
+        If irreps are refused (see `holo_nn.irreps.read_irreps`), there is one scalar channel, or an option is
+        unknown.
+
+    Notes
+    -----
+    Ba, Kiros, Hinton, Layer normalization, arXiv 1607.06450; for higher degrees Liao and Smidt, Equiformer,
+    ICLR 2023.
+
+    Examples
+    --------
+    >>> norm = LayerNorm("2x0e+1x1e")
+    >>> norm(torch.tensor([[1.0, 3.0, 0.0, 6.0, 8.0]])).detach().round(decimals=3)
+    tensor([[-1.0000,  1.0000,  0.0000,  1.0390,  1.3860]])
+    """
+
+    def __init__(
+        self,
+        irreps: IrrepsLike,
+        normalization: Normalization = "component",
+        affine: Affine | None = "channel",
+        eps: float = 1e-5,
+    ) -> None:
+        super().__init__(irreps, normalization, affine, eps)
+        if self._scalars == 1:
+            raise ValueError(
+                f"LayerNorm: irreps {self.irreps} have one scalar channel, which would be centred to zero; "
+                "there must be two or more, or none"
+            )
+
+    def centre_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the features with scalars centred, and the mean power of each degree of each sample."""
+        if self._scalars:
+            features = self.shift_scalars(features, features[:, : self._scalars].mean(1, keepdim=True))
+        powers = torch.split(self.powers(features * features), self._counts, dim=1)
+        means = [power.mean(1, keepdim=True) for power in powers]
+        return features, torch.cat(means, dim=1).index_select(1, self._degree)
