@@ -1,44 +1,55 @@
-"""Neighbourhoods: the atoms around each residue's Cα."""
+"""Neighbourhoods: the atoms around Cα of residues, around atoms, or around points."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import attrs
 import numpy as np
-from biotite.structure import AtomArray, get_residue_starts
 from jaxtyping import Int, Shaped
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
-from holo_types import HoloError, Index, PointClouds
+from holo_types import HoloError, PointClouds
 
+from .centers import (
+    Centers,
+    SkippedResidue,
+    alpha_carbons,
+    amino_acids,
+    name_skipped,
+    residue_numbers,
+)
+from .channels import channel_weights
+from .pairs import pairs_within
 from .secondary_structure import secondary_structure as assign_secondary_structure
 from .structures import Structure
 
-__all__ = ["SkippedResidue", "neighborhoods", "skipped_residues"]
+__all__ = [
+    "PROTEIN_CHANNELS",
+    "Neighborhoods",
+    "SkippedResidue",
+    "checked_cutoff",
+    "cut_neighborhoods",
+    "neighborhoods",
+    "skipped_residues",
+]
 
 PROTEIN_CHANNELS = ("C", "N", "O", "S")
 
 
-@attrs.frozen
-class SkippedResidue:
-    """A residue that has no neighbourhood, and why.
+@attrs.frozen(eq=False)
+class Neighborhoods:
+    """Neighbourhoods, and what has none.
 
     Parameters
     ----------
-    structure, model, chain, residue_number, insertion_code, residue_name
-        Which residue, as in the index.
-    reason
-        Why, in words.
+    clouds
+        One point cloud for each centre that has a neighbourhood.
+    skipped
+        Residues that have none: first those without a centre, then those without a neighbour.
     """
 
-    structure: str
-    model: int
-    chain: str
-    residue_number: int
-    insertion_code: str
-    residue_name: str
-    reason: str
+    clouds: PointClouds
+    skipped: tuple[SkippedResidue, ...] = ()
 
 
 def neighborhoods(
@@ -46,12 +57,17 @@ def neighborhoods(
     cutoff: float = 10.0,
     channels: Sequence[str] = PROTEIN_CHANNELS,
     secondary_structure: bool = False,
+    *,
+    centers: Centers | None = None,
+    central_residue: bool = True,
 ) -> PointClouds:
-    """Cut out the atoms around each residue's Cα.
+    """Cut out the atoms around each residue's Cα, or around other centres.
 
-    A neighbourhood holds the heavy atoms of all residues at r <= cutoff from the Cα, itself left out. Each has
-    weight 1 in the channel of its element; elements that are no channel do not contribute. A residue without
-    a Cα, or with no atom of a channel around it, has no neighbourhood: `skipped_residues` names those.
+    A neighbourhood holds the atoms of the structure at r <= cutoff from its centre; the atom at the centre
+    itself is left out. Each has weight 1 in the channel of its element, or a weight of its own, see
+    `holo_features.channels.channel_weights`; an atom whose weights are all 0, as of an element that is no
+    channel, is not there. A residue without a Cα, or with no such atom around it, has no neighbourhood:
+    `skipped_residues` names those, and `cut_neighborhoods` gives both at once.
 
     Parameters
     ----------
@@ -60,20 +76,30 @@ def neighborhoods(
     cutoff
         Radius in Å.
     channels
-        Chemical elements.
+        Chemical elements, in any case; ``"other"``, the elements that are no channel; ``"sasa"``, the
+        solvent-accessible surface area in Å²; ``"charge"``, the partial charge.
     secondary_structure
-        Add the column ``secondary_structure`` to the index: ``"helix"``, ``"sheet"`` or ``"coil"`` (P-SEA).
+        Add the column ``secondary_structure`` to the index: ``"helix"``, ``"sheet"`` or ``"coil"`` (P-SEA),
+        empty for what is no amino acid.
+    centers
+        By default `alpha_carbons` of the structure; or of some of its residues, `atom_centers`, or
+        `point_centers`.
+    central_residue
+        Whether a neighbourhood has the atoms of the centre's own residue.
 
     Returns
     -------
     PointClouds
-        One cloud a residue, in the order of the file, coordinates float64 in Å relative to the Cα; the index
-        has ``structure, model, chain, residue_number, insertion_code, residue_name``.
+        One cloud a centre, in their order, coordinates float64 in Å relative to the centre; atoms are in the
+        order of the file. The index has ``structure, model, chain, residue_number, insertion_code,
+        residue_name``; ``atom_name`` too if atoms are the centres. A point keeps its row also if nothing is
+        around it.
 
     Raises
     ------
     HoloError
-        If the cutoff is not a finite length > 0, or a channel is named twice or not at all.
+        If the cutoff is not a finite length > 0, a channel is not known or named twice, or there is no
+        channel; if secondary structure or leaving out the central residue is asked for about points.
 
     Examples
     --------
@@ -83,34 +109,30 @@ def neighborhoods(
     >>> clouds.channels, bool(np.linalg.norm(clouds.coordinates, axis=1).max() <= 10)
     (('C', 'N', 'O', 'S'), True)
     """
-    residues = _Residues.of(structure.atoms)
-    clouds = _clouds(structure.atoms, residues.alpha, _checked(cutoff), tuple(channels))
-    index = residues.index(structure)
-    if secondary_structure:
-        has_alpha = residues.alpha >= 0
-        names = np.full(len(has_alpha), "coil", dtype="U5")
-        names[has_alpha] = assign_secondary_structure(
-            structure.atoms.coord[residues.alpha[has_alpha]], residues.column("chain_id")[has_alpha]
-        )
-        index = index.assign(secondary_structure=names)
-    kept = np.flatnonzero(np.diff(clouds.offsets) > 0)
-    return attrs.evolve(clouds, index=index)[kept]
+    return cut_neighborhoods(
+        structure, cutoff, channels, secondary_structure, centers=centers, central_residue=central_residue
+    ).clouds
 
 
 def skipped_residues(
-    structure: Structure, cutoff: float = 10.0, channels: Sequence[str] = PROTEIN_CHANNELS
+    structure: Structure,
+    cutoff: float = 10.0,
+    channels: Sequence[str] = PROTEIN_CHANNELS,
+    *,
+    centers: Centers | None = None,
+    central_residue: bool = True,
 ) -> tuple[SkippedResidue, ...]:
     """Name the residues that `neighborhoods` skips.
 
     Parameters
     ----------
-    structure, cutoff, channels
+    structure, cutoff, channels, centers, central_residue
         As for `neighborhoods`.
 
     Returns
     -------
     tuple of SkippedResidue
-        In the order of the file.
+        First those without a centre, then those without a neighbour, each in the order of the file.
 
     Examples
     --------
@@ -119,91 +141,109 @@ def skipped_residues(
     >>> skipped_residues(read_structure(example_structures()[0]))
     ()
     """
-    residues = _Residues.of(structure.atoms)
-    clouds = _clouds(structure.atoms, residues.alpha, _checked(cutoff), tuple(channels))
-    index = residues.index(structure)
-    without = f"no atom of {', '.join(channels)} is within {cutoff:g} Å of its CA"
-    return tuple(
-        SkippedResidue(
-            structure.name,
-            structure.model,
-            index["chain"][i].item(),
-            index["residue_number"][i].item(),
-            index["insertion_code"][i].item(),
-            index["residue_name"][i].item(),
-            "it has no atom CA" if residues.alpha[i] < 0 else without,
-        )
-        for i in np.flatnonzero(np.diff(clouds.offsets) == 0)
+    return cut_neighborhoods(
+        structure, cutoff, channels, centers=centers, central_residue=central_residue
+    ).skipped
+
+
+def cut_neighborhoods(
+    structure: Structure,
+    cutoff: float = 10.0,
+    channels: Sequence[str] = PROTEIN_CHANNELS,
+    secondary_structure: bool = False,
+    *,
+    centers: Centers | None = None,
+    central_residue: bool = True,
+) -> Neighborhoods:
+    """Give `neighborhoods` and `skipped_residues` of one search.
+
+    Parameters
+    ----------
+    structure, cutoff, channels, secondary_structure, centers, central_residue
+        As for `neighborhoods`.
+
+    Returns
+    -------
+    Neighborhoods
+
+    Raises
+    ------
+    HoloError
+        As for `neighborhoods`.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures import read_structure
+    >>> found = cut_neighborhoods(read_structure(example_structures()[0]), channels=("S",), cutoff=6.0)
+    >>> len(found.clouds), len(found.skipped), found.skipped[0].reason
+    (9, 144, 'no atom of S is within 6 Å of its CA')
+    """
+    radius = checked_cutoff(cutoff)
+    about = alpha_carbons(structure) if centers is None else centers
+    points = about.atoms < 0
+    if points.any() and (secondary_structure or not central_residue):
+        asked = "central_residue=False" if not central_residue else "secondary_structure"
+        raise HoloError(f"neighborhoods: {asked} needs centres in residues; these are points")
+    atoms = structure.atoms
+    weights = channel_weights(atoms, channels)
+    positions = atoms.coord.astype(np.float64)
+    residues = None if central_residue else residue_numbers(atoms)
+    weighted = np.flatnonzero(weights.any(axis=1))
+    found = pairs_within(
+        positions[weighted],
+        about.positions,
+        radius,
+        origins=_places(weighted, about.atoms),
+        point_groups=None if residues is None else residues[weighted],
+        center_groups=None if residues is None else residues[about.atoms],
     )
+    members = weighted.take(found.points)
+    coordinates = positions.take(members, axis=0)
+    coordinates -= np.repeat(about.positions, found.counts, axis=0)
+    index = about.index
+    if secondary_structure:
+        index = index.assign(secondary_structure=_secondary_structure(structure, about.atoms))
+    kept = (found.counts > 0) | points
+    clouds = PointClouds(
+        coordinates,
+        weights.take(members, axis=0),
+        np.concatenate([[0], np.cumsum(found.counts[kept])]),
+        tuple(channels),
+        index if kept.all() else index.take(kept),
+    )
+    lonely = about.index.take(~kept)
+    around = "" if central_residue else "of another residue "
+    reasons = [
+        f"no atom of {', '.join(channels)} {around}is within {radius:g} Å of its {name}"
+        for name in (lonely["atom_name"] if "atom_name" in lonely else ["CA"] * int((~kept).sum()))
+    ]
+    return Neighborhoods(clouds, about.skipped + (name_skipped(lonely, reasons) if reasons else ()))
 
 
-@attrs.frozen(eq=False)
-class _Residues:
-    """Each residue's first atom and its Cα, -1 if it has none."""
-
-    atoms: AtomArray
-    first: Int[np.ndarray, "residues"]
-    alpha: Int[np.ndarray, "residues"]
-
-    @classmethod
-    def of(cls, atoms: AtomArray) -> "_Residues":
-        first = get_residue_starts(atoms)
-        alpha = np.full(len(first), -1)
-        # Backwards, so that the first of several stays.
-        candidates = np.flatnonzero((atoms.atom_name == "CA") & (atoms.element == "C"))[::-1]
-        alpha[np.searchsorted(first, candidates, side="right") - 1] = candidates
-        return cls(atoms, first, alpha)
-
-    def column(self, name: str) -> Shaped[np.ndarray, "residues"]:
-        values: NDArray[Any] = self.atoms.get_annotation(name)[self.first]
-        return values
-
-    def index(self, structure: Structure) -> Index:
-        count = len(self.first)
-        return Index(
-            {
-                "structure": np.full(count, structure.name),
-                "model": np.full(count, structure.model),
-                "chain": self.column("chain_id"),
-                "residue_number": self.column("res_id"),
-                "insertion_code": self.column("ins_code"),
-                "residue_name": self.column("res_name"),
-            }
-        )
-
-
-def _checked(cutoff: float) -> float:
+def checked_cutoff(cutoff: float) -> float:
+    """Refuse a cutoff that is no finite length > 0."""
     if not (np.isfinite(cutoff) and cutoff > 0):
         raise HoloError(f"neighborhoods: cutoff is {cutoff}; it must be a finite length > 0 Å")
     return float(cutoff)
 
 
-def _clouds(
-    atoms: AtomArray, alpha: NDArray[np.int64], cutoff: float, channels: tuple[str, ...]
-) -> PointClouds:
-    """Give every residue's cloud; it is empty where the residue has no Cα."""
-    one_hot = (atoms.element[:, None] == np.array(channels)).astype(np.float32)
-    positions = atoms.coord.astype(np.float64)
-    candidates = np.flatnonzero(one_hot.any(axis=1))
-    owners: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-    members = owners
-    centred = np.flatnonzero(alpha >= 0)
-    if len(candidates) and len(centred):
-        # The tree's radius is a little too large, so that the exact test below alone decides.
-        found = KDTree(positions[candidates]).query_ball_point(
-            positions[alpha[centred]], cutoff * (1 + 1e-9), return_sorted=True
-        )
-        owners = np.repeat(centred, [len(near) for near in found])
-        members = candidates[np.concatenate([np.asarray(near, dtype=np.int64) for near in found])]
-    offsets_from_alpha = positions[members] - positions[alpha[owners]]
-    # The very expression by which `zernike_transform` decides what is within the cutoff.
-    scaled = offsets_from_alpha / cutoff
-    inside = np.einsum("px,px->p", scaled, scaled) <= 1
-    inside &= members != alpha[owners]
-    counts = np.bincount(owners[inside], minlength=len(alpha))
-    return PointClouds(
-        offsets_from_alpha[inside],
-        one_hot[members[inside]],
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        channels,
-    )
+def _places(
+    numbers: Int[np.ndarray, "points"], wanted: Int[np.ndarray, "centers"]
+) -> Int[np.ndarray, "centers"]:
+    """Give the place of each wanted number among rising numbers, -1 for one that is not there."""
+    places = np.searchsorted(numbers, wanted)
+    there = places < len(numbers)
+    there[there] = numbers[places[there]] == wanted[there]
+    return np.where(there, places, -1)
+
+
+def _secondary_structure(structure: Structure, atoms: Int[np.ndarray, "n"]) -> Shaped[np.ndarray, "n"]:
+    """Give the secondary structure of the residues of atoms; it takes the whole chain to say."""
+    alpha = alpha_carbons(structure)
+    residues = residue_numbers(structure.atoms)
+    names: NDArray[Any] = np.full(residues.max(initial=-1) + 1, "", dtype="U5")
+    names[residues[amino_acids(structure.atoms)]] = "coil"
+    names[residues[alpha.atoms]] = assign_secondary_structure(alpha.positions, alpha.index["chain"])
+    found: NDArray[Any] = names[residues[atoms]]
+    return found
