@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from e3nn import o3
 from torch import nn
 
 import holo_nn
@@ -28,7 +29,12 @@ class TestBatchNorm(LayerTests):
 
 class TestBatchNormWithoutScalars(LayerTests):
     def make(self):
-        return holo_nn.BatchNorm("2x1e+3x2e"), "2x1e+3x2e", "2x1e+3x2e"
+        return holo_nn.BatchNorm("2x1e+3x2e", normalization="norm"), "2x1e+3x2e", "2x1e+3x2e"
+
+
+class TestBatchNormPerDegree(LayerTests):
+    def make(self):
+        return holo_nn.BatchNorm(UNEVEN, affine="degree"), UNEVEN, UNEVEN
 
 
 class TestBatchNormNotAffine(LayerTests):
@@ -45,7 +51,56 @@ class TestSignalNorm(LayerTests):
 
 class TestSignalNormWithoutScalars(LayerTests):
     def make(self):
-        return holo_nn.SignalNorm("2x1e+3x2e"), "2x1e+3x2e", "2x1e+3x2e"
+        return holo_nn.SignalNorm("2x1e+3x2e", normalization="norm"), "2x1e+3x2e", "2x1e+3x2e"
+
+
+class TestSignalNormPerChannel(LayerTests):
+    def make(self):
+        return holo_nn.SignalNorm(UNEVEN, affine="channel"), UNEVEN, UNEVEN
+
+
+class TestSignalNormNotAffine(LayerTests):
+    has_parameters = False
+
+    def make(self):
+        return holo_nn.SignalNorm(UNEVEN, affine=None), UNEVEN, UNEVEN
+
+
+class TestLayerNorm(LayerTests):
+    def make(self):
+        return holo_nn.LayerNorm(UNEVEN), UNEVEN, UNEVEN
+
+
+class TestLayerNormWithoutScalars(LayerTests):
+    def make(self):
+        return holo_nn.LayerNorm("2x1e+3x2e", normalization="norm"), "2x1e+3x2e", "2x1e+3x2e"
+
+
+class TestLayerNormPerDegree(LayerTests):
+    def make(self):
+        return holo_nn.LayerNorm(UNEVEN, affine="degree"), UNEVEN, UNEVEN
+
+
+class TestInstanceNorm(LayerTests):
+    def make(self):
+        return holo_nn.InstanceNorm(UNEVEN), UNEVEN, UNEVEN
+
+
+class TestInstanceNormPerDegree(LayerTests):
+    def make(self):
+        return holo_nn.InstanceNorm(UNEVEN, normalization="norm", affine="degree"), UNEVEN, UNEVEN
+
+
+class TestInstanceNormNotAffine(LayerTests):
+    has_parameters = False
+
+    def make(self):
+        return holo_nn.InstanceNorm("2x1e+3x2e", affine=None), "2x1e+3x2e", "2x1e+3x2e"
+
+
+class TestNormGate(LayerTests):
+    def make(self):
+        return holo_nn.NormGate(UNEVEN), UNEVEN, UNEVEN
 
 
 class TestTensorSquare(LayerTests):
@@ -70,6 +125,30 @@ class TestTensorSquareFullChannels(LayerTests):
     def make(self):
         square = holo_nn.TensorSquare(UNEVEN, lmax=3, channels="full")
         return square, square.irreps_in, square.irreps_out
+
+
+class TestTensorProduct(LayerTests):
+    has_parameters = False
+
+    def make(self):
+        product = holo_nn.TensorProduct(IRREPS, "3x0e+3x1e+3x2e", lmax=5)
+        return product, (product.irreps_in1, product.irreps_in2), product.irreps_out
+
+
+class TestTensorProductFullConnectivity(LayerTests):
+    has_parameters = False
+
+    def make(self):
+        product = holo_nn.TensorProduct("2x1e+2x3e", "2x0e+2x1e", connectivity="full")
+        return product, (product.irreps_in1, product.irreps_in2), product.irreps_out
+
+
+class TestTensorProductFullChannels(LayerTests):
+    has_parameters = False
+
+    def make(self):
+        product = holo_nn.TensorProduct(UNEVEN, "1x1e+3x2e", channels="full")
+        return product, (product.irreps_in1, product.irreps_in2), product.irreps_out
 
 
 class TestBlock(LayerTests):
@@ -102,8 +181,72 @@ class TestFrame(LayerTests):
         return Frames(), "2x1e", "3x1e"
 
 
+class Rotated(nn.Module):
+    """Invariants taken as coefficients in a frame, and turned out of it: what a decoder may do."""
+
+    def forward(self, coefficients, vectors):
+        axes = holo_nn.orthonormal_frame(vectors[:, :3], vectors[:, 3:]).axes
+        return holo_nn.rotate(coefficients, IRREPS, axes.mT)
+
+
+class TestRotate(LayerTests):
+    has_parameters = False
+
+    def make(self):
+        return Rotated(), (f"{o3.Irreps(IRREPS).dim}x0e", "2x1e"), IRREPS
+
+    def test_zero_input(self):
+        with pytest.raises(ValueError, match="R Rᵀ differs from the identity"):
+            super().test_zero_input()
+
+
+class Matrices(nn.Module):
+    """The D matrices of the frames of two vectors."""
+
+    def forward(self, vectors):
+        axes = holo_nn.orthonormal_frame(vectors[:, :3], vectors[:, 3:]).axes
+        # D(R' R) = D(R') D(R): each column turns. Columns as channels.
+        return holo_nn.wigner_D(4, axes.mT).mT.flatten(1)
+
+
+class TestWignerD(LayerTests):
+    has_parameters = False
+
+    def make(self):
+        return Matrices(), "2x1e", "9x4e"
+
+    def test_zero_input(self):
+        with pytest.raises(ValueError, match="R Rᵀ differs from the identity"):
+            super().test_zero_input()
+
+
+class Loss(nn.Module):
+    """A loss between two features, as it stands at the end of a training step."""
+
+    def __init__(self, loss):
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, x, y):
+        return self.loss(x, y, UNEVEN).reshape(x.shape[0], -1)
+
+
+class TestCosineLoss(LayerTests):
+    has_parameters = False
+
+    def make(self):
+        return Loss(holo_nn.cosine_loss), (UNEVEN, UNEVEN), "1x0e"
+
+
+class TestCosineLossPerDegree(LayerTests):
+    has_parameters = False
+
+    def make(self):
+        return Loss(holo_nn.cosine_loss_per_degree), (UNEVEN, UNEVEN), "3x0e"
+
+
 class Broken(nn.Module):
-    """A layer with a flaw: a bias on a vector, a dead weight, or state that is not saved."""
+    """A layer with a flaw: what it does wrong stands in `FLAWS`."""
 
     def __init__(self, flaw):
         super().__init__()
@@ -112,28 +255,31 @@ class Broken(nn.Module):
         self.offset = torch.rand(1, dtype=torch.float64)
 
     def forward(self, x):
-        if self.flaw == "bias":
-            return x * self.weight[0] + self.weight[1]
-        if self.flaw == "dead":
-            return x * self.weight[0]
-        if self.flaw == "state":
-            return x * self.weight.sum() * self.offset.to(x)
-        if self.flaw == "zero":
-            return x * self.weight.sum() / x.norm(dim=1, keepdim=True)
-        if self.flaw == "batch":
-            return x * self.weight.sum() * x[:1].norm()
-        raise ValueError(self.flaw)
+        return FLAWS[self.flaw](x, self.weight, self.offset)
+
+
+FLAWS = {
+    "a bias on a vector": lambda x, w, _: x * w[0] + w[1],
+    "a dead weight": lambda x, w, _: x * w[0],
+    "state that is not saved": lambda x, w, offset: x * w.sum() * offset.to(x),
+    "nan at zero": lambda x, w, _: x * w.sum() / x.norm(dim=1, keepdim=True),
+    "one sample in all": lambda x, w, _: x * w.sum() * x[:1].norm(),
+    "a tensor that does not move": lambda x, w, offset: x * w.sum() * offset.to(x.dtype),
+    "cancellation": lambda x, w, _: (x * w.sum() + 1e3) @ torch.eye(6).to(x) - 1e3,
+}
 
 
 @pytest.mark.parametrize(
     ("flaw", "test"),
     [
-        ("bias", LayerTests.test_equivariance_float32),
-        ("bias", LayerTests.test_equivariance_float64),
-        ("dead", LayerTests.test_every_parameter_learns),
-        ("state", LayerTests.test_state_round_trip),
-        ("zero", LayerTests.test_zero_input),
-        ("batch", LayerTests.test_samples_keep_their_order),
+        ("a bias on a vector", LayerTests.test_equivariance_float32),
+        ("a bias on a vector", LayerTests.test_equivariance_float64),
+        ("a dead weight", LayerTests.test_every_parameter_learns),
+        ("state that is not saved", LayerTests.test_state_round_trip),
+        ("nan at zero", LayerTests.test_zero_input),
+        ("one sample in all", LayerTests.test_samples_keep_their_order),
+        ("a tensor that does not move", LayerTests.test_devices),
+        ("cancellation", LayerTests.test_autocast),
     ],
 )
 def test_the_tests_find_a_flaw(flaw, test):
@@ -141,5 +287,5 @@ def test_the_tests_find_a_flaw(flaw, test):
         def make(self):
             return Broken(flaw), "2x1e", "2x1e"
 
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, RuntimeError)):
         test(BrokenTests())

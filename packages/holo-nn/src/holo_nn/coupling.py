@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .clebsch_gordan import clebsch_gordan
+from .precision import full_precision
 
 __all__ = ["Coupled", "Pair"]
 
@@ -52,7 +53,8 @@ class Coupled(nn.Module):
 
     def couple(self, pair: Pair, products: Tensor) -> tuple[Tensor, ...]:
         """Turn products ``[2 l1 + 1, 2 l2 + 1, batch, rows]`` into ``[batch, rows, 2 l3 + 1]`` for each l3."""
-        coupled = getattr(self, pair.name) @ products.flatten(0, 1).flatten(1)
+        with full_precision(products.device):
+            coupled = getattr(self, pair.name) @ products.flatten(0, 1).flatten(1)
         sizes = [2 * degree + 1 for degree in pair.degrees]
         return tuple(
             output.reshape(len(output), *products.shape[2:]).permute(1, 2, 0)

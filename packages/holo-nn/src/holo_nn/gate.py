@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
+from .precision import widened
 
 __all__ = ["NormGate"]
 
@@ -56,7 +57,7 @@ class NormGate(nn.Module):
     def forward(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """Gate features ``[batch, irreps.dim]``."""
         check_features(features, self.irreps)
-        pieces = split_degrees(features, self.irreps)
+        pieces = split_degrees(widened(features), self.irreps)
         weights, biases = torch.split(self.weight, self._counts), torch.split(self.bias, self._counts)
         gated = []
         for (degree, piece), weight, bias in zip(pieces.items(), weights, biases, strict=True):

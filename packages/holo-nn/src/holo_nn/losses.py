@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .irreps import IrrepsLike, check_features, read_irreps, split_degrees
+from .precision import full_precision, widened
 
 __all__ = ["cosine_loss", "cosine_loss_per_degree"]
 
@@ -55,8 +56,10 @@ def cosine_loss(
     check_features(x, read, "x")
     check_features(y, read, "y")
     degree_weights = [term.ir.dim ** (s / 2) for term in read for _ in range(term.dim)]
+    x, y = widened(x), widened(y)
     weights = torch.tensor(degree_weights, dtype=x.dtype, device=x.device)
-    return _one_minus_cosine((x * y) @ weights, (x * x) @ weights, (y * y) @ weights)
+    with full_precision(x.device):
+        return _one_minus_cosine((x * y) @ weights, (x * x) @ weights, (y * y) @ weights)
 
 
 def cosine_loss_per_degree(
@@ -91,7 +94,8 @@ def cosine_loss_per_degree(
     check_features(x, read, "x")
     check_features(y, read, "y")
     losses = []
-    for a, b in zip(split_degrees(x, read).values(), split_degrees(y, read).values(), strict=True):
+    pieces_x, pieces_y = split_degrees(widened(x), read), split_degrees(widened(y), read)
+    for a, b in zip(pieces_x.values(), pieces_y.values(), strict=True):
         products = [(left * right).sum((1, 2)) for left, right in ((a, b), (a, a), (b, b))]
         losses.append(_one_minus_cosine(*products))
     return torch.stack(losses, dim=1)

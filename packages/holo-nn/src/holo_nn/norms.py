@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .irreps import IrrepsLike, check_features, multiplicities, read_irreps
+from .precision import widened
 
 __all__ = ["Affine", "InstanceNorm", "LayerNorm", "Norm", "Normalization"]
 
@@ -18,7 +19,8 @@ class Norm(nn.Module):
     """Divide features by sqrt(V + eps), then weigh them: y = w x / sqrt(V + eps) + b.
 
     What all norms share. One of its own says by `centre_and_variance` over what V is taken. A weight is the
-    same for all orders m, and only scalars are centred or get a bias, so every norm is equivariant.
+    same for all orders m, and only scalars are centred or get a bias, so every norm is equivariant. Under
+    autocast it works in float32.
 
     Parameters
     ----------
@@ -91,7 +93,7 @@ class Norm(nn.Module):
     def forward(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """Normalize features ``[batch, irreps.dim]``."""
         check_features(features, self.irreps)
-        centred, variance = self.centre_and_variance(features)
+        centred, variance = self.centre_and_variance(widened(features))
         scale = (variance + self.eps).rsqrt()
         if self.weight is not None:
             weight = self.weight if self.affine == "channel" else self.weight.index_select(0, self._degree)

@@ -9,6 +9,7 @@ from torch import Tensor
 from .connectivity import Connectivity, Path, product_connectivity
 from .coupling import Coupled, Pair
 from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
+from .precision import widened
 
 __all__ = ["TensorProduct"]
 
@@ -119,7 +120,7 @@ class TensorProduct(Coupled):
         # Components first, [m, batch, channels]: products and sums then run along long rows.
         pieces1, pieces2 = (
             {degree: piece.permute(2, 0, 1).contiguous() for degree, piece in split_degrees(*each).items()}
-            for each in ((first, self.irreps_in1), (second, self.irreps_in2))
+            for each in ((widened(first), self.irreps_in1), (widened(second), self.irreps_in2))
         )
         outputs: dict[Path, Tensor] = {}
         for pair in self._pairs:

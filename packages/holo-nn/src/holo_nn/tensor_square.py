@@ -11,6 +11,7 @@ from .connectivity import Connectivity, Path
 from .connectivity import connectivity as connected_paths
 from .coupling import Coupled, Pair
 from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
+from .precision import widened
 
 __all__ = ["ChannelRule", "TensorSquare"]
 
@@ -126,7 +127,7 @@ class TensorSquare(Coupled):
         # product serves a pair of degrees. Two to four times as fast as an einsum for each path.
         pieces = {
             degree: piece.permute(2, 0, 1).contiguous()
-            for degree, piece in split_degrees(features, self.irreps_in).items()
+            for degree, piece in split_degrees(widened(features), self.irreps_in).items()
         }
         outputs: dict[Path, Tensor] = {}
         for pair in self._pairs:

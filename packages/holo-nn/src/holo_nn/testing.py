@@ -166,6 +166,14 @@ def _outputs(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return tuple(output.detach().double().flatten(1) for output in results)
 
 
+def _backward(result: Tensor | tuple[Tensor, ...]) -> None:
+    """Start from random gradients: from a plain sum, what is constant on average would get none."""
+    outputs = result if isinstance(result, tuple) else (result,)
+    generator = torch.Generator().manual_seed(3)
+    gradients = [torch.randn(output.shape, generator=generator).to(output) for output in outputs]
+    torch.autograd.backward(outputs, gradients)
+
+
 def _random_inputs(irreps_in: OneOrMore, samples: int, seed: int) -> tuple[Tensor, ...]:
     generator = torch.Generator().manual_seed(seed)
     return tuple(
@@ -186,13 +194,20 @@ class LayerTests:
         Whether there is anything to learn. Every single number must then get a gradient.
     exportable : bool
         Whether `torch.export` takes it, with a batch of any size.
+    autocastable : bool
+        Whether it works under autocast to bfloat16.
+    movable : bool
+        Whether it works on any device that it is moved to.
     tolerances : dict
-        The equivariance error allowed in each precision, relative to the largest value.
+        The error allowed in each precision, relative to the largest value: of equivariance in float32 and
+        float64, of all that comes out under autocast in bfloat16.
     """
 
     has_parameters = True
     exportable = True
-    tolerances = {torch.float32: 1e-5, torch.float64: 1e-12}  # noqa: RUF012  (read, never written)
+    autocastable = True
+    movable = True
+    tolerances = {torch.float32: 1e-5, torch.float64: 1e-12, torch.bfloat16: 3e-2}  # noqa: RUF012  (never written)
 
     def make(self) -> tuple[nn.Module, OneOrMore, OneOrMore]:
         """Make the module as a user would, with the irreps of its inputs and outputs: a subclass must."""
@@ -284,12 +299,7 @@ class LayerTests:
         assert bool(parameters) == self.has_parameters
         if not parameters:
             return
-        generator = torch.Generator().manual_seed(3)
-        result = module(*inputs)
-        loss = torch.zeros((), dtype=torch.float64)
-        for output in result if isinstance(result, tuple) else (result,):
-            loss = loss + (output * torch.randn(output.shape, generator=generator, dtype=torch.float64)).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        _backward(module(*inputs))
         for name, parameter in parameters.items():
             assert parameter.grad is not None, f"{name} got no gradient"
             assert (parameter.grad != 0).all(), (
@@ -328,3 +338,51 @@ class LayerTests:
         more = tuple(torch.cat([x, x.flip(0)]) for x in inputs)
         for output, other in zip(_outputs(module(*more)), _outputs(exported(*more)), strict=True):
             torch.testing.assert_close(other, output, rtol=1e-12, atol=1e-12)
+
+    def test_autocast(self) -> None:
+        """Under autocast to bfloat16 the numbers are those of float32 but for rounding, and gradients are finite."""
+        if not self.autocastable:
+            return
+        for training in (False, True):
+            module, inputs = self._prepare(torch.float32, training, samples=16)
+            inputs = tuple(features.requires_grad_() for features in inputs)
+            expected = _outputs(module(*inputs))
+            with torch.autocast("cpu", torch.bfloat16):
+                result = module(*inputs)
+            _backward(result)
+            for output, exact in zip(_outputs(result), expected, strict=True):
+                error = ((output - exact).abs().max() / exact.abs().max()).item()
+                assert error <= self.tolerances[torch.bfloat16], (
+                    f"an output under autocast is off by {error:.1e} of its largest value, training={training}; "
+                    f"at most {self.tolerances[torch.bfloat16]:.0e} is allowed"
+                )
+            for tensor in (*inputs, *module.parameters()):
+                assert tensor.grad is not None
+                assert tensor.grad.isfinite().all()
+
+    def test_devices(self) -> None:
+        """On CUDA, where it is present, values and gradients are the CPU's; on ``meta`` shapes and dtypes are."""
+        if not self.movable:
+            return
+        for training in (False, True):
+            module, inputs = self._prepare(torch.float32, training, samples=8)
+            here = self._values_and_gradients(copy.deepcopy(module), inputs)
+            for device in ("meta", "cuda") if torch.cuda.is_available() else ("meta",):
+                there = self._values_and_gradients(
+                    copy.deepcopy(module).to(device), tuple(features.to(device) for features in inputs)
+                )
+                for ours, theirs in zip(here, there, strict=True):
+                    assert theirs.device.type == device
+                    assert (theirs.shape, theirs.dtype) == (ours.shape, ours.dtype)
+                    if device != "meta":
+                        error = (theirs.cpu() - ours).abs().max()
+                        assert error <= self.tolerances[torch.float32] * ours.abs().max()
+
+    @staticmethod
+    def _values_and_gradients(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        inputs = tuple(features.detach().requires_grad_() for features in inputs)
+        result = module(*inputs)
+        _backward(result)
+        outputs = result if isinstance(result, tuple) else (result,)
+        gradients = (tensor.grad for tensor in (*inputs, *module.parameters()))
+        return *(output.detach() for output in outputs), *(each for each in gradients if each is not None)

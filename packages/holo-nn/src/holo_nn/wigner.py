@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .irreps import IrrepsLike, check_features, join_degrees, read_irreps, split_degrees
+from .precision import full_precision
 
 __all__ = ["rotate", "wigner_D"]
 
@@ -54,6 +55,8 @@ def _recursion(degree: int) -> tuple[Tensor, Tensor]:
 
 
 def _check_rotations(rotations: Tensor) -> None:
+    if torch.compiler.is_compiling() or rotations.is_meta:
+        return  # there are no numbers yet
     identity = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
     tolerance = torch.finfo(rotations.dtype).eps ** 0.5
     deviation = (rotations @ rotations.mT - identity).abs().amax().item() if rotations.numel() else 0.0
@@ -118,8 +121,9 @@ def wigner_D(l: int, rotations: Float[Tensor, "*rows 3 3"]) -> Float[Tensor, "*r
     """
     if l < 0:
         raise ValueError(f"wigner_D: the degree is {l}; it must be 0 or more")
-    _check_rotations(rotations)
-    return _chain(l, rotations)[l]
+    with full_precision(rotations.device):
+        _check_rotations(rotations)
+        return _chain(l, rotations)[l]
 
 
 def rotate(
@@ -151,11 +155,12 @@ def rotate(
     read = read_irreps(irreps)
     check_features(features, read)
     batch = features.shape[0]
-    if rotations.shape not in ((3, 3), (batch, 3, 3)):
+    if rotations.shape[-2:] != (3, 3) or tuple(rotations.shape[:-2]) not in ((), (batch,)):
         raise ValueError(
             f"rotations has shape {list(rotations.shape)}; it must be [3, 3] or [{batch}, 3, 3], one a row"
         )
-    _check_rotations(rotations)
-    matrices = _chain(read.lmax, rotations)
-    pieces = split_degrees(features, read)
-    return join_degrees(piece @ matrices[degree].mT.to(piece) for degree, piece in pieces.items())
+    with full_precision(rotations.device):
+        _check_rotations(rotations)
+        matrices = _chain(read.lmax, rotations)
+        pieces = split_degrees(features, read)
+        return join_degrees(piece @ matrices[degree].mT.to(piece) for degree, piece in pieces.items())

@@ -1,0 +1,44 @@
+"""What stays in full precision under autocast."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+
+__all__ = ["full_precision", "widened"]
+
+
+def _autocasts(device: torch.device) -> bool:
+    return torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Keep autocast out: rounded to eight bits, Clebsch-Gordan coefficients and rotations are none.
+
+    Examples
+    --------
+    >>> x = torch.ones(2, 2)
+    >>> with torch.autocast("cpu", torch.bfloat16):
+    ...     rounded = x @ x
+    ...     with full_precision(x.device):
+    ...         exact = x @ x
+    >>> rounded.dtype, exact.dtype
+    (torch.bfloat16, torch.float32)
+    """
+    return torch.autocast(device.type, enabled=False) if _autocasts(device) else nullcontext()
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """Give a tensor of half precision as float32 under autocast, where a layer before may have made it.
+
+    Examples
+    --------
+    >>> half = torch.ones(2, dtype=torch.bfloat16)
+    >>> with torch.autocast("cpu", torch.bfloat16):
+    ...     widened(half).dtype
+    torch.float32
+    >>> widened(half).dtype
+    torch.bfloat16
+    """
+    halves = (torch.float16, torch.bfloat16)
+    return tensor.float() if tensor.dtype in halves and _autocasts(tensor.device) else tensor
