@@ -1,16 +1,23 @@
 """The nonlinear building block of the networks."""
 
+from itertools import pairwise
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ._compiled import block_rows, from_rows, has_hooks, serves, to_rows, widths_of
+from ._plan import BlockPlan, block_plan
 from .batch_norm import BatchNorm
 from .connectivity import Connectivity
-from .irreps import IrrepsLike, join_degrees, multiplicities, read_irreps, split_degrees
+from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
 from .linear import Linear
 from .signal_norm import SignalNorm
 from .tensor_square import ChannelRule, TensorSquare
 
-__all__ = ["Block"]
+__all__ = ["Block", "Blocks"]
+
+# What the compiled loops know; a layer of another type may be put in the place of one of these.
+_COMPILED = (BatchNorm, TensorSquare, SignalNorm, Linear)
 
 
 class Block(nn.Module):
@@ -73,6 +80,36 @@ class Block(nn.Module):
 
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
+        check_features(features, self.irreps_in)
+        plan = self._plan(features)
+        if plan is None:
+            return self._pure(features)
+        rows = block_rows(self, plan, to_rows(features, plan, self.irreps_in), len(features))
+        return from_rows(rows, plan, self.irreps_out, len(features))
+
+    def _plan(self, features: Tensor) -> BlockPlan | None:
+        """Give the plan by which compiled loops compute this block of these features; None where they cannot."""
+        norm, square, signal, linear = self.batch_norm, self.tensor_square, self.signal_norm, self.linear
+        layers = (square, signal, linear) if norm is None else (square, signal, linear, norm)
+        # Somebody may have put other layers in the place of those that a block makes.
+        if (
+            not all(type(layer) in _COMPILED and not has_hooks(layer) for layer in layers)
+            or square.channels != "elementwise"
+            or linear.bias is not None
+            or (signal.normalization, signal.affine) != ("component", "degree")
+            or (norm is not None and (norm.normalization != "component" or norm.affine == "degree"))
+        ):
+            return None
+        weights = list(linear.weights.values())
+        state = () if norm is None else (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+        if not serves(features, *state, signal.weight, signal.bias, *weights) or not len(features):
+            return None
+        channels, degrees, widths = self.irreps_in[0].mul, len(self.irreps_in), widths_of(self.irreps_out)
+        plan = block_plan(square.paths, channels, degrees, widths, features.dtype)
+        return plan if plan is not None and plan.fits(linear.weights) else None
+
+    def _pure(self, features: Tensor) -> Tensor:
+        """Compute the block layer by layer."""
         normalized = features if self.batch_norm is None else self.batch_norm(features)
         output: Tensor = self.linear(self.signal_norm(self.tensor_square(normalized)))
         return output + self._fit(features) if self.skip else output
@@ -90,3 +127,51 @@ class Block(nn.Module):
             else:
                 fitted.append(features.new_zeros(features.shape[0], count, 2 * degree + 1))
         return join_degrees(fitted)
+
+
+class Blocks(nn.Sequential):
+    """Blocks one after another.
+
+    The same as `torch.nn.Sequential` of them, and faster where compiled loops serve: their layout of features
+    is kept from block to block.
+
+    Parameters
+    ----------
+    *blocks
+        Each takes what the one before gives.
+
+    Raises
+    ------
+    ValueError
+        If one does not, or there are none.
+
+    Examples
+    --------
+    >>> import torch
+    >>> blocks = Blocks(Block("4x0e+4x1e", "6x0e+6x1e+6x2e"), Block("6x0e+6x1e+6x2e", "2x0e+2x1e"))
+    >>> blocks(torch.randn(5, 16)).shape
+    torch.Size([5, 8])
+    """
+
+    def __init__(self, *blocks: Block) -> None:
+        if not blocks:
+            raise ValueError("Blocks: there are none; at least one is needed")
+        for before, after in pairwise(blocks):
+            if before.irreps_out != after.irreps_in:
+                raise ValueError(
+                    f"Blocks: a block gives {before.irreps_out} and the next takes {after.irreps_in}; "
+                    "they must be the same"
+                )
+        super().__init__(*blocks)
+
+    def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
+        """Map features ``[batch, irreps_in.dim]`` of the first block to ``[batch, irreps_out.dim]`` of the last."""
+        blocks = [block for block in self if type(block) is Block and not has_hooks(block)]
+        plans = [plan for block in blocks if (plan := block._plan(features)) is not None]
+        if len(plans) < len(self):
+            return super().forward(features)  # type: ignore[no-any-return, no-untyped-call]
+        check_features(features, blocks[0].irreps_in)
+        rows, batch = to_rows(features, plans[0], blocks[0].irreps_in), len(features)
+        for block, plan in zip(blocks, plans, strict=True):
+            rows = block_rows(block, plan, rows, batch)
+        return from_rows(rows, plans[-1], blocks[-1].irreps_out, batch)

@@ -8,7 +8,7 @@ from e3nn.o3 import Irreps
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from holo_nn import Block, Linear, orthonormal_frame
+from holo_nn import Block, Blocks, Linear, orthonormal_frame
 
 from .config import ModelConfig
 
@@ -75,8 +75,8 @@ class HolographicAutoencoder(nn.Module):
         stages = [first]
         stages += [_uniform(c, lmax) for c, lmax in zip(config.channels, config.lmax, strict=True)]
 
-        def blocks(path: list[Irreps]) -> nn.Sequential:
-            return nn.Sequential(
+        def blocks(path: list[Irreps]) -> Blocks:
+            return Blocks(
                 *(
                     Block(before, after, connectivity=config.connectivity, channels=config.channel_rule)
                     for before, after in pairwise(path)

@@ -1,0 +1,58 @@
+/* The nonlinear block of holo-nn for a slice of a batch: batch norm, tensor square, signal norm, linear, skip;
+ * and the tensor square alone. Forward and backward, in float and in double: the numbers are in
+ * tensor_square.h, which is read once for each.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "export.h"
+
+/* One product term of a sum over Clebsch-Gordan coefficients, and one sum: see tensor_square.h. */
+typedef struct {
+    int32_t row;     /* which row the sum goes to */
+    int32_t pairs;   /* terms factor * (p * first + q * second), which come first */
+    int32_t singles; /* terms factor * p * first */
+} Sum;
+
+/* Some orders m of one output degree, whose products are formed, used and forgotten together. */
+typedef struct {
+    int32_t degree;
+    int32_t first, count; /* orders, from 0 */
+    int32_t paths;
+    int64_t sums, sum_count, terms;                /* where those of the forward begin, and how many sums */
+    int64_t back_sums, back_sum_count, back_terms; /* the same of the backward */
+} Chunk;
+
+/* The compiler calls this where it sees a loop that sets zeros; there is no C library here to have it. */
+__attribute__((visibility("hidden"), no_builtin("memset"))) void *memset(void *to, int value, size_t count)
+{
+    char *byte = to;
+    for (size_t i = 0; i < count; i++)
+        byte[i] = (char)value;
+    return to;
+}
+
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#define ROWS_OF_2 12
+#define ROWS_OF_1 16
+#elif defined(__aarch64__)
+#define VECTOR_BYTES 16
+#define ROWS_OF_2 12
+#define ROWS_OF_1 16
+#else
+#define VECTOR_BYTES 32
+#define ROWS_OF_2 6
+#define ROWS_OF_1 8
+#endif
+
+#define REAL float
+#define NAME(name) name##_float32
+#include "tensor_square.h"
+#undef REAL
+#undef NAME
+
+#define REAL double
+#define NAME(name) name##_float64
+#include "tensor_square.h"

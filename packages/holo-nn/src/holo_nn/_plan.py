@@ -1,0 +1,212 @@
+"""The sums of Clebsch-Gordan products of a tensor square, as the compiled loops read them."""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from itertools import groupby, pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from holo_kernels.tensor_square import Chunk, Functions, Plan, Sum, TermFloat32, TermFloat64, functions
+
+from .clebsch_gordan import clebsch_gordan
+from .connectivity import Path
+
+__all__ = ["BlockPlan", "block_plan"]
+
+# Lanes (samples times channels) of a tile, about; and bytes that the products of a chunk may take, so that
+# they and the weights that they meet stay in a core's second cache.
+_LANES = 480
+_CHUNK_BYTES = 160_000
+# Coefficients are zero or larger than this; e3nn leaves rounding errors in place of zeros.
+_ZERO = 1e-10
+
+# (factor, first, second, p, q): factor * (p * first + q * second); second is None where there is one product.
+_Term = tuple[int, int, int | None, float, float]
+
+
+class BlockPlan(NamedTuple):
+    """What the compiled functions need to know of a block, in one precision.
+
+    Attributes
+    ----------
+    functions
+        Of the precision.
+    structure
+        As the functions read it.
+    tile
+        How many samples they take at a time.
+    packed_numbers, work_numbers, gradient_numbers
+        How many numbers packed weights, working memory and the weights' gradient take.
+    weight_shapes
+        Of the linear map's weight of each degree.
+    arrays
+        What the structure points to.
+    """
+
+    functions: Functions
+    structure: Plan
+    tile: int
+    packed_numbers: int
+    work_numbers: int
+    gradient_numbers: int
+    weight_shapes: tuple[tuple[int, int], ...]
+    arrays: tuple[object, ...]
+
+    def fits(self, weights: Mapping[str, Tensor]) -> bool:
+        """Say whether the linear map's weights, by degree, are those that the functions will read."""
+        return len(weights) == len(self.weight_shapes) and all(
+            weights[str(degree)].shape == shape for degree, shape in enumerate(self.weight_shapes)
+        )
+
+
+def _terms(products: dict[int, list[tuple[int, float]]]) -> list[_Term]:
+    """Gather Σ factor × Σ p × row into terms of two rows and of one, those of two first."""
+    pairs, singles = [], []
+    for factor, summands in products.items():
+        for (first, p), (second, q) in zip(summands[0::2], summands[1::2], strict=False):
+            pairs.append((factor, first, second, p, q))
+        if len(summands) % 2:
+            first, p = summands[-1]
+            singles.append((factor, first, None, p, 0.0))
+    return [*pairs, *singles]
+
+
+def _loads(terms: list[_Term]) -> int:
+    return sum(2 if second is None else 3 for _, _, second, _, _ in terms)
+
+
+def _summands(indices: Iterator[tuple[int, int, float]]) -> dict[int, list[tuple[int, float]]]:
+    found: dict[int, list[tuple[int, float]]] = {}
+    for factor, row, coefficient in indices:
+        found.setdefault(factor, []).append((row, coefficient))
+    return found
+
+
+def _nonzero(tensor: NDArray[np.float64]) -> list[tuple[int, int, float]]:
+    return [(int(i), int(j), float(tensor[i, j])) for i, j in np.argwhere(np.abs(tensor) > _ZERO)]
+
+
+@lru_cache(maxsize=256)
+def _coefficients(path: Path) -> NDArray[np.float64]:
+    return clebsch_gordan(*path).numpy()
+
+
+def _forward(path: Path, order: int) -> list[_Term]:
+    """Sum the products that make one order of a path."""
+    l1, l2, _ = path
+    slab = _coefficients(path)[:, :, order]
+    if l1 == l2:  # each pair of orders once
+        slab = 2 * np.triu(slab) - np.diag(np.diag(slab))
+    entries = _nonzero(slab)
+    by_first = _terms(_summands((l1 * l1 + m, l2 * l2 + n, c) for m, n, c in entries))
+    by_second = _terms(_summands((l2 * l2 + n, l1 * l1 + m, c) for m, n, c in entries))
+    return min(by_first, by_second, key=_loads)
+
+
+def _backward(paths: list[Path], orders: range) -> Iterator[tuple[int, list[_Term]]]:
+    """Sum, for each row of x, the products of a row of the gradient (order, path) and rows of x."""
+    found: dict[int, list[_Term]] = {}
+    for number, path in enumerate(paths):
+        l1, l2, _ = path
+        tensor = _coefficients(path)
+        sides = [(l1, l2, 2 * tensor)] if l1 == l2 else [(l1, l2, tensor), (l2, l1, tensor.swapaxes(0, 1))]
+        for target, other, coefficients in sides:
+            for m in range(2 * target + 1):
+                entries = (
+                    ((order - orders.start) * len(paths) + number, other * other + n, c)
+                    for n, order, c in _nonzero(coefficients[m])
+                    if order in orders
+                )
+                found.setdefault(target * target + m, []).extend(_terms(_summands(entries)))
+    for row, terms in sorted(found.items()):
+        if terms:
+            yield row, sorted(terms, key=lambda term: term[2] is None)
+
+
+def _sum(row: int, terms: list[_Term]) -> tuple[int, int, int]:
+    singles = sum(second is None for _, _, second, _, _ in terms)
+    return row, len(terms) - singles, singles
+
+
+def _chunks(paths: tuple[Path, ...], row_bytes: int) -> Iterator[tuple[int, range, list[Path]]]:
+    for degree, members in groupby(paths, key=lambda path: path[2]):
+        together = list(members)
+        orders = 2 * degree + 1
+        parts = -(-orders // max(1, _CHUNK_BYTES // (row_bytes * len(together))))
+        bounds = [orders * part // parts for part in range(parts + 1)]
+        for first, last in pairwise(bounds):
+            yield degree, range(first, last), together
+
+
+@lru_cache(maxsize=64)
+def block_plan(
+    paths: tuple[Path, ...], channels: int, degrees_in: int, widths: tuple[int, ...], dtype: torch.dtype
+) -> BlockPlan | None:
+    """Prepare a tensor square, and the linear map after it; None where no compiled library serves.
+
+    Parameters
+    ----------
+    paths
+        In the order of their output degrees.
+    channels
+        Of each degree of the input.
+    degrees_in
+        How many there are, from 0.
+    widths
+        Channels of each degree that the linear map gives.
+    dtype
+        float32 or float64.
+    """
+    single = dtype == torch.float32
+    compiled = functions("float32" if single else "float64")
+    if compiled is None:
+        return None
+    tile = max(4, min(32, _LANES // channels))
+    sums: list[tuple[int, int, int]] = []
+    terms: list[_Term] = []
+    chunks = []
+    for degree, orders, together in _chunks(paths, tile * channels * dtype.itemsize):
+        chunk = [degree, orders.start, len(orders), len(together)]
+        forward = (
+            ((order - orders.start) * len(together) + number, _forward(path, order))
+            for order in orders
+            for number, path in enumerate(together)
+        )
+        for rows in (forward, _backward(together, orders)):
+            before = len(sums), len(terms)
+            # Sums of like length beside each other: the processor then foresees where their loops end.
+            for (row, pairs, singles), row_terms in sorted(
+                ((_sum(*row), row[1]) for row in rows), key=lambda entry: entry[0][1:]
+            ):
+                sums.append((row, pairs, singles))
+                terms += row_terms
+            chunk += [before[0], len(sums) - before[0], before[1]]
+        chunks.append(tuple(chunk))
+    counts = np.zeros(len(widths), dtype=np.int64)
+    for _, _, degree in paths:
+        counts[degree] += 1
+    filled = [
+        (factor, first, first if second is None else second, p, q) for factor, first, second, p, q in terms
+    ]
+    arrays = (
+        np.array(widths, dtype=np.int64),
+        counts,
+        np.array(chunks, dtype=np.dtype(Chunk)),
+        np.array(sums, dtype=np.dtype(Sum)),
+        np.array(filled, dtype=np.dtype(TermFloat32 if single else TermFloat64)),
+    )
+    structure = Plan(channels, degrees_in, len(widths), len(chunks), *(array.ctypes.data for array in arrays))
+    return BlockPlan(
+        functions=compiled,
+        structure=structure,
+        tile=tile,
+        packed_numbers=compiled.packed_numbers(structure),
+        work_numbers=compiled.work_numbers(structure, tile),
+        gradient_numbers=compiled.gradient_numbers(structure),
+        weight_shapes=tuple((int(n) * channels, width) for n, width in zip(counts, widths, strict=True)),
+        arrays=arrays,
+    )

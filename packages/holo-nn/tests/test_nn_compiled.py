@@ -1,0 +1,284 @@
+"""The compiled form of the block: the same numbers as the pure form, wherever it serves; the pure form elsewhere."""
+
+import copy
+import io
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.reduction import ForkingPickler
+
+import pytest
+import torch
+from torch import nn
+
+from holo_kernels.tensor_square import functions
+from holo_nn import Block, Blocks, Linear
+from holo_nn._compiled import pure_form
+
+pytestmark = pytest.mark.skipif(functions("float32") is None, reason="no compiled loops for this processor")
+
+
+def uniform(channels, lmax):
+    return "+".join(f"{channels}x{degree}e" for degree in range(lmax + 1))
+
+
+def randomized(module, dtype=torch.float32, seed=0):
+    """No parameter or statistic at its start value."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, tensor in module.state_dict().items():
+            noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+            tensor.copy_(0.5 + noise.abs() if "running_var" in name else tensor + 0.2 * noise)
+    return module.to(dtype)
+
+
+def features(irreps, batch, dtype=torch.float32, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(batch, irreps.dim, generator=generator, dtype=torch.float64).to(dtype)
+
+
+def outcome(block, x, pure=False):
+    """Everything that a step of training computes with a copy of a module: by name."""
+    block = copy.deepcopy(block)
+    x = x.detach().clone(memory_format=torch.preserve_format).requires_grad_()
+    with pure_form() if pure else torch.enable_grad():
+        y = block(x)
+        weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+        (y * weights.to(y)).sum().backward()
+    found = {"output": y.detach(), "input": x.grad}
+    found |= {name: parameter.grad for name, parameter in block.named_parameters()}
+    return found | {name: tensor.clone() for name, tensor in block.named_buffers() if "running" in name}
+
+
+def assert_same(found, expected, tolerance):
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        scale = tensor.abs().max().clamp(min=1e-12)
+        torch.testing.assert_close(found[name] / scale, tensor / scale, rtol=0, atol=tolerance, msg=name)
+
+
+def is_compiled(y):
+    return "_Turn" in type(y.grad_fn).__name__
+
+
+SHAPES = [
+    (uniform(3, 2), uniform(5, 3)),
+    (uniform(1, 4), uniform(16, 4)),
+    (uniform(16, 4), uniform(1, 3)),
+    (uniform(60, 2), uniform(44, 2)),
+    (uniform(5, 0), uniform(3, 0)),
+    (uniform(9, 3), "5x0e+2x1e+13x2e+1x3e+4x4e"),
+    (uniform(8, 10), uniform(8, 10)),
+]
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("irreps_in", "irreps_out"), SHAPES)
+def test_the_same_numbers_as_the_pure_form(irreps_in, irreps_out, training):
+    block = randomized(Block(irreps_in, irreps_out)).train(training)
+    for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-12)):
+        x = features(block.irreps_in, 37, dtype)
+        block.to(dtype)
+        assert is_compiled(block(x))
+        assert_same(outcome(block, x), outcome(block, x, pure=True), tolerance)
+
+
+@pytest.mark.parametrize("options", [{"batch_norm": False}, {"skip": False}, {"connectivity": "full"}])
+def test_the_same_numbers_with_every_option(options):
+    block = randomized(Block(uniform(6, 3), uniform(7, 2), **options), torch.float64)
+    x = features(block.irreps_in, 11, torch.float64)
+    assert is_compiled(block(x))
+    assert_same(outcome(block, x), outcome(block, x, pure=True), 1e-12)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 8, 31, 33, 130])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_batches_of_any_size(batch, threads):
+    before = torch.get_num_threads()
+    block = randomized(Block(uniform(7, 3), uniform(5, 2)), torch.float64)
+    x = features(block.irreps_in, batch, torch.float64)
+    torch.set_num_threads(threads)
+    try:
+        found, again = outcome(block, x), outcome(block, x)
+    finally:
+        torch.set_num_threads(before)
+    assert_same(found, outcome(block, x, pure=True), 1e-12)
+    for name, tensor in found.items():
+        assert torch.equal(tensor, again[name])
+
+
+def test_an_empty_batch():
+    block = Block(uniform(4, 2), uniform(3, 1)).eval()
+    x = torch.zeros(0, block.irreps_in.dim, requires_grad=True)
+    y = block(x)
+    y.sum().backward()
+    assert y.shape == (0, block.irreps_out.dim)
+    assert x.grad.shape == x.shape
+
+
+def test_input_and_gradient_that_are_not_contiguous():
+    block = randomized(Block(uniform(4, 2), uniform(3, 1)), torch.float64)
+    x = features(block.irreps_in, 12, torch.float64)
+    expected = outcome(block, x, pure=True)
+    assert_same(outcome(block, x.T.contiguous().T), expected, 1e-12)
+    y = block(x.requires_grad_())
+    (gradient,) = torch.autograd.grad(y.sum(), x, retain_graph=True)  # expanded from one number
+    (other,) = torch.autograd.grad(y, x, torch.ones_like(y))
+    torch.testing.assert_close(gradient, other, rtol=0, atol=0)
+
+
+def test_weights_that_are_not_contiguous():
+    block = randomized(Block(uniform(4, 2), uniform(3, 1)), torch.float64)
+    x = features(block.irreps_in, 12, torch.float64)
+    expected = outcome(block, x)
+    for weight in block.linear.weights.values():
+        weight.data = weight.data.T.contiguous().T
+    assert_same(outcome(block, x), expected, 0)
+
+
+def test_gradients_of_some_only():
+    block = randomized(Block(uniform(4, 2), uniform(3, 1)), torch.float64)
+    x = features(block.irreps_in, 12, torch.float64)
+    expected = outcome(block, x)
+    for name, parameter in block.named_parameters():
+        parameter.requires_grad_(name in ("batch_norm.bias", "linear.weights.1"))
+    block(x).sum()
+    found = outcome(block, x)
+    assert [name for name, _ in block.named_parameters() if found[name] is not None] == [
+        "batch_norm.bias",
+        "linear.weights.1",
+    ]
+    for name in ("batch_norm.bias", "linear.weights.1", "input"):
+        torch.testing.assert_close(found[name], expected[name], rtol=0, atol=0)
+    block.requires_grad_(False)
+    assert not block(x).requires_grad
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_second_derivatives(training):
+    block = randomized(Block("2x0e+2x1e", "1x0e+2x1e"), torch.float64).train(training)
+    x = features(block.irreps_in, 3, torch.float64).requires_grad_()
+    assert is_compiled(block(x))
+    before = copy.deepcopy(block.state_dict())
+    y = block(x)
+    (gradient,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+    after = block.state_dict()
+    assert gradient.requires_grad
+    if training:  # the statistics moved once, by the forward
+        moved = copy.deepcopy(block)
+        moved.load_state_dict(before)
+        with pure_form():
+            moved(x)
+        for name, tensor in moved.state_dict().items():
+            torch.testing.assert_close(after[name], tensor, rtol=0, atol=1e-14)
+    parameters = list(block.parameters())
+    names = [name for name, _ in block.named_parameters()]
+
+    def call(x, *values):
+        return torch.func.functional_call(block, dict(zip(names, values, strict=True)), (x,))
+
+    assert torch.autograd.gradcheck(call, (x, *parameters))
+    assert torch.autograd.gradgradcheck(call, (x, *parameters))
+
+
+def test_blocks_one_after_another():
+    chain = Blocks(Block(uniform(4, 3), uniform(6, 3)), Block(uniform(6, 3), uniform(5, 1)))
+    plain = nn.Sequential(*copy.deepcopy(list(chain)))
+    chain, plain = randomized(chain, torch.float64), randomized(plain, torch.float64)
+    assert chain.state_dict().keys() == plain.state_dict().keys()
+    x = features(chain[0].irreps_in, 13, torch.float64)
+    assert_same(outcome(chain, x), outcome(plain, x, pure=True), 1e-12)
+    with pytest.raises(ValueError, match="features has shape"):
+        chain(x[:, 1:])
+    with pytest.raises(ValueError, match="a block gives .* and the next takes"):
+        Blocks(chain[1], chain[1])
+    with pytest.raises(ValueError, match="there are none"):
+        Blocks()
+
+
+@pytest.mark.parametrize("where", ["block", "batch_norm", "tensor_square", "signal_norm", "linear"])
+def test_hooks_see_what_they_hook(where):
+    chain = Blocks(Block(uniform(4, 2), uniform(3, 1))).double()
+    module = chain[0] if where == "block" else getattr(chain[0], where)
+    x, seen = features(chain[0].irreps_in, 5, torch.float64), []
+    expected = chain(x)
+    module.register_forward_hook(lambda *call: seen.append(call[2]))
+    torch.testing.assert_close(chain(x), expected, rtol=0, atol=1e-12)
+    assert len(seen) == 1
+
+
+def test_another_layer_in_a_place_is_used():
+    block = randomized(Block(uniform(4, 2), uniform(3, 1)), torch.float64)
+    x = features(block.irreps_in, 5, torch.float64)
+    block.linear = Linear(block.tensor_square.irreps_out, block.irreps_out, bias=True).double()
+    nn.init.ones_(block.linear.bias)
+    with_bias = block(x)
+    nn.init.zeros_(block.linear.bias)
+    assert (with_bias - block(x))[:, :3].detach() == pytest.approx(1)
+
+
+def test_autocast_transforms_and_forward_derivatives_take_the_pure_form():
+    block = randomized(Block(uniform(4, 2), uniform(3, 1))).eval()
+    x = features(block.irreps_in, 5)
+    expected = block(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (block(x).float() - expected).abs().max() < 0.1
+    torch.testing.assert_close(torch.func.vmap(lambda row: block(row[None])[0])(x), expected)
+    direction = torch.ones_like(x)
+    _, along = torch.func.jvp(block, (x,), (direction,))
+    step = 1e-3
+    slope = (block(x + step * direction) - block(x - step * direction)) / (2 * step)
+    torch.testing.assert_close(along, slope, rtol=0, atol=2e-3)
+
+
+def test_half_precision_is_not_served():
+    block = Block(uniform(4, 2), uniform(3, 1)).bfloat16()
+    y = block(features(block.irreps_in, 5, torch.bfloat16))
+    assert not is_compiled(y)
+
+
+def test_copies_files_and_processes():
+    block = randomized(Block(uniform(4, 2), uniform(3, 1)))
+    x = features(block.irreps_in, 5)
+    expected = block.eval()(x)
+    ForkingPickler.dumps(block)  # as a process that is started with it would get it
+    file = io.BytesIO()
+    torch.save(block.state_dict(), file)
+    file.seek(0)
+    other = Block(uniform(4, 2), uniform(3, 1)).eval()
+    other.load_state_dict(torch.load(file, weights_only=True))
+    for same in (copy.deepcopy(block), other):
+        assert torch.equal(same(x), expected)
+
+
+def _forked(block, x, queue):
+    torch.set_num_threads(2)
+    queue.put(block(x).detach().numpy())
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own():
+    block = randomized(Block(uniform(4, 2), uniform(3, 1))).eval()
+    x = features(block.irreps_in, 300)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        expected = block(x).detach()
+    finally:
+        torch.set_num_threads(before)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    process = context.Process(target=_forked, args=(block, x, queue))
+    process.start()
+    found = torch.from_numpy(queue.get(timeout=60))
+    process.join(60)
+    assert torch.equal(found, expected)
+
+
+def test_threads_of_the_caller_do_not_meet():
+    block = randomized(Block(uniform(4, 2), uniform(3, 1)), torch.float64).eval()
+    inputs = [features(block.irreps_in, 40, torch.float64, seed) for seed in range(8)]
+    expected = [outcome(block, x) for x in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        for found, wanted in zip(pool.map(lambda x: outcome(block, x), inputs), expected, strict=True):
+            assert_same(found, wanted, 0)
