@@ -7,12 +7,12 @@ from cyclopts import App
 from holo_types.console import run
 
 from ._version import __version__
-from .commands.structures import check_basis, structures_command
+from .commands.structures import structures_command
 
 __all__ = ["app", "main"]
 
 app = App(name="holo-features", help="From structures, images and shapes to holograms.", version=__version__)
-app.command(structures_command, name="structures", validator=check_basis)
+app.command(structures_command, name="structures")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

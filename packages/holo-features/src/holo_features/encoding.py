@@ -7,16 +7,48 @@ from functools import partial
 from pathlib import Path
 
 import attrs
+import numpy as np
+from jaxtyping import Bool
 
-from holo_types import Basis, HoloError, Holograms
+from holo_types import Basis, HoloError, Holograms, concatenate
 
+from .centers import Centers, ResidueId, SkippedResidue, alpha_carbons, atom_centers, select_residues
 from .formats import structure_stem
-from .neighbors import SkippedResidue, neighborhoods, skipped_residues
+from .neighbors import cut_neighborhoods
 from .parallel import map_files
-from .structures import LeftOutAtom, read_structure
+from .structures import LeftOutAtom, Structure, read_structure
 from .zernike import zernike_transform
 
-__all__ = ["EncodedStructure", "encode_structures", "structure_names"]
+__all__ = ["EncodedStructure", "Encoding", "encode_structures", "structure_names"]
+
+_BLOCK = 512  # centres whose neighbourhoods are in memory together
+
+
+@attrs.frozen(kw_only=True)
+class Encoding:
+    """Which neighbourhoods `encode_structures` makes of a structure, by default those of all its residues.
+
+    Parameters
+    ----------
+    residues
+        The residues about which to encode; None takes all. A structure without one of them gives its error.
+    center_atoms
+        Names of atoms about which to encode, each of them; None takes the Cα.
+    central_residue
+        Keep the residue of the centre in its neighbourhood.
+    double_precision
+        Give coefficients in float64.
+
+    Examples
+    --------
+    >>> Encoding(residues=(ResidueId.parse("A:52B"),)).central_residue
+    True
+    """
+
+    residues: tuple[ResidueId, ...] | None = None
+    center_atoms: tuple[str, ...] | None = None
+    central_residue: bool = True
+    double_precision: bool = False
 
 
 @attrs.frozen(eq=False)
@@ -34,7 +66,7 @@ class EncodedStructure:
     skipped
         Residues without a neighbourhood.
     left_out_atoms
-        Atoms left out because their element is unknown.
+        Atoms that were left out, see `Structure`.
     error
         Why the file gave nothing.
     """
@@ -70,6 +102,7 @@ def encode_structures(
     secondary_structure: bool = False,
     done: Collection[str] = (),
     *,
+    encoding: Encoding = Encoding(),
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[EncodedStructure]:
@@ -83,11 +116,13 @@ def encode_structures(
     paths
         Structure files, see `read_structure`.
     basis
-        Its cutoff is the radius of the neighbourhoods, its channels are chemical elements.
+        Its cutoff is the radius of the neighbourhoods, its channels are those of `neighborhoods`.
     secondary_structure
         Add the column ``secondary_structure`` to the index, see `neighborhoods`.
     done
         Names of structures that need no encoding any more; they are passed over.
+    encoding
+        Which neighbourhoods, and of what.
     workers
         Number of processes, of one thread each; with 1 everything happens in this one.
     scheduler
@@ -119,7 +154,7 @@ def encode_structures(
         )
     names = structure_names(paths)
     files = ((path, name) for path, name in names.items() if name not in done)
-    encode = partial(_encode, basis=basis, secondary_structure=secondary_structure)
+    encode = partial(_encode, basis=basis, secondary_structure=secondary_structure, encoding=encoding)
     if scheduler is None:
         return map_files(encode, files, workers)
     # Workers elsewhere have a working folder of their own; the paths that are handed on stay as given.
@@ -128,17 +163,52 @@ def encode_structures(
     return (attrs.evolve(encoded, path=given[encoded.name]) for encoded in found)
 
 
-def _encode(path: Path, name: str, *, basis: Basis, secondary_structure: bool) -> EncodedStructure:
+def _encode(
+    path: Path, name: str, *, basis: Basis, secondary_structure: bool, encoding: Encoding
+) -> EncodedStructure:
     assert basis.radial is not None
-    cutoff = basis.radial.cutoff
+    dtype = np.float64 if encoding.double_precision else np.float32
+    parts: list[Holograms] = []
+    skipped: list[SkippedResidue] = []
     try:
         structure = attrs.evolve(read_structure(path), name=name)
-        clouds = neighborhoods(structure, cutoff, basis.channels, secondary_structure)
-        skipped = skipped_residues(structure, cutoff, basis.channels)
-        if len(clouds) == 0:
+        centers = _centers(structure, encoding)
+        # A few at a time: a capsid's neighbourhoods, or those of twenty models in one, fill gigabytes.
+        for start in range(0, max(1, len(centers)), _BLOCK):
+            found = cut_neighborhoods(
+                structure,
+                basis.radial.cutoff,
+                basis.channels,
+                secondary_structure,
+                centers=_some(centers, start),
+                central_residue=encoding.central_residue,
+            )
+            skipped += found.skipped
+            if len(found.clouds):
+                parts.append(zernike_transform(found.clouds, basis, dtype))
+        if not parts:
             reasons = "; ".join(dict.fromkeys(residue.reason for residue in skipped))
-            raise HoloError(f"{path}: no residue has a neighbourhood ({reasons})")
-        holograms = zernike_transform(clouds, basis)
+            raise HoloError(f"{path}: no residue has a neighbourhood ({reasons or 'no centre was chosen'})")
     except HoloError as error:
         return EncodedStructure(path, name, None, error=error)
-    return EncodedStructure(path, name, holograms, skipped, structure.left_out_atoms)
+    holograms = parts[0] if len(parts) == 1 else concatenate(parts)
+    return EncodedStructure(path, name, holograms, tuple(skipped), structure.left_out_atoms)
+
+
+def _some(centers: Centers, start: int) -> Centers:
+    """Give a block of centres; the first has what was skipped."""
+    rows = slice(start, start + _BLOCK)
+    return Centers(
+        centers.positions[rows],
+        centers.index.take(rows),
+        centers.atoms[rows],
+        centers.skipped if start == 0 else (),
+    )
+
+
+def _centers(structure: Structure, encoding: Encoding) -> Centers:
+    chosen = None if encoding.residues is None else select_residues(structure, encoding.residues)
+    if encoding.center_atoms is None:
+        return alpha_carbons(structure, chosen)
+    named: Bool[np.ndarray, atoms] = np.isin(structure.atoms.atom_name, encoding.center_atoms)
+    return atom_centers(structure, named if chosen is None else named & chosen)

@@ -2,30 +2,27 @@
 
 # ruff: noqa: PLC0415
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from .options import Channels, Count, Flag, Length, Order, settings_of
+from .options import (
+    BasisOptions,
+    Flag,
+    OfBasis,
+    OptionalNames,
+    OptionalResidues,
+    RunOptions,
+    Together,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from holo_features.files import FileRows, Written
-    from holo_types import Basis
 
-__all__ = ["check_basis", "structures_command"]
+__all__ = ["structures_command"]
 
-
-def _basis(
-    lmax: int = 6, nmax: int = 20, cutoff: float = 10.0, channels: Sequence[str] = ("C", "N", "O", "S")
-) -> "Basis":
-    from holo_types import Basis, Zernike
-
-    return Basis(lmax=lmax, radial=Zernike(nmax=nmax, cutoff=cutoff), channels=tuple(channels))
-
-
-def check_basis(**given: object) -> None:
-    """Refuse options that make no basis as wrong usage; cyclopts passes only those that were given."""
-    _basis(**{name: given[name] for name in ("lmax", "nmax", "cutoff", "channels") if name in given})  # type: ignore[arg-type]
+_NO_BASIS, _NO_RUN = BasisOptions(), RunOptions()
 
 
 def structures_command(
@@ -33,14 +30,12 @@ def structures_command(
     /,
     *,
     out: Path,
-    lmax: Order = 6,
-    nmax: Order = 20,
-    cutoff: Length = 10.0,
-    channels: Channels = ("C", "N", "O", "S"),
+    basis: Annotated[BasisOptions, OfBasis] = _NO_BASIS,
+    residues: OptionalResidues = None,
+    center_atoms: OptionalNames = None,
+    without_central_residue: Flag = False,
     secondary_structure: Flag = False,
-    workers: Count = 1,
-    scheduler: str | None = None,
-    resume: Flag = False,
+    run: Annotated[RunOptions, Together] = _NO_RUN,
 ) -> int:
     """Encode the neighbourhood of every residue of protein structures as a Zernike hologram.
 
@@ -53,51 +48,56 @@ def structures_command(
         Structure files (.pdb, .ent, .cif, .mmcif, .bcif, also with .gz), or folders of them.
     out
         HDF5 file for the holograms, one row a residue; it is replaced unless --resume is given.
-    lmax
-        Highest degree l.
-    nmax
-        Highest radial order n, at least lmax.
-    cutoff
-        Radius of a neighbourhood, in Å.
-    channels
-        Chemical elements, one channel each.
+    residues
+        Residues about whose Cα to encode, as CHAIN:NUMBER with the insertion code, such as A:52B; by default
+        all. A file without one of them gives no results.
+    center_atoms
+        Names of atoms about which to encode instead of the Cα, such as CB.
+    without_central_residue
+        Leave the residue of the centre out of its neighbourhood.
     secondary_structure
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
-    workers
-        Number of processes that encode; the output is the same for any number.
-    scheduler
-        Address of a Dask scheduler, such as tcp://host:8786, whose workers encode instead (extra dask); they
-        must see the files under the same paths.
-    resume
-        Go on with an unfinished output, given the same inputs; structures that it has are not encoded again.
     """
-    from holo_features.encoding import encode_structures, structure_names
+    from holo_features.centers import ResidueId
+    from holo_features.encoding import Encoding, encode_structures, structure_names
     from holo_features.files import rows_of, structure_files, write_rows
 
     paths, empty = structure_files(inputs)
-    basis = _basis(lmax, nmax, cutoff, channels)
-    options = {
-        "lmax": lmax,
-        "nmax": nmax,
-        "cutoff": cutoff,
-        "channels": channels,
-        "secondary_structure": secondary_structure,
-    }
+    encoding = Encoding(
+        residues=None if residues is None else tuple(map(ResidueId.parse, residues)),
+        center_atoms=center_atoms,
+        central_residue=not without_central_residue,
+        double_precision=basis.float64,
+    )
 
     def encode(written: "Written") -> "Iterator[FileRows]":
         for encoded in encode_structures(
-            paths, basis, secondary_structure, written.structures, workers=workers, scheduler=scheduler
+            paths,
+            basis.basis,
+            secondary_structure,
+            written.structures,
+            encoding=encoding,
+            workers=run.workers,
+            scheduler=run.scheduler,
         ):
             yield rows_of(encoded, encoded.holograms)
 
+    settings = settings_of(
+        "structures",
+        basis,
+        residues=residues,
+        center_atoms=center_atoms,
+        without_central_residue=without_central_residue,
+        secondary_structure=secondary_structure,
+    )
     report = write_rows(
         encode,
         structure_names(paths),
         out,
         doing="encoding structures",
         what="hologram",
-        settings=settings_of("structures", options),
-        resume=resume,
+        settings=settings,
+        resume=run.resume,
         empty=empty,
     )
     return report.show(out)
