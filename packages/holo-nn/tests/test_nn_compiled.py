@@ -189,7 +189,7 @@ def test_blocks_one_after_another():
     assert_same(outcome(chain, x), outcome(plain, x, pure=True), 1e-12)
     with pytest.raises(ValueError, match="features has shape"):
         chain(x[:, 1:])
-    with pytest.raises(ValueError, match="a block gives .* and the next takes"):
+    with pytest.raises(ValueError, match=r"a block gives .* and the next takes"):
         Blocks(chain[1], chain[1])
     with pytest.raises(ValueError, match="there are none"):
         Blocks()
@@ -216,6 +216,7 @@ def test_another_layer_in_a_place_is_used():
     assert (with_bias - block(x))[:, :3].detach() == pytest.approx(1)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # torch, of its own in jvp
 def test_autocast_transforms_and_forward_derivatives_take_the_pure_form():
     block = randomized(Block(uniform(4, 2), uniform(3, 1))).eval()
     x = features(block.irreps_in, 5)

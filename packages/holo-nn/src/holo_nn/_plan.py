@@ -1,6 +1,6 @@
 """The sums of Clebsch-Gordan products of a tensor square, as the compiled loops read them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import nn
 
 from holo_kernels.tensor_square import Chunk, Functions, Plan, Sum, TermFloat32, TermFloat64, functions
 
@@ -56,7 +56,7 @@ class BlockPlan(NamedTuple):
     weight_shapes: tuple[tuple[int, int], ...]
     arrays: tuple[object, ...]
 
-    def fits(self, weights: Mapping[str, Tensor]) -> bool:
+    def fits(self, weights: nn.ParameterDict) -> bool:
         """Say whether the linear map's weights, by degree, are those that the functions will read."""
         return len(weights) == len(self.weight_shapes) and all(
             weights[str(degree)].shape == shape for degree, shape in enumerate(self.weight_shapes)
