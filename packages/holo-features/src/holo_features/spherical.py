@@ -31,7 +31,9 @@ class _Order:
     """
 
     waves: slice  # the row of m = 0, or the two rows of m, among the Fourier functions
-    places: tuple[NDArray[np.int64], ...]  # of degrees l = m..lmax among the harmonics, for each of these rows
+    places: tuple[
+        NDArray[np.int64], ...
+    ]  # of degrees l = m..lmax among the harmonics, for each of these rows
     analysis: Float[np.ndarray, "degrees theta"]  # Λ_lm(θ) times the quadrature weight
     synthesis: Float[np.ndarray, "degrees theta"]  # Λ_lm(θ)
 
@@ -45,7 +47,9 @@ class _Plan:
     the first the azimuth is counted a quarter further; for the second `quarter_turn` mixes the orders of a degree.
     """
 
-    fourier: Float[np.ndarray, "waves phi"]  # 1, then sqrt(2) cos m(φ + π/2), sqrt(2) sin m(φ + π/2), m = 1, ...
+    fourier: Float[
+        np.ndarray, "waves phi"
+    ]  # 1, then sqrt(2) cos m(φ + π/2), sqrt(2) sin m(φ + π/2), m = 1, ...
     orders: tuple[_Order, ...]
     turns: tuple[tuple[Float[np.ndarray, "cosines cosines"], Float[np.ndarray, "sines sines"]], ...]
 
@@ -64,7 +68,9 @@ def _plan(grid: Grid, bandwidth: int, lmax: int) -> _Plan:
     nodes = sphere_grid(grid, bandwidth)
     angles = np.arange(1, lmax + 1)[:, None] * (nodes.azimuths + np.pi / 2)
     waves = math.sqrt(2) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    fourier = np.concatenate([np.ones((1, len(nodes.azimuths))), waves.reshape(2 * lmax, len(nodes.azimuths))])
+    fourier = np.concatenate(
+        [np.ones((1, len(nodes.azimuths))), waves.reshape(2 * lmax, len(nodes.azimuths))]
+    )
     orders = []
     for order, functions in enumerate(legendre_functions(nodes.colatitudes, lmax)):
         degrees = np.arange(order, lmax + 1)
@@ -78,7 +84,8 @@ def _plan(grid: Grid, bandwidth: int, lmax: int) -> _Plan:
 def _to_waves(samples: NDArray[np.float64], plan: _Plan) -> Float[np.ndarray, "waves rows"]:
     """Sum each row of samples [rows, phi] against the Fourier functions."""
     if plan.lmax < _FFT_DEGREE:
-        return plan.fourier @ samples.T
+        product: NDArray[np.float64] = plan.fourier @ samples.T
+        return product
     spectra = np.ascontiguousarray(rfft(samples, axis=1)[:, : plan.lmax + 1].T)
     spectra *= (math.sqrt(2) * (-1j) ** (np.arange(plan.lmax + 1) % 4))[:, None]  # m(φ + π/2)
     waves = np.empty((len(plan.fourier), len(samples)))
@@ -91,12 +98,14 @@ def _from_waves(waves: NDArray[np.float64], plan: _Plan) -> Float[np.ndarray, "r
     """Add up the Fourier functions with coefficients [waves, rows]."""
     columns = plan.fourier.shape[1]
     if plan.lmax < _FFT_DEGREE:
-        return waves.T @ plan.fourier
+        product: NDArray[np.float64] = waves.T @ plan.fourier
+        return product
     spectra = np.zeros((columns // 2 + 1, waves.shape[1]), dtype=np.complex128)
     spectra[0] = waves[0]
     spectra[1 : plan.lmax + 1] = (waves[1::2] - 1j * waves[2::2]) * math.sqrt(0.5)
     spectra[: plan.lmax + 1] *= (1j ** (np.arange(plan.lmax + 1) % 4))[:, None]
-    return irfft(np.ascontiguousarray(spectra.T), columns, axis=1, norm="forward")
+    rows: NDArray[np.float64] = irfft(np.ascontiguousarray(spectra.T), columns, axis=1, norm="forward")
+    return rows
 
 
 def _analyse(samples: Float[np.ndarray, "images theta phi"], plan: _Plan) -> Float[np.ndarray, "images lm"]:

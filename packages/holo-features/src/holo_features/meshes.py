@@ -1,0 +1,240 @@
+"""Triangle meshes: read from files, checked, and brought about their centroid."""
+
+import io
+import math
+import os
+import re
+import struct
+from pathlib import Path
+
+import attrs
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from holo_types import FormatError, HoloError
+
+__all__ = ["CentredMesh", "Mesh", "centre", "is_mesh_path", "read_mesh"]
+
+_SUFFIXES = (".off", ".obj", ".stl", ".ply")
+
+# What trimesh and numpy raise when the content is damaged.
+_DAMAGE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    RuntimeError,
+    AssertionError,
+    NameError,
+    OSError,
+    struct.error,
+)
+
+# Where these two formats say how many faces follow.
+_COUNTS = {
+    ".off": re.compile(rb"OFF(?:\s|#[^\n]*\n)*\d+\s+(\d+)"),
+    ".ply": re.compile(rb"element[ \t]+face[ \t]+(\d+)"),
+}
+
+# In units of the distance from the centroid to the farthest vertex: what is thinner is a plane.
+_FLAT = 1e-9
+
+
+@attrs.frozen(eq=False)
+class Mesh:
+    """Triangles as a file has them.
+
+    Parameters
+    ----------
+    vertices : Float[ndarray, "vertices 3"]
+        Positions, in any unit.
+    faces : Int[ndarray, "faces 3"]
+        Three vertices each, in any winding.
+    name
+        What errors call it.
+    """
+
+    vertices: Float[np.ndarray, "vertices 3"]
+    faces: Int[np.ndarray, "faces 3"]
+    name: str = "mesh"
+
+
+@attrs.frozen(eq=False)
+class CentredMesh:
+    """A mesh about its centroid, its farthest vertex at distance 1; see `centre`.
+
+    Parameters
+    ----------
+    vertices : Float[ndarray, "vertices 3"]
+        Each position once, each in a face.
+    faces : Int[ndarray, "faces 3"]
+        Each of three vertices that are not on one line.
+    remarks
+        What is unusual about it.
+    """
+
+    vertices: Float[np.ndarray, "vertices 3"]
+    faces: Int[np.ndarray, "faces 3"]
+    remarks: tuple[str, ...]
+
+
+def is_mesh_path(path: str | os.PathLike[str]) -> bool:
+    """Say whether a name ends as a mesh file's does.
+
+    Examples
+    --------
+    >>> is_mesh_path("chair_0001.OFF"), is_mesh_path("train.csv")
+    (True, False)
+    """
+    return Path(path).suffix.lower() in _SUFFIXES
+
+
+def read_mesh(path: str | os.PathLike[str]) -> Mesh:
+    """Read a triangle mesh; polygons are cut into triangles, several objects are one mesh.
+
+    Parameters
+    ----------
+    path
+        A file .off, .obj, .stl or .ply. Materials and textures are not read.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, empty, truncated, damaged or of another kind, or holds no face.
+    HoloError
+        If trimesh, the extra ``meshes``, is not installed.
+    """
+    try:
+        import trimesh  # noqa: PLC0415 - an extra, and slow to import
+    except ImportError:
+        raise HoloError("read_mesh needs trimesh: install holo-features[meshes]") from None
+    place = Path(path)
+    suffix = place.suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise FormatError(
+            f"{place}: its name ends in {place.suffix!r}; it must end in one of {', '.join(_SUFFIXES)}"
+        )
+    content = _content(place)
+    try:
+        with np.errstate(all="ignore"):
+            loaded = trimesh.load_mesh(
+                io.BytesIO(content), file_type=suffix[1:], process=False, skip_materials=True
+            )
+            vertices = np.array(loaded.vertices, dtype=np.float64).reshape(-1, 3)
+            faces = np.array(loaded.faces, dtype=np.int64).reshape(-1, 3)
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise FormatError(f"{place}: damaged, or no {suffix} file ({reason})") from error
+    declared = _COUNTS[suffix].search(content) if suffix in _COUNTS else None
+    if declared and int(declared[1]) > len(faces):
+        raise FormatError(f"{place}: damaged or truncated, it has {len(faces)} of {int(declared[1])} faces")
+    if len(faces) == 0:
+        raise FormatError(f"{place}: it has no face; it must have triangles or polygons")
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        raise FormatError(f"{place}: a face has a vertex that is not among its {len(vertices)}")
+    return Mesh(vertices, faces, str(place))
+
+
+def _content(place: Path) -> bytes:
+    if os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
+        raise FormatError(f"{place} is a folder; it must be a mesh file")
+    try:
+        content = place.read_bytes()
+    except FileNotFoundError:
+        raise FormatError(f"{place} does not exist") from None
+    except OSError as error:
+        raise FormatError(f"{place} cannot be read ({error.strerror})") from None
+    if not content.strip():
+        raise FormatError(f"{place} is empty")
+    return content
+
+
+def centre(mesh: Mesh) -> CentredMesh:
+    """Bring a mesh about its centroid, scale its farthest vertex to distance 1, and name what is unusual.
+
+    The centroid is that of the surface: the mean of the triangles' centres, weighted by their areas. It does not
+    depend on the order of faces, nor on their winding.
+
+    Parameters
+    ----------
+    mesh
+        Closed or not, of one body or several.
+
+    Returns
+    -------
+    CentredMesh
+        Equal positions are one vertex; faces of no area are left out.
+
+    Raises
+    ------
+    HoloError
+        If a vertex of a face is not finite, no face has an area, or all vertices lie in one plane.
+
+    Examples
+    --------
+    >>> corners = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    >>> tetrahedron = Mesh(corners, np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2]]))
+    >>> centre(tetrahedron).remarks
+    ('not watertight: 3 edges have one face, 0 more than two',)
+    """
+    used, faces = np.unique(mesh.faces, return_inverse=True)
+    vertices = mesh.vertices[used]
+    finite = np.isfinite(vertices).all(axis=1)
+    if not finite.all():
+        bad = int(np.argmin(finite))
+        raise HoloError(
+            f"{mesh.name}: vertex {used[bad]} is at {vertices[bad].tolist()}; positions must be finite numbers"
+        )
+    # Divided first, so that no square overflows or vanishes.
+    extent = np.abs(vertices).max()
+    vertices, merged = np.unique(vertices / extent if extent > 0 else vertices, axis=0, return_inverse=True)
+    faces = merged.reshape(-1)[faces.reshape(-1, 3)]
+    middle = (vertices.max(axis=0) + vertices.min(axis=0)) / 2
+    vertices = vertices - middle
+    size = np.abs(vertices).max()
+    if size == 0:
+        raise HoloError(f"{mesh.name}: all its vertices are at one point; a mesh must have an area")
+    vertices /= size
+    corners = vertices[faces]
+    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    remarks = []
+    solid = areas > np.finfo(np.float64).eps
+    if not solid.any():
+        raise HoloError(f"{mesh.name}: no face has an area; a mesh must have one")
+    if not solid.all():
+        remarks.append(f"{np.sum(~solid)} of {len(solid)} faces have no area and are left out")
+        areas, corners = areas[solid], corners[solid]
+        used, faces = np.unique(faces[solid], return_inverse=True)
+        vertices, faces = vertices[used], faces.reshape(-1, 3)
+    # Summed exactly, so that the order of the faces plays no part.
+    moments = areas[:, None] * corners.mean(axis=1)
+    centroid = np.array([math.fsum(column) for column in moments.T]) / math.fsum(areas)
+    vertices = vertices - centroid
+    radius = np.linalg.norm(vertices, axis=1).max()
+    vertices /= radius
+    if np.linalg.svd(vertices, compute_uv=False)[2] < _FLAT * math.sqrt(len(vertices)):
+        raise HoloError(f"{mesh.name}: all its vertices lie in one plane; a mesh must have a thickness")
+    offset = float(np.linalg.norm(centroid * size + middle) / (radius * size))
+    if offset > 1:
+        remarks.append(f"off centre: its centroid is {offset:.3g} times its radius from the origin")
+    return CentredMesh(vertices, faces, (*remarks, *_topology(len(vertices), faces)))
+
+
+def _topology(vertices: int, faces: NDArray[np.int64]) -> list[str]:
+    """Say whether the surface is open, and whether it has several parts."""
+    remarks = []
+    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    _, counts = np.unique(edges[:, 0] * vertices + edges[:, 1], return_counts=True)
+    lone, many = int(np.sum(counts == 1)), int(np.sum(counts > 2))
+    if lone or many:
+        remarks.append(f"not watertight: {lone} edges have one face, {many} more than two")
+    links = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(vertices, vertices))
+    bodies, _ = connected_components(links, directed=False)
+    if bodies > 1:
+        remarks.append(f"several bodies: {bodies}")
+    return remarks
