@@ -7,6 +7,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from . import datasets
+    from .density import DensityMap, density_map, write_density_map
     from .encoding import EncodedStructure, encode_structures
     from .grids import SphereGrid, sphere_grid
     from .idx import LabelledImages, Mnist, read_idx, read_mnist
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .zernike import inverse_zernike_transform, zernike_transform
 
 __all__ = [
+    "DensityMap",
     "EncodedMesh",
     "EncodedStructure",
     "LabelledImages",
@@ -31,6 +33,7 @@ __all__ = [
     "Structure",
     "__version__",
     "datasets",
+    "density_map",
     "encode_images",
     "encode_mesh",
     "encode_structures",
@@ -49,11 +52,13 @@ __all__ = [
     "skipped_residues",
     "sphere_grid",
     "spherical_transform",
+    "write_density_map",
     "zernike_transform",
 ]
 
 # biotite takes half a second to import, so each name brings its module when it is first used.
 _HOMES = {
+    "DensityMap": "density",
     "EncodedMesh": "shapes",
     "EncodedStructure": "encoding",
     "LabelledImages": "idx",
@@ -66,6 +71,7 @@ _HOMES = {
     "Structure": "structures",
     "encode_images": "images",
     "encode_mesh": "shapes",
+    "density_map": "density",
     "encode_structures": "encoding",
     "image_rotations": "images",
     "inverse_spherical_transform": "spherical",
@@ -82,6 +88,7 @@ _HOMES = {
     "skipped_residues": "neighbors",
     "sphere_grid": "grids",
     "spherical_transform": "spherical",
+    "write_density_map": "density",
     "zernike_transform": "zernike",
 }
 

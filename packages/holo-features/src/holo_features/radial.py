@@ -31,7 +31,8 @@ def squared_lengths(points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, 
     [9.0]
     """
     x, y, z = points.T
-    return (x * x + z * z) + y * y
+    squares: NDArray[np.float64] = (x * x + z * z) + y * y
+    return squares
 
 
 def _jacobi(count: int, beta: float, x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -188,7 +188,7 @@ def zernike_transform(
             f"zernike_transform: the point clouds have the channels {point_clouds.channels}; "
             f"they must be those of the basis, {basis.channels}"
         )
-    kind = np.dtype(dtype)
+    kind: np.dtype[Any] = np.dtype(dtype)
     if kind not in (np.float32, np.float64):
         raise HoloError(f"zernike_transform: dtype is {kind}; it must be float32 or float64")
     threads = _checked_workers(workers)
