@@ -2,12 +2,15 @@
 
 import warnings
 from collections.abc import Sequence
+from functools import lru_cache
 
 import biotite.structure as biotite
 import numpy as np
-from biotite.structure import AtomArray, BondList, get_residue_starts
+from biotite.structure import AtomArray, BondList, BondType, get_residue_starts
 from biotite.structure.info import bonds_in_residue
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
+
+from .symbols import HYDROGENS
 
 __all__ = ["bonds_of", "partial_charges"]
 
@@ -55,15 +58,34 @@ def partial_charges(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
     formal, resonant = _formal_charges(atoms)
     # The parameters are listed under symbols in title case; deuterium is hydrogen.
     titled = atoms.copy()
-    titled.bonds = bonds_of(atoms)
-    titled.element = np.where(np.isin(atoms.element, ("D", "T")), "H", np.char.title(atoms.element))
+    titled.element = np.where(np.isin(atoms.element, HYDROGENS), "H", np.char.title(atoms.element))
+    titled.bonds = _known_types(bonds_of(atoms), titled.element)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Parameters required for computation")
+        warnings.filterwarnings("ignore", message=r"\s*Parameters ", category=UserWarning)
         charges = biotite.partial_charges(titled, charges=formal.copy())
     charges = np.where(np.isnan(charges), formal, charges)
     for first, second in resonant:
         charges[[first, second]] = (charges[first] + charges[second]) / 2
     return charges.astype(np.float32)
+
+
+def _known_types(bonds: BondList, elements: Shaped[np.ndarray, "atoms"]) -> BondList:
+    """Give bonds of the types that PEOE has parameters for.
+
+    An aromatic bond of which a file does not say whether it is single or double is double for carbon and
+    nitrogen, which are sp2, and single for oxygen and sulfur; a double bond of sulfur counts as single.
+    """
+    table = bonds.as_array()
+    first, second, kind = table.T.copy()  # the table changes
+    to_sulfur = (elements[first] == "S") | (elements[second] == "S")
+    to_oxygen = (elements[first] == "O") | (elements[second] == "O")
+    aromatic = kind == BondType.AROMATIC
+    table[aromatic, 2] = BondType.AROMATIC_DOUBLE
+    table[(aromatic & to_oxygen) | (to_sulfur & (kind >= BondType.AROMATIC_SINGLE)), 2] = (
+        BondType.AROMATIC_SINGLE
+    )
+    table[to_sulfur & (kind == BondType.DOUBLE), 2] = BondType.SINGLE
+    return BondList(len(elements), table)
 
 
 def _formal_charges(
@@ -91,7 +113,8 @@ def bonds_of(atoms: AtomArray) -> BondList:
     """Give the bonds between atoms: those they have, or those that their names and distances say.
 
     Residues that the Chemical Component Dictionary knows have its bonds, by the names of their atoms, and
-    consecutive ones are joined; in the others, atoms are bonded whose distance is usual for a bond.
+    consecutive ones are joined; in the others, atoms are bonded whose distance is usual for a bond, all by
+    single bonds, for a distance does not say more.
 
     Parameters
     ----------
@@ -116,7 +139,9 @@ def bonds_of(atoms: AtomArray) -> BondList:
     starts = get_residue_starts(atoms, add_exclusive_stop=True)
     for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         if not _is_known(atoms.res_name[start], atoms.atom_name[start:stop].tolist()):
-            part = biotite.connect_via_distances(atoms[start:stop], inter_residue=False)
+            part = biotite.connect_via_distances(
+                atoms[start:stop], inter_residue=False, default_bond_type=BondType.SINGLE
+            )
             found = part.as_array().astype(np.int64)
             found[:, :2] += start
             bonds = bonds.merge(BondList(len(atoms), found))
@@ -125,5 +150,9 @@ def bonds_of(atoms: AtomArray) -> BondList:
 
 def _is_known(residue_name: str, atom_names: Sequence[str]) -> bool:
     """Say whether the Chemical Component Dictionary has a residue with these atoms."""
-    known = {name for pair in bonds_in_residue(residue_name) for name in pair}
-    return len(atom_names) == 1 or known.issuperset(atom_names)
+    return len(atom_names) == 1 or _bonded_atoms(residue_name).issuperset(atom_names)
+
+
+@lru_cache(maxsize=1024)
+def _bonded_atoms(residue_name: str) -> frozenset[str]:
+    return frozenset(name for pair in bonds_in_residue(residue_name) for name in pair)

@@ -221,10 +221,10 @@ def cut_neighborhoods(
     return Neighborhoods(clouds, about.skipped + (name_skipped(lonely, reasons) if reasons else ()))
 
 
-def checked_cutoff(cutoff: float) -> float:
-    """Refuse a cutoff that is no finite length > 0."""
+def checked_cutoff(cutoff: float, what: str = "neighborhoods: cutoff") -> float:
+    """Refuse a length that is not finite or not > 0."""
     if not (np.isfinite(cutoff) and cutoff > 0):
-        raise HoloError(f"neighborhoods: cutoff is {cutoff}; it must be a finite length > 0 Å")
+        raise HoloError(f"{what} is {cutoff}; it must be a finite length > 0 Å")
     return float(cutoff)
 
 

@@ -36,7 +36,7 @@ def surface_areas(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
     -----
     Shrake and Rupley, *J. Mol. Biol.* 79, 351 (1973), as biotite implements it, with 1,000 points an atom;
     radii by Tsai et al., *J. Mol. Biol.* 290, 253 (1999). The points do not turn with the structure, which
-    changes an atom's area by up to 1 Å².
+    changes an atom's area by up to 2 Å², and the sum by a thousandth.
 
     Examples
     --------
