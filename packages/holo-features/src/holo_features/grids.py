@@ -60,8 +60,8 @@ def sphere_grid(grid: Grid, bandwidth: int) -> SphereGrid:
     Examples
     --------
     >>> grid = sphere_grid("driscoll-healy", 30)
-    >>> grid.directions().shape, round(60 * grid.weights.sum() / (4 * np.pi), 12)
-    ((60, 60, 3), 1.0)
+    >>> grid.directions().shape, round(float(60 * grid.weights.sum() / np.pi), 12)
+    ((60, 60, 3), 4.0)
     """
     if isinstance(bandwidth, bool) or not isinstance(bandwidth, int) or bandwidth < 1:
         raise HoloError(f"bandwidth is {bandwidth!r}; it must be an integer >= 1")

@@ -2,11 +2,12 @@
 
 import contextlib
 import gzip
+import io
 import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import attrs
 import numpy as np
@@ -90,7 +91,7 @@ def read_idx(path: str | os.PathLike[str]) -> Shaped[np.ndarray, "..."]:
 
 
 @contextlib.contextmanager
-def _opened(place: Path) -> Iterator[tuple[IO[bytes] | gzip.GzipFile, int]]:
+def _opened(place: Path) -> Iterator[tuple[io.BufferedIOBase, int]]:
     """Open a file, unzipped, and give the most bytes that it can hold."""
     with place.open("rb") as plain:
         size = plain.seek(0, os.SEEK_END)
@@ -104,7 +105,7 @@ def _opened(place: Path) -> Iterator[tuple[IO[bytes] | gzip.GzipFile, int]]:
             yield plain, size
 
 
-def _array(file: IO[bytes] | gzip.GzipFile, available: int, place: Path) -> NDArray[Any]:
+def _array(file: io.BufferedIOBase, available: int, place: Path) -> NDArray[Any]:
     head = file.read(4)
     if not head:
         raise FormatError(f"{place} is empty")

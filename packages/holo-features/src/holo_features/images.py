@@ -222,7 +222,7 @@ def encode_images(
     --------
     >>> digits = np.arange(3 * 28 * 28).reshape(3, 28, 28) % 251
     >>> [holograms] = encode_images(digits, [7, 1, 7], rotation="fixed")
-    >>> holograms.coefficients.shape, holograms.index["rotation"][0]
+    >>> holograms.coefficients.shape, holograms.index["rotation"].tolist()[0]
     ((3, 121), '0.0 0.0 1.0 0.0')
     """
     count = len(images)
