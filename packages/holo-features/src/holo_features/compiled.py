@@ -41,9 +41,9 @@ class _Tables:
             math.sqrt(angular_square) * chebyshev_series(radial, degree).T for degree in range(lmax + 1)
         ]
         series = np.concatenate([table.ravel() for table in degrees])
-        upper = np.triu_indices(lmax + 1)
+        steps = np.triu_indices(lmax)  # m <= l < lmax
         single = tuple(
-            np.ascontiguousarray(table, kind) for table in (sectoral, rise[upper], fall[upper], series)
+            np.ascontiguousarray(table, kind) for table in (sectoral, rise[steps], fall[steps], series)
         )
         squares = angular_square * vector_square_series(radial, lmax)
         plan = zernike.Plan(

@@ -28,7 +28,7 @@ struct plan {
     double cutoff;
     const double *inverse_weight; /* 1/|e|² is 1 / (sum of these × T_i(ρ)²), i = 0..nmax; or NULL: it is 1 */
     const void *sectoral;         /* the harmonic (m, m) without its azimuthal part, m = 0..lmax */
-    const void *rise, *fall;      /* P_(l+1) = rise × y P_l - fall × P_(l-1); m ascending, in it l = m..lmax */
+    const void *rise, *fall;      /* P_(l+1) = rise × y P_l - fall × P_(l-1); m ascending, in it l = m..lmax-1 */
     const void *series;           /* for each degree [terms, orders]: R_nl as a series in T_j(ρ), j of l's parity */
 };
 
@@ -46,16 +46,19 @@ INLINE int64_t rows_of_parity(int64_t lmax, int64_t parity) { return first_row(l
 INLINE int64_t terms_of_parity(int64_t nmax, int64_t parity) { return (nmax + 2 - parity) / 2; }
 
 #define REAL float
+#define BITS uint32_t
 #define LANES (VECTOR_BYTES / 4)
 #define SINGLE 1
 #define NAMED(name) name##_f32
 #include "zernike_form.h"
 #undef REAL
+#undef BITS
 #undef LANES
 #undef SINGLE
 #undef NAMED
 
 #define REAL double
+#define BITS uint64_t
 #define LANES (VECTOR_BYTES / 8)
 #define SINGLE 0
 #define NAMED(name) name##_f64

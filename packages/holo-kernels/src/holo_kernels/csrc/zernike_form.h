@@ -9,6 +9,7 @@
 typedef REAL NAMED(vector) __attribute__((vector_size(LANES * sizeof(REAL))));
 typedef REAL NAMED(unaligned) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL))));
 typedef double NAMED(doubles) __attribute__((vector_size(LANES * sizeof(double)), aligned(64)));
+typedef BITS NAMED(bits) __attribute__((may_alias));
 typedef double NAMED(unaligned_doubles) __attribute__((vector_size(LANES * sizeof(double)), aligned(8)));
 
 /* Where the parts of the working memory lie. */
@@ -71,10 +72,9 @@ static struct NAMED(memory) NAMED(layout)(const struct plan *plan, char *base)
  *
  * Those of channel c end at ends[c]; the last of `ends` is that of all.
  */
-static int NAMED(sort)(const struct plan *plan, const struct NAMED(memory) *memory, const double *coordinates,
-                       const REAL *weights, int64_t count)
+INLINE int NAMED(sort)(const struct plan *plan, const struct NAMED(memory) *memory, const double *coordinates,
+                       const REAL *weights, int64_t count, const int32_t channels)
 {
-    const int64_t channels = plan->channels;
     const double cutoff = plan->cutoff;
     int64_t *ends = memory->ends;
     int32_t *keys = memory->keys, *order = memory->order;
@@ -85,9 +85,9 @@ static int NAMED(sort)(const struct plan *plan, const struct NAMED(memory) *memo
     for (int64_t channel = 0; channel < channels + 2; ++channel)
         ends[channel] = 0;
     for (int64_t i = 0; i < count; ++i, weights += channels) {
-        int32_t key = (int32_t)channels, used = 0;
-        for (int32_t channel = (int32_t)channels - 1; channel >= 0; --channel) {
-            const int nonzero = !(weights[channel] == 0);
+        int32_t key = channels, used = 0;
+        for (int32_t channel = channels - 1; channel >= 0; --channel) {
+            const int nonzero = *(const NAMED(bits) *)(weights + channel) << 1 != 0; /* whatever the sign */
             key = nonzero ? channel : key;
             used += nonzero;
         }
@@ -95,7 +95,7 @@ static int NAMED(sort)(const struct plan *plan, const struct NAMED(memory) *memo
             /* To the bit what numpy gives the callers: in this order, nothing contracted. */
 #pragma clang fp contract(off)
             const double a = scaled[3 * i], b = scaled[3 * i + 1], c = scaled[3 * i + 2];
-            key = (a * a + c * c) + b * b <= 1 ? key : (int32_t)channels;
+            key = (a * a + c * c) + b * b <= 1 ? key : channels;
         }
         several |= used > 1;
         keys[i] = key;
@@ -222,22 +222,25 @@ INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) 
     NAMED(vector) cosine = *(const NAMED(vector) *)(memory->factors + place), sine = {};
     if (unit)
         cosine *= __builtin_convertvector(one / total, NAMED(vector));
-    for (int64_t m = 0; m <= lmax; ++m) {
-        NAMED(vector) older = {}, value = (NAMED(vector)){} + sectoral[m];
-        if (m == 0) {
-            *(NAMED(vector) *)rows = value * cosine;
-            value *= __builtin_convertvector(away, NAMED(vector));
-        } else {
-            const NAMED(vector) turned = w * cosine - u * sine;
-            sine = w * sine + u * cosine;
-            cosine = turned;
-        }
-        for (int64_t l = m; l <= lmax; ++l) {
+    NAMED(vector) older = {}, value = (NAMED(vector)){} + sectoral[0];
+    *(NAMED(vector) *)rows = value * cosine;
+    value *= __builtin_convertvector(away, NAMED(vector));
+    for (int64_t l = 1; l <= lmax; ++l) {
+        const NAMED(vector) higher = *rise++ * v * value - *fall++ * older;
+        older = value, value = higher;
+        *(NAMED(vector) *)(rows + centres[l]) = value * cosine;
+    }
+    for (int64_t m = 1; m <= lmax; ++m) {
+        const NAMED(vector) turned = w * cosine - u * sine;
+        sine = w * sine + u * cosine;
+        cosine = turned;
+        older = (NAMED(vector)){}, value = older + sectoral[m];
+        for (int64_t l = m;;) {
             REAL *row = rows + centres[l];
-            if (l > 0)
-                *(NAMED(vector) *)(row + m * LANES) = value * cosine;
-            if (m > 0)
-                *(NAMED(vector) *)(row - m * LANES) = value * sine;
+            *(NAMED(vector) *)(row + m * LANES) = value * cosine;
+            *(NAMED(vector) *)(row - m * LANES) = value * sine;
+            if (l++ == lmax)
+                break;
             const NAMED(vector) higher = *rise++ * v * value - *fall++ * older;
             older = value, value = higher;
         }
@@ -322,7 +325,7 @@ static void NAMED(add)(const struct NAMED(memory) *memory, const REAL *polynomia
             else if (left == 2 || left == 4)
                 STRIP(2, MANY_REGISTERS ? 8 : 6);
             else
-                STRIP(3, MANY_REGISTERS ? 8 : 4);
+                STRIP(3, MANY_REGISTERS ? 8 : 3);
 #undef STRIP
         }
         polynomials += terms * LANES;
@@ -337,7 +340,8 @@ static void NAMED(accumulate)(const struct plan *plan, const struct NAMED(memory
 {
     const int64_t channels = plan->channels, all_terms = memory->all_terms;
     const int32_t *order = memory->order;
-    const int several = NAMED(sort)(plan, memory, coordinates, weights, count);
+    const int several = channels == 4 ? NAMED(sort)(plan, memory, coordinates, weights, count, 4) /* the loops unrolled */
+                                      : NAMED(sort)(plan, memory, coordinates, weights, count, (int32_t)channels);
     const int64_t *ends = memory->ends, all = ends[channels - 1], places = rounded_up(all, LANES);
     /* The weight of a point that has only one goes into its harmonics. */
     for (int64_t channel = 0, i = 0; channel < channels; ++channel)
