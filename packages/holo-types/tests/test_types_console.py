@@ -68,6 +68,7 @@ def test_help_goes_to_stdout(capsys: pytest.CaptureFixture[str], monkeypatch: py
         (Outcome(1, 2, 0), 3, "1 of 3 files gave results, 2 failed; 0 residues were skipped"),
         (Outcome(0, 1, 0), 1, "0 of 1 file gave results, 1 failed; 0 residues were skipped"),
         (Outcome(), 1, "0 of 0 files gave results; 0 residues were skipped"),
+        (Outcome(1, 1, None), 3, "1 of 2 files gave results, 1 failed"),
     ],
 )
 def test_outcomes(outcome: Outcome, status: int, summary: str) -> None:

@@ -7,12 +7,20 @@ from cyclopts import App
 from holo_types.console import run
 
 from ._version import __version__
+from .commands.density import density_command
+from .commands.images import images_command
+from .commands.residues import residues_command
+from .commands.shapes import shapes_command
 from .commands.structures import structures_command
 
 __all__ = ["app", "main"]
 
 app = App(name="holo-features", help="From structures, images and shapes to holograms.", version=__version__)
 app.command(structures_command, name="structures")
+app.command(residues_command, name="residues")
+app.command(images_command, name="images")
+app.command(shapes_command, name="shapes")
+app.command(density_command, name="density")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

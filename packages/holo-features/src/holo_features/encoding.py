@@ -14,9 +14,11 @@ from holo_types import Basis, HoloError, Holograms, concatenate
 
 from .centers import Centers, ResidueId, SkippedResidue, alpha_carbons, atom_centers, select_residues
 from .formats import structure_stem
-from .neighbors import cut_neighborhoods
+from .neighbors import Neighborhoods, cut_neighborhoods
 from .parallel import map_files
-from .structures import LeftOutAtom, Structure, read_structure
+from .residues import single_residues
+from .selection import Selection
+from .structures import LeftOutAtom, RepeatedResidue, Structure, read_structure
 from .zernike import zernike_transform
 
 __all__ = ["EncodedStructure", "Encoding", "encode_structures", "structure_names"]
@@ -30,6 +32,11 @@ class Encoding:
 
     Parameters
     ----------
+    selection
+        What is taken of a file.
+    single_residues
+        Make no neighbourhoods but residues by themselves, see `holo_features.residues.single_residues`; the
+        centres and the secondary structure are then not chosen.
     residues
         The residues about which to encode; None takes all. A structure without one of them gives its error.
     center_atoms
@@ -45,6 +52,8 @@ class Encoding:
     True
     """
 
+    selection: Selection = attrs.field(factory=Selection)
+    single_residues: bool = False
     residues: tuple[ResidueId, ...] | None = None
     center_atoms: tuple[str, ...] | None = None
     central_residue: bool = True
@@ -67,6 +76,8 @@ class EncodedStructure:
         Residues without a neighbourhood.
     left_out_atoms
         Atoms that were left out, see `Structure`.
+    repeated_residues
+        Residues whose number an earlier one has, see `Structure`.
     error
         Why the file gave nothing.
     """
@@ -76,6 +87,7 @@ class EncodedStructure:
     holograms: Holograms | None
     skipped: tuple[SkippedResidue, ...] = ()
     left_out_atoms: tuple[LeftOutAtom, ...] = ()
+    repeated_residues: tuple[RepeatedResidue, ...] = ()
     error: HoloError | None = None
 
 
@@ -166,33 +178,45 @@ def encode_structures(
 def _encode(
     path: Path, name: str, *, basis: Basis, secondary_structure: bool, encoding: Encoding
 ) -> EncodedStructure:
-    assert basis.radial is not None
     dtype = np.float64 if encoding.double_precision else np.float32
     parts: list[Holograms] = []
     skipped: list[SkippedResidue] = []
     try:
-        structure = attrs.evolve(read_structure(path), name=name)
-        centers = _centers(structure, encoding)
-        # A few at a time: a capsid's neighbourhoods, or those of twenty models in one, fill gigabytes.
-        for start in range(0, max(1, len(centers)), _BLOCK):
-            found = cut_neighborhoods(
-                structure,
-                basis.radial.cutoff,
-                basis.channels,
-                secondary_structure,
-                centers=_some(centers, start),
-                central_residue=encoding.central_residue,
-            )
+        structure = attrs.evolve(read_structure(path, encoding.selection), name=name)
+        for found in _neighborhoods(structure, basis, secondary_structure, encoding):
             skipped += found.skipped
             if len(found.clouds):
                 parts.append(zernike_transform(found.clouds, basis, dtype))
         if not parts:
             reasons = "; ".join(dict.fromkeys(residue.reason for residue in skipped))
-            raise HoloError(f"{path}: no residue has a neighbourhood ({reasons or 'no centre was chosen'})")
+            raise HoloError(f"{path}: no residue has a neighbourhood ({reasons or 'there is no centre'})")
     except HoloError as error:
         return EncodedStructure(path, name, None, error=error)
     holograms = parts[0] if len(parts) == 1 else concatenate(parts)
-    return EncodedStructure(path, name, holograms, tuple(skipped), structure.left_out_atoms)
+    return EncodedStructure(
+        path, name, holograms, tuple(skipped), structure.left_out_atoms, structure.repeated_residues
+    )
+
+
+def _neighborhoods(
+    structure: Structure, basis: Basis, secondary_structure: bool, encoding: Encoding
+) -> Iterator[Neighborhoods]:
+    assert basis.radial is not None
+    cutoff = basis.radial.cutoff
+    if encoding.single_residues:
+        yield single_residues(structure, cutoff, basis.channels)
+        return
+    centers = _centers(structure, encoding)
+    # A few at a time: a capsid's neighbourhoods, or those of twenty models in one, fill gigabytes.
+    for start in range(0, max(1, len(centers)), _BLOCK):
+        yield cut_neighborhoods(
+            structure,
+            cutoff,
+            basis.channels,
+            secondary_structure,
+            centers=_some(centers, start),
+            central_residue=encoding.central_residue,
+        )
 
 
 def _some(centers: Centers, start: int) -> Centers:

@@ -19,10 +19,16 @@ from .formats import is_structure_path
 if TYPE_CHECKING:
     from holo_types import Embeddings, Holograms
 
+    from .centers import SkippedResidue
     from .encoding import EncodedStructure
+    from .structures import LeftOutAtom, RepeatedResidue
 
 __all__ = ["FileRows", "Report", "Written", "rows_of", "structure_files", "write_rows"]
 
+_REPEATED = {
+    True: "an earlier residue has this name too; both are there",
+    False: "it lies where an earlier residue of this name does",
+}
 _ERRORS_SHOWN = 10  # on the screen; skipped.csv has all of them
 
 
@@ -80,16 +86,26 @@ def structure_files(inputs: Iterable[Path]) -> tuple[list[Path], list[Skipped]]:
 def rows_of(encoded: "EncodedStructure", rows: "Holograms | Embeddings | None") -> FileRows:
     """Give what a structure file gave, each residue and atom that was left out by name."""
     file = str(encoded.path)
-    skipped = []
-    for residue in encoded.skipped:
-        name = f"{residue.chain} {residue.residue_number}{residue.insertion_code} {residue.residue_name}"
-        skipped.append(Skipped(file, name, residue.reason))
-    for atom in encoded.left_out_atoms:
-        name = f"{atom.chain} {atom.residue_number}{atom.insertion_code} {atom.residue_name}"
-        reason = f"atom {atom.atom_name} was left out: its element {atom.element!r} is unknown"
-        skipped.append(Skipped(file, name, reason))
-    error = None if encoded.error is None else str(encoded.error)
-    return FileRows(encoded.path, rows, tuple(skipped), len(encoded.skipped), error)
+    left_out = sum(not residue.kept for residue in encoded.repeated_residues)
+    skipped = [
+        *((_residue_name(residue), residue.reason) for residue in encoded.skipped),
+        *((_residue_name(residue), _REPEATED[residue.kept]) for residue in encoded.repeated_residues),
+        *(
+            (_residue_name(atom), f"atom {atom.atom_name} was left out: {atom.reason}")
+            for atom in encoded.left_out_atoms
+        ),
+    ]
+    return FileRows(
+        encoded.path,
+        rows,
+        tuple(Skipped(file, name, reason) for name, reason in skipped),
+        len(encoded.skipped) + left_out,
+        None if encoded.error is None else str(encoded.error),
+    )
+
+
+def _residue_name(residue: "SkippedResidue | RepeatedResidue | LeftOutAtom") -> str:
+    return f"{residue.chain} {residue.residue_number}{residue.insertion_code} {residue.residue_name}"
 
 
 @attrs.frozen
@@ -137,6 +153,7 @@ def write_rows(
     settings: Mapping[str, str],
     resume: bool,
     steps: int | None = None,
+    of_residues: bool = True,
     table: Path | None = None,
     empty: Sequence[Skipped] = (),
 ) -> Report:
@@ -163,6 +180,8 @@ def write_rows(
         Go on with an output that is there.
     steps
         Length of the progress, by default the number of files.
+    of_residues
+        Whether the summary is to say how many residues were skipped.
     table
         Another file for the table.
     empty
@@ -182,7 +201,7 @@ def write_rows(
         raise HoloError(f"--out is {str(out)!r}; it must name a file")
     table = out.with_suffix(".skipped.csv") if table is None else table
     errors = list(empty)
-    skipped_residues = 0
+    skipped_residues = 0 if of_residues else None
     with Writer(out, resume=resume, settings=settings) as writer:
         written = _written(out) if len(writer) else Written()
         succeeded = {path for path, name in files.items() if name in written.structures}
@@ -202,7 +221,8 @@ def write_rows(
                 if result.rows is not None:
                     writer.append(result.rows)
                     succeeded.add(result.file)
-                skipped_residues += result.skipped_residues
+                if skipped_residues is not None:
+                    skipped_residues += result.skipped_residues
                 advance(result.steps)
         count = len(writer)
     if count and len(files) == 1:

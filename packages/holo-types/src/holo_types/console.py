@@ -163,7 +163,8 @@ class Outcome:
     failed
         Files that gave none.
     skipped_residues
-        Residues left out of files that gave results; each has its line in skipped.csv.
+        Residues left out of files that gave results; each has its line in skipped.csv. None if the files
+        have no residues.
 
     Examples
     --------
@@ -174,7 +175,7 @@ class Outcome:
 
     succeeded: int = 0
     failed: int = 0
-    skipped_residues: int = 0
+    skipped_residues: int | None = 0
 
     @property
     def exit_status(self) -> int:
@@ -187,6 +188,8 @@ class Outcome:
         """Give the outcome in one line."""
         files = f"{self.succeeded} of {_count(self.succeeded + self.failed, 'file')} gave results"
         failed = f", {self.failed} failed" if self.failed else ""
+        if self.skipped_residues is None:
+            return f"{files}{failed}"
         were = "was" if self.skipped_residues == 1 else "were"
         return f"{files}{failed}; {_count(self.skipped_residues, 'residue')} {were} skipped"
 

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Annotated
 
 import attrs
-from attrs import AttrsInstance
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
@@ -149,7 +148,7 @@ class RunOptions:
     resume: Flag = False
 
 
-def settings_of(command: str, *options: AttrsInstance, **others: object) -> dict[str, str]:
+def settings_of(command: str, *options: BasisOptions | SelectionOptions, **others: object) -> dict[str, str]:
     """Give options as the output keeps them, so that it is continued with the same.
 
     Parameters

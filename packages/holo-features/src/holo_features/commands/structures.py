@@ -13,6 +13,7 @@ from .options import (
     OptionalNames,
     OptionalResidues,
     RunOptions,
+    SelectionOptions,
     Together,
     settings_of,
 )
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["structures_command"]
 
-_NO_BASIS, _NO_RUN = BasisOptions(), RunOptions()
+_NO_BASIS, _NO_SELECTION, _NO_RUN = BasisOptions(), SelectionOptions(), RunOptions()
 
 
 def structures_command(
@@ -31,6 +32,7 @@ def structures_command(
     *,
     out: Path,
     basis: Annotated[BasisOptions, OfBasis] = _NO_BASIS,
+    selection: Annotated[SelectionOptions, Together] = _NO_SELECTION,
     residues: OptionalResidues = None,
     center_atoms: OptionalNames = None,
     without_central_residue: Flag = False,
@@ -64,6 +66,7 @@ def structures_command(
 
     paths, empty = structure_files(inputs)
     encoding = Encoding(
+        selection=selection.selection,
         residues=None if residues is None else tuple(map(ResidueId.parse, residues)),
         center_atoms=center_atoms,
         central_residue=not without_central_residue,
@@ -85,6 +88,7 @@ def structures_command(
     settings = settings_of(
         "structures",
         basis,
+        selection,
         residues=residues,
         center_atoms=center_atoms,
         without_central_residue=without_central_residue,
