@@ -198,3 +198,107 @@ def test_shapes_take_their_classes_from_a_table(shapes, tmp_path, capsys):
     assert run("shapes", shapes, "--out", out, "--lmax", 4, "--bandwidth", 8, "--labels", table) == 3
     assert f"{table} names no class for 'open'" in capsys.readouterr().err
     assert holo_types.load(out).index["label"].tolist() == ["02", "01"]
+
+
+# Densities
+
+
+def test_a_density_is_written_as_a_map(tmp_path, capsys):
+    mrcfile = pytest.importorskip("mrcfile")
+    holograms, out = tmp_path / "out.h5", tmp_path / "carbon.mrc"
+    assert run("structures", example_structures()[0], "--out", holograms, *SMALL, "--cutoff", 4) == 0
+    options = ("--channel", "C", "--row", 2, "--spacing", 1.0, "--centre", 1.0, -2.0, 3.0)
+    assert run("density", holograms, "--out", out, *options) == 0
+    assert f"every 1 Å, in {out}" in capsys.readouterr().out
+    with mrcfile.open(out) as file:
+        assert file.voxel_size.x.item() == pytest.approx(1.0)
+        values = np.array(file.data)
+    points = np.argwhere(np.ones_like(values, dtype=bool))[:, ::-1]  # x is fastest in the file
+    with mrcfile.open(out) as file:
+        start = np.array([file.header.nxstart, file.header.nystart, file.header.nzstart], dtype=float)
+    from holo_features import inverse_zernike_transform
+
+    expected = inverse_zernike_transform(
+        holo_types.load(holograms)[2:3], points + start - np.array([1.0, -2.0, 3.0])
+    )[0, 0]
+    np.testing.assert_allclose(values.ravel(), expected, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--channel", "C", "--row", "9999"), "--row is 9999"),
+        (("--channel", "P"), "'P'"),
+    ],
+)
+def test_a_density_that_is_not_there_is_named(tmp_path, capsys, options, message):
+    holograms = tmp_path / "out.h5"
+    assert run("structures", example_structures()[0], "--out", holograms, *SMALL) == 0
+    assert run("density", holograms, "--out", tmp_path / "a.mrc", *options) == 1
+    assert message in capsys.readouterr().err
+
+
+# Complexes
+
+LIGAND = """chlorobenzene
+  made for a test
+
+  7  7  0  0  0  0  0  0  0  0999 V2000
+{atoms}
+  1  2  2  0
+  2  3  1  0
+  3  4  2  0
+  4  5  1  0
+  5  6  2  0
+  6  1  1  0
+  1  7  1  0
+M  END
+$$$$
+"""
+
+
+@pytest.fixture
+def complexes(tmp_path):
+    """A table of two complexes, one with a ligand that is not there."""
+    from holo_features import read_structure
+
+    protein = example_structures()[0]
+    place = read_structure(protein).atoms.coord[100] + 4.0
+    ring = [(1.4 * np.cos(a), 1.4 * np.sin(a), 0.0) for a in np.deg2rad(np.arange(0, 360, 60))]
+    atoms = [*((place + np.array(xyz), "C ") for xyz in ring), (place + np.array([3.1, 0.0, 0.0]), "Cl")]
+    lines = [f"{x:10.4f}{y:10.4f}{z:10.4f} {element} 0  0" for (x, y, z), element in atoms]
+    (tmp_path / "ligand.sdf").write_text(LIGAND.format(atoms="\n".join(lines)))
+    table = tmp_path / "complexes.csv"
+    table.write_text(
+        f"id,protein,ligand,label\none,{protein},ligand.sdf,6.5\ntwo,{protein},missing.sdf,7.25\n"
+    )
+    return table
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_pockets_of_complexes_become_holograms(complexes, tmp_path, capsys, workers):
+    out = tmp_path / "out.h5"
+    options = (*SMALL, "--channels", "C", "N", "O", "S", "Cl", "--workers", workers)
+    assert run("complexes", complexes, "--out", out, *options) == 3
+    captured = capsys.readouterr()
+    assert "1 of 2 files gave results, 1 failed" in captured.out
+    assert "complex two: " in captured.err
+    holograms = holo_types.load(out)
+    assert set(holograms.index["structure"].tolist()) == {"one"}
+    assert 3 < len(holograms) < 40
+    chlorine = holograms.degree(0)[:, -3:, 0]  # the last channel's three radial orders, n = 0, 2, 4
+    assert chlorine.any()
+    assert run("complexes", complexes, "--out", out, *options, "--resume") == 3
+    assert holo_types.load(out) == holograms
+    assert [file for file, _, _ in skipped_rows(tmp_path / "out.skipped.csv")] == ["two"]
+
+
+def test_contacts_become_a_table(complexes, tmp_path, capsys):
+    out = tmp_path / "contacts.csv"
+    assert run("contacts", complexes, "--out", out) == 3
+    assert f"1 row in {out}; 1 of 2 files gave results, 1 failed; " in capsys.readouterr().out
+    with out.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["id"], row["label"]) == ("one", "6.5")
+    assert int(row["C-C"]) > int(row["C-Cl"]) > 0
+    assert row["C-Br"] == "0"

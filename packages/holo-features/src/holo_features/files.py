@@ -138,7 +138,8 @@ class Report:
             sys.stderr.write(f"{error.reason}\n")
         if len(self.errors) > _ERRORS_SHOWN:
             sys.stderr.write(f"and {len(self.errors) - _ERRORS_SHOWN} more, see {self.table}\n")
-        made = f"{self.count} {self.what}s in {out}" if self.count else f"No {self.what} was made"
+        rows = f"{self.count} {self.what}" + ("" if self.count == 1 else "s")
+        made = f"{rows} in {out}" if self.count else f"No {self.what} was made"
         sys.stdout.write(f"{made}; {self.outcome.summary()}; what was skipped: {self.table}\n")
         return self.outcome.exit_status
 
