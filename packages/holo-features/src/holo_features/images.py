@@ -101,7 +101,7 @@ def project_images(
     Raises
     ------
     HoloError
-        If the images are not finite numbers [n, height, width], or the rotations not [n, 3, 3] and orthonormal.
+        If the images are not finite numbers [n, height, width], or the rotations no [n, 3, 3] of determinant 1.
 
     Notes
     -----
@@ -131,7 +131,8 @@ def project_images(
         raise HoloError(
             f"project_images: rotations has shape {list(turns.shape)}; it must be [{len(pixels)}, 3, 3], one an image"
         )
-    if not np.allclose(turns @ turns.swapaxes(1, 2), np.eye(3), atol=1e-6):
+    orthonormal = np.allclose(turns @ turns.swapaxes(1, 2), np.eye(3), atol=1e-6)
+    if not orthonormal or not (np.linalg.det(turns) > 0).all():
         raise HoloError("project_images: rotations holds a matrix that is no rotation")
     directions = sphere_grid("driscoll-healy", bandwidth).directions()
     values = np.empty((len(pixels), 1, *directions.shape[:2]), dtype=np.float32)
