@@ -7,87 +7,137 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from . import datasets
+    from .centers import Centers, ResidueId, alpha_carbons, atom_centers, point_centers, select_residues
+    from .complex_sets import FoundComplexes, find_complexes, read_complex, read_complexes
+    from .complex_tables import ComplexColumns, ComplexFiles
+    from .complexes import Complex, SkippedComplex, complex_neighborhoods, pocket
+    from .contacts import ContactCounts, contact_counts, write_contact_table
     from .density import DensityMap, density_map, write_density_map
     from .encoding import EncodedStructure, encode_structures
     from .grids import SphereGrid, sphere_grid
     from .idx import LabelledImages, Mnist, read_idx, read_mnist
     from .images import encode_images, image_rotations, project_images
     from .meshes import Mesh, read_mesh
-    from .neighbors import SkippedResidue, neighborhoods, skipped_residues
+    from .neighbors import Neighborhoods, SkippedResidue, cut_neighborhoods, neighborhoods, skipped_residues
+    from .residues import single_residues
     from .shapes import EncodedMesh, MeshFile, encode_mesh, mesh_files, read_labels, shape_images
     from .spherical import inverse_spherical_transform, spherical_transform
     from .structures import LeftOutAtom, Structure, read_structure
     from .zernike import inverse_zernike_transform, zernike_transform
 
 __all__ = [
+    "Centers",
+    "Complex",
+    "ComplexColumns",
+    "ComplexFiles",
+    "ContactCounts",
     "DensityMap",
     "EncodedMesh",
     "EncodedStructure",
+    "FoundComplexes",
     "LabelledImages",
     "LeftOutAtom",
     "Mesh",
     "MeshFile",
     "Mnist",
+    "Neighborhoods",
+    "ResidueId",
+    "SkippedComplex",
     "SkippedResidue",
     "SphereGrid",
     "Structure",
     "__version__",
+    "alpha_carbons",
+    "atom_centers",
+    "complex_neighborhoods",
+    "contact_counts",
+    "cut_neighborhoods",
     "datasets",
     "density_map",
     "encode_images",
     "encode_mesh",
     "encode_structures",
+    "find_complexes",
     "image_rotations",
     "inverse_spherical_transform",
     "inverse_zernike_transform",
     "mesh_files",
     "neighborhoods",
+    "pocket",
+    "point_centers",
     "project_images",
+    "read_complex",
+    "read_complexes",
     "read_idx",
     "read_labels",
     "read_mesh",
     "read_mnist",
     "read_structure",
+    "select_residues",
     "shape_images",
+    "single_residues",
     "skipped_residues",
     "sphere_grid",
     "spherical_transform",
+    "write_contact_table",
     "write_density_map",
     "zernike_transform",
 ]
 
 # biotite takes half a second to import, so each name brings its module when it is first used.
 _HOMES = {
+    "Centers": "centers",
+    "Complex": "complexes",
+    "ComplexColumns": "complex_tables",
+    "ComplexFiles": "complex_tables",
+    "ContactCounts": "contacts",
     "DensityMap": "density",
     "EncodedMesh": "shapes",
     "EncodedStructure": "encoding",
+    "FoundComplexes": "complex_sets",
     "LabelledImages": "idx",
     "LeftOutAtom": "structures",
     "Mesh": "meshes",
     "MeshFile": "shapes",
     "Mnist": "idx",
+    "Neighborhoods": "neighbors",
+    "ResidueId": "centers",
+    "SkippedComplex": "complexes",
     "SkippedResidue": "neighbors",
     "SphereGrid": "grids",
     "Structure": "structures",
+    "alpha_carbons": "centers",
+    "atom_centers": "centers",
+    "complex_neighborhoods": "complexes",
+    "contact_counts": "contacts",
+    "cut_neighborhoods": "neighbors",
+    "density_map": "density",
     "encode_images": "images",
     "encode_mesh": "shapes",
-    "density_map": "density",
     "encode_structures": "encoding",
+    "find_complexes": "complex_sets",
     "image_rotations": "images",
     "inverse_spherical_transform": "spherical",
     "inverse_zernike_transform": "zernike",
     "mesh_files": "shapes",
     "neighborhoods": "neighbors",
+    "pocket": "complexes",
+    "point_centers": "centers",
     "project_images": "images",
+    "read_complex": "complex_sets",
+    "read_complexes": "complex_sets",
     "read_idx": "idx",
     "read_labels": "shapes",
     "read_mesh": "meshes",
     "read_mnist": "idx",
     "read_structure": "structures",
+    "select_residues": "centers",
     "shape_images": "shapes",
+    "single_residues": "residues",
     "skipped_residues": "neighbors",
     "sphere_grid": "grids",
     "spherical_transform": "spherical",
+    "write_contact_table": "contacts",
     "write_density_map": "density",
     "zernike_transform": "zernike",
 }

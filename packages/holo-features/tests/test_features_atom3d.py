@@ -1,0 +1,263 @@
+"""ATOM3D's LBA data set: LMDB files in its published form, written here with two or three records."""
+
+import gzip
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from holo_features import read_structure
+from holo_features.atom3d import Atom3dRecord, atom3d_folders, atom3d_records
+from holo_features.complex_sets import find_complexes, read_complex, read_complexes
+from holo_features.complexes import Complex, SkippedComplex, complex_neighborhoods, pocket
+from holo_features.datasets import example_structures
+from holo_features.selection import Selection
+from holo_types import FormatError
+
+lmdb = pytest.importorskip("lmdb")
+
+PROTEIN = read_structure(example_structures()[0])
+COLUMNS = [
+    *("ensemble", "subunit", "structure", "model", "chain", "hetero", "insertion_code", "residue", "segid"),
+    *(
+        "resname",
+        "altloc",
+        "occupancy",
+        "bfactor",
+        "x",
+        "y",
+        "z",
+        "element",
+        "name",
+        "fullname",
+        "serial_number",
+    ),
+]
+
+
+def frame(atoms):
+    """Rows of atoms as a data frame that pandas has written with ``orient="split"``.
+
+    An atom is (chain, hetero, insertion code, residue number, residue name, name, element, position).
+    """
+    data = []
+    for i, (chain, hetero, insertion, number, resname, name, element, place) in enumerate(atoms):
+        file = ["1abc.pdb", 0, "1abc.pdb", 1]
+        atom = [
+            chain,
+            hetero,
+            insertion,
+            number,
+            "",
+            resname,
+            " ",
+            1.0,
+            20.0,
+            *map(float, place),
+            element,
+            name,
+        ]
+        data.append([*file, *atom, f" {name:<3}", i])
+    return {"columns": COLUMNS, "index": list(range(len(data))), "data": data}
+
+
+def protein_rows():
+    atoms = PROTEIN.atoms
+    return [
+        (a.chain_id, " ", a.ins_code or " ", int(a.res_id), a.res_name, a.atom_name, a.element, a.coord)
+        for a in atoms
+    ]
+
+
+def record(name="1abc", score=6.5, **changes):
+    rows = protein_rows()
+    middle = PROTEIN.atoms.coord[0] + np.array([3.0, 0, 0])
+    water = ("A", "W", " ", 900, "HOH", "O", "O", middle + 2)
+    hydrogen = ("A", " ", " ", rows[0][3], rows[0][4], "H1", "H", PROTEIN.atoms.coord[0] + 1)
+    ligand = [
+        ("L", "", "", 1, "LIG", "C1", "C", middle),
+        ("L", "", "", 1, "LIG", "Cl2", "Cl", middle + np.array([1.7, 0, 0])),
+        ("L", "", "", 1, "LIG", "H3", "H", middle - 1),
+    ]
+    listed = [row for row in rows if row[3] in {rows[0][3], rows[0][3] + 1}]
+    return {
+        "id": name,
+        "atoms_protein": frame([*rows, hydrogen, water]),
+        "atoms_pocket": frame(listed),
+        "atoms_ligand": frame(ligand),
+        "seq": [["A", "VLS"]],
+        "smiles": "CCl",
+        "scores": {"neglog_aff": score},
+    } | changes
+
+
+def write_lmdb(folder, records, form="json", *, dump=json.dumps, names=None, packed=gzip.compress):
+    """Write records as ATOM3D does: gzipped under their numbers, and three entries that describe them."""
+    folder.mkdir(parents=True)
+    with (
+        lmdb.open(str(folder), map_size=1 << 26) as environment,
+        environment.begin(write=True) as transaction,
+    ):
+
+        def encoded(value):
+            text = dump(value)
+            return text if isinstance(text, bytes) else text.encode()
+
+        for number, value in enumerate(records):
+            transaction.put(str(number).encode(), packed(encoded(value)))
+        numbers = {value["id"]: i for i, value in enumerate(records)} if names is None else names
+        transaction.put(b"num_examples", str(len(records)).encode())
+        transaction.put(b"serialization_format", form.encode())
+        transaction.put(b"id_to_idx", encoded(numbers))
+    return folder
+
+
+def test_records_become_complexes(tmp_path):
+    folder = write_lmdb(tmp_path / "train", [record(), record("2xyz", 4.25)])
+    first, second = read_complexes(folder)
+    assert isinstance(first, Complex)
+    assert (first.name, first.label, first.split) == ("1abc", 6.5, "train")
+    assert (second.name, second.label, second.split) == ("2xyz", 4.25, "train")
+    # Heavy atoms of residues only, where and what they were.
+    atoms, expected = first.protein.atoms, PROTEIN.atoms
+    np.testing.assert_array_equal(atoms.coord, expected.coord)
+    for column in ("chain_id", "res_id", "ins_code", "res_name", "atom_name", "element"):
+        np.testing.assert_array_equal(atoms.get_annotation(column), expected.get_annotation(column))
+    assert first.ligand.atoms.element.tolist() == ["C", "CL"]
+    # The listed pocket, by residue.
+    number = expected.res_id[0]
+    assert set(atoms.res_id[first.listed_pocket].tolist()) == {number, number + 1}
+
+
+def test_neighborhoods_of_both_pockets(tmp_path):
+    (complex_,) = read_complexes(write_lmdb(tmp_path / "data", [record()]))
+    listed = complex_neighborhoods(complex_, channels=("C", "N", "O", "S", "Cl"), pocket_distance=None).clouds
+    assert listed.index["residue_number"].tolist() == sorted(
+        {*PROTEIN.atoms.res_id[complex_.listed_pocket].tolist()}
+    )
+    assert listed.weights[0, 4] == 0
+    assert listed[:1].weights[:, 4].sum() == 1
+    near = complex_neighborhoods(complex_).clouds
+    assert set(near.index["residue_number"].tolist()) == set(
+        complex_.protein.atoms.res_id[pocket(complex_)].tolist()
+    )
+    assert complex_.split is None
+
+
+def test_hydrogens_and_water_are_read_on_request(tmp_path):
+    folder = write_lmdb(tmp_path / "data", [record()])
+    (source,) = find_complexes(folder).sources
+    complex_ = read_complex(source, Selection(hydrogens=True, waters=True))
+    assert len(complex_.protein.atoms) == len(PROTEIN.atoms) + 2
+    assert complex_.ligand.atoms.element.tolist() == ["C", "CL", "H"]
+    assert not complex_.protein.atoms.amino_acid[complex_.protein.atoms.res_name == "HOH"].any()
+
+
+def test_a_folder_of_splits(tmp_path):
+    for split, name in (("train", "1abc"), ("val", "2abc"), ("test", "3abc")):
+        write_lmdb(tmp_path / "split-by-sequence-identity-30" / "data" / split, [record(name)])
+    found = find_complexes(tmp_path / "split-by-sequence-identity-30")
+    assert [(source.name, source.split) for source in found.sources] == [
+        ("1abc", "train"),
+        ("2abc", "val"),
+        ("3abc", "test"),
+    ]
+    assert len(atom3d_folders(tmp_path / "split-by-sequence-identity-30" / "data")) == 3
+    assert pickle.loads(pickle.dumps(found)) == found
+
+
+def test_an_id_that_is_there_twice_is_named(tmp_path):
+    write_lmdb(tmp_path / "train", [record(), record("2xyz"), record()])
+    write_lmdb(tmp_path / "val", [record("2xyz")])
+    found = find_complexes(tmp_path)
+    assert [(source.name, source.number) for source in found.sources] == [("2xyz", 1), ("1abc", 2)]
+    assert [(skipped.name, skipped.reason.rpartition(": ")[2]) for skipped in found.skipped] == [
+        ("record 0", "id_to_idx has no id for it, a later record has it"),
+        ("2xyz", "an earlier complex has its id"),
+    ]
+
+
+def test_scores_as_a_series_that_pandas_wrote(tmp_path):
+    series = {"name": "1abc", "index": ["neglog_aff"], "data": [7.75]}
+    first, second = read_complexes(
+        write_lmdb(tmp_path / "data", [record(scores=series), record("2xyz", scores=None)])
+    )
+    assert first.label == 7.75
+    assert second.label is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"atoms_ligand": None}, "it has no frame 'atoms_ligand' with columns and data"),
+        ({"atoms_ligand": frame([])}, "atoms_ligand has no atom"),
+        (
+            {"atoms_protein": {"columns": COLUMNS[:-1], "data": [[1]]}},
+            "atoms_protein has rows that are not as long",
+        ),
+        ({"atoms_protein": {"columns": ["x", "y"], "data": []}}, "atoms_protein has no column 'chain'"),
+        ({"scores": {"neglog_aff": "high"}}, "its scores have no number 'neglog_aff'"),
+        ({"atoms_ligand": frame([("L", "", "", 1, "LIG", "C1", "C", (0, 0, 1e300))])}, "not a finite number"),
+        (
+            {"atoms_ligand": frame([("L", "", "", "one", "LIG", "C1", "C", (0, 0, 0))])},
+            "column 'residue' holds",
+        ),
+    ],
+)
+def test_a_bad_record_is_skipped_by_name(tmp_path, changes, reason):
+    bad, good = read_complexes(write_lmdb(tmp_path / "data", [record(**changes), record("2xyz")]))
+    assert isinstance(good, Complex)
+    assert isinstance(bad, SkippedComplex)
+    assert bad.name == "1abc"
+    assert "record 0" in bad.reason
+    assert reason in bad.reason
+
+
+class Trap:
+    """What runs if anybody reads the pickle."""
+
+    def __reduce__(self):
+        return (pytest.fail, ("a pickle was loaded",))
+
+
+@pytest.mark.parametrize("form", ["pkl", "msgpack"])
+def test_pickled_records_are_refused_by_name(tmp_path, form):
+    folder = write_lmdb(tmp_path / "data", [{"id": "1abc", "trap": Trap()}], form, dump=pickle.dumps)
+    with pytest.raises(
+        FormatError, match=rf"data: its records are serialized as '{form}'; they must be JSON"
+    ):
+        find_complexes(folder)
+
+
+def test_a_pickle_under_another_name_is_not_loaded(tmp_path):
+    folder = write_lmdb(tmp_path / "data", [{"id": "1abc", "trap": Trap()}], "json", dump=pickle.dumps)
+    with pytest.raises(FormatError, match="id_to_idx is no JSON"):
+        find_complexes(folder)
+
+
+def test_what_is_no_data_set_is_refused(tmp_path):
+    with pytest.raises(FormatError, match=r"it holds no data\.mdb, so it is no ATOM3D data set"):
+        list(atom3d_records(tmp_path))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "data.mdb").write_bytes(b"no LMDB" * 1000)
+    with pytest.raises(FormatError, match="damaged, or no LMDB file"):
+        find_complexes(tmp_path / "broken")
+    with (
+        lmdb.open(str(tmp_path / "other"), map_size=1 << 20) as environment,
+        environment.begin(write=True) as writing,
+    ):
+        writing.put(b"key", b"value")
+    with pytest.raises(FormatError, match="it has no entry 'serialization_format'"):
+        find_complexes(tmp_path / "other")
+    odd = write_lmdb(tmp_path / "odd", [record()], names=["1abc"])
+    with pytest.raises(FormatError, match="id_to_idx and num_examples are not those of an ATOM3D data set"):
+        find_complexes(odd)
+
+
+def test_a_damaged_record_is_named(tmp_path):
+    folder = write_lmdb(tmp_path / "data", [record()], packed=lambda content: gzip.compress(content)[:100])
+    (skipped,) = read_complexes(folder)
+    assert "record 0 is damaged" in skipped.reason
+    with pytest.raises(FormatError, match="it has no entry '7'"):
+        read_complex(Atom3dRecord("lost", folder, 7))

@@ -1,0 +1,244 @@
+"""Protein-ligand complexes: tables of files, the pocket, its neighbourhoods."""
+
+import csv
+import pickle
+
+import attrs
+import numpy as np
+import pytest
+from biotite.structure import AtomArray
+from biotite.structure.info import residue
+from biotite.structure.io.mol import SDFile, SDRecord
+
+from holo_features import neighborhoods, read_structure
+from holo_features.centers import alpha_carbons
+from holo_features.charges import partial_charges
+from holo_features.complex_sets import find_complexes, read_complex, read_complexes
+from holo_features.complex_tables import ComplexColumns, ComplexFiles
+from holo_features.complexes import Complex, SkippedComplex, complex_neighborhoods, pocket
+from holo_features.datasets import example_structures
+from holo_features.ligands import Ligand
+from holo_features.surface import surface_areas
+from holo_types import FormatError, HoloError
+
+PROTEIN = read_structure(example_structures()[0])
+
+
+def ligand_at(place, name="EOH"):
+    """A small molecule about a place, heavy atoms as `read_ligand` gives them."""
+    atoms = residue(name)
+    atoms = atoms[atoms.element != "H"]
+    atoms.coord += np.asarray(place, dtype=np.float32) - atoms.coord.mean(axis=0)
+    return atoms
+
+
+@pytest.fixture(name="bound")
+def _bound():
+    """Ethanol four Å beside the first residue's N."""
+    return Complex(
+        "1abc", PROTEIN, Ligand("EOH", ligand_at(PROTEIN.atoms.coord[0] + [4, 0, 0])), 6.5, "train"
+    )
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path, write_pdb, residue):
+    """A table of two complexes, and a third whose ligand is missing."""
+    write_pdb(*residue(), *residue(number=2, shift=4.0), *residue(number=3, shift=40.0), name="protein.pdb")
+    file = SDFile()
+    for name, place in (("17", (2, 3, 0)), ("chlorine", (6, 3, 0))):
+        atoms = ligand_at(place)
+        atoms.element[0] = "CL" if name == "chlorine" else atoms.element[0]
+        atoms.set_annotation("charge", np.zeros(len(atoms), dtype=int))
+        record = SDRecord()
+        atoms.element = np.char.title(atoms.element)
+        record.set_structure(atoms)
+        record.header.mol_name = name
+        file[name] = record
+    file.write(tmp_path / "ligands.sdf")
+    rows = [
+        ["id", "protein", "ligand", "molecule", "pK", "split"],
+        ["first", "protein.pdb", "ligands.sdf", "", "6.5", "train"],
+        ["second", "protein.pdb", "ligands.sdf", "chlorine", "", ""],
+        ["third", "protein.pdb", "nowhere.sdf", "", "1e-3", "test"],
+    ]
+    with (tmp_path / "labels.csv").open("w", newline="", encoding="utf-8") as table:
+        csv.writer(table).writerows(rows)
+    return tmp_path
+
+
+# The pocket
+
+
+def test_the_pocket_is_found_by_every_distance(bound):
+    atoms, ligand = PROTEIN.atoms, bound.ligand.atoms
+    for distance in (4.5, 6.0, 9.0):
+        near = (
+            np.linalg.norm(atoms.coord[:, None].astype(float) - ligand.coord[None], axis=2).min(axis=1)
+            <= distance
+        )
+        numbers = set(atoms.res_id[near].tolist())
+        found = pocket(bound, distance)
+        assert numbers
+        assert set(atoms.res_id[found].tolist()) == numbers
+        np.testing.assert_array_equal(found, np.isin(atoms.res_id, list(numbers)))  # whole residues
+
+
+def test_the_distance_itself_is_near_and_water_is_no_residue(write_pdb, residue, atom):
+    structure = read_structure(
+        write_pdb(*residue(names=("N", "CA", "C", "O")), *residue(number=2, shift=20.0))
+    )
+    alone = AtomArray(1)
+    alone.element[:] = "C"
+    alone.coord[:] = [0.0, 0.0, 6.0]
+    complex_ = Complex("made", structure, Ligand("C", alone))
+    assert set(structure.atoms.res_id[pocket(complex_, 6.0)].tolist()) == {1}
+    assert not pocket(complex_, 5.9).any()
+    water = structure.atoms.copy()
+    water.set_annotation("amino_acid", np.zeros(len(water), dtype=bool))
+    assert not pocket(attrs.evolve(complex_, protein=attrs.evolve(structure, atoms=water)), 6.0).any()
+
+
+# Neighbourhoods
+
+
+def test_neighborhoods_of_the_pocket_have_the_ligand(bound):
+    found = complex_neighborhoods(bound, 8.0, ("C", "N", "O", "S")).clouds
+    protein = neighborhoods(PROTEIN, 8.0, centers=alpha_carbons(PROTEIN, pocket(bound)))
+    assert set(found.index["structure"].tolist()) == {"1abc"}
+    assert found.index["residue_number"].tolist() == protein.index["residue_number"].tolist()
+    ligand = bound.ligand.atoms
+    seen = 0
+    for i in range(len(found)):
+        center = PROTEIN.atoms.coord[
+            (PROTEIN.atoms.res_id == found.index["residue_number"][i]) & (PROTEIN.atoms.atom_name == "CA")
+        ][0].astype(float)
+        near = np.linalg.norm(ligand.coord - center, axis=1) <= 8.0
+        own, both = protein[i : i + 1], found[i : i + 1]
+        # The ligand's atoms come last.
+        np.testing.assert_array_equal(both.coordinates[: len(own.coordinates)], own.coordinates)
+        np.testing.assert_allclose(
+            both.coordinates[len(own.coordinates) :] + center, ligand.coord[near], atol=1e-6
+        )
+        seen += near.sum()
+    assert seen > 0
+
+
+def test_the_ligand_hides_surface_and_keeps_its_own_charges(bound):
+    clouds = complex_neighborhoods(bound, 20.0, ("sasa", "charge"), pocket_distance=4.5).clouds
+    free = surface_areas(PROTEIN.atoms).sum() + surface_areas(bound.ligand.atoms).sum()
+    everything = complex_neighborhoods(bound, 500.0, ("sasa",), pocket_distance=4.5).clouds[:1]
+    assert len(clouds)
+    assert everything.weights.sum() < free - 50
+    charges = (
+        complex_neighborhoods(bound, 500.0, ("other", "charge"), pocket_distance=4.5).clouds[:1].weights[:, 1]
+    )
+    np.testing.assert_allclose(charges[-3:], partial_charges(bound.ligand.atoms), atol=1e-6)
+    # The Cα at the centre is the one atom that is not there.
+    alpha = alpha_carbons(PROTEIN, pocket(bound, 4.5)).atoms[0]
+    expected = np.delete(partial_charges(PROTEIN.atoms), alpha)
+    np.testing.assert_allclose(charges[:-3], expected, atol=1e-6)
+
+
+def test_the_listed_pocket_is_taken_when_asked_for(bound):
+    listed = PROTEIN.atoms.res_id == PROTEIN.atoms.res_id[50]
+    clouds = complex_neighborhoods(attrs.evolve(bound, listed_pocket=listed), pocket_distance=None).clouds
+    assert clouds.index["residue_number"].tolist() == [PROTEIN.atoms.res_id[50]]
+    with pytest.raises(
+        HoloError, match=r"complex 1abc: its data set lists no pocket; give a pocket distance"
+    ):
+        complex_neighborhoods(bound, pocket_distance=None)
+
+
+def test_a_ligand_that_is_far_away_has_no_pocket(bound):
+    far = attrs.evolve(bound, ligand=Ligand("EOH", ligand_at((500, 0, 0))))
+    with pytest.raises(
+        HoloError, match=r"complex 1abc: no amino acid residue has an atom within 6 Å of the ligand"
+    ):
+        complex_neighborhoods(far)
+
+
+def test_complexes_that_cannot_be_are_refused(bound):
+    with pytest.raises(HoloError, match="complex 1abc: its ligand has no atom"):
+        attrs.evolve(bound, ligand=Ligand("EOH", AtomArray(0)))
+    with pytest.raises(
+        HoloError, match=r"complex 1abc: listed_pocket is .* it must be a mask of the protein's atoms"
+    ):
+        attrs.evolve(bound, listed_pocket=np.ones(3, dtype=bool))
+
+
+# Tables
+
+
+def test_a_folder_with_a_table_is_read_complex_by_complex(folder):
+    first, second, third = read_complexes(folder, ComplexColumns(label="pK"))
+    assert (first.name, first.label, first.split) == ("first", 6.5, "train")
+    assert (second.name, second.label, second.split) == ("second", None, None)
+    assert first.protein.name == "first"
+    np.testing.assert_allclose(first.ligand.atoms.coord.mean(axis=0), [2, 3, 0], atol=1e-3)
+    assert "CL" in second.ligand.atoms.element
+    assert len(complex_neighborhoods(first, pocket_distance=4.0).clouds) == 2
+    # One that cannot be read is named, and the others go on.
+    assert isinstance(third, SkippedComplex)
+    assert third.name == "third"
+    assert "nowhere.sdf" in third.reason
+
+
+def test_a_molecule_is_found_by_its_name_also_if_that_is_a_number(folder):
+    source = ComplexFiles("x", folder / "protein.pdb", folder / "ligands.sdf", "17")
+    np.testing.assert_allclose(read_complex(source).ligand.atoms.coord.mean(axis=0), [2, 3, 0], atol=1e-3)
+
+
+def test_sources_can_be_sent_to_other_processes(folder):
+    found = find_complexes(folder / "labels.csv", ComplexColumns(label="pK"))
+    assert pickle.loads(pickle.dumps(found)) == found
+    assert [source.name for source in found.sources] == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize(
+    ("row", "name", "reason"),
+    [
+        ("a,p.pdb,l.sdf,6,", "a", "row 3 has the id of row 2"),
+        (",p.pdb,l.sdf,6,", "row 3", "it has no id"),
+        ("b,,l.sdf,6,", "b", "row 3 has no protein file"),
+        ("b,p.pdb", "b", "row 3 has no ligand file"),
+        ("b,p.pdb,l.sdf,high,", "b", "its label is 'high'; it must be a finite number"),
+        ("b,p.pdb,l.sdf,nan,", "b", "its label is 'nan'; it must be a finite number"),
+    ],
+)
+def test_a_bad_row_is_skipped_by_name(tmp_path, row, name, reason):
+    table = tmp_path / "table.csv"
+    table.write_text(
+        f"id,protein,ligand,label,split\na,p.pdb,l.sdf,5,\n{row}\nz,p.pdb,l.sdf,5,\n", encoding="utf-8"
+    )
+    found = find_complexes(table)
+    assert [source.name for source in found.sources] == ["a", "z"]
+    assert found.skipped == (SkippedComplex(name, reason),)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"name,protein,ligand\n", r"it has no column 'id' \(id\); it has name, protein, ligand"),
+        (b"", r"it has no column 'id'"),
+        (b"id,protein,ligand\na,\xff,b\n", "it is no CSV file in UTF-8"),
+        (b'id,protein,ligand\n"a,b,c\n', "it is no CSV file in UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(tmp_path, content, message):
+    table = tmp_path / "table.csv"
+    table.write_bytes(content)
+    with pytest.raises(FormatError, match=message):
+        find_complexes(table)
+
+
+def test_a_column_that_is_named_must_be_there(folder):
+    with pytest.raises(FormatError, match=r"it has no column 'Kd' \(label\)"):
+        find_complexes(folder, ComplexColumns(label="Kd"))
+
+
+def test_a_folder_must_have_one_table(folder):
+    (folder / "more.csv").write_text("id\n", encoding="utf-8")
+    with pytest.raises(FormatError, match=r"must hold one CSV file .* it has labels\.csv, more\.csv"):
+        find_complexes(folder)
+    with pytest.raises(FormatError, match="does not exist"):
+        find_complexes(folder / "nothing.csv")
