@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from holo_features import read_structure
 from holo_features.datasets import example_structures
+from holo_features.formats import raw_atoms
 from holo_types import FormatError
 
 
@@ -75,11 +76,13 @@ def test_empty(tmp_path, name, content):
 def test_another_kind_of_file(tmp_path, suffix):
     refuse(
         written(tmp_path / f"letter{suffix}", b"Dear reader,\nthis is a letter.\n"),
-        "no ATOM|no atoms|damaged|no cat",
+        "no ATOM|no atoms|damaged|no cat|belongs to no tag",
     )
     refuse(written(tmp_path / f"noise{suffix}", random.Random(0).randbytes(5000)), "binary data|damaged")
     other = CONTENTS[".cif" if suffix == ".pdb" else ".pdb"]
-    refuse(written(tmp_path / f"other{suffix}", other), "no ATOM|no category atom_site|cut off|damaged")
+    refuse(
+        written(tmp_path / f"other{suffix}", other), "no ATOM|no category atom_site|cut off|damaged|no tag"
+    )
 
 
 def test_no_gzip_data_under_that_name(tmp_path):
@@ -101,12 +104,43 @@ def test_half_a_file(tmp_path, suffix):
 @given(st.integers(1, len(CONTENTS[".cif"]) - 400))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_mmcif_cut_anywhere_within_its_atoms(tmp_path, cut):
-    content = CONTENTS[".cif"][:cut]
+    whole = CONTENTS[".cif"]
+    content = whole[:cut]
     path = written(tmp_path / "cut.cif", content)
-    if content.endswith(b"\n") and b"\nATOM" in content:
-        read_structure(path)  # whole rows, which a shorter file might have
-    else:
-        refuse(path, "damaged|cut off|no category|no column|is empty")
+    rows = content.count(b"\nATOM")
+    if rows > 1 and (content.endswith(b"\n") or whole[cut:].startswith(b"\n")):
+        assert len(raw_atoms(path).atoms) == rows  # whole rows, which a shorter file might have
+    elif not (rows == 1 and content.endswith(b"\n")):
+        refuse(
+            path, "cut off|no category|no column|is empty|no tag|no value|ends after [0-9]+ values|no rows"
+        )
+
+
+def test_mmcif_whose_last_row_has_no_end(tmp_path):
+    row = "ATOM {0} C CA . ALA A 1 1 ? {0}.0 2.0 3.0 1.0 1 A {1}"
+    columns = [
+        "group_PDB",
+        "id",
+        "type_symbol",
+        "label_atom_id",
+        "label_alt_id",
+        "label_comp_id",
+        "label_asym_id",
+        "label_seq_id",
+        "auth_seq_id",
+        "pdbx_PDB_ins_code",
+        "Cartn_x",
+        "Cartn_y",
+        "Cartn_z",
+        "occupancy",
+        "pdbx_PDB_model_num",
+        "auth_asym_id",
+        "auth_comp_id",
+    ]
+    header = "\n".join(["data_x", "loop_", *(f"_atom_site.{name}" for name in columns)])
+    whole = "\n".join([header, row.format(1, "ALA"), row.format(2, "ALA")])
+    assert len(raw_atoms(written(tmp_path / "whole.cif", whole.encode())).atoms) == 2
+    refuse(written(tmp_path / "cut.cif", whole[:-1].encode()), "cut off within an atom")
 
 
 @given(st.integers(1, 79))
@@ -159,12 +193,15 @@ def test_coordinates_that_are_no_numbers(write_pdb, residue, atom, value):
 
 
 @pytest.mark.parametrize(
-    ("value", "reason"), [("abc", "has Cartn_x = 'abc'"), ("?", "finite"), ("nan", "finite")]
+    ("value", "reason"), [("abc", "row 1 has cartn_x = 'abc'"), ("?", "finite"), ("nan", "finite")]
 )
 def test_coordinates_of_mmcif_that_are_no_numbers(tmp_path, value, reason):
-    text = CONTENTS[".cif"].decode()
-    x = next(line for line in text.splitlines() if line.startswith("ATOM")).split()[13]
-    refuse(written(tmp_path / "bad.cif", text.replace(x, value, 1).encode()), reason)
+    file = CIFFile.read(io.StringIO(CONTENTS[".cif"].decode()))
+    site = file.block["atom_site"]
+    site["Cartn_x"] = np.array([value, *site["Cartn_x"].as_array(str)[1:]])
+    text = io.StringIO()
+    file.write(text)
+    refuse(written(tmp_path / "bad.cif", text.getvalue().encode()), reason)
 
 
 @pytest.mark.parametrize("column", ["Cartn_y", "type_symbol", "auth_asym_id"])

@@ -11,6 +11,7 @@ from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile, set_structure
 
 from holo_features import LeftOutAtom, read_structure
 from holo_features.datasets import example_structures
+from holo_features.structures import RepeatedResidue
 
 ALTERNATE = Path(__file__).parent / "alternate_locations.pdb"
 EXAMPLES = {path.name.partition(".")[0]: path for path in example_structures()}
@@ -165,16 +166,29 @@ def test_unknown_elements_are_left_out_by_name(write_pdb, residue, atom):
     path = write_pdb(*residue(), atom("XD1", (1.0, 1.0, 1.0), residue="ALA", insertion=" ", element="X"))
     structure = read_structure(path)
     assert names(structure) == ["N", "CA", "C", "O"]
-    assert structure.left_out_atoms == (LeftOutAtom("A", 1, "", "ALA", "XD1", "X"),)
+    assert structure.left_out_atoms == (
+        LeftOutAtom("A", 1, "", "ALA", "XD1", "X", "its element 'X' is unknown"),
+    )
 
 
-def test_repeated_residues_do_no_harm(write_pdb, residue):
+def test_what_is_there_twice_is_named(write_pdb, residue):
     path = write_pdb(
         *residue(), *residue(), *residue(residue="GLY", shift=4.0), *residue(chain="B"), *residue()
     )
-    atoms = read_structure(path).atoms
-    # A residue repeated at once is there once; one with another name, or elsewhere in the file, is its own.
-    assert atoms[atoms.atom_name == "CA"].res_name.tolist() == ["ALA", "GLY", "ALA", "ALA"]
+    structure = read_structure(path)
+    alpha = structure.atoms[structure.atoms.atom_name == "CA"]
+    assert alpha.res_name.tolist() == ["ALA", "GLY", "ALA"]
+    assert alpha.chain_id.tolist() == ["A", "A", "B"]
+    # Repeated at once it is one residue, whose atoms are there twice.
+    assert [atom.atom_name for atom in structure.left_out_atoms] == ["N", "CA", "C", "O"]
+    assert {atom.reason for atom in structure.left_out_atoms} == {
+        "an earlier atom of its residue has its name"
+    }
+    # Another residue of that name is kept, unless it lies where the first one does.
+    assert structure.repeated_residues == (
+        RepeatedResidue("A", 1, "", "GLY", kept=True),
+        RepeatedResidue("A", 1, "", "ALA", kept=False),
+    )
 
 
 def test_negative_and_large_residue_numbers(write_pdb, residue):

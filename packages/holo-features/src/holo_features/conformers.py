@@ -1,16 +1,36 @@
 """Alternate locations: one conformer of each residue."""
 
+import attrs
 import numpy as np
 from biotite.structure import AtomArray
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from numpy.typing import NDArray
 
-__all__ = ["select_conformers"]
+__all__ = ["Conformers", "select_conformers"]
+
+
+@attrs.frozen(eq=False)
+class Conformers:
+    """Which atoms are of the chosen conformers.
+
+    Parameters
+    ----------
+    residues : Int[ndarray, "atoms"]
+        Number of each atom's residue, from 0 in the order of the file.
+    chosen : Bool[ndarray, "atoms"]
+        True for the chosen atoms.
+    repeated : Bool[ndarray, "atoms"]
+        True for atoms that have the name and the label of an earlier atom of their residue.
+    """
+
+    residues: Int[np.ndarray, "atoms"]
+    chosen: Bool[np.ndarray, "atoms"]
+    repeated: Bool[np.ndarray, "atoms"]
 
 
 def select_conformers(
     atoms: AtomArray, labels: Shaped[np.ndarray, "atoms"], occupancies: Float[np.ndarray, "atoms"]
-) -> Bool[np.ndarray, "atoms"]:
+) -> Conformers:
     """Choose the atoms of one conformer of each residue.
 
     The conformer is the label with the highest mean occupancy in the residue, in a tie the first of the
@@ -27,21 +47,21 @@ def select_conformers(
     occupancies
         Occupancy of each atom.
 
-    Returns
-    -------
-    Bool[ndarray, "atoms"]
-        True for the chosen atoms.
-
     Examples
     --------
     >>> atoms = AtomArray(3)
     >>> atoms.atom_name[:] = ["CA", "CB", "CB"]
-    >>> select_conformers(atoms, np.array(["", "A", "B"]), np.array([1.0, 0.3, 0.7])).tolist()
+    >>> select_conformers(atoms, np.array(["", "A", "B"]), np.array([1.0, 0.3, 0.7])).chosen.tolist()
     [True, False, True]
     """
     if len(labels) == 0:
-        return np.zeros(0, dtype=bool)
+        none = np.zeros(0, dtype=bool)
+        return Conformers(np.zeros(0, dtype=np.int64), none, none)
     residue = _residues(atoms, labels)
+    name = _codes(atoms.atom_name)
+    if (labels == "").all():
+        repeated = _repeats(residue, name)
+        return Conformers(residue, ~repeated, repeated)
     names, label = np.unique(labels, return_inverse=True)
     conformers, conformer = np.unique(residue * len(names) + label, return_inverse=True)
     mean = np.bincount(conformer, weights=occupancies) / np.bincount(conformer)
@@ -49,18 +69,16 @@ def select_conformers(
     falling = np.where(names[conformers % len(names)] == "", -np.inf, -np.round(mean, 6))
     order = np.lexsort((conformers, falling, conformers // len(names)))
     rank = np.argsort(order)[conformer]
-    best = np.lexsort((rank, atoms.atom_name, residue))
+    best = np.lexsort((rank, name, residue))
     first = np.ones(len(best), dtype=bool)
-    first[1:] = (residue[best][1:] != residue[best][:-1]) | (
-        atoms.atom_name[best][1:] != atoms.atom_name[best][:-1]
-    )
+    first[1:] = (residue[best][1:] != residue[best][:-1]) | (name[best][1:] != name[best][:-1])
     chosen = np.zeros(len(labels), dtype=bool)
     chosen[best[first]] = True
     # The residue name of the conformer that ranks first holds for the whole residue.
     leader = np.lexsort((rank, residue))
     leaders = leader[np.flatnonzero(np.diff(residue[leader], prepend=-1))]
     same_name: NDArray[np.bool_] = atoms.res_name == atoms.res_name[leaders][residue]
-    return chosen & same_name
+    return Conformers(residue, chosen & same_name, _repeats(conformer, name))
 
 
 def _residues(atoms: AtomArray, labels: Shaped[np.ndarray, "atoms"]) -> NDArray[np.int64]:
@@ -72,3 +90,25 @@ def _residues(atoms: AtomArray, labels: Shaped[np.ndarray, "atoms"]) -> NDArray[
     renamed = atoms.res_name[1:] != atoms.res_name[:-1]
     starts[1:] |= renamed & ~(labelled[1:] & labelled[:-1])
     return np.cumsum(starts)
+
+
+def _codes(names: Shaped[np.ndarray, "atoms"]) -> NDArray[np.int64]:
+    """Give each name a number, equal ones the same."""
+    characters = np.ascontiguousarray(names).view(np.uint32).reshape(len(names), -1)
+    if characters.shape[1] > _PACKED or (characters >= _BYTE).any():
+        codes: NDArray[np.int64] = np.unique(names, return_inverse=True)[1]
+        return codes
+    return characters @ (_BYTE ** np.arange(characters.shape[1]))
+
+
+# So many characters below this one make one int64.
+_PACKED, _BYTE = 7, 256
+
+
+def _repeats(groups: NDArray[np.int64], names: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Say which atoms have the name of an earlier one of their group."""
+    order = np.lexsort((names, groups))
+    repeated = np.zeros(len(groups), dtype=bool)
+    again = (groups[order][1:] == groups[order][:-1]) & (names[order][1:] == names[order][:-1])
+    repeated[order[1:][again]] = True
+    return repeated

@@ -1,12 +1,14 @@
-"""Structure files, PDB, mmCIF and BinaryCIF, each also gzipped, to the atoms of their first model."""
+"""Structure files, PDB, mmCIF and BinaryCIF, each also gzipped, to the atoms of one model."""
 
+import contextlib
 import gzip
+import io
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from biotite import DeserializationError, InvalidFileError
 
 from holo_types import FormatError
 
@@ -14,15 +16,16 @@ from .mmcif import read_binarycif, read_mmcif
 from .pdb import read_pdb
 from .raw import RawAtoms, atom_name
 
-__all__ = ["is_structure_path", "raw_atoms", "structure_stem"]
+__all__ = ["damage_named", "file_content", "is_structure_path", "raw_atoms", "structure_stem", "suffixes"]
 
 _PDB, _MMCIF, _BINARYCIF = (".pdb", ".ent"), (".cif", ".mmcif"), (".bcif",)
 _SUFFIXES = (*_PDB, *_MMCIF, *_BINARYCIF)
 
-# What biotite, msgpack and numpy raise when the content is damaged.
+# A file packs a hundred times at best; what unpacks to more is made to fill the memory.
+_UNPACKED, _PACKING = 2**26, 100
+
+# What msgpack and numpy raise when the content is damaged.
 _DAMAGE = (
-    DeserializationError,
-    InvalidFileError,
     ValueError,
     TypeError,
     LookupError,
@@ -32,7 +35,7 @@ _DAMAGE = (
 )
 
 
-def _suffixes(path: Path) -> tuple[str, bool]:
+def suffixes(path: Path) -> tuple[str, bool]:
     """Give a path's last suffix in lower case, less .gz, and whether there was a .gz."""
     name = path.name.lower()
     plain = name.removesuffix(".gz")
@@ -47,7 +50,7 @@ def is_structure_path(path: str | os.PathLike[str]) -> bool:
     >>> is_structure_path("1abc.cif.gz"), is_structure_path("1abc.csv")
     (True, False)
     """
-    return _suffixes(Path(path))[0] in _SUFFIXES
+    return suffixes(Path(path))[0] in _SUFFIXES
 
 
 def structure_stem(path: str | os.PathLike[str]) -> str:
@@ -64,22 +67,29 @@ def structure_stem(path: str | os.PathLike[str]) -> str:
     return Path(name).stem if is_structure_path(path) else name
 
 
-def raw_atoms(path: str | os.PathLike[str]) -> RawAtoms:
-    """Read every atom of the first model of a structure file.
+def raw_atoms(
+    path: str | os.PathLike[str], model: int | None = None, assembly: str | None = None
+) -> RawAtoms:
+    """Read every atom of one model of a structure file.
 
     Parameters
     ----------
     path
         A file .pdb, .ent, .cif, .mmcif or .bcif, also with .gz.
+    model
+        Number of the model; None takes the first.
+    assembly
+        Name of the assembly whose copies are wanted.
 
     Raises
     ------
     FormatError
-        If the file is missing, empty, damaged or of another kind, holds no atom, or a coordinate is no
-        finite number; the message names the file, and the atom where it is one atom's fault.
+        If the file is missing, empty, damaged or of another kind, holds no atom, a coordinate is no finite
+        number, or there is no such model or assembly; the message names the file, and the atom where it is
+        one atom's fault.
     """
     place = Path(path)
-    suffix, zipped = _suffixes(place)
+    suffix, zipped = suffixes(place)
     if os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
         raise FormatError(f"{place} is a folder; it must be a structure file")
     if suffix not in _SUFFIXES:
@@ -87,15 +97,12 @@ def raw_atoms(path: str | os.PathLike[str]) -> RawAtoms:
             f"{place}: its name ends in {place.suffix!r}; it must end in one of "
             f"{', '.join(_SUFFIXES)}, with or without .gz"
         )
-    content = _content(place, zipped)
-    try:
-        with np.errstate(all="ignore"):  # what overflows is found below, as a coordinate that is not finite
-            raw = _parsed(content, suffix)
-    except FormatError as error:
-        raise FormatError(f"{place}: {error}") from None
-    except _DAMAGE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise FormatError(f"{place}: damaged, or no {suffix} file ({reason})") from error
+    content = file_content(place, zipped)
+    read = read_binarycif if suffix in _BINARYCIF else read_pdb if suffix in _PDB else read_mmcif
+    with damage_named(place, suffix):
+        if read is not read_binarycif and b"\0" in content:
+            raise FormatError("it holds binary data; it must be text")
+        raw = read(content, model, assembly)
     finite = np.isfinite(raw.atoms.coord).all(axis=1)
     if not finite.all():
         atom = raw.atoms[int(np.argmin(finite))]
@@ -106,17 +113,32 @@ def raw_atoms(path: str | os.PathLike[str]) -> RawAtoms:
     return raw
 
 
-def _parsed(content: bytes, suffix: str) -> RawAtoms:
-    if suffix in _BINARYCIF:
-        return read_binarycif(content)
-    return read_pdb(_text(content)) if suffix in _PDB else read_mmcif(_text(content))
+@contextlib.contextmanager
+def damage_named(place: Path, suffix: str) -> Iterator[None]:
+    """Turn what reading raises where a file is damaged into one error that names the file."""
+    try:
+        with np.errstate(all="ignore"):  # what overflows is found as a coordinate that is not finite
+            yield
+    except FormatError as error:
+        raise FormatError(f"{place}: {error}") from None
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise FormatError(f"{place}: damaged, or no {suffix} file ({reason})") from error
 
 
-def _content(place: Path, zipped: bool) -> bytes:
+def file_content(place: Path, zipped: bool) -> bytes:
+    """Give what a file holds, unpacked.
+
+    Raises
+    ------
+    FormatError
+        If it is missing, empty or cannot be read, or its gzip data are damaged or unpack to far more than
+        real files do; the message names the file.
+    """
     try:
         content = place.read_bytes()
         if zipped and content:
-            content = gzip.decompress(content)
+            content = _unpacked(place, content)
     except FileNotFoundError:
         raise FormatError(f"{place} does not exist") from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -128,10 +150,10 @@ def _content(place: Path, zipped: bool) -> bytes:
     return content
 
 
-def _text(content: bytes) -> str:
-    if b"\0" in content:
-        raise FormatError("it holds binary data; it must be text")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")  # old PDB files have such author names
+def _unpacked(place: Path, content: bytes) -> bytes:
+    most = _UNPACKED + _PACKING * len(content)
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        unpacked = file.read(most + 1)
+    if len(unpacked) > most:
+        raise FormatError(f"{place}: its {len(content)} bytes of gzip data unpack to more than {most}")
+    return unpacked

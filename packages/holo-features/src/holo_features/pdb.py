@@ -1,106 +1,333 @@
 """PDB files to atoms."""
 
-import io
-import warnings
+import re
+from collections.abc import Iterator
 
 import attrs
 import numpy as np
-from biotite.structure.io.pdb import PDBFile
+from biotite.structure import AtomArray
+from biotite.structure.io.pdb.hybrid36 import decode_hybrid36
+from jaxtyping import Bool, Int, Shaped, UInt8
+from numpy.typing import NDArray
 
 from holo_types import FormatError
 
-from .raw import RawAtoms, atom_name
+from .assemblies import Copy
+from .columns import decimals, integers, number, text
+from .elements import elements_of, is_element
+from .raw import RawAtoms, atom_name, listed
 
 __all__ = ["read_pdb"]
 
+_WIDTH, _HEAD = 80, 8
 # Columns of an atom record.
-_CHAIN, _COORDINATES, _OCCUPANCY, _B_FACTOR = 21, slice(30, 54), slice(54, 60), slice(60, 66)
-_ELEMENT_END = 78
+_HETERO, _NAME, _LABEL, _RESIDUE, _CHAIN = slice(0, 6), slice(12, 16), 16, slice(17, 20), 21
+_NUMBER, _INSERTION, _COORDINATES, _OCCUPANCY = slice(22, 26), 26, slice(30, 54), slice(54, 60)
+_ELEMENT, _CHARGE = slice(76, 78), slice(78, 80)
+_BLANK, _LAST, _NEWLINE = tuple(b" ~\n")
+_LOWER, _LETTERS = np.uint8(32), np.uint8(26)
+_CHARACTERS = np.array(["", *map(chr, range(1, 256))])
+_CHARACTERS[: _BLANK + 1] = ""
 
 
-@attrs.define
-class _Records:
-    """Atom records, and whether each is of a chain's polymer."""
+@attrs.frozen
+class _Model:
+    """A model's number, and between which atom records of the file it lies."""
 
-    lines: list[str] = attrs.field(factory=list)
-    polymer: list[bool] = attrs.field(factory=list)
-    model: int = 1
+    number: int
+    first: int
+    end: int
 
 
-def read_pdb(text: str) -> RawAtoms:
-    """Read the atoms of the first model of a PDB file.
+@attrs.frozen(eq=False)
+class _Lines:
+    """A file's text, and where its lines are."""
+
+    content: bytes
+    octets: UInt8[np.ndarray, "bytes"]
+    starts: Int[np.ndarray, "lines"]
+    ends: Int[np.ndarray, "lines"]
+    heads: Shaped[np.ndarray, "lines"]  # the first eight characters as one integer
+
+    @classmethod
+    def of(cls, content: bytes) -> "_Lines":
+        if b"\r" in content:
+            content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        octets = np.frombuffer(content + b" " * _WIDTH, dtype=np.uint8)
+        ends = np.flatnonzero(octets == _NEWLINE)
+        if not content.endswith(b"\n"):
+            ends = np.append(ends, len(content))
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        return cls(content, octets, starts, ends, _windows(octets, _HEAD)[starts].view(np.uint64)[:, 0])
+
+    def beginning(self, word: bytes) -> NDArray[np.bool_]:
+        """Say which lines begin with a word."""
+        mask, value = np.frombuffer(
+            b"\xff" * len(word) + bytes(_HEAD - len(word)) + word.ljust(_HEAD, b"\0"), dtype=np.uint64
+        )
+        found: NDArray[np.bool_] = (self.heads & mask) == value
+        return found
+
+    def line(self, i: int) -> str:
+        return self.content[self.starts[i] : self.ends[i]].decode("latin-1")
+
+    def records(self, lines: Int[np.ndarray, "rows"]) -> UInt8[np.ndarray, "rows 80"]:
+        """Give lines as rows of 80 characters, blanks where a line ends before."""
+        rows: NDArray[np.uint8] = _windows(self.octets, _WIDTH)[self.starts[lines]]
+        lengths = self.ends[lines] - self.starts[lines]
+        short = np.flatnonzero(lengths < _WIDTH)
+        if len(short):
+            rows[short] = np.where(np.arange(_WIDTH) < lengths[short, None], rows[short], _BLANK)
+        return rows
+
+
+def read_pdb(content: bytes, model: int | None = None, assembly: str | None = None) -> RawAtoms:
+    """Read the atoms of one model of a PDB file.
 
     A HETATM record is of a chain's polymer unless it comes after the chain's TER record.
+
+    Parameters
+    ----------
+    content
+        The file.
+    model
+        Number of the model; None takes the first.
+    assembly
+        Number of the biomolecule (REMARK 350) whose copies are wanted.
 
     Raises
     ------
     FormatError
-        If there is no atom record, one is cut off, or a coordinate is no number.
+        If there is no atom record, one is cut off or a number in it is none, or there is no such model or
+        assembly.
     """
-    records = _first_model(text)
-    if not records.lines:
+    lines = _Lines.of(content)
+    is_atom = lines.beginning(b"ATOM  ") | lines.beginning(b"HETATM")
+    atom_lines = np.flatnonzero(is_atom)
+    _check_end(lines, atom_lines)
+    if len(atom_lines) == 0:
         raise FormatError("it holds no ATOM record, so it is no PDB file, or one without atoms")
-    try:
-        file = PDBFile.read(io.StringIO("\n".join(records.lines)))
-        with warnings.catch_warnings():
-            # `read_structure` leaves out by name what biotite cannot infer; a blank element needs no warning.
-            warnings.filterwarnings("ignore", message=r".*elements were guessed", category=UserWarning)
-            warnings.filterwarnings("ignore", message=r"Could not infer element", category=UserWarning)
-            atoms = file.get_structure(model=1, altloc="all", extra_fields=["occupancy"])
-    except ValueError:
-        for line in records.lines:
-            _check_coordinates(line)
-        raise
-    labels = np.char.strip(atoms.altloc_id)
-    occupancies = atoms.occupancy.astype(np.float64)
-    atoms.del_annotation("altloc_id")
-    atoms.del_annotation("occupancy")
-    return RawAtoms(atoms, labels, occupancies, np.array(records.polymer), records.model)
+    chosen = _chosen(list(_models(lines, atom_lines)), model)
+    atom_lines = atom_lines[chosen.first : chosen.end]
+    records = lines.records(atom_lines)
+    last = _COORDINATES.stop - 1
+    cut = np.flatnonzero(records[:, last] <= _BLANK)
+    cut = cut[(records[cut, last:] <= _BLANK).all(axis=1)]
+    if len(cut):
+        line = int(atom_lines[cut[0]])
+        raise FormatError(f"line {line + 1} is cut off within an atom: {lines.line(line).rstrip()!r}")
+    if records.min() < _BLANK or records.max() > _LAST:
+        line = int(atom_lines[np.argmax(((records < _BLANK) | (records > _LAST)).any(axis=1))])
+        raise FormatError(
+            f"line {line + 1}, an atom, has other characters than printable ASCII: {lines.line(line)!r}"
+        )
+    chains = records[:, _CHAIN]
+    polymer = _polymer(records, atom_lines, np.flatnonzero(lines.beginning(b"TER")))
+    atoms = _atoms(records)
+    occupancies = _filled(records[:, _OCCUPANCY], b"  1.00")
+    return RawAtoms(
+        atoms,
+        _CHARACTERS[records[:, _LABEL]],
+        _decimals(records, occupancies, "occupancy"),
+        polymer,
+        _CHARACTERS[chains],
+        chosen.number,
+        None if assembly is None else _copies(lines, assembly),
+    )
 
 
-def _first_model(text: str) -> _Records:
-    found = _Records()
-    ended: set[str] = set()  # chains whose polymer a TER record has ended
-    lines = text.splitlines()
-    closed = text.endswith(("\n", "\r"))
-    for number, line in enumerate(lines, start=1):
-        last = number == len(lines) and not closed
-        if line.startswith(("ATOM  ", "HETATM")):
-            record = line.rstrip()
-            # A last line without an end is whole if it is as long as the one before it.
-            usual = min(_ELEMENT_END, len(found.lines[-1])) if last and found.lines else 0
-            if len(record) < max(_COORDINATES.stop, usual):
-                raise FormatError(f"line {number} is cut off within an atom: {record!r}")
-            chain = record[_CHAIN]
-            if record.startswith("ATOM"):
-                ended.discard(chain)
-            found.polymer.append(chain not in ended)
-            found.lines.append(_filled(record))
-        elif line.startswith("TER") and found.lines:
-            ended.add(found.lines[-1][_CHAIN])
-        elif line.startswith("MODEL ") and line[6:].strip().isdigit():
-            found.model = int(line[6:])
-        elif line.startswith("ENDMDL") and found.lines:
-            break
-        elif last and found.lines and any(record.startswith(line) for record in ("ATOM  ", "HETATM")):
-            raise FormatError(f"line {number} is cut off: {line!r}")
+def _windows(octets: UInt8[np.ndarray, "bytes"], width: int) -> UInt8[np.ndarray, "starts width"]:
+    return np.lib.stride_tricks.sliding_window_view(octets, width)
+
+
+def _check_end(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> None:
+    """Refuse a file whose last line is the beginning of an atom record."""
+    if lines.content.endswith(b"\n"):
+        return
+    last = len(lines.starts) - 1
+    line = lines.line(last)
+    if len(atom_lines) and atom_lines[-1] == last:
+        # A last line without an end is whole if it is as long as the one before it.
+        usual = len(lines.line(int(atom_lines[-2])).rstrip()) if len(atom_lines) > 1 else 0
+        if len(line.rstrip()) < min(_ELEMENT.stop, usual):
+            raise FormatError(f"line {last + 1} is cut off within an atom: {line.rstrip()!r}")
+    elif len(atom_lines) and line and any(record.startswith(line) for record in ("ATOM  ", "HETATM")):
+        raise FormatError(f"line {last + 1} is cut off: {line!r}")
+
+
+def _models(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[_Model]:
+    """Give the models that have atoms, in the order of the file."""
+    begins = lines.beginning(b"MODEL ")
+    number, first, opened = 1, 0, False
+    for line in np.flatnonzero(begins | lines.beginning(b"ENDMDL")).tolist():
+        end = int(np.searchsorted(atom_lines, line))
+        if end > first:
+            if opened and begins[line]:
+                raise FormatError(f"line {line + 1} begins a model within a model")
+            yield _Model(number, first, end)
+            number, first = number + 1, end
+        opened = bool(begins[line])
+        given = lines.line(line)[6:].split()
+        if begins[line] and given and given[0].isascii() and given[0].isdigit():
+            number = int(given[0])
+    if len(atom_lines) > first:
+        yield _Model(number, first, len(atom_lines))
+
+
+def _chosen(models: list[_Model], number: int | None) -> _Model:
+    if number is None:
+        return models[0]
+    found = next((model for model in models if model.number == number), None)
+    if found is None:
+        raise FormatError(f"it has no model {number}; it has {listed(model.number for model in models)}")
     return found
 
 
-def _filled(record: str) -> str:
-    """Fill in what programs leave blank and biotite needs: occupancy and temperature factor."""
-    record = record.ljust(_B_FACTOR.stop)
-    occupancy = record[_OCCUPANCY] if record[_OCCUPANCY].strip() else "  1.00"
-    b_factor = record[_B_FACTOR] if record[_B_FACTOR].strip() else "  0.00"
-    return record[: _OCCUPANCY.start] + occupancy + b_factor + record[_B_FACTOR.stop :]
+def _polymer(
+    records: UInt8[np.ndarray, "atoms 80"],
+    atom_lines: Int[np.ndarray, "atoms"],
+    ends: Int[np.ndarray, "ends"],
+) -> Bool[np.ndarray, "atoms"]:
+    """Say which atoms are of their chain's polymer: all but those HETATM that follow its TER record."""
+    polymer = np.ones(len(records), dtype=bool)
+    before = np.searchsorted(atom_lines, ends) - 1  # a TER record ends the chain of the atom before it
+    ended = np.unique(before[before >= 0])
+    for chain in np.unique(records[ended, _CHAIN]).tolist():
+        members = np.flatnonzero(records[:, _CHAIN] == chain)
+        last_end = np.searchsorted(ended[records[ended, _CHAIN] == chain], members)  # ends so far
+        # An ATOM record opens the chain again.
+        is_atom = records[members, 0] == ord("A")
+        opened = np.maximum.accumulate(np.where(is_atom, last_end, 0))
+        polymer[members] = is_atom | (last_end <= opened)
+    return polymer
 
 
-def _check_coordinates(record: str) -> None:
-    for i, axis in enumerate("xyz"):
-        start = _COORDINATES.start + 8 * i
-        value = record[start : start + 8]
-        try:
-            float(value)
-        except ValueError:
-            atom = atom_name(record[_CHAIN], record[22:27], record[17:20], record[12:16])
-            raise FormatError(f"atom {atom} has {axis} = {value.strip()!r}; it must be a number") from None
+def _atoms(records: UInt8[np.ndarray, "atoms 80"]) -> AtomArray:
+    atoms = AtomArray(len(records))
+    atoms.chain_id = _CHARACTERS[records[:, _CHAIN]]
+    atoms.res_id = _integers(records, records[:, _NUMBER])
+    atoms.ins_code = _CHARACTERS[records[:, _INSERTION]]
+    atoms.res_name = text(records[:, _RESIDUE])
+    atoms.atom_name = text(records[:, _NAME])
+    atoms.hetero = records[:, 0] == ord("H")
+    atoms.element = _elements(records, atoms)
+    atoms.set_annotation("charge", _charges(records[:, _CHARGE]))
+    coordinates = records[:, _COORDINATES].reshape(-1, 8)
+    atoms.coord = _decimals(records, coordinates, "xyz").reshape(-1, 3).astype(np.float32)
+    return atoms
+
+
+def _filled(column: UInt8[np.ndarray, "atoms width"], value: bytes) -> UInt8[np.ndarray, "atoms width"]:
+    """Fill in what some programs leave blank."""
+    blank = (column <= _BLANK).all(axis=1)
+    if blank.any():
+        column = column.copy()
+        column[blank] = np.frombuffer(value, dtype=np.uint8)
+    return column
+
+
+def _elements(records: UInt8[np.ndarray, "atoms 80"], atoms: AtomArray) -> Shaped[np.ndarray, "atoms"]:
+    column = records[:, _ELEMENT]
+    symbols = text(column)
+    # Old files have line numbers there, or nothing.
+    lettered = ((column | _LOWER) - ord("a") < _LETTERS).any(axis=1)
+    if lettered.all():
+        return elements_of(symbols, atoms.atom_name, atoms.res_name)
+    names = records[:, _NAME]
+    # Elements of two letters begin one column before the others; programs that write no elements keep to
+    # that among HETATM at least.
+    wide = atoms.hetero & (names[:, 0] > _BLANK) & (names[:, 3] <= _BLANK)
+    leading = np.char.upper(text(names[:, :2]))
+    wide &= is_element(leading) & (np.char.str_len(leading) > 1)
+    symbols = np.where(lettered, symbols, np.where(wide, leading, ""))
+    return elements_of(symbols, atoms.atom_name, atoms.res_name)
+
+
+def _charges(column: UInt8[np.ndarray, "atoms 2"]) -> Int[np.ndarray, "atoms"]:
+    """Read charges such as ``2-`` or ``-2``; other text that old files have there says nothing of it."""
+    charges = np.zeros(len(column), dtype=np.int8)
+    for row in np.flatnonzero((column > _BLANK).all(axis=1)).tolist():
+        found = re.fullmatch(r"(\d)([+-])|([+-])(\d)", column[row].tobytes().decode("latin-1"))
+        if found:
+            charges[row] = int((found[2] or found[3]) + (found[1] or found[4]))
+    return charges
+
+
+def _integers(
+    records: UInt8[np.ndarray, "atoms 80"], column: UInt8[np.ndarray, "atoms width"]
+) -> Int[np.ndarray, "atoms"]:
+    values, bad = integers(column, _hybrid)
+    if len(bad):
+        value = column[bad[0]].tobytes().decode("latin-1")
+        raise FormatError(
+            f"atom {_atom_name(records[bad[0]])} has residue number {value.strip()!r}; it must be an integer"
+        )
+    return values
+
+
+def _hybrid(value: str) -> int:
+    """Read a residue number, beyond 9999 in hybrid-36."""
+    if not re.fullmatch(r" *([A-Z][0-9A-Z]{3}|[a-z][0-9a-z]{3}|[+-]?[0-9]+) *", value):
+        raise ValueError
+    return int(decode_hybrid36(value))
+
+
+def _decimals(
+    records: UInt8[np.ndarray, "atoms 80"], column: UInt8[np.ndarray, "values width"], names: str
+) -> NDArray[np.float64]:
+    values, bad = decimals(column)
+    if len(bad):
+        per_atom = len(column) // len(records)
+        atom, which = divmod(int(bad[0]), per_atom)
+        name = names[which] if per_atom > 1 else names
+        value = column[bad[0]].tobytes().decode("latin-1").strip()
+        raise FormatError(f"atom {_atom_name(records[atom])} has {name} = {value!r}; it must be a number")
+    return values
+
+
+def _atom_name(record: UInt8[np.ndarray, "80"]) -> str:
+    line = record.tobytes().decode("latin-1")
+    return atom_name(line[_CHAIN], line[22:27], line[_RESIDUE], line[_NAME])
+
+
+def _copies(lines: _Lines, assembly: str) -> tuple[Copy, ...]:
+    """Read a biomolecule's copies from REMARK 350."""
+    copies: dict[str, list[Copy]] = {}
+    names: list[str] = []
+    chains: list[str] = []
+    rows: list[list[float]] = []
+    for i in np.flatnonzero(lines.beginning(b"REMARK")).tolist():
+        line = lines.line(i)
+        key, _, value = line[10:].partition(":")
+        matrix = re.match(r"REMARK 350 +BIOMT([123]) +\d+ (.*)", line)
+        if not line.startswith("REMARK 350"):
+            continue
+        if key.strip() == "BIOMOLECULE":
+            names, chains = _words(value), []
+            copies.update((name, []) for name in names)
+        elif key.strip() == "APPLY THE FOLLOWING TO CHAINS":
+            chains = _words(value)
+        elif key.strip() == "AND CHAINS":
+            chains += _words(value)
+        elif matrix:
+            rows = [] if matrix[1] == "1" else rows
+            rows.append(_floats(matrix[2], i))
+            if matrix[1] == "3":
+                units = frozenset("" if chain == "NULL" else chain for chain in chains)
+                for name in names:
+                    copies[name].append(Copy.of(units, rows, f"REMARK 350 of assembly {name}"))
+    if assembly not in copies:
+        there = f"it has {listed(copies)}" if copies else "it describes none (REMARK 350)"
+        raise FormatError(f"it has no assembly {assembly!r}; {there}")
+    return tuple(copies[assembly])
+
+
+def _words(value: str) -> list[str]:
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def _floats(values: str, line: int) -> list[float]:
+    try:
+        return [number(value) for value in values.split()]
+    except ValueError as error:
+        raise FormatError(f"line {line + 1}, REMARK 350: {error}") from None

@@ -1,36 +1,59 @@
 """What every structure format is read into."""
 
+from collections.abc import Iterable
+
 import attrs
 import numpy as np
 from biotite.structure import AtomArray
 from jaxtyping import Bool, Float, Shaped
 
-__all__ = ["RawAtoms", "atom_name"]
+from .assemblies import Copy
+
+__all__ = ["RawAtoms", "atom_name", "listed"]
+
+_MOST_LISTED = 20
 
 
 @attrs.frozen(eq=False)
 class RawAtoms:
-    """All atoms of a file's first model, nothing chosen yet.
+    """All atoms of one model of a file, nothing chosen yet.
 
     Parameters
     ----------
     atoms
-        With every alternate location; elements as the file has them.
+        With every alternate location; elements in upper case, blank if unknown; ``charge`` is the formal
+        charge, 0 where the file has none.
     labels : Shaped[ndarray, "atoms"]
         Labels of the alternate locations, empty where there is one only.
     occupancies : Float[ndarray, "atoms"]
         Occupancies, 1 where the file has none.
     polymer : Bool[ndarray, "atoms"]
         True for the atoms of a chain itself, false for what only carries its letter: ligands and water.
+    units : Shaped[ndarray, "atoms"]
+        Names of the parts of which assemblies are built: the chain (PDB) or ``label_asym_id`` (mmCIF).
     model
         The model's number in the file.
+    copies
+        The copies that make the assembly that was asked for; None if none was.
     """
 
     atoms: AtomArray
     labels: Shaped[np.ndarray, "atoms"]
     occupancies: Float[np.ndarray, "atoms"]
     polymer: Bool[np.ndarray, "atoms"]
+    units: Shaped[np.ndarray, "atoms"]
     model: int
+    copies: tuple[Copy, ...] | None = None
+
+    def __getitem__(self, rows: Bool[np.ndarray, "atoms"]) -> "RawAtoms":
+        return attrs.evolve(
+            self,
+            atoms=self.atoms[rows],
+            labels=self.labels[rows],
+            occupancies=self.occupancies[rows],
+            polymer=self.polymer[rows],
+            units=self.units[rows],
+        )
 
 
 def atom_name(chain: str, number: str, residue: str, atom: str) -> str:
@@ -42,3 +65,16 @@ def atom_name(chain: str, number: str, residue: str, atom: str) -> str:
     'A 52A GLY CA'
     """
     return " ".join(part.strip() for part in (chain, number, residue, atom))
+
+
+def listed(names: Iterable[object]) -> str:
+    """List what is there, for an error's message.
+
+    Examples
+    --------
+    >>> listed(range(1, 26))
+    '1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, ... (25 in all)'
+    """
+    every = list(dict.fromkeys(map(str, names)))
+    more = f", ... ({len(every)} in all)" if len(every) > _MOST_LISTED else ""
+    return ", ".join(name or "''" for name in every[:_MOST_LISTED]) + more

@@ -1,0 +1,185 @@
+"""Columns of text, as the bytes of a file, to arrays.
+
+A column is one array of bytes, a row for each value. Numbers are exact: what has the usual form is read as
+integers of its digits, all else by Python's own `float` and `int`.
+"""
+
+import re
+from collections.abc import Callable
+
+import attrs
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
+from numpy.typing import NDArray
+
+__all__ = ["decimals", "integer", "integers", "number", "text"]
+
+_BLANK, _ZERO, _PLUS, _MINUS, _POINT = tuple(b" 0+-.")
+_TEN = np.uint8(10)
+_MOST_DIGITS = 18  # of an int64
+_EXACT = 2**53  # up to here every integer is a float64
+_POWERS = 10.0 ** np.arange(_MOST_DIGITS + 1)
+_FACTORS = np.array([1, 10])
+
+
+def text(column: UInt8[np.ndarray, "rows width"]) -> Shaped[np.ndarray, "rows"]:
+    """Give the values as text (Latin-1), without the blanks around them.
+
+    Examples
+    --------
+    >>> text(np.frombuffer(b" CA CB  ", dtype=np.uint8).reshape(2, 4)).tolist()
+    ['CA', 'CB']
+    """
+    characters = np.ascontiguousarray(column, dtype=np.uint32)
+    values: NDArray[np.str_] = characters.view(f"U{column.shape[1]}").ravel()
+    if (column <= _BLANK).any():
+        values = np.char.strip(values)
+    return values
+
+
+def number(value: str) -> float:
+    """Read a number as files write it, without the underscores and foreign digits that Python takes.
+
+    Raises
+    ------
+    ValueError
+        If it is no number.
+
+    Examples
+    --------
+    >>> number(" -1.50")
+    -1.5
+    """
+    if "_" in value or not value.isascii():
+        raise ValueError(f"could not convert string to float: {value!r}")
+    return float(value)
+
+
+def integer(value: str) -> int:
+    """Read an integer in ASCII digits, after an optional sign.
+
+    Raises
+    ------
+    ValueError
+        If it is no such integer.
+
+    Examples
+    --------
+    >>> integer("-12")
+    -12
+    """
+    if not re.fullmatch(r" *[+-]?[0-9]{1,18} *", value):
+        raise ValueError(f"could not convert string to integer: {value!r}")
+    return int(value)
+
+
+def decimals(
+    column: UInt8[np.ndarray, "rows width"],
+) -> tuple[Float[np.ndarray, "rows"], Int[np.ndarray, "bad"]]:
+    """Read decimal numbers that end with the column.
+
+    Parameters
+    ----------
+    column
+        Values, blanks before them.
+
+    Returns
+    -------
+    Float[ndarray, "rows"]
+        The numbers, rounded once to float64; NaN where there is none.
+    Int[ndarray, "bad"]
+        Rows that hold no number.
+
+    Examples
+    --------
+    >>> decimals(np.frombuffer(b"  1.25-10.50 1.5e1   x.y", dtype=np.uint8).reshape(4, 6))
+    (array([  1.25, -10.5 ,  15.  ,    nan]), array([3]))
+    """
+    read = _read(column)
+    exact = read.usual & (read.magnitude < _EXACT)
+    # The quotient of two integers that float64 holds exactly is the number nearest to the decimal.
+    values = read.magnitude / _POWERS[read.places]
+    np.negative(values, out=values, where=read.negative)
+    return values, _read_unusual(column, values, ~exact, number, np.nan)
+
+
+def integers(
+    column: UInt8[np.ndarray, "rows width"], read: Callable[[str], int] = integer
+) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "bad"]]:
+    """Read integers that end with the column.
+
+    Parameters
+    ----------
+    column
+        Values, blanks before them.
+    read
+        Reads what has another form than digits after an optional sign.
+
+    Returns
+    -------
+    Int[ndarray, "rows"]
+        The integers, 0 where there is none.
+    Int[ndarray, "bad"]
+        Rows that hold no integer.
+
+    Examples
+    --------
+    >>> integers(np.frombuffer(b"  12  -5 1.0", dtype=np.uint8).reshape(3, 4))
+    (array([12, -5,  0]), array([2]))
+    """
+    found = _read(column)
+    values = found.magnitude
+    np.negative(values, out=values, where=found.negative)
+    return values, _read_unusual(column, values, ~found.usual | found.pointed, read, 0.0)
+
+
+@attrs.frozen(eq=False)
+class _Read:
+    """Numbers, magnitude / 10^places, and whether they have the usual form: [+-]digits[.digits]."""
+
+    magnitude: Int[np.ndarray, "rows"]
+    places: Int[np.ndarray, "rows"]
+    negative: Bool[np.ndarray, "rows"]
+    pointed: Bool[np.ndarray, "rows"]
+    usual: Bool[np.ndarray, "rows"]
+
+
+def _read(column: UInt8[np.ndarray, "rows width"]) -> _Read:
+    rows, width = column.shape
+    magnitude, places = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.int8)
+    negative, pointed, begun = np.zeros((3, rows), dtype=bool)
+    if not 0 < width <= _MOST_DIGITS:
+        return _Read(magnitude, places, negative, pointed, usual=begun)
+    usual = np.ones(rows, dtype=bool)
+    digit = begun
+    for octets in np.ascontiguousarray(column.T):
+        digits = octets - _ZERO  # what is below "0" wraps around to large numbers
+        digit = digits < _TEN
+        minus, point = octets == _MINUS, octets == _POINT
+        sign = minus | (octets == _PLUS)
+        usual &= digit | (point & ~pointed) | (~begun & (sign | (octets == _BLANK)))
+        begun |= digit | sign | point
+        negative |= minus
+        places += digit & pointed
+        pointed |= point
+        magnitude *= _FACTORS[digit.view(np.uint8)]
+        magnitude += digits * digit
+    return _Read(magnitude, places, negative, pointed, usual & digit)
+
+
+def _read_unusual(
+    column: UInt8[np.ndarray, "rows width"],
+    values: Shaped[np.ndarray, "rows"],
+    unusual: Bool[np.ndarray, "rows"],
+    read: Callable[[str], float],
+    none: float,
+) -> Int[np.ndarray, "bad"]:
+    """Read the values of unusual form one by one."""
+    bad = []
+    for row in np.flatnonzero(unusual).tolist():
+        try:
+            values[row] = read(column[row].tobytes().decode("latin-1"))
+        except (ValueError, OverflowError):
+            values[row] = none
+            bad.append(row)
+    return np.array(bad, dtype=np.int64)

@@ -1,0 +1,92 @@
+"""Tables of values, in whatever way a file holds them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import attrs
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from holo_types import FormatError
+
+from .columns import integer, number
+
+__all__ = ["LONGEST", "Column", "ListColumn", "Table", "bad_value", "too_long"]
+
+LONGEST = 1000  # characters of a value; an array of text is as wide as its longest
+
+
+class Column(Protocol):
+    """Values of a table's column, some of which the file leaves open (``.`` or ``?``)."""
+
+    def present(self) -> Bool[np.ndarray, "rows"]:
+        """Say which values are there."""
+
+    def text(self) -> Shaped[np.ndarray, "rows"]:
+        """Give the values as text, empty where there is none."""
+
+    def numbers(self, missing: float) -> Float[np.ndarray, "rows"]:
+        """Give the values as float64, or raise a FormatError that names the one that is no number."""
+
+    def integers(self, missing: int) -> Int[np.ndarray, "rows"]:
+        """Give the values as int64, or raise a FormatError that names the one that is no integer."""
+
+
+@attrs.frozen(eq=False)
+class Table:
+    """A category: columns of one length, by name."""
+
+    name: str
+    columns: Mapping[str, Column]
+    rows: int
+
+
+def bad_value(name: str, row: int, value: str, kind: str) -> FormatError:
+    """Make the error for a value that is not what it must be; `row` counts from 0."""
+    return FormatError(f"row {row + 1} has {name} = {value!r}; it must be {kind}")
+
+
+def too_long(name: str, row: int, length: int) -> FormatError:
+    """Make the error for a value that nobody has written on purpose; `row` counts from 0."""
+    return FormatError(f"row {row + 1} has a {name} of {length} characters; it must have at most {LONGEST}")
+
+
+@attrs.frozen(eq=False)
+class ListColumn:
+    """Values as a list of text, None where the file leaves them open."""
+
+    name: str
+    values: Sequence[str | None]
+
+    def __attrs_post_init__(self) -> None:
+        for row, value in enumerate(self.values):
+            if value is not None and len(value) > LONGEST:
+                raise too_long(self.name, row, len(value))
+
+    def present(self) -> Bool[np.ndarray, "rows"]:
+        """Say which values are there."""
+        return np.array([value is not None for value in self.values], dtype=bool)
+
+    def text(self) -> Shaped[np.ndarray, "rows"]:
+        """Give the values as text."""
+        return np.array([value or "" for value in self.values], dtype=np.str_)
+
+    def numbers(self, missing: float) -> Float[np.ndarray, "rows"]:
+        """Give the values as float64."""
+        numbers = np.full(len(self.values), missing, dtype=np.float64)
+        for row, value in enumerate(self.values):
+            try:
+                numbers[row] = missing if value is None else number(value)
+            except ValueError:
+                raise bad_value(self.name, row, value or "", "a number") from None
+        return numbers
+
+    def integers(self, missing: int) -> Int[np.ndarray, "rows"]:
+        """Give the values as int64."""
+        integers = np.full(len(self.values), missing, dtype=np.int64)
+        for row, value in enumerate(self.values):
+            try:
+                integers[row] = missing if value is None else integer(value)
+            except (ValueError, OverflowError):
+                raise bad_value(self.name, row, value or "", "an integer") from None
+        return integers
