@@ -1,6 +1,7 @@
 """Triangle meshes: read from files, checked, and brought about their centroid."""
 
 import io
+import logging
 import math
 import os
 import re
@@ -113,6 +114,10 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
         import trimesh  # noqa: PLC0415 - an extra, and slow to import
     except ImportError:
         raise HoloError("read_mesh needs trimesh: install holo-features[meshes]") from None
+    # What trimesh has to say goes where the program's log goes, and not, for want of one, to the screen.
+    logger = logging.getLogger("trimesh")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
     place = Path(path)
     suffix = place.suffix.lower()
     if suffix not in _SUFFIXES:
