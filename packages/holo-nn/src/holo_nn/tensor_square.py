@@ -12,6 +12,7 @@ from .connectivity import connectivity as connected_paths
 from .coupling import Coupled, Pair
 from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
 from .precision import widened
+from .triton_tensor_square import serves, triton_tensor_square
 
 __all__ = ["ChannelRule", "TensorSquare"]
 
@@ -123,11 +124,14 @@ class TensorSquare(Coupled):
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
         check_features(features, self.irreps_in)
+        features = widened(features)
+        if self.channels == "elementwise" and serves(features):
+            return triton_tensor_square(features, self.irreps_in[0].mul, self.paths)
         # Components first, [m, batch, channels]: products and sums then run along long rows, and one matrix
         # product serves a pair of degrees. Two to four times as fast as an einsum for each path.
         pieces = {
             degree: piece.permute(2, 0, 1).contiguous()
-            for degree, piece in split_degrees(widened(features), self.irreps_in).items()
+            for degree, piece in split_degrees(features, self.irreps_in).items()
         }
         outputs: dict[Path, Tensor] = {}
         for pair in self._pairs:
