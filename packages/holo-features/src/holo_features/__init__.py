@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from .grids import SphereGrid, sphere_grid
     from .idx import LabelledImages, Mnist, read_idx, read_mnist
     from .images import encode_images, image_rotations, project_images
+    from .ligands import Ligand, read_ligand, read_ligands
     from .meshes import Mesh, read_mesh
     from .neighbors import Neighborhoods, SkippedResidue, cut_neighborhoods, neighborhoods, skipped_residues
     from .residues import single_residues
+    from .selection import Selection
     from .shapes import EncodedMesh, MeshFile, encode_mesh, mesh_files, read_labels, shape_images
     from .spherical import inverse_spherical_transform, spherical_transform
-    from .structures import LeftOutAtom, Structure, read_structure
+    from .structures import LeftOutAtom, RepeatedResidue, Structure, read_structure
     from .zernike import inverse_zernike_transform, zernike_transform
 
 __all__ = [
@@ -37,11 +39,14 @@ __all__ = [
     "FoundComplexes",
     "LabelledImages",
     "LeftOutAtom",
+    "Ligand",
     "Mesh",
     "MeshFile",
     "Mnist",
     "Neighborhoods",
+    "RepeatedResidue",
     "ResidueId",
+    "Selection",
     "SkippedComplex",
     "SkippedResidue",
     "SphereGrid",
@@ -70,6 +75,8 @@ __all__ = [
     "read_complexes",
     "read_idx",
     "read_labels",
+    "read_ligand",
+    "read_ligands",
     "read_mesh",
     "read_mnist",
     "read_structure",
@@ -97,11 +104,14 @@ _HOMES = {
     "FoundComplexes": "complex_sets",
     "LabelledImages": "idx",
     "LeftOutAtom": "structures",
+    "Ligand": "ligands",
     "Mesh": "meshes",
     "MeshFile": "shapes",
     "Mnist": "idx",
     "Neighborhoods": "neighbors",
+    "RepeatedResidue": "structures",
     "ResidueId": "centers",
+    "Selection": "selection",
     "SkippedComplex": "complexes",
     "SkippedResidue": "neighbors",
     "SphereGrid": "grids",
@@ -128,6 +138,8 @@ _HOMES = {
     "read_complexes": "complex_sets",
     "read_idx": "idx",
     "read_labels": "shapes",
+    "read_ligand": "ligands",
+    "read_ligands": "ligands",
     "read_mesh": "meshes",
     "read_mnist": "idx",
     "read_structure": "structures",

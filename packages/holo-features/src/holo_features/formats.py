@@ -114,16 +114,16 @@ def raw_atoms(
 
 
 @contextlib.contextmanager
-def damage_named(place: Path, suffix: str) -> Iterator[None]:
-    """Turn what reading raises where a file is damaged into one error that names the file."""
+def damage_named(what: object, suffix: str) -> Iterator[None]:
+    """Turn what reading raises where a file is damaged into one error that names the file, or its part."""
     try:
         with np.errstate(all="ignore"):  # what overflows is found as a coordinate that is not finite
             yield
     except FormatError as error:
-        raise FormatError(f"{place}: {error}") from None
+        raise FormatError(f"{what}: {error}") from None
     except _DAMAGE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise FormatError(f"{place}: damaged, or no {suffix} file ({reason})") from error
+        raise FormatError(f"{what}: damaged, or no {suffix} file ({reason})") from error
 
 
 def file_content(place: Path, zipped: bool) -> bytes:

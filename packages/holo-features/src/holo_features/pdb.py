@@ -17,7 +17,7 @@ from .columns import decimals, integers, number, text
 from .elements import elements_of, is_element
 from .raw import RawAtoms, atom_name, listed
 
-__all__ = ["read_pdb"]
+__all__ = ["Model", "PdbFile", "filled", "read_pdb", "record_atoms", "record_decimals"]
 
 _WIDTH, _HEAD = 80, 8
 # Columns of an atom record.
@@ -31,7 +31,7 @@ _CHARACTERS[: _BLANK + 1] = ""
 
 
 @attrs.frozen
-class _Model:
+class Model:
     """A model's number, and between which atom records of the file it lies."""
 
     number: int
@@ -81,6 +81,54 @@ class _Lines:
         return rows
 
 
+@attrs.frozen(eq=False)
+class PdbFile:
+    """A file of PDB records: its lines, which of them are atoms or end a chain, and its models."""
+
+    lines: _Lines
+    atom_lines: Int[np.ndarray, "atoms"]
+    ends: Int[np.ndarray, "ends"]
+    models: tuple[Model, ...]
+
+    @classmethod
+    def of(cls, content: bytes) -> "PdbFile":
+        """Look through a file, or raise a FormatError if it has no atoms or ends within one."""
+        lines = _Lines.of(content)
+        atom_lines = np.flatnonzero(lines.beginning(b"ATOM  ") | lines.beginning(b"HETATM"))
+        _check_end(lines, atom_lines)
+        if len(atom_lines) == 0:
+            raise FormatError("it holds no ATOM record, so it is no PDB file, or one without atoms")
+        ends = np.flatnonzero(lines.beginning(b"TER"))
+        return cls(lines, atom_lines, ends, tuple(_models(lines, atom_lines)))
+
+    def model(self, number: int | None) -> Model:
+        """Give the model of a number, or the first."""
+        found = next((model for model in self.models if number in {None, model.number}), None)
+        if found is None:
+            there = listed(model.number for model in self.models)
+            raise FormatError(f"it has no model {number}; it has {there}")
+        return found
+
+    def records(self, model: Model) -> UInt8[np.ndarray, "atoms 80"]:
+        """Give a model's atom records, or raise a FormatError if one is cut off or not printable."""
+        atom_lines = self.atom_lines[model.first : model.end]
+        records = self.lines.records(atom_lines)
+        last = _COORDINATES.stop - 1
+        cut = np.flatnonzero(records[:, last] <= _BLANK)
+        cut = cut[(records[cut, last:] <= _BLANK).all(axis=1)]
+        if len(cut):
+            line = int(atom_lines[cut[0]])
+            raise FormatError(
+                f"line {line + 1} is cut off within an atom: {self.lines.line(line).rstrip()!r}"
+            )
+        if records.min() < _BLANK or records.max() > _LAST:
+            line = int(atom_lines[np.argmax(((records < _BLANK) | (records > _LAST)).any(axis=1))])
+            raise FormatError(
+                f"line {line + 1}, an atom, has other characters than printable ASCII: {self.lines.line(line)!r}"
+            )
+        return records
+
+
 def read_pdb(content: bytes, model: int | None = None, assembly: str | None = None) -> RawAtoms:
     """Read the atoms of one model of a PDB file.
 
@@ -101,38 +149,18 @@ def read_pdb(content: bytes, model: int | None = None, assembly: str | None = No
         If there is no atom record, one is cut off or a number in it is none, or there is no such model or
         assembly.
     """
-    lines = _Lines.of(content)
-    is_atom = lines.beginning(b"ATOM  ") | lines.beginning(b"HETATM")
-    atom_lines = np.flatnonzero(is_atom)
-    _check_end(lines, atom_lines)
-    if len(atom_lines) == 0:
-        raise FormatError("it holds no ATOM record, so it is no PDB file, or one without atoms")
-    chosen = _chosen(list(_models(lines, atom_lines)), model)
-    atom_lines = atom_lines[chosen.first : chosen.end]
-    records = lines.records(atom_lines)
-    last = _COORDINATES.stop - 1
-    cut = np.flatnonzero(records[:, last] <= _BLANK)
-    cut = cut[(records[cut, last:] <= _BLANK).all(axis=1)]
-    if len(cut):
-        line = int(atom_lines[cut[0]])
-        raise FormatError(f"line {line + 1} is cut off within an atom: {lines.line(line).rstrip()!r}")
-    if records.min() < _BLANK or records.max() > _LAST:
-        line = int(atom_lines[np.argmax(((records < _BLANK) | (records > _LAST)).any(axis=1))])
-        raise FormatError(
-            f"line {line + 1}, an atom, has other characters than printable ASCII: {lines.line(line)!r}"
-        )
-    chains = records[:, _CHAIN]
-    polymer = _polymer(records, atom_lines, np.flatnonzero(lines.beginning(b"TER")))
-    atoms = _atoms(records)
-    occupancies = _filled(records[:, _OCCUPANCY], b"  1.00")
+    file = PdbFile.of(content)
+    chosen = file.model(model)
+    records = file.records(chosen)
+    occupancies = filled(records[:, _OCCUPANCY], b"  1.00")
     return RawAtoms(
-        atoms,
+        record_atoms(records),
         _CHARACTERS[records[:, _LABEL]],
-        _decimals(records, occupancies, "occupancy"),
-        polymer,
-        _CHARACTERS[chains],
+        record_decimals(records, occupancies, "occupancy"),
+        _polymer(records, file.atom_lines[chosen.first : chosen.end], file.ends),
+        _CHARACTERS[records[:, _CHAIN]],
         chosen.number,
-        None if assembly is None else _copies(lines, assembly),
+        None if assembly is None else _copies(file.lines, assembly),
     )
 
 
@@ -155,7 +183,7 @@ def _check_end(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> None:
         raise FormatError(f"line {last + 1} is cut off: {line!r}")
 
 
-def _models(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[_Model]:
+def _models(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[Model]:
     """Give the models that have atoms, in the order of the file."""
     begins = lines.beginning(b"MODEL ")
     number, first, opened = 1, 0, False
@@ -164,23 +192,14 @@ def _models(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[_Mo
         if end > first:
             if opened and begins[line]:
                 raise FormatError(f"line {line + 1} begins a model within a model")
-            yield _Model(number, first, end)
+            yield Model(number, first, end)
             number, first = number + 1, end
         opened = bool(begins[line])
         given = lines.line(line)[6:].split()
         if begins[line] and given and given[0].isascii() and given[0].isdigit():
             number = int(given[0])
     if len(atom_lines) > first:
-        yield _Model(number, first, len(atom_lines))
-
-
-def _chosen(models: list[_Model], number: int | None) -> _Model:
-    if number is None:
-        return models[0]
-    found = next((model for model in models if model.number == number), None)
-    if found is None:
-        raise FormatError(f"it has no model {number}; it has {listed(model.number for model in models)}")
-    return found
+        yield Model(number, first, len(atom_lines))
 
 
 def _polymer(
@@ -202,7 +221,8 @@ def _polymer(
     return polymer
 
 
-def _atoms(records: UInt8[np.ndarray, "atoms 80"]) -> AtomArray:
+def record_atoms(records: UInt8[np.ndarray, "atoms 80"]) -> AtomArray:
+    """Read what atom records say, occupancies and alternate locations apart."""
     atoms = AtomArray(len(records))
     atoms.chain_id = _CHARACTERS[records[:, _CHAIN]]
     atoms.res_id = _integers(records, records[:, _NUMBER])
@@ -213,11 +233,11 @@ def _atoms(records: UInt8[np.ndarray, "atoms 80"]) -> AtomArray:
     atoms.element = _elements(records, atoms)
     atoms.set_annotation("charge", _charges(records[:, _CHARGE]))
     coordinates = records[:, _COORDINATES].reshape(-1, 8)
-    atoms.coord = _decimals(records, coordinates, "xyz").reshape(-1, 3).astype(np.float32)
+    atoms.coord = record_decimals(records, coordinates, "xyz").reshape(-1, 3).astype(np.float32)
     return atoms
 
 
-def _filled(column: UInt8[np.ndarray, "atoms width"], value: bytes) -> UInt8[np.ndarray, "atoms width"]:
+def filled(column: UInt8[np.ndarray, "atoms width"], value: bytes) -> UInt8[np.ndarray, "atoms width"]:
     """Fill in what some programs leave blank."""
     blank = (column <= _BLANK).all(axis=1)
     if blank.any():
@@ -272,9 +292,13 @@ def _hybrid(value: str) -> int:
     return int(decode_hybrid36(value))
 
 
-def _decimals(
+def record_decimals(
     records: UInt8[np.ndarray, "atoms 80"], column: UInt8[np.ndarray, "values width"], names: str
 ) -> NDArray[np.float64]:
+    """Read numbers of atom records, or raise a FormatError that names the one that is none.
+
+    `names` is the column's name, or a letter for each of several that follow one another.
+    """
     values, bad = decimals(column)
     if len(bad):
         per_atom = len(column) // len(records)

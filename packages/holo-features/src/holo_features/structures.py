@@ -251,7 +251,8 @@ def classify(raw: RawAtoms) -> Conformers:
 
 @lru_cache(maxsize=1)
 def _amino_acids() -> frozenset[str]:
-    return frozenset(map(str, amino_acid_names()))
+    # UNK, an unknown amino acid, is also what programs call an unknown ligand: its backbone tells.
+    return frozenset(map(str, amino_acid_names())) - {"UNK"}
 
 
 def _have_backbone(atoms: AtomArray, firsts: Int[np.ndarray, "residues"]) -> Bool[np.ndarray, "residues"]:

@@ -1,0 +1,107 @@
+"""Molecules of MOL2 files (Tripos), which biotite does not read."""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+from biotite.structure import AtomArray, BondList, BondType
+
+from holo_types import FormatError
+
+from .columns import integer, number
+from .molecules import Molecule
+
+__all__ = ["mol2_molecules"]
+
+_BONDS = {
+    "1": BondType.SINGLE,
+    "2": BondType.DOUBLE,
+    "3": BondType.TRIPLE,
+    "am": BondType.SINGLE,  # of an amide
+    "ar": BondType.AROMATIC,
+    "du": BondType.ANY,
+    "un": BondType.ANY,
+}
+_NOT_CONNECTED = "nc"
+# Fields of an atom: its number, name, x, y, z, type, then residue's number and name, partial charge.
+_TYPE, _RESIDUE_NUMBER, _RESIDUE_NAME, _CHARGE = 5, 6, 7, 8
+
+
+def mol2_molecules(text: str) -> Iterator[Molecule]:
+    r"""Give the molecules of a MOL2 file: positions, elements, bonds and, where there are, partial charges.
+
+    Examples
+    --------
+    >>> lines = ["@<TRIPOS>MOLECULE", "water", "1 0", "SMALL", "USER_CHARGES"]
+    >>> lines += ["@<TRIPOS>ATOM", "1 O1 1.0 2.0 3.0 O.3 1 HOH -0.8"]
+    >>> molecule, = mol2_molecules("\n".join(lines))
+    >>> molecule.name, molecule.read().element.tolist()
+    ('water', ['O'])
+    """
+    for record in re.split(r"^@<TRIPOS>MOLECULE", text, flags=re.MULTILINE)[1:]:
+        # The rest of the marker's line is empty.
+        name = [*record.split("\n"), ""][1].strip()
+        yield Molecule("" if name == "****" else name, partial(_atoms, record))
+
+
+def _atoms(record: str) -> AtomArray:
+    head, *others = re.split(r"^@<TRIPOS>", record, flags=re.MULTILINE)
+    sections = {section.partition("\n")[0].strip(): section.partition("\n")[2] for section in others}
+    lines = head.split("\n")[1:]
+    counts = lines[1].split() if len(lines) > 1 else []
+    if not counts:
+        raise FormatError("its MOLECULE has no line of counts")
+    rows = _rows(sections.get("ATOM", ""))
+    bonds = _rows(sections.get("BOND", ""))
+    for what, found, said in (("atoms", rows, counts[:1]), ("bonds", bonds, counts[1:2])):
+        if said and len(found) != integer(said[0]):
+            raise FormatError(f"it has {len(found)} {what}; its MOLECULE says {said[0]}")
+    short = next((row for row in rows if len(row) <= _TYPE), None)
+    if short is not None:
+        raise FormatError(f"its atom {' '.join(short)!r} is cut off; it must have x, y, z and a type")
+    atoms = AtomArray(len(rows))
+    atoms.coord = np.array([_position(row) for row in rows], dtype=np.float32).reshape(-1, 3)
+    atoms.atom_name = np.array([row[1] for row in rows], dtype=np.str_)
+    atoms.element = np.array([_element(row[_TYPE]) for row in rows], dtype=np.str_)
+    if all(len(row) > _RESIDUE_NAME for row in rows):
+        atoms.res_name = np.array([row[_RESIDUE_NAME] for row in rows], dtype=np.str_)
+    charge_type = lines[3].strip() if len(lines) > 3 else ""
+    if charge_type != "NO_CHARGES" and all(len(row) > _CHARGE for row in rows):
+        atoms.set_annotation(
+            "partial_charge", np.array([number(row[_CHARGE]) for row in rows], dtype=np.float32)
+        )
+    if "BOND" in sections:
+        places = {row[0]: i for i, row in enumerate(rows)}
+        pairs = [_bond(row, places) for row in bonds if row[-1] != _NOT_CONNECTED]
+        atoms.bonds = BondList(len(rows), np.array(pairs, dtype=np.int64).reshape(-1, 3))
+    return atoms
+
+
+def _rows(section: str) -> list[list[str]]:
+    """Give the fields of each line; a line that ends with a backslash goes on, one that begins with # is none."""
+    joined = re.sub(r"\\[ \t]*\n", " ", section)
+    return [line.split() for line in joined.split("\n") if line.strip() and not line.startswith("#")]
+
+
+def _position(row: list[str]) -> list[float]:
+    try:
+        return [number(value) for value in row[2:5]]
+    except ValueError:
+        raise FormatError(
+            f"its atom {row[1]!r} is at {' '.join(row[2:5])!r}; it must be at three numbers"
+        ) from None
+
+
+def _element(kind: str) -> str:
+    """Give the element of an atom type: Sybyl's such as ``C.ar``, or Amber's, which begin in lower case."""
+    if kind[0].islower():
+        return kind[:2].upper() if kind[:2] in {"cl", "br"} else kind[0].upper()
+    return kind.partition(".")[0].upper()
+
+
+def _bond(row: list[str], places: dict[str, int]) -> tuple[int, int, int]:
+    _, first, second, kind = [*row, "", "", "", ""][:4]
+    if first not in places or second not in places or kind not in _BONDS:
+        raise FormatError(f"its bond {' '.join(row)!r} must have two of its atoms and a type")
+    return places[first], places[second], int(_BONDS[kind])

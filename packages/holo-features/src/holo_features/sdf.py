@@ -1,0 +1,67 @@
+"""Molecules of SDF and MOL files (V2000 and V3000)."""
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+from biotite.structure import AtomArray, create_atom_names
+from biotite.structure.io.mol import MOLFile
+
+from holo_types import FormatError
+
+from .molecules import Molecule
+
+__all__ = ["sdf_molecules"]
+
+_END = "M  END"
+_COUNTS = 3  # which line; three of a header come before
+
+
+def sdf_molecules(text: str) -> Iterator[Molecule]:
+    r"""Give the molecules of an SDF or MOL file; positions, elements, formal charges and bonds.
+
+    Examples
+    --------
+    >>> lines = ["water", "", "", "  1  0  0  0  0  0  0  0  0  0999 V2000"]
+    >>> lines += ["    1.0000    2.0000    3.0000 O   0  0", "M  END", "$$$$"]
+    >>> molecule, = sdf_molecules("\n".join(lines))
+    >>> molecule.name, molecule.read().coord.tolist()
+    ('water', [[1.0, 2.0, 3.0]])
+    """
+    for record in re.split(r"^\$\$\$\$.*\n?", text, flags=re.MULTILINE):
+        if record.strip():
+            lines = record.split("\n")
+            yield Molecule(lines[0].strip(), partial(_atoms, lines))
+
+
+def _atoms(lines: list[str]) -> AtomArray:
+    end = next((i for i, line in enumerate(lines) if line.startswith(_END)), None)
+    if end is None:
+        raise FormatError(f"it is cut off: it has no line {_END!r}")
+    if end <= _COUNTS:
+        raise FormatError(f"its line {_END!r} comes before its atoms")
+    counts = lines[_COUNTS]
+    version = counts[33:39].strip()
+    if version not in {"V2000", "V3000"}:
+        raise FormatError(f"its counts line {counts!r} does not end in V2000 or V3000")
+    if version == "V2000":
+        _check_counts(counts, end)
+    with warnings.catch_warnings():
+        # Radicals have no charge, and query bonds no order: so biotite says, and reads them as that.
+        warnings.filterwarnings("ignore", message="Cannot handle MDL", category=UserWarning)
+        atoms = MOLFile.read(io.StringIO("\n".join(lines[: end + 1]))).get_structure()
+    atoms.atom_name = np.array(create_atom_names(atoms), dtype=np.str_)
+    return atoms
+
+
+def _check_counts(counts: str, end: int) -> None:
+    """Refuse a table that has fewer lines than it says."""
+    needed = [int(counts[0:3]), int(counts[3:6])]
+    if min(needed) < 0 or sum(needed) > end - _COUNTS - 1:
+        raise FormatError(
+            f"it has {end - _COUNTS - 1} lines of atoms, bonds and properties; its counts line says "
+            f"{needed[0]} atoms and {needed[1]} bonds"
+        )
