@@ -206,12 +206,13 @@ def alpha_carbons(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | None
     candidates = np.flatnonzero((atoms.atom_name == "CA") & (atoms.element == "C"))[::-1]
     alpha[np.searchsorted(first, candidates, side="right") - 1] = candidates
     centred = np.flatnonzero(wanted & (alpha >= 0))
-    without = residue_index(structure, first[wanted & (alpha < 0)])
+    bare = first[wanted & (alpha < 0)]
+    reasons = ["it has no atom CA"] * len(bare)
     return Centers(
         atoms.coord[alpha[centred]].astype(np.float64),
         residue_index(structure, first[centred]),
         alpha[centred],
-        name_skipped(without, ["it has no atom CA"] * (without.rows or 0)),
+        name_skipped(residue_index(structure, bare), reasons) if reasons else (),
     )
 
 

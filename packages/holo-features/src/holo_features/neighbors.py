@@ -212,13 +212,15 @@ def cut_neighborhoods(
         tuple(channels),
         index if kept.all() else index.take(kept),
     )
+    if kept.all():
+        return Neighborhoods(clouds, about.skipped)
     lonely = about.index.take(~kept)
     around = "" if central_residue else "of another residue "
     reasons = [
         f"no atom of {', '.join(channels)} {around}is within {radius:g} Å of its {name}"
         for name in (lonely["atom_name"] if "atom_name" in lonely else ["CA"] * int((~kept).sum()))
     ]
-    return Neighborhoods(clouds, about.skipped + (name_skipped(lonely, reasons) if reasons else ()))
+    return Neighborhoods(clouds, about.skipped + name_skipped(lonely, reasons))
 
 
 def checked_cutoff(cutoff: float, what: str = "neighborhoods: cutoff") -> float:
