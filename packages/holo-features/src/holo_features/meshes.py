@@ -6,6 +6,7 @@ import math
 import os
 import re
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -16,6 +17,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from holo_types import FormatError, HoloError
+
+from .off import read_off
 
 __all__ = ["CentredMesh", "Mesh", "centre", "is_mesh_path", "read_mesh"]
 
@@ -36,11 +39,8 @@ _DAMAGE = (
     struct.error,
 )
 
-# Where these two formats say how many faces follow.
-_COUNTS = {
-    ".off": re.compile(rb"OFF(?:\s|#[^\n]*\n)*\d+\s+(\d+)"),
-    ".ply": re.compile(rb"element[ \t]+face[ \t]+(\d+)"),
-}
+# Where a PLY file says how many faces follow.
+_PLY_FACES = re.compile(rb"element[ \t]+face[ \t]+(\d+)")
 
 # In units of the distance from the centroid to the farthest vertex: what is thinner is a plane.
 _FLAT = 1e-9
@@ -108,8 +108,34 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
     FormatError
         If the file is missing, empty, truncated, damaged or of another kind, or holds no face.
     HoloError
-        If trimesh, the extra ``meshes``, is not installed.
+        If it is no .off file, and trimesh, the extra ``meshes``, is not installed.
     """
+    place = Path(path)
+    suffix = place.suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise FormatError(
+            f"{place}: its name ends in {place.suffix!r}; it must end in one of {', '.join(_SUFFIXES)}"
+        )
+    content = _content(place)
+    read = read_off if suffix == ".off" else _trimesh_reader(suffix)
+    try:
+        with np.errstate(all="ignore"):
+            vertices, faces = read(content)
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise FormatError(f"{place}: damaged, or no {suffix} file ({reason})") from error
+    declared = _PLY_FACES.search(content) if suffix == ".ply" else None
+    if declared and int(declared[1]) > len(faces):
+        raise FormatError(f"{place}: damaged or truncated, it has {len(faces)} of {int(declared[1])} faces")
+    if len(faces) == 0:
+        raise FormatError(f"{place}: it has no face; it must have triangles or polygons")
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        raise FormatError(f"{place}: a face has a vertex that is not among its {len(vertices)}")
+    return Mesh(vertices, faces, str(place))
+
+
+def _trimesh_reader(suffix: str) -> Callable[[bytes], tuple[NDArray[np.float64], NDArray[np.int64]]]:
+    """Give the function that reads a format by trimesh, which is looked for first."""
     try:
         import trimesh  # noqa: PLC0415 - an extra, and slow to import
     except ImportError:
@@ -118,31 +144,15 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
     logger = logging.getLogger("trimesh")
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
-    place = Path(path)
-    suffix = place.suffix.lower()
-    if suffix not in _SUFFIXES:
-        raise FormatError(
-            f"{place}: its name ends in {place.suffix!r}; it must end in one of {', '.join(_SUFFIXES)}"
+
+    def read(content: bytes) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        loaded = trimesh.load_mesh(
+            io.BytesIO(content), file_type=suffix[1:], process=False, skip_materials=True
         )
-    content = _content(place)
-    try:
-        with np.errstate(all="ignore"):
-            loaded = trimesh.load_mesh(
-                io.BytesIO(content), file_type=suffix[1:], process=False, skip_materials=True
-            )
-            vertices = np.array(loaded.vertices, dtype=np.float64).reshape(-1, 3)
-            faces = np.array(loaded.faces, dtype=np.int64).reshape(-1, 3)
-    except _DAMAGE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise FormatError(f"{place}: damaged, or no {suffix} file ({reason})") from error
-    declared = _COUNTS[suffix].search(content) if suffix in _COUNTS else None
-    if declared and int(declared[1]) > len(faces):
-        raise FormatError(f"{place}: damaged or truncated, it has {len(faces)} of {int(declared[1])} faces")
-    if len(faces) == 0:
-        raise FormatError(f"{place}: it has no face; it must have triangles or polygons")
-    if faces.min() < 0 or faces.max() >= len(vertices):
-        raise FormatError(f"{place}: a face has a vertex that is not among its {len(vertices)}")
-    return Mesh(vertices, faces, str(place))
+        vertices = np.array(loaded.vertices, dtype=np.float64).reshape(-1, 3)
+        return vertices, np.array(loaded.faces, dtype=np.int64).reshape(-1, 3)
+
+    return read
 
 
 def _content(place: Path) -> bytes:
