@@ -36,6 +36,30 @@ def test_residues_and_atoms_are_centres(tmp_path):
     }
 
 
+def test_what_of_a_file_is_taken_is_chosen(tmp_path, write_pdb, residue, atom, capsys):
+    out = tmp_path / "out.h5"
+    path = write_pdb(
+        *residue(),
+        *residue(chain="B", number=2, shift=4.0),
+        atom("H", (0.5, 0.5, 0.5), chain="B", number=2, residue="ALA"),
+        atom("C1", (2.0, 2.0, 2.0), chain="B", number=90, residue="STI", hetero=True),
+    )
+
+    def rows(*options):
+        assert run("structures", path, "--out", out, *SMALL, "--channels", "C", "H", *options) == 0
+        return holo_types.load(out)
+
+    everything = rows()
+    assert everything.index["chain"].tolist() == ["A", "B"]
+    assert rows("--chains", "B").index["chain"].tolist() == ["B"]
+    for option in ("--hydrogens", "--hetero"):
+        more = rows(option)
+        assert more.index == everything.index
+        assert (more.coefficients != everything.coefficients).any()
+    assert run("structures", path, "--out", out, *SMALL, "--model", 7) == 1
+    assert "made.pdb" in capsys.readouterr().err
+
+
 def test_a_file_without_a_chosen_residue_is_named(tmp_path, capsys):
     out = tmp_path / "out.h5"
     first, second = example_structures()[:2]

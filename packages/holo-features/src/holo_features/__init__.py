@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .complexes import Complex, SkippedComplex, complex_neighborhoods, pocket
     from .contacts import ContactCounts, contact_counts, write_contact_table
     from .density import DensityMap, density_map, write_density_map
-    from .encoding import EncodedStructure, encode_structures
+    from .encoding import EncodedStructure, Encoding, encode_structures
     from .grids import SphereGrid, sphere_grid
     from .idx import LabelledImages, Mnist, read_idx, read_mnist
     from .images import encode_images, image_rotations, project_images
@@ -36,6 +36,7 @@ __all__ = [
     "DensityMap",
     "EncodedMesh",
     "EncodedStructure",
+    "Encoding",
     "FoundComplexes",
     "LabelledImages",
     "LeftOutAtom",
@@ -101,6 +102,7 @@ _HOMES = {
     "DensityMap": "density",
     "EncodedMesh": "shapes",
     "EncodedStructure": "encoding",
+    "Encoding": "encoding",
     "FoundComplexes": "complex_sets",
     "LabelledImages": "idx",
     "LeftOutAtom": "structures",
