@@ -30,7 +30,7 @@ BASELINE = "cpu"
 FLAGS = (
     *("-shared", "-O3", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-s"),
     # A product and a sum may become one instruction; nothing else may change a result.
-    *("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"),
+    *("-ffp-contract=fast-honor-pragmas", "-fno-math-errno", "-fno-trapping-math"),
     # No loop becomes a call to a C library that is not there.
     "-fno-builtin",
 )

@@ -172,7 +172,7 @@ def test_a_failed_write_leaves_the_old_file(holograms, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(mrcfile, "new", full)
-    with pytest.raises(HoloError, match="map.mrc: cannot be written: No space left"):
+    with pytest.raises(HoloError, match=r"map\.mrc: cannot be written: No space left"):
         write_density_map(density_map(holograms, 0, 2.0), "C", path)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["map.mrc"]

@@ -1,5 +1,6 @@
 """The Zernike transform against scipy, quadrature, the recorded reference, and symmetry."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from scipy.special import binom, eval_jacobi, sph_harm_y
 from scipy.stats import special_ortho_group
 
+import holo_kernels
 from holo_features import inverse_zernike_transform, zernike_transform
+from holo_features.radial import squared_lengths
 from holo_types import Basis, HoloError, Holograms, PointClouds, Zernike
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -18,6 +21,16 @@ PROTEIN = ("C", "N", "O", "S")
 NORMALIZATIONS = [
     (radial, angular) for radial in ("orthonormal", "floor") for angular in ("orthonormal", "component")
 ]
+
+
+@pytest.fixture(params=["compiled", "numpy"])
+def form(request, monkeypatch):
+    """Let a test run with the compiled loops and without."""
+    if request.param == "numpy":
+        module = importlib.import_module("holo_features.zernike")
+        monkeypatch.setattr(module, "compiled_transform", lambda *_: None)
+    elif holo_kernels.load("zernike") is None:
+        pytest.skip("there is no compiled form for this machine")
 
 
 def independent_harmonics(directions, lmax):
@@ -115,6 +128,7 @@ def ball_quadrature(lmax, nmax, cutoff):
 # --- values ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("case", ["lmax6_nmax20", "lmax3_nmax7"])
 @pytest.mark.parametrize("point_normalization", ["none", "unit"])
 def test_equals_the_recorded_reference(case, point_normalization):
@@ -134,6 +148,7 @@ def test_equals_the_recorded_reference(case, point_normalization):
     assert relative(zernike_transform(clouds, basis).coefficients, expected) < 2e-6
 
 
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize(("radial", "angular"), NORMALIZATIONS)
 @pytest.mark.parametrize("point_normalization", ["none", "unit"])
 @pytest.mark.parametrize(("lmax", "nmax"), [(0, 0), (1, 2), (6, 20), (5, 5), (14, 40)])
@@ -147,13 +162,113 @@ def test_equals_an_independent_evaluation(radial, angular, point_normalization, 
     assert relative(single.coefficients, expected) < 1e-6
 
 
-def test_weights_need_not_be_one_hot():
-    basis = Basis(4, Zernike(8, 10.0), ("charge", "mass"))
-    clouds = random_clouds([30, 7], channels=basis.channels, one_hot=False)
-    value = zernike_transform(clouds, basis, np.float64).coefficients
-    assert relative(value, independent_transform(clouds, basis)) < 1e-13
+@pytest.mark.usefixtures("form")
+@pytest.mark.parametrize("point_normalization", ["none", "unit"])
+@pytest.mark.parametrize("channels", [("charge", "mass"), PROTEIN, ("C", "other", "SASA", "H", "charge")])
+def test_weights_need_not_be_one_hot(channels, point_normalization):
+    basis = Basis(4, Zernike(8, 10.0), channels, point_normalization=point_normalization)
+    clouds = random_clouds([30, 7, 200], channels=channels, one_hot=False)
+    # Some points have one channel, some none, and the last channel has a few of all.
+    weights = clouds.weights * (np.random.default_rng(9).random(clouds.weights.shape) < 0.4)
+    weights[:, -1] *= np.arange(len(weights)) % 7 == 0
+    clouds = PointClouds(clouds.coordinates, weights, clouds.offsets, channels)
+    expected = independent_transform(clouds, basis)
+    assert relative(zernike_transform(clouds, basis, np.float64).coefficients, expected) < 1e-13
+    assert relative(zernike_transform(clouds, basis).coefficients, expected) < 1e-6
 
 
+@pytest.mark.parametrize("lmax", range(15))
+@pytest.mark.parametrize("nmax", [0, 1, 2, 7, 13, 14, 20, 27, 33, 40])
+def test_every_lmax_and_nmax(lmax, nmax):
+    """Tiles of every shape, against the functions evaluated one by one."""
+    if nmax < lmax:
+        return
+    generator = np.random.default_rng(lmax * 41 + nmax)
+    point = "unit" if generator.random() < 0.5 else "none"
+    basis = Basis(lmax, Zernike(nmax, 10.0), ("C", "N", "O"), point_normalization=point)
+    sizes = generator.integers(0, 40, size=3).tolist()
+    clouds = random_clouds([*sizes, 1, 2], channels=basis.channels, seed=lmax * 41 + nmax, radius=10.0)
+    expected = independent_transform(clouds, basis)
+    assert relative(zernike_transform(clouds, basis, np.float64).coefficients, expected) < 1e-12
+    assert relative(zernike_transform(clouds, basis).coefficients, expected) < 1e-6
+
+
+@pytest.mark.parametrize("point_normalization", ["none", "unit"])
+def test_float32_holds_for_a_lone_point_near_the_cutoff(point_normalization):
+    """There the slope of T_j is j²: the rounding of ρ to float32 alone would cost 1e-4."""
+    basis = Basis(14, Zernike(40, 10.0), ("C",), point_normalization=point_normalization)
+    directions = np.random.default_rng(8).normal(size=(20, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    radii = np.concatenate([10 - np.logspace(-9, 0, 15), [1e-6, 1e-3, 0.1, 3.0, 10 - 1e-13]])
+    points = directions * radii[:, None]
+    clouds = PointClouds(points, np.ones((20, 1)), np.arange(21), ("C",))
+    expected = independent_transform(clouds, basis)
+    single = zernike_transform(clouds, basis).coefficients
+    difference = np.abs(single - expected).max(axis=1) / np.abs(expected).max(axis=1)
+    assert difference.max() < 1e-6
+
+
+def test_float32_holds_for_many_points():
+    """Equal terms round in the same direction each time they are added."""
+    basis = Basis(2, Zernike(6, 10.0), ("C",))
+    points = np.tile(random_clouds([1]).coordinates * 0.5, (100_000, 1))
+    clouds = PointClouds(points, np.ones((len(points), 1), np.float32), np.array([0, len(points)]), ("C",))
+    lone = PointClouds(points[:1], np.ones((1, 1)), np.array([0, 1]), ("C",))
+    expected = len(points) * independent_transform(lone, basis)
+    assert relative(zernike_transform(clouds, basis).coefficients, expected) < 1e-6
+
+
+def test_the_very_cutoff_is_inside_in_both_forms(monkeypatch):
+    """Points of |r| = cutoff to the last bit, either side: both forms decide alike, as `squared_lengths` does."""
+    generator = np.random.default_rng(12)
+    directions = generator.normal(size=(3000, 3))
+    points = 9.7 * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    points[:3] = [[9.7, 0, 0], [0, -9.7, 0], [0, 0, 9.7]]
+    clouds = PointClouds(points, np.ones((3000, 1)), np.arange(3001), ("C",))
+    basis = Basis(0, Zernike(0, 9.7), ("C",))
+    inside = squared_lengths(points / 9.7) <= 1
+    assert 500 < inside.sum() < 2500
+    assert inside[:3].all()
+    for dtype in (np.float32, np.float64):
+        coefficients = zernike_transform(clouds, basis, dtype).coefficients
+        np.testing.assert_array_equal(coefficients[:, 0] != 0, inside)
+    monkeypatch.setattr(
+        importlib.import_module("holo_features.zernike"), "compiled_transform", lambda *_: None
+    )
+    np.testing.assert_array_equal(zernike_transform(clouds, basis).coefficients[:, 0] != 0, inside)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sizes", [[], [5], [3, 0, 900, 0, 2, 41], [0, 0, 0]])
+def test_threads_change_nothing(dtype, sizes):
+    basis = Basis(4, Zernike(9, 10.0), PROTEIN)
+    clouds = random_clouds(sizes)
+    alone = zernike_transform(clouds, basis, dtype).coefficients
+    for workers in (2, 5, -1):
+        shared = zernike_transform(clouds, basis, dtype, workers=workers).coefficients
+        np.testing.assert_array_equal(shared, alone)
+
+
+@pytest.mark.parametrize("workers", [0, -2, True])
+def test_refuses_other_numbers_of_threads(workers):
+    with pytest.raises(HoloError, match="workers is"):
+        zernike_transform(random_clouds([2]), Basis(1, Zernike(1, 10.0), PROTEIN), workers=workers)
+
+
+def test_arrays_of_any_layout_and_dtype():
+    clouds = random_clouds([30, 20])
+    basis = Basis(3, Zernike(6, 10.0), PROTEIN)
+    expected = zernike_transform(clouds, basis, np.float64).coefficients
+    strided = PointClouds(
+        np.asfortranarray(clouds.coordinates),
+        np.repeat(clouds.weights, 2, axis=1)[:, ::2].astype(np.float32),
+        np.repeat(clouds.offsets, 2)[::2].astype(np.int32),
+        PROTEIN,
+    )
+    np.testing.assert_array_equal(zernike_transform(strided, basis, np.float64).coefficients, expected)
+
+
+@pytest.mark.usefixtures("form")
 def test_large_batches_equal_small_ones():
     # More points than are evaluated at once, and clouds that lie across the border between two pieces.
     basis = Basis(2, Zernike(4, 10.0), PROTEIN)
@@ -174,6 +289,7 @@ def test_many_clouds_equal_each_alone():
     assert relative(whole, zernike_transform(clouds[np.array(rows)], basis, np.float64).coefficients) < 1e-14
 
 
+@pytest.mark.usefixtures("form")
 def test_points_beyond_the_cutoff_do_not_contribute():
     basis = Basis(3, Zernike(6, 10.0), ("C",))
     inside, beyond = [1.0, 2.0, 3.0], [10.0001, 0.0, 0.0]
@@ -184,6 +300,7 @@ def test_points_beyond_the_cutoff_do_not_contribute():
     )
 
 
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("point_normalization", ["none", "unit"])
 def test_a_point_at_the_origin_has_scalars_only(point_normalization):
     basis = Basis(3, Zernike(6, 10.0), ("C",), point_normalization=point_normalization)
@@ -194,6 +311,7 @@ def test_a_point_at_the_origin_has_scalars_only(point_normalization):
         assert not holograms.degree(degree).any()
 
 
+@pytest.mark.usefixtures("form")
 def test_keeps_the_index():
     clouds = random_clouds([2, 3])
     named = PointClouds(
@@ -233,6 +351,7 @@ def test_orthonormal_by_quadrature_up_to_the_highest_orders():
         assert np.abs((radial * weights) @ radial.T - np.eye(len(radial))).max() < 1e-10
 
 
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize(("radial", "angular"), NORMALIZATIONS)
 def test_a_band_limited_density_comes_back(radial, angular):
     lmax, nmax, channels = 5, 9, ("a", "b")
@@ -256,6 +375,7 @@ def test_a_band_limited_density_comes_back(radial, angular):
         assert np.linalg.norm(holograms.coefficients) == pytest.approx(norm, rel=1e-10)
 
 
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize(("radial", "angular"), NORMALIZATIONS)
 def test_a_lone_unit_point_has_its_weight_as_density(radial, angular):
     basis = Basis(6, Zernike(20, 10.0, radial), ("C", "N"), angular, "unit")
@@ -304,10 +424,12 @@ def turned(holograms, matrices):
     return np.concatenate([block.reshape(len(holograms), -1) for block in blocks], axis=1)
 
 
+@pytest.mark.usefixtures("form")
+@pytest.mark.parametrize("radial", ["orthonormal", "floor"])
 @pytest.mark.parametrize("point_normalization", ["none", "unit"])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_rotation(point_normalization, seed):
-    basis = Basis(8, Zernike(20, 10.0), PROTEIN, point_normalization=point_normalization)
+def test_rotation(radial, point_normalization, seed):
+    basis = Basis(8, Zernike(20, 10.0, radial), PROTEIN, point_normalization=point_normalization)
     rotation = special_ortho_group.rvs(3, random_state=seed)
     clouds = random_clouds([50, 1, 2, 300], radius=9.9)
     rotated = PointClouds(clouds.coordinates @ rotation.T, clouds.weights, clouds.offsets, PROTEIN)

@@ -42,19 +42,16 @@ class _Tables:
         ]
         series = np.concatenate([table.ravel() for table in degrees])
         steps = np.triu_indices(lmax)  # m <= l < lmax
-        single = tuple(
-            np.ascontiguousarray(table, kind) for table in (sectoral, rise[steps], fall[steps], series)
+        tables = (
+            angular_square * vector_square_series(radial, lmax),
+            *(np.ascontiguousarray(table) for table in (sectoral, rise[steps], fall[steps])),
+            series.astype(kind),
         )
-        squares = angular_square * vector_square_series(radial, lmax)
-        plan = zernike.Plan(
-            lmax,
-            radial.nmax,
-            len(basis.channels),
-            radial.cutoff,
-            squares.ctypes.data if basis.point_normalization == "unit" else None,
-            *(table.ctypes.data for table in single),
-        )
-        return cls(plan, (squares, *single))
+        addresses: list[int | None] = [table.ctypes.data for table in tables]
+        if basis.point_normalization == "none":
+            addresses[0] = None
+        plan = zernike.Plan(lmax, radial.nmax, len(basis.channels), radial.cutoff, *addresses)
+        return cls(plan, tables)
 
 
 _tables = lru_cache(maxsize=32)(_Tables.of)

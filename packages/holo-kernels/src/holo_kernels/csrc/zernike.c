@@ -22,14 +22,15 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
-/* What the coefficients are, made once for many clouds. The tables are in the precision of the function. */
+/* What the coefficients are, made once for many clouds. */
 struct plan {
     int64_t lmax, nmax, channels;
     double cutoff;
-    const double *inverse_weight; /* 1/|e|² is 1 / (sum of these × T_i(ρ)²), i = 0..nmax; or NULL: it is 1 */
-    const void *sectoral;         /* the harmonic (m, m) without its azimuthal part, m = 0..lmax */
-    const void *rise, *fall;      /* P_(l+1) = rise × y P_l - fall × P_(l-1); m ascending, in it l = m..lmax-1 */
-    const void *series;           /* for each degree [terms, orders]: R_nl as a series in T_j(ρ), j of l's parity */
+    const double *inverse_weight; /* 1/|e|² is 1 / (sum of these × T_j(ρ)²), j = 0..nmax; or NULL: it is 1 */
+    const double *sectoral;       /* the harmonic (m, m) without its azimuthal part, m = 0..lmax */
+    const double *rise, *fall;    /* P_(l+1) = rise × y P_l - fall × P_(l-1); m ascending, in it l = m..lmax-1 */
+    const void *series;           /* in the precision of the function; for each degree [terms, orders]: R_nl as a
+                                   * series in T_j(ρ), j of l's parity */
 };
 
 INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -2,8 +2,9 @@
  *
  * R_nl(ρ) is a series in the Chebyshev polynomials T_j(ρ) of l's parity. So of each cloud and channel the moments
  * Σ w T_j(ρ) Y_lm(r̂) are summed first, a matrix product over the points whose tile of sums stays in registers, and
- * one small matrix for each degree turns them into coefficients. T_j is always computed in double precision: its
- * slope reaches j², by which the rounding of ρ would grow. So are the moments, after each SEGMENT of points.
+ * one small matrix for each degree turns them into coefficients. T_j and Y_lm are always evaluated in double
+ * precision: the slope of T_j reaches j², by which the rounding of ρ would grow, and the recurrence of Y_lm loses
+ * two digits up to l = 14. The moments are in double precision too, after each SEGMENT of points.
  */
 
 typedef REAL NAMED(vector) __attribute__((vector_size(LANES * sizeof(REAL))));
@@ -213,38 +214,40 @@ INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) 
     }
 
     /* At the origin the direction is zero, and all harmonics but l = 0 must be. */
-    const NAMED(vector) u = __builtin_convertvector(x * inverse, NAMED(vector));
-    const NAMED(vector) v = __builtin_convertvector(y * inverse, NAMED(vector));
-    const NAMED(vector) w = __builtin_convertvector(z * inverse, NAMED(vector));
-    const REAL *sectoral = plan->sectoral, *rise = plan->rise, *fall = plan->fall;
+    const NAMED(doubles) u = x * inverse, v = y * inverse, w = z * inverse;
+    const double *sectoral = plan->sectoral, *rise = plan->rise, *fall = plan->fall;
     const int64_t lmax = plan->lmax, *centres = memory->centres;
     REAL *rows = memory->rows;
-    NAMED(vector) cosine = *(const NAMED(vector) *)(memory->factors + place), sine = {};
+#define ROW(place) *(NAMED(vector) *)(place)
+#define ROUNDED(value) __builtin_convertvector(value, NAMED(vector))
+    NAMED(doubles) cosine = __builtin_convertvector(*(const NAMED(vector) *)(memory->factors + place), NAMED(doubles));
+    NAMED(doubles) sine = {}, older = {}, value = (NAMED(doubles)){} + sectoral[0];
     if (unit)
-        cosine *= __builtin_convertvector(one / total, NAMED(vector));
-    NAMED(vector) older = {}, value = (NAMED(vector)){} + sectoral[0];
-    *(NAMED(vector) *)rows = value * cosine;
-    value *= __builtin_convertvector(away, NAMED(vector));
+        cosine /= total;
+    ROW(rows) = ROUNDED(value * cosine);
+    value *= away;
     for (int64_t l = 1; l <= lmax; ++l) {
-        const NAMED(vector) higher = *rise++ * v * value - *fall++ * older;
+        const NAMED(doubles) higher = *rise++ * v * value - *fall++ * older;
         older = value, value = higher;
-        *(NAMED(vector) *)(rows + centres[l]) = value * cosine;
+        ROW(rows + centres[l]) = ROUNDED(value * cosine);
     }
     for (int64_t m = 1; m <= lmax; ++m) {
-        const NAMED(vector) turned = w * cosine - u * sine;
+        const NAMED(doubles) turned = w * cosine - u * sine;
         sine = w * sine + u * cosine;
         cosine = turned;
-        older = (NAMED(vector)){}, value = older + sectoral[m];
+        older = (NAMED(doubles)){}, value = older + sectoral[m];
         for (int64_t l = m;;) {
             REAL *row = rows + centres[l];
-            *(NAMED(vector) *)(row + m * LANES) = value * cosine;
-            *(NAMED(vector) *)(row - m * LANES) = value * sine;
+            ROW(row + m * LANES) = ROUNDED(value * cosine);
+            ROW(row - m * LANES) = ROUNDED(value * sine);
             if (l++ == lmax)
                 break;
-            const NAMED(vector) higher = *rise++ * v * value - *fall++ * older;
+            const NAMED(doubles) higher = *rise++ * v * value - *fall++ * older;
             older = value, value = higher;
         }
     }
+#undef ROW
+#undef ROUNDED
     for (int64_t lane = 0; lane < memory->all_lanes; lane += LANES)
         NAMED(transpose)(rows + lane * LANES, memory->harmonics + place * memory->all_lanes + lane,
                          memory->all_lanes);
