@@ -102,8 +102,9 @@ def pocket(complex_: Complex, distance: float = 6.0) -> Bool[np.ndarray, "atoms"
 
     Notes
     -----
-    6 Å are those of ATOM3D's LBA (Townshend et al., arXiv 2012.04035). There the protein has its hydrogens and
-    the ligand has not, so that a few more residues are in its pockets.
+    6 Å are those of ATOM3D's LBA (Townshend et al., arXiv 2012.04035). Its proteins have their hydrogens, which
+    brings one residue in seven more into the pocket; here they count where they were read
+    (``Selection(hydrogens=True)``).
 
     Examples
     --------
