@@ -16,16 +16,39 @@ from e3nn import o3
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from ._plan import BlockPlan
+from ._plan import BlockPlan, compiled_functions
 from ._threads import in_parts, part_count
 
 if TYPE_CHECKING:
     from .block import Block
 
-__all__ = ["block_rows", "from_rows", "has_hooks", "pure_form", "serves", "to_rows", "widths_of"]
+__all__ = [
+    "CompiledBlock",
+    "block_rows",
+    "from_rows",
+    "has_hooks",
+    "pure_form",
+    "serves",
+    "to_rows",
+    "widths_of",
+]
+
+# A part of fewer samples is not worth a thread of its own.
+_LEAST = 8
 
 _state = local()
 _work: list[Tensor] = []
+
+
+class CompiledBlock(NamedTuple):
+    """How compiled loops compute a block: the plan, and the parameters.
+
+    The parameters are weight and bias of the batch norm and of the signal norm, then the linear map's weights,
+    degrees ascending; None where there is none.
+    """
+
+    plan: BlockPlan
+    parameters: tuple[Tensor | None, ...]
 
 
 @contextmanager
@@ -45,11 +68,7 @@ def serves(*tensors: Tensor | None) -> bool:
     They know plain CPU tensors of one precision, float32 or float64. Whatever looks into operations or changes
     what they do (export, compilation, transforms, autocast) gets the pure form.
     """
-    if (
-        torch.compiler.is_compiling()
-        or torch._C._get_tracing_state() is not None
-        or getattr(_state, "pure", False)
-    ):
+    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
         return False
     dtype = tensors[0].dtype if tensors[0] is not None else None
     if dtype not in (torch.float32, torch.float64):
@@ -105,7 +124,6 @@ def _addresses(tensors: list[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
 class _Layout(NamedTuple):
     """Which conversion of flat features and rows: how many channels each degree has, and the way."""
 
-    plan: BlockPlan
     widths: tuple[int, ...]
     batch: int
     to_rows: bool
@@ -116,17 +134,19 @@ class _Turn(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, layout: _Layout) -> Tensor:
-        plan, widths, batch, to_rows = ctx.layout = layout
+        widths, batch, to_rows = ctx.layout = layout
         x = x.contiguous()
         result = x.new_empty(x.numel() if to_rows else (batch, x.numel() // batch))
-        function = plan.functions.to_rows if to_rows else plan.functions.from_rows
+        functions = compiled_functions(x.dtype)
+        assert functions is not None  # else there would be no rows
+        function = functions.to_rows if to_rows else functions.from_rows
         array = (ctypes.c_int64 * len(widths))(*widths)
         source, target = x.data_ptr(), result.data_ptr()
 
-        def call(_part: int, begin: int, end: int) -> None:
+        def compute(_part: int, begin: int, end: int) -> None:
             function(len(widths), array, source, target, batch, begin, end)
 
-        in_parts(call, batch, part_count(batch, plan.tile))
+        in_parts(compute, batch, part_count(batch, _LEAST))
         return result
 
     @staticmethod
@@ -140,19 +160,26 @@ def _apply(function: type[torch.autograd.Function], *arguments: object) -> Tenso
     return result
 
 
-def to_rows(features: Tensor, plan: BlockPlan, irreps: o3.Irreps) -> Tensor:
-    """Turn flat features ``[batch, dim]`` into rows ``[batch × dim]``."""
-    return _apply(_Turn, features, _Layout(plan, widths_of(irreps), len(features), True))
+def to_rows(features: Tensor, widths: tuple[int, ...]) -> Tensor:
+    """Turn flat features ``[batch, dim]`` into rows ``[batch × dim]``; ``widths`` are the channels of each degree."""
+    return _apply(_Turn, features, _Layout(widths, len(features), True))
 
 
-def from_rows(rows: Tensor, plan: BlockPlan, irreps: o3.Irreps, batch: int) -> Tensor:
+def from_rows(rows: Tensor, widths: tuple[int, ...], batch: int) -> Tensor:
     """Turn rows into flat features."""
-    return _apply(_Turn, rows, _Layout(plan, widths_of(irreps), batch, False))
+    return _apply(_Turn, rows, _Layout(widths, batch, False))
 
 
 def widths_of(irreps: o3.Irreps) -> tuple[int, ...]:
-    """Give the channels of each degree, from 0."""
-    return tuple(term.mul for term in irreps)
+    """Give the channels of each degree from 0 to the highest, 0 for those that are not there.
+
+    Examples
+    --------
+    >>> widths_of(o3.Irreps("4x0e+2x2e"))
+    (4, 0, 2)
+    """
+    counts = {term.ir.l: term.mul for term in irreps}
+    return tuple(counts.get(degree, 0) for degree in range(max(counts) + 1))
 
 
 class _Normalization(NamedTuple):
@@ -197,7 +224,7 @@ class _Saved(NamedTuple):
 
 
 class _BlockRows(torch.autograd.Function):
-    """A block from rows to rows; parameters are those of `_parameters`."""
+    """A block from rows to rows; parameters are those of `CompiledBlock`."""
 
     @staticmethod
     def forward(ctx: Any, call: _Call, x: Tensor, *parameters: Tensor | None) -> Tensor:
@@ -206,7 +233,7 @@ class _BlockRows(torch.autograd.Function):
         degree_weight, degree_bias, *weights = cast("tuple[Tensor, ...]", parameters[2:])
         packed = _pack(plan, weights, degree_weight, differentiable)
         bias = degree_bias * weights[0].sum(0)
-        out = x.new_empty(batch * block.irreps_out.dim)
+        out = x.new_empty(batch * plan.dim_out)
         factor = x.new_empty(batch)
 
         def compute(_part: int, begin: int, end: int) -> None:
@@ -348,9 +375,9 @@ def _differentiable_gradients(
     block.train(normalization.training)
     try:
         with torch.enable_grad(), pure_form():
-            flat = from_rows(x, plan, block.irreps_in, batch)
+            flat = from_rows(x, widths_of(block.irreps_in), batch)
             result = torch.func.functional_call(block, state, (flat,))
-            rows = to_rows(result, plan, block.irreps_out)
+            rows = to_rows(result, widths_of(block.irreps_out))
     finally:
         for module, mode in zip(block.modules(), modes, strict=True):
             module.training = mode
@@ -417,17 +444,8 @@ def _pack(plan: BlockPlan, weights: list[Tensor], factors: Tensor, backward: boo
     return packed
 
 
-def block_rows(block: "Block", plan: BlockPlan, rows: Tensor, batch: int) -> Tensor:
+def block_rows(block: "Block", form: CompiledBlock, rows: Tensor, batch: int) -> Tensor:
     """Compute a block from rows to rows."""
-    norm = block.batch_norm
-    return _apply(
-        _BlockRows,
-        _Call(block, plan, batch, part_count(batch, plan.tile), torch.is_grad_enabled()),
-        rows,
-        None if norm is None else norm.weight,
-        None if norm is None else norm.bias,
-        block.signal_norm.weight,
-        block.signal_norm.bias,
-        # By name: the dictionary's own order is that of the names, "10" before "2".
-        *(block.linear.weights[str(degree)].contiguous() for degree in range(plan.structure.degrees_out)),
-    )
+    plan, parameters = form
+    call = _Call(block, plan, batch, part_count(batch, _LEAST), torch.is_grad_enabled())
+    return _apply(_BlockRows, call, rows, *parameters)

@@ -8,14 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from holo_kernels.tensor_square import Chunk, Functions, Plan, Sum, TermFloat32, TermFloat64, functions
 
 from .clebsch_gordan import clebsch_gordan
 from .connectivity import Path
 
-__all__ = ["BlockPlan", "block_plan"]
+__all__ = ["BlockPlan", "block_plan", "compiled_functions"]
 
 # Lanes (samples times channels) of a tile, about; and bytes that the products of a chunk may take, so that
 # they and the weights that they meet stay in a core's second cache.
@@ -23,6 +22,12 @@ _LANES = 480
 _CHUNK_BYTES = 160_000
 # Coefficients are zero or larger than this; e3nn leaves rounding errors in place of zeros.
 _ZERO = 1e-10
+
+
+def compiled_functions(dtype: torch.dtype) -> Functions | None:
+    """Give the compiled functions of float32 or float64; None where no library serves this processor."""
+    return functions("float32" if dtype == torch.float32 else "float64")
+
 
 # (factor, first, second, p, q): factor * (p * first + q * second); second is None where there is one product.
 _Term = tuple[int, int, int | None, float, float]
@@ -43,6 +48,8 @@ class BlockPlan(NamedTuple):
         How many numbers packed weights, working memory and the weights' gradient take.
     weight_shapes
         Of the linear map's weight of each degree.
+    dim_out
+        Of the features that come out.
     arrays
         What the structure points to.
     """
@@ -54,13 +61,8 @@ class BlockPlan(NamedTuple):
     work_numbers: int
     gradient_numbers: int
     weight_shapes: tuple[tuple[int, int], ...]
+    dim_out: int
     arrays: tuple[object, ...]
-
-    def fits(self, weights: nn.ParameterDict) -> bool:
-        """Say whether the linear map's weights, by degree, are those that the functions will read."""
-        return len(weights) == len(self.weight_shapes) and all(
-            weights[str(degree)].shape == shape for degree, shape in enumerate(self.weight_shapes)
-        )
 
 
 def _terms(products: dict[int, list[tuple[int, float]]]) -> list[_Term]:
@@ -162,7 +164,7 @@ def block_plan(
         float32 or float64.
     """
     single = dtype == torch.float32
-    compiled = functions("float32" if single else "float64")
+    compiled = compiled_functions(dtype)
     if compiled is None:
         return None
     tile = max(4, min(32, _LANES // channels))
@@ -208,5 +210,6 @@ def block_plan(
         work_numbers=compiled.work_numbers(structure, tile),
         gradient_numbers=compiled.gradient_numbers(structure),
         weight_shapes=tuple((int(n) * channels, width) for n, width in zip(counts, widths, strict=True)),
+        dim_out=sum((2 * degree + 1) * width for degree, width in enumerate(widths)),
         arrays=arrays,
     )

@@ -5,8 +5,8 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ._compiled import block_rows, from_rows, has_hooks, serves, to_rows, widths_of
-from ._plan import BlockPlan, block_plan
+from ._compiled import CompiledBlock, block_rows, from_rows, has_hooks, serves, to_rows, widths_of
+from ._plan import block_plan
 from .batch_norm import BatchNorm
 from .connectivity import Connectivity
 from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
@@ -77,18 +77,21 @@ class Block(nn.Module):
         self.tensor_square = TensorSquare(self.irreps_in, self.irreps_out.lmax, connectivity, channels)
         self.signal_norm = SignalNorm(self.tensor_square.irreps_out)
         self.linear = Linear(self.tensor_square.irreps_out, self.irreps_out)
+        self._widths_in, self._widths_out = widths_of(self.irreps_in), widths_of(self.irreps_out)
 
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
         check_features(features, self.irreps_in)
-        plan = self._plan(features)
-        if plan is None:
+        form = self._compiled(features)
+        if form is None:
             return self._pure(features)
-        rows = block_rows(self, plan, to_rows(features, plan, self.irreps_in), len(features))
-        return from_rows(rows, plan, self.irreps_out, len(features))
+        batch = len(features)
+        return from_rows(
+            block_rows(self, form, to_rows(features, self._widths_in), batch), self._widths_out, batch
+        )
 
-    def _plan(self, features: Tensor) -> BlockPlan | None:
-        """Give the plan by which compiled loops compute this block of these features; None where they cannot."""
+    def _compiled(self, features: Tensor) -> CompiledBlock | None:
+        """Say how compiled loops compute this block of these features; None where they cannot."""
         norm, square, signal, linear = self.batch_norm, self.tensor_square, self.signal_norm, self.linear
         layers = (square, signal, linear) if norm is None else (square, signal, linear, norm)
         # Somebody may have put other layers in the place of those that a block makes.
@@ -100,13 +103,18 @@ class Block(nn.Module):
             or (norm is not None and (norm.normalization != "component" or norm.affine == "degree"))
         ):
             return None
-        weights = list(linear.weights.values())
-        state = () if norm is None else (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-        if not serves(features, *state, signal.weight, signal.bias, *weights) or not len(features):
+        # By name: the dictionary's own order is that of the names, "10" before "2".
+        weights = tuple(linear.weights[str(degree)] for degree in range(len(linear.weights)))
+        state = () if norm is None else (norm.running_mean, norm.running_var)
+        affine = (None, None) if norm is None else (norm.weight, norm.bias)
+        parameters = (*affine, signal.weight, signal.bias, *weights)
+        if not serves(features, *state, *parameters) or not len(features):
             return None
-        channels, degrees, widths = self.irreps_in[0].mul, len(self.irreps_in), widths_of(self.irreps_out)
-        plan = block_plan(square.paths, channels, degrees, widths, features.dtype)
-        return plan if plan is not None and plan.fits(linear.weights) else None
+        channels, degrees = self._widths_in[0], len(self._widths_in)
+        plan = block_plan(square.paths, channels, degrees, self._widths_out, features.dtype)
+        if plan is None or tuple(weight.shape for weight in weights) != plan.weight_shapes:
+            return None
+        return CompiledBlock(plan, tuple(None if each is None else each.contiguous() for each in parameters))
 
     def _pure(self, features: Tensor) -> Tensor:
         """Compute the block layer by layer."""
@@ -167,11 +175,11 @@ class Blocks(nn.Sequential):
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` of the first block to ``[batch, irreps_out.dim]`` of the last."""
         blocks = [block for block in self if type(block) is Block and not has_hooks(block)]
-        plans = [plan for block in blocks if (plan := block._plan(features)) is not None]
-        if len(plans) < len(self):
+        forms = [form for block in blocks if (form := block._compiled(features)) is not None]
+        if len(forms) < len(self):
             return super().forward(features)  # type: ignore[no-any-return, no-untyped-call]
         check_features(features, blocks[0].irreps_in)
-        rows, batch = to_rows(features, plans[0], blocks[0].irreps_in), len(features)
-        for block, plan in zip(blocks, plans, strict=True):
-            rows = block_rows(block, plan, rows, batch)
-        return from_rows(rows, plans[-1], blocks[-1].irreps_out, batch)
+        rows, batch = to_rows(features, blocks[0]._widths_in), len(features)
+        for block, form in zip(blocks, forms, strict=True):
+            rows = block_rows(block, form, rows, batch)
+        return from_rows(rows, blocks[-1]._widths_out, batch)

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ._compiled import from_rows, serves, to_rows, widths_of
 from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
 
 __all__ = ["Linear"]
@@ -66,6 +67,8 @@ class Linear(nn.Module):
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
         check_features(features, self.irreps_in)
+        if serves(features, self.bias, *self.weights.values()) and len(features):
+            return self._by_rows(features)
         pieces = split_degrees(features, self.irreps_in)
         mapped = []
         for degree, channels in multiplicities(self.irreps_out).items():
@@ -77,6 +80,23 @@ class Linear(nn.Module):
                 piece = piece + self.bias[:, None]
             mapped.append(piece)
         return join_degrees(mapped)
+
+    def _by_rows(self, features: Tensor) -> Tensor:
+        """Map in the layout of the compiled loops, in which each degree is one large matrix product."""
+        batch, widths_in, widths_out = len(features), widths_of(self.irreps_in), widths_of(self.irreps_out)
+        sizes = [(2 * degree + 1) * batch * width for degree, width in enumerate(widths_in)]
+        pieces = torch.split(to_rows(features, widths_in), sizes)
+        mapped = []
+        for degree, width in enumerate(widths_out):
+            if str(degree) in self.weights:
+                weight = self.weights[str(degree)]
+                piece = pieces[degree].view(-1, widths_in[degree]) @ weight
+                if degree == 0 and self.bias is not None:
+                    piece = piece + self.bias
+            else:
+                piece = features.new_zeros((2 * degree + 1) * batch * width)
+            mapped.append(piece.flatten())
+        return from_rows(torch.cat(mapped), widths_out, batch)
 
     def extra_repr(self) -> str:
         """Show the irreps."""
