@@ -24,10 +24,10 @@ from holo_features.centers import (
     select_residues,
 )
 from holo_features.datasets import example_structures
-from holo_features.neighbors import cut_neighborhoods
+from holo_features.neighbors import cut_in_blocks, cut_neighborhoods
 from holo_features.pairs import pairs_within
 from holo_features.radial import squared_lengths
-from holo_types import Basis, HoloError, Index, Zernike
+from holo_types import Basis, HoloError, Index, Zernike, concatenate
 
 CHANNELS = ("C", "N", "O", "S")
 
@@ -375,6 +375,19 @@ def test_what_is_no_amino_acid_is_there_but_no_center():
     inside = atom_centers(partly, np.flatnonzero(last)[:1])
     named = neighborhoods(partly, centers=inside, secondary_structure=True).index["secondary_structure"]
     assert named.tolist() == [""]
+
+
+@pytest.mark.parametrize("block", [1, 64, 1000])
+def test_blocks_are_the_whole(block, write_pdb, residue):
+    alone = residue(number=99, chain="Z", names=("CA",), shift=500.0)
+    without = residue(number=7, chain="Z", names=("N", "C", "O"), shift=3.0)
+    structure = read_structure(write_pdb(*residue(), *residue(number=2, shift=4.0), *without, *alone))
+    asked = {"channels": ("C", "sasa"), "secondary_structure": True, "central_residue": False}
+    whole = cut_neighborhoods(structure, **asked)
+    blocks = list(cut_in_blocks(structure, **asked, block=block))
+    assert concatenate([found.clouds for found in blocks]) == whole.clouds
+    assert sum((found.skipped for found in blocks), ()) == whole.skipped
+    assert len(whole.skipped) == 2
 
 
 # Symmetry

@@ -9,7 +9,7 @@ from biotite.structure import AtomArray, get_residue_starts
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
-from holo_types import HoloError, Index
+from holo_types import HoloError, Index, Rows
 
 from .structures import Structure
 
@@ -68,6 +68,9 @@ class Centers:
 
     def __len__(self) -> int:
         return len(self.positions)
+
+    def __getitem__(self, rows: Rows) -> "Centers":
+        return Centers(self.positions[rows], self.index.take(rows), self.atoms[rows], self.skipped)
 
 
 @attrs.frozen

@@ -14,7 +14,7 @@ from holo_types import Basis, HoloError, Holograms, concatenate
 
 from .centers import Centers, ResidueId, SkippedResidue, alpha_carbons, atom_centers, select_residues
 from .formats import structure_stem
-from .neighbors import Neighborhoods, cut_neighborhoods
+from .neighbors import Neighborhoods, cut_in_blocks
 from .parallel import map_files
 from .residues import single_residues
 from .selection import Selection
@@ -206,27 +206,15 @@ def _neighborhoods(
     if encoding.single_residues:
         yield single_residues(structure, cutoff, basis.channels)
         return
-    centers = _centers(structure, encoding)
     # A few at a time: a capsid's neighbourhoods, or those of twenty models in one, fill gigabytes.
-    for start in range(0, max(1, len(centers)), _BLOCK):
-        yield cut_neighborhoods(
-            structure,
-            cutoff,
-            basis.channels,
-            secondary_structure,
-            centers=_some(centers, start),
-            central_residue=encoding.central_residue,
-        )
-
-
-def _some(centers: Centers, start: int) -> Centers:
-    """Give a block of centres; the first has what was skipped."""
-    rows = slice(start, start + _BLOCK)
-    return Centers(
-        centers.positions[rows],
-        centers.index.take(rows),
-        centers.atoms[rows],
-        centers.skipped if start == 0 else (),
+    yield from cut_in_blocks(
+        structure,
+        cutoff,
+        basis.channels,
+        secondary_structure,
+        centers=_centers(structure, encoding),
+        central_residue=encoding.central_residue,
+        block=_BLOCK,
     )
 
 

@@ -1,11 +1,11 @@
 """Neighbourhoods: the atoms around Cα of residues, around atoms, or around points."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Int, Shaped
 from numpy.typing import NDArray
 
 from holo_types import HoloError, PointClouds
@@ -28,6 +28,7 @@ __all__ = [
     "Neighborhoods",
     "SkippedResidue",
     "checked_cutoff",
+    "cut_in_blocks",
     "cut_neighborhoods",
     "neighborhoods",
     "skipped_residues",
@@ -179,48 +180,125 @@ def cut_neighborhoods(
     >>> len(found.clouds), len(found.skipped), found.skipped[0].reason
     (9, 144, 'no atom of S is within 6 Å of its CA')
     """
+    (found,) = cut_in_blocks(
+        structure, cutoff, channels, secondary_structure, centers=centers, central_residue=central_residue
+    )
+    return found
+
+
+def cut_in_blocks(
+    structure: Structure,
+    cutoff: float = 10.0,
+    channels: Sequence[str] = PROTEIN_CHANNELS,
+    secondary_structure: bool = False,
+    *,
+    centers: Centers | None = None,
+    central_residue: bool = True,
+    block: int | None = None,
+) -> Iterator[Neighborhoods]:
+    """Give `cut_neighborhoods` a block of centres at a time: those of a virus fill gigabytes.
+
+    What is asked of the whole structure, such as surface areas, is computed once.
+
+    Parameters
+    ----------
+    structure, cutoff, channels, secondary_structure, centers, central_residue
+        As for `neighborhoods`.
+    block
+        Number of centres at a time; None takes all.
+
+    Yields
+    ------
+    Neighborhoods
+        At least one; the first has the residues without a centre too.
+
+    Raises
+    ------
+    HoloError
+        As for `neighborhoods`.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures import read_structure
+    >>> blocks = cut_in_blocks(read_structure(example_structures()[0]), block=100)
+    >>> [len(found.clouds) for found in blocks]
+    [100, 53]
+    """
     radius = checked_cutoff(cutoff)
     about = alpha_carbons(structure) if centers is None else centers
-    points = about.atoms < 0
-    if points.any() and (secondary_structure or not central_residue):
+    if (about.atoms < 0).any() and (secondary_structure or not central_residue):
         asked = "central_residue=False" if not central_residue else "secondary_structure"
         raise HoloError(f"neighborhoods: {asked} needs centres in residues; these are points")
-    atoms = structure.atoms
-    weights = channel_weights(atoms, channels)
-    positions = atoms.coord.astype(np.float64)
-    residues = None if central_residue else residue_numbers(atoms)
-    weighted = np.flatnonzero(weights.any(axis=1))
-    found = pairs_within(
-        positions[weighted],
-        about.positions,
-        radius,
-        origins=_places(weighted, about.atoms),
-        point_groups=None if residues is None else residues[weighted],
-        center_groups=None if residues is None else residues[about.atoms],
-    )
-    members = weighted.take(found.points)
-    coordinates = positions.take(members, axis=0)
-    coordinates -= np.repeat(about.positions, found.counts, axis=0)
-    index = about.index
     if secondary_structure:
-        index = index.assign(secondary_structure=_secondary_structure(structure, about.atoms))
-    kept = (found.counts > 0) | points
-    clouds = PointClouds(
-        coordinates,
-        weights.take(members, axis=0),
-        np.concatenate([[0], np.cumsum(found.counts[kept])]),
+        named = about.index.assign(secondary_structure=_secondary_structure(structure, about.atoms))
+        about = attrs.evolve(about, index=named)
+    weights = channel_weights(structure.atoms, channels)
+    weighted = np.flatnonzero(weights.any(axis=1))
+    around = _Surroundings(
+        radius,
         tuple(channels),
-        index if kept.all() else index.take(kept),
+        weighted,
+        structure.atoms.coord[weighted].astype(np.float64),
+        weights[weighted],
+        None if central_residue else residue_numbers(structure.atoms),
     )
-    if kept.all():
-        return Neighborhoods(clouds, about.skipped)
-    lonely = about.index.take(~kept)
-    around = "" if central_residue else "of another residue "
-    reasons = [
-        f"no atom of {', '.join(channels)} {around}is within {radius:g} Å of its {name}"
-        for name in (lonely["atom_name"] if "atom_name" in lonely else ["CA"] * int((~kept).sum()))
-    ]
-    return Neighborhoods(clouds, about.skipped + name_skipped(lonely, reasons))
+    size = len(about) if block is None else block
+    for start in range(0, max(1, len(about)), max(1, size)):
+        part = about[start : start + size]
+        yield around.of(part if start == 0 else attrs.evolve(part, skipped=()))
+
+
+@attrs.frozen(eq=False)
+class _Surroundings:
+    """The atoms that count, and what of them a neighbourhood takes.
+
+    ``atoms`` are their numbers in the structure; ``residues``, of all atoms of the structure, is there if the
+    central residue is to be left out.
+    """
+
+    radius: float
+    channels: tuple[str, ...]
+    atoms: Int[np.ndarray, "atoms"]
+    positions: Float[np.ndarray, "atoms 3"]
+    weights: Float[np.ndarray, "atoms channels"]
+    residues: Int[np.ndarray, "all"] | None
+
+    def of(self, about: Centers) -> Neighborhoods:
+        """Cut out the neighbourhoods of centres."""
+        residues = self.residues
+        found = pairs_within(
+            self.positions,
+            about.positions,
+            self.radius,
+            origins=_places(self.atoms, about.atoms),
+            point_groups=None if residues is None else residues[self.atoms],
+            center_groups=None if residues is None else residues[about.atoms],
+        )
+        coordinates = self.positions.take(found.points, axis=0)
+        coordinates -= np.repeat(about.positions, found.counts, axis=0)
+        # A point keeps its row also where nothing is around it.
+        kept = (found.counts > 0) | (about.atoms < 0)
+        clouds = PointClouds(
+            coordinates,
+            self.weights.take(found.points, axis=0),
+            np.concatenate([[0], np.cumsum(found.counts[kept])]),
+            self.channels,
+            about.index if kept.all() else about.index.take(kept),
+        )
+        return Neighborhoods(clouds, about.skipped + self._lonely(about[~kept]))
+
+    def _lonely(self, about: Centers) -> tuple[SkippedResidue, ...]:
+        """Name the residues of centres around which nothing is."""
+        if len(about) == 0:
+            return ()
+        what = f"no atom of {', '.join(self.channels)} " + (
+            "" if self.residues is None else "of another residue "
+        )
+        names = about.index["atom_name"].tolist() if "atom_name" in about.index else ["CA"] * len(about)
+        return name_skipped(
+            about.index, [f"{what}is within {self.radius:g} Å of its {name}" for name in names]
+        )
 
 
 def checked_cutoff(cutoff: float, what: str = "neighborhoods: cutoff") -> float:
