@@ -2,8 +2,10 @@
 
 import csv
 import pickle
+from pathlib import Path
 
 import attrs
+import gemmi
 import numpy as np
 import pytest
 from biotite.structure import AtomArray
@@ -242,3 +244,66 @@ def test_a_folder_must_have_one_table(folder):
         find_complexes(folder)
     with pytest.raises(FormatError, match="does not exist"):
         find_complexes(folder / "nothing.csv")
+
+
+# Real complexes, read by gemmi beside
+
+
+def ligand_atoms(text):
+    """Elements and positions of heavy atoms of a V2000 block."""
+    lines = text.split("\n")
+    rows = [line.split()[:4] for line in lines[4 : 4 + int(lines[3][:3])]]
+    return [
+        (element, np.array([float(x), float(y), float(z)])) for x, y, z, element in rows if element != "H"
+    ]
+
+
+def alpha_of(residue_):
+    """A residue's Cα, None if it has none."""
+    return residue_.find_atom("CA", "*", gemmi.Element("C"))
+
+
+def heavy_atoms(residue_):
+    """Elements and positions."""
+    return [(a.element.name, np.array(a.pos.tolist())) for a in residue_ if not a.is_hydrogen()]
+
+
+def test_real_complexes_are_as_gemmi_sees_them():
+    table = Path(__file__).parent / "golden" / "complexes"
+    chains = gemmi.read_pdb(str(table / "thrombin.pdb"))[0]
+    residues = [
+        (chain, residue)
+        for chain in chains
+        for residue in chain
+        if residue.find_atom("CA", "*", gemmi.Element("C"))
+    ]
+    atoms = [
+        (atom.element.name, np.array(atom.pos.tolist()), residue)
+        for _, residue in residues
+        for atom in residue
+        if not atom.is_hydrogen()
+    ]
+    blocks = (table / "ligands.sdf").read_text(encoding="utf-8").split("$$$$\n")
+    complexes = list(read_complexes(table, ComplexColumns(label="dG")))
+    assert [complex_.name for complex_ in complexes] == ["thrombin-1a", "thrombin-1b", "thrombin-6a"]
+    assert [complex_.label for complex_ in complexes] == [-7.48, -8.46, -9.18]
+    for complex_, block in zip(complexes, blocks, strict=False):
+        ligand = ligand_atoms(block)
+        assert complex_.ligand.atoms.element.tolist() == [element.upper() for element, _ in ligand]
+        near = [
+            (chain.name, found.seqid.num, found.seqid.icode.strip(), np.array(alpha_of(found).pos.tolist()))
+            for chain, found in residues
+            if min(np.linalg.norm(p - q) for _, p in heavy_atoms(found) for _, q in ligand) <= 6.0
+        ]
+        channels = ("C", "N", "O", "S", "other")
+        clouds = complex_neighborhoods(complex_, 8.0, channels).clouds
+        columns = [clouds.index[name].tolist() for name in ("chain", "residue_number", "insertion_code")]
+        assert list(zip(*columns, strict=True)) == [row[:3] for row in near]
+        for i, (*_, alpha) in enumerate(near):
+            around = [(e, p - alpha) for e, p in atoms] + [(e.upper(), p - alpha) for e, p in ligand]
+            inside = [(e, p) for e, p in around if 1e-9 < np.linalg.norm(p) <= 8.0]
+            cloud = clouds[i : i + 1]
+            np.testing.assert_allclose(cloud.coordinates, [p for _, p in inside], atol=1e-5)
+            found = [channels[column] for column in cloud.weights.argmax(axis=1)]
+            assert found == [e if e in channels else "other" for e, _ in inside]
+    assert "CL" in {e for complex_ in complexes for e in complex_.ligand.atoms.element.tolist()}
