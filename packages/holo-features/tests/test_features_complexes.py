@@ -277,12 +277,7 @@ def test_real_complexes_are_as_gemmi_sees_them():
         for residue in chain
         if residue.find_atom("CA", "*", gemmi.Element("C"))
     ]
-    atoms = [
-        (atom.element.name, np.array(atom.pos.tolist()), residue)
-        for _, residue in residues
-        for atom in residue
-        if not atom.is_hydrogen()
-    ]
+    atoms = [pair for _, found in residues for pair in heavy_atoms(found)]
     blocks = (table / "ligands.sdf").read_text(encoding="utf-8").split("$$$$\n")
     complexes = list(read_complexes(table, ComplexColumns(label="dG")))
     assert [complex_.name for complex_ in complexes] == ["thrombin-1a", "thrombin-1b", "thrombin-6a"]
