@@ -271,12 +271,7 @@ def heavy_atoms(residue_):
 def test_real_complexes_are_as_gemmi_sees_them():
     table = Path(__file__).parent / "golden" / "complexes"
     chains = gemmi.read_pdb(str(table / "thrombin.pdb"))[0]
-    residues = [
-        (chain, residue)
-        for chain in chains
-        for residue in chain
-        if residue.find_atom("CA", "*", gemmi.Element("C"))
-    ]
+    residues = [(chain, found) for chain in chains for found in chain if alpha_of(found)]
     atoms = [pair for _, found in residues for pair in heavy_atoms(found)]
     blocks = (table / "ligands.sdf").read_text(encoding="utf-8").split("$$$$\n")
     complexes = list(read_complexes(table, ComplexColumns(label="dG")))
