@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from holo_kernels.tensor_square import functions
-from holo_nn import Block, Blocks, Linear
+from holo_nn import Block, Blocks, Linear, TensorSquare
 from holo_nn._compiled import pure_form
 
 pytestmark = pytest.mark.skipif(functions("float32") is None, reason="no compiled loops for this processor")
@@ -42,6 +42,7 @@ def outcome(block, x, pure=False):
     x = x.detach().clone(memory_format=torch.preserve_format).requires_grad_()
     with pure_form() if pure else torch.enable_grad():
         y = block(x)
+        assert not (pure and is_compiled(y))
         weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
         (y * weights.to(y)).sum().backward()
     found = {"output": y.detach(), "input": x.grad}
@@ -151,6 +152,35 @@ def test_gradients_of_some_only():
         torch.testing.assert_close(found[name], expected[name], rtol=0, atol=0)
     block.requires_grad_(False)
     assert not block(x).requires_grad
+
+
+@pytest.mark.parametrize("connectivity", ["efficient", "full"])
+@pytest.mark.parametrize(
+    ("channels", "lmax_in", "lmax"), [(3, 2, 4), (1, 4, 3), (60, 2, 2), (8, 10, 10), (2, 0, 0)]
+)
+def test_the_tensor_square_alone(channels, lmax_in, lmax, connectivity):
+    square = TensorSquare(uniform(channels, lmax_in), lmax, connectivity=connectivity)
+    for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-12)):
+        for batch in (1, 3, 37):
+            x = features(square.irreps_in, batch, dtype)
+            assert is_compiled(square.to(dtype)(x.requires_grad_()))
+            assert_same(outcome(square, x), outcome(square, x, pure=True), tolerance)
+
+
+def test_second_derivatives_of_the_tensor_square():
+    square = TensorSquare("2x0e+2x1e").double()
+    x = features(square.irreps_in, 3, torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(square, x)
+    assert torch.autograd.gradgradcheck(square, x)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_linear_layer_alone(bias):
+    linear = randomized(Linear("3x0e+2x2e+4x3e", "5x0e+2x1e+3x2e", bias=bias), torch.float64)
+    x = features(linear.irreps_in, 7, torch.float64)
+    assert is_compiled(linear(x))
+    assert_same(outcome(linear, x), outcome(linear, x, pure=True), 1e-13)
+    assert torch.autograd.gradgradcheck(linear, x.requires_grad_())
 
 
 @pytest.mark.parametrize("training", [True, False])

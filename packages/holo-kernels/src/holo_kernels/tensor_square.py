@@ -96,6 +96,8 @@ class Functions(NamedTuple):
     finish_weights: _Function
     sums: _Function
     squares: _Function
+    square_forward: _Function
+    square_backward: _Function
     to_rows: _Function
     from_rows: _Function
 
@@ -112,6 +114,8 @@ _SIGNATURES = {
     "finish_weights": "Ppppipiipp",
     "sums": "Ppiip",
     "squares": "Pppiiip",
+    "square_forward": "Ppiiiipp",
+    "square_backward": "Pppiiiipp",
     "to_rows": "ipppiii",
     "from_rows": "ipppiii",
 }

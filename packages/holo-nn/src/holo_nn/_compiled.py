@@ -16,11 +16,12 @@ from e3nn import o3
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from ._plan import BlockPlan, compiled_functions
+from ._plan import BlockPlan, block_plan, compiled_functions
 from ._threads import in_parts, part_count
 
 if TYPE_CHECKING:
     from .block import Block
+    from .tensor_square import TensorSquare
 
 __all__ = [
     "CompiledBlock",
@@ -68,7 +69,11 @@ def serves(*tensors: Tensor | None) -> bool:
     They know plain CPU tensors of one precision, float32 or float64. Whatever looks into operations or changes
     what they do (export, compilation, transforms, autocast) gets the pure form.
     """
-    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+    if (
+        getattr(_state, "pure", False)
+        or torch.compiler.is_compiling()
+        or torch._C._get_tracing_state() is not None
+    ):
         return False
     dtype = tensors[0].dtype if tensors[0] is not None else None
     if dtype not in (torch.float32, torch.float64):
@@ -80,7 +85,7 @@ def serves(*tensors: Tensor | None) -> bool:
             or tensor.device.type != "cpu"
         ):
             return False
-    return not (
+    return compiled_functions(dtype) is not None and not (
         torch.is_autocast_enabled("cpu")
         or forward_ad._current_level >= 0
         or torch._C._len_torch_dispatch_stack()
@@ -442,6 +447,64 @@ def _pack(plan: BlockPlan, weights: list[Tensor], factors: Tensor, backward: boo
     packed = factors.new_empty(plan.packed_numbers)
     plan.functions.pack(plan.structure, _addresses(weights), factors.data_ptr(), backward, packed.data_ptr())
     return packed
+
+
+class _SquareRows(torch.autograd.Function):
+    """A tensor square, channel by channel, from rows to rows."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, square: "TensorSquare", plan: BlockPlan, batch: int) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.call = square, plan, batch
+        y = x.new_empty(batch * square.irreps_out.dim)
+
+        def compute(_part: int, begin: int, end: int) -> None:
+            with _workspace(plan.work_numbers * x.itemsize) as work:
+                plan.functions.square_forward(
+                    plan.structure, x.data_ptr(), batch, begin, end, plan.tile, y.data_ptr(), work
+                )
+
+        in_parts(compute, batch, part_count(batch, _LEAST))
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        (x,) = ctx.saved_tensors
+        square, plan, batch = ctx.call
+        if torch.is_grad_enabled():
+            with torch.enable_grad(), pure_form():
+                y = to_rows(
+                    square(from_rows(x, widths_of(square.irreps_in), batch)), widths_of(square.irreps_out)
+                )
+            return torch.autograd.grad(y, x, gradient, create_graph=True)[0], None, None, None
+        gradient = gradient.contiguous()
+        dx = torch.empty_like(x)
+
+        def compute(_part: int, begin: int, end: int) -> None:
+            with _workspace(plan.work_numbers * x.itemsize) as work:
+                plan.functions.square_backward(
+                    plan.structure,
+                    x.data_ptr(),
+                    gradient.data_ptr(),
+                    batch,
+                    begin,
+                    end,
+                    plan.tile,
+                    dx.data_ptr(),
+                    work,
+                )
+
+        in_parts(compute, batch, part_count(batch, _LEAST))
+        return dx, None, None, None
+
+
+def compiled_square(square: "TensorSquare", features: Tensor) -> Tensor:
+    """Compute a tensor square, channel by channel, of flat features that `serves` has passed."""
+    widths, batch = widths_of(square.irreps_in), len(features)
+    no_linear = (0,) * (square.irreps_out.lmax + 1)
+    plan = block_plan(square.paths, widths[0], len(widths), no_linear, features.dtype)
+    rows = _apply(_SquareRows, to_rows(features, widths), square, plan, batch)
+    return from_rows(rows, widths_of(square.irreps_out), batch)
 
 
 def block_rows(block: "Block", form: CompiledBlock, rows: Tensor, batch: int) -> Tensor:

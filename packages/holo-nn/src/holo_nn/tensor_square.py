@@ -7,6 +7,8 @@ from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
+from ._compiled import compiled_square
+from ._compiled import serves as compiled_serves
 from .connectivity import Connectivity, Path
 from .connectivity import connectivity as connected_paths
 from .coupling import Coupled, Pair
@@ -127,6 +129,8 @@ class TensorSquare(Coupled):
         features = widened(features)
         if self.channels == "elementwise" and serves(features):
             return triton_tensor_square(features, self.irreps_in[0].mul, self.paths)
+        if self.channels == "elementwise" and compiled_serves(features) and len(features):
+            return compiled_square(self, features)
         # Components first, [m, batch, channels]: products and sums then run along long rows, and one matrix
         # product serves a pair of degrees. Two to four times as fast as an einsum for each path.
         pieces = {

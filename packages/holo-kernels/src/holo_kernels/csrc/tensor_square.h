@@ -688,6 +688,76 @@ EXPORT void NAME(finish_weights)(const Plan *plan, const REAL *const *weights, c
     }
 }
 
+/* Rows of a tile between their places in a batch and in the working memory; zeros in the lanes beyond. */
+INLINE void NAME(take)(const Plan *plan, const REAL *x, int64_t batch, int64_t begin, int64_t lanes, REAL *tile,
+                       int64_t row)
+{
+    for (int64_t r = 0; r < squared(plan->degrees_in); r++) {
+        const REAL *from = x + (r * batch + begin) * plan->channels;
+        for (int64_t lane = 0; lane < row; lane++)
+            tile[r * row + lane] = lane < lanes ? from[lane] : 0;
+    }
+}
+
+/* The tensor square of samples begin to end: x [row, batch, channel] to y [row, batch, path, channel]. */
+EXPORT void NAME(square_forward)(const Plan *plan, const REAL *x, int64_t batch, int64_t begin, int64_t end,
+                                 int64_t tile, REAL *y, REAL *work)
+{
+    const int64_t channels = plan->channels, row = stride(tile * channels);
+    REAL *normal = work, *part = normal + squared(plan->degrees_in) * row;
+    for (int64_t samples; begin < end; begin += samples) {
+        samples = end - begin < tile ? end - begin : tile;
+        NAME(take)(plan, x, batch, begin, samples * channels, normal, row);
+        REAL *to = y;
+        for (int64_t i = 0; i < plan->chunks; i++) {
+            const Chunk *chunk = plan->chunk + i;
+            NAME(products)(plan, chunk, normal, part, row, samples * channels, NULL);
+            for (int64_t order = 0; order < chunk->count; order++, to += batch * chunk->paths * channels)
+                for (int64_t path = 0; path < chunk->paths; path++)
+                    for (int64_t sample = 0; sample < samples; sample++) {
+                        const REAL *from = part + (order * chunk->paths + path) * row + sample * channels;
+                        REAL *new = to + ((begin + sample) * chunk->paths + path) * channels;
+                        for (int64_t c = 0; c < channels; c++)
+                            new[c] = from[c];
+                    }
+        }
+    }
+}
+
+/* The gradient of x from that of y. */
+EXPORT void NAME(square_backward)(const Plan *plan, const REAL *x, const REAL *gradient, int64_t batch,
+                                  int64_t begin, int64_t end, int64_t tile, REAL *dx, REAL *work)
+{
+    const int64_t channels = plan->channels, row = stride(tile * channels), rows_in = squared(plan->degrees_in);
+    REAL *normal = work, *sum = normal + rows_in * row, *part = sum + rows_in * row;
+    for (int64_t samples; begin < end; begin += samples) {
+        samples = end - begin < tile ? end - begin : tile;
+        const int64_t lanes = samples * channels;
+        NAME(take)(plan, x, batch, begin, lanes, normal, row);
+        for (int64_t i = 0; i < rows_in * row; i++)
+            sum[i] = 0;
+        const REAL *from = gradient;
+        for (int64_t i = 0; i < plan->chunks; i++) {
+            const Chunk *chunk = plan->chunk + i;
+            for (int64_t order = 0; order < chunk->count; order++, from += batch * chunk->paths * channels)
+                for (int64_t path = 0; path < chunk->paths; path++) {
+                    REAL *to = part + (order * chunk->paths + path) * row;
+                    for (int64_t sample = 0; sample < samples; sample++) {
+                        const REAL *old = from + ((begin + sample) * chunk->paths + path) * channels;
+                        for (int64_t c = 0; c < channels; c++)
+                            to[sample * channels + c] = old[c];
+                    }
+                    for (int64_t lane = lanes; lane < row; lane++)
+                        to[lane] = 0;
+                }
+            NAME(products_backward)(plan, chunk, normal, part, sum, row, lanes);
+        }
+        for (int64_t r = 0; r < rows_in; r++)
+            for (int64_t lane = 0; lane < lanes; lane++)
+                dx[(r * batch + begin) * channels + lane] = sum[r * row + lane];
+    }
+}
+
 INLINE void NAME(turn)(int64_t degrees, const int64_t *widths, REAL *rows, REAL *flat, int64_t batch, int64_t begin,
                        int64_t end, const int to_rows)
 {
