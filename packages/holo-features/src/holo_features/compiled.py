@@ -114,6 +114,8 @@ def compiled_transform(
     if workers == 1:
         compute(pieces[0])
     else:
-        with ThreadPoolExecutor(workers) as threads:
-            list(threads.map(compute, pieces))
+        with ThreadPoolExecutor(workers - 1) as threads:
+            others = threads.map(compute, pieces[1:])
+            compute(pieces[0])
+            list(others)  # which raises what they raised
     return coefficients

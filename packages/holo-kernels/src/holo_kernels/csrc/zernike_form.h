@@ -257,33 +257,30 @@ INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) 
 INLINE void NAMED(tile)(int width, int terms, const REAL *polynomials, int64_t all_terms, const REAL *harmonics,
                         int64_t all_lanes, int64_t first, int64_t last, double *moments, int64_t lanes)
 {
+    NAMED(vector) sums[8][3] = {};
     while (first < last) {
-        NAMED(vector) sums[8][3] = {};
-        const int64_t stop = smaller(last, (first & -SEGMENT) + SEGMENT);
-        while (first < stop) {
-            const int64_t lane = first & (LANES - 1), points = smaller(stop - first, LANES - lane);
-            const REAL *t = polynomials + (first - lane) * all_terms + lane, *end = t + points;
-            const REAL *y = harmonics + first * all_lanes;
-            first += points;
-            for (; t < end; ++t, y += all_lanes) {
-                NAMED(vector) pieces[3];
-                UNROLL
-                for (int i = 0; i < width; ++i)
-                    pieces[i] = *(const NAMED(vector) *)(y + i * LANES);
-                UNROLL
-                for (int j = 0; j < terms; ++j)
-                    UNROLL
-                    for (int i = 0; i < width; ++i)
-                        sums[j][i] += t[j * LANES] * pieces[i];
-            }
-        }
-        UNROLL
-        for (int j = 0; j < terms; ++j)
+        const int64_t lane = first & (LANES - 1), points = smaller(last - first, LANES - lane);
+        const REAL *t = polynomials + (first - lane) * all_terms + lane, *end = t + points;
+        const REAL *y = harmonics + first * all_lanes;
+        first += points;
+        for (; t < end; ++t, y += all_lanes) {
+            NAMED(vector) pieces[3];
             UNROLL
             for (int i = 0; i < width; ++i)
-                *(NAMED(unaligned_doubles) *)(moments + j * lanes + i * LANES) +=
-                    __builtin_convertvector(sums[j][i], NAMED(doubles));
+                pieces[i] = *(const NAMED(vector) *)(y + i * LANES);
+            UNROLL
+            for (int j = 0; j < terms; ++j)
+                UNROLL
+                for (int i = 0; i < width; ++i)
+                    sums[j][i] += t[j * LANES] * pieces[i];
+        }
     }
+    UNROLL
+    for (int j = 0; j < terms; ++j)
+        UNROLL
+        for (int i = 0; i < width; ++i)
+            *(NAMED(unaligned_doubles) *)(moments + j * lanes + i * LANES) +=
+                __builtin_convertvector(sums[j][i], NAMED(doubles));
 }
 
 /* Add to all moments of `width` registers, in tiles of at most `most` polynomials. */
@@ -309,8 +306,8 @@ INLINE void NAMED(strip)(int width, int most, int64_t terms, const REAL *polynom
     }
 }
 
-/* Add the points first..last-1 to the moments of one channel. */
-static void NAMED(add)(const struct NAMED(memory) *memory, const REAL *polynomials, int64_t first, int64_t last,
+/* Add some points of one SEGMENT, which stay in the first cache, to the moments of one channel. */
+static void NAMED(add_segment)(const struct NAMED(memory) *memory, const REAL *polynomials, int64_t first, int64_t last,
                        double *moments)
 {
     const REAL *harmonics = memory->harmonics;
@@ -334,6 +331,16 @@ static void NAMED(add)(const struct NAMED(memory) *memory, const REAL *polynomia
         polynomials += terms * LANES;
         harmonics += lanes;
         moments += terms * lanes;
+    }
+}
+
+/* Add the points first..last-1 to the moments of one channel. */
+INLINE void NAMED(add)(const struct NAMED(memory) *memory, const REAL *polynomials, int64_t first, int64_t last,
+                       double *moments)
+{
+    for (int64_t stop; first < last; first = stop) {
+        stop = smaller(last, (first & -SEGMENT) + SEGMENT);
+        NAMED(add_segment)(memory, polynomials, first, stop, moments);
     }
 }
 
