@@ -12,7 +12,7 @@ __all__ = ["Pairs", "pairs_within"]
 # Centres at once: their distances from all points stay in the processor's cache.
 _BLOCK = 64
 # Where there are more points, those too far from a block are sorted out first.
-_MANY = 2048
+_MANY = 4096
 
 
 @attrs.frozen(eq=False)
@@ -99,8 +99,9 @@ def pairs_within(
             scaled = (points[chosen] - centers[start + row]) / radius
             inside[row, column] = squared_lengths(scaled) <= 1
             near = np.flatnonzero(inside)
-        counts[block] = np.count_nonzero(inside, axis=1)
-        near -= np.repeat(np.arange(len(inside)) * inside.shape[1], counts[block])
+        firsts = np.arange(len(inside) + 1) * inside.shape[1]
+        counts[block] = np.diff(np.searchsorted(near, firsts))
+        near -= np.repeat(firsts[:-1], counts[block])
         found.append(near if candidates is None else candidates.take(near))
     return Pairs(counts, np.concatenate(found))
 
