@@ -1,66 +1,93 @@
-"""Training rate of a block beside a plain evaluation: one einsum a path with e3nn's coefficients.
+"""The tensor square and the block, forward and backward, beside e3nn's TensorProduct and the pure form.
 
-Interleaved in one run, the median of several; first both must agree. ``nox -s bench -- holo-nn``.
+``nox -s bench -- holo-nn``. In turns in one run, the median of several; first all must agree. The tensor square
+goes from e3nn's flat layout to e3nn's flat layout on both sides.
 """
 
+import argparse
 import statistics
-from functools import partial
-from timeit import timeit
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from e3nn import o3
 from torch import Tensor, nn
 
-from holo_nn import Block, clebsch_gordan
-from holo_nn.irreps import join_degrees, split_degrees
+from holo_nn import Block, TensorSquare
+from holo_nn._compiled import pure_form
 
-REPEATS = 9
-SETTINGS = ((16, 6, 128), (16, 10, 100), (44, 6, 256))  # channels, lmax, batch
+SETTINGS = ((16, 6, 128), (16, 10, 100), (60, 6, 128))  # channels, lmax, batch
 
 
-class EinsumSquare(nn.Module):
-    """A tensor square as its equation reads, path by path."""
+class E3nnSquare(nn.Module):
+    """The same paths as e3nn's TensorProduct computes them (`uuu`, without weights)."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, square: TensorSquare) -> None:
         super().__init__()
-        self.irreps, self.paths = block.irreps_in, block.tensor_square.paths
-        self.tables = [clebsch_gordan(*path).float() for path in self.paths]
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Multiply and couple, path by path."""
-        pieces = split_degrees(features, self.irreps)
-        return join_degrees(
-            torch.einsum("mnk,bcm,bcn->bck", table, pieces[l1], pieces[l2])
-            for (l1, l2, _), table in zip(self.paths, self.tables, strict=True)
+        irreps, channels = square.irreps_in, square.irreps_in[0].mul
+        out = o3.Irreps([(channels, (l3, 1)) for _, _, l3 in square.paths])
+        instructions = [(l1, l2, place, "uuu", False) for place, (l1, l2, _) in enumerate(square.paths)]
+        self.product = o3.TensorProduct(
+            irreps, irreps, out, instructions, irrep_normalization="none", path_normalization="none"
         )
 
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply a feature with itself."""
+        result: Tensor = self.product(x, x)
+        return result
 
-def step(block: nn.Module, x: Tensor) -> None:
-    """Run a block forward and backward."""
-    block(x).square().sum().backward()
+
+def seconds(module: Callable[[Tensor], Tensor], x: Tensor, gradient: Tensor) -> float:
+    """Time forward and backward."""
+    start = time.perf_counter()
+    module(x).backward(gradient)
+    return time.perf_counter() - start
+
+
+def pure(module: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Give a module in its pure PyTorch form."""
+
+    def call(x: Tensor) -> Tensor:
+        with pure_form():
+            result: Tensor = module(x)
+        return result
+
+    return call
 
 
 def main() -> None:
     """Print one line a setting."""
-    print(f"forward + backward, samples/s, {torch.get_num_threads()} thread(s), median of {REPEATS}")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reference", type=Path, help="not used here; holo-vae's benchmark compares with it")
+    parser.add_argument("--rounds", type=int, default=9)
+    rounds = parser.parse_args().rounds
+    print(f"forward + backward, samples/s, {torch.get_num_threads()} thread(s), median of {rounds}")
     for channels, lmax, batch in SETTINGS:
         irreps = o3.Irreps([(channels, (degree, 1)) for degree in range(lmax + 1)])
-        ours, plain = Block(irreps, irreps), Block(irreps, irreps)
-        plain.load_state_dict(ours.state_dict())
-        plain.tensor_square = EinsumSquare(ours)
         x = torch.randn(batch, irreps.dim, requires_grad=True)
-        assert torch.allclose(ours.eval()(x), plain.eval()(x), atol=1e-4), "the two do not agree"
-        blocks = {"holo-nn": ours.train(), "einsum": plain.train()}
-        seconds: dict[str, list[float]] = {name: [] for name in blocks}
-        for _ in range(REPEATS):
-            for name, block in blocks.items():
-                seconds[name].append(timeit(partial(step, block, x), number=1))
-        rates = {name: batch / statistics.median(values) for name, values in seconds.items()}
-        ratio = rates["holo-nn"] / rates["einsum"]
-        print(
-            f"{channels} channels, lmax {lmax}, batch {batch}: "
-            f"holo-nn {rates['holo-nn']:,.0f}, einsum {rates['einsum']:,.0f}, ratio {ratio:.2f}"
-        )
+        square, block = TensorSquare(irreps), Block(irreps, irreps)
+        rivals: dict[str, dict[str, Callable[[Tensor], Tensor]]] = {
+            "tensor square": {"compiled": square, "pure": pure(square), "e3nn": E3nnSquare(square)},
+            "block": {"compiled": block, "pure": pure(block)},
+        }
+        for layer, modules in rivals.items():
+            wanted = modules["pure"](x)
+            for name, module in modules.items():
+                error = (module(x) - wanted).abs().max() / wanted.abs().max()
+                if error > 1e-4:
+                    raise SystemExit(f"{layer}: {name} differs by {error:.1e}")
+            gradient = torch.randn_like(wanted)
+            taken: dict[str, list[float]] = {name: [] for name in modules}
+            for _ in range(rounds):
+                for name, module in modules.items():
+                    taken[name].append(seconds(module, x, gradient))
+            rates = {name: batch / statistics.median(values) for name, values in taken.items()}
+            words = ", ".join(
+                f"{name} {rate:,.0f}" + (f" (1/{rates['compiled'] / rate:.1f})" if name != "compiled" else "")
+                for name, rate in rates.items()
+            )
+            print(f"{layer}, {channels} channels, lmax {lmax}, batch {batch}: {words}", flush=True)
 
 
 if __name__ == "__main__":

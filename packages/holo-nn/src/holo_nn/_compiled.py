@@ -450,13 +450,13 @@ def _pack(plan: BlockPlan, weights: list[Tensor], factors: Tensor, backward: boo
 
 
 class _SquareRows(torch.autograd.Function):
-    """A tensor square, channel by channel, from rows to rows."""
+    """A tensor square, channel by channel, from rows to flat features."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, square: "TensorSquare", plan: BlockPlan, batch: int) -> Tensor:
         ctx.save_for_backward(x)
         ctx.call = square, plan, batch
-        y = x.new_empty(batch * square.irreps_out.dim)
+        y = x.new_empty(batch, square.irreps_out.dim)
 
         def compute(_part: int, begin: int, end: int) -> None:
             with _workspace(plan.work_numbers * x.itemsize) as work:
@@ -473,9 +473,7 @@ class _SquareRows(torch.autograd.Function):
         square, plan, batch = ctx.call
         if torch.is_grad_enabled():
             with torch.enable_grad(), pure_form():
-                y = to_rows(
-                    square(from_rows(x, widths_of(square.irreps_in), batch)), widths_of(square.irreps_out)
-                )
+                y = square(from_rows(x, widths_of(square.irreps_in), batch))
             return torch.autograd.grad(y, x, gradient, create_graph=True)[0], None, None, None
         gradient = gradient.contiguous()
         dx = torch.empty_like(x)
@@ -503,8 +501,7 @@ def compiled_square(square: "TensorSquare", features: Tensor) -> Tensor:
     widths, batch = widths_of(square.irreps_in), len(features)
     no_linear = (0,) * (square.irreps_out.lmax + 1)
     plan = block_plan(square.paths, widths[0], len(widths), no_linear, features.dtype)
-    rows = _apply(_SquareRows, to_rows(features, widths), square, plan, batch)
-    return from_rows(rows, widths_of(square.irreps_out), batch)
+    return _apply(_SquareRows, to_rows(features, widths), square, plan, batch)
 
 
 def block_rows(block: "Block", form: CompiledBlock, rows: Tensor, batch: int) -> Tensor:

@@ -15,6 +15,7 @@
 #define WIDTH ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
 #define LANES 8     /* vectors of a row that one pass over the coefficients takes */
 #define DEPTH 256   /* how long the sums of a matrix product are before its result goes to memory */
+#define BAND 32     /* channels whose layout is turned at a time, so that they stay in the first cache */
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
@@ -699,36 +700,63 @@ INLINE void NAME(take)(const Plan *plan, const REAL *x, int64_t batch, int64_t b
     }
 }
 
-/* The tensor square of samples begin to end: x [row, batch, channel] to y [row, batch, path, channel]. */
+/* A chunk's products [order, path, lane] to flat features [sample, (path, channel), orders], from where the chunk's
+ * first order stands in those of the first sample; or back, with zeros in the lanes beyond. */
+INLINE void NAME(move)(const Plan *plan, const Chunk *chunk, int64_t samples, int64_t dimension, REAL *part,
+                       int64_t row, REAL *flat, const int back)
+{
+    const int64_t channels = plan->channels, orders = 2 * chunk->degree + 1, lanes = samples * channels;
+    for (int64_t sample = 0; sample < samples; sample++)
+        for (int64_t path = 0; path < chunk->paths; path++)
+            for (int64_t order = 0; order < chunk->count; order++) {
+                REAL *lane = part + (order * chunk->paths + path) * row + sample * channels;
+                REAL *entry = flat + sample * dimension + path * channels * orders + order;
+                for (int64_t c = 0; c < channels; c++)
+                    if (back)
+                        lane[c] = entry[c * orders];
+                    else
+                        entry[c * orders] = lane[c];
+            }
+    if (back)
+        for (int64_t r = 0; r < chunk->count * chunk->paths; r++)
+            for (int64_t lane = lanes; lane < row; lane++)
+                part[r * row + lane] = 0;
+}
+
+INLINE int64_t NAME(square_size)(const Plan *plan)
+{
+    int64_t total = 0;
+    for (int64_t degree = 0; degree < plan->degrees_out; degree++)
+        total += (2 * degree + 1) * plan->paths[degree] * plan->channels;
+    return total;
+}
+
+/* The tensor square of samples begin to end: x [row, batch, channel] to flat features y. */
 EXPORT void NAME(square_forward)(const Plan *plan, const REAL *x, int64_t batch, int64_t begin, int64_t end,
                                  int64_t tile, REAL *y, REAL *work)
 {
-    const int64_t channels = plan->channels, row = stride(tile * channels);
+    const int64_t channels = plan->channels, row = stride(tile * channels), dimension = NAME(square_size)(plan);
     REAL *normal = work, *part = normal + squared(plan->degrees_in) * row;
     for (int64_t samples; begin < end; begin += samples) {
         samples = end - begin < tile ? end - begin : tile;
         NAME(take)(plan, x, batch, begin, samples * channels, normal, row);
-        REAL *to = y;
+        REAL *to = y + begin * dimension;
         for (int64_t i = 0; i < plan->chunks; i++) {
             const Chunk *chunk = plan->chunk + i;
             NAME(products)(plan, chunk, normal, part, row, samples * channels, NULL);
-            for (int64_t order = 0; order < chunk->count; order++, to += batch * chunk->paths * channels)
-                for (int64_t path = 0; path < chunk->paths; path++)
-                    for (int64_t sample = 0; sample < samples; sample++) {
-                        const REAL *from = part + (order * chunk->paths + path) * row + sample * channels;
-                        REAL *new = to + ((begin + sample) * chunk->paths + path) * channels;
-                        for (int64_t c = 0; c < channels; c++)
-                            new[c] = from[c];
-                    }
+            NAME(move)(plan, chunk, samples, dimension, part, row, to + chunk->first, 0);
+            if (chunk->first + chunk->count == 2 * chunk->degree + 1)
+                to += (2 * chunk->degree + 1) * chunk->paths * channels;
         }
     }
 }
 
-/* The gradient of x from that of y. */
-EXPORT void NAME(square_backward)(const Plan *plan, const REAL *x, const REAL *gradient, int64_t batch,
-                                  int64_t begin, int64_t end, int64_t tile, REAL *dx, REAL *work)
+/* The gradient of x, in rows, from that of y. */
+EXPORT void NAME(square_backward)(const Plan *plan, const REAL *x, REAL *gradient, int64_t batch, int64_t begin,
+                                  int64_t end, int64_t tile, REAL *dx, REAL *work)
 {
     const int64_t channels = plan->channels, row = stride(tile * channels), rows_in = squared(plan->degrees_in);
+    const int64_t dimension = NAME(square_size)(plan);
     REAL *normal = work, *sum = normal + rows_in * row, *part = sum + rows_in * row;
     for (int64_t samples; begin < end; begin += samples) {
         samples = end - begin < tile ? end - begin : tile;
@@ -736,21 +764,13 @@ EXPORT void NAME(square_backward)(const Plan *plan, const REAL *x, const REAL *g
         NAME(take)(plan, x, batch, begin, lanes, normal, row);
         for (int64_t i = 0; i < rows_in * row; i++)
             sum[i] = 0;
-        const REAL *from = gradient;
+        REAL *from = gradient + begin * dimension;
         for (int64_t i = 0; i < plan->chunks; i++) {
             const Chunk *chunk = plan->chunk + i;
-            for (int64_t order = 0; order < chunk->count; order++, from += batch * chunk->paths * channels)
-                for (int64_t path = 0; path < chunk->paths; path++) {
-                    REAL *to = part + (order * chunk->paths + path) * row;
-                    for (int64_t sample = 0; sample < samples; sample++) {
-                        const REAL *old = from + ((begin + sample) * chunk->paths + path) * channels;
-                        for (int64_t c = 0; c < channels; c++)
-                            to[sample * channels + c] = old[c];
-                    }
-                    for (int64_t lane = lanes; lane < row; lane++)
-                        to[lane] = 0;
-                }
+            NAME(move)(plan, chunk, samples, dimension, part, row, from + chunk->first, 1);
             NAME(products_backward)(plan, chunk, normal, part, sum, row, lanes);
+            if (chunk->first + chunk->count == 2 * chunk->degree + 1)
+                from += (2 * chunk->degree + 1) * chunk->paths * channels;
         }
         for (int64_t r = 0; r < rows_in; r++)
             for (int64_t lane = 0; lane < lanes; lane++)
@@ -767,13 +787,17 @@ INLINE void NAME(turn)(int64_t degrees, const int64_t *widths, REAL *rows, REAL 
     for (int64_t degree = 0; degree < degrees; degree++) {
         const int64_t width = widths[degree], orders = 2 * degree + 1;
         for (int64_t sample = begin; sample < end; sample++)
-            for (int64_t order = 0; order < orders; order++) {
-                REAL *row = rows + (order * batch + sample) * width, *entry = flat + sample * dimension + order;
-                for (int64_t c = 0; c < width; c++)
-                    if (to_rows)
-                        row[c] = entry[c * orders];
-                    else
-                        entry[c * orders] = row[c];
+            for (int64_t start = 0; start < width; start += BAND) {
+                const int64_t count = width - start < BAND ? width - start : BAND;
+                for (int64_t order = 0; order < orders; order++) {
+                    REAL *row = rows + (order * batch + sample) * width + start;
+                    REAL *entry = flat + sample * dimension + start * orders + order;
+                    for (int64_t c = 0; c < count; c++)
+                        if (to_rows)
+                            row[c] = entry[c * orders];
+                        else
+                            entry[c * orders] = row[c];
+                }
             }
         rows += orders * batch * width;
         flat += orders * width;
@@ -796,6 +820,7 @@ EXPORT void NAME(from_rows)(int64_t degrees, const int64_t *widths, REAL *rows, 
 #undef WIDTH
 #undef LANES
 #undef DEPTH
+#undef BAND
 #undef INLINE
 #undef UNROLL
 #undef Vector
