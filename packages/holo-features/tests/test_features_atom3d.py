@@ -250,9 +250,33 @@ def test_what_is_no_data_set_is_refused(tmp_path):
         writing.put(b"key", b"value")
     with pytest.raises(FormatError, match="it has no entry 'serialization_format'"):
         find_complexes(tmp_path / "other")
-    odd = write_lmdb(tmp_path / "odd", [record()], names=["1abc"])
+    for i, names in enumerate((["1abc"], {"1abc": [0]}, {"1abc": "0"})):
+        odd = write_lmdb(tmp_path / f"odd{i}", [record()], names=names)
+        with pytest.raises(
+            FormatError, match="id_to_idx and num_examples are not those of an ATOM3D data set"
+        ):
+            find_complexes(odd)
+
+
+@pytest.mark.parametrize("count", [b"-1", b"1000000000000000", b"1.5", b"{}"])
+def test_an_impossible_number_of_records_is_refused(tmp_path, count):
+    folder = write_lmdb(tmp_path / "data", [record()])
+    with (
+        lmdb.open(str(folder), map_size=1 << 26) as environment,
+        environment.begin(write=True) as transaction,
+    ):
+        transaction.put(b"num_examples", count)
     with pytest.raises(FormatError, match="id_to_idx and num_examples are not those of an ATOM3D data set"):
-        find_complexes(odd)
+        find_complexes(folder)
+
+
+@pytest.mark.parametrize("part", [0.05, 0.5, 0.99])
+def test_a_truncated_file_is_refused(tmp_path, part):
+    data = write_lmdb(tmp_path / "data", [record()]) / "data.mdb"
+    content = data.read_bytes()
+    data.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(FormatError, match=r"it is truncated|damaged, or no LMDB file"):
+        find_complexes(tmp_path / "data")
 
 
 def test_a_damaged_record_is_named(tmp_path):

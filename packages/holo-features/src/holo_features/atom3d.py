@@ -116,7 +116,13 @@ def atom3d_records(folder: str | os.PathLike[str]) -> Iterator[Atom3dRecord | Sk
             )
         numbers = _parsed(place, "id_to_idx", _entry(place, transaction, "id_to_idx"))
         count = _parsed(place, "num_examples", _entry(place, transaction, "num_examples"))
-    if not isinstance(numbers, dict) or not isinstance(count, int):
+        entries = transaction.stat()["entries"]
+    if (
+        not isinstance(numbers, dict)
+        or not all(isinstance(number, int) for number in numbers.values())
+        or not isinstance(count, int)
+        or not 0 <= count <= entries
+    ):
         raise FormatError(f"{place}: id_to_idx and num_examples are not those of an ATOM3D data set")
     names = {number: name for name, number in numbers.items()}
     split = place.name if place.name in _SPLITS else None
@@ -180,11 +186,13 @@ def _opened(folder: Path) -> "Iterator[lmdb.Transaction]":
     if not (folder / _DATA).is_file():
         raise FormatError(f"{folder}: it holds no {_DATA}, so it is no ATOM3D data set")
     try:
-        with (
-            lmdb.open(str(folder), readonly=True, lock=False, readahead=False, create=False) as environment,
-            environment.begin() as transaction,
-        ):
-            yield transaction
+        with lmdb.open(str(folder), readonly=True, lock=False, readahead=False, create=False) as environment:
+            # The file is mapped into memory: who reads behind its end is killed by the system.
+            size = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+            if (folder / _DATA).stat().st_size < size:
+                raise FormatError(f"{folder / _DATA}: it is truncated; it must have {size} bytes")
+            with environment.begin() as transaction:
+                yield transaction
     except lmdb.Error as error:
         raise FormatError(f"{folder / _DATA}: damaged, or no LMDB file ({error})") from None
 
