@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from holo_types import FormatError
 
 from .columns import integer, number
-from .tables import LONGEST, Table, bad_value, too_long
+from .tables import Table, bad_value, check_length
 
 __all__ = ["binary_categories"]
 
@@ -260,8 +260,7 @@ def _strings(content: bytes, step: Mapping[str, object], rows: int, name: str) -
     lengths = np.diff(offsets)
     if len(offsets) and (offsets[0] < 0 or offsets[-1] > len(text) or (lengths < 0).any()):
         raise FormatError("its StringArray has offsets beyond its text, or not ascending")
-    if len(lengths) and lengths.max() > LONGEST:
-        raise too_long(name, 0, int(lengths.max()))
+    check_length(name, rows, 0, int(lengths.max(initial=0)))
     bounds = offsets.tolist()
     strings = [text[first:end] for first, end in pairwise(bounds)]
     if len(places) and (places.min() < -1 or places.max() >= len(strings)):

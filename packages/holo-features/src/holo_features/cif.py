@@ -11,7 +11,7 @@ from holo_types import FormatError
 
 from .columns import decimals, integers
 from .columns import text as characters
-from .tables import LONGEST, ListColumn, Table, bad_value, too_long
+from .tables import ListColumn, Table, bad_value, check_length
 
 __all__ = ["aligned_loop", "categories"]
 
@@ -53,6 +53,8 @@ def _tokens(text: str) -> Iterator[_Token]:
             yield _Token(line, value)
         elif value[0] in "'\"" or (value[0] == ";" and text[match.start() - 1 : match.start()] in "\n"):
             raise FormatError(f"line {line}: what begins with {value[:20]!r} is never closed")
+        elif value[0] == "$" or not value.isascii():
+            raise FormatError(f"line {line}: {value[:20]!r} must be in quotes")
         elif value[0] == "_" or value.lower().startswith(_RESERVED):
             yield _Token(line, None, value.lower())
         else:
@@ -169,7 +171,7 @@ def _block(blocks: list[_Block], line: int) -> _Block:
 # ------------------------------------------------------------------------- a loop, a row a line, all at once
 
 
-def aligned_loop(content: bytes, category: str) -> Table | None:
+def aligned_loop(content: bytes, category: str, begins: Collection[bytes]) -> Table | None:
     r"""Read a loop with one row a line, as programs write atoms, without looking at the rest of the file.
 
     Parameters
@@ -178,6 +180,8 @@ def aligned_loop(content: bytes, category: str) -> Table | None:
         The file, its lines ended by newlines.
     category
         Name of the category.
+    begins
+        How its rows may begin. After the loop no line may begin like that, or it would have ended too early.
 
     Returns
     -------
@@ -187,7 +191,7 @@ def aligned_loop(content: bytes, category: str) -> Table | None:
 
     Examples
     --------
-    >>> table = aligned_loop(b"data_x\nloop_\n_a.id\n_a.name\n1 N\n22 ?\n#\n", "a")
+    >>> table = aligned_loop(b"data_x\nloop_\n_a.id\n_a.name\n1 N\n22 ?\n#\n", "a", [b"1", b"2"])
     >>> table.columns["id"].integers(-1).tolist(), table.columns["name"].text().tolist()
     ([1, 22], ['N', ''])
     """
@@ -201,12 +205,15 @@ def aligned_loop(content: bytes, category: str) -> Table | None:
     within_field = (before.count(b"\n;") + before.startswith(b";")) % 2
     found = [content.find(mark, head.end() - 1) for mark in _FOLLOWS]
     end = min((place + 1 for place in found if place >= 0), default=len(content))
-    elsewhere = content.find(b"_" + category.encode() + b".", end) >= 0
+    elsewhere = any(
+        content.find(mark, end - 1) >= 0
+        for mark in (b"_" + category.encode() + b".", *(b"\n" + word for word in begins))
+    )
     if within_field or elsewhere or len(set(names)) < len(names):
         return None
     body = content[head.end() : end]
-    # Without these there is no comment, text field, tag or reserved word in it.
-    if any(mark in body for mark in b"#;_") or not body.isascii():
+    # Without these there is no comment, text field, tag, reserved word or frame in it.
+    if any(mark in body for mark in b"#;_$") or not body.isascii():
         return None
     return _rows(body, category, names)
 
@@ -263,8 +270,7 @@ class _LoopColumn:
 
     def text(self) -> Shaped[np.ndarray, "rows"]:
         width = int(self.lengths.max())
-        if width > LONGEST:
-            raise too_long(self.name, int(self.lengths.argmax()), width)
+        check_length(self.name, len(self.starts), int(self.lengths.argmax()), width)
         windows = np.lib.stride_tricks.sliding_window_view(self.octets, max(width, 1))[self.starts]
         # Text ends at the first zero.
         kept = (np.arange(max(width, 1)) < self.lengths[:, None]) & self.given[:, None]
@@ -285,8 +291,7 @@ class _LoopColumn:
     def _flush_right(self) -> UInt8[np.ndarray, "rows width"]:
         """Give the values as a column that they end with."""
         width = int(self.lengths.max(initial=1))
-        if width > LONGEST:
-            raise too_long(self.name, int(self.lengths.argmax()), width)
+        check_length(self.name, len(self.starts), int(self.lengths.argmax()), width)
         ends = self.starts + self.lengths
         windows = np.lib.stride_tricks.sliding_window_view(self.octets, width)[ends - width]
         return np.where(np.arange(width) >= width - self.lengths[:, None], windows, np.uint8(_BLANK))

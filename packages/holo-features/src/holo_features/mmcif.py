@@ -18,6 +18,8 @@ from .tables import Table
 __all__ = ["read_binarycif", "read_mmcif"]
 
 _SITE, _GENERATORS, _OPERATIONS = "atom_site", "pdbx_struct_assembly_gen", "pdbx_struct_oper_list"
+_ROWS = (b"ATOM", b"HETATM")
+_TEXT = bytes({*b"\t\n\r", *range(0x20, 0x100)} - {0x7F})  # what CIF may hold, in whatever encoding
 _CATEGORIES = (_SITE, _GENERATORS, _OPERATIONS)
 
 
@@ -42,10 +44,14 @@ def read_mmcif(content: bytes, model: int | None = None, assembly: str | None = 
         If there is no category ``atom_site``, it lacks a column or ends within a row, a number in it is none,
         or there is no such model or assembly.
     """
-    content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    foreign = content.translate(None, _TEXT)
+    if foreign:
+        raise FormatError(f"it holds the control character {foreign[:1]!r}; it must be text")
+    if b"\r" in content:
+        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     _check_end(content)
     if assembly is None:
-        site = aligned_loop(content, _SITE)
+        site = aligned_loop(content, _SITE, _ROWS)
         if site is not None:
             return _read({_SITE: site}, model, None)
     return _read(_first_with_atoms(categories(_text(content), _CATEGORIES)), model, assembly)
@@ -78,7 +84,7 @@ def _check_end(content: bytes) -> None:
     row, usual = last.split(), before.split()
     # A last line without an end is whole if it has as many values as the one before it, and ends as that does.
     whole = len(row) == len(usual) and (row[-1:] == usual[-1:] or len(last) == len(before))
-    if row and row[0] in {b"ATOM", b"HETATM"} and not whole:
+    if row and row[0] in _ROWS and not whole:
         raise FormatError(f"it is cut off within an atom: {last.decode('latin-1')!r}")
 
 

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 from biotite.structure import AtomArray, BondList, BondType
+from numpy.typing import NDArray
 
 from holo_types import FormatError
 
@@ -71,8 +72,9 @@ def _atoms(record: str) -> AtomArray:
         atoms.set_annotation(
             "partial_charge", np.array([number(row[_CHARGE]) for row in rows], dtype=np.float32)
         )
+    places = {row[0]: i for i, row in enumerate(rows)}
+    atoms.set_annotation("charge", _formal_charges(_rows(sections.get("UNITY_ATOM_ATTR", "")), places))
     if "BOND" in sections:
-        places = {row[0]: i for i, row in enumerate(rows)}
         pairs = [_bond(row, places) for row in bonds if row[-1] != _NOT_CONNECTED]
         atoms.bonds = BondList(len(rows), np.array(pairs, dtype=np.int64).reshape(-1, 3))
     return atoms
@@ -98,6 +100,20 @@ def _element(kind: str) -> str:
     if kind[0].islower():
         return kind[:2].upper() if kind[:2] in {"cl", "br"} else kind[0].upper()
     return kind.partition(".")[0].upper()
+
+
+def _formal_charges(lines: list[list[str]], places: dict[str, int]) -> NDArray[np.int8]:
+    """Read formal charges, which some programs give among an atom's attributes: a line for it, one for each."""
+    charges = np.zeros(len(places), dtype=np.int8)
+    atom = ""
+    for key, value in (line[:2] for line in lines if len(line) > 1):
+        if key == "charge":
+            if atom not in places:
+                raise FormatError(f"its UNITY_ATOM_ATTR has a charge {value} of no atom")
+            charges[places[atom]] = integer(value)
+        elif key in places:
+            atom = key
+    return charges
 
 
 def _bond(row: list[str], places: dict[str, int]) -> tuple[int, int, int]:

@@ -94,7 +94,7 @@ class PdbFile:
     def of(cls, content: bytes) -> "PdbFile":
         """Look through a file, or raise a FormatError if it has no atoms or ends within one."""
         lines = _Lines.of(content)
-        atom_lines = np.flatnonzero(lines.beginning(b"ATOM  ") | lines.beginning(b"HETATM"))
+        atom_lines = np.flatnonzero(lines.beginning(b"ATOM") | lines.beginning(b"HETATM"))
         _check_end(lines, atom_lines)
         if len(atom_lines) == 0:
             raise FormatError("it holds no ATOM record, so it is no PDB file, or one without atoms")

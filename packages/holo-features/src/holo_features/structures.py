@@ -131,8 +131,9 @@ def read_structure(path: str | os.PathLike[str], selection: Selection = _DEFAULT
     BinaryCIF). Of alternate locations the conformer with the highest mean occupancy is taken, in a tie the
     first label. An element that the file leaves blank is inferred from the atom's name.
 
-    What a file cannot mean is left out and named: atoms whose element is no chemical element, atoms that have
-    the name of an earlier one of their residue, residues that lie where an earlier one of their name does.
+    What a file cannot mean is left out and named: atoms whose element is no chemical element, atoms of an
+    amino acid that have the name of an earlier one (of a ligand, the place too), residues that lie where an
+    earlier one of their name does.
 
     Parameters
     ----------
@@ -246,7 +247,23 @@ def classify(raw: RawAtoms) -> Conformers:
     # Every residue has a chosen atom, so that these rows are the numbers of residues.
     atoms.set_annotation("amino_acid", amino_acid[conformers.residues] & raw.polymer)
     atoms.set_annotation("water", water[conformers.residues])
-    return conformers
+    return _with_namesakes(raw, conformers)
+
+
+def _with_namesakes(raw: RawAtoms, conformers: Conformers) -> Conformers:
+    """Choose the atoms of ligands too that have the name of another: programs call all carbon C.
+
+    Only those that lie exactly where an earlier one does are repeated.
+    """
+    free = ~raw.atoms.amino_acid & (raw.labels == "")
+    if not (free & conformers.repeated).any():
+        return conformers
+    rows = np.flatnonzero(free)
+    names = np.unique(raw.atoms.atom_name[rows], return_inverse=True)[1]
+    keys = np.column_stack([conformers.residues[rows], names, raw.atoms.coord[rows]])
+    chosen = conformers.chosen.copy()
+    chosen[rows[np.unique(keys, axis=0, return_index=True)[1]]] = True
+    return attrs.evolve(conformers, chosen=chosen, repeated=conformers.repeated & ~chosen)
 
 
 @lru_cache(maxsize=1)

@@ -11,9 +11,10 @@ from holo_types import FormatError
 
 from .columns import integer, number
 
-__all__ = ["LONGEST", "Column", "ListColumn", "Table", "bad_value", "too_long"]
+__all__ = ["Column", "ListColumn", "Table", "bad_value", "check_length"]
 
-LONGEST = 1000  # characters of a value; an array of text is as wide as its longest
+# An array of text is as wide as its longest value.
+_LONGEST, _MOST_CHARACTERS = 1000, 2**24
 
 
 class Column(Protocol):
@@ -46,9 +47,25 @@ def bad_value(name: str, row: int, value: str, kind: str) -> FormatError:
     return FormatError(f"row {row + 1} has {name} = {value!r}; it must be {kind}")
 
 
-def too_long(name: str, row: int, length: int) -> FormatError:
-    """Make the error for a value that nobody has written on purpose; `row` counts from 0."""
-    return FormatError(f"row {row + 1} has a {name} of {length} characters; it must have at most {LONGEST}")
+def check_length(name: str, rows: int, row: int, length: int) -> None:
+    """Refuse a value that nobody has written on purpose, before an array is made as wide as it.
+
+    Parameters
+    ----------
+    name, rows
+        The column's.
+    row, length
+        Of its longest value; rows are counted from 0.
+
+    Raises
+    ------
+    FormatError
+        If the column would not fit into memory as text.
+    """
+    if rows * length > _MOST_CHARACTERS and length > _LONGEST:
+        raise FormatError(
+            f"row {row + 1} has a {name} of {length} characters; it must have at most {_LONGEST}"
+        )
 
 
 @attrs.frozen(eq=False)
@@ -59,9 +76,9 @@ class ListColumn:
     values: Sequence[str | None]
 
     def __attrs_post_init__(self) -> None:
-        for row, value in enumerate(self.values):
-            if value is not None and len(value) > LONGEST:
-                raise too_long(self.name, row, len(value))
+        lengths = [len(value or "") for value in self.values]
+        longest = max(lengths, default=0)
+        check_length(self.name, len(lengths), lengths.index(longest) if lengths else 0, longest)
 
     def present(self) -> Bool[np.ndarray, "rows"]:
         """Say which values are there."""
