@@ -231,7 +231,7 @@ def test_a_density_is_written_as_a_map(tmp_path, capsys):
     mrcfile = pytest.importorskip("mrcfile")
     holograms, out = tmp_path / "out.h5", tmp_path / "carbon.mrc"
     assert run("structures", example_structures()[0], "--out", holograms, *SMALL, "--cutoff", 4) == 0
-    options = ("--channel", "C", "--row", 2, "--spacing", 1.0, "--centre", 1.0, -2.0, 3.0)
+    options = ("--channel", "C", "--row", 2, "--spacing", 1.0, "--center", 1.0, -2.0, 3.0)
     assert run("density", holograms, "--out", out, *options) == 0
     assert f"every 1 Å, in {out}" in capsys.readouterr().out
     with mrcfile.open(out) as file:

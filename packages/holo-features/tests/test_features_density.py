@@ -66,15 +66,15 @@ def test_float32_stays_float32(holograms):
 
 
 def test_a_centre_moves_the_map_and_grids_share_their_points(holograms):
-    centre = np.array([11.3, -40.2, 0.06])
-    density = density_map(holograms, 2, 0.9, centre)
+    center = np.array([11.3, -40.2, 0.06])
+    density = density_map(holograms, 2, 0.9, center)
     points = positions(density)
     np.testing.assert_allclose(points / 0.9, np.round(points / 0.9), atol=1e-9)
-    expected = plain_density(holograms, 2, points.reshape(-1, 3) - centre)
+    expected = plain_density(holograms, 2, points.reshape(-1, 3) - center)
     assert np.abs(density.values.reshape(2, -1) - expected).max() < 1e-11 * np.abs(expected).max()
     # No point of the lattice within the cutoff is left out.
-    assert np.all(points.min(axis=(0, 1, 2)) - 0.9 < centre - 6.0)
-    assert np.all(points.max(axis=(0, 1, 2)) + 0.9 > centre + 6.0)
+    assert np.all(points.min(axis=(0, 1, 2)) - 0.9 < center - 6.0)
+    assert np.all(points.max(axis=(0, 1, 2)) + 0.9 > center + 6.0)
 
 
 def test_a_frame_turns_the_density_back():
@@ -148,7 +148,7 @@ def test_the_map_of_a_residue_lies_on_its_atoms(tmp_path):
         indices = np.round((points - start) / 0.5).astype(int)
         return np.mean([grid.get_value(*map(int, index)) for index in indices])
 
-    # Carbon is where the carbon atoms are, and not where they would be about another centre.
+    # Carbon is where the carbon atoms are, and not where they would be about another center.
     assert average(atoms.coord[own]) > 5 * abs(average(atoms.coord[own] + 2.0))
 
 
@@ -184,8 +184,8 @@ def test_a_failed_write_leaves_the_old_file(holograms, tmp_path, monkeypatch):
         ({"row": 3}, "row is 3; it must be one of the 3"),
         ({"spacing": 0.0}, "spacing is 0; it must be a length >= 0.012"),
         ({"spacing": float("nan")}, "spacing is nan"),
-        ({"centre": (0.0, 1.0)}, "centre is .* 3 finite numbers"),
-        ({"centre": (0.0, 1.0, float("inf"))}, "centre is .* 3 finite numbers"),
+        ({"center": (0.0, 1.0)}, "center is .* 3 finite numbers"),
+        ({"center": (0.0, 1.0, float("inf"))}, "center is .* 3 finite numbers"),
         ({"frame": np.zeros((3, 3))}, "three orthonormal axes"),
     ],
 )

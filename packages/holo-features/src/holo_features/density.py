@@ -54,7 +54,7 @@ def density_map(
     holograms: Holograms,
     row: int = 0,
     spacing: float = 0.5,
-    centre: Sequence[float] | Float[np.ndarray, "3"] = (0.0, 0.0, 0.0),
+    center: Sequence[float] | Float[np.ndarray, "3"] = (0.0, 0.0, 0.0),
     frame: Float[np.ndarray, "3 3"] | None = None,
 ) -> DensityMap:
     """Evaluate the densities of one hologram on the grid points within the cutoff of its centre.
@@ -67,7 +67,7 @@ def density_map(
         Which of them.
     spacing
         Of the grid, in Å.
-    centre : Float[ndarray, "3"]
+    center : Float[ndarray, "3"]
         Where the origin of the hologram is, in Å: the position of the Cα lays the map over its structure.
     frame : Float[ndarray, "3 3"], optional
         Rows are the axes in which the hologram is written, such as a row of `Embeddings.frames` for what was
@@ -81,13 +81,13 @@ def density_map(
     Raises
     ------
     HoloError
-        If the basis is of a sphere, there is no such row, or spacing, centre or frame are not as described.
+        If the basis is of a sphere, there is no such row, or spacing, center or frame are not as described.
 
     Examples
     --------
     >>> from holo_types import Basis, Zernike
     >>> basis = Basis(lmax=0, radial=Zernike(nmax=0, cutoff=2.0), channels=("C",))
-    >>> density = density_map(Holograms(np.ones((1, 1)), basis), spacing=1.0, centre=(0.0, 0.0, 10.5))
+    >>> density = density_map(Holograms(np.ones((1, 1)), basis), spacing=1.0, center=(0.0, 0.0, 10.5))
     >>> density.values.shape, density.first, density.axis(2).tolist()
     ((1, 5, 5, 4), (-2, -2, 9), [9.0, 10.0, 11.0, 12.0])
     """
@@ -103,7 +103,7 @@ def density_map(
         raise HoloError(
             f"density_map: spacing is {spacing:g}; it must be a length >= {2 * cutoff / _LONGEST:g} Å"
         )
-    middle = _checked("centre", centre, (3,))
+    middle = _checked("center", center, (3,))
     axes = _checked_frame(frame)
     lowest = np.ceil((middle - cutoff) / spacing).astype(np.int64)
     highest = np.floor((middle + cutoff) / spacing).astype(np.int64)

@@ -4,6 +4,9 @@
 
 import sys
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from .options import Length, Order
 
@@ -18,7 +21,7 @@ def density_command(
     channel: str,
     row: Order = 0,
     spacing: Length = 0.5,
-    centre: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    center: Annotated[tuple[float, float, float], Parameter(negative="")] = (0.0, 0.0, 0.0),
 ) -> int:
     """Write the density that a Zernike hologram describes as a map that molecular viewers open.
 
@@ -36,7 +39,7 @@ def density_command(
         Which hologram, counted from 0.
     spacing
         Distance of the grid's points, in Å.
-    centre
+    center
         Where the hologram's origin is in the structure, in Å, such as its residue's Cα.
     """
     import holo_types
@@ -50,7 +53,7 @@ def density_command(
             raise HoloError(f"--row is {row}; {holograms} has {len(reader)} holograms, counted from 0")
         chosen = reader[row : row + 1]
     assert isinstance(chosen, holo_types.Holograms)
-    density = density_map(chosen, spacing=spacing, centre=centre)
+    density = density_map(chosen, spacing=spacing, center=center)
     write_density_map(density, channel, out)
     sizes = " × ".join(map(str, density.values.shape[1:]))
     sys.stdout.write(f"channel {channel} of row {row}, {sizes} points every {spacing:g} Å, in {out}\n")
