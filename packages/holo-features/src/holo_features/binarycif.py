@@ -23,7 +23,8 @@ __all__ = ["binary_categories"]
 
 _INTEGERS = {1: "<i1", 2: "<i2", 3: "<i4", 4: "<u1", 5: "<u2", 6: "<u4"}
 _FLOATS = {32: "<f4", 33: "<f8"}
-_PRESENT = 0
+_PACKED = {(1, False): "<i1", (2, False): "<i2", (1, True): "<u1", (2, True): "<u2"}
+_PRESENT, _MASK = 0, (0, 1, 2)  # present, not applicable (.), unknown (?)
 
 _Array = NDArray[np.generic]
 
@@ -101,8 +102,8 @@ class _BinaryColumn:
         if mask is None:
             return np.ones(self.rows, dtype=bool)
         values = self._decoded(mask, "mask")
-        if values.dtype.kind not in "iu":
-            raise FormatError(f"the mask of its {self.name} has no integers")
+        if values.dtype.kind not in "iu" or not np.isin(values, _MASK).all():
+            raise FormatError(f"the mask of its {self.name} has other values than 0, 1 and 2")
         present: NDArray[np.bool_] = values == _PRESENT
         return present
 
@@ -168,6 +169,8 @@ def _steps(content: bytes, encodings: Sequence[object], rows: int, name: str) ->
     if not steps:
         raise FormatError("it has no encoding")
     if steps[0].get("kind") == "StringArray":
+        if len(steps) > 1:
+            raise FormatError("its StringArray is not its only encoding")
         return _strings(content, steps[0], rows, name)
     values = _byte_array(content, steps[0])
     for step in steps[1:]:
@@ -179,8 +182,33 @@ def _steps(content: bytes, encodings: Sequence[object], rows: int, name: str) ->
         # Before run lengths there are two values for each row at most.
         if "srcSize" in step and not 0 <= _number(step, "srcSize") <= 2 * rows:
             raise FormatError(f"its {kind} has srcSize {step['srcSize']}; the column has {rows} rows")
-        values = _DECODERS[str(kind)](values.astype(np.int64), step)
+        if kind == "IntegerPacking":
+            _check_packed(values.dtype, step)
+        values = _DECODERS[str(kind)](values.astype(np.int64, copy=False), step)
+        if kind in {"RunLength", "Delta"}:
+            _check_range(values, step)
     return values
+
+
+def _check_packed(dtype: np.dtype[Any], step: Mapping[str, object]) -> None:
+    said = _PACKED.get((step.get("byteCount"), step.get("isUnsigned")))
+    if said is None or np.dtype(said) != dtype:
+        raise FormatError(
+            f"its IntegerPacking has byteCount {step.get('byteCount')!r} and isUnsigned {step.get('isUnsigned')!r}, "
+            f"and holds {dtype.name}"
+        )
+
+
+def _check_range(values: _Array, step: Mapping[str, object]) -> None:
+    """Refuse integers that are beyond the type that an encoding says they had."""
+    dtype = _INTEGERS.get(int(_number(step, "srcType")))
+    if dtype is None:
+        raise FormatError(
+            f"its {step.get('kind')} has srcType {step.get('srcType')}; it must be a type of integer"
+        )
+    limits = np.iinfo(dtype)
+    if len(values) and not (limits.min <= values.min() and values.max() <= limits.max):
+        raise FormatError(f"its {step.get('kind')} gives values beyond {np.dtype(dtype).name}")
 
 
 def _byte_array(content: bytes, step: Mapping[str, object]) -> _Array:
@@ -227,8 +255,6 @@ def _delta(values: NDArray[np.int64], step: Mapping[str, object]) -> _Array:
 
 def _integer_packing(values: NDArray[np.int64], step: Mapping[str, object]) -> _Array:
     size, bits = _number(step, "srcSize"), 8 * int(_number(step, "byteCount"))
-    if bits not in {8, 16}:
-        raise FormatError(f"its IntegerPacking has byteCount {bits // 8}; it must be 1 or 2")
     low, high = (-1, 2**bits - 1) if step.get("isUnsigned") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     last = (values != high) & (values != low)
     ends = np.flatnonzero(last)

@@ -294,12 +294,14 @@ class _LoopColumn:
         check_length(self.name, len(self.starts), int(self.lengths.argmax()), width)
         ends = self.starts + self.lengths
         windows = np.lib.stride_tricks.sliding_window_view(self.octets, width)[ends - width]
-        return np.where(np.arange(width) >= width - self.lengths[:, None], windows, np.uint8(_BLANK))
+        kept = np.arange(width) >= width - self.lengths[:, None]
+        column = np.where(kept & self.given[:, None], windows, np.uint8(_BLANK))
+        column[~self.given, -1] = ord("0")  # what is not given takes no time to read
+        return column
 
     def _check(self, bad: Int[np.ndarray, "bad"], kind: str) -> None:
-        wrong = bad[self.given[bad]]
-        if len(wrong):
-            row = int(wrong[0])
+        if len(bad):
+            row = int(bad[0])
             start = self.starts[row]
             value = self.octets[start : start + self.lengths[row]].tobytes().decode("ascii")
             raise bad_value(self.name, row, value, kind)

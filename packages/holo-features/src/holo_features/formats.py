@@ -14,12 +14,21 @@ from holo_types import FormatError
 
 from .mmcif import read_binarycif, read_mmcif
 from .pdb import read_pdb
+from .pdbqt import read_pdbqt
 from .raw import RawAtoms, atom_name
 
 __all__ = ["damage_named", "file_content", "is_structure_path", "raw_atoms", "structure_stem", "suffixes"]
 
 _PDB, _MMCIF, _BINARYCIF = (".pdb", ".ent"), (".cif", ".mmcif"), (".bcif",)
 _SUFFIXES = (*_PDB, *_MMCIF, *_BINARYCIF)
+# Structures too, but most such files are ligands': one is read as a structure only where it is named.
+_PDBQT = (".pdbqt",)
+_READERS = {
+    **dict.fromkeys(_PDB, read_pdb),
+    **dict.fromkeys(_MMCIF, read_mmcif),
+    **dict.fromkeys(_BINARYCIF, read_binarycif),
+    **dict.fromkeys(_PDBQT, read_pdbqt),
+}
 
 # A file packs a hundred times at best; what unpacks to more is made to fill the memory.
 _UNPACKED, _PACKING = 2**26, 100
@@ -64,7 +73,7 @@ def structure_stem(path: str | os.PathLike[str]) -> str:
     name = Path(path).name
     if name.lower().endswith(".gz"):
         name = name[:-3]
-    return Path(name).stem if is_structure_path(path) else name
+    return Path(name).stem if suffixes(Path(name))[0] in _READERS else name
 
 
 def raw_atoms(
@@ -75,7 +84,7 @@ def raw_atoms(
     Parameters
     ----------
     path
-        A file .pdb, .ent, .cif, .mmcif or .bcif, also with .gz.
+        A file .pdb, .ent, .cif, .mmcif, .bcif or .pdbqt, also with .gz.
     model
         Number of the model; None takes the first.
     assembly
@@ -92,13 +101,13 @@ def raw_atoms(
     suffix, zipped = suffixes(place)
     if os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
         raise FormatError(f"{place} is a folder; it must be a structure file")
-    if suffix not in _SUFFIXES:
+    if suffix not in _READERS:
         raise FormatError(
             f"{place}: its name ends in {place.suffix!r}; it must end in one of "
-            f"{', '.join(_SUFFIXES)}, with or without .gz"
+            f"{', '.join(_READERS)}, with or without .gz"
         )
     content = file_content(place, zipped)
-    read = read_binarycif if suffix in _BINARYCIF else read_pdb if suffix in _PDB else read_mmcif
+    read = _READERS[suffix]
     with damage_named(place, suffix):
         if read is not read_binarycif and b"\0" in content:
             raise FormatError("it holds binary data; it must be text")

@@ -1,4 +1,4 @@
-"""Molecules of PDBQT files (AutoDock).
+"""PDBQT files (AutoDock): small molecules, and proteins.
 
 biotite reads such files too, but takes chlorine for carbon and bromine for boron, whose atom types end a column later.
 """
@@ -9,15 +9,17 @@ from functools import partial
 
 import numpy as np
 from biotite.structure import AtomArray
+from jaxtyping import UInt8
 
 from holo_types import FormatError
 
 from .columns import text as characters
 from .elements import is_element
 from .molecules import Molecule
-from .pdb import Model, PdbFile, filled, record_atoms, record_decimals
+from .pdb import Model, PdbFile, filled, read_pdb, record_atoms, record_decimals
+from .raw import RawAtoms
 
-__all__ = ["pdbqt_molecules"]
+__all__ = ["pdbqt_molecules", "read_pdbqt"]
 
 # Columns of an atom record, beside those of PDB.
 _NUMBER, _CHARGE, _TYPE = slice(22, 26), slice(70, 76), slice(77, 79)
@@ -52,10 +54,39 @@ def pdbqt_molecules(content: bytes) -> Iterator[Molecule]:
         yield Molecule(name, partial(_atoms, file, model))
 
 
+def read_pdbqt(content: bytes, model: int | None = None, assembly: str | None = None) -> RawAtoms:
+    r"""Read the atoms of one model of a protein's PDBQT file, as `read_pdb` does, elements by AutoDock's types.
+
+    Raises
+    ------
+    FormatError
+        As `read_pdb` does, or if a type is none of AutoDock's.
+
+    Examples
+    --------
+    >>> record = b"ATOM      1  OD1 ASP A   1       1.000   2.000   3.000  1.00  0.00    -0.647 OA"
+    >>> read_pdbqt(record + b"\n").atoms.element.tolist()
+    ['O']
+    """
+    raw = read_pdb(content, model, assembly)
+    file = PdbFile.of(content)
+    _take_types(raw.atoms, file.records(file.model(model)))
+    raw.atoms.charge[:] = 0  # PDB has them where PDBQT has the type
+    return raw
+
+
 def _atoms(file: PdbFile, model: Model) -> AtomArray:
     records = file.records(model)
     records[:, _NUMBER] = filled(records[:, _NUMBER], b"   1")
     atoms = record_atoms(records)
+    _take_types(atoms, records)
+    charges = record_decimals(records, records[:, _CHARGE], "charge")
+    atoms.set_annotation("partial_charge", charges.astype(np.float32))
+    return atoms
+
+
+def _take_types(atoms: AtomArray, records: UInt8[np.ndarray, "atoms 80"]) -> None:
+    """Set the elements that AutoDock's types say."""
     kinds = characters(records[:, _TYPE]).tolist()
     atoms.element = np.array([_element(kind) for kind in kinds], dtype=np.str_)
     unknown = np.flatnonzero(~is_element(atoms.element))
@@ -64,9 +95,6 @@ def _atoms(file: PdbFile, model: Model) -> AtomArray:
         raise FormatError(
             f"atom {atoms.atom_name[row]} has the type {kinds[row]!r}, which is none of AutoDock's"
         )
-    charges = record_decimals(records, records[:, _CHARGE], "charge")
-    atoms.set_annotation("partial_charge", charges.astype(np.float32))
-    return atoms
 
 
 def _element(kind: str) -> str:
