@@ -297,3 +297,35 @@ def test_real_complexes_are_as_gemmi_sees_them():
             found = [channels[column] for column in cloud.weights.argmax(axis=1)]
             assert found == [e if e in channels else "other" for e, _ in inside]
     assert "CL" in {e for complex_ in complexes for e in complex_.ligand.atoms.element.tolist()}
+
+
+def test_a_protein_in_pdbqt_is_the_same(tmp_path, write_pdb, atom):
+    names = {
+        "N": ("N", "N"),
+        "CA": ("C", "C"),
+        "C": ("C", "C"),
+        "O": ("O", "OA"),
+        "SD": ("S", "SA"),
+        "NA": ("N", "NA"),
+    }
+    places = {name: (1.5 * i, 0.3 * i, -i) for i, name in enumerate(names)}
+    records = [
+        atom(name, places[name], residue="MET", element=element) for name, (element, _) in names.items()
+    ]
+    polar = atom("HN", (0.0, 1.0, 0.0), residue="MET", element="H")
+    expected = read_structure(write_pdb(*records))
+    lines = [
+        record[:70] + f"{-0.1:6.3f} {kind}" for record, (_, kind) in zip(records, names.values(), strict=True)
+    ]
+    path = tmp_path / "protein.pdbqt"
+    path.write_text("\n".join([*lines, polar[:70] + " 0.163 HD", "TER"]) + "\n", encoding="utf-8")
+    found = read_structure(path)
+    assert found.name == "protein"
+    np.testing.assert_array_equal(found.atoms.coord, expected.atoms.coord)
+    assert found.atoms.element.tolist() == expected.atoms.element.tolist() == ["N", "C", "C", "O", "S", "N"]
+    assert (found.atoms.charge == 0).all()
+    path.write_text(path.read_text(encoding="utf-8").replace("OA", "Q9"), encoding="utf-8")
+    with pytest.raises(
+        FormatError, match=r"protein\.pdbqt: atom O has the type 'Q9', which is none of AutoDock's"
+    ):
+        read_structure(path)
