@@ -2,9 +2,20 @@
 
 import pytest
 import torch
-from e3nn import o3
+from e3nn import nn, o3
 
-from holo_nn import BatchNorm, Block, Linear, SignalNorm, TensorSquare, connectivity
+from holo_nn import (
+    BatchNorm,
+    Block,
+    InstanceNorm,
+    LayerNorm,
+    Linear,
+    NormGate,
+    SignalNorm,
+    TensorProduct,
+    TensorSquare,
+    connectivity,
+)
 from holo_nn.irreps import check_features
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -145,6 +156,146 @@ def test_signal_norm():
     torch.testing.assert_close(norm(x), flat(expected), rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("normalization", ["component", "norm"])
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_is_that_of_e3nn(normalization, training):
+    ours = randomized(BatchNorm(UNEVEN, normalization=normalization))
+    theirs = nn.BatchNorm(o3.Irreps(UNEVEN), normalization=normalization).double()
+    theirs.load_state_dict({name: getattr(ours, name).data for name in theirs.state_dict()})
+    x = random_features(UNEVEN, batch=20)
+    torch.testing.assert_close(ours.train(training)(x), theirs.train(training)(x), rtol=0, atol=1e-13)
+    for name in ("running_mean", "running_var"):
+        torch.testing.assert_close(getattr(ours, name), getattr(theirs, name), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("normalization", ["component", "norm"])
+def test_instance_norm_is_that_of_e3nn_above_scalars(normalization):
+    ours = randomized(InstanceNorm("3x1e+2x2e", normalization=normalization))
+    theirs = nn.BatchNorm(o3.Irreps("3x1e+2x2e"), instance=True, normalization=normalization).double()
+    theirs.load_state_dict({"weight": ours.weight.data, "bias": torch.zeros(0)})
+    x = random_features("3x1e+2x2e")
+    torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=1e-13)
+
+
+def test_instance_norm_keeps_the_sign_of_a_scalar():
+    x = torch.tensor([[3.0, -0.002]], dtype=torch.float64)
+    expected = x / (x**2 + 1e-5).sqrt()
+    torch.testing.assert_close(InstanceNorm("2x0e", affine=None)(x), expected, rtol=0, atol=1e-15)
+
+
+def test_layer_norm_of_scalars_is_that_of_torch():
+    ours, theirs = randomized(LayerNorm("6x0e")), torch.nn.LayerNorm(6).double()
+    theirs.load_state_dict(ours.state_dict())
+    x = random_features("6x0e") + 3
+    torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("normalization", ["component", "norm"])
+def test_layer_norm(normalization):
+    norm = randomized(LayerNorm(UNEVEN, normalization=normalization))
+    x = random_features(UNEVEN)
+    parts = pieces(x, UNEVEN)
+    parts[0] = parts[0] - parts[0].mean(1, keepdim=True)
+    weights = dict(zip((0, 1, 2), norm.weight.split([3, 1, 2]), strict=True))
+    for degree, part in parts.items():
+        power = (part**2).sum(2) / (2 * degree + 1 if normalization == "component" else 1)
+        parts[degree] = part / (power.mean(1) + 1e-5).sqrt()[:, None, None] * weights[degree][:, None]
+    parts[0] = parts[0] + norm.bias[:, None]
+    torch.testing.assert_close(norm(x), flat(parts), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("layer", [BatchNorm, InstanceNorm, LayerNorm, SignalNorm])
+def test_what_a_norm_learns(layer):
+    plain = layer(UNEVEN, affine=None).double()
+    per_degree = randomized(layer(UNEVEN, affine="degree"))
+    per_channel = randomized(layer(UNEVEN, affine="channel"))
+    shapes = [[each.shape for each in norm.parameters()] for norm in (plain, per_degree, per_channel)]
+    assert shapes == [[], [(3,), (1,)], [(6,), (3,)]]
+    x = random_features(UNEVEN)
+    parts = pieces(plain.train()(x), UNEVEN)
+    for norm, weights, bias in (
+        (per_degree, per_degree.weight[[0, 0, 0, 1, 2, 2]], per_degree.bias.expand(3)),
+        (per_channel, per_channel.weight, per_channel.bias),
+    ):
+        expected = {
+            degree: parts[degree] * weight[:, None] for degree, weight in enumerate(weights.split([3, 1, 2]))
+        }
+        expected[0] = expected[0] + bias[:, None]
+        torch.testing.assert_close(norm.train()(x), flat(expected), rtol=0, atol=1e-13)
+
+
+def test_signal_norm_by_norm():
+    norm = SignalNorm(UNEVEN, normalization="norm", affine=None).double()
+    x = random_features(UNEVEN)
+    expected = x / (x.norm(dim=1, keepdim=True) ** 2 + 1e-8).sqrt()
+    torch.testing.assert_close(norm(x), expected, rtol=0, atol=1e-14)
+
+
+def test_norm_gate():
+    gate = randomized(NormGate(UNEVEN))
+    x = random_features(UNEVEN)
+    expected = {}
+    for (degree, part), weight, bias in zip(
+        pieces(x, UNEVEN).items(), gate.weight.split([3, 1, 2]), gate.bias.split([3, 1, 2]), strict=True
+    ):
+        size = part if degree == 0 else ((part**2).mean(2, keepdim=True)).sqrt()
+        expected[degree] = part / (1 + torch.exp(-(weight[:, None] * size + bias[:, None])))
+    torch.testing.assert_close(gate(x), flat(expected), rtol=0, atol=1e-11)
+
+
+def test_norm_gate_is_swish_on_scalars():
+    x = random_features("5x0e")
+    torch.testing.assert_close(NormGate("5x0e").double()(x), torch.nn.functional.silu(x), rtol=0, atol=1e-14)
+
+
+@pytest.fixture
+def float64_by_default():
+    """Without it e3nn's product has coefficients of float32 in float64 too."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("rule", ["efficient", "full"])
+@pytest.mark.parametrize(
+    ("irreps", "lmax", "channels"),
+    [
+        ((EVEN, EVEN), 3, "elementwise"),
+        ((EVEN, "2x0e+2x1e"), 4, "elementwise"),
+        (("2x1e", "2x1e+2x3e"), 4, "elementwise"),
+        ((UNEVEN, "1x1e+2x2e"), 2, "full"),
+        (("2x0e", "1x2e"), None, "full"),
+    ],
+)
+def test_tensor_product_is_that_of_e3nn(float64_by_default, irreps, lmax, channels, rule):
+    """Each path as an instruction of e3nn's TensorProduct, which puts them out one after another."""
+    product = TensorProduct(*irreps, lmax, connectivity=rule, channels=channels).double()
+    first, second = product.irreps_in1, product.irreps_in2
+    place1, place2 = ({term.ir.l: i for i, term in enumerate(each)} for each in (first, second))
+    out, instructions = [], []
+    for number, (l1, l2, l3) in enumerate(product.paths):
+        count = first[place1[l1]].mul * (second[place2[l2]].mul if channels == "full" else 1)
+        out.append((count, (l3, 1)))
+        mode = "uvuv" if channels == "full" else "uuu"
+        instructions.append((place1[l1], place2[l2], number, mode, False))
+    theirs = o3.TensorProduct(
+        first, second, o3.Irreps(out), instructions, irrep_normalization="none", path_normalization="none"
+    )
+    x, y = random_features(first), random_features(second)
+    torch.testing.assert_close(product(x, y), theirs(x, y), rtol=0, atol=1e-12)
+    assert product.irreps_out == o3.Irreps(out).simplify()
+
+
+def test_no_path_of_a_product_is_zero():
+    product = TensorProduct(EVEN, EVEN, 6, connectivity="full").double()
+    outputs = product(random_features(EVEN), random_features(EVEN))
+    sizes = [2 * (2 * l3 + 1) for _, _, l3 in product.paths]
+    assert min(part.abs().max() for part in outputs.split(sizes, dim=1)) > 1e-3
+    assert len(product.paths) == sum(
+        1 for l1 in range(4) for l2 in range(4) for l3 in range(7) if abs(l1 - l2) <= l3 <= l1 + l2
+    )
+
+
 @pytest.mark.parametrize("rule", ["efficient", "full"])
 @pytest.mark.parametrize("channels", ["elementwise", "full"])
 @pytest.mark.parametrize("out", ["3x0e+1x1e", "1x0e+4x1e+2x2e+2x3e+2x4e+2x5e+1x6e"])
@@ -185,6 +336,9 @@ def test_block(rule, channels, out):
         (lambda: TensorSquare("4x0e+2x1e"), r"has multiplicities \(4, 2\)"),
         (lambda: TensorSquare("4x0e+4x2e"), r"has degrees \(0, 2\); it must have every degree from 0 to 2"),
         (lambda: TensorSquare("4x0e+4x1e", lmax=3), "twice lmax_in, 2"),
+        (lambda: TensorProduct("4x0e+2x1e", "4x0e"), r"have multiplicities \(4, 2, 4\)"),
+        (lambda: TensorProduct("4x1e", "4x2e", lmax=4), "cannot reach 0..4; lmax_out must be from 0 to 3"),
+        (lambda: LayerNorm("1x0e+4x1e"), "have one scalar channel"),
         (lambda: Block("4x0e+4x1e", "4x0e+4x1e+4x2e+4x3e"), "has degree 3; it must be at most .* 2"),
         (lambda: Block("4x0e+4x1e", "4x1e"), r"irreps_out 4x1e has degrees \(1,\)"),
     ],
@@ -195,12 +349,47 @@ def test_irreps_that_cannot_be_used_are_refused(make, message):
 
 
 @pytest.mark.parametrize(
+    ("layer", "option"),
+    [
+        (TensorProduct, {"irreps_in2": "4x1e", "channels": "all"}),
+        (TensorProduct, {"irreps_in2": "4x1e", "connectivity": "some"}),
+        (TensorSquare, {"channels": "all"}),
+        (TensorSquare, {"connectivity": "some"}),
+        (LayerNorm, {"normalization": "rms"}),
+        (SignalNorm, {"affine": "scalar"}),
+    ],
+)
+def test_unknown_options_are_refused(layer, option):
+    *_, (name, value) = option.items()
+    # By the layer, or by jaxtyping where it is on, as in the project's own tests.
+    with pytest.raises((ValueError, TypeError), match=f"({name}|rule)(?s:.*){value}"):
+        layer("4x0e+4x1e", **option)
+
+
+@pytest.mark.parametrize(
     "layer",
-    [Linear(EVEN, UNEVEN), BatchNorm(EVEN), SignalNorm(EVEN), TensorSquare(EVEN), Block(EVEN, UNEVEN)],
+    [
+        Linear(EVEN, UNEVEN),
+        BatchNorm(EVEN),
+        SignalNorm(EVEN),
+        InstanceNorm(EVEN),
+        LayerNorm(EVEN),
+        NormGate(EVEN),
+        TensorSquare(EVEN),
+        Block(EVEN, UNEVEN),
+    ],
 )
 def test_features_of_another_shape_are_refused(layer):
     with pytest.raises(ValueError, match=r"features has shape \[3, 31\]; it must be \[batch, 32\]"):
         layer(torch.zeros(3, 31))
+
+
+def test_features_of_a_product_that_do_not_fit_are_refused():
+    product = TensorProduct("4x1e", "4x0e")
+    with pytest.raises(ValueError, match=r"second has shape \[3, 5\]; it must be \[batch, 4\]"):
+        product(torch.zeros(3, 12), torch.zeros(3, 5))
+    with pytest.raises((ValueError, TypeError), match="second"):  # jaxtyping's, where it is on
+        product(torch.zeros(3, 12), torch.zeros(2, 4))
 
 
 @pytest.mark.parametrize("shape", [(32,), (2, 3, 32)])

@@ -1,7 +1,7 @@
 """Clebsch-Gordan products as matrix products, one for each pair of input degrees."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +42,7 @@ class Coupled(nn.Module):
             matrix = pair.matrix().to(torch.get_default_dtype())
             self.register_buffer(pair.name, matrix, persistent=False)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Coupled":
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         # From float64 again, not from what the buffers held: a module that was float32 once would
         # keep coefficients of float32 in float64.
