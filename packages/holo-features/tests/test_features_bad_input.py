@@ -4,6 +4,7 @@ import gzip
 import io
 import random
 
+import msgpack
 import numpy as np
 import pytest
 from biotite.structure.io.pdb import PDBFile
@@ -11,7 +12,7 @@ from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile, set_structure
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from holo_features import read_structure
+from holo_features import formats, read_structure
 from holo_features.datasets import example_structures
 from holo_features.formats import raw_atoms
 from holo_types import FormatError
@@ -225,3 +226,83 @@ def test_mmcif_without_a_column(tmp_path, column):
 def test_no_amino_acid(write_pdb, atom):
     ion = atom("CA", (0.0, 0.0, 0.0), residue="CA", element="CA", hetero=True)
     refuse(write_pdb(ion, atom("P", (1.0, 1.0, 1.0), residue="DA", number=2)), "no amino acid residue")
+
+
+def test_gzip_data_that_unpack_to_far_more_than_files_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "_UNPACKED", 1000)
+    path = written(tmp_path / "bomb.pdb.gz", gzip.compress(b" " * 10**6))
+    refuse(path, "bytes of gzip data unpack to more than")
+
+
+@pytest.mark.parametrize("line", ["ATOM\t", "ATOM", "HETATM"])
+def test_pdb_atoms_that_are_none(write_pdb, residue, line):
+    refuse(
+        write_pdb(*residue(), line), "line 5 is cut off within an atom|line 5, an atom, has other characters"
+    )
+
+
+def test_pdb_with_other_characters_in_an_atom(write_pdb, residue):
+    lines = residue()
+    refuse(write_pdb(lines[0], lines[1].replace("ALA", "A\x1fA")), "line 2, an atom, has other characters")
+
+
+def test_pdb_with_a_model_within_a_model(write_pdb, residue):
+    refuse(
+        write_pdb("MODEL        1", *residue(), "MODEL        2", *residue()),
+        "line 6 begins a model within a",
+    )
+
+
+@pytest.mark.parametrize("value", ["12 3", "1.5", "A-1*", "    "])
+def test_residue_numbers_that_are_none(write_pdb, residue, value):
+    lines = [line[:22] + f"{value:>4}" + line[26:] for line in residue()]
+    refuse(write_pdb(*lines), "has residue number .*; it must be an integer")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "match"),
+    [
+        ("_atom_site.id", "_atom_site.type_symbol", "is there twice"),
+        ("\nATOM", "\n'ATOM", "never closed"),
+        ("data_", "x data_", "belongs to no tag"),
+        ("\nATOM", "\n$ATOM", "must be in quotes"),
+        ("\nATOM", "\nstop_\nATOM", "has no place"),
+        ("\nATOM", "\n;field\nATOM", "never closed"),
+        ("\nATOM", "\n\x0cATOM", "control character"),
+    ],
+)
+def test_text_that_is_no_cif(tmp_path, before, after, match):
+    text = CONTENTS[".cif"].decode()
+    assert before in text
+    refuse(written(tmp_path / "bad.cif", text.replace(before, after, 1).encode()), match)
+
+
+def encoding(content, name, kind):
+    """Find an encoding of a column of atom_site."""
+    site = next(table for table in content["dataBlocks"][0]["categories"] if table["name"] == "_atom_site")
+    column = next(column for column in site["columns"] if column["name"] == name)
+    steps = column["data"]["encoding"]
+    return next(step for step in [*steps, *steps[0].get("dataEncoding", [])] if step["kind"] == kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "change", "match"),
+    [
+        ("Cartn_x", "FixedPoint", {"factor": 0}, "factor 0"),
+        ("Cartn_x", "FixedPoint", {"srcType": 3}, "must be a type of float"),
+        ("Cartn_x", "IntegerPacking", {"srcSize": 2**31 - 1}, "srcSize 2147483647; the column has"),
+        ("Cartn_x", "IntegerPacking", {"srcSize": 5}, "holds .* values; it must hold 5"),
+        ("Cartn_x", "IntegerPacking", {"byteCount": 1}, "has byteCount 1"),
+        ("Cartn_x", "ByteArray", {"type": 99}, "of type 99"),
+        ("Cartn_x", "ByteArray", {"kind": "Zip"}, "encoded as 'Zip'"),
+        ("group_PDB", "RunLength", {"srcSize": 7}, "do not add up to 7"),
+        ("group_PDB", "RunLength", {"srcType": 7}, "must be a type of integer"),
+        ("group_PDB", "StringArray", {"stringData": "A"}, "offsets beyond its text"),
+        ("group_PDB", "StringArray", {"offsets": b""}, "indices beyond its strings"),
+    ],
+)
+def test_binarycif_whose_sizes_do_not_agree(tmp_path, name, kind, change, match):
+    with gzip.open(example_structures()[0]) as file:
+        content = msgpack.unpackb(file.read())
+    encoding(content, name, kind).update(change)
+    refuse(written(tmp_path / "bad.bcif", msgpack.packb(content)), match)

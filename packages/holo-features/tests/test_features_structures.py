@@ -9,7 +9,7 @@ import pytest
 from biotite.structure.io.pdb import PDBFile
 from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile, set_structure
 
-from holo_features import LeftOutAtom, read_structure
+from holo_features import LeftOutAtom, Selection, read_structure
 from holo_features.datasets import example_structures
 from holo_features.structures import RepeatedResidue
 
@@ -156,6 +156,14 @@ def test_blank_elements_are_inferred(write_pdb, residue, atom):
     structure = read_structure(write_pdb(*lines))
     assert structure.atoms.element.tolist() == ["N", "C", "C", "O"]
     assert structure.left_out_atoms == ()
+
+
+def test_blank_elements_of_ions_are_inferred(write_pdb, residue, atom):
+    """By the residue's name, or by the column in which the atom's name begins."""
+    calcium = atom("CA", (5.0, 5.0, 5.0), residue="CA", number=9, element="CA", hetero=True)[:76]
+    iron = atom("FE", (8.0, 5.0, 5.0), residue="HEM", number=10, element="FE", hetero=True)[:76]
+    atoms = read_structure(write_pdb(*residue(), calcium, iron), Selection(hetero=True)).atoms
+    assert atoms.element.tolist() == ["N", "C", "C", "O", "CA", "FE"]
 
 
 def test_blank_occupancies_are_allowed(write_pdb, residue):
