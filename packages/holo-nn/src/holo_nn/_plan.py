@@ -89,7 +89,8 @@ def _summands(indices: Iterator[tuple[int, int, float]]) -> dict[int, list[tuple
 
 
 def _nonzero(tensor: NDArray[np.float64]) -> list[tuple[int, int, float]]:
-    return [(int(i), int(j), float(tensor[i, j])) for i, j in np.argwhere(np.abs(tensor) > _ZERO)]
+    first, second = np.nonzero(np.abs(tensor) > _ZERO)
+    return list(zip(first.tolist(), second.tolist(), tensor[first, second].tolist(), strict=True))
 
 
 @lru_cache(maxsize=256)
@@ -97,6 +98,7 @@ def _coefficients(path: Path) -> NDArray[np.float64]:
     return clebsch_gordan(*path).numpy()
 
 
+@lru_cache(maxsize=4096)
 def _forward(path: Path, order: int) -> list[_Term]:
     """Sum the products that make one order of a path."""
     l1, l2, _ = path
@@ -109,21 +111,30 @@ def _forward(path: Path, order: int) -> list[_Term]:
     return min(by_first, by_second, key=_loads)
 
 
+@lru_cache(maxsize=512)
+def _occurrences(path: Path) -> list[tuple[int, list[tuple[int, int, float]]]]:
+    """List, for each row of x in a path, the products that it is in: the other row, the order, the coefficient."""
+    l1, l2, _ = path
+    tensor = _coefficients(path)
+    sides = [(l1, l2, 2 * tensor)] if l1 == l2 else [(l1, l2, tensor), (l2, l1, tensor.swapaxes(0, 1))]
+    return [
+        (target * target + m, [(other * other + n, order, c) for n, order, c in _nonzero(coefficients[m])])
+        for target, other, coefficients in sides
+        for m in range(2 * target + 1)
+    ]
+
+
 def _backward(paths: list[Path], orders: range) -> Iterator[tuple[int, list[_Term]]]:
     """Sum, for each row of x, the products of a row of the gradient (order, path) and rows of x."""
     found: dict[int, list[_Term]] = {}
     for number, path in enumerate(paths):
-        l1, l2, _ = path
-        tensor = _coefficients(path)
-        sides = [(l1, l2, 2 * tensor)] if l1 == l2 else [(l1, l2, tensor), (l2, l1, tensor.swapaxes(0, 1))]
-        for target, other, coefficients in sides:
-            for m in range(2 * target + 1):
-                entries = (
-                    ((order - orders.start) * len(paths) + number, other * other + n, c)
-                    for n, order, c in _nonzero(coefficients[m])
-                    if order in orders
-                )
-                found.setdefault(target * target + m, []).extend(_terms(_summands(entries)))
+        for row, entries in _occurrences(path):
+            products = _summands(
+                ((order - orders.start) * len(paths) + number, other, c)
+                for other, order, c in entries
+                if order in orders
+            )
+            found.setdefault(row, []).extend(_terms(products))
     for row, terms in sorted(found.items()):
         if terms:
             yield row, sorted(terms, key=lambda term: term[2] is None)
