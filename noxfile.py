@@ -355,6 +355,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def fuzz(session: nox.Session) -> None:
+    """Read 25,000 mutated files, and compare with other readers: -- --cases 1000 --seed 3, -- --case pdb 17."""
+    python = holo(session, ["holo-features"], *TEST_TOOLS)
+    session.run(python, "packages/holo-features/fuzz/fuzz.py", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session(venv_backend="none")
 def build(session: nox.Session) -> None:
     """Build wheels and sdists into dist/, of all packages or of the named ones: -- holo-nn."""
     names, _ = named(session)

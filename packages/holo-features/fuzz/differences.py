@@ -1,0 +1,439 @@
+"""The closed list of differences to other readers that are meant, each with its reason.
+
+A difference is not believed because a file looks like it: it is undone in what gemmi is given (or in both readings),
+and only if both then read the very same is the case named after it. What no member of the list explains is a failure.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from typing import cast
+
+import attrs
+import gemmi
+import msgpack  # type: ignore[import-untyped]
+from binarycif import atom_site_block
+from readings import Atoms, Reading, Refused, other_reading
+
+__all__ = ["CRASH", "DIFFERENCES", "named_differences"]
+
+CRASH = "the other reader crashes"
+
+
+@attrs.frozen
+class _Difference:
+    """How another reader differs.
+
+    Parameters
+    ----------
+    name, reason
+        For people.
+    rewritten
+        Changes a file so that gemmi reads it as Holo does.
+    adjusted
+        Changes a reading of a file, either reader's, where no change of the file could say it.
+    """
+
+    name: str
+    reason: str
+    rewritten: Callable[[bytes], bytes] = lambda content: content
+    adjusted: Callable[[bytes, Atoms], Atoms] = lambda content, atoms: atoms
+
+
+def named_differences(form: str, content: bytes, ours: Reading) -> tuple[str, ...]:
+    """Name the differences that together explain why gemmi reads a file otherwise; none if they do not."""
+    chosen = list(_BY_FORMAT.get(form, ()))
+    if not chosen or not _agree(form, content, cast(Atoms, ours), chosen):
+        return ()
+    for one in list(chosen):  # leave out what is not needed
+        fewer = [other for other in chosen if other is not one]
+        if _agree(form, content, cast(Atoms, ours), fewer):
+            chosen = fewer
+    return tuple(one.name for one in chosen)
+
+
+def _agree(form: str, content: bytes, ours: Atoms, differences: Sequence[_Difference]) -> bool:
+    """Say whether both read the same once the differences are undone."""
+    rewritten = content
+    for one in differences:
+        rewritten = one.rewritten(rewritten)
+    try:
+        theirs = cast(Atoms, other_reading("mmcif" if rewritten.startswith(b"data_") else form, rewritten))
+    except Refused:
+        return False
+    for one in differences:
+        ours, theirs = one.adjusted(content, ours), one.adjusted(content, theirs)
+    return ours == theirs
+
+
+# ------------------------------------------------------------------------------------------------- PDB
+
+
+def _lines(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[bytes], bytes]:
+    return lambda content: b"\n".join(change(content.split(b"\n")))
+
+
+def _each_atom(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    return _lines(lambda lines: [change(line) if _is_atom(line) else line for line in lines])
+
+
+def _is_atom(line: bytes) -> bool:
+    return line.startswith((b"ATOM", b"HETATM"))
+
+
+def _first_model(lines: list[bytes]) -> list[bytes]:
+    first: list[bytes] = []
+    for line in lines:
+        if line.startswith((b"MODEL ", b"ENDMDL")):
+            if any(map(_is_atom, first)):
+                break
+        else:
+            first.append(line)
+    return first
+
+
+def _capital_insertions(content: bytes, atoms: Atoms) -> Atoms:
+    changed: Atoms = Counter()
+    for (chain, number, insertion, *rest), count in atoms.items():
+        changed[chain, number, insertion.upper(), *rest] += count  # type: ignore[index]
+    return changed
+
+
+def _unhybrid(content: bytes, atoms: Atoms) -> Atoms:
+    """Take lower-case hybrid-36 numbers for the capital ones, as gemmi does."""
+    lower = 26 * 36**3
+    changed: Atoms = Counter()
+    for (chain, number, *rest), count in atoms.items():
+        high = number is not None and number >= lower + 10_000
+        changed[chain, number - lower if high and number is not None else number, *rest] += count  # type: ignore[index]
+    return changed
+
+
+def _unsaid_elements(content: bytes, atoms: Atoms) -> Atoms:
+    """Leave out the element where the file's columns for it hold none, if it begins the atom's name or is unknown."""
+    unsaid = {
+        line[12:16].strip().decode("latin-1")
+        for line in content.replace(b"\r", b"\n").split(b"\n")
+        if _is_atom(line) and not re.fullmatch(rb" ?[A-Za-z] ?|[A-Za-z]{2}", line[76:78].ljust(2))
+    }
+    return _without_elements(atoms, unsaid)
+
+
+def _without_elements(atoms: Atoms, names: Collection[str]) -> Atoms:
+    """Leave out the elements of atoms of some names, if they begin the name or are unknown."""
+    changed: Atoms = Counter()
+    for atom, count in atoms.items():
+        name, element = atom[4], atom[6]
+        guessed = name in names and (
+            element == "X" or name.strip("0123456789'*\"").upper().startswith(element)
+        )
+        changed[(*atom[:6], "?" if guessed else element, *atom[7:])] += count
+    return changed
+
+
+_CASE = _Difference(
+    "case of insertion codes",
+    "residues 4a and 4A are one to gemmi, and get the code of the first",
+    adjusted=_capital_insertions,
+)
+_PDB = (
+    _CASE,
+    _Difference(
+        "\\r ends a line",
+        "gemmi ends lines at \\n only, so that a file of an old Macintosh is one line to it",
+        lambda content: content.replace(b"\r\n", b"\n").replace(b"\r", b"\n"),
+    ),
+    _Difference(
+        "first model only",
+        "Holo reads no further than the first model, which ENDMDL or the next MODEL ends; gemmi refuses a MODEL "
+        "without ENDMDL, and whatever is wrong in later models",
+        _lines(_first_model),
+    ),
+    _Difference(
+        "END",
+        "gemmi reads no further than END; files joined from several have it in between",
+        _lines(lambda lines: [line for line in lines if not re.match(rb"(?i)END(?![A-Z])", line)]),
+    ),
+    _Difference(
+        "record names in capitals",
+        "gemmi takes atom, hetatm, Ter and HETATx for records too; the format has ATOM, HETATM and TER only",
+        _lines(
+            lambda lines: [
+                line for line in lines if _is_atom(line) or not re.match(rb"(?i)(ATOM|HETA|TER)", line)
+            ]
+        ),
+    ),
+    _Difference(
+        "other records",
+        "gemmi refuses a file for records that Holo does not read, such as ANISOU without its atom",
+        _lines(lambda lines: [line for line in lines if _is_atom(line)]),
+    ),
+    _Difference(
+        "charge",
+        "gemmi refuses a file for its columns 79-80; what is no charge there says nothing to Holo",
+        _each_atom(lambda line: line[:78]),
+    ),
+    _Difference(
+        "column 21",
+        "gemmi reads chains of two letters from columns 21-22; in the format column 21 is blank, and Holo ignores it",
+        _each_atom(lambda line: line[:20] + b" " + line[21:]),
+    ),
+    _Difference(
+        "lower-case hybrid-36",
+        "gemmi reads residue numbers a000 and higher as A000; hybrid-36 counts on from ZZZZ",
+        adjusted=_unhybrid,
+    ),
+    _Difference(
+        "element not in columns 77-78",
+        "both then go by the atom's name, by different rules; what Holo cannot tell it leaves out by name",
+        adjusted=_unsaid_elements,
+    ),
+)
+
+# ----------------------------------------------------------------------------------- mmCIF and BinaryCIF
+
+_OPEN = (".", "?")
+
+
+def _only_atom_site(content: bytes) -> bytes:
+    """Give the table of atoms alone of a file that gemmi cannot read as CIF."""
+    try:
+        gemmi.cif.read_string(content)
+    except (ValueError, RuntimeError):
+        tags = rb"(?:_\S+\s+)"
+        pattern = (
+            rb"(?im)^loop_\s+" + tags + rb"*?_atom_site\.\S+\s+" + tags + rb"*(?:(?!#|loop_|data_|_).*\n?)*"
+        )
+        found = re.search(pattern, content)
+        return b"data_x\n" + found.group() if found else content
+    return content
+
+
+def _table(content: bytes) -> dict[str, list[str]]:
+    """Give the table of atoms of either format, as CIF writes its values; empty if it cannot be read."""
+    try:
+        blocks = gemmi.cif.read_string(content) if content.lstrip().lower().startswith(b"data_") else None
+        found = blocks if blocks is not None else [atom_site_block(content)]
+    except (ValueError, RuntimeError, Refused):
+        return {}
+    for block in found:
+        loop = block.find_loop("_atom_site.Cartn_x").get_loop()
+        if loop is not None:
+            values, width = loop.values, loop.width()
+            return {
+                tag.lower().removeprefix("_atom_site."): values[i::width]
+                for i, tag in enumerate(loop.tags)
+                if tag.lower().startswith("_atom_site.")
+            }
+    return {}
+
+
+def _site(change: Callable[[dict[str, list[str]]], None]) -> Callable[[bytes], bytes]:
+    """Change the table of atoms."""
+
+    def rewritten(content: bytes) -> bytes:
+        columns = _table(content)
+        if not columns:
+            return content
+        change(columns)
+        only = gemmi.cif.Document()
+        only.add_new_block("x").init_loop("_atom_site.", list(columns)).set_all_values(list(columns.values()))
+        return bytes(only.as_string().encode())
+
+    return rewritten
+
+
+def _filled(columns: dict[str, list[str]]) -> None:
+    """Leave columns open that gemmi needs and the file has not."""
+    rows = len(next(iter(columns.values())))
+    for name in ("id", "type_symbol", "label_alt_id", "label_asym_id"):
+        columns.setdefault(name, ["?"] * rows)
+
+
+def _unquoted(columns: dict[str, list[str]]) -> None:
+    """Write numbers without quotes."""
+    for name in {"cartn_x", "cartn_y", "cartn_z", "pdbx_pdb_model_num", "auth_seq_id"} & columns.keys():
+        columns[name] = [
+            value if value in _OPEN else gemmi.cif.as_string(value) or "''" for value in columns[name]
+        ]
+
+
+def _known_elements(columns: dict[str, list[str]]) -> None:
+    """Write X for what is no element."""
+    symbols = map(gemmi.cif.as_string, columns.get("type_symbol", []))
+    known = [symbol if gemmi.Element(symbol).name.upper() == symbol.upper() else "X" for symbol in symbols]
+    if known:
+        columns["type_symbol"] = known
+
+
+def _letters(columns: dict[str, list[str]]) -> None:
+    """Cut labels to a letter."""
+    for name in {"label_alt_id", "pdbx_pdb_ins_code"} & columns.keys():
+        values = columns[name]
+        columns[name] = [v if v in _OPEN else gemmi.cif.quote(gemmi.cif.as_string(v)[:1]) for v in values]
+
+
+def _first_model_number(columns: dict[str, list[str]]) -> None:
+    """Write 1 for a model number that is left open."""
+    if "pdbx_pdb_model_num" in columns:
+        numbers = columns["pdbx_pdb_model_num"]
+        columns["pdbx_pdb_model_num"] = ["1" if number in _OPEN else number for number in numbers]
+
+
+def _only_authors(columns: dict[str, list[str]]) -> None:
+    """Leave open the label where the authors' name is left open."""
+    for item in ("asym_id", "comp_id", "atom_id", "seq_id"):
+        if {f"auth_{item}", f"label_{item}"} <= columns.keys():
+            pairs = zip(columns[f"auth_{item}"], columns[f"label_{item}"], strict=True)
+            columns[f"label_{item}"] = ["?" if author in _OPEN else label for author, label in pairs]
+
+
+def _open_elements(content: bytes, atoms: Atoms) -> Atoms:
+    """Leave out the element where the file leaves it open, if it begins the atom's name or is unknown."""
+    columns = _table(_only_read(content))
+    names = columns.get("auth_atom_id", columns.get("label_atom_id", []))
+    symbols = columns.get("type_symbol", ["?"] * len(names))
+    unsaid = {
+        gemmi.cif.as_string(name)
+        for name, symbol in zip(names, map(gemmi.cif.as_string, symbols), strict=True)
+        if gemmi.Element(symbol).name == "X"
+    }
+    return _without_elements(atoms, unsaid)
+
+
+def _one_letter(content: bytes, atoms: Atoms) -> Atoms:
+    changed: Atoms = Counter()
+    for (chain, number, insertion, residue, name, label, *rest), count in atoms.items():
+        changed[chain, number, insertion[:1], residue, name, label[:1], *rest] += count  # type: ignore[index]
+    return changed
+
+
+def _without_label_numbers(columns: dict[str, list[str]]) -> None:
+    """Leave the labels' residue numbers out where there are the authors'."""
+    if "auth_seq_id" in columns:
+        columns.pop("label_seq_id", None)
+
+
+def _wrapped(content: bytes, atoms: Atoms) -> Atoms:
+    """Make of a number of more than 32 bits what is left of it in 32 bits."""
+    changed: Atoms = Counter()
+    for (chain, number, *rest), count in atoms.items():
+        wrapped = None if number is None else (number + 2**31) % 2**32 - 2**31
+        changed[chain, None if wrapped == -(2**31) else wrapped, *rest] += count  # type: ignore[index]
+    return changed
+
+
+def _unnumbered(content: bytes, atoms: Atoms) -> Atoms:
+    changed: Atoms = Counter()
+    for (chain, number, *rest), count in atoms.items():
+        changed[chain, -1 if number is None else number, *rest] += count  # type: ignore[index]
+    return changed
+
+
+_READ = frozenset(
+    """group_PDB type_symbol label_alt_id label_asym_id auth_asym_id auth_comp_id auth_atom_id auth_seq_id
+    pdbx_PDB_ins_code Cartn_x Cartn_y Cartn_z occupancy pdbx_PDB_model_num pdbx_formal_charge""".lower().split()
+)
+
+
+def _only_read(content: bytes) -> bytes:
+    """Give the table of atoms alone, with the columns that Holo reads: the authors', or else those of labels."""
+    try:
+        file = msgpack.unpackb(content)
+        categories = [category for block in file["dataBlocks"] for category in block["categories"]]
+        site = next(one for one in categories if str(one.get("name")).lower().lstrip("_") == "atom_site")
+        columns = {str(column.get("name")).lower(): column for column in site["columns"]}
+    except (ValueError, TypeError, LookupError, AttributeError, StopIteration):
+        return content
+    read = set(_READ)
+    for item in ("comp_id", "atom_id", "seq_id"):
+        if f"auth_{item}" not in columns:
+            read.add(f"label_{item}")
+    kept = [{**column, "name": name} for name, column in columns.items() if name in read]
+    category = {"name": "_atom_site", "rowCount": site.get("rowCount"), "columns": kept}
+    return bytes(msgpack.packb({"dataBlocks": [{"header": "x", "categories": [category]}]}))
+
+
+_COLUMNS = (
+    _Difference(
+        "missing columns",
+        "gemmi finds no atoms without id, type_symbol, label_alt_id or label_asym_id; Holo needs none of them",
+        _site(_filled),
+    ),
+    _Difference(
+        "quoted numbers",
+        "gemmi has NaN for a coordinate in quotes or in a text field, and refuses such a model number; Holo reads them",
+        _site(_unquoted),
+    ),
+    _Difference(
+        "elements that are none",
+        "gemmi reads the first two letters of nan as sodium; Holo leaves such an atom out by name",
+        _site(_known_elements),
+    ),
+    _Difference(
+        "elements left open",
+        "Holo goes by the atom's name, as for PDB; gemmi has no element",
+        adjusted=_open_elements,
+    ),
+    _Difference(
+        "labels of several letters",
+        "gemmi refuses insertion codes and alternate locations of more than one character; Holo keeps them as they are",
+        _site(_letters),
+        _one_letter,
+    ),
+    _Difference(
+        "model number left open",
+        "Holo takes it for 1, as where there is no such column; gemmi for a model 0",
+        _site(_first_model_number),
+    ),
+    _Difference(
+        "label_seq_id",
+        "gemmi refuses what is no number there; to Holo it only says, by being there, what belongs to a polymer",
+        _site(_without_label_numbers),
+    ),
+    _CASE,
+    _Difference(
+        "authors' names left open",
+        "gemmi takes the label's name in a row that leaves the authors' one open; Holo takes one of the columns",
+        _site(_only_authors),
+    ),
+    _Difference(
+        "large residue numbers",
+        "gemmi reads residue numbers into 32 bits, whatever they are; Holo has 64",
+        adjusted=_wrapped,
+    ),
+    _Difference(
+        "no residue number",
+        "Holo numbers residues -1 where label_seq_id, in place of auth_seq_id, is left open, as biotite does",
+        adjusted=_unnumbered,
+    ),
+)
+_MMCIF = (
+    _Difference(
+        "\\r ends a line",
+        "gemmi ends lines at \\n only, so that a comment or text field of an old Macintosh ends nowhere",
+        lambda content: content.replace(b"\r\n", b"\n").replace(b"\r", b"\n"),
+    ),
+    _Difference(
+        "other categories",
+        "gemmi refuses a file for damage in categories that Holo does not read",
+        _only_atom_site,
+    ),
+    *_COLUMNS,
+)
+
+_BINARYCIF = (
+    _Difference(
+        "other categories and columns",
+        "Holo decodes no more than the columns of atom_site that it uses; damage elsewhere does not hinder it",
+        _only_read,
+    ),
+    *_COLUMNS,
+)
+
+_BY_FORMAT: dict[str, tuple[_Difference, ...]] = {"pdb": _PDB, "mmcif": _MMCIF, "binarycif": _BINARYCIF}
+
+DIFFERENCES = {
+    CRASH: "a signal or a hang while gemmi reads, after Holo did",
+    **{one.name: one.reason for differences in _BY_FORMAT.values() for one in differences},
+}
