@@ -33,6 +33,7 @@ PIP = ("-m", "pip", "--disable-pip-version-check", "-qq")
 
 BUILD_TOOLS = ("build", "hatchling", "ziglang")
 TEST_TOOLS = ("beartype", "gemmi", "hypothesis", "pytest", "pytest-timeout")
+BENCH_TOOLS = ("biopython", "e3nn", "scikit-learn", "torch")  # what baselines and the reference need
 DOCS_TOOLS = ("furo", "myst-parser", "numpydoc", "pytest", "sphinx")
 TYPING_TOOLS = ("mypy", "nox", "pytest")
 
@@ -346,9 +347,11 @@ def regression(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks of all packages, or of the named ones: -- holo-nn [arguments]."""
+    """Run the benchmarks of all packages, or of the named ones: -- holo-nn [--reference DIR]."""
     names, rest = named(session)
-    python = holo(session, names)
+    python = holo(session, names, *BENCH_TOOLS)
+    # A peer that not every system has.
+    session.run(python, *PIP, "install", f"--constraint={CONSTRAINTS}", "featomic", success_codes=[0, 1])
     for name in names:
         for script in sorted((ROOT / PACKAGES[name].path).glob("benchmarks/bench_*.py")):
             session.run(python, str(script.relative_to(ROOT)), *rest)
