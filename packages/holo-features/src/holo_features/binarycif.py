@@ -23,7 +23,12 @@ __all__ = ["binary_categories"]
 
 _INTEGERS = {1: "<i1", 2: "<i2", 3: "<i4", 4: "<u1", 5: "<u2", 6: "<u4"}
 _FLOATS = {32: "<f4", 33: "<f8"}
-_PACKED = {(1, False): "<i1", (2, False): "<i2", (1, True): "<u1", (2, True): "<u2"}
+_PACKED: dict[tuple[object, object], str] = {
+    (1, False): "<i1",
+    (2, False): "<i2",
+    (1, True): "<u1",
+    (2, True): "<u2",
+}
 _PRESENT, _MASK = 0, (0, 1, 2)  # present, not applicable (.), unknown (?)
 
 _Array = NDArray[np.generic]

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int, Shaped, UInt8
 
 from holo_types import FormatError
 
-from .columns import decimals, integers
+from .columns import decimals, integers, windows
 from .columns import text as characters
 from .tables import ListColumn, Table, bad_value, check_length
 
@@ -181,7 +181,7 @@ def aligned_loop(content: bytes, category: str, begins: Collection[bytes]) -> Ta
     category
         Name of the category.
     begins
-        How its rows may begin. After the loop no line may begin like that, or it would have ended too early.
+        How its rows begin. After the loop no line may begin like that, or it would have ended too early.
 
     Returns
     -------
@@ -212,12 +212,16 @@ def aligned_loop(content: bytes, category: str, begins: Collection[bytes]) -> Ta
     if within_field or elsewhere or len(set(names)) < len(names):
         return None
     body = content[head.end() : end]
+    # A comment ends no loop; and only of rows that begin as they must can be told that none comes later.
+    if not body.startswith(tuple(begins)) or not _AFTER.match(content, end):
+        return None
     # Without these there is no comment, text field, tag, reserved word or frame in it.
     if any(mark in body for mark in b"#;_$") or not body.isascii():
         return None
     return _rows(body, category, names)
 
 
+_AFTER = re.compile(rb"(?:[ \t\n]|#[^\n]*)*+(?:_|loop_|data_|\Z)", re.IGNORECASE)
 _FOLLOWS = (b"\n#", b"\n_", b"\nloop_", b"\ndata_")
 _QUOTES = tuple(b"'\"")
 
@@ -271,10 +275,10 @@ class _LoopColumn:
     def text(self) -> Shaped[np.ndarray, "rows"]:
         width = int(self.lengths.max())
         check_length(self.name, len(self.starts), int(self.lengths.argmax()), width)
-        windows = np.lib.stride_tricks.sliding_window_view(self.octets, max(width, 1))[self.starts]
+        found = windows(self.octets, max(width, 1))[self.starts]
         # Text ends at the first zero.
         kept = (np.arange(max(width, 1)) < self.lengths[:, None]) & self.given[:, None]
-        return characters(np.where(kept, windows, 0))
+        return characters(np.where(kept, found, 0))
 
     def numbers(self, missing: float) -> Float[np.ndarray, "rows"]:
         values, bad = decimals(self._flush_right())
@@ -293,9 +297,9 @@ class _LoopColumn:
         width = int(self.lengths.max(initial=1))
         check_length(self.name, len(self.starts), int(self.lengths.argmax()), width)
         ends = self.starts + self.lengths
-        windows = np.lib.stride_tricks.sliding_window_view(self.octets, width)[ends - width]
+        found = windows(self.octets, width)[ends - width]
         kept = np.arange(width) >= width - self.lengths[:, None]
-        column = np.where(kept & self.given[:, None], windows, np.uint8(_BLANK))
+        column = np.where(kept & self.given[:, None], found, np.uint8(_BLANK))
         column[~self.given, -1] = ord("0")  # what is not given takes no time to read
         return column
 

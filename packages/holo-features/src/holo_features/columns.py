@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from numpy.typing import NDArray
 
-__all__ = ["decimals", "integer", "integers", "number", "text"]
+__all__ = ["decimals", "integer", "integers", "number", "text", "windows"]
 
 _BLANK, _ZERO, _PLUS, _MINUS, _POINT = tuple(b" 0+-.")
 _TEN = np.uint8(10)
@@ -20,6 +20,19 @@ _MOST_DIGITS = 18  # of an int64
 _EXACT = 2**53  # up to here every integer is a float64
 _POWERS = 10.0 ** np.arange(_MOST_DIGITS + 1)
 _FACTORS = np.array([1, 10])
+
+
+def windows(octets: UInt8[np.ndarray, "bytes"], width: int) -> UInt8[np.ndarray, "starts width"]:
+    """View the bytes from each place on, as NumPy's `sliding_window_view` does with much more ado.
+
+    Examples
+    --------
+    >>> windows(np.arange(4, dtype=np.uint8), 3).tolist()
+    [[0, 1, 2], [1, 2, 3]]
+    """
+    # The array checks that all of it lies within the buffer.
+    octets = np.ascontiguousarray(octets)
+    return np.ndarray((len(octets) - width + 1, width), np.uint8, octets, strides=(1, 1))
 
 
 def text(column: UInt8[np.ndarray, "rows width"]) -> Shaped[np.ndarray, "rows"]:

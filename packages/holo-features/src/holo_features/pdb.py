@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from holo_types import FormatError
 
 from .assemblies import Copy
-from .columns import decimals, integers, number, text
+from .columns import decimals, integers, number, text, windows
 from .elements import elements_of, is_element
 from .raw import RawAtoms, atom_name, listed
 
@@ -58,7 +58,7 @@ class _Lines:
         if not content.endswith(b"\n"):
             ends = np.append(ends, len(content))
         starts = np.concatenate([[0], ends[:-1] + 1])
-        return cls(content, octets, starts, ends, _windows(octets, _HEAD)[starts].view(np.uint64)[:, 0])
+        return cls(content, octets, starts, ends, windows(octets, _HEAD)[starts].view(np.uint64)[:, 0])
 
     def beginning(self, word: bytes) -> NDArray[np.bool_]:
         """Say which lines begin with a word."""
@@ -73,7 +73,7 @@ class _Lines:
 
     def records(self, lines: Int[np.ndarray, "rows"]) -> UInt8[np.ndarray, "rows 80"]:
         """Give lines as rows of 80 characters, blanks where a line ends before."""
-        rows: NDArray[np.uint8] = _windows(self.octets, _WIDTH)[self.starts[lines]]
+        rows: NDArray[np.uint8] = windows(self.octets, _WIDTH)[self.starts[lines]]
         lengths = self.ends[lines] - self.starts[lines]
         short = np.flatnonzero(lengths < _WIDTH)
         if len(short):
@@ -162,10 +162,6 @@ def read_pdb(content: bytes, model: int | None = None, assembly: str | None = No
         chosen.number,
         None if assembly is None else _copies(file.lines, assembly),
     )
-
-
-def _windows(octets: UInt8[np.ndarray, "bytes"], width: int) -> UInt8[np.ndarray, "starts width"]:
-    return np.lib.stride_tricks.sliding_window_view(octets, width)
 
 
 def _check_end(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> None:
