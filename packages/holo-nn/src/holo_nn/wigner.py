@@ -71,14 +71,29 @@ def _check_rotations(rotations: Tensor) -> None:
 
 def _chain(lmax: int, rotations: Tensor) -> list[Tensor]:
     """Compute the matrices of degrees 0..lmax."""
-    matrices = [torch.ones_like(rotations[..., :1, :1]), rotations]
+    # The rotations innermost, [row, column, rotations]: each step is then two large matrix products, and between
+    # them sums along long rows, in place of many small products.
+    turn = rotations.reshape(-1, 3, 3).permute(1, 2, 0).contiguous()
+    count = turn.shape[2]
+    matrices = [torch.ones_like(turn[:1, :1]), turn]
+    previous = turn
     for degree in range(2, lmax + 1):
         left, right = (matrix.to(rotations) for matrix in _recursion(degree))
-        # From the right, so that the Kronecker product is never formed.
-        columns = matrices[-1][..., None, :, :] @ right
-        rows = (rotations @ columns.flatten(-2)).reshape(*rotations.shape[:-2], -1, 2 * degree + 1)
-        matrices.append(left @ rows)
-    return matrices[: lmax + 1]
+        size, below = 2 * degree + 1, 2 * degree - 1
+        rows = (left.view(size * 3, below) @ previous.reshape(below, -1)).view(size, 3, below, count)
+        first, second, third = rows.unbind(1)
+        products = [
+            torch.addcmul(torch.addcmul(first * turn[0, j], second, turn[1, j]), third, turn[2, j])
+            for j in range(3)
+        ]
+        columns = torch.cat([product.transpose(0, 1) for product in products]).view(3 * below, -1)
+        # Columns come out first: the transpose, which is the matrix of the inverse. So the next step takes the
+        # inverse rotations, and every other one is turned back.
+        previous = (right.flatten(0, 1).mT @ columns).view(size, size, count)
+        turn = turn.transpose(0, 1)
+        matrices.append(previous if degree % 2 else previous.transpose(0, 1))
+    shape = rotations.shape[:-2]
+    return [matrix.permute(2, 0, 1).reshape(*shape, *matrix.shape[:2]) for matrix in matrices[: lmax + 1]]
 
 
 def wigner_D(l: int, rotations: Float[Tensor, "*rows 3 3"]) -> Float[Tensor, "*rows m m"]:  # noqa: E741
