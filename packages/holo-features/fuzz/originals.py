@@ -116,13 +116,15 @@ def _mmcif() -> tuple[bytes, ...]:
     texts = [structure.make_mmcif_document().as_string() for structure in _structures()]
     note = "_struct.title\n;a title of\nloop_ and _tags, data_ and 'quotes'\n;\n#\nloop_\n_atom_site."
     texts.append(texts[1].replace("loop_\n_atom_site.", note, 1))
-    texts.append(_only_atoms(_structures()[2]))
+    texts += [_only_atoms(_structures()[2]), _only_atoms(_structures()[3], grouped=False)]
     return tuple(text.encode() for text in texts)
 
 
-def _only_atoms(structure: gemmi.Structure) -> str:
+def _only_atoms(structure: gemmi.Structure, *, grouped: bool = True) -> str:
+    """Write the table of atoms, with group_PDB as its first column or without."""
     groups = gemmi.MmcifOutputGroups(False)
-    groups.atoms = groups.group_pdb = groups.auth_all = True
+    groups.atoms = groups.auth_all = True
+    groups.group_pdb = grouped
     return structure.make_mmcif_document(groups).as_string()
 
 
