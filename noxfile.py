@@ -37,6 +37,8 @@ BENCH_TOOLS = ("biopython", "e3nn", "scikit-learn", "torch")  # what baselines a
 DOCS_TOOLS = ("furo", "myst-parser", "numpydoc", "pytest", "sphinx")
 TYPING_TOOLS = ("mypy", "nox", "pytest")
 
+TRITON = "triton==3.9.0"  # not a constraint: CUDA builds of torch bring their own
+
 # Dependencies that nobody gets who did not ask for them.
 HEAVY = ("biotite", "mlflow", "torch")
 
@@ -362,6 +364,21 @@ def fuzz(session: nox.Session) -> None:
     """Read 25,000 mutated files, and compare with other readers: -- --cases 1000 --seed 3, -- --case pdb 17."""
     python = holo(session, ["holo-features"], *TEST_TOOLS)
     session.run(python, "packages/holo-features/fuzz/fuzz.py", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session(venv_backend="none")
+def triton(session: nox.Session) -> None:
+    """Check holo-nn's GPU kernel in Triton's interpreter, and compile it for an H100 (Linux; installs 1 GB)."""
+    python = holo(session, ["holo-nn"], *TEST_TOOLS)
+    folder = ROOT / ".nox" / "triton"  # beside the shared environment, not in it
+    if not (folder / "triton").exists():
+        install(session, python, "--no-deps", "--target", str(folder), TRITON)
+    session.run(
+        python,
+        *("-m", "pytest", "--jaxtyping-packages=holo_nn,beartype.beartype"),
+        "packages/holo-nn/tests/test_nn_triton.py",
+        env={**ONE_THREAD, "PYTHONPATH": str(folder), "TRITON_INTERPRET": "1"},
+    )
 
 
 @nox.session(venv_backend="none")

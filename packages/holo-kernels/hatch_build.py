@@ -48,10 +48,10 @@ def libraries(sources: list[Path], *, all_systems: bool) -> list[tuple[Path, str
         for source in sources:
             if source.stem == BASELINE:
                 if level == "v3":
-                    name = f"{source.stem}-{system}-{machine}{suffix}".lower()
+                    name = f"{source.stem}_{system}_{machine}{suffix}".lower()
                     found.append((source, name, [*options, "-mcpu=x86_64"]))
                 continue
-            name = f"{source.stem}-{system}-{machine}-{level}{suffix}".lower()
+            name = f"{source.stem}_{system}_{machine}_{level}{suffix}".lower()
             found.append((source, name, [*options, f"-mcpu={processor}"]))
     return found
 

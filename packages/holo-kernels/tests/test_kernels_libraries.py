@@ -41,6 +41,6 @@ def test_an_unknown_system_or_processor_has_no_kernels(elsewhere: pytest.MonkeyP
 def test_a_library_of_another_system_is_not_loaded(elsewhere: pytest.MonkeyPatch, tmp_path: Path) -> None:
     elsewhere.setattr(libraries, "_FOLDER", tmp_path)
     elsewhere.setattr(libraries, "_levels", lambda: ("v3",))
-    name = f"foreign-{platform.system()}-{platform.machine()}-v3{libraries._SUFFIXES[platform.system()]}"
+    name = f"foreign_{platform.system()}_{platform.machine()}_v3{libraries._SUFFIXES[platform.system()]}"
     (tmp_path / name.lower()).write_bytes(b"MZ\x90\x00" + bytes(64))
     assert libraries.load("foreign") is None

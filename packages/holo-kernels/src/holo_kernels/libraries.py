@@ -24,7 +24,7 @@ def _levels() -> tuple[str, ...]:
     """Name the instruction sets that this processor has, best first."""
     if platform.machine() not in ("x86_64", "AMD64"):
         return ("base",)
-    cpu = _open(f"cpu-{platform.system()}-{platform.machine()}")
+    cpu = _open(f"cpu_{platform.system()}_{platform.machine()}")
     level = 0 if cpu is None else cpu.x86_64_level()
     return tuple(f"v{number}" for number in (4, 3) if number <= level)
 
@@ -48,5 +48,5 @@ def load(name: str) -> ctypes.CDLL | None:
     >>> load("no such kernel") is None
     True
     """
-    libraries = (_open(f"{name}-{platform.system()}-{platform.machine()}-{level}") for level in _levels())
+    libraries = (_open(f"{name}_{platform.system()}_{platform.machine()}_{level}") for level in _levels())
     return next((library for library in libraries if library is not None), None)
