@@ -114,8 +114,8 @@ _SIGNATURES = {
     "finish_weights": "Ppppipiipp",
     "sums": "Ppiip",
     "squares": "Pppiiip",
-    "square_forward": "Ppiiiipp",
-    "square_backward": "Pppiiiipp",
+    "square_forward": "Ppiiipp",
+    "square_backward": "Pppiiipp",
     "to_rows": "ipppiii",
     "from_rows": "ipppiii",
 }

@@ -449,33 +449,34 @@ def _pack(plan: BlockPlan, weights: list[Tensor], factors: Tensor, backward: boo
     return packed
 
 
-class _SquareRows(torch.autograd.Function):
-    """A tensor square, channel by channel, from rows to flat features."""
+class _Square(torch.autograd.Function):
+    """A tensor square, channel by channel, from flat features to flat features."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, square: "TensorSquare", plan: BlockPlan, batch: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, square: "TensorSquare", plan: BlockPlan) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.call = square, plan, batch
+        ctx.call = square, plan
+        x, batch = x.contiguous(), len(x)
         y = x.new_empty(batch, square.irreps_out.dim)
 
         def compute(_part: int, begin: int, end: int) -> None:
             with _workspace(plan.work_numbers * x.itemsize) as work:
                 plan.functions.square_forward(
-                    plan.structure, x.data_ptr(), batch, begin, end, plan.tile, y.data_ptr(), work
+                    plan.structure, x.data_ptr(), begin, end, plan.tile, y.data_ptr(), work
                 )
 
         in_parts(compute, batch, part_count(batch, _LEAST))
         return y
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (x,) = ctx.saved_tensors
-        square, plan, batch = ctx.call
+        square, plan = ctx.call
         if torch.is_grad_enabled():
-            with torch.enable_grad(), pure_form():
-                y = square(from_rows(x, widths_of(square.irreps_in), batch))
-            return torch.autograd.grad(y, x, gradient, create_graph=True)[0], None, None, None
-        gradient = gradient.contiguous()
+            with pure_form():
+                y = square(x)
+            return torch.autograd.grad(y, x, gradient, create_graph=True)[0], None, None
+        x, gradient, batch = x.contiguous(), gradient.contiguous(), len(x)
         dx = torch.empty_like(x)
 
         def compute(_part: int, begin: int, end: int) -> None:
@@ -484,7 +485,6 @@ class _SquareRows(torch.autograd.Function):
                     plan.structure,
                     x.data_ptr(),
                     gradient.data_ptr(),
-                    batch,
                     begin,
                     end,
                     plan.tile,
@@ -493,15 +493,15 @@ class _SquareRows(torch.autograd.Function):
                 )
 
         in_parts(compute, batch, part_count(batch, _LEAST))
-        return dx, None, None, None
+        return dx, None, None
 
 
 def compiled_square(square: "TensorSquare", features: Tensor) -> Tensor:
     """Compute a tensor square, channel by channel, of flat features that `serves` has passed."""
-    widths, batch = widths_of(square.irreps_in), len(features)
+    widths = widths_of(square.irreps_in)
     no_linear = (0,) * (square.irreps_out.lmax + 1)
     plan = block_plan(square.paths, widths[0], len(widths), no_linear, features.dtype)
-    return _apply(_SquareRows, to_rows(features, widths), square, plan, batch)
+    return _apply(_Square, features, square, plan)
 
 
 def block_rows(block: "Block", form: CompiledBlock, rows: Tensor, batch: int) -> Tensor:

@@ -20,6 +20,9 @@ __all__ = ["BlockPlan", "block_plan", "compiled_functions"]
 # they and the weights that they meet stay in a core's second cache.
 _LANES = 480
 _CHUNK_BYTES = 160_000
+# The same of a tensor square alone, which has no weights to use again for many samples.
+_SQUARE_LANES = 128
+_SQUARE_CHUNK_BYTES = 64_000
 # Coefficients are zero or larger than this; e3nn leaves rounding errors in place of zeros.
 _ZERO = 1e-10
 
@@ -145,21 +148,33 @@ def _sum(row: int, terms: list[_Term]) -> tuple[int, int, int]:
     return row, len(terms) - singles, singles
 
 
+def _pieces(count: int, most: int) -> Iterator[tuple[int, int]]:
+    """Cut so many things into pieces of like size, none with more than ``most``; one at least in each."""
+    pieces = -(-count // max(1, most))
+    return pairwise(count * piece // pieces for piece in range(pieces + 1))
+
+
 def _chunks(paths: tuple[Path, ...], row_bytes: int) -> Iterator[tuple[int, range, list[Path]]]:
+    """Cut each output degree into orders, with all paths: a linear map sums over these."""
     for degree, members in groupby(paths, key=lambda path: path[2]):
         together = list(members)
-        orders = 2 * degree + 1
-        parts = -(-orders // max(1, _CHUNK_BYTES // (row_bytes * len(together))))
-        bounds = [orders * part // parts for part in range(parts + 1)]
-        for first, last in pairwise(bounds):
+        for first, last in _pieces(2 * degree + 1, _CHUNK_BYTES // (row_bytes * len(together))):
             yield degree, range(first, last), together
+
+
+def _square_chunks(paths: tuple[Path, ...], row_bytes: int) -> Iterator[tuple[int, range, list[Path]]]:
+    """Cut each output degree into paths, with all orders: flat features have the orders side by side."""
+    for degree, members in groupby(paths, key=lambda path: path[2]):
+        together, orders = list(members), 2 * degree + 1
+        for first, last in _pieces(len(together), _SQUARE_CHUNK_BYTES // (row_bytes * orders)):
+            yield degree, range(orders), together[first:last]
 
 
 @lru_cache(maxsize=64)
 def block_plan(
     paths: tuple[Path, ...], channels: int, degrees_in: int, widths: tuple[int, ...], dtype: torch.dtype
 ) -> BlockPlan | None:
-    """Prepare a tensor square, and the linear map after it; None where no compiled library serves.
+    """Prepare a tensor square, and the linear map after it if there is one; None where no compiled library serves.
 
     Parameters
     ----------
@@ -170,7 +185,7 @@ def block_plan(
     degrees_in
         How many there are, from 0.
     widths
-        Channels of each degree that the linear map gives.
+        Channels of each degree that the linear map gives; all 0 where the tensor square is alone.
     dtype
         float32 or float64.
     """
@@ -178,11 +193,13 @@ def block_plan(
     compiled = compiled_functions(dtype)
     if compiled is None:
         return None
-    tile = max(4, min(32, _LANES // channels))
+    alone = not any(widths)
+    tile = max(1, _SQUARE_LANES // channels) if alone else max(4, min(32, _LANES // channels))
+    cut = _square_chunks if alone else _chunks
     sums: list[tuple[int, int, int]] = []
     terms: list[_Term] = []
     chunks = []
-    for degree, orders, together in _chunks(paths, tile * channels * dtype.itemsize):
+    for degree, orders, together in cut(paths, tile * channels * dtype.itemsize):
         chunk = [degree, orders.start, len(orders), len(together)]
         forward = (
             ((order - orders.start) * len(together) + number, _forward(path, order))

@@ -15,7 +15,6 @@
 #define WIDTH ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
 #define LANES 8     /* vectors of a row that one pass over the coefficients takes */
 #define DEPTH 256   /* how long the sums of a matrix product are before its result goes to memory */
-#define BAND 32     /* channels whose layout is turned at a time, so that they stay in the first cache */
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
@@ -689,38 +688,87 @@ EXPORT void NAME(finish_weights)(const Plan *plan, const REAL *const *weights, c
     }
 }
 
-/* Rows of a tile between their places in a batch and in the working memory; zeros in the lanes beyond. */
-INLINE void NAME(take)(const Plan *plan, const REAL *x, int64_t batch, int64_t begin, int64_t lanes, REAL *tile,
-                       int64_t row)
+/* -------------------------------------------------------------------------------- flat features and rows */
+
+typedef REAL NAME(Four) __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+#define Four NAME(Four)
+
+/* to[j, i] = from[i, j], four by four. */
+INLINE void NAME(transpose)(const REAL *from, int64_t from_stride, REAL *to, int64_t to_stride)
 {
-    for (int64_t r = 0; r < squared(plan->degrees_in); r++) {
-        const REAL *from = x + (r * batch + begin) * plan->channels;
-        for (int64_t lane = 0; lane < row; lane++)
-            tile[r * row + lane] = lane < lanes ? from[lane] : 0;
-    }
+    const Four a = *(const Four *)from, b = *(const Four *)(from + from_stride);
+    const Four c = *(const Four *)(from + 2 * from_stride), d = *(const Four *)(from + 3 * from_stride);
+    const Four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const Four ba = __builtin_shufflevector(a, b, 2, 6, 3, 7), dc = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(Four *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    *(Four *)(to + to_stride) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    *(Four *)(to + 2 * to_stride) = __builtin_shufflevector(ba, dc, 0, 1, 4, 5);
+    *(Four *)(to + 3 * to_stride) = __builtin_shufflevector(ba, dc, 2, 3, 6, 7);
 }
 
-/* A chunk's products [order, path, lane] to flat features [sample, (path, channel), orders], from where the chunk's
- * first order stands in those of the first sample; or back, with zeros in the lanes beyond. */
-INLINE void NAME(move)(const Plan *plan, const Chunk *chunk, int64_t samples, int64_t dimension, REAL *part,
-                       int64_t row, REAL *flat, const int back)
+INLINE void NAME(turn_few)(const int64_t orders, int64_t channels, REAL *restrict lane, int64_t row,
+                           REAL *restrict flat, const int to_rows)
 {
-    const int64_t channels = plan->channels, orders = 2 * chunk->degree + 1, lanes = samples * channels;
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t order = 0; order < orders; order++)
+            if (to_rows)
+                lane[order * row + c] = flat[c * orders + order];
+            else
+                flat[c * orders + order] = lane[order * row + c];
+}
+
+/* One degree of one sample between flat features [channel, order] and lanes [order, channel]. */
+INLINE void NAME(turn)(int64_t orders, int64_t channels, REAL *lane, int64_t row, REAL *flat, const int to_rows)
+{
+    if (orders == 1)
+        NAME(turn_few)(1, channels, lane, row, flat, to_rows);
+    else if (orders == 3)
+        NAME(turn_few)(3, channels, lane, row, flat, to_rows);
+    else if (channels < 4)
+        NAME(turn_few)(orders, channels, lane, row, flat, to_rows);
+    else /* The last four overlap those before: the same numbers go there twice. */
+        for (int64_t order = 0; order < orders; order += 4) {
+            const int64_t o = order < orders - 4 ? order : orders - 4;
+            for (int64_t channel = 0; channel < channels; channel += 4) {
+                const int64_t c = channel < channels - 4 ? channel : channels - 4;
+                if (to_rows)
+                    NAME(transpose)(flat + c * orders + o, orders, lane + o * row + c, row);
+                else
+                    NAME(transpose)(lane + o * row + c, row, flat + c * orders + o, orders);
+            }
+        }
+}
+
+/* -------------------------------------------------------------------------------- the tensor square alone */
+
+/* The input of a tile between flat features and rows of lanes. */
+INLINE void NAME(turn_input)(const Plan *plan, int64_t samples, REAL *rows, int64_t row, REAL *flat, const int to_rows)
+{
+    const int64_t channels = plan->channels;
+    for (int64_t sample = 0; sample < samples; sample++)
+        for (int64_t degree = 0; degree < plan->degrees_in; degree++) {
+            NAME(turn)(2 * degree + 1, channels, rows + degree * degree * row + sample * channels, row, flat, to_rows);
+            flat += (2 * degree + 1) * channels;
+        }
+}
+
+/* The products of a chunk, which has all orders of its paths, between flat features and [order, path, lane]. */
+INLINE void NAME(turn_products)(const Plan *plan, const Chunk *chunk, int64_t samples, REAL *part, int64_t row,
+                                REAL *flat, int64_t dimension, const int to_rows)
+{
+    const int64_t channels = plan->channels, orders = chunk->count;
     for (int64_t sample = 0; sample < samples; sample++)
         for (int64_t path = 0; path < chunk->paths; path++)
-            for (int64_t order = 0; order < chunk->count; order++) {
-                REAL *lane = part + (order * chunk->paths + path) * row + sample * channels;
-                REAL *entry = flat + sample * dimension + path * channels * orders + order;
-                for (int64_t c = 0; c < channels; c++)
-                    if (back)
-                        lane[c] = entry[c * orders];
-                    else
-                        entry[c * orders] = lane[c];
-            }
-    if (back)
-        for (int64_t r = 0; r < chunk->count * chunk->paths; r++)
-            for (int64_t lane = lanes; lane < row; lane++)
-                part[r * row + lane] = 0;
+            NAME(turn)(orders, channels, part + path * row + sample * channels, chunk->paths * row,
+                       flat + sample * dimension + path * channels * orders, to_rows);
+}
+
+/* Zeros in the lanes that fill the last vector: what stood there could be slow to compute with. */
+INLINE void NAME(fill)(REAL *rows, int64_t count, int64_t row, int64_t lanes)
+{
+    for (int64_t r = 0; r < count; r++)
+        for (int64_t lane = lanes; lane < rounded(lanes); lane++)
+            rows[r * row + lane] = 0;
 }
 
 INLINE int64_t NAME(square_size)(const Plan *plan)
@@ -731,29 +779,31 @@ INLINE int64_t NAME(square_size)(const Plan *plan)
     return total;
 }
 
-/* The tensor square of samples begin to end: x [row, batch, channel] to flat features y. */
-EXPORT void NAME(square_forward)(const Plan *plan, const REAL *x, int64_t batch, int64_t begin, int64_t end,
-                                 int64_t tile, REAL *y, REAL *work)
+/* The tensor square of samples begin to end, flat features x to flat features y. */
+EXPORT void NAME(square_forward)(const Plan *plan, REAL *x, int64_t begin, int64_t end, int64_t tile, REAL *y,
+                                 REAL *work)
 {
-    const int64_t channels = plan->channels, row = stride(tile * channels), dimension = NAME(square_size)(plan);
-    REAL *normal = work, *part = normal + squared(plan->degrees_in) * row;
+    const int64_t channels = plan->channels, row = stride(tile * channels), rows_in = squared(plan->degrees_in);
+    const int64_t dimension = NAME(square_size)(plan);
+    REAL *normal = work, *part = normal + rows_in * row;
     for (int64_t samples; begin < end; begin += samples) {
         samples = end - begin < tile ? end - begin : tile;
-        NAME(take)(plan, x, batch, begin, samples * channels, normal, row);
+        const int64_t lanes = samples * channels;
+        NAME(turn_input)(plan, samples, normal, row, x + begin * rows_in * channels, 1);
+        NAME(fill)(normal, rows_in, row, lanes);
         REAL *to = y + begin * dimension;
         for (int64_t i = 0; i < plan->chunks; i++) {
             const Chunk *chunk = plan->chunk + i;
-            NAME(products)(plan, chunk, normal, part, row, samples * channels, NULL);
-            NAME(move)(plan, chunk, samples, dimension, part, row, to + chunk->first, 0);
-            if (chunk->first + chunk->count == 2 * chunk->degree + 1)
-                to += (2 * chunk->degree + 1) * chunk->paths * channels;
+            NAME(products)(plan, chunk, normal, part, row, lanes, NULL);
+            NAME(turn_products)(plan, chunk, samples, part, row, to, dimension, 0);
+            to += chunk->count * chunk->paths * channels;
         }
     }
 }
 
-/* The gradient of x, in rows, from that of y. */
-EXPORT void NAME(square_backward)(const Plan *plan, const REAL *x, REAL *gradient, int64_t batch, int64_t begin,
-                                  int64_t end, int64_t tile, REAL *dx, REAL *work)
+/* The gradient of x from that of y, all flat. */
+EXPORT void NAME(square_backward)(const Plan *plan, REAL *x, REAL *gradient, int64_t begin, int64_t end,
+                                  int64_t tile, REAL *dx, REAL *work)
 {
     const int64_t channels = plan->channels, row = stride(tile * channels), rows_in = squared(plan->degrees_in);
     const int64_t dimension = NAME(square_size)(plan);
@@ -761,25 +811,26 @@ EXPORT void NAME(square_backward)(const Plan *plan, const REAL *x, REAL *gradien
     for (int64_t samples; begin < end; begin += samples) {
         samples = end - begin < tile ? end - begin : tile;
         const int64_t lanes = samples * channels;
-        NAME(take)(plan, x, batch, begin, lanes, normal, row);
+        NAME(turn_input)(plan, samples, normal, row, x + begin * rows_in * channels, 1);
+        NAME(fill)(normal, rows_in, row, lanes);
         for (int64_t i = 0; i < rows_in * row; i++)
             sum[i] = 0;
         REAL *from = gradient + begin * dimension;
         for (int64_t i = 0; i < plan->chunks; i++) {
             const Chunk *chunk = plan->chunk + i;
-            NAME(move)(plan, chunk, samples, dimension, part, row, from + chunk->first, 1);
+            NAME(turn_products)(plan, chunk, samples, part, row, from, dimension, 1);
+            NAME(fill)(part, chunk->count * chunk->paths, row, lanes);
             NAME(products_backward)(plan, chunk, normal, part, sum, row, lanes);
-            if (chunk->first + chunk->count == 2 * chunk->degree + 1)
-                from += (2 * chunk->degree + 1) * chunk->paths * channels;
+            from += chunk->count * chunk->paths * channels;
         }
-        for (int64_t r = 0; r < rows_in; r++)
-            for (int64_t lane = 0; lane < lanes; lane++)
-                dx[(r * batch + begin) * channels + lane] = sum[r * row + lane];
+        NAME(turn_input)(plan, samples, sum, row, dx + begin * rows_in * channels, 0);
     }
 }
 
-INLINE void NAME(turn)(int64_t degrees, const int64_t *widths, REAL *rows, REAL *flat, int64_t batch, int64_t begin,
-                       int64_t end, const int to_rows)
+/* -------------------------------------------------------------------------------- the edges of a network */
+
+INLINE void NAME(turn_batch)(int64_t degrees, const int64_t *widths, REAL *rows, REAL *flat, int64_t batch,
+                             int64_t begin, int64_t end, const int to_rows)
 {
     int64_t dimension = 0;
     for (int64_t degree = 0; degree < degrees; degree++)
@@ -787,18 +838,7 @@ INLINE void NAME(turn)(int64_t degrees, const int64_t *widths, REAL *rows, REAL 
     for (int64_t degree = 0; degree < degrees; degree++) {
         const int64_t width = widths[degree], orders = 2 * degree + 1;
         for (int64_t sample = begin; sample < end; sample++)
-            for (int64_t start = 0; start < width; start += BAND) {
-                const int64_t count = width - start < BAND ? width - start : BAND;
-                for (int64_t order = 0; order < orders; order++) {
-                    REAL *row = rows + (order * batch + sample) * width + start;
-                    REAL *entry = flat + sample * dimension + start * orders + order;
-                    for (int64_t c = 0; c < count; c++)
-                        if (to_rows)
-                            row[c] = entry[c * orders];
-                        else
-                            entry[c * orders] = row[c];
-                }
-            }
+            NAME(turn)(orders, width, rows + sample * width, batch * width, flat + sample * dimension, to_rows);
         rows += orders * batch * width;
         flat += orders * width;
     }
@@ -808,19 +848,18 @@ INLINE void NAME(turn)(int64_t degrees, const int64_t *widths, REAL *rows, REAL 
 EXPORT void NAME(to_rows)(int64_t degrees, const int64_t *widths, REAL *flat, REAL *rows, int64_t batch,
                           int64_t begin, int64_t end)
 {
-    NAME(turn)(degrees, widths, rows, flat, batch, begin, end, 1);
+    NAME(turn_batch)(degrees, widths, rows, flat, batch, begin, end, 1);
 }
 
 EXPORT void NAME(from_rows)(int64_t degrees, const int64_t *widths, REAL *rows, REAL *flat, int64_t batch,
                             int64_t begin, int64_t end)
 {
-    NAME(turn)(degrees, widths, rows, flat, batch, begin, end, 0);
+    NAME(turn_batch)(degrees, widths, rows, flat, batch, begin, end, 0);
 }
 
 #undef WIDTH
 #undef LANES
 #undef DEPTH
-#undef BAND
 #undef INLINE
 #undef UNROLL
 #undef Vector
@@ -831,3 +870,4 @@ EXPORT void NAME(from_rows)(int64_t degrees, const int64_t *widths, REAL *rows, 
 #undef rounded
 #undef stride
 #undef squared
+#undef Four
