@@ -254,12 +254,16 @@ def _filled(columns: dict[str, list[str]]) -> None:
         columns.setdefault(name, ["?"] * rows)
 
 
-def _unquoted(columns: dict[str, list[str]]) -> None:
-    """Write numbers without quotes."""
+def _plain_numbers(columns: dict[str, list[str]]) -> None:
+    """Write numbers without quotes, and 0 for what is smaller than a float64."""
     for name in {"cartn_x", "cartn_y", "cartn_z", "pdbx_pdb_model_num", "auth_seq_id"} & columns.keys():
         columns[name] = [
-            value if value in _OPEN else gemmi.cif.as_string(value) or "''" for value in columns[name]
+            value if value in _OPEN else _plain(gemmi.cif.as_string(value)) for value in columns[name]
         ]
+
+
+def _plain(number: str) -> str:
+    return "0" if re.fullmatch(r"[+-]?[0-9.]+[eE]-[0-9]+", number) and float(number) == 0 else number or "''"
 
 
 def _known_elements(columns: dict[str, list[str]]) -> None:
@@ -365,9 +369,9 @@ _COLUMNS = (
         _site(_filled),
     ),
     _Difference(
-        "quoted numbers",
-        "gemmi has NaN for a coordinate in quotes or in a text field, and refuses such a model number; Holo reads them",
-        _site(_unquoted),
+        "form of numbers",
+        "gemmi has NaN for a coordinate in quotes, in a text field, or below 1e-324, and refuses such a model number",
+        _site(_plain_numbers),
     ),
     _Difference(
         "elements that are none",

@@ -97,6 +97,22 @@ def test_what_looks_like_tags_within_a_text(tmp_path):
     assert raw_atoms(path).atoms.coord.tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
 
 
+def test_a_tag_in_quotes_is_none(tmp_path):
+    revised = "_pdbx_audit_revision_item.item '_atom_site.Cartn_x'\n"
+    path = written(tmp_path / "revised.cif", mmcif(*ROWS, before=revised))
+    assert raw_atoms(path).atoms.coord.tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+
+
+@pytest.mark.parametrize("tag", ["_", "_atom_site.Cartn_x"])
+def test_a_tag_without_a_name_and_one_that_comes_again(tmp_path, tag):
+    loop = f"loop_\n_entity.id\n{tag}\nA\nB\n"
+    rows = [f"ATOM {row}" for row in ROWS]
+    content = mmcif(*rows, tags=["group_PDB", *TAGS], before=loop)
+    if tag == "_":
+        content = content.replace(b"_atom_site.type_symbol", tag.encode())
+    refuse(raw_atoms, written(tmp_path / "tags.cif", content), "is no tag|is there twice")
+
+
 @pytest.mark.parametrize("mark", ["\x0b", "\x0c", "\x1c"])
 def test_no_line_ends_but_those_of_cif(tmp_path, mark):
     refuse(raw_atoms, written(tmp_path / "a.cif", mmcif(mark.join(ROWS[:2]), ROWS[2])), "control character")
@@ -177,6 +193,7 @@ BYTES = packed([1, 127], "<i1")  # one whole value, and the beginning of another
         {"auth_seq_id": step("RunLength", packed([1, 2 * 10**9], "<i4"), srcSize=2 * 10**9, srcType=3)},
         {"auth_seq_id": step("RunLength", packed([1, 2], "<i4"), srcSize=2, srcType=9)},
         {"auth_seq_id": step("Delta", packed([-5, 1], "<i4"), srcType=4, origin=0)},
+        {"auth_seq_id": step("Delta", packed([1, 1], "<i4"), srcType=3, origin=-1.5)},
         {"auth_seq_id": step("IntegerPacking", BYTES, byteCount=1, srcSize=2, isUnsigned=False)},
         {
             "auth_seq_id": step(

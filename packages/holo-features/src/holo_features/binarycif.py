@@ -78,6 +78,13 @@ def _number(encoding: Mapping[str, object], key: str) -> float:
     return float(value)
 
 
+def _integer(encoding: Mapping[str, object], key: str) -> int:
+    value = _number(encoding, key)
+    if not value.is_integer():
+        raise FormatError(f"an encoding has {key} = {value!r}; it must be an integer")
+    return int(value)
+
+
 def _table(category: object, name: str, most: int) -> Table:
     rows = _mapping(category, "a category").get("rowCount")
     # Each row takes a bit at least, but for columns of one value; atoms never are that.
@@ -206,7 +213,7 @@ def _check_packed(dtype: np.dtype[Any], step: Mapping[str, object]) -> None:
 
 def _check_range(values: _Array, step: Mapping[str, object]) -> None:
     """Refuse integers that are beyond the type that an encoding says they had."""
-    dtype = _INTEGERS.get(int(_number(step, "srcType")))
+    dtype = _INTEGERS.get(_integer(step, "srcType"))
     if dtype is None:
         raise FormatError(
             f"its {step.get('kind')} has srcType {step.get('srcType')}; it must be a type of integer"
@@ -217,7 +224,7 @@ def _check_range(values: _Array, step: Mapping[str, object]) -> None:
 
 
 def _byte_array(content: bytes, step: Mapping[str, object]) -> _Array:
-    dtype = (_INTEGERS | _FLOATS).get(int(_number(step, "type"))) if step.get("kind") == "ByteArray" else None
+    dtype = (_INTEGERS | _FLOATS).get(_integer(step, "type")) if step.get("kind") == "ByteArray" else None
     if dtype is None:
         raise FormatError(f"its data are encoded as {step.get('kind')!r} of type {step.get('type')!r}")
     if len(content) % np.dtype(dtype).itemsize:
@@ -240,7 +247,7 @@ def _interval_quantization(values: NDArray[np.int64], step: Mapping[str, object]
 
 
 def _float_type(step: Mapping[str, object]) -> str:
-    code = int(_number(step, "srcType"))
+    code = _integer(step, "srcType")
     if code not in _FLOATS:
         raise FormatError(f"its {step.get('kind')} has srcType {code}; it must be a type of float")
     return _FLOATS[code]
@@ -255,11 +262,11 @@ def _run_length(values: NDArray[np.int64], step: Mapping[str, object]) -> _Array
 
 
 def _delta(values: NDArray[np.int64], step: Mapping[str, object]) -> _Array:
-    return np.cumsum(values) + int(_number(step, "origin"))
+    return np.cumsum(values) + _integer(step, "origin")
 
 
 def _integer_packing(values: NDArray[np.int64], step: Mapping[str, object]) -> _Array:
-    size, bits = _number(step, "srcSize"), 8 * int(_number(step, "byteCount"))
+    size, bits = _number(step, "srcSize"), 8 * _integer(step, "byteCount")
     low, high = (-1, 2**bits - 1) if step.get("isUnsigned") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     last = (values != high) & (values != low)
     ends = np.flatnonzero(last)

@@ -55,6 +55,8 @@ def _tokens(text: str) -> Iterator[_Token]:
             raise FormatError(f"line {line}: what begins with {value[:20]!r} is never closed")
         elif value[0] == "$" or not value.isascii():
             raise FormatError(f"line {line}: {value[:20]!r} must be in quotes")
+        elif value == "_":
+            raise FormatError(f"line {line}: '_' is no tag")
         elif value[0] == "_" or value.lower().startswith(_RESERVED):
             yield _Token(line, None, value.lower())
         else:
@@ -205,9 +207,11 @@ def aligned_loop(content: bytes, category: str, begins: Collection[bytes]) -> Ta
     within_field = (before.count(b"\n;") + before.startswith(b";")) % 2
     found = [content.find(mark, head.end() - 1) for mark in _FOLLOWS]
     end = min((place + 1 for place in found if place >= 0), default=len(content))
-    elsewhere = any(
-        content.find(mark, end - 1) >= 0
-        for mark in (b"_" + category.encode() + b".", *(b"\n" + word for word in begins))
+    mark = b"_" + category.encode() + b"."
+    elsewhere = (
+        _has_tag(before, mark)
+        or _has_tag(content[end - 1 :], mark)
+        or any(content.find(b"\n" + word, end - 1) >= 0 for word in begins)
     )
     if within_field or elsewhere or len(set(names)) < len(names):
         return None
@@ -219,6 +223,14 @@ def aligned_loop(content: bytes, category: str, begins: Collection[bytes]) -> Ta
     if any(mark in body for mark in b"#;_$") or not body.isascii():
         return None
     return _rows(body, category, names)
+
+
+def _has_tag(content: bytes, mark: bytes) -> bool:
+    """Say whether a tag begins so; in quotes, as entries name what was revised, it is none."""
+    place = content.find(mark)
+    while place > 0 and not content[place - 1 : place].isspace():
+        place = content.find(mark, place + 1)
+    return place >= 0
 
 
 _AFTER = re.compile(rb"(?:[ \t\n]|#[^\n]*)*+(?:_|loop_|data_|\Z)", re.IGNORECASE)
