@@ -70,6 +70,27 @@ def test_what_a_killed_worker_was_doing_is_done_again(tmp_path):
 
 
 @needs_posix
+@pytest.mark.timeout(120)
+def test_a_worker_that_is_killed_while_it_sends_its_result_is_noticed(tmp_path):
+    def dies_while_sending(number):
+        from multiprocessing.connection import Connection
+
+        def send_half(self, content, write=os.write):
+            write(self._handle, content[: len(content) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        marker = tmp_path / "dead"
+        if number == 7 and not marker.exists():
+            marker.touch()
+            Connection._send = send_half
+        return bytes([number]) * 30_000
+
+    results = list(map_in_order(dies_while_sending, range(20), workers=2))
+    assert results == [bytes([number]) * 30_000 for number in range(20)]
+    assert (tmp_path / "dead").exists()
+
+
+@needs_posix
 def test_an_item_that_always_ends_its_worker_is_named_after_what_came_before_it():
     def deadly(number):
         if number == 7:

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -23,6 +24,7 @@ Result = TypeVar("Result")
 _BATCH_BYTES = 1 << 18
 _BATCH_FILES = 16
 _PACKED = {".gz": 8, ".bcif": 4}  # how much less these files are than the same as text
+_UNNOTICED = 2.0  # seconds; loky sees at once that a worker has ended, but for one case
 _ATTEMPTS = 3  # as often may workers end before an item is given up
 
 
@@ -201,13 +203,41 @@ def _processes(workers: int) -> Iterator[_Pool]:
     from joblib import Parallel, delayed, parallel_config  # noqa: PLC0415 - only who uses workers waits for it
     from joblib.externals.loky.process_executor import BrokenProcessPool  # noqa: PLC0415
 
+    executors: list[Any] = []  # the one in use is the last
+
     def launch(function: Callable[[Any], Any], window: Sequence[Any]) -> Generator[Any, None, None]:
         with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
             parallel = Parallel(return_as="generator", pre_dispatch="all", batch_size=1)
         results: Generator[Any, None, None] = parallel(delayed(function)(item) for item in window)
+        executors[:] = [parallel._backend._workers]
         return results
 
-    yield _Pool(workers, launch, BrokenProcessPool)
+    over = threading.Event()
+    watch = threading.Thread(target=_tell_of_dead_workers, args=(executors, over), daemon=True)
+    watch.start()
+    try:
+        yield _Pool(workers, launch, BrokenProcessPool)
+    finally:
+        over.set()
+        watch.join()
+
+
+def _tell_of_dead_workers(executors: Sequence[Any], over: threading.Event) -> None:
+    """Let loky see that a worker is dead which was killed while it sent its result.
+
+    loky then reads the rest of that result, which never comes, since it holds the other end of the pipe open
+    itself, and looks at nothing else.
+    """
+    suspects: set[int] = set()
+    while not over.wait(_UNNOTICED):
+        for executor in executors:
+            processes = dict(executor._processes or {})
+            dead = {number for number, process in processes.items() if process.exitcode is not None}
+            if dead & suspects and executor._flags.broken is None:
+                for process in processes.values():
+                    process.terminate()
+                executor._result_queue._writer.close()
+            suspects = dead
 
 
 @contextlib.contextmanager
