@@ -31,7 +31,7 @@ class _Difference:
     rewritten
         Changes a file so that gemmi reads it as Holo does.
     adjusted
-        Changes a reading of a file, either reader's, where no change of the file could say it.
+        Changes a reading, either reader's, where no change of the file could say it; it is given the file rewritten.
     """
 
     name: str
@@ -62,7 +62,7 @@ def _agree(form: str, content: bytes, ours: Atoms, differences: Sequence[_Differ
     except Refused:
         return False
     for one in differences:
-        ours, theirs = one.adjusted(content, ours), one.adjusted(content, theirs)
+        ours, theirs = one.adjusted(rewritten, ours), one.adjusted(rewritten, theirs)
     return ours == theirs
 
 
@@ -139,11 +139,6 @@ _CASE = _Difference(
 _PDB = (
     _CASE,
     _Difference(
-        "no newline at the end",
-        "gemmi counts the newline among the 55 characters that an atom's line must have, and the last line may lack it",
-        lambda content: content + b"\n",
-    ),
-    _Difference(
         "\\r ends a line",
         "gemmi ends lines at \\n only, so that a file of an old Macintosh is one line to it",
         lambda content: content.replace(b"\r\n", b"\n").replace(b"\r", b"\n"),
@@ -191,6 +186,11 @@ _PDB = (
         "element not in columns 77-78",
         "both then go by the atom's name, by different rules; what Holo cannot tell it leaves out by name",
         adjusted=_unsaid_elements,
+    ),
+    _Difference(
+        "no newline at the end",
+        "gemmi counts the newline among the 55 characters that an atom's line must have, and the last line may lack it",
+        lambda content: content + b"\n",
     ),
 )
 
@@ -298,7 +298,7 @@ def _only_authors(columns: dict[str, list[str]]) -> None:
 
 def _open_elements(content: bytes, atoms: Atoms) -> Atoms:
     """Leave out the element where the file leaves it open, if it begins the atom's name or is unknown."""
-    columns = _table(_only_read(content))
+    columns = _table(content)
     names = columns.get("auth_atom_id", columns.get("label_atom_id", []))
     symbols = columns.get("type_symbol", ["?"] * len(names))
     unsaid = {
