@@ -93,6 +93,17 @@ def test_the_same_numbers_with_every_option(options):
     assert_same(outcome(block, x), outcome(block, x, pure=True), 1e-12)
 
 
+def test_a_skip_much_larger_than_what_it_is_added_to():
+    block = randomized(Block(uniform(8, 3), uniform(8, 3)))
+    x = 1e4 * features(block.irreps_in, 37)
+    expected = outcome(copy.deepcopy(block).double(), x.double(), pure=True)
+    for name, tensor in outcome(block, x).items():
+        scale = expected[name].abs().max()
+        torch.testing.assert_close(
+            tensor / scale, (expected[name] / scale).float(), rtol=0, atol=3e-6, msg=name
+        )
+
+
 @pytest.mark.parametrize("batch", [1, 2, 3, 8, 31, 33, 130])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_batches_of_any_size(batch, threads):

@@ -219,12 +219,11 @@ class _Call(NamedTuple):
 
 
 class _Saved(NamedTuple):
-    """What the backward of a block needs beside its input, output and parameters."""
+    """What the backward of a block needs beside its input, parameters and what its linear map gave."""
 
     call: _Call
     normalization: _Normalization
     packed: Tensor
-    bias: Tensor
     factor: Tensor
 
 
@@ -239,6 +238,7 @@ class _BlockRows(torch.autograd.Function):
         packed = _pack(plan, weights, degree_weight, differentiable)
         bias = degree_bias * weights[0].sum(0)
         out = x.new_empty(batch * plan.dim_out)
+        mapped = torch.empty_like(out) if differentiable else None
         factor = x.new_empty(batch)
 
         def compute(_part: int, begin: int, end: int) -> None:
@@ -257,34 +257,35 @@ class _BlockRows(torch.autograd.Function):
                     plan.tile,
                     factor.data_ptr(),
                     out.data_ptr(),
+                    None if mapped is None else mapped.data_ptr(),
                     work,
                 )
 
         in_parts(compute, batch, parts)
         if differentiable:
-            ctx.save_for_backward(x, out, *parameters)
-            ctx.saved = _Saved(call, normalization, packed, bias, factor)
+            ctx.save_for_backward(x, mapped, *parameters)
+            ctx.saved = _Saved(call, normalization, packed, factor)
         return out
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         saved: _Saved = ctx.saved
-        x, out, *parameters = ctx.saved_tensors
+        x, mapped, *parameters = ctx.saved_tensors
         if torch.is_grad_enabled():  # the gradient is to be differentiated itself
             return None, *_differentiable_gradients(saved, x, parameters, gradient)
-        return None, *_gradients(saved, x, out, parameters, gradient.contiguous())
+        return None, *_gradients(saved, x, mapped, parameters, gradient.contiguous())
 
 
 def _gradients(
-    saved: _Saved, x: Tensor, out: Tensor, parameters: list[Tensor | None], gradient: Tensor
+    saved: _Saved, x: Tensor, mapped: Tensor, parameters: list[Tensor | None], gradient: Tensor
 ) -> list[Tensor | None]:
     """Differentiate a block: the gradients of x and of the parameters."""
-    call, normalization, packed, bias, factor = saved
+    call, normalization, packed, factor = saved
     block, plan, batch, parts, _ = call
     norm_weight, norm_bias = parameters[:2]
     degree_weight, degree_bias, *weights = cast("list[Tensor]", parameters[2:])
     channels = plan.structure.channels
-    sizes = [len(normalization.scale), channels, len(bias)]
+    sizes = [len(normalization.scale), channels, weights[0].shape[1]]
     dx = torch.empty_like(x)
     found = [x.new_zeros(plan.gradient_numbers) for _ in range(parts)]
     sums = torch.zeros(parts, sum(sizes), dtype=torch.float64)
@@ -297,11 +298,9 @@ def _gradients(
                 x.data_ptr(),
                 *_pointers_of(normalization),
                 packed.data_ptr(),
-                bias.data_ptr(),
                 factor.data_ptr(),
-                out.data_ptr(),
+                mapped.data_ptr(),
                 gradient.data_ptr(),
-                block.skip,
                 batch,
                 begin,
                 end,

@@ -8,8 +8,8 @@
  *   x, normalized        [row, lane]
  *   products of a chunk  [order, path, lane]
  *   linear map           sums over (path, channel), accumulators in registers
- * The backward forms the products again; it needs no more than the block's input, its output and the factor
- * of the signal norm.
+ * The backward forms the products again; it needs no more than the block's input, what the linear map gave and the
+ * factor of the signal norm.
  */
 
 #define WIDTH ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
@@ -445,11 +445,13 @@ INLINE REAL NAME(root)(REAL value)
     return sizeof(REAL) == sizeof(float) ? (REAL)__builtin_sqrtf((float)value) : (REAL)__builtin_sqrt(value);
 }
 
-/* Samples begin to end of a block; x [row, batch, channel] to out [row, batch, width], and each sample's factor of the
- * signal norm. scale [degree, channel], mean and shift [channel] are the batch norm's, bias [width] is added to degree 0. */
+/* Samples begin to end of a block; x [row, batch, channel] to out [row, batch, width], and for the backward, unless NULL,
+ * `mapped`, out without bias and skip; also each sample's factor of the signal norm. scale [degree, channel], mean and
+ * shift [channel] are the batch norm's, bias [width] is added to degree 0. */
 EXPORT void NAME(block_forward)(const Plan *plan, const REAL *x, const REAL *scale, const REAL *mean,
-                                const REAL *shift, const REAL *packed, const REAL *bias, REAL eps, int32_t skip, int64_t batch,
-                                int64_t begin, int64_t end, int64_t tile, REAL *factor, REAL *out, REAL *work)
+                                const REAL *shift, const REAL *packed, const REAL *bias, REAL eps, int32_t skip,
+                                int64_t batch, int64_t begin, int64_t end, int64_t tile, REAL *factor, REAL *out,
+                                REAL *mapped, REAL *work)
 {
     const int64_t channels = plan->channels, row = stride(tile * channels);
     REAL *normal = work, *y = normal + squared(plan->degrees_in) * row;
@@ -504,19 +506,21 @@ EXPORT void NAME(block_forward)(const Plan *plan, const REAL *x, const REAL *sca
                             new[j] = f *from[j] + bias[j];
                     for (int64_t j = 0; j < kept; j++)
                         new[j] += old[j];
+                    if (mapped)
+                        for (int64_t j = 0; j < width; j++)
+                            mapped[to - out + (begin + sample) * width + j] = f * from[j];
                 }
         }
     }
 }
 
-/* Gradients of samples begin to end: `gradient` is that of `out`; `weights` [path, channel, padded width] of each
+/* Gradients of samples begin to end: `gradient` is that of `out`; `mapped` is what the forward gave; `weights` [path, channel, padded width] of each
  * degree are those of the scaled weights, added; `dnormal` [row, batch, channel] is that of the normalized x;
  * `inner` [degree, channel] sums dnormal x over the samples (of x - mean where degree is 0), `sums` [channel] dnormal
  * of degree 0, `dbias` [width] the gradient of degree 0; all three are added. */
 EXPORT void NAME(block_backward)(const Plan *plan, const REAL *x, const REAL *scale, const REAL *mean,
-                                 const REAL *shift, const REAL *packed, const REAL *bias, const REAL *factor,
-                                 const REAL *out, const REAL *gradient, int32_t skip, int64_t batch,
-                                 int64_t begin, int64_t end, int64_t tile, REAL *dnormal, REAL *weights,
+                                 const REAL *shift, const REAL *packed, const REAL *factor,
+                                 const REAL *mapped, const REAL *gradient, int64_t batch, int64_t begin, int64_t end, int64_t tile, REAL *dnormal, REAL *weights,
                                  double *inner, double *sums, double *dbias, REAL *work)
 {
     const int64_t channels = plan->channels, row = stride(tile * channels), rows_in = squared(plan->degrees_in);
@@ -533,25 +537,23 @@ EXPORT void NAME(block_backward)(const Plan *plan, const REAL *x, const REAL *sc
             dx[i] = 0;
         for (int64_t sample = 0; sample < samples; sample++)
             along[sample] = 0;
-        /* The gradient times the signal norm's factor; and its product with what that norm gave, which is `out`
-         * without the skip and the bias. */
-        const REAL *from = gradient, *after = out;
+        /* The gradient times the signal norm's factor; and its product with what became of what that norm gave. That
+         * is not taken as out - skip, which has few digits where the skip is much larger. */
+        const REAL *from = gradient, *after = mapped;
         REAL *to = dz;
-        for (int64_t degree = 0, r = 0; degree < plan->degrees_out; degree++) {
+        for (int64_t degree = 0; degree < plan->degrees_out; degree++) {
             const int64_t width = plan->widths[degree], padded = rounded(width);
-            const int64_t kept = !skip || degree >= plan->degrees_in ? 0 : channels < width ? channels : width;
-            for (int64_t order = 0; order < 2 * degree + 1; order++, r++, from += batch * width, after += batch * width)
+            for (int64_t order = 0; order < 2 * degree + 1; order++, from += batch * width, after += batch * width)
                 for (int64_t sample = 0; sample < samples; sample++, to += padded) {
                     const REAL f = factor[begin + sample];
                     const REAL *g = from + (begin + sample) * width, *o = after + (begin + sample) * width;
-                    const REAL *old = x + (r * batch + begin + sample) * channels;
                     REAL product = 0;
 #pragma clang loop vectorize(disable)
                     for (int64_t j = 0; j < padded; j++)
                         to[j] = 0;
                     for (int64_t j = 0; j < width; j++) {
                         to[j] = f * g[j];
-                        product += g[j] * (o[j] - (j < kept ? old[j] : 0) - (degree ? 0 : bias[j]));
+                        product += g[j] * o[j];
                     }
                     if (!degree)
                         for (int64_t j = 0; j < width; j++)
