@@ -204,6 +204,8 @@ def let_go(inputs, paths):
 
 def started(paths, out, *options):
     """Start a run and wait until some rows are in the output."""
+    # The tests may run where a shell ignores the signal; the run would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command(paths, out, *options),
         stdout=subprocess.DEVNULL,
@@ -211,6 +213,7 @@ def started(paths, out, *options):
         text=True,
         start_new_session=True,
     )
+    signal.signal(signal.SIGINT, before)
     limit = time.monotonic() + 60
     while not out.exists() and time.monotonic() < limit:
         time.sleep(0.01)
