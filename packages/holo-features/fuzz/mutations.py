@@ -353,6 +353,14 @@ def containers(tree: Any) -> list[Any]:
     return found
 
 
+def _copied(value: Any) -> Any:
+    """Copy a part of a tree, so that the tree stays one; nothing of a part that is too deep."""
+    try:
+        return deepcopy(value)
+    except RecursionError:
+        return None
+
+
 def binarycif_tree(content: bytes, random: Random) -> bytes:
     """Change values, types, sizes, order and number of what the message holds."""
     try:
@@ -367,7 +375,7 @@ def binarycif_tree(content: bytes, random: Random) -> bytes:
         key = random.choice(list(node)) if isinstance(node, dict) else random.randrange(len(node))
         old = node[key]
         donor = random.choice(nodes)
-        donated = deepcopy(random.choice(list(donor.values()) if isinstance(donor, dict) else donor))
+        donated = _copied(random.choice(list(donor.values()) if isinstance(donor, dict) else donor))
         near: list[Any] = [deepcopy(random.choice(_LEAVES)), donated]
         if isinstance(old, bool):
             near += [not old, int(old)] * 3
