@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import signal
 import threading
 import warnings
 from collections import deque
@@ -208,7 +209,7 @@ def _processes(workers: int) -> Iterator[_Pool]:
     def launch(function: Callable[[Any], Any], window: Sequence[Any]) -> Generator[Any, None, None]:
         with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
             parallel = Parallel(return_as="generator", pre_dispatch="all", batch_size=1)
-        results: Generator[Any, None, None] = parallel(delayed(function)(item) for item in window)
+        results: Generator[Any, None, None] = parallel(delayed(_in_worker)(function, item) for item in window)
         executors[:] = [parallel._backend._workers]
         return results
 
@@ -220,6 +221,15 @@ def _processes(workers: int) -> Iterator[_Pool]:
     finally:
         over.set()
         watch.join()
+
+
+def _in_worker(function: Callable[[Item], Result], item: Item) -> Result:
+    """Leave Ctrl-C, which a terminal sends to workers too, to the process that they work for.
+
+    It would tear a result that is being sent, and loky would wait for the rest for ever.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return function(item)
 
 
 def _tell_of_dead_workers(executors: Sequence[Any], over: threading.Event) -> None:
