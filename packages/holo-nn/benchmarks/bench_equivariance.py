@@ -97,9 +97,7 @@ def print_wigner() -> None:
                 )
                 error = (after - before @ way(degree, rotations).mT).abs().max()
                 line += f" (error {error:.0e})"
-        print(
-            f"{line}  ratio {min(seconds['e3nn']) / min(seconds['holo-nn']):.1f}"
-        )
+        print(f"{line}  ratio {min(seconds['e3nn']) / min(seconds['holo-nn']):.1f}")
 
 
 if __name__ == "__main__":
