@@ -11,10 +11,16 @@ import torch
 from torch import nn
 
 from holo_kernels.tensor_square import functions
-from holo_nn import Block, Blocks, Linear, TensorSquare
+from holo_nn import Block, Blocks, Linear, TensorSquare, _compiled
 from holo_nn._compiled import pure_form
 
 pytestmark = pytest.mark.skipif(functions("float32") is None, reason="no compiled loops for this processor")
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch):
+    """Let threads share also the small batches of tests."""
+    monkeypatch.setattr(_compiled, "_LEAST_PRODUCTS", 1)
 
 
 def uniform(channels, lmax):

@@ -34,8 +34,10 @@ __all__ = [
     "widths_of",
 ]
 
-# A part of fewer samples is not worth a thread of its own.
+# A part of fewer samples, or of a block's linear map of fewer products (some 2 ms), is not worth a thread of its own:
+# OpenMP's threads, which torch's operations have just used, still spin where the second part could run.
 _LEAST = 8
+_LEAST_PRODUCTS = 1 << 26
 
 _state = local()
 _work: list[Tensor] = []
@@ -506,5 +508,9 @@ def compiled_square(square: "TensorSquare", features: Tensor) -> Tensor:
 def block_rows(block: "Block", form: CompiledBlock, rows: Tensor, batch: int) -> Tensor:
     """Compute a block from rows to rows."""
     plan, parameters = form
-    call = _Call(block, plan, batch, part_count(batch, _LEAST), torch.is_grad_enabled())
+    products = sum(
+        (2 * degree + 1) * inputs * width for degree, (inputs, width) in enumerate(plan.weight_shapes)
+    )
+    least = max(_LEAST, _LEAST_PRODUCTS // products)
+    call = _Call(block, plan, batch, part_count(batch, least), torch.is_grad_enabled())
     return _apply(_BlockRows, call, rows, *parameters)
