@@ -54,8 +54,9 @@ LICENCES = (
     "PSF",
     "Python Software",
 )
-# Read by hand: huey and skops are MIT, by their licence files; biotraj is LGPL, and biotite imports it unchanged.
-LICENCES_READ = ("biotraj", "huey", "skops")
+# Read by hand: huey and skops are MIT, by their licence files; biotraj is LGPL, and biotite imports it unchanged;
+# lmdb's is OpenLDAP's, which permits all use, and biopython's its own, much like BSD.
+LICENCES_READ = ("biopython", "biotraj", "huey", "lmdb", "skops")
 
 # The arrays of the tests and of the demo are small: a second thread costs more than it brings.
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
