@@ -10,6 +10,9 @@ import yaml
 from holo_types import Basis, FormatError, HoloError
 
 __all__ = [
+    "BlocksConfig",
+    "ClassifierConfig",
+    "Condition",
     "ModelConfig",
     "Recipe",
     "TrainingConfig",
@@ -21,6 +24,7 @@ __all__ = [
 
 Connectivity = Literal["efficient", "full"]
 ChannelRule = Literal["elementwise", "full"]
+BlockNorm = Literal["signal", "layer", "instance"]
 
 
 def _at_least(bound: int | float) -> Any:  # attrs' validators have no public type
@@ -34,29 +38,141 @@ def _at_least(bound: int | float) -> Any:  # attrs' validators have no public ty
 
 
 @attrs.frozen(kw_only=True)
-class ModelConfig:
-    """The architecture of a holographic autoencoder.
+class Condition:
+    """What a conditional model is told beside z: which category a row is of.
 
-    The encoder has one block per entry of `lmax` and `channels`; the decoder mirrors it.
+    Parameters
+    ----------
+    column
+        The index column that says it.
+    categories
+        The column's values, in the order of the one-hot vector.
+
+    Raises
+    ------
+    HoloError
+        If there are fewer than two categories, or one comes twice.
+    """
+
+    column: str
+    categories: tuple[int | str, ...]
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.categories) < 2 or len(set(self.categories)) < len(self.categories):
+            raise HoloError(
+                f"Condition.categories are {self.categories}; they must be at least 2, each given once"
+            )
+
+
+@attrs.frozen(kw_only=True)
+class BlocksConfig:
+    """What every network of blocks has: the sizes after each block, and what a block is made of.
 
     Parameters
     ----------
     basis
-        The basis of the holograms that the model takes.
-    latent_dim
-        Length of the invariant embedding z.
+        The basis of the holograms that the network takes.
     lmax
-        Highest degree after each encoder block; it never rises, at most halves (rounded up), and ends in 1.
+        Highest degree after each block; it never rises and at most halves (rounded up).
     channels
-        Multiplicity of every degree after each encoder block.
+        Multiplicity of every degree after each block.
     initial_projection
         Multiplicity to which a linear layer first brings every degree; None for no such layer.
+    connectivity
+        Which pairs of degrees the tensor squares couple: one rule, or one for each block.
+    channel_rule
+        Whether the tensor squares couple each channel with itself or all pairs: one rule, or one for each
+        block.
+    batch_norm
+        Whether each block begins with a batch norm.
+    norm
+        The norm between a block's tensor square and its linear layer; None for none.
+    skip
+        Whether a block's input is added to its output.
+
+    Raises
+    ------
+    HoloError
+        If a value is out of range or the lists do not fit.
+    """
+
+    basis: Basis
+    lmax: tuple[int, ...]
+    channels: tuple[int, ...]
+    initial_projection: int | None = None
+    connectivity: Connectivity | tuple[Connectivity, ...] = "efficient"
+    channel_rule: ChannelRule | tuple[ChannelRule, ...] = "elementwise"
+    batch_norm: bool = True
+    norm: BlockNorm | None = "signal"
+    skip: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        name = type(self).__name__
+        if not self.lmax or len(self.lmax) != len(self.channels):
+            raise HoloError(
+                f"{name}: lmax has {len(self.lmax)} entries and channels {len(self.channels)}; "
+                "both must have one per block, at least one"
+            )
+        before = self.basis.lmax
+        for after in self.lmax:
+            if not after <= before <= 2 * max(after, 1):
+                raise HoloError(
+                    f"{name}.lmax goes from {before} to {after}; a block may keep it or lower it to half"
+                )
+            before = after
+        if min(self.channels) < 1 or (self.initial_projection is not None and self.initial_projection < 1):
+            raise HoloError(
+                f"{name}: channels {self.channels} and initial_projection {self.initial_projection} "
+                "must be at least 1"
+            )
+        for field in ("connectivity", "channel_rule"):
+            rules = getattr(self, field)
+            if isinstance(rules, tuple) and len(rules) != len(self.lmax):
+                raise HoloError(
+                    f"{name}.{field} has {len(rules)} rules; there must be one, or one for each of the "
+                    f"{len(self.lmax)} blocks"
+                )
+        multiplicities = {multiplicity for multiplicity, _ in self.basis.irreps}
+        if (
+            self.initial_projection is None
+            and self.channel_rules[0] == "elementwise"
+            and len(multiplicities) > 1
+        ):
+            raise HoloError(
+                f"{name}.initial_projection is None; elementwise channels need the same multiplicity in "
+                f"every degree, and the basis has {self.basis.irreps}"
+            )
+
+    @property
+    def connectivities(self) -> tuple[Connectivity, ...]:
+        """The rule of each block's degrees."""
+        rules = self.connectivity
+        return rules if isinstance(rules, tuple) else (rules,) * len(self.lmax)
+
+    @property
+    def channel_rules(self) -> tuple[ChannelRule, ...]:
+        """The rule of each block's channels."""
+        rules = self.channel_rule
+        return rules if isinstance(rules, tuple) else (rules,) * len(self.lmax)
+
+
+@attrs.frozen(kw_only=True)
+class ModelConfig(BlocksConfig):
+    """The architecture of a holographic autoencoder.
+
+    The encoder has one block per entry of `lmax` and `channels`; the decoder mirrors it. What every network of
+    blocks has is described in `BlocksConfig`.
+
+    Parameters
+    ----------
+    latent_dim
+        Length of the invariant embedding z.
     variational
         Whether z is drawn from a learned normal distribution (H-VAE) or is a point (H-AE).
-    connectivity
-        Which pairs of degrees the tensor squares couple.
-    channel_rule
-        Whether the tensor squares couple each channel with itself or all pairs.
+    bottleneck
+        Widths of hidden layers between the last block's scalars and z; the decoder mirrors them.
+    condition
+        What the decoder is told beside z (conditional H-VAE); None for nothing.
 
     Raises
     ------
@@ -72,62 +188,90 @@ class ModelConfig:
     True
     """
 
-    basis: Basis
     latent_dim: int = attrs.field(validator=_at_least(1))
-    lmax: tuple[int, ...]
-    channels: tuple[int, ...]
-    initial_projection: int | None = None
     variational: bool = False
-    connectivity: Connectivity = "efficient"
-    channel_rule: ChannelRule = "elementwise"
+    bottleneck: tuple[int, ...] = ()
+    condition: Condition | None = None
 
     def __attrs_post_init__(self) -> None:
-        if not self.lmax or len(self.lmax) != len(self.channels):
-            raise HoloError(
-                f"ModelConfig: lmax has {len(self.lmax)} entries and channels {len(self.channels)}; "
-                "both must have one per block, at least one"
-            )
-        before = self.basis.lmax
-        for after in self.lmax:
-            if not after <= before <= 2 * after:
-                raise HoloError(
-                    f"ModelConfig.lmax goes from {before} to {after}; a block may keep it or lower it to half"
-                )
-            before = after
+        super().__attrs_post_init__()
         if self.lmax[-1] != 1:
             raise HoloError(f"ModelConfig.lmax ends in {self.lmax[-1]}; it must end in 1, the frame's degree")
-        if min(self.channels) < 1 or (self.initial_projection is not None and self.initial_projection < 1):
-            raise HoloError(
-                f"ModelConfig: channels {self.channels} and initial_projection {self.initial_projection} "
-                "must be at least 1"
-            )
-        multiplicities = {multiplicity for multiplicity, _ in self.basis.irreps}
-        if self.initial_projection is None and self.channel_rule == "elementwise" and len(multiplicities) > 1:
-            raise HoloError(
-                "ModelConfig.initial_projection is None; elementwise channels need the same multiplicity in "
-                f"every degree, and the basis has {self.basis.irreps}"
-            )
+        if self.bottleneck and min(self.bottleneck) < 1:
+            raise HoloError(f"ModelConfig.bottleneck is {self.bottleneck}; widths must be at least 1")
+
+
+@attrs.frozen(kw_only=True)
+class ClassifierConfig(BlocksConfig):
+    """The architecture of the supervised network: blocks, their invariants, a dense head.
+
+    What every network of blocks has is described in `BlocksConfig`.
+
+    Parameters
+    ----------
+    classes
+        The index column that is learned, and its values.
+    hidden
+        Widths of the head's hidden layers.
+
+    Raises
+    ------
+    HoloError
+        If a value is out of range or the lists do not fit.
+    """
+
+    classes: Condition
+    hidden: tuple[int, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.hidden and min(self.hidden) < 1:
+            raise HoloError(f"ClassifierConfig.hidden is {self.hidden}; widths must be at least 1")
 
 
 @attrs.frozen(kw_only=True)
 class TrainingConfig:
-    """How a model is trained: Adam, a warm-up and a cosine schedule to zero, gradient clipping.
+    """How a network is trained.
 
     Parameters
     ----------
     epochs, batch_size, seed
         As usual; the same seed on the same machine gives the same weights.
-    learning_rate, warmup_steps, gradient_clip
-        Adam's peak rate, the steps over which it rises, and the largest gradient norm.
+    optimizer, learning_rate, weight_decay
+        Adam or AdamW, its peak rate, and AdamW's decay.
+    schedule
+        How the learning rate goes on after the warm-up, step by step: ``"cosine"``, to zero at the end;
+        ``"exponential"``, falls tenfold over `decay_epochs` epochs and stays; ``"plateau"``, is divided by ten
+        when the validation loss has not fallen for `plateau_patience` epochs; ``"constant"``.
+    warmup_steps, decay_epochs, plateau_patience
+        See `schedule`.
+    gradient_clip
+        The largest gradient norm.
     reconstruction_weight
         α, the weight of the mean squared error.
     kl_weight
         β, the final weight of KL / latent_dim (variational models only).
     kl_start, kl_warmup
         β is 0 for `kl_start` epochs, then rises linearly over `kl_warmup` epochs.
+    masking
+        The share of (channel, degree) blocks of the input that are set to zero, all orders m together, while
+        the whole is to be reconstructed (denoising).
+    ema_decay
+        Decay, per step, of the exponential moving average of the weights, which is then what is validated and
+        kept; None for no average.
+    early_stopping
+        Epochs without a lower validation loss after which training ends; None for never.
+    precision
+        ``"mixed"``: matrix products in bfloat16, weights and norms in float32.
+    compile
+        Whether the network goes through `torch.compile`.
+    checkpoint_minutes
+        How often the run's state is written, beside the end of each epoch.
+    shuffle_rows
+        Rows that are shuffled among one another in memory; data of more rows is streamed.
     validation_fraction, group_column
-        Share of the groups (rows with one value in this index column) kept aside to choose the best
-        checkpoint. Rows of one group are never on both sides.
+        Where no validation data is given: the share of the groups (rows with one value in this index column)
+        that is kept aside to choose the best weights. Rows of one group are never on both sides.
 
     Raises
     ------
@@ -137,21 +281,36 @@ class TrainingConfig:
 
     epochs: int = attrs.field(default=30, validator=_at_least(1))
     batch_size: int = attrs.field(default=128, validator=_at_least(2))
+    optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: float = attrs.field(default=1e-3, validator=_at_least(0.0))
+    weight_decay: float = attrs.field(default=0.0, validator=_at_least(0.0))
+    schedule: Literal["cosine", "exponential", "plateau", "constant"] = "cosine"
     warmup_steps: int = attrs.field(default=50, validator=_at_least(0))
+    decay_epochs: int = attrs.field(default=25, validator=_at_least(1))
+    plateau_patience: int = attrs.field(default=5, validator=_at_least(1))
     gradient_clip: float = attrs.field(default=5.0, validator=_at_least(1e-12))
     reconstruction_weight: float = attrs.field(default=50.0, validator=_at_least(0.0))
     kl_weight: float = attrs.field(default=0.0, validator=_at_least(0.0))
     kl_start: int = attrs.field(default=0, validator=_at_least(0))
     kl_warmup: int = attrs.field(default=0, validator=_at_least(0))
+    masking: float = attrs.field(default=0.0)
+    ema_decay: float | None = attrs.field(default=None)
+    early_stopping: int | None = attrs.field(default=None, validator=attrs.validators.optional(_at_least(1)))
+    precision: Literal["float32", "float64", "mixed"] = "float32"
+    compile: bool = False
+    checkpoint_minutes: float = attrs.field(default=10.0, validator=_at_least(0.0))
+    shuffle_rows: int = attrs.field(default=500_000, validator=_at_least(2))
     validation_fraction: float = attrs.field(default=0.15)
     group_column: str = "structure"
     seed: int = attrs.field(default=0, validator=_at_least(0))
 
     @validation_fraction.validator
-    def _check_fraction(self, _attribute: object, value: float) -> None:
-        if not 0 < value < 1:
-            raise HoloError(f"TrainingConfig.validation_fraction is {value}; it must lie between 0 and 1")
+    @masking.validator
+    @ema_decay.validator
+    def _check_share(self, attribute: "attrs.Attribute[float]", value: float | None) -> None:
+        least = 0.0 if attribute.name == "masking" else 1e-12
+        if value is not None and not least <= value < 1:
+            raise HoloError(f"TrainingConfig.{attribute.name} is {value}; it must lie between 0 and 1")
 
     def kl_weight_at(self, epoch: int) -> float:
         """Give β in an epoch, counted from 0."""
@@ -161,7 +320,7 @@ class TrainingConfig:
 
 @attrs.frozen(kw_only=True)
 class Recipe:
-    """A model and its training, as one YAML file holds them.
+    """A network and its training, as one YAML file holds them.
 
     Examples
     --------
@@ -172,19 +331,23 @@ class Recipe:
     128
     """
 
-    model: ModelConfig
+    model: ModelConfig | ClassifierConfig
     training: TrainingConfig = attrs.field(factory=TrainingConfig)
 
     def __attrs_post_init__(self) -> None:
-        training = self.training
-        if self.model.variational and training.kl_start + training.kl_warmup > training.epochs:
+        training, model = self.training, self.model
+        if (
+            isinstance(model, ModelConfig)
+            and model.variational
+            and training.kl_start + training.kl_warmup > training.epochs
+        ):
             raise HoloError(
                 f"TrainingConfig: kl_start {training.kl_start} and kl_warmup {training.kl_warmup} go beyond the "
                 f"{training.epochs} epochs; a variational model needs an epoch at the full KL weight"
             )
 
 
-ConfigT = TypeVar("ConfigT", ModelConfig, TrainingConfig, Recipe)
+ConfigT = TypeVar("ConfigT", ModelConfig, ClassifierConfig, TrainingConfig, Recipe)
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
 
@@ -215,6 +378,28 @@ def _sequence(value: object, kind: Any) -> object:
 _converter.register_structure_hook_func(_is_tuple, _sequence)
 
 
+def _one_or_each(value: object, kind: Any) -> object:
+    one, each = get_args(kind)
+    return _sequence(value, each) if isinstance(value, list | tuple) else _converter.structure(value, one)
+
+
+def _network(value: object, _: Any) -> object:
+    kind = ClassifierConfig if isinstance(value, dict) and "classes" in value else ModelConfig
+    return _converter.structure(value, kind)
+
+
+def _category(value: object, _: Any) -> object:
+    return _exact(value, type(value) if isinstance(value, int | str) and not isinstance(value, bool) else str)
+
+
+_converter.register_structure_hook_func(
+    lambda kind: kind in (Connectivity | tuple[Connectivity, ...], ChannelRule | tuple[ChannelRule, ...]),
+    _one_or_each,
+)
+_converter.register_structure_hook(ModelConfig | ClassifierConfig, _network)
+_converter.register_structure_hook(int | str, _category)
+
+
 def structure(plain: object, kind: type[ConfigT]) -> ConfigT:
     """Make a configuration from plain values; unknown keys are refused by name.
 
@@ -239,7 +424,7 @@ def _leaves(error: BaseException) -> list[BaseException]:
     return [error]
 
 
-def unstructure(config: ModelConfig | TrainingConfig | Recipe) -> dict[str, Any]:
+def unstructure(config: ModelConfig | ClassifierConfig | TrainingConfig | Recipe) -> dict[str, Any]:
     """Give a configuration as plain values, as YAML and JSON store it."""
     plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_listed(_converter.unstructure(config))))
     return plain
