@@ -273,6 +273,16 @@ def test_hooks_see_what_they_hook(where):
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize("norm", ["layer", "instance", None])
+def test_other_norms_take_the_pure_form(norm):
+    blocks = Blocks(*(Block(uniform(4, 2), uniform(4, 2), norm=name) for name in ("signal", norm)))
+    x = features(blocks[0].irreps_in, 5)
+    assert blocks[1]._compiled(x) is None
+    with pure_form():
+        expected = blocks.eval()(x)
+    torch.testing.assert_close(blocks(x), expected, rtol=0, atol=1e-5)
+
+
 def test_another_layer_in_a_place_is_used():
     block = randomized(Block(uniform(4, 2), uniform(3, 1)), torch.float64)
     x = features(block.irreps_in, 5, torch.float64)

@@ -167,6 +167,21 @@ class TestBlockWithoutNormAndSkip(LayerTests):
         return holo_nn.Block(IRREPS, IRREPS, batch_norm=False, skip=False), IRREPS, IRREPS
 
 
+class TestBlockWithLayerNorm(LayerTests):
+    def make(self):
+        return holo_nn.Block(IRREPS, UNEVEN, norm="layer"), IRREPS, UNEVEN
+
+
+class TestBlockWithInstanceNorm(LayerTests):
+    def make(self):
+        return holo_nn.Block(IRREPS, UNEVEN, norm="instance"), IRREPS, UNEVEN
+
+
+class TestBlockWithoutNorm(LayerTests):
+    def make(self):
+        return holo_nn.Block(IRREPS, UNEVEN, norm=None), IRREPS, UNEVEN
+
+
 class Frames(nn.Module):
     """A frame from two vectors, as a network ends in it."""
 

@@ -323,9 +323,43 @@ def test_block(rule, channels, out):
     torch.testing.assert_close(block(x), flat(expected), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("norm", ["layer", "instance", None])
+def test_the_norm_of_a_block(norm):
+    block = randomized(Block(EVEN, "3x0e+1x1e+4x2e", norm=norm, batch_norm=False, skip=False))
+    assert not hasattr(block, "signal_norm")
+    x = random_features(EVEN)
+    squared = plain_square(pieces(x, EVEN), 2, "efficient", "elementwise")
+    expected, start = {}, 0
+    for degree, products in sorted(squared.items()):
+        part = products - products.mean(1, keepdim=True) if norm == "layer" and degree == 0 else products
+        power = (part**2).mean(2, keepdim=True)
+        power = power.mean(1, keepdim=True) if norm == "layer" else power
+        if norm is not None:
+            module = getattr(block, f"{norm}_norm")
+            weight = module.weight[start : start + part.shape[1], None]
+            bias = module.bias[:, None] if degree == 0 else 0
+            normalized = part / (power + 1e-5).sqrt() * weight + bias
+        else:
+            normalized = part
+        start += products.shape[1]
+        expected[degree] = torch.einsum("bim,ij->bjm", normalized, block.linear.weights[str(degree)])
+    torch.testing.assert_close(block(x), flat(expected), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("norm", ["layer", "instance"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_norm_makes_no_direction_of_rounding_errors(norm, dtype):
+    block = Block("4x0e+4x1e+4x2e", "4x0e+4x1e+4x2e", norm=norm, batch_norm=False, skip=False).to(dtype)
+    x = torch.zeros(1, 36, dtype=dtype)
+    x[:, :4] = torch.arange(1, 5)
+    x[:, 4:] = 8 * torch.finfo(dtype).eps * random_features("4x1e+4x2e")[:1]
+    assert not block(x)[:, 4:].any()
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: Block("1x0e", "4x0e", norm="layer"), "LayerNorm: irreps 1x0e have one scalar channel"),
         (lambda: Linear("4x1o", "4x0e"), "irreps_in: 4x1o has odd parity"),
         (lambda: Linear("4x0e", "2x1e+4x0e"), r"irreps_out: the degrees of '2x1e\+4x0e' are \(1, 0\)"),
         (lambda: Linear("4x0e+2x0e", "4x0e"), r"the degrees of '4x0e\+2x0e' are \(0, 0\)"),

@@ -1,7 +1,9 @@
 """The nonlinear building block of the networks."""
 
 from itertools import pairwise
+from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -11,17 +13,34 @@ from .batch_norm import BatchNorm
 from .connectivity import Connectivity
 from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
 from .linear import Linear
+from .norms import InstanceNorm, LayerNorm, Norm
 from .signal_norm import SignalNorm
 from .tensor_square import ChannelRule, TensorSquare
 
-__all__ = ["Block", "Blocks"]
+__all__ = ["Block", "BlockNorm", "Blocks"]
+
+BlockNorm = Literal["signal", "layer", "instance"]
+
+_NORMS = {"signal": SignalNorm, "layer": LayerNorm, "instance": InstanceNorm}
 
 # What the compiled loops know; a layer of another type may be put in the place of one of these.
 _COMPILED = (BatchNorm, TensorSquare, SignalNorm, Linear)
 
 
+def _without_noise(features: Tensor, norm: Norm) -> Tensor:
+    """Set to zero the channels no larger than sqrt(eps) of their sample, scalars apart.
+
+    The norms by degree and by channel bring every channel to size one. Of a symmetric input whole degrees are
+    rounding error, which must not become a direction; the tolerance is that of `holo_nn.orthonormal_frame`.
+    """
+    powers = norm.powers(features * features)
+    least = torch.finfo(features.dtype).eps * powers.sum(1, keepdim=True)
+    kept = (powers > least) | (norm._degree == 0)
+    return features * kept.index_select(1, norm._channel)
+
+
 class Block(nn.Module):
-    """Batch norm, tensor square, signal norm, linear, and an additive skip.
+    """Batch norm, tensor square, another norm, linear, and an additive skip.
 
     Parameters
     ----------
@@ -31,6 +50,11 @@ class Block(nn.Module):
         As in `TensorSquare`.
     batch_norm
         Whether the features are batch normalized first.
+    norm
+        What normalizes the products of the tensor square: ``"signal"``, `holo_nn.SignalNorm`; ``"layer"``,
+        `holo_nn.LayerNorm`; ``"instance"``, `holo_nn.InstanceNorm`; None, nothing. It is the submodule of that
+        name, such as ``signal_norm``. Before the latter two, channels no larger than sqrt(eps) of their sample
+        count as zero: what is rounding error must not become a direction.
     skip
         Whether the input is added to the output: per degree that both have, surplus channels cut, missing
         ones zeros.
@@ -38,7 +62,8 @@ class Block(nn.Module):
     Raises
     ------
     ValueError
-        If irreps or rules cannot be used (see `TensorSquare`).
+        If irreps or rules cannot be used (see `TensorSquare`), or the norm is unknown or cannot be used (see
+        `holo_nn.LayerNorm`).
 
     Examples
     --------
@@ -48,6 +73,8 @@ class Block(nn.Module):
     torch.Size([5, 36])
     """
 
+    signal_norm: SignalNorm  # where `norm` is "signal"
+
     def __init__(
         self,
         irreps_in: IrrepsLike,
@@ -56,6 +83,7 @@ class Block(nn.Module):
         connectivity: Connectivity = "efficient",
         channels: ChannelRule = "elementwise",
         batch_norm: bool = True,
+        norm: BlockNorm | None = "signal",
         skip: bool = True,
     ) -> None:
         super().__init__()
@@ -72,10 +100,14 @@ class Block(nn.Module):
                 f"Block: irreps_out {self.irreps_out} has degrees {degrees}; "
                 f"it must have every degree from 0 to {self.irreps_out.lmax}"
             )
+        if norm is not None and norm not in _NORMS:
+            raise ValueError(f"Block: norm is {norm!r}; it must be 'signal', 'layer', 'instance' or None")
         self.skip = skip
         self.batch_norm = BatchNorm(self.irreps_in) if batch_norm else None
         self.tensor_square = TensorSquare(self.irreps_in, self.irreps_out.lmax, connectivity, channels)
-        self.signal_norm = SignalNorm(self.tensor_square.irreps_out)
+        self._norm = None if norm is None else f"{norm}_norm"
+        if norm is not None:
+            self.add_module(f"{norm}_norm", _NORMS[norm](self.tensor_square.irreps_out))
         self.linear = Linear(self.tensor_square.irreps_out, self.irreps_out)
         self._widths_in, self._widths_out = widths_of(self.irreps_in), widths_of(self.irreps_out)
 
@@ -92,6 +124,8 @@ class Block(nn.Module):
 
     def _compiled(self, features: Tensor) -> CompiledBlock | None:
         """Say how compiled loops compute this block of these features; None where they cannot."""
+        if self._norm != "signal_norm":
+            return None
         norm, square, signal, linear = self.batch_norm, self.tensor_square, self.signal_norm, self.linear
         layers = (square, signal, linear) if norm is None else (square, signal, linear, norm)
         # Somebody may have put other layers in the place of those that a block makes.
@@ -119,7 +153,13 @@ class Block(nn.Module):
     def _pure(self, features: Tensor) -> Tensor:
         """Compute the block layer by layer."""
         normalized = features if self.batch_norm is None else self.batch_norm(features)
-        output: Tensor = self.linear(self.signal_norm(self.tensor_square(normalized)))
+        products = self.tensor_square(normalized)
+        if self._norm is not None:
+            norm = self.get_submodule(self._norm)
+            if isinstance(norm, LayerNorm | InstanceNorm):
+                products = _without_noise(products, norm)
+            products = norm(products)
+        output: Tensor = self.linear(products)
         return output + self._fit(features) if self.skip else output
 
     def _fit(self, features: Tensor) -> Tensor:
