@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, Shaped
 
 from holo_types import HoloError
 
-__all__ = ["Estimator", "Fold", "grouped_folds", "out_of_fold"]
+__all__ = ["Estimator", "Fold", "grouped_folds", "make_classifier", "out_of_fold"]
 
 Estimator = Literal["majority", "linear", "forest"]
 
@@ -124,7 +124,7 @@ def out_of_fold(
     # float32 is too coarse for the line search of lbfgs near the optimum.
     wide = features.astype(np.float64)
     for fold in folds:
-        model = _make(estimator, seed)
+        model = make_classifier(estimator, seed)
         model.fit(wide[fold.training], labels[fold.training])
         if estimator == "forest":
             # Threads add up the trees' votes in the order in which they finish; one thread has one order.
@@ -133,7 +133,14 @@ def out_of_fold(
     return predictions
 
 
-def _make(estimator: Estimator, seed: int) -> Any:
+def make_classifier(estimator: Estimator, seed: int = 0) -> Any:
+    """Give an unfitted scikit-learn classifier, as `out_of_fold` describes it.
+
+    Examples
+    --------
+    >>> make_classifier("linear").fit([[0.0], [1.0]], ["x", "y"]).predict([[0.9]]).tolist()
+    ['y']
+    """
     # scikit-learn takes a second to import, which --help and `import holo_downstream` must not wait for.
     from sklearn.dummy import DummyClassifier  # noqa: PLC0415
     from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415

@@ -11,6 +11,7 @@ from holo_types import Embeddings, HoloError, Holograms, Index
 
 from .bootstrap import Interval, bootstrap_mean
 from .cross_validation import Estimator, Fold, grouped_folds, out_of_fold
+from .inputs import check_vectors, text_labels
 
 __all__ = [
     "Probe",
@@ -139,8 +140,8 @@ class _Task:
     def make(cls, labels: ArrayLike, groups: ArrayLike, rows: int, folds: int, seed: int) -> "_Task":
         if seed < 0:
             raise HoloError(f"seed is {seed}; it must be at least 0")
-        label_text = _text("labels", labels, rows)
-        group_text = _text("groups", groups, rows)
+        label_text = text_labels("labels", labels, rows)
+        group_text = text_labels("groups", groups, rows)
         kept = label_text != ""
         if not kept.any():
             raise HoloError(f"labels: none of the {rows} rows has a label; at least two classes are needed")
@@ -343,24 +344,7 @@ def _features(
         name, matrix = "l=0", scalar_coefficients(features)
     else:
         name, matrix = "features", features
-    if matrix.ndim != 2 or matrix.dtype.kind != "f" or matrix.shape[1] == 0:
-        raise HoloError(
-            f"{name}: has shape {list(matrix.shape)} and dtype {matrix.dtype}; it must be [n, d] of floats, d >= 1"
-        )
-    if not np.isfinite(matrix).all():
-        row = int(np.argwhere(~np.isfinite(matrix))[0][0])
-        raise HoloError(f"{name}: row {row} is not finite; every value must be a finite number")
-    return name, matrix
-
-
-def _text(name: str, values: ArrayLike, rows: int) -> Shaped[np.ndarray, "rows"]:
-    array = np.asarray(values)
-    if array.shape != (rows,):
-        raise HoloError(f"{name}: has shape {list(array.shape)}; it must be [{rows}], one a row of features")
-    is_text = array.dtype.kind == "U" or all(isinstance(value, str) for value in array)
-    if array.dtype.kind not in "iu" and not is_text:
-        raise HoloError(f"{name}: has dtype {array.dtype}; it must hold text or integers")
-    return array.astype(np.str_)
+    return name, check_vectors(name, matrix)
 
 
 def _column(index: Index, name: str) -> Shaped[np.ndarray, "n"]:

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+from sklearn.metrics import average_precision_score, ndcg_score
+
+from holo_downstream.retrieval import RetrievalScores, retrieval_scores
+from holo_types import HoloError
+
+
+def as_tuple(scores: RetrievalScores):
+    return (scores.precision, scores.recall, scores.f1, scores.map, scores.ndcg)
+
+
+def test_a_case_by_hand():
+    """Points on a line, 0 1 3 7; labels a b a b; lists of 3 rows.
+
+    0: finds 0 1 3, of which 1st and 3rd are relevant; of 1: 1 0 3, 1st; of 3: 3 1 0, 1st and 3rd;
+    of 7: 7 3 1, 1st and 3rd.
+    """
+    vectors = np.array([[0.0], [1.0], [3.0], [7.0]])
+    scores = retrieval_scores(vectors, ["a", "b", "a", "b"], limit=3, metric="euclidean")
+    precision = (2 / 3 + 1 / 3 + 2 / 3 + 2 / 3) / 4
+    recall = (1 + 1 / 2 + 1 + 1) / 4
+    f1 = (0.8 + 0.4 + 0.8 + 0.8) / 4
+    two = (1 + 2 / 3) / 2
+    average_precision = (two + 1 / 2 + two + two) / 4
+    ideal = 1 + 1 / np.log2(3)
+    gain = (3 * (1 + 1 / 2) + 1) / ideal / 4
+    assert as_tuple(scores) == pytest.approx((precision, recall, f1, average_precision, gain))
+
+
+@pytest.fixture
+def shapes():
+    random = np.random.default_rng(0)
+    code = random.choice(4, p=[0.5, 0.3, 0.15, 0.05], size=90)
+    return 1.2 * np.eye(4, 6)[code] + random.normal(size=(90, 6)), np.array(list("abcd"))[code]
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("average", ["micro", "macro"])
+def test_whole_lists_agree_with_scikit_learn(shapes, metric, average):
+    vectors, labels = shapes
+    distances = cdist(vectors, vectors, metric)
+    np.fill_diagonal(distances, -1)
+    relevant = labels[:, None] == labels
+    precisions = np.array([average_precision_score(relevant[i], -distances[i]) for i in range(90)])
+    gains = np.array([ndcg_score(relevant[i : i + 1], -distances[i : i + 1]) for i in range(90)])
+    means = [
+        values.mean() if average == "micro" else np.mean([values[labels == name].mean() for name in "abcd"])
+        for values in (relevant.mean(axis=1), np.ones(90), precisions, gains)
+    ]
+    scores = retrieval_scores(vectors.astype(np.float64), labels, metric=metric, average=average)
+    assert (scores.precision, scores.recall, scores.map, scores.ndcg) == pytest.approx(means)
+
+
+def test_lists_end_at_the_limit(shapes):
+    """Of cut lists, what is not retrieved counts as never found."""
+    vectors, labels = shapes
+    distances = cdist(vectors, vectors)
+    np.fill_diagonal(distances, -1)
+    expected = []
+    for query in range(90):
+        order = sorted(range(90), key=lambda row, query=query: distances[query, row])[:10]
+        hits = [rank for rank, row in enumerate(order, start=1) if labels[row] == labels[query]]
+        total = int((labels == labels[query]).sum())
+        p, r = len(hits) / 10, len(hits) / total
+        ap = sum((number / rank) for number, rank in enumerate(hits, start=1)) / total
+        dcg = sum(1 / np.log2(1 + rank) for rank in hits)
+        idcg = sum(1 / np.log2(1 + rank) for rank in range(1, total + 1))
+        expected.append((p, r, 2 * p * r / (p + r), ap, dcg / idcg))
+    scores = retrieval_scores(vectors, labels, limit=10, metric="euclidean")
+    assert as_tuple(scores) == pytest.approx(np.mean(expected, axis=0))
+
+
+def test_lists_of_a_perfect_classifier_are_perfect(shapes):
+    vectors, labels = shapes
+    assert as_tuple(retrieval_scores(vectors, labels, predicted=labels)) == pytest.approx((1,) * 5)
+
+
+def test_lists_hold_the_predicted_class_only(shapes):
+    """Precision and recall of such lists follow from counts, whatever the vectors."""
+    vectors, labels = shapes
+    predicted = np.where(np.random.default_rng(1).random(90) < 0.7, labels, "a")
+    pairs = labels[:, None] == labels
+    lists = predicted[:, None] == predicted
+    both = (pairs & lists).sum(axis=1)
+    scores = retrieval_scores(vectors, labels, predicted=predicted)
+    assert scores.precision == pytest.approx(np.mean(both / lists.sum(axis=1)))
+    assert scores.recall == pytest.approx(np.mean(both / pairs.sum(axis=1)))
+
+
+def test_more_rows_than_are_handled_at_once():
+    random = np.random.default_rng(4)
+    labels = random.integers(3, size=1100)
+    vectors = np.eye(3)[labels] + 0.01 * random.normal(size=(1100, 3))
+    assert as_tuple(retrieval_scores(vectors, labels, limit=300))[0] == pytest.approx(1)
+    assert retrieval_scores(vectors, labels).recall == 1
+
+
+def test_bad_input_is_named(shapes):
+    vectors, labels = shapes
+    with pytest.raises(HoloError, match=r"labels: has shape \[89\]"):
+        retrieval_scores(vectors, labels[1:])
+    with pytest.raises(HoloError, match="limit is 0"):
+        retrieval_scores(vectors, labels, limit=0)
+    with pytest.raises(HoloError, match="0 rows"):
+        retrieval_scores(vectors[:0], labels[:0])
+    vectors[7] = 0
+    with pytest.raises(HoloError, match="row 7 is zero"):
+        retrieval_scores(vectors, labels)
