@@ -606,6 +606,30 @@ class Reader:
         with self._damage():
             return self._read_index(slice(0, len(self)), (name,))[name]
 
+    def field(self, name: str, rows: Rows) -> NDArray[Any]:
+        """Read rows of one array, without the index.
+
+        Parameters
+        ----------
+        name
+            As the object names it, such as ``"coefficients"``; not of point clouds, whose rows differ in length.
+        rows
+            A slice, a bool array, or an array of row numbers.
+        """
+        if self.kind == "PointClouds" or name not in self._layout.fields:
+            names = [] if self.kind == "PointClouds" else list(self._layout.fields)
+            raise HoloError(
+                f"{self.path}: holds {self.kind}, of which rows of {names} are read, not of {name!r}"
+            )
+        chosen = _checked_rows(rows, len(self))
+        with self._damage():
+            return _read_rows(self._file["fields"][name], chosen)
+
+    @property
+    def chunk_rows(self) -> int:
+        """How many rows are compressed together: to read one of them costs as much as to read them all."""
+        return int(self._file["fields"][_FIELDS[self.kind][0]].chunks[0])
+
     @property
     def index(self) -> Index:
         """The whole index, read anew each time."""
