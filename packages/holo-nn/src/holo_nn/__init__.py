@@ -1,7 +1,7 @@
 """SO(3)-equivariant layers in PyTorch."""
 
 from ._version import __version__
-from .batch_norm import BatchNorm
+from .batch_norm import BatchNorm, synchronize_batch_norms
 from .block import Block, Blocks
 from .clebsch_gordan import clebsch_gordan, clebsch_gordan_digest
 from .connectivity import connectivity, product_connectivity
@@ -38,5 +38,6 @@ __all__ = [
     "orthonormal_frame",
     "product_connectivity",
     "rotate",
+    "synchronize_batch_norms",
     "wigner_D",
 ]

@@ -18,6 +18,7 @@ from torch.autograd import forward_ad
 
 from ._plan import BlockPlan, block_plan, compiled_functions
 from ._threads import in_parts, part_count
+from .global_batch import global_statistics, sum_over_processes
 
 if TYPE_CHECKING:
     from .block import Block
@@ -194,15 +195,19 @@ class _Normalization(NamedTuple):
 
     Attributes
     ----------
-    training
-        Whether mean and variance are the batch's.
+    samples
+        Of how many mean and variance are those, over all processes where the norm is synchronized; None where
+        they are the running ones.
+    synchronized
+        See `holo_nn.synchronize_batch_norms`.
     mean, shift
         Of the channels of degree 0.
     variance, inverse, scale
         Of each channel of each degree; ``inverse`` is 1 / sqrt(variance + eps).
     """
 
-    training: bool
+    samples: float | None
+    synchronized: bool
     mean: Tensor
     variance: Tensor
     inverse: Tensor
@@ -317,7 +322,7 @@ def _gradients(
 
     in_parts(compute, batch, parts)
     inner, total, dbias = torch.split(sums.sum(0), sizes)
-    slope, offset = _through_statistics(normalization, plan, batch, inner, total)
+    slope, offset = _through_statistics(normalization, plan, inner, total)
     shared = (degree_bias.double() * dbias).to(x.dtype)
     dweights = [torch.empty_like(weight) for weight in weights]
     dfactors = torch.zeros(parts, len(weights), dtype=torch.float64)
@@ -378,7 +383,7 @@ def _differentiable_gradients(
         state["batch_norm.running_mean"] = normalization.mean.clone()
         state["batch_norm.running_var"] = normalization.variance.clone()
     modes = [module.training for module in block.modules()]
-    block.train(normalization.training)
+    block.train(normalization.samples is not None)
     try:
         with torch.enable_grad(), pure_form():
             flat = from_rows(x, widths_of(block.irreps_in), batch)
@@ -399,20 +404,21 @@ def _normalization(call: _Call, x: Tensor, weight: Tensor | None, bias: Tensor |
     norm, structure = call.block.batch_norm, call.plan.structure
     if norm is None:
         zeros, ones = x.new_zeros(structure.channels), x.new_ones(structure.degrees_in * structure.channels)
-        return _Normalization(False, zeros, ones, ones, ones, zeros)
+        return _Normalization(None, False, zeros, ones, ones, ones, zeros)
+    samples: float | None = None
     if norm.training:
-        mean, variance = _statistics(call, x, norm._sizes)
+        samples, mean, variance = _statistics(call, x, norm._sizes, synchronized=norm.synchronized)
         norm._remember(mean, variance)
     else:
         mean, variance = norm.running_mean.clone(), norm.running_var.clone()
     inverse = (variance + norm.eps).rsqrt()
     scale = inverse if weight is None else inverse * weight
     shift = torch.zeros_like(mean) if bias is None else bias
-    return _Normalization(norm.training, mean, variance, inverse, scale, shift)
+    return _Normalization(samples, norm.synchronized, mean, variance, inverse, scale, shift)
 
 
-def _statistics(call: _Call, x: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
-    """Give the mean of degree 0 and the variance of each channel of each degree."""
+def _statistics(call: _Call, x: Tensor, sizes: Tensor, *, synchronized: bool) -> tuple[float, Tensor, Tensor]:
+    """Count the samples, and give the mean of degree 0 and the variance of each channel of each degree."""
     _, plan, batch, parts, _ = call
     functions, structure = plan.functions, plan.structure
     total = torch.zeros(structure.channels, dtype=torch.float64)
@@ -426,20 +432,27 @@ def _statistics(call: _Call, x: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
         )
 
     in_parts(compute, batch, parts)
-    return mean, (squares.sum(0) / (batch * sizes)).to(x.dtype)
+    variance = squares.sum(0) / (batch * sizes)
+    if not synchronized:
+        return float(batch), mean, variance.to(x.dtype)
+    merged = global_statistics(batch, mean.double(), variance)
+    return merged.samples.item(), merged.mean.to(x.dtype), merged.variance.to(x.dtype)
 
 
 def _through_statistics(
-    normalization: _Normalization, plan: BlockPlan, batch: int, inner: Tensor, total: Tensor
+    normalization: _Normalization, plan: BlockPlan, inner: Tensor, total: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Say what the batch's statistics add to the gradient of x: x × slope + offset, the offset in degree 0 only."""
-    channels = plan.structure.channels
-    if not normalization.training:
+    channels, samples = plan.structure.channels, normalization.samples
+    if samples is None:
         return torch.zeros_like(normalization.scale), torch.zeros_like(normalization.mean)
+    if normalization.synchronized:
+        both = sum_over_processes(torch.cat([inner, total]))
+        inner, total = torch.split(both, [len(inner), len(total)])
     orders = torch.arange(plan.structure.degrees_in).mul_(2).add_(1).repeat_interleave(channels)
     scale, inverse = normalization.scale.double(), normalization.inverse.double()
-    slope = -inner * scale * inverse.square() / (batch * orders)
-    offset = -slope[:channels] * normalization.mean - scale[:channels] * total / batch
+    slope = -inner * scale * inverse.square() / (samples * orders)
+    offset = -slope[:channels] * normalization.mean - scale[:channels] * total / samples
     return slope.to(normalization.scale.dtype), offset.to(normalization.scale.dtype)
 
 

@@ -1,12 +1,13 @@
 """Batch normalization of equivariant features."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from .global_batch import global_statistics
 from .irreps import IrrepsLike
 from .norms import Affine, Norm, Normalization
 
-__all__ = ["BatchNorm"]
+__all__ = ["BatchNorm", "synchronize_batch_norms"]
 
 
 class BatchNorm(Norm):
@@ -38,6 +39,8 @@ class BatchNorm(Norm):
         V over every (degree, channel), degrees ascending.
     running_mean : torch.Tensor
         Over the channels of degree 0.
+    synchronized : bool
+        Whether the batch in training is that of all processes; see `synchronize_batch_norms`.
 
     Raises
     ------
@@ -69,6 +72,7 @@ class BatchNorm(Norm):
     ) -> None:
         super().__init__(irreps, normalization, affine, eps)
         self.momentum = momentum
+        self.synchronized = False
         self.register_buffer("running_mean", torch.zeros(self._scalars))
         self.register_buffer("running_var", torch.ones(len(self._sizes)))
 
@@ -79,6 +83,9 @@ class BatchNorm(Norm):
         mean = features[:, : self._scalars].mean(0)
         centred = self.shift_scalars(features, mean)
         variance = self.powers((centred * centred).mean(0, keepdim=True))
+        if self.synchronized:
+            _, mean, merged = global_statistics(len(features), mean, variance[0])
+            centred, variance = self.shift_scalars(features, mean), merged[None]
         self._remember(mean, variance[0])
         return centred, variance
 
@@ -90,3 +97,31 @@ class BatchNorm(Norm):
     def extra_repr(self) -> str:
         """Show the irreps and settings."""
         return f"{super().extra_repr()}, momentum={self.momentum}"
+
+
+def synchronize_batch_norms(module: nn.Module, synchronized: bool = True) -> None:
+    """Let every `BatchNorm` of a module take its statistics, in training, over the samples of all processes.
+
+    Several processes, each with a part of a batch (not all of one size), then normalize, differentiate and
+    remember what one process with the whole batch would. Compiled loops still serve: a norm costs one small
+    collective forward and one backward, in the default process group. All processes must call the module equally
+    often, on the same kind of device and in the same form (compiled or pure), and none with an empty part.
+
+    Parameters
+    ----------
+    module
+        Whose norms are set; it may be a `BatchNorm` itself.
+    synchronized
+        False takes it back.
+
+    Examples
+    --------
+    >>> from holo_nn import Block
+    >>> block = Block("4x0e+4x1e", "2x0e+2x1e")
+    >>> synchronize_batch_norms(block)
+    >>> block.batch_norm.synchronized
+    True
+    """
+    for each in module.modules():
+        if isinstance(each, BatchNorm):
+            each.synchronized = synchronized
