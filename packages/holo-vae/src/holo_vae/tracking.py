@@ -10,25 +10,22 @@ from pathlib import Path
 import attrs
 import mlflow
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.numpy_dataset import from_numpy
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, Schema
 
 from holo_types import HoloError, Holograms
 
 from .config import Recipe, unstructure
 from .evaluation import Evaluation
 from .model import Model
+from .serving import input_example, signature
 from .training import Epoch
 
 __all__ = ["Run", "download_model", "start_run", "tracking_uri"]
 
 _REQUIREMENTS = ["holo-vae[mlflow,structures]"]
-_EXAMPLE = Path(__file__).parent / "data" / "tripeptide.pdb"
 
 
 def tracking_uri(folder: Path) -> str:
@@ -83,15 +80,12 @@ class Run:
         folder
             Where `write_model` wrote it.
         """
-        signature = ModelSignature(
-            inputs=Schema([ColSpec(DataType.string, "name"), ColSpec(DataType.string, "content")])
-        )
         info = mlflow.pyfunc.log_model(
             name="model",
             loader_module="holo_vae.serving",
             data_path=str(folder),
-            signature=signature,
-            input_example=pd.DataFrame([{"name": _EXAMPLE.name, "content": _EXAMPLE.read_text()}]),
+            signature=signature(model),
+            input_example=input_example(model),
             pip_requirements=_REQUIREMENTS,
             metadata={"digest": model.digest, "basis_digest": model.config.basis.digest},
         )

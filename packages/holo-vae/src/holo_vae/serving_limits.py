@@ -1,0 +1,124 @@
+"""What a request to the embedding service may ask for, and how one that asks for more is refused."""
+
+import json
+import time
+from collections.abc import Mapping
+
+import attrs
+from attrs.validators import gt
+from mlflow.environment_variables import MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import DEADLINE_EXCEEDED, INVALID_PARAMETER_VALUE
+
+from holo_types import HoloError
+
+__all__ = ["Deadline", "Limits", "RefusedRequest"]
+
+_PREFIX = "HOLO_SERVING_"
+
+
+class RefusedRequest(MlflowException):
+    """A request that gets no embeddings; the caller gets a status and one line, which quotes nothing of it.
+
+    Parameters
+    ----------
+    reason
+        The line.
+    error_code
+        One of MLflow's codes, which gives the status; by default that of bad input, 400.
+    """
+
+    def __init__(self, reason: str, error_code: int = INVALID_PARAMETER_VALUE) -> None:
+        super().__init__(reason, error_code=error_code)
+        self.reason = reason
+
+    def serialize_as_json(self) -> str:
+        """Give the body of the response; MLflow's own has a copy of the request."""
+        return json.dumps({"error_code": self.error_code, "message": self.reason})
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What one request may ask for.
+
+    Parameters
+    ----------
+    max_bytes
+        Size of the request, and of its structures where they are unpacked.
+    max_residues
+        Rows of the answer: residues, or holograms.
+    max_seconds
+        Time for the answer.
+
+    Raises
+    ------
+    ValueError
+        If one is not > 0.
+
+    Examples
+    --------
+    >>> Limits(max_residues=500)
+    Limits(max_bytes=16777216, max_residues=500, max_seconds=50.0)
+    """
+
+    max_bytes: int = attrs.field(default=2**24, validator=gt(0))
+    max_residues: int = attrs.field(default=10_000, validator=gt(0))
+    max_seconds: float = attrs.field(default=50.0, validator=gt(0))
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> "Limits":
+        """Read ``HOLO_SERVING_MAX_BYTES``, ``..._MAX_RESIDUES`` and ``..._MAX_SECONDS``.
+
+        The time is at most the scoring server's own: when that has passed, nobody waits for the answer.
+
+        Raises
+        ------
+        HoloError
+            If one is set to something else than a number > 0.
+
+        Examples
+        --------
+        >>> Limits.from_environment({"HOLO_SERVING_MAX_SECONDS": "5"}).max_seconds
+        5.0
+        """
+        limits = cls()
+        for field in attrs.fields(cls):
+            variable = _PREFIX + field.name.upper()
+            if variable not in variables:
+                continue
+            number = type(field.default)
+            try:
+                limits = attrs.evolve(limits, **{field.name: number(variables[variable])})
+            except ValueError:
+                must = "an integer" if number is int else "a number"
+                raise HoloError(f"{variable} is {variables[variable]!r}; it must be {must} > 0") from None
+        answered = float(variables.get(MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT.name, "inf"))
+        return attrs.evolve(limits, max_seconds=min(limits.max_seconds, answered))
+
+
+@attrs.frozen
+class Deadline:
+    """When a request's time is over.
+
+    Parameters
+    ----------
+    seconds
+        The time that it has, from now.
+    """
+
+    seconds: float
+    _started: float = attrs.field(factory=time.monotonic, init=False)
+
+    def check(self) -> None:
+        """Give up on a request whose time is over.
+
+        Raises
+        ------
+        RefusedRequest
+            With status 504.
+        """
+        if time.monotonic() - self._started > self.seconds:
+            raise RefusedRequest(
+                f"the request takes more than {self.seconds:g} s; send fewer residues at a time",
+                DEADLINE_EXCEEDED,
+            )
