@@ -1,0 +1,238 @@
+"""Several processes that train one network together, as ``torchrun`` starts them: one a GPU, or on CPUs.
+
+Each process has the whole network and a part of every batch. What they exchange: the statistics of batch norms
+(`holo_nn.synchronize_batch_norms`), the gradients, and sums of what is measured. All processes then take the
+same step, bit for bit, which is the step that one process would take with the whole batch.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import attrs
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from holo_nn import synchronize_batch_norms
+from holo_types import HoloError
+
+__all__ = ["Processes"]
+
+TIMEOUT = timedelta(minutes=10)
+
+
+@attrs.frozen
+class Processes:
+    """The processes that train together, seen from one of them.
+
+    Parameters
+    ----------
+    rank
+        The number of this one, from 0.
+    count
+        How many there are; 1 where a network is trained by one, as usual: then nothing below costs anything.
+    device
+        Where this one works.
+
+    Examples
+    --------
+    >>> alone = Processes()
+    >>> with alone.joined():
+    ...     alone.first, alone.part(100), alone.sum(torch.ones(2))
+    (True, slice(0, 100, None), tensor([1., 1.]))
+    >>> [Processes(rank, 3).part(100) for rank in range(3)]
+    [slice(0, 34, None), slice(34, 67, None), slice(67, 100, None)]
+    """
+
+    rank: int = 0
+    count: int = 1
+    device: torch.device = attrs.field(default=torch.device("cpu"), converter=torch.device)
+
+    @classmethod
+    def from_environment(cls, device: torch.device | str = "cpu") -> "Processes":
+        """Read what ``torchrun`` tells the processes that it starts; without it there is one.
+
+        Parameters
+        ----------
+        device
+            ``cpu``, or ``cuda``: then each process of a machine gets a GPU of its own.
+
+        Raises
+        ------
+        HoloError
+            If the environment has a part of torchrun's variables only, or there are fewer GPUs than processes.
+        """
+        device = torch.device(device)
+        if "WORLD_SIZE" not in os.environ:
+            return cls(device=device)
+        rank, count, local = (_whole_number(name) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+        if not 0 <= rank < count:
+            raise HoloError(f"the environment's RANK is {rank}; it must be below WORLD_SIZE, {count}")
+        if device.type == "cuda" and count > 1:
+            if local >= torch.cuda.device_count():
+                raise HoloError(
+                    f"process {local} of this machine has no GPU: there are {torch.cuda.device_count()}; start as "
+                    "many processes (--nproc-per-node)"
+                )
+            device = torch.device("cuda", local)
+        return cls(rank, count, device)
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes files and speaks to the user."""
+        return self.rank == 0
+
+    @contextmanager
+    def joined(self, timeout: timedelta = TIMEOUT) -> Iterator[None]:
+        """Connect the processes for as long as the context lasts.
+
+        Parameters
+        ----------
+        timeout
+            How long a process waits for another before it gives up.
+
+        Raises
+        ------
+        HoloError
+            If another process ends early, or is not heard of for so long.
+        """
+        if self.count == 1:
+            yield
+            return
+        cuda = self.device.type == "cuda"
+        try:
+            if cuda:
+                torch.cuda.set_device(self.device)
+            dist.init_process_group(
+                "nccl" if cuda else "gloo",
+                rank=self.rank,
+                world_size=self.count,
+                timeout=timeout,
+                device_id=self.device if cuda else None,
+            )
+            yield
+        except RuntimeError as error:
+            if not _is_of_a_connection(error):
+                raise
+            raise HoloError(
+                f"process {self.rank} of {self.count} lost another, which ended or was not heard of for "
+                f"{timeout.total_seconds():g} s; what went wrong is said where that one runs"
+            ) from error
+        finally:
+            if dist.is_initialized():
+                dist.destroy_process_group()
+
+    @contextmanager
+    def sharing(self, network: nn.Module) -> Iterator[None]:
+        """Let all processes begin with the first one's weights, and batch norms see whole batches.
+
+        Parameters
+        ----------
+        network
+            Whose training steps end, in the context, with `sum_gradients`.
+        """
+        if self.count == 1:
+            yield
+            return
+        for tensor in network.state_dict().values():
+            dist.broadcast(tensor, 0)
+        synchronize_batch_norms(network)
+        try:
+            yield
+        finally:
+            synchronize_batch_norms(network, False)
+
+    def part(self, samples: int) -> slice:
+        """Say which samples of a batch are this process's, as `torch.tensor_split` cuts.
+
+        Raises
+        ------
+        HoloError
+            If there are fewer samples than processes.
+        """
+        if samples < self.count:
+            raise HoloError(
+                f"a batch of {samples} is too small for {self.count} processes; each must have a sample at least"
+            )
+        size, longer = divmod(samples, self.count)
+        begin, end = (rank * size + min(rank, longer) for rank in (self.rank, self.rank + 1))
+        return slice(begin, end)
+
+    def sum_gradients(self, network: nn.Module) -> None:
+        """Give each parameter the sum of its gradients in all processes.
+
+        The loss of each process is then its share of the whole batch's: the sum over its own samples, divided by
+        the number of samples of all.
+
+        Notes
+        -----
+        One sum over all parameters in a fixed order, after the backward. `DistributedDataParallel` begins sums
+        while the backward still runs, but cuts them otherwise in the first step after a start than later: with
+        more than two processes a resumed run then rounds otherwise. These networks' gradients, under 25 MB, are
+        not worth that.
+        """
+        if self.count == 1:
+            return
+        parameters = [each for each in network.parameters() if each.grad is not None]
+        total = torch.cat([each.grad.flatten() for each in parameters if each.grad is not None])
+        dist.all_reduce(total)
+        pieces = torch.split(total, [each.numel() for each in parameters])
+        for each, piece in zip(parameters, pieces, strict=True):
+            each.grad = piece.view_as(each)
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Give the sum of a tensor over all processes, to each the same bits."""
+        if self.count == 1:
+            return tensor
+        total = tensor.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    def wait(self) -> None:
+        """Wait until all processes have come here."""
+        if self.count > 1:
+            self.sum(torch.zeros(1, device=self.device)).item()
+
+    def check_same(self, value: object, name: str) -> None:
+        """Make sure that a value is the same in all processes, such as the step that a run goes on from.
+
+        Parameters
+        ----------
+        value
+            What its text says is compared.
+        name
+            What it is, for the error.
+
+        Raises
+        ------
+        HoloError
+            In all processes, if it differs between any.
+        """
+        if self.count == 1:
+            return
+        number = int.from_bytes(hashlib.sha256(str(value).encode()).digest()[:7])
+        extremes = torch.tensor([number, -number], device=self.device)
+        dist.all_reduce(extremes, dist.ReduceOp.MAX)
+        if extremes[0] != -extremes[1]:
+            raise HoloError(
+                f"{name} differs between the {self.count} processes (it is {value} in process {self.rank}); "
+                "all must be started alike and see the same files"
+            )
+
+
+def _whole_number(variable: str) -> int:
+    text = os.environ.get(variable)
+    if text is None or not text.isdecimal():
+        raise HoloError(
+            f"the environment's {variable} is {text!r}; it must be a whole number beside WORLD_SIZE, as torchrun "
+            "sets it"
+        )
+    return int(text)
+
+
+def _is_of_a_connection(error: RuntimeError) -> bool:
+    # NCCL's errors and those of starting have types of their own; gloo's only name its files.
+    return isinstance(error, dist.DistError) or "gloo" in str(error)
