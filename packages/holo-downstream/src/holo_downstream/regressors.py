@@ -1,0 +1,269 @@
+"""Regressors with the settings that a study chooses from, by validation alone."""
+
+import os
+from typing import Any, Literal
+
+import attrs
+import numpy as np
+from jaxtyping import Float
+
+from holo_types import HoloError
+
+__all__ = [
+    "GRIDS",
+    "Boosting",
+    "Chosen",
+    "Forest",
+    "KernelRidge",
+    "Linear",
+    "Mean",
+    "Regressor",
+    "Ridge",
+    "Settings",
+    "choose",
+]
+
+Regressor = Literal["mean", "linear", "ridge", "kernel-ridge", "forest", "boosting"]
+
+# Each method imports what it makes: scikit-learn takes a second, which a command line's --help must not wait for.
+# ruff: noqa: PLC0415
+
+
+@attrs.frozen
+class Mean:
+    """The mean of the training labels, whatever the vectors: what every regressor has to beat."""
+
+    def make(self, seed: int, width: int) -> Any:
+        """Give the unfitted scikit-learn estimator."""
+        from sklearn.dummy import DummyRegressor
+
+        del seed, width
+        return DummyRegressor()
+
+
+@attrs.frozen
+class Linear:
+    """Least squares on standardized vectors."""
+
+    def make(self, seed: int, width: int) -> Any:
+        """Give the unfitted scikit-learn estimator."""
+        from sklearn.linear_model import LinearRegression
+
+        del seed, width
+        return _standardized(LinearRegression())
+
+
+@attrs.frozen
+class Ridge:
+    """Least squares with an L2 penalty on standardized vectors.
+
+    Parameters
+    ----------
+    alpha
+        Weight of the penalty.
+    """
+
+    alpha: float
+
+    def make(self, seed: int, width: int) -> Any:
+        """Give the unfitted scikit-learn estimator."""
+        from sklearn.linear_model import Ridge as Estimator
+
+        del seed, width
+        return _standardized(Estimator(alpha=self.alpha))
+
+
+@attrs.frozen
+class KernelRidge:
+    """Ridge regression with a Gaussian kernel on standardized vectors.
+
+    Parameters
+    ----------
+    alpha
+        Weight of the penalty.
+    sharpness
+        The kernel is exp(-sharpness |x - y|² / d), d the width of the vectors.
+    """
+
+    alpha: float
+    sharpness: float
+
+    def make(self, seed: int, width: int) -> Any:
+        """Give the unfitted scikit-learn estimator."""
+        from sklearn.compose import TransformedTargetRegressor
+        from sklearn.kernel_ridge import KernelRidge as Estimator
+        from sklearn.preprocessing import StandardScaler
+
+        del seed
+        kernel = Estimator(alpha=self.alpha, kernel="rbf", gamma=self.sharpness / width)
+        # It has no intercept: the labels are centred too.
+        return TransformedTargetRegressor(_standardized(kernel), transformer=StandardScaler())
+
+
+@attrs.frozen
+class Forest:
+    """A random forest.
+
+    Parameters
+    ----------
+    max_features
+        The share of the components that a split chooses from, or ``"sqrt"`` of their number.
+    min_samples_leaf
+        The fewest training rows of a leaf.
+    trees
+        How many.
+    """
+
+    max_features: float | Literal["sqrt"]
+    min_samples_leaf: int
+    trees: int
+
+    def make(self, seed: int, width: int) -> Any:
+        """Give the unfitted scikit-learn estimator."""
+        from sklearn.ensemble import RandomForestRegressor
+
+        del width
+        return RandomForestRegressor(
+            self.trees,
+            max_features=self.max_features,
+            min_samples_leaf=self.min_samples_leaf,
+            n_jobs=min(4, os.cpu_count() or 1),
+            random_state=seed,
+        )
+
+
+@attrs.frozen
+class Boosting:
+    """Gradient boosting of trees, each on a random half of the training rows.
+
+    Parameters
+    ----------
+    trees
+        How many.
+    depth
+        Of each tree.
+    learning_rate
+        The share of each tree's prediction that is added.
+    """
+
+    trees: int
+    depth: int
+    learning_rate: float
+
+    def make(self, seed: int, width: int) -> Any:
+        """Give the unfitted scikit-learn estimator."""
+        from sklearn.ensemble import GradientBoostingRegressor
+
+        del width
+        return GradientBoostingRegressor(
+            n_estimators=self.trees,
+            max_depth=self.depth,
+            learning_rate=self.learning_rate,
+            subsample=0.5,
+            max_features="sqrt",
+            random_state=seed,
+        )
+
+
+Settings = Mean | Linear | Ridge | KernelRidge | Forest | Boosting
+
+GRIDS: dict[Regressor, tuple[Settings, ...]] = {
+    "mean": (Mean(),),
+    "linear": (Linear(),),
+    "ridge": tuple(Ridge(10.0**power) for power in range(-2, 6)),
+    "kernel-ridge": tuple(
+        KernelRidge(10.0**power, sharpness) for power in range(-2, 2) for sharpness in (0.03, 0.1, 0.3, 1.0)
+    ),
+    # The forest's settings are those of the paper (32 to 200 trees).
+    "forest": tuple(
+        Forest(max_features, leaf, trees)
+        for max_features in (1.0, 0.333, "sqrt")
+        for leaf in (2, 5, 10, 15)
+        for trees in (32, 100, 200)
+    ),
+    "boosting": tuple(
+        Boosting(trees, depth, rate) for trees in (100, 300) for depth in (2, 3, 5) for rate in (0.03, 0.1)
+    ),
+}
+
+
+@attrs.frozen(eq=False)
+class Chosen:
+    """The settings that predict validation rows best, and the estimator that was fitted with them.
+
+    Parameters
+    ----------
+    settings
+        Of the grid.
+    validation_rmsd
+        Root mean squared deviation on the validation rows.
+    estimator
+        A scikit-learn regressor, fitted on the training rows only.
+    """
+
+    settings: Settings
+    validation_rmsd: float
+    estimator: Any
+
+
+def choose(
+    regressor: Regressor,
+    train: Float[np.ndarray, "train d"],
+    train_labels: Float[np.ndarray, "train"],
+    validation: Float[np.ndarray, "validation d"],
+    validation_labels: Float[np.ndarray, "validation"],
+    *,
+    seed: int = 0,
+) -> Chosen:
+    """Fit every setting of a regressor's grid on training rows and keep the one best on validation rows.
+
+    Parameters
+    ----------
+    regressor
+        A name of `GRIDS`.
+    train, validation : Float[ndarray, "... d"]
+        Vectors.
+    train_labels, validation_labels : Float[ndarray, "..."]
+        What they should give.
+    seed
+        Of forests and boosting; the others do not depend on it.
+
+    Returns
+    -------
+    Chosen
+        Of equally good settings the first of the grid.
+
+    Raises
+    ------
+    HoloError
+        If there are fewer than 2 training rows or no validation row.
+
+    Examples
+    --------
+    >>> x = np.linspace(0, 1, 20)[:, None]
+    >>> choose("ridge", x[::2], 3 * x[::2, 0], x[1::2], 3 * x[1::2, 0]).settings
+    Ridge(alpha=0.01)
+    """
+    if len(train) < 2 or len(validation) < 1:
+        raise HoloError(
+            f"there are {len(train)} training and {len(validation)} validation complexes; at least 2 and 1 are needed"
+        )
+    best: Chosen | None = None
+    for settings in GRIDS[regressor]:
+        estimator = settings.make(seed, train.shape[1]).fit(train, train_labels)
+        if isinstance(settings, Forest):
+            # Threads add up the trees in the order in which they finish; one thread has one order.
+            estimator.set_params(n_jobs=1)
+        deviations = estimator.predict(validation) - validation_labels
+        rmsd = float(np.sqrt(np.mean(deviations**2)))
+        if best is None or rmsd < best.validation_rmsd:
+            best = Chosen(settings, rmsd, estimator)
+    assert best is not None  # no grid is empty
+    return best
+
+
+def _standardized(estimator: Any) -> Any:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), estimator)
