@@ -1,0 +1,42 @@
+"""How the precision that a recipe names is carried out."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
+
+import torch
+
+__all__ = ["Precision", "forward_precision", "weights_dtype"]
+
+Precision = Literal["float32", "float64", "mixed"]
+
+
+def weights_dtype(precision: Precision) -> torch.dtype:
+    """Give the dtype of weights, their gradients and the data.
+
+    Examples
+    --------
+    >>> weights_dtype("mixed"), weights_dtype("float64")
+    (torch.float32, torch.float64)
+    """
+    return torch.float64 if precision == "float64" else torch.float32
+
+
+def forward_precision(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """Give the context of a training step's forward pass, losses included; the backward follows it by itself.
+
+    ``"mixed"`` rounds the operands of the blocks' linear maps to bfloat16. Clebsch-Gordan products, norms, the
+    frame, z and the losses stay in float32 (see `holo_nn.precision`), and weights and gradients are float32, so
+    that small steps are not lost. bfloat16 has float32's range: no gradient vanishes for want of an exponent, and
+    the loss needs no scaling.
+
+    Examples
+    --------
+    >>> x = torch.ones(2, 2)
+    >>> with forward_precision("mixed", x.device):
+    ...     (x @ x).dtype
+    torch.bfloat16
+    >>> with forward_precision("float32", x.device):
+    ...     (x @ x).dtype
+    torch.float32
+    """
+    return torch.autocast(device.type, torch.bfloat16) if precision == "mixed" else nullcontext()
