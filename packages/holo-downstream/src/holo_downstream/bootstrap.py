@@ -2,11 +2,11 @@
 
 import attrs
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Int, Shaped
 
 from holo_types import HoloError
 
-__all__ = ["Interval", "bootstrap_mean"]
+__all__ = ["Interval", "bootstrap_mean", "percentile_interval", "resample_counts"]
 
 
 @attrs.frozen
@@ -92,8 +92,35 @@ def bootstrap_mean(
     sums = np.bincount(group_of_row, weights=numbers)
     sizes = np.bincount(group_of_row)
     count = len(sizes)
-    # How often each group is drawn says all about a resample: [resamples, groups].
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
-    means = (draws @ sums) / (draws @ sizes)
-    lower, upper = np.quantile(means, [0.025, 0.975])
-    return Interval(float(numbers.mean()), float(lower), float(upper))
+    draws = resample_counts(count, resamples, seed)
+    return percentile_interval(float(numbers.mean()), (draws @ sums) / (draws @ sizes))
+
+
+def resample_counts(count: int, resamples: int, seed: int) -> Int[np.ndarray, "resamples count"]:
+    """Draw with replacement as many of ``count`` things as there are; give how often each was drawn.
+
+    That says all about a resample.
+
+    Examples
+    --------
+    >>> resample_counts(3, 4, seed=0).sum(axis=1)
+    array([3, 3, 3, 3])
+    """
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
+
+
+def percentile_interval(estimate: float, resampled: Float[np.ndarray, "resamples"]) -> Interval:
+    """Give an estimate with the 2.5 % and 97.5 % quantiles of its resamples.
+
+    Resamples that have no value (the correlation of labels that are all equal) are NaN and left out.
+
+    Examples
+    --------
+    >>> percentile_interval(0.5, np.array([0.0, 1.0, np.nan]))
+    Interval(estimate=0.5, lower=0.025, upper=0.975)
+    """
+    known = resampled[~np.isnan(resampled)]
+    if len(known) == 0:
+        return Interval(estimate, np.nan, np.nan)
+    lower, upper = np.quantile(known, [0.025, 0.975])
+    return Interval(estimate, float(lower), float(upper))
