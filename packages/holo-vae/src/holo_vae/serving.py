@@ -183,20 +183,19 @@ class ServedModel:
             raise RefusedRequest(f"the request has more than {self.limits.max_bytes} bytes")
         blocks = self._structures(rows, deadline) if _is_of_structures(rows) else self._holograms(rows)
         embeddings: list[Embeddings] = []
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found below
-            for block in blocks:
-                deadline.check()
+        for block in blocks:
+            deadline.check()
+            try:
                 embeddings.append(embed_holograms(self.model, block))
+            except HoloError:
+                first = sum(map(len, embeddings))
+                raise RefusedRequest(
+                    f"of rows {first} to {first + len(block) - 1} of the answer not all would be finite; a value "
+                    "that was sent is too large for the model's precision"
+                ) from None
         if not embeddings:
             raise RefusedRequest("no residue of the request has an atom of the model's channels around it")
-        table = to_table(concatenate(embeddings))
-        finite = np.isfinite(table.select_dtypes("floating").to_numpy()).all(axis=1)
-        if not finite.all():
-            raise RefusedRequest(
-                f"row {int(np.argmin(finite))} of the answer would not be finite; what was sent is too large for "
-                "the model's precision"
-            )
-        return table
+        return to_table(concatenate(embeddings))
 
     def _holograms(self, rows: list[dict[str, str]]) -> Iterator[Holograms]:
         if len(rows) > 1:

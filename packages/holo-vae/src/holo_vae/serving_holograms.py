@@ -4,6 +4,7 @@ import base64
 import binascii
 import io
 import math
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -70,8 +71,8 @@ def read_holograms(text: str, digest: str, basis: Basis, limits: Limits, what: s
     file = io.BytesIO(content)
     try:
         shape, fortran, dtype = _READERS[npy.read_magic(file)](file)
-    # numpy reads the header as Python's literals; each of these has been seen of a damaged one.
-    except (ValueError, LookupError, TypeError, SyntaxError, RecursionError, MemoryError):
+    # numpy reads the header as a Python literal, and raises whatever Python's parser does.
+    except (ValueError, LookupError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError):
         raise RefusedRequest(f"{what}: holograms are no .npy file of version 1.0 or 2.0") from None
     if dtype not in _DTYPES or fortran:
         raise RefusedRequest(f"{what}: holograms must be little-endian float32 or float64 in C order")
@@ -83,7 +84,7 @@ def read_holograms(text: str, digest: str, basis: Basis, limits: Limits, what: s
         )
     if len(content) - file.tell() != math.prod(shape) * dtype.itemsize:
         raise RefusedRequest(f"{what}: holograms are not as many bytes as their header says")
-    coefficients = np.frombuffer(content, dtype, offset=file.tell()).reshape(shape)
+    coefficients = np.frombuffer(content, dtype, offset=file.tell()).reshape(shape).copy()  # torch writes
     finite = np.isfinite(coefficients).all(axis=1)
     if not finite.all():
         raise RefusedRequest(

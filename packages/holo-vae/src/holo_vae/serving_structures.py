@@ -122,7 +122,7 @@ def holograms_of(requested: RequestedStructure, basis: Basis) -> Iterator[Hologr
 
 def _path(name: str, what: str) -> Path:
     path = Path(PureWindowsPath(name).name)  # knows / and \
-    if not (path.name.isprintable() and path.name[:1] != "." and len(path.name) <= _LONGEST_NAME):
+    if not path.name.isprintable() or path.name[:1] in ("", ".") or len(path.name) > _LONGEST_NAME:
         raise RefusedRequest(f"{what}: name must be a file's, such as 1abc.pdb")
     if not is_structure_path(path):
         raise RefusedRequest(
