@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from holo_nn import synchronize_batch_norms
 from holo_types import HoloError
 
-__all__ = ["Processes"]
+__all__ = ["ALONE", "Processes"]
 
 TIMEOUT = timedelta(minutes=10)
 
@@ -39,9 +39,8 @@ class Processes:
 
     Examples
     --------
-    >>> alone = Processes()
-    >>> with alone.joined():
-    ...     alone.first, alone.part(100), alone.sum(torch.ones(2))
+    >>> with ALONE.joined():
+    ...     ALONE.first, ALONE.part(100), ALONE.sum(torch.ones(2))
     (True, slice(0, 100, None), tensor([1., 1.]))
     >>> [Processes(rank, 3).part(100) for rank in range(3)]
     [slice(0, 34, None), slice(34, 67, None), slice(67, 100, None)]
@@ -126,24 +125,27 @@ class Processes:
                 dist.destroy_process_group()
 
     @contextmanager
-    def sharing(self, network: nn.Module) -> Iterator[None]:
+    def sharing(self, *networks: nn.Module) -> Iterator[None]:
         """Let all processes begin with the first one's weights, and batch norms see whole batches.
 
         Parameters
         ----------
-        network
-            Whose training steps end, in the context, with `sum_gradients`.
+        *networks
+            Those that are trained, with `sum_gradients` after each backward in the context, and what follows them,
+            such as an average.
         """
         if self.count == 1:
             yield
             return
-        for tensor in network.state_dict().values():
-            dist.broadcast(tensor, 0)
-        synchronize_batch_norms(network)
+        for network in networks:
+            for tensor in network.state_dict().values():
+                dist.broadcast(tensor, 0)
+            synchronize_batch_norms(network)
         try:
             yield
         finally:
-            synchronize_batch_norms(network, False)
+            for network in networks:
+                synchronize_batch_norms(network, False)
 
     def part(self, samples: int) -> slice:
         """Say which samples of a batch are this process's, as `torch.tensor_split` cuts.
@@ -221,6 +223,9 @@ class Processes:
                 f"{name} differs between the {self.count} processes (it is {value} in process {self.rank}); "
                 "all must be started alike and see the same files"
             )
+
+
+ALONE = Processes()
 
 
 def _whole_number(variable: str) -> int:
