@@ -83,10 +83,10 @@ def test_progress_in_a_log_is_a_line_now_and_then(
     with progress(5, "encoding") as advance:
         for _ in range(3):
             advance()
-        advance(2)
+        advance(2, "7 a second")
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == "encoding: 2/5, 20 s, 30 s left\nencoding: 5/5, 40 s, 0 s left\n"
+    assert err == "encoding: 2/5, 20 s, 30 s left\nencoding: 5/5, 40 s, 0 s left, 7 a second\n"
 
 
 def test_progress_on_a_terminal_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,8 +98,9 @@ def test_progress_on_a_terminal_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     with progress(4, "encoding [a]") as advance:
-        advance(4)
+        advance(4, "7 [a] second")
     assert "encoding [a]" in terminal.getvalue()
+    assert "7 [a] second" in terminal.getvalue()
     assert "4/4" in terminal.getvalue()
 
 

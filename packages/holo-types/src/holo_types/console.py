@@ -100,7 +100,7 @@ def progress(total: int, description: str) -> Iterator[Callable[..., None]]:
     Yields
     ------
     callable
-        ``advance(n=1)``: n more steps are done.
+        ``advance(n=1, note="")``: n more steps are done; the note, such as how fast, is shown beside.
 
     Examples
     --------
@@ -124,12 +124,13 @@ def _bar(total: int, description: str) -> Iterator[Callable[..., None]]:
         rich_progress.TimeElapsedColumn(),
         rich_progress.TextColumn("left"),
         rich_progress.TimeRemainingColumn(),
+        rich_progress.TextColumn("{task.fields[note]}", markup=False),
     )
     with rich_progress.Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(description, total=total)
+        task = bar.add_task(description, total=total, note="")
 
-        def advance(n: int = 1) -> None:
-            bar.advance(task, n)
+        def advance(n: int = 1, note: str = "") -> None:
+            bar.update(task, advance=n, note=note)
 
         yield advance
 
@@ -139,14 +140,17 @@ def _log_lines(total: int, description: str) -> Iterator[Callable[..., None]]:
     start = spoke = time.monotonic()
     done = 0
 
-    def advance(n: int = 1) -> None:
+    def advance(n: int = 1, note: str = "") -> None:
         nonlocal done, spoke
         done += n
         now = time.monotonic()
         if done >= total or now - spoke >= _LOG_INTERVAL:
             spoke = now
             left = (now - start) / done * (total - done) if done else float("nan")
-            sys.stderr.write(f"{description}: {done}/{total}, {now - start:.0f} s, {left:.0f} s left\n")
+            beside = f", {note}" if note else ""
+            sys.stderr.write(
+                f"{description}: {done}/{total}, {now - start:.0f} s, {left:.0f} s left{beside}\n"
+            )
             sys.stderr.flush()
 
     yield advance

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .config import ModelConfig, Recipe, TrainingConfig, read_recipe, write_recipe
+    from .batches import Rows, Split, data_scale, dataset_digest, open_rows, split_by_group
+    from .classifier import Classifier, TrainedClassifier
+    from .config import (
+        ClassifierConfig,
+        Condition,
+        ModelConfig,
+        Recipe,
+        TrainingConfig,
+        read_recipe,
+        write_recipe,
+    )
     from .embedding import EmbeddedStructure, embed, embed_holograms, embed_structures
     from .evaluation import (
         EquivarianceErrors,
@@ -20,11 +30,22 @@ if TYPE_CHECKING:
     from .loading import load
     from .model import Model, read_model, write_model
     from .network import Encoding, HolographicAutoencoder
+    from .recipes import find_recipe, recipe_names
     from .reference import import_reference
-    from .run import TrainingRun, default_recipe, read_holograms, run_training
-    from .training import Epoch, Split, data_scale, initial_model, split_rows, train
+    from .run import (
+        TrainingRun,
+        default_recipe,
+        initial_classifier,
+        initial_model,
+        read_holograms,
+        run_training,
+    )
+    from .training import Epoch, Step, train
 
 __all__ = [
+    "Classifier",
+    "ClassifierConfig",
+    "Condition",
     "EmbeddedStructure",
     "Encoding",
     "Epoch",
@@ -35,27 +56,35 @@ __all__ = [
     "ModelConfig",
     "Recipe",
     "Reconstruction",
+    "Rows",
     "Split",
+    "Step",
+    "TrainedClassifier",
     "TrainingConfig",
     "TrainingRun",
     "__version__",
     "data_scale",
+    "dataset_digest",
     "default_recipe",
     "embed",
     "embed_holograms",
     "embed_structures",
     "equivariance_errors",
     "evaluate",
+    "find_recipe",
     "import_reference",
+    "initial_classifier",
     "initial_model",
     "load",
     "mean_hologram_cosine",
+    "open_rows",
     "read_holograms",
     "read_model",
     "read_recipe",
+    "recipe_names",
     "reconstruction",
     "run_training",
-    "split_rows",
+    "split_by_group",
     "train",
     "write_model",
     "write_recipe",
@@ -63,6 +92,9 @@ __all__ = [
 
 # torch takes seconds to import, so each name brings its module when it is first used.
 _HOMES = {
+    "Classifier": "classifier",
+    "ClassifierConfig": "config",
+    "Condition": "config",
     "EmbeddedStructure": "embedding",
     "Encoding": "network",
     "Epoch": "training",
@@ -73,26 +105,34 @@ _HOMES = {
     "ModelConfig": "config",
     "Recipe": "config",
     "Reconstruction": "evaluation",
-    "Split": "training",
+    "Rows": "batches",
+    "Split": "batches",
+    "Step": "training",
+    "TrainedClassifier": "classifier",
     "TrainingConfig": "config",
     "TrainingRun": "run",
-    "data_scale": "training",
+    "data_scale": "batches",
+    "dataset_digest": "batches",
     "default_recipe": "run",
     "embed": "embedding",
     "embed_holograms": "embedding",
     "embed_structures": "embedding",
     "equivariance_errors": "evaluation",
     "evaluate": "evaluation",
+    "find_recipe": "recipes",
     "import_reference": "reference",
-    "initial_model": "training",
+    "initial_classifier": "run",
+    "initial_model": "run",
     "load": "loading",
     "mean_hologram_cosine": "evaluation",
+    "open_rows": "batches",
     "read_holograms": "run",
     "read_model": "model",
     "read_recipe": "config",
+    "recipe_names": "recipes",
     "reconstruction": "evaluation",
     "run_training": "run",
-    "split_rows": "training",
+    "split_by_group": "batches",
     "train": "training",
     "write_model": "model",
     "write_recipe": "config",

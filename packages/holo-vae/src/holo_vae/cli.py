@@ -4,7 +4,8 @@
 # ruff: noqa: PLC0415
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .model import Model
+    from .training import Step
 
 __all__ = ["app", "main"]
 
@@ -35,53 +37,86 @@ def _say(line: str) -> None:
     Console().print(line, soft_wrap=True, highlight=False, markup=False)
 
 
+def _note(step: "Step", epochs: int) -> str:
+    rate = step.samples / step.seconds
+    return f"epoch {step.epoch + 1} of {epochs}, loss {step.loss:.4g}, {rate:,.0f} samples/s"
+
+
 @app.command(name="train")
 def train_command(
-    data: Path,
-    /,
+    data: Annotated[tuple[Path, ...], Parameter(negative="")],
     *,
     out: Path,
-    recipe: Path | None = None,
+    recipe: str | None = None,
+    validation: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
     name: str = "holo",
+    seed: int | None = None,
+    resume: Annotated[bool, Parameter(negative="")] = False,
+    device: str = "cpu",
     register: Annotated[bool, Parameter(negative="")] = False,
     alias: str = "champion",
 ) -> int:
-    """Train a model on holograms; the weights that are best on validation are kept.
+    """Train a network on holograms; the weights that are best on validation are kept.
 
-    Where mlflow is installed the run is tracked, in OUT/mlflow.db unless MLFLOW_TRACKING_URI is set.
+    A run that was interrupted or killed goes on with --resume, and ends with the weights that it would have had.
+    Started by torchrun, the processes share the work. Where mlflow is installed the run is tracked, in OUT/mlflow.db
+    unless MLFLOW_TRACKING_URI is set.
 
     Parameters
     ----------
     data
-        HDF5 file of holograms.
+        HDF5 files of holograms, the shards of one data set; or the folder of the data set that the recipe names.
     out
         Folder for the model, its history, figures and pictures.
     recipe
-        YAML file of model and training; by default a small model for the data's basis.
+        YAML file, or name of a recipe that comes with holo-vae (see holo-vae recipes); by default a small model for
+        the data's basis.
+    validation
+        HDF5 files to choose the best weights on; by default a part of the data, as the recipe says.
     name
         Name of the model and of the MLflow experiment.
+    seed
+        In place of the recipe's.
+    resume
+        Go on with the run in OUT.
+    device
+        Where to train, such as cpu or cuda.
     register
         Register the model under its name.
     alias
         Alias that --register points at the new version.
     """
-    from .config import read_recipe
+    from .recipes import find_recipe
     from .run import basis_of, default_recipe, run_training
-    from .training import Epoch
 
-    chosen = default_recipe(basis_of(data)) if recipe is None else read_recipe(recipe)
-    with progress(chosen.training.epochs, "training, epochs") as advance:
+    chosen = default_recipe(basis_of(data[0])) if recipe is None else find_recipe(recipe)
+    if seed is not None:
+        chosen = attrs.evolve(chosen, training=attrs.evolve(chosen.training, seed=seed))
+    with ExitStack() as stack:
+        advance: list[Callable[..., None]] = []
 
-        def on_epoch(_: Epoch) -> None:
-            advance()
+        def on_step(step: Step) -> None:
+            if not advance:  # only now it is known how many there are, and how many were done before
+                advance.append(stack.enter_context(progress(step.total, "training, steps")))
+                advance[0](step.number)
+            advance[0](1, _note(step, chosen.training.epochs))
 
-        done = run_training(data, chosen, out, name=name, register=register, alias=alias, on_epoch=on_epoch)
-    figures = done.evaluation.reconstruction
+        done = run_training(
+            chosen,
+            data,
+            out,
+            name=name,
+            validation=validation,
+            resume=resume,
+            device=device,
+            register=register,
+            alias=alias,
+            on_step=on_step,
+        )
     registered = f"; registered as models:/{name}@{alias} in {done.store}" if done.registered_version else ""
-    _say(
-        f"{out / 'model'}: validation cosine loss {figures.cosine:.4f}, mse {figures.mse:.3e} "
-        f"after {len(done.history)} epochs{registered}"
-    )
+    best = min(done.history, key=lambda epoch: (not epoch.best, -epoch.number))
+    measured = ", ".join(f"{key} {value:.4g}" for key, value in best.validation.items())
+    _say(f"{out / 'model'}: validation {measured} after {len(done.history)} epochs{registered}")
     return 0
 
 

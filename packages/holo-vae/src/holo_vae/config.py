@@ -13,6 +13,7 @@ __all__ = [
     "BlocksConfig",
     "ClassifierConfig",
     "Condition",
+    "MnistData",
     "ModelConfig",
     "Recipe",
     "TrainingConfig",
@@ -142,6 +143,14 @@ class BlocksConfig:
                 f"{name}.initial_projection is None; elementwise channels need the same multiplicity in "
                 f"every degree, and the basis has {self.basis.irreps}"
             )
+        first = self.initial_projection or self.basis.irreps.blocks[0][0]
+        if self.norm == "layer" and (0, 1) in zip(
+            (self.basis.lmax, *self.lmax[:-1]), (first, *self.channels[:-1]), strict=True
+        ):
+            raise HoloError(
+                f"{name}.norm is 'layer' and a block takes one channel of degree 0 alone, which a layer norm "
+                "would centre to zero; there must be two or more"
+            )
 
     @property
     def connectivities(self) -> tuple[Connectivity, ...]:
@@ -194,7 +203,7 @@ class ModelConfig(BlocksConfig):
     condition: Condition | None = None
 
     def __attrs_post_init__(self) -> None:
-        super().__attrs_post_init__()
+        BlocksConfig.__attrs_post_init__(self)  # a class with slots is made anew, which super() would miss
         if self.lmax[-1] != 1:
             raise HoloError(f"ModelConfig.lmax ends in {self.lmax[-1]}; it must end in 1, the frame's degree")
         if self.bottleneck and min(self.bottleneck) < 1:
@@ -224,7 +233,7 @@ class ClassifierConfig(BlocksConfig):
     hidden: tuple[int, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        super().__attrs_post_init__()
+        BlocksConfig.__attrs_post_init__(self)  # a class with slots is made anew, which super() would miss
         if self.hidden and min(self.hidden) < 1:
             raise HoloError(f"ClassifierConfig.hidden is {self.hidden}; widths must be at least 1")
 
@@ -319,8 +328,34 @@ class TrainingConfig:
 
 
 @attrs.frozen(kw_only=True)
+class MnistData:
+    """Spherical MNIST, from the idx files as they are published (or a data set in their form).
+
+    Parameters
+    ----------
+    kind
+        Says that it is this data set.
+    rotation
+        How the training images are turned: ``"fixed"``, all alike (NR); ``"each"``, at random (R). Those of
+        validation and test are always turned at random.
+    validation_rows
+        How many training images, the last ones, are kept aside for validation.
+    bandwidth
+        Of the Driscoll-Healy grid.
+    seed
+        Of the rotations.
+    """
+
+    kind: Literal["mnist"]
+    rotation: Literal["fixed", "each"] = "fixed"
+    validation_rows: int = attrs.field(default=6000, validator=_at_least(1))
+    bandwidth: int = attrs.field(default=30, validator=_at_least(1))
+    seed: int = attrs.field(default=0, validator=_at_least(0))
+
+
+@attrs.frozen(kw_only=True)
 class Recipe:
-    """A network and its training, as one YAML file holds them.
+    """A network and its training, as one YAML file holds them; where `data` is given, on which data set.
 
     Examples
     --------
@@ -333,6 +368,7 @@ class Recipe:
 
     model: ModelConfig | ClassifierConfig
     training: TrainingConfig = attrs.field(factory=TrainingConfig)
+    data: MnistData | None = None
 
     def __attrs_post_init__(self) -> None:
         training, model = self.training, self.model

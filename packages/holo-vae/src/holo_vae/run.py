@@ -1,24 +1,47 @@
-"""A training run as a user starts it: a file of holograms to a folder with all that came of it."""
+"""A training run as a user starts it: files of holograms to a folder with all that came of it."""
 
 import csv
 import importlib.util
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import attrs
+import torch
 
 import holo_types
 from holo_types import Basis, HoloError, Holograms
+from holo_types.atomic import replacing
 
-from .config import ModelConfig, Recipe, TrainingConfig, write_recipe
+from .batches import Rows, data_scale, open_rows, split_by_group
+from .checkpoints import has_checkpoint, remove_checkpoint
+from .classifier import Classifier, TrainedClassifier
+from .config import ClassifierConfig, ModelConfig, Recipe, TrainingConfig, write_recipe
+from .datasets import prepare
 from .evaluation import Evaluation, evaluate
 from .model import Model, write_model
+from .network import HolographicAutoencoder
 from .pictures import degree_bars, learning_curves
-from .training import Epoch, Split, data_scale, initial_model, split_rows, train
+from .training import Epoch, Step, train
 
-__all__ = ["TrainingRun", "basis_of", "default_recipe", "read_holograms", "run_training"]
+__all__ = [
+    "RunData",
+    "TrainingRun",
+    "basis_of",
+    "default_recipe",
+    "initial_classifier",
+    "initial_model",
+    "open_data",
+    "read_holograms",
+    "run_training",
+]
+
+NetworkT = TypeVar("NetworkT", HolographicAutoencoder, Classifier)
+
+STATE = "state"  # the folder, in a run's folder, of what it takes to go on
 
 
 @attrs.frozen(eq=False)
@@ -32,22 +55,27 @@ class TrainingRun:
     history
         A record of each epoch.
     evaluation
-        On the validation rows.
-    split
-        Which rows were which.
+        Of an autoencoder on the validation rows (the first 10,000); of a classifier None.
     folder
         Holds ``model/``, ``recipe.yaml``, ``history.csv``, ``evaluation.json`` and the pictures.
     store, registered_version
         Of MLflow, where it is installed; the version only where registration was asked for.
     """
 
-    model: Model
+    model: Model | TrainedClassifier
     history: tuple[Epoch, ...]
-    evaluation: Evaluation
-    split: Split
+    evaluation: Evaluation | None
     folder: Path
     store: str | None
     registered_version: str | None
+
+
+@attrs.frozen(eq=False)
+class RunData:
+    """The rows to train on and to validate on."""
+
+    training: Rows
+    validation: Rows
 
 
 def default_recipe(basis: Basis) -> Recipe:
@@ -103,61 +131,170 @@ def read_holograms(path: Path | str) -> Holograms:
     return data
 
 
+def initial_model(recipe: Recipe, scale: float, name: str) -> Model:
+    """Give the autoencoder from which training begins; the recipe's seed decides its weights.
+
+    Raises
+    ------
+    HoloError
+        If the recipe is one of a classifier; see `initial_classifier`.
+    """
+    if isinstance(recipe.model, ClassifierConfig):
+        raise HoloError("the recipe's model is a classifier; an autoencoder is needed")
+    network = _seeded(partial(HolographicAutoencoder, recipe.model), recipe.training.seed)
+    network.scale.fill_(scale)
+    return Model(network.eval(), name)
+
+
+def initial_classifier(recipe: Recipe, scale: float, name: str) -> TrainedClassifier:
+    """Give the supervised network from which training begins; the recipe's seed decides its weights.
+
+    Raises
+    ------
+    HoloError
+        If the recipe is one of an autoencoder; see `initial_model`.
+    """
+    if isinstance(recipe.model, ModelConfig):
+        raise HoloError("the recipe's model is an autoencoder; a classifier is needed")
+    network = _seeded(partial(Classifier, recipe.model), recipe.training.seed)
+    network.scale.fill_(scale)
+    return TrainedClassifier(network.eval(), name)
+
+
+def _seeded(make: Callable[[], NetworkT], seed: int) -> NetworkT:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def open_data(
+    recipe: Recipe, data: Sequence[Path | str], validation: Sequence[Path | str], folder: Path
+) -> RunData:
+    """Open what a recipe is to be trained on.
+
+    Parameters
+    ----------
+    recipe
+        Where its `data` names a data set, `data` is the folder of that, and is encoded first.
+    data
+        Files of holograms, the shards of one data set.
+    validation
+        Files of holograms too; if there are none, a part of the data is kept aside as the recipe says.
+    folder
+        Of the run; a data set is encoded into its ``data/``.
+
+    Raises
+    ------
+    HoloError
+        If the files do not fit each other or the recipe.
+    """
+    config, model = recipe.training, recipe.model
+    condition = model.classes if isinstance(model, ClassifierConfig) else model.condition
+    options = {
+        "condition": condition,
+        "shuffle_rows": config.shuffle_rows,
+        "dtype": torch.float64 if config.precision == "float64" else torch.float32,
+    }
+    if recipe.data is not None:
+        if len(data) != 1 or validation:
+            raise HoloError(
+                "the recipe names a data set: give one folder with its files, and no validation files"
+            )
+        prepared = prepare(recipe.data, model.basis, data[0], folder / "data")
+        data, validation = [prepared.training], [prepared.validation]
+    paths = [Path(path) for path in data]
+    if validation:
+        opened = RunData(
+            open_rows(paths, **options), open_rows([Path(path) for path in validation], **options)
+        )
+    else:
+        split = split_by_group(paths, config.group_column, config.validation_fraction, config.seed)
+        opened = RunData(
+            open_rows(paths, rows=split.training, **options),
+            open_rows(paths, rows=split.validation, **options),
+        )
+    for rows in (opened.training, opened.validation):
+        if rows.basis != model.basis:
+            raise HoloError(f"the data has the basis {rows.basis}; the recipe's model takes {model.basis}")
+    return opened
+
+
 def run_training(
-    data: Path | str,
     recipe: Recipe,
+    data: Path | str | Sequence[Path | str],
     folder: Path | str,
     *,
     name: str,
+    validation: Sequence[Path | str] = (),
+    resume: bool = False,
+    device: torch.device | str = "cpu",
     register: bool = False,
     alias: str = "champion",
     on_epoch: Callable[[Epoch], None] = lambda _: None,
+    on_step: Callable[[Step], None] = lambda _: None,
 ) -> TrainingRun:
     """Train, keep the best, evaluate, track; with `register` also register under `name` and move the alias.
 
     Parameters
     ----------
-    data
-        A file of `Holograms`.
     recipe
         What to train and how.
+    data, validation
+        Files of `Holograms`, see `open_data`; or the folder of the data set that the recipe names.
     folder
         Made if there is none.
     name
         Of the model, the MLflow experiment and the registered model.
+    resume
+        Go on with the run in `folder`, if there is one.
+    device
+        Where to train.
     register
         Whether to register (extra ``mlflow``).
     alias
         Moved to the new version.
-    on_epoch
-        Called after each epoch.
+    on_epoch, on_step
+        Called after each epoch, and for each step.
 
     Raises
     ------
     HoloError
-        If the data does not fit the recipe, or registration is asked for without mlflow.
+        If the data does not fit the recipe, `folder` holds an unfinished run and `resume` is not set, or
+        registration is asked for without mlflow.
     """
     folder = Path(folder)
-    holograms = read_holograms(data)
-    split = split_rows(holograms, recipe.training)
-    model = initial_model(recipe, data_scale(holograms[split.training]), name)
-    model.check_basis(holograms)
+    state = folder / STATE
     tracked = importlib.util.find_spec("mlflow") is not None
-    if register and not tracked:
-        raise HoloError("registering needs mlflow; pip install 'holo-vae[mlflow]'")
-    if not name or set(name) & set("/:"):
-        raise HoloError(f"the model's name is {name!r}; it must be text without / and :")
+    _check_request(name, register and not tracked, None if resume else state)
+    rows = open_data(recipe, [data] if isinstance(data, Path | str) else data, validation, folder)
+    initial = initial_classifier if isinstance(recipe.model, ClassifierConfig) else initial_model
+    model: Model | TrainedClassifier = initial(recipe, data_scale(rows.training), name)
     folder.mkdir(parents=True, exist_ok=True)
     write_recipe(recipe, folder / "recipe.yaml")
     history: list[Epoch] = []
-    store = version = None
+    evaluation = store = version = None
     if tracked:
         from . import tracking  # noqa: PLC0415  (mlflow is an extra)
 
         store = tracking.tracking_uri(folder)
-        context = tracking.start_run(folder, name, recipe, holograms, str(data))
+        context = tracking.start_run(folder, name, recipe, rows)
     with context if tracked else nullcontext() as run:
-        for epoch in train(model, holograms, recipe, split):
+
+        def take_step(step: Step) -> None:
+            if run is not None:
+                run.log_step(step)
+            on_step(step)
+
+        epochs = train(
+            model.network,
+            rows.training,
+            rows.validation,
+            recipe,
+            state=state,
+            device=device,
+            on_step=take_step,
+        )
+        for epoch in epochs:
             history.append(epoch)
             _write_history(history, folder / "history.csv")
             if epoch.best:
@@ -166,27 +303,59 @@ def run_training(
                 run.log_epoch(epoch)
             on_epoch(epoch)
         write_model(model, folder / "model")
-        evaluation = evaluate(model, holograms[split.validation])
-        (folder / "evaluation.json").write_text(json.dumps(attrs.asdict(evaluation), indent=2) + "\n")
-        figures = {
-            "learning_curves": learning_curves(history),
-            "cosine_per_degree": degree_bars({"validation": evaluation.reconstruction.cosine_per_degree}),
-        }
+        figures = {"learning_curves": learning_curves(history)}
+        if isinstance(model, Model):
+            evaluation = _evaluate(model, rows.validation, folder / "evaluation.json")
+            per_degree = evaluation.reconstruction.cosine_per_degree
+            figures["cosine_per_degree"] = degree_bars({"validation": per_degree})
         for title, figure in figures.items():
             figure.savefig(folder / f"{title}.png", dpi=150)
             if run is not None:
                 run.log_figure(figure, title)
         if run is not None:
-            run.log_evaluation(evaluation)
+            if evaluation is not None:
+                run.log_evaluation(evaluation)
             uri = run.log_model(model, folder / "model")
             if register:
                 version = tracking.register(uri, name, [alias])
                 model = attrs.evolve(model, version=version)
-    return TrainingRun(model, tuple(history), evaluation, split, folder, store, version)
+    remove_checkpoint(state)
+    return TrainingRun(model, tuple(history), evaluation, folder, store, version)
 
 
-def _write_history(history: list[Epoch], path: Path) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in attrs.fields(Epoch)])
+def _check_request(name: str, lacks_mlflow: bool, unfinished: Path | None) -> None:
+    if lacks_mlflow:
+        raise HoloError("registering needs mlflow; pip install 'holo-vae[mlflow]'")
+    if not name or set(name) & set("/:"):
+        raise HoloError(f"the model's name is {name!r}; it must be text without / and :")
+    if unfinished is not None and has_checkpoint(unfinished):
+        raise HoloError(
+            f"{unfinished.parent}: holds an unfinished run; go on with it by --resume, or give another folder"
+        )
+
+
+def _evaluate(model: Model, rows: Rows, path: Path) -> Evaluation:
+    """Evaluate on the first 10,000 rows, and write the figures."""
+    first = next(rows.in_order(10_000))
+    evaluation = evaluate(model, Holograms(first.coefficients.numpy(), rows.basis))
+    with replacing(path) as new:
+        new.write_text(json.dumps(attrs.asdict(evaluation), indent=2) + "\n")
+    return evaluation
+
+
+def _write_history(history: Sequence[Epoch], path: Path) -> None:
+    """Write a table of one row an epoch; what the objective measures gets a column for training and validation."""
+    table = [
+        {
+            **{
+                key: value for key, value in attrs.asdict(epoch).items() if key not in ("parts", "validation")
+            },
+            **epoch.parts,
+            **{f"validation_{key}": value for key, value in epoch.validation.items()},
+        }
+        for epoch in history
+    ]
+    with replacing(path) as new, new.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(table[0]))
         writer.writeheader()
-        writer.writerows(attrs.asdict(epoch) for epoch in history)
+        writer.writerows(table)

@@ -1,149 +1,120 @@
-"""Training: from holograms to a model, epoch by epoch, the best on validation kept."""
+"""The training engine: from holograms to a network, resumable to the bit.
+
+Nothing that chance decides is state. The order of the rows, the noise of z and the masks are functions of the
+recipe's seed and the step's number, drawn for the whole batch in its order: so a run that is killed goes on as
+if it had not been, and several processes together take the steps that one would take.
+"""
 
 import copy
+import hashlib
+import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 import attrs
 import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from holo_nn import cosine_loss
-from holo_types import HoloError, Holograms
+from holo_types import HoloError
 
-from .config import Recipe, TrainingConfig
-from .model import Model
-from .network import Encoding, HolographicAutoencoder
+from .batches import Batch, Rows
+from .checkpoints import (
+    Checkpoint,
+    Epoch,
+    Progress,
+    has_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
+from .config import Recipe, TrainingConfig, unstructure
+from .objectives import Draws, Objective, objective_of
+from .schedules import epochs_since_best, learning_rate
 
-__all__ = ["Epoch", "Split", "data_scale", "initial_model", "kl_divergence", "split_rows", "train"]
+__all__ = ["Epoch", "Step", "run_digest", "train"]
+
+_STEPS_AT_ONCE = 20  # losses are fetched so many at a time: fetching makes a GPU wait
 
 
 @attrs.frozen(kw_only=True)
-class Epoch:
-    """What one epoch of training gave.
-
-    Losses are means over samples: `loss` the weighted sum on the training rows, `mse` and `kl` its parts,
-    `validation_mse` and `validation_cosine` (s = +1) on the validation rows.
-    """
-
-    number: int
-    loss: float
-    mse: float
-    kl: float
-    validation_mse: float
-    validation_cosine: float
-    learning_rate: float
-    gradient_norm: float
-    samples_per_second: float
-    best: bool
-
-
-@attrs.frozen(eq=False)
-class Split:
-    """Row numbers of the training and of the validation part."""
-
-    training: NDArray[np.int64]
-    validation: NDArray[np.int64]
-
-
-def split_rows(holograms: Holograms, config: TrainingConfig) -> Split:
-    """Split rows by group, so that no group (such as a structure) is on both sides.
-
-    Raises
-    ------
-    HoloError
-        If the index lacks the group column, or there are fewer than two groups.
-    """
-    if config.group_column not in holograms.index:
-        raise HoloError(
-            f"the holograms' index has no column {config.group_column!r} to split by; "
-            f"it has {list(holograms.index)}"
-        )
-    groups, members = np.unique(holograms.index[config.group_column], return_inverse=True)
-    if len(groups) < 2:
-        raise HoloError(
-            f"the holograms hold {len(groups)} {config.group_column} value(s); splitting needs at least 2"
-        )
-    count = min(max(round(config.validation_fraction * len(groups)), 1), len(groups) - 1)
-    chosen = np.random.default_rng(config.seed).permutation(len(groups))[:count]
-    validation = np.isin(members, chosen)
-    return Split(np.flatnonzero(~validation), np.flatnonzero(validation))
-
-
-def data_scale(holograms: Holograms) -> float:
-    """Give the constant that training data is divided by: the mean of sqrt(Σ_l Σ_c,m x² / (2l+1)).
-
-    Raises
-    ------
-    HoloError
-        If every hologram is zero.
-    """
-    total = np.zeros(len(holograms))
-    for degree in range(holograms.basis.lmax + 1):
-        block = holograms.degree(degree).astype(np.float64)
-        total += np.square(block).sum(axis=(1, 2)) / (2 * degree + 1)
-    scale = float(np.sqrt(total).mean()) if len(total) else 0.0
-    if scale == 0:
-        raise HoloError("every hologram of the training data is zero; there is nothing to learn")
-    return scale
-
-
-def initial_model(recipe: Recipe, scale: float, name: str) -> Model:
-    """Give the model from which training begins; the recipe's seed decides its weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.training.seed)
-        network = HolographicAutoencoder(recipe.model)
-    network.scale.fill_(scale)
-    return Model(network.eval(), name)
-
-
-def kl_divergence(encoding: Encoding) -> Float[Tensor, " n"]:
-    """Give KL(q(z|x) ‖ N(0, 1)), summed over the latent dimensions; 0 for an H-AE."""
-    mean, log_variance = encoding.mean, encoding.log_variance
-    if log_variance is None:
-        return torch.zeros_like(mean[:, 0])
-    return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=-1)
-
-
-def _learning_rate(config: TrainingConfig, steps: int) -> Callable[[int], float]:
-    warmup = min(config.warmup_steps, steps // 2)
-
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
-
-    return factor
-
-
-def train(
-    model: Model,
-    holograms: Holograms,
-    recipe: Recipe,
-    split: Split,
-    device: torch.device | str = "cpu",
-) -> Iterator[Epoch]:
-    """Train a model in place, giving a record after each epoch.
-
-    After the last epoch the model holds the weights that had the lowest validation loss; of a variational
-    model only epochs at the full KL weight count.
+class Step:
+    """What one step of training gave.
 
     Parameters
     ----------
-    model
-        From `initial_model`, or an earlier training.
-    holograms
-        Training and validation rows.
+    number
+        Counted from 0 over the whole run.
+    epoch
+        Counted from 0.
+    total
+        Steps of the whole run.
+    loss, parts
+        Of the batch, as `Epoch` has them.
+    learning_rate, gradient_norm
+        The norm is that before clipping.
+    seconds
+        That the step took, its share of the steps fetched together.
+    samples
+        In the batch, over all processes.
+    """
+
+    number: int
+    epoch: int
+    total: int
+    loss: float
+    parts: Mapping[str, float]
+    learning_rate: float
+    gradient_norm: float
+    seconds: float
+    samples: int
+
+
+def run_digest(recipe: Recipe, training: Rows, validation: Rows) -> str:
+    """Give a digest of what decides a run's weights: the recipe and the data's sizes and basis."""
+    plain = {
+        "recipe": unstructure(recipe),
+        "rows": [len(training), len(validation)],
+        "basis": training.basis.digest,
+    }
+    for settled in ("checkpoint_minutes",):  # how often a state is written changes nothing
+        plain["recipe"]["training"].pop(settled)
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def train(
+    network: nn.Module,
+    training: Rows,
+    validation: Rows,
+    recipe: Recipe,
+    *,
+    state: Path | None = None,
+    device: torch.device | str = "cpu",
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> Iterator[Epoch]:
+    """Train a network in place, giving a record after each epoch.
+
+    Whenever an epoch is given, and at the end, the network holds the weights that had the lowest validation loss
+    so far; of a variational model only epochs at the full KL weight count.
+
+    Parameters
+    ----------
+    network
+        A `HolographicAutoencoder` or a `Classifier`, as the recipe's model says.
+    training, validation
+        From `holo_vae.batches.open_rows`.
     recipe
         What to train and how.
-    split
-        Which rows are which.
+    state
+        Folder for the run's state. If there is one, the run goes on from it: epochs that it has done are given
+        again, from the record.
     device
-        Where to train; the model comes back to the CPU.
+        Where to train; the network comes back to the CPU.
+    on_step
+        Called for each step, some at a time.
 
     Yields
     ------
@@ -153,107 +124,285 @@ def train(
     Raises
     ------
     HoloError
-        If the basis is not the model's, or the loss is no longer finite.
+        If there are too few rows, the state is that of another run, or the loss is no longer finite.
     """
-    config = recipe.training
-    model.check_basis(holograms)
-    if len(split.training) < 2:
-        raise HoloError(f"there are {len(split.training)} training rows; at least 2 are needed")
-    network = model.network.to(device)
-    data = torch.from_numpy(holograms.coefficients).to(device, network.scale.dtype)
-    generator = torch.Generator().manual_seed(config.seed)
-    steps_per_epoch = math.ceil(len(split.training) / config.batch_size)
-    optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, _learning_rate(config, config.epochs * steps_per_epoch)
-    )
-    rows = torch.from_numpy(split.training)
-    best, best_weights = math.inf, copy.deepcopy(network.state_dict())
-    validation_data = data[torch.from_numpy(split.validation).to(data.device)]
-    for number in range(config.epochs):
-        beta = config.kl_weight_at(number)
-        started = time.perf_counter()
-        order = rows[torch.randperm(len(rows), generator=generator)]
-        # Equal batches: a last batch of one or two rows would give batch norm nothing to average.
-        steps = []
-        learning_rate = float(schedule.get_last_lr()[0])
-        for chosen in order.tensor_split(steps_per_epoch):
-            batch = data[chosen.to(data.device)]
-            noise = torch.randn(len(batch), recipe.model.latent_dim, generator=generator).to(batch)
-            steps.append(_step(network, batch, noise, optimizer, config, beta=beta))
-            schedule.step()
-        means = np.mean([attrs.astuple(step) for step in steps], axis=0)
-        if not math.isfinite(means[0]):
-            raise HoloError(f"the loss is {means[0]} in epoch {number}; lower the learning rate")
-        seconds = time.perf_counter() - started
-        validation = _validate(network, validation_data, config)
-        score = config.reconstruction_weight * validation.mse + beta * validation.kl / recipe.model.latent_dim
-        comparable = beta == config.kl_weight or not recipe.model.variational
-        improved = comparable and score < best
-        if improved:
-            best, best_weights = score, copy.deepcopy(network.state_dict())
-        yield Epoch(
-            number=number,
-            loss=float(means[0]),
-            mse=float(means[1]),
-            kl=float(means[2]),
-            validation_mse=validation.mse,
-            validation_cosine=validation.cosine,
-            learning_rate=learning_rate,
-            gradient_norm=float(means[3]),
-            samples_per_second=len(rows) / seconds,
-            best=improved,
+    if len(training) < 2 or not len(validation):
+        raise HoloError(
+            f"there are {len(training)} training and {len(validation)} validation rows; "
+            "at least 2 and 1 are needed"
         )
-    if best < math.inf:
-        network.load_state_dict(best_weights)
-    network.eval().to("cpu")
+    yield from _Run(
+        network=network,
+        training=training,
+        validation=validation,
+        recipe=recipe,
+        state=state,
+        device=torch.device(device),
+        on_step=on_step,
+    ).epochs()
 
 
-@attrs.frozen
-class _Step:
-    loss: float
-    mse: float
-    kl: float
-    gradient_norm: float
+class _Run:
+    """A training run under way: the network, the optimizer, and how far it has come."""
+
+    def __init__(
+        self,
+        *,
+        network: nn.Module,
+        training: Rows,
+        validation: Rows,
+        recipe: Recipe,
+        state: Path | None,
+        device: torch.device,
+        on_step: Callable[[Step], None],
+    ) -> None:
+        self.training, self.validation = training, validation
+        self.recipe, self.config = recipe, recipe.training
+        self.objective: Objective = objective_of(recipe)
+        self.state, self.device, self.on_step = state, device, on_step
+        self.dtype = torch.float64 if self.config.precision == "float64" else torch.float32
+        self.network = network.to(device, self.dtype)
+        self.stepped: nn.Module = torch.compile(network) if self.config.compile else network  # type: ignore[assignment]
+        kind = torch.optim.AdamW if self.config.optimizer == "adamw" else torch.optim.Adam
+        self.optimizer = kind(
+            network.parameters(),
+            lr=self.config.learning_rate,
+            weight_decay=self.config.weight_decay if self.config.optimizer == "adamw" else 0.0,
+            fused=True,
+        )
+        self.steps_per_epoch = math.ceil(len(training) / self.config.batch_size)
+        self.average = copy.deepcopy(network) if self.config.ema_decay is not None else None
+        self.best: dict[str, Tensor] = {}
+        self.progress = Progress(run=run_digest(recipe, training, validation), sums=self._no_sums())
+        self.written = time.monotonic()
+        if state is not None and has_checkpoint(state):
+            self._resume(read_checkpoint(state))
+
+    def _no_sums(self) -> tuple[float, ...]:
+        return (0.0,) * (len(self.objective.names) + 2)
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is validated and kept."""
+        return self.network if self.average is None else self.average
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Go through the epochs that are done, then those that are to come."""
+        with self._best_weights():
+            yield from self.progress.epochs
+        while len(self.progress.epochs) < self.config.epochs and not self._stops_early():
+            self._train_epoch()
+            epoch = self._finish_epoch()
+            with self._best_weights():
+                yield epoch
+        self.network.load_state_dict(self.best or self.judged.state_dict())
+        self.network.eval().to("cpu")
+
+    @contextmanager
+    def _best_weights(self) -> Iterator[None]:
+        """Let the network hold the best weights so far, as long as others look at it."""
+        if not self.best:
+            yield
+            return
+        current = copy.deepcopy(self.network.state_dict())
+        self.network.load_state_dict(self.best)
+        yield
+        self.network.load_state_dict(current)
+
+    def _losses(self) -> list[float]:
+        """Give the validation losses that can be compared with one another."""
+        done = self.progress.epochs
+        return [each.validation_loss for each in done if self.objective.comparable(each.number)]
+
+    def _stops_early(self) -> bool:
+        patience = self.config.early_stopping
+        return patience is not None and epochs_since_best(self._losses()) >= patience
+
+    def _train_epoch(self) -> None:
+        number, losses = len(self.progress.epochs), self._losses()
+        weights = torch.tensor(self.objective.weights(number), dtype=torch.float64, device=self.device)
+        first = self.progress.step - number * self.steps_per_epoch
+        waiting: list[tuple[Tensor, int, float]] = []
+        since = time.perf_counter()
+
+        def fetch() -> None:
+            nonlocal since
+            if not waiting:
+                return
+            table = torch.stack([values for values, _, _ in waiting]).tolist()
+            now = time.perf_counter()
+            share, since = (now - since) / len(waiting), now
+            for row, (_, samples, rate) in zip(table, waiting, strict=True):
+                self._record(number, row, samples, rate, share)
+            waiting.clear()
+
+        self.network.train()
+        batches = self.training.epoch(self.config.seed, number, self.config.batch_size, start=first)
+        for offset, batch in enumerate(batches):
+            step = self.progress.step + len(waiting)
+            rate = learning_rate(self.config, step, self.steps_per_epoch, losses)
+            samples = len(self.training) // self.steps_per_epoch
+            samples += first + offset < len(self.training) % self.steps_per_epoch
+            waiting.append((self._step(batch, step, rate, weights, samples), samples, rate))
+            due = time.monotonic() - self.written >= 60 * self.config.checkpoint_minutes
+            last = first + offset + 1 == self.steps_per_epoch
+            if due or last or len(waiting) == _STEPS_AT_ONCE:
+                fetch()
+            if due and not last:
+                self._write()
+                since = time.perf_counter()
+
+    def _step(
+        self, batch: Batch, step: int, rate: float, weights: Float[Tensor, " k"], samples: int
+    ) -> Float[Tensor, " k2"]:
+        """Take a step; gives the sums over the batch of what is measured and of the loss, and the norm."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        holograms = batch.coefficients.to(self.device, self.dtype, non_blocking=True)
+        labels = None if batch.labels is None else batch.labels.to(self.device, non_blocking=True)
+        draws = self._draws(step, samples, holograms)
+        with self._precision():
+            values = self.objective.values(self.stepped, holograms, labels, draws)
+        loss = (values * weights.to(values.dtype)).sum() / samples
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
+        self.optimizer.step()
+        if self.average is not None:
+            _follow(self.average, self.network, self.config, step)
+        sums = values.detach().double().sum(dim=0)
+        return torch.cat([sums, (sums @ weights)[None], norm.detach().double()[None]])
+
+    def _precision(self) -> torch.autocast | nullcontext[None]:
+        if self.config.precision == "mixed":
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return nullcontext()
+
+    def _draws(self, step: int, samples: int, holograms: Tensor) -> Draws:
+        seed = np.random.SeedSequence((self.config.seed, step)).generate_state(1, np.uint64)
+        generator = torch.Generator().manual_seed(int(seed[0] >> np.uint64(1)))
+        draws = self.objective.draw(generator, samples)
+        return Draws(
+            None if draws.noise is None else draws.noise.to(holograms),
+            None if draws.kept is None else draws.kept.to(holograms.device),
+        )
+
+    def _record(self, epoch: int, row: Sequence[float], samples: int, rate: float, seconds: float) -> None:
+        """Count a step as done."""
+        *parts, loss, norm = row
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            raise HoloError(
+                f"the loss is {loss / samples} and its gradient {norm} at step {self.progress.step} (epoch {epoch}); "
+                "lower the learning rate"
+            )
+        self.progress = attrs.evolve(
+            self.progress,
+            step=self.progress.step + 1,
+            sums=tuple(total + value for total, value in zip(self.progress.sums, row, strict=True)),
+            seconds=self.progress.seconds + seconds,
+        )
+        self.on_step(
+            Step(
+                number=self.progress.step - 1,
+                epoch=epoch,
+                total=self.config.epochs * self.steps_per_epoch,
+                loss=loss / samples,
+                parts={n: part / samples for n, part in zip(self.objective.names, parts, strict=True)},
+                learning_rate=rate,
+                gradient_norm=norm,
+                seconds=seconds,
+                samples=samples,
+            )
+        )
+
+    def _finish_epoch(self) -> Epoch:
+        """Validate, keep the weights if they are the best, and write the state."""
+        progress, number = self.progress, len(self.progress.epochs)
+        *parts, loss, norm = progress.sums
+        validation = self._validate()
+        score = sum(w * value for w, value in zip(self.objective.weights(number), validation, strict=True))
+        losses = self._losses()
+        best = self.objective.comparable(number) and (not losses or score < min(losses))
+        if best:
+            self.best = copy.deepcopy(self.judged.state_dict())
+        names = self.objective.names
+        epoch = Epoch(
+            number=number,
+            loss=loss / len(self.training),
+            parts={name: part / len(self.training) for name, part in zip(names, parts, strict=True)},
+            validation=dict(zip(names, validation, strict=True)),
+            validation_loss=score,
+            learning_rate=learning_rate(self.config, progress.step - 1, self.steps_per_epoch, losses),
+            gradient_norm=norm / self.steps_per_epoch,
+            seconds=progress.seconds,
+            samples_per_second=len(self.training) / max(progress.seconds, 1e-9),
+            best=best,
+        )
+        self.progress = attrs.evolve(
+            progress, epochs=(*progress.epochs, epoch), sums=self._no_sums(), seconds=0.0
+        )
+        self._write()
+        return epoch
+
+    def _validate(self) -> list[float]:
+        network = self.judged.eval()
+        totals = torch.zeros(len(self.objective.names), dtype=torch.float64, device=self.device)
+        with torch.inference_mode():
+            for batch in self.validation.in_order(max(self.config.batch_size, 256)):
+                holograms = batch.coefficients.to(self.device, self.dtype)
+                labels = None if batch.labels is None else batch.labels.to(self.device)
+                totals += self.objective.values(network, holograms, labels, Draws()).double().sum(dim=0)
+        means: list[float] = (totals / len(self.validation)).tolist()
+        return means
+
+    def _write(self) -> None:
+        if self.state is not None:
+            write_checkpoint(Checkpoint(self.progress, self._tensors()), self.state)
+        self.written = time.monotonic()
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Name all tensors of the run."""
+        parts: dict[str, Mapping[str, Tensor]] = {"network": self.network.state_dict(), "best": self.best}
+        if self.average is not None:
+            parts["average"] = self.average.state_dict()
+        for name, parameter in self.network.named_parameters():
+            parts[f"optimizer.{name}"] = self.optimizer.state[parameter]
+        # Clones: what shares memory cannot be stored, such as the best weights just after they were kept.
+        return {
+            f"{part}/{name}": tensor.detach().cpu().clone().contiguous()
+            for part, tensors in parts.items()
+            for name, tensor in tensors.items()
+        }
+
+    def _resume(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.progress.run != self.progress.run:
+            raise HoloError(
+                f"{self.state}: holds the state of a run with another recipe or other data; "
+                "resume with those, or train in another folder"
+            )
+        parts: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in checkpoint.tensors.items():
+            part, _, rest = name.partition("/")
+            parts.setdefault(part, {})[rest] = tensor
+        self.network.load_state_dict(parts["network"])
+        self.best = {name: tensor.to(self.device) for name, tensor in parts.get("best", {}).items()}
+        if self.average is not None:
+            self.average.load_state_dict(parts["average"])
+        for name, parameter in self.network.named_parameters():
+            self.optimizer.state[parameter] = {
+                key: tensor.to(self.device) for key, tensor in parts[f"optimizer.{name}"].items()
+            }
+        self.progress = checkpoint.progress
 
 
-def _step(
-    network: HolographicAutoencoder,
-    batch: Float[Tensor, "batch dim"],
-    noise: Float[Tensor, "batch d"],
-    optimizer: torch.optim.Optimizer,
-    config: TrainingConfig,
-    *,
-    beta: float,
-) -> _Step:
-    network.train()
-    decoded, encoding = network(batch, noise)
-    mse = (decoded - batch / network.scale).square().mean()
-    kl = kl_divergence(encoding).mean()
-    loss = config.reconstruction_weight * mse + beta * kl / network.config.latent_dim
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip)
-    optimizer.step()
-    return _Step(loss.item(), mse.item(), kl.item(), norm.item())
-
-
-@attrs.frozen
-class _Validation:
-    mse: float
-    kl: float
-    cosine: float
-
-
-def _validate(network: HolographicAutoencoder, data: Tensor, config: TrainingConfig) -> _Validation:
-    network.eval()
-    totals = torch.zeros(3, dtype=torch.float64)
-    with torch.inference_mode():
-        for batch in torch.split(data, config.batch_size):
-            decoded, encoding = network(batch)
-            target = batch / network.scale
-            cosine = cosine_loss(decoded, target, str(network.config.basis.irreps))
-            parts = ((decoded - target).square().mean(dim=1), kl_divergence(encoding), cosine)
-            totals += torch.stack([part.double().sum().cpu() for part in parts])
-    mse, kl, cosine_mean = (totals / len(data)).tolist()
-    return _Validation(mse, kl, cosine_mean)
+def _follow(average: nn.Module, network: nn.Module, config: TrainingConfig, step: int) -> None:
+    """Move the averaged weights, and the statistics of norms, a step towards the network's."""
+    assert config.ema_decay is not None
+    # The average of the first steps must not hang on to the initial weights.
+    decay = min(config.ema_decay, (1 + step) / (10 + step))
+    ours, theirs = [], []
+    for mine, its in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        if mine.is_floating_point():
+            ours.append(mine)
+            theirs.append(its)
+    torch._foreach_lerp_(ours, theirs, 1 - decay)

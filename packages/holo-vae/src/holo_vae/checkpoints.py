@@ -1,0 +1,172 @@
+"""The state of a training run on disk: what it takes to go on to the bit."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+import cattrs
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from holo_types import FormatError
+from holo_types.atomic import replacing
+
+__all__ = [
+    "Checkpoint",
+    "Progress",
+    "has_checkpoint",
+    "read_checkpoint",
+    "remove_checkpoint",
+    "write_checkpoint",
+]
+
+FORMAT = "holo-vae training state"
+FORMAT_VERSION = 1
+_PROGRESS = "state.json"
+
+
+@attrs.frozen(kw_only=True)
+class Epoch:
+    """What one epoch of training gave.
+
+    Parameters
+    ----------
+    number
+        Counted from 0.
+    loss
+        The weighted sum of `parts`, on the training rows.
+    parts, validation
+        What the objective measures (such as ``mse``, ``kl``, ``cosine``): means over the training samples, as
+        they were trained on, and over the validation rows.
+    validation_loss
+        The weighted sum of `validation`.
+    learning_rate
+        Of the epoch's last step.
+    gradient_norm
+        Mean over the steps, before clipping.
+    seconds
+        That the training took, without validation.
+    samples_per_second
+        Of training.
+    best
+        Whether the validation loss was lower than in all epochs before; those weights are kept.
+    """
+
+    number: int
+    loss: float
+    parts: Mapping[str, float]
+    validation: Mapping[str, float]
+    validation_loss: float
+    learning_rate: float
+    gradient_norm: float
+    seconds: float
+    samples_per_second: float
+    best: bool
+
+
+@attrs.frozen(kw_only=True)
+class Progress:
+    """How far a run has come.
+
+    Parameters
+    ----------
+    run
+        Digest of all that decides the run: recipe, data, precision.
+    step
+        Steps done, over all epochs.
+    epochs
+        The epochs done.
+    sums
+        Over the samples of the epoch under way: of each thing measured, then the loss, then of each step's
+        gradient norm.
+    seconds
+        That the epoch under way has taken so far.
+    """
+
+    run: str
+    step: int = 0
+    epochs: tuple[Epoch, ...] = ()
+    sums: tuple[float, ...] = ()
+    seconds: float = 0.0
+
+
+@attrs.frozen(eq=False)
+class Checkpoint:
+    """A run's progress, and its tensors by name: weights, optimizer, averages, the best weights so far."""
+
+    progress: Progress
+    tensors: Mapping[str, Tensor]
+
+
+_converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Say whether a run's state is in a folder."""
+    return (folder / _PROGRESS).is_file()
+
+
+def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write a state; until its last file is swapped in, the one before it is whole.
+
+    Raises
+    ------
+    HoloError
+        If it cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = f"state-{checkpoint.progress.step}.safetensors"
+    with replacing(folder / tensors) as new:
+        new.write_bytes(safetensors.torch.save(dict(checkpoint.tensors)))
+    description = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "tensors": tensors,
+        "progress": _converter.unstructure(checkpoint.progress),
+    }
+    with replacing(folder / _PROGRESS) as new:
+        new.write_text(json.dumps(description) + "\n", encoding="utf-8")
+    _clear(folder, keep=tensors)
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read a state.
+
+    Raises
+    ------
+    FormatError
+        If it is none, is of another format version, or is damaged.
+    """
+    path = folder / _PROGRESS
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        if description["format"] != FORMAT:
+            raise FormatError(f"{path}: does not describe a {FORMAT}")
+        if description["format_version"] != FORMAT_VERSION:
+            raise FormatError(
+                f"{path}: has format version {description['format_version']!r}; this holo-vae reads "
+                f"version {FORMAT_VERSION}"
+            )
+        progress = _converter.structure(description["progress"], Progress)
+        tensors = safetensors.torch.load_file(folder / Path(description["tensors"]).name)
+    except FormatError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, cattrs.BaseValidationError, SafetensorError) as error:
+        raise FormatError(f"{path}: cannot be read as a {FORMAT} ({error!r})") from None
+    return Checkpoint(progress, tensors)
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Remove a run's state, as when the run is finished."""
+    (folder / _PROGRESS).unlink(missing_ok=True)
+    _clear(folder)
+
+
+def _clear(folder: Path, keep: str = "") -> None:
+    # Also what a killed process left half written.
+    for pattern in ("state-*.safetensors", ".state*.tmp"):
+        for old in folder.glob(pattern):
+            if old.name != keep:
+                old.unlink(missing_ok=True)

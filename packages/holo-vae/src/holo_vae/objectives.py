@@ -1,0 +1,137 @@
+"""What a network is trained for: the losses of each sample, and what they weigh."""
+
+import attrs
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from holo_nn import cosine_loss
+
+from .config import ClassifierConfig, ModelConfig, Recipe, TrainingConfig
+from .network import Encoding
+
+__all__ = ["Autoencoding", "Classification", "Draws", "Objective", "kl_divergence", "objective_of"]
+
+
+@attrs.frozen(eq=False)
+class Draws:
+    """What chance decides for each sample of a batch.
+
+    Parameters
+    ----------
+    noise
+        Standard normal, with which z is drawn; of an H-AE None.
+    kept
+        Which (channel, degree) blocks of the input stay, spread over their coefficients; None for all.
+    """
+
+    noise: Float[Tensor, "n d"] | None = None
+    kept: Bool[Tensor, "n dim"] | None = None
+
+
+def kl_divergence(encoding: Encoding) -> Float[Tensor, " n"]:
+    """Give KL(q(z|x) ‖ N(0, 1)), summed over the latent dimensions; 0 for an H-AE."""
+    mean, log_variance = encoding.mean, encoding.log_variance
+    if log_variance is None:
+        return torch.zeros_like(mean[:, 0])
+    return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=-1)
+
+
+@attrs.frozen
+class Autoencoding:
+    """The objective of an autoencoder: α MSE + β KL / d; the cosine loss (s = +1) is measured beside."""
+
+    model: ModelConfig
+    training: TrainingConfig
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name what is measured."""
+        return ("mse", "kl", "cosine")
+
+    def weights(self, epoch: int) -> tuple[float, ...]:
+        """Give (α, β / d, 0)."""
+        beta = self.training.kl_weight_at(epoch) if self.model.variational else 0.0
+        return (self.training.reconstruction_weight, beta / self.model.latent_dim, 0.0)
+
+    def comparable(self, epoch: int) -> bool:
+        """Of an H-VAE, only epochs at the full KL weight can be compared."""
+        return not self.model.variational or self.training.kl_weight_at(epoch) == self.training.kl_weight
+
+    def draw(self, generator: torch.Generator, count: int) -> Draws:
+        """Draw the noise of z and the masked blocks, as far as the recipe has them."""
+        noise = kept = None
+        if self.model.variational:
+            noise = torch.randn(count, self.model.latent_dim, generator=generator)
+        if self.training.masking:
+            blocks = [(channels, 2 * degree + 1) for channels, degree in self.model.basis.irreps]
+            share = torch.rand(count, sum(channels for channels, _ in blocks), generator=generator)
+            sizes = torch.tensor([size for channels, size in blocks for _ in range(channels)])
+            kept = (share >= self.training.masking).repeat_interleave(sizes, dim=1)
+        return Draws(noise, kept)
+
+    def values(
+        self,
+        network: nn.Module,
+        holograms: Float[Tensor, "n dim"],
+        labels: Int[Tensor, " n"] | None,
+        draws: Draws,
+    ) -> Float[Tensor, "n 3"]:
+        """Give the squared error, the divergence and the cosine loss of each sample."""
+        condition = None
+        if self.model.condition is not None:
+            assert labels is not None
+            condition = nn.functional.one_hot(labels, len(self.model.condition.categories)).to(holograms)
+        masked = None if draws.kept is None else holograms * draws.kept
+        decoded, encoding = network(holograms, draws.noise, condition, masked)
+        scale = network.get_buffer("scale")
+        target = holograms / scale
+        decoded = decoded.to(target.dtype)
+        cosine = cosine_loss(decoded.detach(), target, str(self.model.basis.irreps))
+        mse = (decoded - target).square().mean(dim=1)
+        return torch.stack([mse, kl_divergence(encoding).to(mse), cosine], dim=1)
+
+
+@attrs.frozen
+class Classification:
+    """The objective of a classifier: cross-entropy; the share of wrong classes is measured beside."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name what is measured."""
+        return ("cross_entropy", "errors")
+
+    def weights(self, epoch: int) -> tuple[float, ...]:
+        """Only the cross-entropy counts."""
+        return (1.0, 0.0)
+
+    def comparable(self, epoch: int) -> bool:
+        """All epochs can be compared."""
+        return True
+
+    def draw(self, generator: torch.Generator, count: int) -> Draws:
+        """Nothing is left to chance."""
+        return Draws()
+
+    def values(
+        self,
+        network: nn.Module,
+        holograms: Float[Tensor, "n dim"],
+        labels: Int[Tensor, " n"] | None,
+        draws: Draws,
+    ) -> Float[Tensor, "n 2"]:
+        """Give the cross-entropy of each sample, and whether its class is wrong."""
+        assert labels is not None
+        logits: Tensor = network(holograms).float()
+        loss = nn.functional.cross_entropy(logits, labels, reduction="none")
+        return torch.stack([loss, (logits.argmax(dim=1) != labels).to(loss)], dim=1)
+
+
+Objective = Autoencoding | Classification
+
+
+def objective_of(recipe: Recipe) -> Objective:
+    """Give what a recipe trains for."""
+    if isinstance(recipe.model, ClassifierConfig):
+        return Classification()
+    return Autoencoding(recipe.model, recipe.training)
