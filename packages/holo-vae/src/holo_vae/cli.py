@@ -86,12 +86,14 @@ def train_command(
     alias
         Alias that --register points at the new version.
     """
+    from .distributed import Processes
     from .recipes import find_recipe
     from .run import basis_of, default_recipe, run_training
 
     chosen = default_recipe(basis_of(data[0])) if recipe is None else find_recipe(recipe)
     if seed is not None:
         chosen = attrs.evolve(chosen, training=attrs.evolve(chosen.training, seed=seed))
+    processes = Processes.from_environment(device)
     with ExitStack() as stack:
         advance: list[Callable[..., None]] = []
 
@@ -108,15 +110,23 @@ def train_command(
             name=name,
             validation=validation,
             resume=resume,
-            device=device,
+            processes=processes,
             register=register,
             alias=alias,
             on_step=on_step,
         )
-    registered = f"; registered as models:/{name}@{alias} in {done.store}" if done.registered_version else ""
+    if not processes.first:
+        return 0
+    registered = (
+        f"; registered as models:/{name}/{done.registered_version} in {done.store}"
+        if done.registered_version
+        else ""
+    )
     best = min(done.history, key=lambda epoch: (not epoch.best, -epoch.number))
     measured = ", ".join(f"{key} {value:.4g}" for key, value in best.validation.items())
     _say(f"{out / 'model'}: validation {measured} after {len(done.history)} epochs{registered}")
+    for note in done.notes:
+        _say(note)
     return 0
 
 

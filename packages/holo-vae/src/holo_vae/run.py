@@ -4,10 +4,10 @@ import csv
 import importlib.util
 import json
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 import torch
@@ -21,11 +21,15 @@ from .checkpoints import has_checkpoint, remove_checkpoint
 from .classifier import Classifier, TrainedClassifier
 from .config import ClassifierConfig, ModelConfig, Recipe, TrainingConfig, write_recipe
 from .datasets import prepare
+from .distributed import ALONE, Processes
 from .evaluation import Evaluation, evaluate
 from .model import Model, write_model
 from .network import HolographicAutoencoder
 from .pictures import degree_bars, learning_curves
 from .training import Epoch, Step, train
+
+if TYPE_CHECKING:
+    from . import tracking
 
 __all__ = [
     "RunData",
@@ -60,6 +64,8 @@ class TrainingRun:
         Holds ``model/``, ``recipe.yaml``, ``history.csv``, ``evaluation.json`` and the pictures.
     store, registered_version
         Of MLflow, where it is installed; the version only where registration was asked for.
+    notes
+        What did not go as asked and was no reason to stop: a store that did not answer, a promotion refused.
     """
 
     model: Model | TrainedClassifier
@@ -68,6 +74,7 @@ class TrainingRun:
     folder: Path
     store: str | None
     registered_version: str | None
+    notes: tuple[str, ...]
 
 
 @attrs.frozen(eq=False)
@@ -227,13 +234,12 @@ def run_training(
     name: str,
     validation: Sequence[Path | str] = (),
     resume: bool = False,
-    device: torch.device | str = "cpu",
+    processes: Processes = ALONE,
     register: bool = False,
     alias: str = "champion",
-    on_epoch: Callable[[Epoch], None] = lambda _: None,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> TrainingRun:
-    """Train, keep the best, evaluate, track; with `register` also register under `name` and move the alias.
+    """Train, keep the best, evaluate, track; with `register` also register under `name` and promote.
 
     Parameters
     ----------
@@ -247,80 +253,81 @@ def run_training(
         Of the model, the MLflow experiment and the registered model.
     resume
         Go on with the run in `folder`, if there is one.
-    device
-        Where to train.
+    processes
+        Who trains, and where; the first one writes the files.
     register
-        Whether to register (extra ``mlflow``).
+        Whether to register (extra ``mlflow``) and, if the promotion gate lets it pass, move the alias.
     alias
         Moved to the new version.
-    on_epoch, on_step
-        Called after each epoch, and for each step.
+    on_step
+        Called for each step.
 
     Raises
     ------
     HoloError
-        If the data does not fit the recipe, `folder` holds an unfinished run and `resume` is not set, or
-        registration is asked for without mlflow.
+        If the data does not fit the recipe, `folder` holds an unfinished run and `resume` is not set,
+        registration is asked for without mlflow, or another process is lost.
     """
-    folder = Path(folder)
+    folder, paths = Path(folder), [data] if isinstance(data, Path | str) else list(data)
     state = folder / STATE
     tracked = importlib.util.find_spec("mlflow") is not None
     _check_request(name, register and not tracked, None if resume else state)
-    rows = open_data(recipe, [data] if isinstance(data, Path | str) else data, validation, folder)
-    initial = initial_classifier if isinstance(recipe.model, ClassifierConfig) else initial_model
-    model: Model | TrainedClassifier = initial(recipe, data_scale(rows.training), name)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_recipe(recipe, folder / "recipe.yaml")
-    history: list[Epoch] = []
-    evaluation = store = version = None
-    if tracked:
-        from . import tracking  # noqa: PLC0415  (mlflow is an extra)
+    with ExitStack() as stack:
+        stack.enter_context(processes.joined())
+        rows = _opened_by_turns(recipe, paths, validation, folder, processes)
+        initial = initial_classifier if isinstance(recipe.model, ClassifierConfig) else initial_model
+        model: Model | TrainedClassifier = initial(recipe, data_scale(rows.training), name)
+        if not processes.first:
+            followed = train(
+                model.network, rows.training, rows.validation, recipe, state=state, processes=processes
+            )
+            return TrainingRun(model, tuple(followed), None, folder, None, None, ())
+        folder.mkdir(parents=True, exist_ok=True)
+        write_recipe(recipe, folder / "recipe.yaml")
+        run = None
+        if tracked:
+            from . import tracking  # noqa: PLC0415  (mlflow is an extra)
 
-        store = tracking.tracking_uri(folder)
-        context = tracking.start_run(folder, name, recipe, rows)
-    with context if tracked else nullcontext() as run:
+            source = ", ".join(map(str, paths))
+            run = stack.enter_context(
+                tracking.start_run(
+                    folder, name, recipe, rows, source=source, device=processes.device, resume=resume
+                )
+            )
 
         def take_step(step: Step) -> None:
             if run is not None:
                 run.log_step(step)
             on_step(step)
 
-        epochs = train(
+        history: list[Epoch] = []
+        for epoch in train(
             model.network,
             rows.training,
             rows.validation,
             recipe,
             state=state,
-            device=device,
+            processes=processes,
             on_step=take_step,
-        )
-        for epoch in epochs:
+        ):
             history.append(epoch)
             _write_history(history, folder / "history.csv")
             if epoch.best:
                 write_model(model, folder / "model")
             if run is not None:
                 run.log_epoch(epoch)
-            on_epoch(epoch)
         write_model(model, folder / "model")
-        figures = {"learning_curves": learning_curves(history)}
-        if isinstance(model, Model):
-            evaluation = _evaluate(model, rows.validation, folder / "evaluation.json")
-            per_degree = evaluation.reconstruction.cosine_per_degree
-            figures["cosine_per_degree"] = degree_bars({"validation": per_degree})
-        for title, figure in figures.items():
-            figure.savefig(folder / f"{title}.png", dpi=150)
-            if run is not None:
-                run.log_figure(figure, title)
+        evaluation = _finish(model, history, rows.validation, folder, run)
+        version, notes = None, list[str]()
         if run is not None:
-            if evaluation is not None:
-                run.log_evaluation(evaluation)
-            uri = run.log_model(model, folder / "model")
-            if register:
-                version = tracking.register(uri, name, [alias])
+            version, notes = _log_model(
+                run, model, rows.validation, folder, (name, alias) if register else None
+            )
+            if version is not None:
                 model = attrs.evolve(model, version=version)
-    remove_checkpoint(state)
-    return TrainingRun(model, tuple(history), evaluation, folder, store, version)
+        remove_checkpoint(state)
+    store = tracking.tracking_uri(folder) if tracked else None
+    return TrainingRun(model, tuple(history), evaluation, folder, store, version, tuple(notes))
 
 
 def _check_request(name: str, lacks_mlflow: bool, unfinished: Path | None) -> None:
@@ -334,13 +341,76 @@ def _check_request(name: str, lacks_mlflow: bool, unfinished: Path | None) -> No
         )
 
 
-def _evaluate(model: Model, rows: Rows, path: Path) -> Evaluation:
-    """Evaluate on the first 10,000 rows, and write the figures."""
-    first = next(rows.in_order(10_000))
-    evaluation = evaluate(model, Holograms(first.coefficients.numpy(), rows.basis))
-    with replacing(path) as new:
-        new.write_text(json.dumps(attrs.asdict(evaluation), indent=2) + "\n")
+def _opened_by_turns(
+    recipe: Recipe,
+    data: Sequence[Path | str],
+    validation: Sequence[Path | str],
+    folder: Path,
+    processes: Processes,
+) -> RunData:
+    """Open the data; the first process before the others, as it may have to encode it."""
+    if not processes.first:
+        processes.wait()
+    rows = open_data(recipe, data, validation, folder)
+    if processes.first:
+        processes.wait()
+    return rows
+
+
+def _first_rows(rows: Rows, count: int) -> Holograms:
+    return Holograms(next(rows.in_order(count)).coefficients.numpy(), rows.basis)
+
+
+def _finish(
+    model: Model | TrainedClassifier,
+    history: Sequence[Epoch],
+    validation: Rows,
+    folder: Path,
+    run: "tracking.Run | None",
+) -> Evaluation | None:
+    """Evaluate an autoencoder on the first 10,000 validation rows; write the figures, draw the pictures."""
+    figures = {"learning_curves": learning_curves(history)}
+    evaluation = None
+    if isinstance(model, Model):
+        evaluation = evaluate(model, _first_rows(validation, 10_000))
+        with replacing(folder / "evaluation.json") as new:
+            new.write_text(json.dumps(attrs.asdict(evaluation), indent=2) + "\n")
+        per_degree = evaluation.reconstruction.cosine_per_degree
+        figures["cosine_per_degree"] = degree_bars({"validation": per_degree})
+    for title, figure in figures.items():
+        figure.savefig(folder / f"{title}.png", dpi=150)
+    if run is not None:
+        for title in figures:
+            run.log_file(folder / f"{title}.png", "pictures")
+        if evaluation is not None:
+            run.log_evaluation(evaluation)
     return evaluation
+
+
+def _log_model(
+    run: "tracking.Run",
+    model: Model | TrainedClassifier,
+    validation: Rows,
+    folder: Path,
+    registration: tuple[str, str] | None,
+) -> tuple[str | None, list[str]]:
+    """Log a model, and register and promote it under a name and an alias; gives the version and what to say."""
+    from .promotion import PromotionRefused, promote  # noqa: PLC0415  (mlflow is an extra)
+
+    recorded = _first_rows(validation, 10_000) if isinstance(model, Model) else None
+    run.log_model(model, folder / "model", recorded)
+    version, notes = None, []
+    if registration is not None:
+        name, alias = registration
+        version = run.register(name)
+        if version is not None:
+            try:
+                promote(name, version, alias)
+            except PromotionRefused as refusal:
+                notes.append(str(refusal))
+    if run.note is not None:
+        notes.append(run.note)
+    return version, notes
 
 
 def _write_history(history: Sequence[Epoch], path: Path) -> None:

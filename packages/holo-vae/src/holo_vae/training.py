@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -32,7 +32,9 @@ from .checkpoints import (
     write_checkpoint,
 )
 from .config import Recipe, TrainingConfig, unstructure
+from .distributed import ALONE, Processes
 from .objectives import Draws, Objective, objective_of
+from .precision import forward_precision, weights_dtype
 from .schedules import epochs_since_best, learning_rate
 
 __all__ = ["Epoch", "Step", "run_digest", "train"]
@@ -92,7 +94,7 @@ def train(
     recipe: Recipe,
     *,
     state: Path | None = None,
-    device: torch.device | str = "cpu",
+    processes: Processes = ALONE,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Iterator[Epoch]:
     """Train a network in place, giving a record after each epoch.
@@ -111,10 +113,11 @@ def train(
     state
         Folder for the run's state. If there is one, the run goes on from it: epochs that it has done are given
         again, from the record.
-    device
-        Where to train; the network comes back to the CPU.
+    processes
+        Who trains, and where; connected (see `Processes.joined`) if they are several. The network comes back to
+        the CPU.
     on_step
-        Called for each step, some at a time.
+        Called for each step, some at a time; of several processes in each.
 
     Yields
     ------
@@ -137,7 +140,7 @@ def train(
         validation=validation,
         recipe=recipe,
         state=state,
-        device=torch.device(device),
+        processes=processes,
         on_step=on_step,
     ).epochs()
 
@@ -153,15 +156,15 @@ class _Run:
         validation: Rows,
         recipe: Recipe,
         state: Path | None,
-        device: torch.device,
+        processes: Processes,
         on_step: Callable[[Step], None],
     ) -> None:
         self.training, self.validation = training, validation
         self.recipe, self.config = recipe, recipe.training
         self.objective: Objective = objective_of(recipe)
-        self.state, self.device, self.on_step = state, device, on_step
-        self.dtype = torch.float64 if self.config.precision == "float64" else torch.float32
-        self.network = network.to(device, self.dtype)
+        self.state, self.processes, self.device, self.on_step = state, processes, processes.device, on_step
+        self.dtype = weights_dtype(self.config.precision)
+        self.network = network.to(self.device, self.dtype)
         self.stepped: nn.Module = torch.compile(network) if self.config.compile else network  # type: ignore[assignment]
         kind = torch.optim.AdamW if self.config.optimizer == "adamw" else torch.optim.Adam
         self.optimizer = kind(
@@ -177,6 +180,8 @@ class _Run:
         self.written = time.monotonic()
         if state is not None and has_checkpoint(state):
             self._resume(read_checkpoint(state))
+        processes.check_same(self.progress.run, "what decides the run")
+        processes.check_same(self.progress.step, "the step that the run goes on from")
 
     def _no_sums(self) -> tuple[float, ...]:
         return (0.0,) * (len(self.objective.names) + 2)
@@ -190,11 +195,13 @@ class _Run:
         """Go through the epochs that are done, then those that are to come."""
         with self._best_weights():
             yield from self.progress.epochs
-        while len(self.progress.epochs) < self.config.epochs and not self._stops_early():
-            self._train_epoch()
-            epoch = self._finish_epoch()
-            with self._best_weights():
-                yield epoch
+        averages = () if self.average is None else (self.average,)
+        with self.processes.sharing(self.network, *averages):
+            while len(self.progress.epochs) < self.config.epochs and not self._stops_early():
+                self._train_epoch()
+                epoch = self._finish_epoch()
+                with self._best_weights():
+                    yield epoch
         self.network.load_state_dict(self.best or self.judged.state_dict())
         self.network.eval().to("cpu")
 
@@ -237,7 +244,14 @@ class _Run:
             waiting.clear()
 
         self.network.train()
-        batches = self.training.epoch(self.config.seed, number, self.config.batch_size, start=first)
+        batches = self.training.epoch(
+            self.config.seed,
+            number,
+            self.config.batch_size,
+            start=first,
+            rank=self.processes.rank,
+            world=self.processes.count,
+        )
         for offset, batch in enumerate(batches):
             step = self.progress.step + len(waiting)
             rate = learning_rate(self.config, step, self.steps_per_epoch, losses)
@@ -261,30 +275,26 @@ class _Run:
         holograms = batch.coefficients.to(self.device, self.dtype, non_blocking=True)
         labels = None if batch.labels is None else batch.labels.to(self.device, non_blocking=True)
         draws = self._draws(step, samples, holograms)
-        with self._precision():
+        with forward_precision(self.config.precision, self.device):
             values = self.objective.values(self.stepped, holograms, labels, draws)
         loss = (values * weights.to(values.dtype)).sum() / samples
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.processes.sum_gradients(self.network)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
         self.optimizer.step()
         if self.average is not None:
             _follow(self.average, self.network, self.config, step)
-        sums = values.detach().double().sum(dim=0)
+        sums = self.processes.sum(values.detach().double().sum(dim=0))
         return torch.cat([sums, (sums @ weights)[None], norm.detach().double()[None]])
-
-    def _precision(self) -> torch.autocast | nullcontext[None]:
-        if self.config.precision == "mixed":
-            return torch.autocast(self.device.type, torch.bfloat16)
-        return nullcontext()
 
     def _draws(self, step: int, samples: int, holograms: Tensor) -> Draws:
         seed = np.random.SeedSequence((self.config.seed, step)).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(seed[0] >> np.uint64(1)))
-        draws = self.objective.draw(generator, samples)
+        draws, part = self.objective.draw(generator, samples), self.processes.part(samples)
         return Draws(
-            None if draws.noise is None else draws.noise.to(holograms),
-            None if draws.kept is None else draws.kept.to(holograms.device),
+            None if draws.noise is None else draws.noise[part].to(holograms),
+            None if draws.kept is None else draws.kept[part].to(holograms.device),
         )
 
     def _record(self, epoch: int, row: Sequence[float], samples: int, rate: float, seconds: float) -> None:
@@ -356,7 +366,7 @@ class _Run:
         return means
 
     def _write(self) -> None:
-        if self.state is not None:
+        if self.state is not None and self.processes.first:
             write_checkpoint(Checkpoint(self.progress, self._tensors()), self.state)
         self.written = time.monotonic()
 
