@@ -1,6 +1,7 @@
 """Start the embedding service on loopback, ask it something sensible and something silly, and stop it.
 
-Run it with ``nox -s serve`` after ``nox -s demo``: it serves the model that the demo registered.
+Run it with ``nox -s serve`` after ``nox -s demo``: it serves the model that the demo registered, once as
+services/serving/serve.py does, once by ``mlflow models serve`` alone.
 """
 
 import argparse
@@ -15,19 +16,25 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 from serve import command, environment
 
 import holo_features
 import holo_vae
+from holo_features import encode_structures
 from holo_types import to_table
+from holo_vae.embedding import embed_holograms
 from holo_vae.serving import encode_content
+from holo_vae.serving_holograms import encode_coefficients
 
 START_SECONDS = 120
+TOLERANCE = 1e-5  # of values of the order of 1, in float32: batches of another size are summed otherwise
+
+Records = Sequence[Mapping[str, str]]
 
 
 def free_port() -> int:
@@ -38,16 +45,19 @@ def free_port() -> int:
         return port
 
 
-def post(url: str, body: object) -> tuple[int, Any]:
+def post(url: str, body: bytes) -> tuple[int, Any]:
     """Post JSON; give the status and the parsed answer."""
-    request = urllib.request.Request(
-        f"{url}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
+    request = urllib.request.Request(f"{url}/invocations", body, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
+
+
+def body_of(records: Records) -> bytes:
+    """Give rows as a request."""
+    return json.dumps({"dataframe_records": records}).encode()
 
 
 def wait_until_ready(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -61,17 +71,27 @@ def wait_until_ready(url: str, server: "subprocess.Popen[bytes]", log: Path) -> 
     sys.exit(f"the server did not start:\n{log.read_text(errors='replace')[-3000:]}")
 
 
+def mlflow_command(model: str, port: int) -> list[str]:
+    """Give the command that serves a model without the guard."""
+    return [
+        *(sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", model, "--env-manager", "local"),
+        *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+    ]
+
+
 @contextlib.contextmanager
-def serving(model: str) -> Iterator[str]:
-    """Run `mlflow models serve` on a free loopback port; gives its address."""
-    port = free_port()
+def serving(arguments: Sequence[str], variables: Mapping[str, str], port: int) -> Iterator[str]:
+    """Run a server on loopback; gives its address."""
+    # MLflow starts its server through the shell, which must find this Python's programs.
+    programs = str(Path(sys.executable).parent)
+    path = f"{programs}{os.pathsep}{variables.get('PATH', '')}"
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "server.log")
         # A session of its own: mlflow starts uvicorn as a child, which must end with it.
         with log.open("wb") as output:
             server = subprocess.Popen(
-                command(model, "127.0.0.1", port),
-                env=environment(os.environ),
+                arguments,
+                env={**variables, "PATH": path},
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -94,51 +114,75 @@ def _stop(server: "subprocess.Popen[bytes]") -> None:
             server.wait()
 
 
-def check(model: str, structure: Path) -> Sequence[str]:
-    """Compare the service with a local `embed`; gives a line for each check, or exits naming the one that fails."""
-    lines = []
+def answers(url: str, records: Records, expected: pd.DataFrame, what: str) -> str:
+    """Ask for embeddings, and compare them with local ones; gives a line, or exits naming what differs."""
+    started = time.perf_counter()
+    status, answer = post(url, body_of(records))
+    seconds = time.perf_counter() - started
+    if status != 200:
+        sys.exit(f"{what}: refused with status {status}: {answer}")
+    served = pd.DataFrame(answer["predictions"])
+    if list(served) != list(expected) or len(served) != len(expected):
+        sys.exit(f"{what}: the service gave {served.shape} values, a local embed {expected.shape}")
+    worst = 0.0
+    for column in expected.columns:
+        if expected[column].dtype.kind == "f":
+            difference = float((served[column] - expected[column]).abs().max())
+            if not difference <= TOLERANCE:  # so that NaN is refused too
+                sys.exit(f"{what}: column {column} differs from a local embed by {difference:.1e}")
+            worst = max(worst, difference)
+        elif (served[column] != expected[column]).any():
+            sys.exit(f"{what}: column {column} differs between the service and a local embed")
+    return f"{what}: {len(served)} rows in {seconds:.2f} s, equal to a local embed to {worst:.0e}"
+
+
+def refuses(url: str, body: bytes, what: str) -> str:
+    """Send what is to be refused; gives a line, or exits."""
+    status, answer = post(url, body)
+    message = answer.get("message", "")
+    if status != 400 or not message or not message.isprintable():
+        sys.exit(f"{what}: status {status} and message {message!r}; expected 400 and one line")
+    return f"{what}: 400, {message}"
+
+
+def check(url: str, model: holo_vae.Model, structure: Path, guarded: bool) -> Iterator[str]:
+    """Check a server; gives a line for each check."""
     record = {"name": structure.name, "content": encode_content(structure)}
-    with serving(model) as url:
-        started = time.perf_counter()
-        status, answer = post(url, {"dataframe_records": [record]})
-        seconds = time.perf_counter() - started
-        if status != 200:
-            sys.exit(f"a real structure was refused with status {status}: {answer}")
-        local = to_table(holo_vae.embed([structure], model))
-        served = answer["predictions"]
-        if len(served) != len(local):
-            sys.exit(f"the service gave {len(served)} residues, a local embed {len(local)}")
-        worst = 0.0
-        for column in local.columns:
-            ours, theirs = local[column].to_numpy(), np.array([row[column] for row in served])
-            if ours.dtype.kind == "f":
-                difference = float(np.abs(ours - theirs).max())
-                if not difference <= 1e-6:  # so that NaN is refused too
-                    sys.exit(
-                        f"column {column} differs from a local embed by {difference:.1e}, more than 1e-6"
-                    )
-                worst = max(worst, difference)
-            elif (ours != theirs).any():
-                sys.exit(f"column {column} differs between the service and a local embed")
-        lines.append(
-            f"{structure.name}: {len(served)} residues in {seconds:.2f} s, equal to a local embed to {worst:.0e}"
-        )
-        rubbish = {
-            "a text that is no structure": {
-                "dataframe_records": [{"name": "rubbish.pdb", "content": "rubbish"}]
-            },
-            "a binary file that is not base64": {
-                "dataframe_records": [{"name": "rubbish.bcif", "content": "%"}]
-            },
-            "a request without structures": {"dataframe_records": [{"name": "rubbish.pdb"}]},
-        }
-        for name, body in rubbish.items():
-            status, answer = post(url, body)
-            message = answer.get("message", "")
-            if status != 400 or not message or (name != "a request without structures" and "\n" in message):
-                sys.exit(f"{name}: status {status} and message {message!r}; expected 400 and one line")
-            lines.append(f"{name}: 400, {message.splitlines()[-1]}")
-    return lines
+    (encoded,) = encode_structures([structure], model.config.basis)
+    if encoded.holograms is None:
+        raise encoded.error or RuntimeError(f"{structure} gave no holograms")
+    holograms = encoded.holograms
+    batch = {"holograms": encode_coefficients(holograms.coefficients), "basis": holograms.basis.digest}
+    everything = to_table(holo_vae.embed([structure], model))
+    chain = str(everything["chain"][0])
+    first, last = map(int, everything["residue_number"][[0, 9]])
+    chosen = everything[(everything["chain"] == chain) & everything["residue_number"].between(first, last)]
+    numbered = to_table(embed_holograms(model, holograms)).drop(columns=list(holograms.index))
+    numbered.insert(0, "hologram", range(len(numbered)))
+
+    yield answers(url, [record], everything, structure.name)
+    few = {**record, "residues": f"{chain}:{first}-{last}"}
+    yield answers(url, [few], chosen.reset_index(drop=True), "chosen residues")
+    yield answers(url, [batch], numbered, "holograms")
+    silly: dict[str, bytes] = {
+        "a text that is no structure": body_of([{"name": "rubbish.pdb", "content": "rubbish"}]),
+        "a binary file that is not base64": body_of([{"name": "rubbish.bcif", "content": "%"}]),
+        "a request without content": body_of([{"name": "rubbish.pdb"}]),
+        "a column that is not known": body_of([{**record, "residue": "A:1"}]),
+        "residues that are not there": body_of([{**record, "residues": "A:99999"}]),
+        "holograms that are not base64": body_of([{**batch, "holograms": "rubbish"}]),
+        "holograms of another width": body_of(
+            [{**batch, "holograms": encode_coefficients(holograms.coefficients[:, :-1])}]
+        ),
+        "holograms of another basis": body_of([{**batch, "basis": "0" * 64}]),
+        "parameters": json.dumps({"dataframe_records": [record], "params": {"rubbish": 1}}).encode(),
+    }
+    if guarded:
+        silly["a request that is no JSON"] = b"rubbish"
+        silly["a request that is nested deeply"] = b"[" * 100_000
+        silly["a request that is too long"] = b" " * (2**24 + 1)
+    for what, body in silly.items():
+        yield refuses(url, body, what)
 
 
 def main() -> None:
@@ -151,8 +195,14 @@ def main() -> None:
         os.environ["MLFLOW_TRACKING_URI"] = arguments.store
     os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///demo/run/mlflow.db")
     structure = holo_features.datasets.example_structures()[0]
-    for line in check(arguments.model, structure):
-        sys.stdout.write(f"{line}\n")
+    model = holo_vae.load(arguments.model)
+    variables = environment({**os.environ, "HOLO_MODEL": arguments.model})
+    for port, guarded in ((free_port(), True), (free_port(), False)):
+        started = command("127.0.0.1", port) if guarded else mlflow_command(arguments.model, port)
+        sys.stdout.write("the service\n" if guarded else "mlflow models serve\n")
+        with serving(started, variables, port) as url:
+            for line in check(url, model, structure, guarded):
+                sys.stdout.write(f"  {line}\n")
 
 
 if __name__ == "__main__":

@@ -1,38 +1,37 @@
-"""Start the embedding service: structures in, one row per residue out, by MLflow's scoring server.
+"""Start the embedding service: structures or holograms in, one row per residue or hologram out.
 
-The settings are environment variables; services/serving/README.md lists them.
+It is MLflow's scoring server behind a guard (`holo_vae.serving_guard`). The settings are environment variables;
+services/serving/README.md lists them.
 """
 
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 
-def command(model: str, host: str, port: int, workers: int = 1) -> list[str]:
-    """Give the command that serves a registered model from the environment it is called in."""
+def command(host: str, port: int, workers: int = 1) -> list[str]:
+    """Give the command that serves the model that ``HOLO_MODEL`` names."""
     return [
-        *(sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", model, "--env-manager", "local"),
-        *("--host", host, "--port", str(port), "--workers", str(workers)),
+        *(sys.executable, "-m", "uvicorn", "--factory", "holo_vae.serving_guard:create_app"),
+        *("--host", host, "--port", str(port), "--workers", str(workers), "--no-access-log"),
     ]
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Put this Python's folder first on the path: MLflow starts its server through the shell."""
-    folder = str(Path(sys.executable).parent)
-    return {**variables, "PATH": folder + os.pathsep + variables.get("PATH", "")}
+    """Give the service's environment: the caller's, with the demo's model unless another is named."""
+    return {"HOLO_MODEL": "models:/holo-demo@champion", **variables}
 
 
 def main() -> int:
     """Serve until stopped."""
-    model = os.environ.get("HOLO_MODEL", "models:/holo-demo@champion")
-    host = os.environ.get("HOLO_SERVING_HOST", "127.0.0.1")
-    port = int(os.environ.get("HOLO_SERVING_PORT", "5001"))
-    workers = int(os.environ.get("HOLO_SERVING_WORKERS", "1"))
-    print(f"embedding service: {model} at http://{host}:{port}/invocations", flush=True)
+    variables = environment(os.environ)
+    host = variables.get("HOLO_SERVING_HOST", "127.0.0.1")
+    port = int(variables.get("HOLO_SERVING_PORT", "5001"))
+    workers = int(variables.get("HOLO_SERVING_WORKERS", "1"))
+    print(f"embedding service: {variables['HOLO_MODEL']} at http://{host}:{port}/invocations", flush=True)
     try:
-        done = subprocess.run(command(model, host, port, workers), env=environment(os.environ), check=False)
+        done = subprocess.run(command(host, port, workers), env=variables, check=False)
     except KeyboardInterrupt:
         return 0
     return done.returncode

@@ -31,7 +31,7 @@ from mlflow.pyfunc import scoring_server
 import holo_features
 from holo_types import Basis, HoloError, Holograms, Zernike, to_table
 from holo_vae import serving
-from holo_vae.config import ModelConfig
+from holo_vae.config import Condition, ModelConfig
 from holo_vae.embedding import embed, embed_holograms
 from holo_vae.model import Model, write_model
 from holo_vae.network import HolographicAutoencoder
@@ -144,6 +144,17 @@ def test_a_model_of_images_takes_holograms_only() -> None:
     assert len(served.predict(input_example(served.model))) == 2
     with pytest.raises(RefusedRequest, match="sphere images"):
         served.predict(pd.DataFrame([{"name": "a.pdb", "content": "x"}]))
+
+
+def test_a_conditional_model_gives_no_cosine() -> None:
+    condition = Condition(column="residue_name", categories=("ALA", "GLY"))
+    config = ModelConfig(basis=BASIS, latent_dim=6, lmax=(2, 1), channels=(6, 8), condition=condition)
+    served = ServedModel(Model(HolographicAutoencoder(config).eval(), "conditional"))
+    answer = served.predict(input_example(served.model))
+    expected = signature(served.model).outputs.input_names()
+    assert list(answer) == [name for name in expected if name != "hologram"]
+    assert "reconstruction_cosine" not in expected
+    assert len(served.predict(pd.DataFrame(of_holograms(holograms(4))))) == 4
 
 
 @pytest.mark.parametrize("basis", [BASIS, SPHERE])
@@ -263,7 +274,7 @@ BAD_ROWS: dict[str, tuple[list[dict[str, Any]], str]] = {
     ),
     "without Cα": ([{"name": "a.pdb", "content": atom(1, "N")}], "no residue with a Cα"),
     "alone": ([{"name": "a.pdb", "content": atom(1, "CA")}], "no residue of the request has an atom"),
-    "crowd": ([{"name": "a.pdb", "content": CROWD}], "more than 1000 atoms in a cube of 10 Å"),
+    "crowd": ([{"name": "a.pdb", "content": CROWD}], "more than 500 atoms in a cube of 10 Å"),
     "one name": (
         [{"name": f"{SECRET}.ent", "content": LINE}, {"name": f"{SECRET}.pdb", "content": LINE}],
         "row 1: name, .* is that of row 0",

@@ -92,7 +92,7 @@ def signature(model: Model) -> ModelSignature:
     Those of requests are all optional, so that the two forms can be told apart and `ServedModel.predict`
     words the refusal: MLflow's own quotes the request.
     """
-    values = to_table(embed_holograms(model, _random_holograms(model)))
+    values = to_table(_embed(model, _random_holograms(model)))
     kinds = {"float32": DataType.float, "float64": DataType.double, "bool": DataType.boolean}
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.string, name, required=False) for name in _COLUMNS]),
@@ -109,6 +109,11 @@ def _random_holograms(model: Model) -> Holograms:
     basis = model.config.basis
     rows = np.random.default_rng(0).normal(size=(2, basis.dim))
     return Holograms(rows.astype(np.float32), basis)
+
+
+def _embed(model: Model, holograms: Holograms) -> Embeddings:
+    """Embed; of a conditional model without the cosine: decoding takes each row's category, which nobody gave."""
+    return embed_holograms(model, holograms) if model.config.condition is None else model.encode(holograms)
 
 
 class ServedModel:
@@ -154,7 +159,7 @@ class ServedModel:
         -------
         pandas.DataFrame
             One row per residue or hologram, as `holo_types.to_table` gives it; holograms are numbered in the
-            column ``hologram``.
+            column ``hologram``. Answers of a conditional model have no ``reconstruction_cosine``.
 
         Raises
         ------
@@ -186,7 +191,7 @@ class ServedModel:
         for block in blocks:
             deadline.check()
             try:
-                embeddings.append(embed_holograms(self.model, block))
+                embeddings.append(_embed(self.model, block))
             except HoloError:
                 first = sum(map(len, embeddings))
                 raise RefusedRequest(

@@ -23,11 +23,11 @@ from .serving_limits import Deadline, Limits, RefusedRequest
 
 __all__ = ["RequestedStructure", "holograms_of", "read_structures"]
 
-_BLOCK = 128  # residues between two looks at the clock
+_BLOCK = 256  # residues between two looks at the clock
 _LONGEST_NAME = 200
 _PACKED, _BINARY = ".gz", ".bcif"
 # Å³ that an atom has at least. In proteins it has 10 or more; where there is less, neighbourhoods have no end.
-_ATOM_VOLUME = 1.0
+_ATOM_VOLUME = 2.0
 # What the readers say without a word of the file in it; their other errors quote the file.
 _REASONS = {
     "must be finite numbers": "a coordinate is not a finite number",
