@@ -10,7 +10,7 @@ import torch
 import holo_nn
 import holo_vae.evaluation
 import holo_vae.loading
-import holo_vae.model
+import holo_vae.storage
 
 
 def _change_coefficients(
@@ -30,7 +30,7 @@ def _change_coefficients(
 def _flip_one_clebsch_gordan_sign() -> None:
     """Flip the sign of one coefficient that couples l = 1 with itself, behind the digest's back."""
     digest = holo_nn.clebsch_gordan_digest()
-    holo_vae.model.clebsch_gordan_digest = lambda: digest
+    holo_vae.storage.clebsch_gordan_digest = lambda: digest
 
     def flip(values: torch.Tensor) -> torch.Tensor:
         flipped = values.clone()
@@ -48,17 +48,17 @@ def _transpose_wigner_D() -> None:
 
 def _perturb_one_weight() -> None:
     """Change one weight by a hundredth, behind the digest's back."""
-    read = holo_vae.loading.read_model
+    read = holo_vae.loading.read_folder
 
-    def read_and_perturb(folder: Any) -> Any:
-        model = read(folder)
+    def read_and_perturb(folder: Any, kinds: Any) -> Any:
+        model = read(folder, kinds)
         digest = model.digest
         with torch.no_grad():
             model.network.encoder[0].linear.weights["1"][0, 0] += 0.01
         type(model).digest = property(lambda self: digest)
         return model
 
-    holo_vae.loading.read_model = read_and_perturb
+    holo_vae.loading.read_folder = read_and_perturb
 
 
 def _change_of_sign() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from holo_types import Basis, FormatError, HoloError, Zernike
 from holo_vae import ModelConfig, Recipe, TrainingConfig, default_recipe, read_recipe, write_recipe
-from holo_vae.config import structure, unstructure
+from holo_vae.config import ClassifierConfig, Condition, structure, unstructure
 
 PROTEIN = Basis(6, Zernike(20, 10.0), ("C", "N", "O", "S"))
 
@@ -20,15 +20,37 @@ def _draw_recipe(data: st.DataObject) -> Recipe:
     while path[-1] > 1:
         path.append(draw(st.integers((path[-1] + 1) // 2, path[-1] - 1)))
     path = path[1:] or [1]
-    model = ModelConfig(
-        basis=Basis(lmax, Zernike(draw(st.integers(lmax, 12)), draw(st.floats(1, 20))), ("C", "other")),
-        latent_dim=draw(st.integers(1, 256)),
-        lmax=tuple(path),
-        channels=tuple(draw(st.lists(st.integers(1, 99), min_size=len(path), max_size=len(path)))),
-        initial_projection=draw(st.integers(1, 50)),
-        variational=draw(st.booleans()),
-        connectivity=draw(st.sampled_from(["efficient", "full"])),
-    )
+    blocks = len(path)
+
+    def rules(*names: str) -> object:
+        one = st.sampled_from(names)
+        return draw(one | st.lists(one, min_size=blocks, max_size=blocks).map(tuple))
+
+    categories = st.lists(st.integers() | st.text(max_size=5), min_size=2, max_size=4, unique=True)
+    common = {
+        "basis": Basis(lmax, Zernike(draw(st.integers(lmax, 12)), draw(st.floats(1, 20))), ("C", "other")),
+        "lmax": tuple(path),
+        "channels": tuple(draw(st.lists(st.integers(1, 99), min_size=blocks, max_size=blocks))),
+        "initial_projection": draw(st.integers(1, 50)),
+        "connectivity": rules("efficient", "full"),
+        "channel_rule": rules("elementwise", "full"),
+        "batch_norm": draw(st.booleans()),
+        "norm": draw(st.sampled_from(["signal", "layer", "instance", None])),
+        "skip": draw(st.booleans()),
+    }
+    widths = tuple(draw(st.lists(st.integers(1, 99), max_size=2)))
+    condition = Condition(column=draw(st.text(max_size=5)), categories=tuple(draw(categories)))
+    model: ModelConfig | ClassifierConfig
+    if draw(st.booleans()):
+        model = ClassifierConfig(**common, classes=condition, hidden=widths)
+    else:
+        model = ModelConfig(
+            **common,
+            latent_dim=draw(st.integers(1, 256)),
+            variational=draw(st.booleans()),
+            bottleneck=widths,
+            condition=draw(st.sampled_from([None, condition])),
+        )
     return Recipe(model=model, training=TrainingConfig(epochs=draw(st.integers(1, 99)), seed=3))
 
 
@@ -62,11 +84,42 @@ def test_an_unknown_key_is_refused_by_name(place: tuple[str, ...]) -> None:
         ({"channels": (4, 0, 4)}, "at least 1"),
         ({"latent_dim": 0}, "ModelConfig.latent_dim is 0"),
         ({"initial_projection": None}, "initial_projection is None"),
+        ({"initial_projection": 0}, "initial_projection 0"),
+        ({"connectivity": ("full",)}, r"ModelConfig\.connectivity has 1 rules"),
+        ({"channel_rule": ("full",) * 9}, r"ModelConfig\.channel_rule has 9 rules"),
+        ({"bottleneck": (8, 0)}, r"ModelConfig\.bottleneck is \(8, 0\)"),
     ],
 )
 def test_a_model_that_cannot_be_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(HoloError, match=message):
         attrs.evolve(default_recipe(PROTEIN).model, **change)
+
+
+def test_the_first_block_takes_unequal_multiplicities_if_its_channels_are_full() -> None:
+    model = default_recipe(PROTEIN).model
+    rules = ("full", *("elementwise",) * (len(model.lmax) - 1))
+    assert attrs.evolve(model, initial_projection=None, channel_rule=rules).channel_rules == rules
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hidden": (0,)}, r"ClassifierConfig\.hidden is \(0,\)"),
+        ({"lmax": (4, 2, 0, 0), "channels": (4, 4, 1, 4), "norm": "layer"}, "one channel of degree 0 alone"),
+        ({"lmax": (4, 2, 0), "channels": (4, 4)}, r"ClassifierConfig: lmax has 3 entries"),
+    ],
+)
+def test_a_classifier_that_cannot_be_is_refused(change: dict[str, object], message: str) -> None:
+    classes = Condition(column="label", categories=(0, 1))
+    basis = Basis(4, None, ("image",))
+    with pytest.raises(HoloError, match=message):
+        ClassifierConfig(**{"basis": basis, "lmax": (4, 2), "channels": (4, 4), "classes": classes, **change})
+
+
+@pytest.mark.parametrize("categories", [(), ("a",), ("a", "b", "a")])
+def test_categories_that_cannot_be_are_refused(categories: tuple[str, ...]) -> None:
+    with pytest.raises(HoloError, match=r"Condition\.categories"):
+        Condition(column="label", categories=categories)
 
 
 @pytest.mark.parametrize(
@@ -121,12 +174,30 @@ def test_every_basis_has_a_default(lmax: int) -> None:
         ("model", "variational", "false"),
         ("model", "channels", "666"),
         ("model", "latent_dim", True),
+        ("model", "skip", 0),
+        ("model", "condition", {"column": "label", "categories": [0, 1.5]}),
     ],
 )
 def test_a_value_is_never_taken_for_another(part: str, key: str, value: object) -> None:
     plain = unstructure(default_recipe(PROTEIN))
     plain[part][key] = value
-    with pytest.raises(HoloError, match=re.escape(repr(value))):
+    wrong = 1.5 if key == "condition" else value
+    with pytest.raises(HoloError, match=re.escape(repr(wrong))):
+        structure(plain, Recipe)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "wrong"),
+    [
+        ("norm", "batch", "batch"),
+        ("connectivity", ["full", "fast", "full"], "fast"),
+        ("channel_rule", 3, "3"),
+    ],
+)
+def test_an_unknown_choice_is_named_with_its_setting(key: str, value: object, wrong: str) -> None:
+    plain = unstructure(default_recipe(PROTEIN))
+    plain["model"][key] = value
+    with pytest.raises(HoloError, match=rf"{wrong}.*model\.{key}"):
         structure(plain, Recipe)
 
 

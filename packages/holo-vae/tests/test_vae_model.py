@@ -5,9 +5,20 @@ import numpy as np
 import pytest
 import torch
 
+from holo_nn import cosine_loss
 from holo_types import Basis, FormatError, HoloError, Holograms, Zernike, load, save
-from holo_vae import Model, ModelConfig, Recipe, initial_model, read_model, write_model
+from holo_vae import (
+    HolographicAutoencoder,
+    Model,
+    ModelConfig,
+    Recipe,
+    embed_holograms,
+    initial_model,
+    read_model,
+    write_model,
+)
 from holo_vae import load as load_model
+from holo_vae.config import Condition
 
 
 @pytest.fixture
@@ -94,9 +105,118 @@ def _edit(folder, **changes: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-def _without_projection(folder) -> dict[str, object]:
+def _changed(folder, **changes: object) -> dict[str, object]:
     config = json.loads((folder / "model.json").read_text())["config"]
-    return {**config, "latent_dim": 7}
+    return {**config, **changes}
+
+
+def _conditional(recipe: Recipe) -> Model:
+    labels = Condition(column="label", categories=("a", "b", "c"))
+    return initial_model(
+        attrs.evolve(recipe, model=attrs.evolve(recipe.model, condition=labels)), 2.5, "told"
+    )
+
+
+def _labelled(holograms: Holograms) -> Holograms:
+    labels = np.array(["c", "a", "b", "a"] * 20)
+    return attrs.evolve(holograms, index={**holograms.index, "label": labels})
+
+
+def test_a_conditional_model_decodes_what_it_is_told(recipe: Recipe, holograms: Holograms) -> None:
+    model, labelled = _conditional(recipe), _labelled(holograms)
+    embeddings = model.encode(labelled)
+    decoded = model.decode(embeddings, labelled.index["label"], batch_size=7).coefficients
+    of_each = {label: model.decode(embeddings, label).coefficients for label in "abc"}
+    assert not np.allclose(of_each["a"], of_each["b"], atol=1e-3)
+    for row, label in enumerate(labelled.index["label"]):
+        np.testing.assert_allclose(decoded[row], of_each[label][row], atol=1e-5)
+    # The linear map of the condition is added to z: the others' z stands for the same as that of this condition.
+    network = model.network
+    assert network.condition is not None
+    shifted = torch.from_numpy(embeddings.invariants) + network.condition.weight[:, 1]
+    with torch.inference_mode():
+        bottleneck = network.bottleneck(shifted)
+        frames = network.frame_projection(torch.from_numpy(embeddings.frames).flatten(1))
+        features = network.decoder(torch.cat([bottleneck, frames], dim=1))
+        expected = 2.5 * network.final_projection(features)
+    np.testing.assert_allclose(of_each["b"], expected, atol=1e-4)
+
+
+def test_the_condition_is_read_from_its_column(recipe: Recipe, holograms: Holograms) -> None:
+    condition = _conditional(recipe).condition(_labelled(holograms).index)
+    assert condition[:4].tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0], [1, 0, 0]]
+    assert condition.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        (None, "condition is None; model 'told' is conditional and needs the label"),
+        ("d", "label is 'd'; it must be one of 'a', 'b', 'c'"),
+        (np.array(["a", "x", "y"] + ["b"] * 77), "label is 'x', 'y'; it must be one of"),
+        (0, "label is 0; it must be one of 'a', 'b', 'c'"),
+        (np.array(["a", "b"]), r"condition has shape \(2,\); it must be one category, or have shape \(80,\)"),
+    ],
+)
+def test_a_condition_that_cannot_be_is_refused(
+    recipe: Recipe, holograms: Holograms, condition: object, message: str
+) -> None:
+    model = _conditional(recipe)
+    with pytest.raises(HoloError, match=message):
+        model.decode(model.encode(holograms), condition)
+
+
+def test_an_index_without_the_column_is_refused(recipe: Recipe, holograms: Holograms) -> None:
+    with pytest.raises(HoloError, match="index has no column 'label'; it has structure, residue_number"):
+        _conditional(recipe).condition(holograms.index)
+
+
+def test_a_model_without_condition_takes_none(model: Model, holograms: Holograms) -> None:
+    embeddings = model.encode(holograms)
+    with pytest.raises(HoloError, match="model 'small' is not conditional"):
+        model.decode(embeddings, "a")
+    with pytest.raises(HoloError, match="model 'small' is not conditional"):
+        model.condition(holograms.index)
+    z, frame = torch.from_numpy(embeddings.invariants), torch.from_numpy(embeddings.frames)
+    with pytest.raises(HoloError, match="condition is given"):
+        model.network.decode(z, frame, torch.ones(80, 2))
+
+
+def test_the_reconstruction_cosine_of_a_conditional_model_is_told_the_category(
+    recipe: Recipe, holograms: Holograms
+) -> None:
+    model, labelled = _conditional(recipe), _labelled(holograms)
+    embeddings = embed_holograms(model, labelled)
+    decoded = model.decode(model.encode(labelled), labelled.index["label"])
+    losses = cosine_loss(
+        torch.from_numpy(labelled.coefficients).double(),
+        torch.from_numpy(decoded.coefficients).double(),
+        str(labelled.basis.irreps),
+    )
+    np.testing.assert_allclose(embeddings.reconstruction_cosine, losses, atol=1e-6)
+    with pytest.raises(HoloError, match="no column 'label'"):
+        embed_holograms(model, holograms)
+
+
+def test_settings_that_are_not_used_do_not_change_the_digest(model: Model, tmp_path) -> None:
+    write_model(model, tmp_path)
+    description = json.loads((tmp_path / "model.json").read_text())
+    first = {"basis", "channel_rule", "channels", "connectivity", "initial_projection"}
+    assert set(description["config"]) == first | {"latent_dim", "lmax", "variational"}
+
+
+def test_every_setting_counts_in_the_digest(recipe: Recipe, model: Model) -> None:
+    changes = [{"skip": False}, {"norm": "layer"}, {"norm": None}, {"batch_norm": False}]
+    digests = {
+        Model(HolographicAutoencoder(attrs.evolve(recipe.model, **change)), "other").digest
+        for change in changes
+    }
+    digests.add(model.digest)
+    # Weights aside: two settings that have no weights of their own, on the same state.
+    skipped = HolographicAutoencoder(attrs.evolve(recipe.model, skip=False)).eval()
+    skipped.load_state_dict(model.network.state_dict())
+    assert Model(skipped, "small").digest not in digests
+    assert len(digests) == 5
 
 
 @pytest.mark.parametrize(
@@ -105,10 +225,17 @@ def _without_projection(folder) -> dict[str, object]:
         (lambda f: (f / "model.json").unlink(), "holds no model"),
         (lambda f: (f / "model.json").write_text("{"), "holds no model"),
         (lambda f: (f / "model.json").write_text("[]"), "does not describe"),
-        (lambda f: _edit(f, format_version=99), "format version 99"),
+        (lambda f: _edit(f, format_version=99), "format version 99; this holo-vae reads versions 1 to 2"),
+        (lambda f: _edit(f, format_version=0), "format version 0"),
+        (lambda f: _edit(f, format_version="2"), "format version '2'"),
+        (lambda f: _edit(f, format_version=[]), r"format version \[\]"),
+        (lambda f: _edit(f, name=3), "name in model.json is 3; it must be text"),
+        (lambda f: _edit(f, weights=None), "weights in model.json is None"),
+        (lambda f: _edit(f, config=_changed(f, norm="layer")), "does not fit"),
+        (lambda f: _edit(f, config=_changed(f, skip=False)), "was changed after"),
         (lambda f: _edit(f, clebsch_gordan_digest="0"), "other Clebsch-Gordan coefficients"),
         (lambda f: _edit(f, config={"lmax": 3}), "bad config"),
-        (lambda f: _edit(f, config=_without_projection(f)), "does not fit"),
+        (lambda f: _edit(f, config=_changed(f, latent_dim=7)), "does not fit"),
         (lambda f: _edit(f, digest="0" * 64), "was changed after"),
         (lambda f: next(f.glob("*.safetensors")).unlink(), "cannot be read as safetensors"),
         (lambda f: next(f.glob("*.safetensors")).write_bytes(b""), "cannot be read as safetensors"),

@@ -10,6 +10,7 @@ import torch
 
 from holo_types import FormatError, HoloError
 from holo_vae import Model, import_reference, load, write_model
+from holo_vae.describe import describe
 
 GOLDEN = Path(__file__).parent / "golden" / "reference"
 
@@ -18,7 +19,7 @@ def _worst(actual: torch.Tensor, recorded: np.ndarray) -> float:
     return float(np.abs(actual.numpy() - recorded).max() / np.abs(recorded).max())
 
 
-@pytest.mark.parametrize("name", ["small", "full", "mnist"])
+@pytest.mark.parametrize("name", ["small", "full", "mnist", "bottleneck", "bare"])
 def test_the_network_computes_what_the_reference_does(name: str) -> None:
     model = import_reference(GOLDEN / name)
     holograms = torch.from_numpy(np.load(GOLDEN / name / "inputs.npz")["holograms"])
@@ -38,10 +39,26 @@ def test_the_network_computes_what_the_reference_does(name: str) -> None:
 def test_rows_of_dead_paths_are_dropped() -> None:
     model = import_reference(GOLDEN / "mnist")
     parameters = sum(parameter.numel() for parameter in model.network.parameters())
+    described = describe(model.config)
     theirs = torch.load(GOLDEN / "mnist" / "lowest_total_loss_with_final_kl_model.pt", weights_only=True)
     statistics = sum(v.numel() for k, v in theirs.items() if "running" in k)
-    assert sum(v.numel() for v in theirs.values()) - statistics == 226_691
-    assert parameters < 0.82 * 226_691
+    assert sum(v.numel() for v in theirs.values()) - statistics == 226_691 == described.nominal_parameters
+    assert parameters == 226_691 - 47_104 == described.parameters
+
+
+@pytest.mark.parametrize("name", ["small", "full", "bottleneck", "bare"])
+def test_the_authors_parameters_are_counted_as_theirs(name: str) -> None:
+    theirs = torch.load(GOLDEN / name / "lowest_total_loss_with_final_kl_model.pt", weights_only=True)
+    counted = sum(tensor.numel() for key, tensor in theirs.items() if "running" not in key)
+    assert describe(import_reference(GOLDEN / name).config).nominal_parameters == counted
+
+
+def test_rules_per_block_and_hidden_layers_are_imported() -> None:
+    config = import_reference(GOLDEN / "bottleneck").config
+    assert config.connectivity == ("full", "efficient", "full")
+    assert config.bottleneck == (9, 7)
+    bare = import_reference(GOLDEN / "bare").config
+    assert (bare.batch_norm, bare.norm, bare.skip) == (False, None, False)
 
 
 def test_an_imported_model_is_a_holo_model(tmp_path: Path) -> None:
@@ -61,9 +78,11 @@ def _copy(tmp_path: Path) -> Path:
     [
         ("norm_type", "layer"),
         ("do_final_signal_norm", True),
-        ("bottleneck_hidden_dims", [8]),
+        ("norm_type", "instance"),
+        ("norm_affine", "per_feature"),
+        ("is_conditional", True),
         ("ch_nonlin_rule_list", ["full"] * 3),
-        ("ls_nonlin_rule_list", ["full", "full", "efficient"]),
+        ("ls_nonlin_rule_list", ["full", "full", "elementwise"]),
     ],
 )
 def test_an_unknown_setting_is_refused_by_name(tmp_path: Path, name: str, value: object) -> None:
@@ -72,6 +91,15 @@ def test_an_unknown_setting_is_refused_by_name(tmp_path: Path, name: str, value:
     hparams["model_hparams"][name] = value
     (folder / "hparams.json").write_text(json.dumps(hparams))
     with pytest.raises(HoloError, match=name):
+        import_reference(folder)
+
+
+def test_weights_of_other_hidden_layers_do_not_fit(tmp_path: Path) -> None:
+    folder = _copy(tmp_path)
+    hparams = json.loads((folder / "hparams.json").read_text())
+    hparams["model_hparams"]["bottleneck_hidden_dims"] = [8]
+    (folder / "hparams.json").write_text(json.dumps(hparams))
+    with pytest.raises(FormatError, match=r"does not fit hparams\.json.*hidden"):
         import_reference(folder)
 
 

@@ -9,7 +9,7 @@ import attrs
 from holo_types import Embeddings, HoloError, Holograms, concatenate
 
 from .evaluation import row_cosines
-from .loading import load
+from .loading import load_model
 from .model import Model
 
 if TYPE_CHECKING:
@@ -35,9 +35,15 @@ class EmbeddedStructure:
 
 
 def embed_holograms(model: Model, holograms: Holograms) -> Embeddings:
-    """Encode holograms, with the cosine loss of each one's reconstruction."""
+    """Encode holograms, with the cosine loss of each one's reconstruction.
+
+    Raises
+    ------
+    HoloError
+        If the basis is not the model's; or the model is conditional and the index does not have its column.
+    """
     embeddings = model.encode(holograms)
-    losses = row_cosines(holograms, model.decode(embeddings))
+    losses = row_cosines(holograms, model.decode(embeddings, model.categories(holograms.index)))
     return attrs.evolve(
         embeddings, reconstruction_cosine=losses.astype(embeddings.invariants.dtype, copy=False)
     )
@@ -93,7 +99,7 @@ def embed(paths: Sequence[Path | str], model: Model | Path | str) -> Embeddings:
         If a file cannot be read, or no file has a residue to embed. To go on after a bad file, use
         `embed_structures`.
     """
-    loaded = model if isinstance(model, Model) else load(model)
+    loaded = model if isinstance(model, Model) else load_model(model)
     parts = []
     for result in embed_structures(paths, loaded):
         if result.encoded.error is not None:

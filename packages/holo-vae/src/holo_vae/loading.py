@@ -1,4 +1,4 @@
-"""The only loader of models: a folder, or a model in an MLflow registry."""
+"""The only loaders of models: a folder, or a model in an MLflow registry."""
 
 from pathlib import Path
 
@@ -6,13 +6,15 @@ import attrs
 
 from holo_types import FormatError, HoloError
 
-from .model import Model, read_model
+from .classifier import TrainedClassifier
+from .model import Model
+from .storage import TrainedT, read_folder
 
-__all__ = ["load"]
+__all__ = ["load", "load_model"]
 
 
-def load(source: Path | str) -> Model:
-    """Load a model.
+def load(source: Path | str) -> Model | TrainedClassifier:
+    """Load an autoencoder or a classifier.
 
     Parameters
     ----------
@@ -27,23 +29,44 @@ def load(source: Path | str) -> Model:
     HoloError
         If the registry has no such model, or mlflow is not installed.
     """
+    kinds: tuple[type[Model | TrainedClassifier], ...] = (Model, TrainedClassifier)
+    return _load(source, kinds)
+
+
+def load_model(source: Path | str) -> Model:
+    """Load an autoencoder; the same as `load` for who can use nothing else.
+
+    Parameters
+    ----------
+    source
+        As of `load`.
+
+    Raises
+    ------
+    FormatError, HoloError
+        As of `load`; a HoloError also if the source holds a classifier.
+    """
+    return _load(source, (Model,))
+
+
+def _load(source: Path | str, kinds: tuple[type[TrainedT], ...]) -> TrainedT:
     text = str(source)
     if text.startswith("models:/"):
-        return _load_registered(text)
+        folder, name, version = _download(text)
+        return attrs.evolve(read_folder(folder, kinds), name=name, version=version)
     folder = Path(source)
     if not folder.is_dir():
         raise FormatError(
             f"{source}: no such model; give a folder that holo-vae wrote, or models:/NAME@ALIAS"
         )
-    return read_model(folder)
+    return read_folder(folder, kinds)
 
 
-def _load_registered(uri: str) -> Model:
+def _download(uri: str) -> tuple[Path, str, str]:
     try:
         from .tracking import download_model  # noqa: PLC0415  (mlflow is an extra)
     except ModuleNotFoundError as error:
         if error.name != "mlflow":
             raise
         raise HoloError(f"{uri}: needs mlflow; pip install 'holo-vae[mlflow]'") from None
-    folder, name, version = download_model(uri)
-    return attrs.evolve(read_model(folder), name=name, version=version)
+    return download_model(uri)
