@@ -46,9 +46,16 @@ STRUCTURES = holo_features.datasets.example_structures()[:2]
 SECRET = "hunter2"  # in what is sent; never in what is answered
 
 
-def tiny_model(basis: Basis) -> Model:
+def tiny_model(basis: Basis, condition: Condition | None = None) -> Model:
     torch.manual_seed(0)
-    config = ModelConfig(basis=basis, latent_dim=6, lmax=(2, 1), channels=(6, 8), initial_projection=6)
+    config = ModelConfig(
+        basis=basis,
+        latent_dim=6,
+        lmax=(2, 1),
+        channels=(6, 8),
+        initial_projection=6,
+        condition=condition,
+    )
     return Model(HolographicAutoencoder(config).eval(), "small")
 
 
@@ -148,8 +155,7 @@ def test_a_model_of_images_takes_holograms_only() -> None:
 
 def test_a_conditional_model_gives_no_cosine() -> None:
     condition = Condition(column="residue_name", categories=("ALA", "GLY"))
-    config = ModelConfig(basis=BASIS, latent_dim=6, lmax=(2, 1), channels=(6, 8), condition=condition)
-    served = ServedModel(Model(HolographicAutoencoder(config).eval(), "conditional"))
+    served = ServedModel(tiny_model(BASIS, condition))
     answer = served.predict(input_example(served.model))
     expected = signature(served.model).outputs.input_names()
     assert list(answer) == [name for name in expected if name != "hologram"]
