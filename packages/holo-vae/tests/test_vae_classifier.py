@@ -72,7 +72,7 @@ def test_the_features_of_higher_degrees_are_lengths() -> None:
     network = _classifier(CONFIGS["lengths too"], torch.float64).network
     x = torch.randn(3, BASIS.dim, dtype=torch.float64)
     with torch.inference_mode():
-        last, features = network.blocks_of(x), network.features(x)
+        last, features = network.last_features(x), network.features(x)
     assert torch.equal(features[:, :6], last[:, :6])
     vectors, rest = last[:, 6:24].reshape(3, 6, 3), last[:, 24:].reshape(3, 6, 5)
     assert torch.allclose(features[:, 6:12], vectors.norm(dim=2) / 3**0.5, atol=1e-6)

@@ -54,15 +54,15 @@ class Classifier(HologramNetwork):
 
     def __init__(self, config: ClassifierConfig) -> None:
         super().__init__(config)
-        self.initial_projection = self.projection()
-        self.encoder = self.blocks()
+        self.initial_projection = self.make_projection()
+        self.encoder = self.make_blocks()
         widths = (config.channels[-1] * (config.lmax[-1] + 1), *config.hidden)
         self.hidden = dense_layers(*widths)
         self.logits = nn.Linear(widths[-1], len(config.classes.categories))
 
     def features(self, holograms: Float[Tensor, "n dim"]) -> Float[Tensor, "n d"]:
         """Give the invariants before the last layer."""
-        pieces = split_degrees(self.blocks_of(holograms), stages(self.config)[-1])
+        pieces = split_degrees(self.last_features(holograms), stages(self.config)[-1])
         invariants = [
             piece.squeeze(-1) if degree == 0 else (piece.square().mean(-1) + _EPS).sqrt()
             for degree, piece in pieces.items()

@@ -144,10 +144,10 @@ def evaluate_command(model: str, data: Path, /, *, out: Path | None = None) -> i
         JSON file for the figures.
     """
     from .evaluation import evaluate
-    from .loading import load
+    from .loading import load_model
     from .run import read_holograms
 
-    figures = evaluate(load(model), read_holograms(data))
+    figures = evaluate(load_model(model), read_holograms(data))
     if out is not None:
         with replacing(out) as new:
             new.write_text(json.dumps(attrs.asdict(figures), indent=2) + "\n")
@@ -191,14 +191,14 @@ def embed_command(
         Go on with an unfinished output, given the same inputs.
     """
     from .embedding import embed_holograms
-    from .loading import load
+    from .loading import load_model
 
     if out.suffix not in (".h5", ".parquet", ".csv"):
         raise HoloError(f"--out is {out}; it must end in .h5, .parquet or .csv")
     if any(path.resolve() == out.resolve() for path in inputs):
         raise HoloError(f"--out is {out}, which is an input; give another file")
     if not (len(inputs) == 1 and inputs[0].suffix == ".h5"):
-        return _embed_structures(inputs, load(model), out, secondary_structure, resume)
+        return _embed_structures(inputs, load_model(model), out, secondary_structure, resume)
     if resume or secondary_structure:
         raise HoloError("--resume and --secondary-structure are for structures, not for a file of holograms")
     data = holo_types.load(inputs[0])
@@ -206,7 +206,7 @@ def embed_command(
         raise HoloError(f"{inputs[0]}: holds {type(data).__name__}; it must hold Holograms")
     if not len(data):
         raise HoloError(f"{inputs[0]}: holds no holograms")
-    embeddings = embed_holograms(load(model), data)
+    embeddings = embed_holograms(load_model(model), data)
     if out.suffix == ".h5":
         holo_types.save(embeddings, out)
     else:

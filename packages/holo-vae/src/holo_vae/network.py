@@ -68,7 +68,7 @@ class HologramNetwork(nn.Module):
     scale : torch.Tensor
         What holograms are divided by before anything else; part of the state, and 1 until it is filled.
     initial_projection, encoder : torch.nn.Module
-        The first layers; a network makes them in its own order, with `projection` and `blocks`.
+        The first layers; a network makes them in its own order, with `make_projection` and `make_blocks`.
     """
 
     scale: Tensor
@@ -80,14 +80,14 @@ class HologramNetwork(nn.Module):
         self.config = config
         self.register_buffer("scale", torch.ones(()))
 
-    def projection(self, mirrored: bool = False) -> nn.Module:
+    def make_projection(self, mirrored: bool = False) -> nn.Module:
         """Make the linear map from the data's irreps to the first stage's, or the one back."""
         if self.config.initial_projection is None:
             return nn.Identity()
         data, first = Irreps(str(self.config.basis.irreps)), stages(self.config)[0]
         return Linear(first, data) if mirrored else Linear(data, first)
 
-    def blocks(self, mirrored: bool = False) -> Blocks:
+    def make_blocks(self, mirrored: bool = False) -> Blocks:
         """Make the blocks from the first stage to the last, or those that go the way back."""
         config, step = self.config, -1 if mirrored else 1
         return Blocks(
@@ -110,7 +110,7 @@ class HologramNetwork(nn.Module):
             )
         )
 
-    def blocks_of(self, holograms: Float[Tensor, "n dim"]) -> Float[Tensor, "n features"]:
+    def last_features(self, holograms: Float[Tensor, "n dim"]) -> Float[Tensor, "n features"]:
         """Give what the last block makes of holograms."""
         features: Tensor = self.encoder(self.initial_projection(holograms / self.scale))
         return features
@@ -160,9 +160,9 @@ class HolographicAutoencoder(HologramNetwork):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         width, latent, hidden = config.channels[-1], config.latent_dim, config.bottleneck
-        self.initial_projection = self.projection()
-        self.final_projection = self.projection(mirrored=True)
-        self.encoder = self.blocks()
+        self.initial_projection = self.make_projection()
+        self.final_projection = self.make_projection(mirrored=True)
+        self.encoder = self.make_blocks()
         self.hidden = dense_layers(width, *hidden)
         before_z = hidden[-1] if hidden else width
         self.mean = nn.Linear(before_z, latent)
@@ -176,11 +176,11 @@ class HolographicAutoencoder(HologramNetwork):
         categories = len(config.condition.categories) if config.condition else 0
         self.condition = nn.Linear(categories, latent, bias=False) if categories else None
         self.frame_projection = Linear("3x1e", f"{width}x1e")
-        self.decoder = self.blocks(mirrored=True)
+        self.decoder = self.make_blocks(mirrored=True)
 
     def encode(self, holograms: Float[Tensor, "n dim"]) -> Encoding:
         """Give z and the frame of holograms."""
-        features = widened(self.blocks_of(holograms))
+        features = widened(self.last_features(holograms))
         width = self.config.channels[-1]
         scalars, vectors = torch.split(features, [width, 3 * width], dim=-1)
         with full_precision(features.device):
