@@ -6,6 +6,7 @@ The settings are environment variables; services/tracking/README.md lists them.
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -18,6 +19,11 @@ def command(folder: Path, host: str, port: int) -> list[str]:
     ]
 
 
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the seven processes that MLflow would start for jobs of language models."""
+    return {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **variables}
+
+
 def main() -> int:
     """Serve until stopped."""
     folder = Path(os.environ.get("HOLO_TRACKING_FOLDER", "tracking")).resolve()
@@ -26,9 +32,10 @@ def main() -> int:
     port = int(os.environ.get("HOLO_TRACKING_PORT", "5000"))
     print(f"tracking server: http://{host}:{port}, everything in {folder}", flush=True)
     try:
-        return subprocess.run(command(folder, host, port), check=False).returncode
+        done = subprocess.run(command(folder, host, port), env=environment(os.environ), check=False)
     except KeyboardInterrupt:
         return 0
+    return done.returncode
 
 
 if __name__ == "__main__":

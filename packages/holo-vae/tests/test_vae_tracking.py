@@ -1,60 +1,450 @@
-"""MLflow: what a run records, and the registry."""
+"""Tracking: what reaches MLflow, also where its server or the run itself is killed on the way."""
 
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+import attrs
 import mlflow
+import numpy as np
 import pytest
+import torch
+from matplotlib.figure import Figure
 
-from holo_types import HoloError, Holograms, save
-from holo_vae import Recipe, load, run_training
+import holo_vae
+from holo_types import FormatError, HoloError, Holograms
+from holo_vae import Recipe, tracking, tracking_sender, tracking_store
+from holo_vae.batches import open_rows
+from holo_vae.checkpoints import Epoch
+from holo_vae.model import Model, write_model
+from holo_vae.network import HolographicAutoencoder
+from holo_vae.provenance import Revision, git_revision
+from holo_vae.run import RunData
+from holo_vae.tracking_journal import Journal, Metrics, RunStart, journals, read_journal
+from holo_vae.training import Step
+
+SERVER = Path(__file__).parents[3] / "services" / "tracking" / "server.py"
+CURVES = ("loss", "mse", "learning_rate", "gradient_norm", "seconds", "samples_per_second")
+
+
+@pytest.fixture(autouse=True)
+def no_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    yield
+    mlflow.set_tracking_uri(None)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
 @pytest.fixture
-def run(tmp_path: Path, holograms: Holograms, recipe: Recipe, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    save(holograms, tmp_path / "data.h5")
-    yield run_training(tmp_path / "data.h5", recipe, tmp_path / "run", name="small", register=True)
-    mlflow.set_tracking_uri(None)
+def data(holograms: Holograms) -> RunData:
+    return RunData(
+        open_rows(holograms, rows=np.arange(60), shuffle_rows=100),
+        open_rows(holograms, rows=np.arange(60, 80), shuffle_rows=100),
+    )
 
 
-def test_a_run_records_what_it_should(run, recipe: Recipe) -> None:
-    (found,) = mlflow.search_runs(experiment_names=["small"], output_format="list")
-    client = mlflow.MlflowClient()
-    assert found.data.params["training.epochs"] == "3"
+RunOf = Callable[[Path], AbstractContextManager[tracking.Run]]
+
+
+@pytest.fixture
+def run_of(recipe: Recipe, data: RunData) -> RunOf:
+    return lambda folder: tracking.start_run(folder, "small", recipe, data)
+
+
+@pytest.fixture
+def model(recipe: Recipe, tmp_path: Path) -> Model:
+    model = Model(HolographicAutoencoder(recipe.model).eval(), "small")
+    write_model(model, tmp_path / "run" / "model")
+    return model
+
+
+def log_steps(run: tracking.Run, first: int, last: int) -> None:
+    for number in range(first, last):
+        run.log_step(
+            Step(
+                number=number,
+                total=2000,
+                epoch=0,
+                loss=1 / (1 + number),
+                parts={"mse": number / 7},
+                learning_rate=1e-3,
+                gradient_norm=2.0,
+                seconds=0.25,
+                samples=16,
+            )
+        )
+
+
+def assert_steps(client: mlflow.MlflowClient, run_id: str, count: int) -> None:
+    for name in CURVES:
+        points = client.get_metric_history(run_id, f"step/{name}")
+        assert [point.step for point in points] == list(range(count)), name
+    losses = [point.value for point in client.get_metric_history(run_id, "step/loss")]
+    assert losses == [1 / (1 + number) for number in range(count)]
+
+
+def only_run(client: mlflow.MlflowClient) -> mlflow.entities.Run:
+    (experiment,) = (each for each in client.search_experiments() if each.name == "small")
+    (run,) = client.search_runs([experiment.experiment_id])
+    return run
+
+
+def test_a_run_records_what_it_should(tmp_path: Path, recipe: Recipe, data: RunData, model: Model) -> None:
+    folder = tmp_path / "run"
+    (tmp_path / "report.html").write_text("<p>good")
+    epoch = Epoch(
+        number=0, loss=1.0, parts={"mse": 0.5}, validation={"mse": 0.6}, validation_loss=0.7, learning_rate=0.1,
+        gradient_norm=0.2, seconds=3.0, samples_per_second=20.0, best=True,
+    )  # fmt: skip
+    with tracking.start_run(folder, "small", recipe, data, source="rows.h5") as run:
+        log_steps(run, 0, 5)
+        run.log_epoch(epoch)
+        run.log_values({"not a number": float("nan"), "infinite": float("inf")})
+        run.log_figure(Figure(), "curves")
+        run.log_file(tmp_path / "report.html")
+        uri = run.log_model(model, folder / "model", data_rows(data))
+        assert run.register("small") == "1"
+    assert run.note is None
+
+    client = mlflow.MlflowClient(tracking.tracking_uri(folder))
+    found = only_run(client)
+    assert found.info.status == "FINISHED"
+    assert_steps(client, found.info.run_id, 5)
+    metrics, tags = found.data.metrics, found.data.tags
+    assert metrics["step/samples_per_second"] == 64.0
+    assert (metrics["loss"], metrics["mse"], metrics["validation_mse"]) == (1.0, 0.5, 0.6)
+    assert np.isnan(metrics["not a number"])
+    assert 0 < metrics["system/system_memory_usage_percentage"] < 100
     assert found.data.params["model.latent_dim"] == "6"
-    assert len(client.get_metric_history(found.info.run_id, "validation_cosine")) == recipe.training.epochs
-    assert found.data.metrics["equivariance_invariants"] < 1e-5
-    assert len(found.data.tags["data_sha256"]) == 64
-    assert found.inputs.dataset_inputs
-    pictures = {artifact.path for artifact in client.list_artifacts(found.info.run_id, "pictures")}
-    assert "pictures/learning_curves.png" in pictures
+    assert found.data.params["training.epochs"] == "3"
+    assert tags["environment.torch"] == torch.__version__
+    assert tags["environment.device"] == "cpu"
+    assert tags["environment.threads"] == str(torch.get_num_threads())
+    assert tags["basis_digest"] == recipe.model.basis.digest
+    assert {file.path for file in client.list_artifacts(found.info.run_id)} == {
+        "recipe.yaml", "packages.txt", "report.html", "pictures",
+    }  # fmt: skip
+    (picture,) = client.list_artifacts(found.info.run_id, "pictures")
+    assert picture.path == "pictures/curves.png"
+    (output,) = found.outputs.model_outputs
+    assert uri == f"models:/{output.model_id}"
 
 
-def test_every_run_has_a_store_of_its_own(run, tmp_path: Path, recipe: Recipe, monkeypatch) -> None:
+def data_rows(data: RunData) -> Holograms:
+    (batch,) = data.validation.in_order(100)
+    return Holograms(batch.coefficients.numpy(), data.validation.basis)
+
+
+def test_the_data_sets_are_known_by_their_digests(tmp_path: Path, recipe: Recipe, data: RunData) -> None:
+    import hashlib
+
+    with tracking.start_run(tmp_path, "small", recipe, data, source="/data/rows.h5"):
+        pass
+    found = only_run(mlflow.MlflowClient(tracking.tracking_uri(tmp_path)))
+    inputs = {
+        each.tags[0].value: each.dataset
+        for each in found.inputs.dataset_inputs
+        if each.tags[0].key == "mlflow.data.context"
+    }
+    for context, rows in (("training", data.training), ("validation", data.validation)):
+        assert rows.values is not None
+        digest = hashlib.sha256(rows.values.astype("<f4").tobytes()).hexdigest()
+        assert inputs[context].digest == digest[:32]
+        assert json.loads(inputs[context].profile) == {
+            "features_shape": [len(rows), rows.basis.dim], "sha256": digest,
+        }  # fmt: skip
+        assert json.loads(inputs[context].source)["tags"]["path"] == "/data/rows.h5"
+
+
+def test_the_revision_says_whether_it_is_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    git = ["git", "-C", str(repository), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    (repository / "code.py").write_text("1")
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *arguments], check=True)
+    head = subprocess.run(
+        [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    monkeypatch.chdir(repository)
+    assert git_revision() == Revision(head, dirty=False)
+    (repository / "code.py").write_text("2")
+    assert git_revision() == Revision(head, dirty=True)
     monkeypatch.chdir(tmp_path)
-    other = run_training(tmp_path / "data.h5", recipe, tmp_path / "other", name="small", register=True)
-    assert other.registered_version == "1"  # not the second of the first run's registry
-    for folder in (run.folder, other.folder):
-        assert (folder / "mlflow.db").exists()
-        assert list((folder / "mlartifacts").rglob("model.json"))
-    assert not (tmp_path / "mlruns").exists()
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert git_revision() is None
 
 
-def test_the_champion_is_the_model(run, holograms: Holograms) -> None:
-    champion = load("models:/small@champion")
-    assert champion.digest == run.model.digest
-    assert (champion.name, champion.version) == ("small", "1")
-    assert load("models:/small/1").digest == champion.digest
-    assert champion.encode(holograms).model.version == "1"
+@pytest.mark.parametrize(("error", "status"), [(HoloError, "FAILED"), (KeyboardInterrupt, "KILLED")])
+def test_a_run_that_breaks_off_says_so(tmp_path: Path, recipe: Recipe, data: RunData, error, status) -> None:
+    def break_off() -> None:
+        with tracking.start_run(tmp_path, "small", recipe, data) as run:
+            log_steps(run, 0, 3)
+            raise error
+
+    with pytest.raises(error):
+        break_off()
+    client = mlflow.MlflowClient(tracking.tracking_uri(tmp_path))
+    assert only_run(client).info.status == status
+    with tracking.start_run(tmp_path, "small", recipe, data, resume=True) as run:
+        log_steps(run, 1, 5)  # from the last checkpoint on
+    found = only_run(client)
+    assert found.info.status == "FINISHED"
+    assert_steps(client, found.info.run_id, 5)
+    with tracking.start_run(tmp_path, "small", recipe, data, resume=True):
+        pass  # there is nothing to go on with: a run of its own
+    assert len(client.search_runs([found.info.experiment_id])) == 2
 
 
-def test_the_registered_model_holds_no_pickle(run) -> None:
-    folder = Path(mlflow.artifacts.download_artifacts("models:/small@champion"))
-    suffixes = {path.suffix for path in folder.rglob("*") if path.is_file()}
-    assert not suffixes & {".pkl", ".pickle", ".pt", ".pth", ".joblib"}
+def test_a_new_run_leaves_the_old_one_alone(tmp_path: Path, recipe: Recipe, data: RunData) -> None:
+    for steps in (3, 2):
+        with tracking.start_run(tmp_path, "small", recipe, data) as run:
+            log_steps(run, 0, steps)
+    client = mlflow.MlflowClient(tracking.tracking_uri(tmp_path))
+    second, first = client.search_runs([client.get_experiment_by_name("small").experiment_id])
+    assert_steps(client, first.info.run_id, 3)
+    assert_steps(client, second.info.run_id, 2)
 
 
-@pytest.mark.parametrize("uri", ["models:/nobody@champion", "models:/small@nobody", "models:/small/99"])
-def test_what_is_not_registered_is_named(run, uri: str) -> None:
-    with pytest.raises(HoloError, match=uri):
-        load(uri)
+def test_one_process_tracks_a_run(tmp_path: Path, recipe: Recipe, data: RunData) -> None:
+    with (
+        tracking.start_run(tmp_path, "small", recipe, data),
+        pytest.raises(HoloError, match="another process"),
+    ):
+        tracking.send_journals(tmp_path)
+    with pytest.raises(HoloError, match="holds no tracked run"):
+        tracking.send_journals(tmp_path / "elsewhere")
+
+
+def test_a_batch_whose_answer_is_lost_comes_once(
+    tmp_path: Path, recipe: Recipe, data: RunData, monkeypatch
+) -> None:
+    log_batch, lost = mlflow.MlflowClient.log_batch, []
+
+    def without_answer(self, *arguments, **named):
+        log_batch(self, *arguments, **named)
+        if named.get("metrics") and len(lost) < 2:
+            lost.append(named)
+            raise ConnectionResetError("peer")
+
+    monkeypatch.setattr(mlflow.MlflowClient, "log_batch", without_answer)
+    with tracking.start_run(tmp_path, "small", recipe, data) as run:
+        log_steps(run, 0, 200)
+    assert len(lost) == 2
+    assert run.note is None
+    client = mlflow.MlflowClient(tracking.tracking_uri(tmp_path))
+    assert_steps(client, only_run(client).info.run_id, 200)
+
+
+def test_the_users_settings_stay(monkeypatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
+    with tracking_store._brief_requests():
+        assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "3"
+        assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "30"
+    assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ
+
+
+def test_what_a_killed_process_left_of_a_line_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    start = RunStart("small", None, "key", 1, {})
+    journal = Journal(path)
+    journal.append(start)
+    journal.append(Metrics(2, 7, {"loss": 1.0}))
+    journal.close()
+    with path.open("ab") as file:
+        file.write(b'{"entry": "Metr')
+    journal = Journal(path)
+    assert journal.written.start == start
+    assert journal.written.last == {"loss": 7}
+    journal.append(Metrics(3, 8, {"loss": 2.0}))
+    journal.close()
+    assert [entry for entry, _ in read_journal(path)] == [
+        start, Metrics(2, 7, {"loss": 1.0}), Metrics(3, 8, {"loss": 2.0}),
+    ]  # fmt: skip
+    path.write_text("{}\n")
+    with pytest.raises(FormatError, match="no entry"):
+        Journal(path)
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+from test_vae_tracking import Holograms, RunData, log_steps, np, open_rows, tracking
+from holo_types import load
+from holo_vae import read_recipe
+from pathlib import Path
+holograms, folder = load(sys.argv[2] + "/data.h5"), Path(sys.argv[2]) / "run"
+data = RunData(open_rows(holograms, shuffle_rows=100), open_rows(holograms, shuffle_rows=100))
+with tracking.start_run(folder, "small", read_recipe(sys.argv[2] + "/recipe.yaml"), data) as run:
+    log_steps(run, 0, 100)
+    run._sender.wait()
+    log_steps(run, 100, 150)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_run_goes_on_as_the_same_run(
+    tmp_path: Path, recipe: Recipe, holograms: Holograms, data: RunData
+) -> None:
+    holo_vae.write_recipe(recipe, tmp_path / "recipe.yaml")
+    from holo_types import save
+
+    save(holograms, tmp_path / "data.h5")
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(tmp_path)], check=False, timeout=120
+    )
+    assert done.returncode == -signal.SIGKILL
+    folder = tmp_path / "run"
+    client = mlflow.MlflowClient(tracking.tracking_uri(folder))
+    before = only_run(client)
+    assert before.info.status == "RUNNING"
+    with tracking.start_run(folder, "small", recipe, data, resume=True) as run:
+        log_steps(run, 120, 200)
+    found = only_run(client)
+    assert found.info.run_id == before.info.run_id
+    assert found.info.status == "FINISHED"
+    assert_steps(client, found.info.run_id, 200)
+
+
+@attrs.define
+class Server:
+    """The tracking server of services/tracking, in a process of its own."""
+
+    folder: Path
+    port: int
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        spec = importlib.util.spec_from_file_location("tracking_server", SERVER)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        self.folder.mkdir(exist_ok=True)
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                module.command(self.folder, "127.0.0.1", self.port),
+                env=module.environment(os.environ),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 240
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.uri}/health", timeout=1):
+                    return
+            except OSError:
+                assert time.monotonic() < deadline, (self.folder / "log").read_text()
+                time.sleep(0.1)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = Server(tmp_path / "server", port)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    yield server
+    server.kill()
+
+
+def wait_for(condition, what: str) -> None:
+    deadline = time.monotonic() + 240
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def test_a_server_that_is_killed_and_comes_back_has_everything_once(
+    tmp_path: Path, run_of: RunOf, server: Server, caplog, monkeypatch
+) -> None:
+    monkeypatch.setattr(tracking_sender, "_PATIENCE", 600.0)  # however busy the machine is
+    server.start()
+    folder = tmp_path / "run"
+    with run_of(folder) as run:
+        log_steps(run, 0, 500)  # many requests
+        wait_for(lambda: run._store.progress.offset > 20_000, "the first requests")
+        server.kill()
+        log_steps(run, 500, 600)
+        wait_for(lambda: "does not take" in caplog.text, "the warning")
+        server.start()
+        log_steps(run, 600, 700)
+    assert run.note is None
+    assert "answers again" in caplog.text
+    client = mlflow.MlflowClient(server.uri)
+    found = only_run(client)
+    assert found.info.status == "FINISHED"
+    assert_steps(client, found.info.run_id, 700)
+    assert tracking.send_journals(folder)[0].run_id == found.info.run_id
+    assert_steps(client, found.info.run_id, 700)
+
+
+def test_what_a_server_never_took_is_sent_later(
+    tmp_path: Path, run_of: RunOf, model: Model, server: Server, monkeypatch
+) -> None:
+    monkeypatch.setattr(tracking_sender, "_PATIENCE", 1.0)
+    folder = tmp_path / "run"
+    with run_of(folder) as run:  # there is no server
+        log_steps(run, 0, 300)
+        run.log_figure(Figure(), "curves")
+        assert run.log_model(model, folder / "model") is None
+        assert run.register("small") is None
+    assert run.note is not None
+    assert f"holo-vae track {folder}" in run.note
+    (journal,) = journals(folder)
+    steps = [
+        entry
+        for entry, _ in read_journal(journal)
+        if isinstance(entry, Metrics) and "step/loss" in entry.values
+    ]
+    assert [entry.step for entry in steps] == list(range(300))
+    with pytest.raises(HoloError, match="cannot be sent to http"):
+        tracking.send_journals(folder)
+
+    server.start()
+    for _ in range(2):  # the second time there is nothing left
+        (sent,) = tracking.send_journals(folder)
+        client = mlflow.MlflowClient(server.uri)
+        found = only_run(client)
+        assert sent == tracking.Sent(found.info.run_id, server.uri, {"small": "1"}, ())
+        assert found.info.status == "FINISHED"
+        assert_steps(client, found.info.run_id, 300)
+        assert [file.path for file in client.list_artifacts(found.info.run_id, "pictures")] == [
+            "pictures/curves.png"
+        ]
+        (version,) = client.search_model_versions("name = 'small'")
+        assert (version.version, version.run_id) == ("1", found.info.run_id)
+    assert holo_vae.load("models:/small/1").digest == model.digest
+
+
+def test_a_file_that_is_gone_is_named(tmp_path: Path, recipe: Recipe, data: RunData) -> None:
+    with tracking.start_run(tmp_path, "small", recipe, data) as run:
+        run.log_file(tmp_path / "gone.html")
+        log_steps(run, 0, 3)
+    assert run.note is not None
+    assert "gone.html" in run.note
+    client = mlflow.MlflowClient(tracking.tracking_uri(tmp_path))
+    assert_steps(client, only_run(client).info.run_id, 3)

@@ -24,7 +24,7 @@ import attrs
 from .atomic import sync_folder
 from .errors import HoloError
 
-__all__ = ["PagedFile", "journal_of"]
+__all__ = ["PagedFile", "journal_of", "lock"]
 
 PAGE = 1 << 16
 
@@ -61,7 +61,7 @@ def _read(descriptor: int, position: int, size: int) -> bytes:
     return content.ljust(size, b"\0")
 
 
-def _lock(descriptor: int) -> bool:
+def lock(descriptor: int) -> bool:
     """Ask for the one lock that a file has, until it is closed or the process dies; say whether we got it."""
     try:
         if os.name == "posix":
@@ -148,7 +148,7 @@ class PagedFile:
         self._descriptor = -1
         self._descriptor = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | _BINARY)
         try:
-            if writable and not _lock(self._descriptor):
+            if writable and not lock(self._descriptor):
                 raise HoloError(f"{path}: another process is writing this file; wait until it has ended")
             self._opened = self._state()
             self._position = 0

@@ -1,77 +1,201 @@
-"""MLflow (extra ``mlflow``): runs with parameters, curves and pictures; the registry."""
+"""MLflow (extra ``mlflow``): runs with settings, curves, data, pictures and models; the registry.
+
+All that a run logs goes to a journal in its folder first (`holo_vae.tracking_journal`). A thread sends it on
+(`holo_vae.tracking_sender`): training never waits for a server, and what a server does not take is sent later,
+by the run itself or by `send_journals`.
+"""
 
 import hashlib
 import os
-import subprocess
-from collections.abc import Iterator, Sequence
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 import mlflow
 import numpy as np
+import torch
 from matplotlib.figure import Figure
-from mlflow.data.code_dataset_source import CodeDatasetSource
-from mlflow.data.numpy_dataset import from_numpy
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model as MlflowModel
+from mlflow.tracking.context.registry import resolve_tags
 
-from holo_types import HoloError, Holograms
+from holo_types import HoloError, Holograms, save
 
-from .config import Recipe, unstructure
+from . import serving
+from .batches import Rows
+from .classifier import TrainedClassifier
+from .config import Recipe, unstructure, write_recipe
 from .evaluation import Evaluation
 from .model import Model
-from .serving import input_example, signature
-from .training import Epoch
+from .provenance import environment, git_revision, packages
+from .run import RunData
+from .tracking_journal import (
+    DataSet,
+    File,
+    Journal,
+    LoggedModel,
+    Metrics,
+    Parameters,
+    Registration,
+    RunStart,
+    Status,
+    Tags,
+    journals,
+    open_journal,
+)
+from .tracking_metrics import SystemMetrics
+from .tracking_sender import Sender, reason
+from .tracking_store import Store, store_uri
+from .training import Epoch, Step
 
-__all__ = ["Run", "download_model", "start_run", "tracking_uri"]
+__all__ = [
+    "RECORDED",
+    "Registered",
+    "Run",
+    "Sent",
+    "download_model",
+    "fetch_registered",
+    "recorded_rows",
+    "send_journals",
+    "start_run",
+    "tracking_uri",
+]
 
+RECORDED = "regression.h5"  # of a logged model: the rows that the promotion gate measures on
 _REQUIREMENTS = ["holo-vae[mlflow,structures]"]
+_RECORDED_ROWS = 500
+_RECORDED_BYTES = 4 << 20
+_NAME = str.maketrans(dict.fromkeys("()[]{}<>,;='\"", "_"))
 
 
 def tracking_uri(folder: Path) -> str:
     """Give the tracking store: ``MLFLOW_TRACKING_URI``, else a sqlite file in a folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(folder / 'mlflow.db').resolve()}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or store_uri(folder)
 
 
-def _git_revision() -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, timeout=10
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() or None if done.returncode == 0 else None
+def recorded_rows(holograms: Holograms) -> Holograms:
+    """Give the rows that are kept with a model: 500 at random, or as many as fit into 4 MB.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from holo_types import Basis
+    >>> rows = Holograms(np.ones((2000, 9), np.float32), Basis(lmax=2, radial=None, channels=("image",)))
+    >>> len(recorded_rows(rows))
+    500
+    """
+    row_bytes = holograms.coefficients.itemsize * holograms.basis.dim
+    count = min(_RECORDED_ROWS, max(_RECORDED_BYTES // row_bytes, 1), len(holograms))
+    chosen = np.random.default_rng(0).choice(len(holograms), count, replace=False)
+    return holograms[np.sort(chosen)]
 
 
-@attrs.frozen
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
+    """Name the numbers in nested records: ``evaluation/reconstruction/cosine``."""
+    for key, value in values.items():
+        name = f"{prefix}/{key}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, name)
+        elif isinstance(value, list | tuple):
+            yield from _flat({str(i): item for i, item in enumerate(value)}, name)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield name.translate(_NAME), float(value)
+
+
 class Run:
-    """An MLflow run under way."""
+    """A tracked run under way; `start_run` makes it.
 
-    run_id: str
+    Nothing here waits for the tracking store but `log_model` and `register`, which give what it answers.
+    """
+
+    def __init__(self, folder: Path, journal: Journal) -> None:
+        self._folder = folder
+        self._journal = journal
+        self._store = Store(journal.path, folder)
+        self._sender = Sender(self._store, journal)
+        self._ended = False
+
+    @property
+    def note(self) -> str | None:
+        """What the user must know of what the store does not have; None if it has everything."""
+        missing = self._store.progress.missing
+        if not self._sender.done and (self._ended or self._sender.failure is not None):
+            return (
+                f"the tracking store {self._store.uri} did not take all of the run "
+                f"({self._sender.failure or 'it is slow'}); what is left is in {self._journal.path}, "
+                f"send it by: holo-vae track {self._folder}"
+            )
+        return f"not tracked, for the files are gone: {', '.join(missing)}" if missing else None
+
+    def log_values(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Add a point to curves. What a run that goes on has logged already is left out."""
+        last = self._journal.written.last
+        new = {name: float(value) for name, value in values.items() if step > last.get(name, -1)}
+        if new:
+            self._journal.append(Metrics(_now(), step, new))
+
+    def log_step(self, step: Step) -> None:
+        """Add a point to the curves of steps, ``step/loss`` and others."""
+        values = {
+            "loss": step.loss,
+            **step.parts,
+            "learning_rate": step.learning_rate,
+            "gradient_norm": step.gradient_norm,
+            "seconds": step.seconds,
+            "samples_per_second": step.samples / max(step.seconds, 1e-9),
+        }
+        self.log_values({f"step/{name}": value for name, value in values.items()}, step.number)
 
     def log_epoch(self, epoch: Epoch) -> None:
-        """Add one point to every curve."""
+        """Add a point to the curves of epochs."""
         values = {
-            name: value for name, value in attrs.asdict(epoch).items() if name not in ("number", "best")
+            "loss": epoch.loss,
+            **epoch.parts,
+            "validation_loss": epoch.validation_loss,
+            **{f"validation_{name}": value for name, value in epoch.validation.items()},
+            "learning_rate": epoch.learning_rate,
+            "gradient_norm": epoch.gradient_norm,
+            "seconds": epoch.seconds,
+            "samples_per_second": epoch.samples_per_second,
         }
-        mlflow.log_metrics({name: float(value) for name, value in values.items()}, step=epoch.number)
+        self.log_values(values, epoch.number)
 
     def log_evaluation(self, evaluation: Evaluation) -> None:
-        """Log the final figures."""
-        reconstruction, equivariance = evaluation.reconstruction, evaluation.equivariance
-        metrics = {"final_mse": reconstruction.mse, "final_cosine": reconstruction.cosine}
-        for degree, loss in enumerate(reconstruction.cosine_per_degree):
-            metrics[f"final_cosine_l{degree}"] = loss
-        for name, error in attrs.asdict(equivariance).items():
-            metrics[f"equivariance_{name}"] = error
-        mlflow.log_metrics(metrics)
+        """Log the final figures, ``evaluation/reconstruction/cosine`` and others."""
+        self.log_values(dict(_flat(attrs.asdict(evaluation), "evaluation")))
+
+    def log_file(self, path: Path, target: str | None = None) -> None:
+        """Log a file, such as the report.
+
+        Parameters
+        ----------
+        path
+            It is read when it is sent: it must stay.
+        target
+            Folder among the run's artifacts.
+        """
+        self._journal.append(File(self._relative(path), target))
 
     def log_figure(self, figure: Figure, name: str) -> None:
         """Log a picture."""
-        mlflow.log_figure(figure, f"pictures/{name}.png")
+        path = self._journal.path.parent / "pictures" / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        figure.savefig(path, dpi=150)
+        self.log_file(path, "pictures")
 
-    def log_model(self, model: Model, folder: Path) -> str:
-        """Log a model and give its URI.
+    def log_model(
+        self, model: Model | TrainedClassifier, folder: Path, recorded: Holograms | None = None
+    ) -> str | None:
+        """Log a model, as code, safetensors and JSON; one that can be served with signature and input example.
 
         Parameters
         ----------
@@ -79,74 +203,275 @@ class Run:
             What to log.
         folder
             Where `write_model` wrote it.
+        recorded
+            Validation rows, which the promotion gate measures on; see `recorded_rows`.
+
+        Returns
+        -------
+        str or None
+            Its URI; None if the store does not answer now, and the model is sent later.
         """
-        info = mlflow.pyfunc.log_model(
-            name="model",
+        path = self._journal.path.parent / f"model-{model.digest[:16]}"
+        shutil.rmtree(path, ignore_errors=True)
+        _write_mlflow_model(model, folder, path)
+        if recorded is not None:
+            save(recorded_rows(recorded), path / RECORDED)
+        self._journal.append(LoggedModel(self._relative(path)))
+        return f"models:/{self._store.progress.model_id}" if self._sender.wait() else None
+
+    def register(self, name: str) -> str | None:
+        """Register the logged model under a name.
+
+        Returns
+        -------
+        str or None
+            The version; None if the store does not answer now, and the model is registered later.
+        """
+        self._journal.append(Registration(name))
+        return self._store.progress.versions[name] if self._sender.wait() else None
+
+    def _relative(self, path: Path) -> str:
+        path, folder = path.resolve(), self._folder.resolve()
+        return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+    def _close(self, status: str) -> None:
+        self._journal.append(Status(status, _now()))
+        if status == "KILLED":
+            self._sender.close(patience=2.0)  # someone waits for the prompt
+        else:
+            self._sender.close()
+        self._ended = True
+        self._journal.close()
+
+
+def _write_mlflow_model(model: Model | TrainedClassifier, folder: Path, path: Path) -> None:
+    metadata = {"digest": model.digest, "basis_digest": model.config.basis.digest}
+    if isinstance(model, Model):
+        mlflow.pyfunc.save_model(
+            path,
+            mlflow_model=MlflowModel(),
             loader_module="holo_vae.serving",
             data_path=str(folder),
-            signature=signature(model),
-            input_example=input_example(model),
+            signature=serving.signature(model),
+            input_example=serving.input_example(model),
             pip_requirements=_REQUIREMENTS,
-            metadata={"digest": model.digest, "basis_digest": model.config.basis.digest},
+            metadata=metadata,
         )
-        uri: str = info.model_uri
-        return uri
+    else:
+        shutil.copytree(folder, path / "data" / folder.name)
+        MlflowModel(metadata=metadata).save(path / "MLmodel")
 
 
 @contextmanager
 def start_run(
-    folder: Path, experiment: str, recipe: Recipe, holograms: Holograms, source: str
+    folder: Path,
+    experiment: str,
+    recipe: Recipe,
+    data: RunData,
+    *,
+    source: str = "",
+    device: torch.device | str = "cpu",
+    resume: bool = False,
 ) -> Iterator[Run]:
-    """Start a run that knows the recipe, the data and the code.
+    """Start a run that knows the recipe, the data, the code and the machine.
 
     Parameters
     ----------
     folder
-        Holds the sqlite store and the artifacts, unless ``MLFLOW_TRACKING_URI`` names another store.
+        Of the run. Holds the journal; and the sqlite store and the artifacts, unless ``MLFLOW_TRACKING_URI``
+        names another store.
     experiment
         Name of the MLflow experiment; made if there is none.
     recipe
         Logged as parameters and as ``recipe.yaml``.
-    holograms
-        The data; its digest is logged.
+    data
+        Its digests are logged, for which all of it is read once.
     source
         Where the data came from.
+    device
+        Where the run computes.
+    resume
+        Go on with the last MLflow run in the folder, if it did not finish.
+
+    Raises
+    ------
+    HoloError
+        If another process tracks a run in the folder.
     """
-    local = not os.environ.get("MLFLOW_TRACKING_URI")
-    mlflow.set_tracking_uri(tracking_uri(folder))
-    if local:
+    _use_store(tracking_uri(folder))
+    journal = open_journal(folder, resume=resume)
+    if journal.written.start is None:
+        store = os.environ.get("MLFLOW_TRACKING_URI")
+        journal.append(RunStart(experiment, store, uuid.uuid4().hex, _now(), resolve_tags()))
+        _describe(journal, folder, recipe, data, source)
+    else:
+        journal.append(Status("RUNNING", _now()))
+    journal.append(Tags(_machine(device)))
+    run = Run(folder, journal)
+    system = SystemMetrics(journal)
+    try:
+        yield run
+    except BaseException as error:
+        system.close()
+        run._close("FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    system.close()
+    run._close("FINISHED")
+
+
+def _use_store(uri: str) -> None:
+    ours = "MLFLOW_TRACKING_URI" not in os.environ
+    mlflow.set_tracking_uri(uri)
+    if ours:
         # mlflow puts what it is told into the environment; the next run would take it for the user's choice.
         os.environ.pop("MLFLOW_TRACKING_URI", None)
-    if mlflow.get_experiment_by_name(experiment) is None:
-        mlflow.create_experiment(
-            experiment, artifact_location=(folder / "mlartifacts").resolve().as_uri() if local else None
-        )
-    mlflow.set_experiment(experiment)
-    with mlflow.start_run() as active:
-        plain = unstructure(recipe)
-        for part in ("model", "training"):
-            mlflow.log_params({f"{part}.{key}": str(value) for key, value in plain[part].items()})
-        mlflow.log_dict(plain, "recipe.yaml")
-        digest = hashlib.sha256(np.ascontiguousarray(holograms.coefficients).data).hexdigest()
-        # A source of this kind is a note; the others would make MLflow guess what a path means.
-        origin = CodeDatasetSource({"path": source})
-        dataset = from_numpy(
-            holograms.coefficients, source=origin, name=Path(source).name, digest=digest[:32]
-        )
-        mlflow.log_input(dataset, context="training")
-        mlflow.set_tags({"data_sha256": digest, "basis_digest": holograms.basis.digest})
-        if revision := _git_revision():
-            mlflow.set_tag("git_revision", revision)
-        yield Run(active.info.run_id)
 
 
-def register(uri: str, name: str, aliases: Sequence[str]) -> str:
-    """Register a logged model and point aliases at it; gives the version."""
-    registered = mlflow.register_model(uri, name)
-    client = mlflow.MlflowClient()
-    for alias in aliases:
-        client.set_registered_model_alias(name, alias, registered.version)
-    return str(registered.version)
+def _describe(journal: Journal, folder: Path, recipe: Recipe, data: RunData, source: str) -> None:
+    plain = unstructure(recipe)
+    journal.append(
+        Parameters(
+            {
+                f"{part}.{key}": str(value)
+                for part, settings in plain.items()
+                for key, value in (settings or {}).items()
+            }
+        )
+    )
+    files = journal.path.parent
+    write_recipe(recipe, files / "recipe.yaml")
+    (files / "packages.txt").write_text(
+        "".join(f"{name}=={version}\n" for name, version in packages().items()), encoding="utf-8"
+    )
+    for name in ("recipe.yaml", "packages.txt"):
+        journal.append(File(str((files / name).relative_to(folder)), None))
+    for context, rows in (("training", data.training), ("validation", data.validation)):
+        dtype, digest = _digest(rows)
+        name = f"{Path(source).name or 'holograms'} ({context})"
+        journal.append(DataSet(name, source, context, digest, len(rows), rows.basis.dim, dtype))
+    journal.append(Tags({"basis_digest": data.training.basis.digest}))
+
+
+def _digest(rows: Rows) -> tuple[str, str]:
+    """Give the type of coefficients and the SHA-256 of all, row by row."""
+    digest, dtype = hashlib.sha256(), ""
+    for batch in rows.in_order(1024):
+        values = batch.coefficients.numpy()
+        dtype = str(values.dtype)
+        digest.update(values.astype(values.dtype.newbyteorder("<"), copy=False).data)
+    return dtype, digest.hexdigest()
+
+
+def _machine(device: torch.device | str) -> dict[str, str]:
+    tags = {f"environment.{name}": value for name, value in environment(device).items()}
+    if (revision := git_revision()) is not None:
+        tags |= {"git_revision": revision.commit, "git_dirty": str(revision.dirty).lower()}
+    return tags
+
+
+@attrs.frozen
+class Sent:
+    """What `send_journals` did for one run.
+
+    Parameters
+    ----------
+    run_id, store
+        Where it is.
+    versions
+        The version of each name that the run's model is registered under.
+    missing
+        Files that were to be sent and are gone.
+    """
+
+    run_id: str
+    store: str
+    versions: Mapping[str, str]
+    missing: tuple[str, ...]
+
+
+def send_journals(folder: Path | str) -> tuple[Sent, ...]:
+    """Send what the runs in a folder could not send; what the store has is not sent again.
+
+    Parameters
+    ----------
+    folder
+        Of a training run. ``MLFLOW_TRACKING_URI`` may say where the server is now; the run must be known there
+        if it was before.
+
+    Raises
+    ------
+    HoloError
+        If the folder holds no tracked run, one of them is still under way, or the store does not answer.
+    """
+    folder = Path(folder)
+    found = journals(folder)
+    if not found:
+        raise HoloError(f"{folder}: holds no tracked run; give the folder of a training run")
+    return tuple(_send_journal(path, folder) for path in found)
+
+
+def _send_journal(path: Path, folder: Path) -> Sent:
+    journal = Journal(path)
+    store = Store(path, folder)
+    try:
+        store.send()
+    except (MlflowException, OSError) as error:
+        raise HoloError(f"{path}: cannot be sent to {store.uri} ({reason(error)})") from None
+    finally:
+        journal.close()
+    return Sent(store.run_id, str(store.uri), store.progress.versions, store.progress.missing)
+
+
+@attrs.frozen
+class Registered:
+    """A model fetched from a registry.
+
+    Parameters
+    ----------
+    root
+        Folder of what was logged with it.
+    folder
+        The model's own, in `root`.
+    name, version
+        In the registry.
+    """
+
+    root: Path
+    folder: Path
+    name: str
+    version: str
+
+
+def fetch_registered(uri: str, store: str | None = None) -> Registered:
+    """Fetch a registered model.
+
+    Parameters
+    ----------
+    uri
+        ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
+    store
+        URI of the registry; by default the one that ``MLFLOW_TRACKING_URI`` names.
+
+    Raises
+    ------
+    HoloError
+        If the registry has no such model, or it is none of ours.
+    """
+    store = store or mlflow.get_tracking_uri()
+    try:
+        reference = uri.removeprefix("models:/")
+        if "@" in reference:
+            name, alias = reference.split("@", 1)
+            version = mlflow.MlflowClient(store).get_model_version_by_alias(name, alias).version
+        else:
+            name, _, version = reference.partition("/")
+        root = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", tracking_uri=store))
+    except (MlflowException, OSError) as error:
+        raise HoloError(f"{uri}: not found in the registry at {store} ({reason(error)})") from None
+    found = sorted(root.glob("data/*/model.json"))
+    if len(found) != 1:
+        raise HoloError(f"{uri}: is no holo-vae model")
+    return Registered(root, found[0].parent, name, str(version))
 
 
 def download_model(uri: str) -> tuple[Path, str, str]:
@@ -155,23 +480,7 @@ def download_model(uri: str) -> tuple[Path, str, str]:
     Raises
     ------
     HoloError
-        If the registry has no such model, or it is none of ours.
+        As `fetch_registered`.
     """
-    store = mlflow.get_tracking_uri()
-    try:
-        reference = uri.removeprefix("models:/")
-        client = mlflow.MlflowClient()
-        if "@" in reference:
-            name, alias = reference.split("@", 1)
-            version = client.get_model_version_by_alias(name, alias).version
-        else:
-            name, _, version = reference.partition("/")
-        folder = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}"))
-    except (MlflowException, OSError) as error:
-        raise HoloError(
-            f"{uri}: not found in the registry at {store} ({str(error).splitlines()[0]})"
-        ) from None
-    found = sorted(folder.glob("data/*/model.json"))
-    if len(found) != 1:
-        raise HoloError(f"{uri}: is no holo-vae model")
-    return found[0].parent, name, str(version)
+    found = fetch_registered(uri)
+    return found.folder, found.name, found.version
