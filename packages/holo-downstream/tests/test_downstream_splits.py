@@ -11,7 +11,7 @@ def test_leaks_by_cluster_and_by_ligand_are_named():
     clusters = {"1a": "7", "1b": "7", "1c": "8", "2a": "7", "2b": "9", "2c": ""}
     ligands = {"1a": "ATP", "1c": "", "2a": "GTP", "2b": "ATP", "2c": ""}
     leaks = leak_check(["1a", "1b", "1c"], ["2a", "2b", "2c"], clusters, ligands)
-    assert [(leak.id, leak.by, leak.value, leak.training) for leak in leaks] == [
+    assert [(leak.id, leak.by, leak.value, leak.learned) for leak in leaks] == [
         ("2a", "cluster", "7", ("1a", "1b")),
         ("2b", "ligand", "ATP", ("1a",)),
     ]
@@ -20,7 +20,7 @@ def test_leaks_by_cluster_and_by_ligand_are_named():
 
 def test_many_training_complexes_are_shortened():
     (leak,) = leak_check("abcde", ["z"], dict.fromkeys("abcdez", "1"))
-    assert str(leak) == "cluster 1 is also that of a, b, c, ... in training"
+    assert str(leak) == "cluster 1 is also that of a, b, c, ..., learned from"
 
 
 @settings(deadline=None, max_examples=50)

@@ -15,6 +15,7 @@ from holo_types import Embeddings, FormatError, HoloError, Holograms
 from holo_types.console import run
 
 from ._version import __version__
+from .affinity_cli import affinity
 from .probes import ProbeTable, probe_embeddings
 from .table import write_probes
 
@@ -25,6 +26,7 @@ KindT = TypeVar("KindT", Embeddings, Holograms)
 app = cyclopts.App(
     name="holo-downstream", help="From embeddings to predictions and scores.", version=__version__
 )
+app.command(affinity)
 
 
 @app.command(name="probe")

@@ -12,6 +12,7 @@ from holo_types import Embeddings, HoloError, Holograms, Index
 from .bootstrap import Interval, bootstrap_mean
 from .cross_validation import Estimator, Fold, grouped_folds, out_of_fold
 from .inputs import check_vectors, text_labels
+from .spectra import scalar_coefficients
 
 __all__ = [
     "Probe",
@@ -19,7 +20,6 @@ __all__ = [
     "ProbeTable",
     "probe",
     "probe_embeddings",
-    "scalar_coefficients",
 ]
 
 Probe = Literal["linear", "forest"]
@@ -310,29 +310,6 @@ def probe_embeddings(
         classes=tuple(np.unique(task.labels).tolist()),
         results=tuple(results),
     )
-
-
-def scalar_coefficients(holograms: Holograms) -> Float[np.ndarray, "n m"]:
-    """Give the l = 0 coefficients, the part of a hologram that is invariant without any network.
-
-    Parameters
-    ----------
-    holograms
-        Of n rows, with m channels times radial orders at l = 0.
-
-    Returns
-    -------
-    Float[ndarray, "n m"]
-        In the order of the basis.
-
-    Examples
-    --------
-    >>> from holo_types import Basis
-    >>> holograms = Holograms(np.eye(4), Basis(lmax=1, radial=None, channels=("image",)))
-    >>> scalar_coefficients(holograms).ravel().tolist()
-    [1.0, 0.0, 0.0, 0.0]
-    """
-    return holograms.coefficients[:, : holograms.basis.multiplicity(0)]
 
 
 def _features(

@@ -21,6 +21,7 @@ __all__ = [
     "Ridge",
     "Settings",
     "choose",
+    "fit",
 ]
 
 Regressor = Literal["mean", "linear", "ridge", "kernel-ridge", "forest", "boosting"]
@@ -250,16 +251,34 @@ def choose(
         )
     best: Chosen | None = None
     for settings in GRIDS[regressor]:
-        estimator = settings.make(seed, train.shape[1]).fit(train, train_labels)
-        if isinstance(settings, Forest):
-            # Threads add up the trees in the order in which they finish; one thread has one order.
-            estimator.set_params(n_jobs=1)
+        estimator = fit(settings, train, train_labels, seed=seed)
         deviations = estimator.predict(validation) - validation_labels
         rmsd = float(np.sqrt(np.mean(deviations**2)))
         if best is None or rmsd < best.validation_rmsd:
             best = Chosen(settings, rmsd, estimator)
     assert best is not None  # no grid is empty
     return best
+
+
+def fit(
+    settings: Settings,
+    train: Float[np.ndarray, "train d"],
+    labels: Float[np.ndarray, "train"],
+    *,
+    seed: int = 0,
+) -> Any:
+    """Give a scikit-learn regressor of given settings, fitted.
+
+    Examples
+    --------
+    >>> fit(Mean(), np.zeros((2, 1)), np.array([5.0, 7.0])).predict(np.zeros((1, 1))).tolist()
+    [6.0]
+    """
+    estimator = settings.make(seed, train.shape[1]).fit(train, labels)
+    if isinstance(settings, Forest):
+        # Threads add up the trees in the order in which they finish; one thread has one order.
+        estimator.set_params(n_jobs=1)
+    return estimator
 
 
 def _standardized(estimator: Any) -> Any:

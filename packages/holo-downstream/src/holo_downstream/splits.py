@@ -20,7 +20,7 @@ _PARTS: tuple[Part, ...] = ("train", "val", "test")
 
 @attrs.frozen
 class Leak:
-    """A held-out complex that has something in common with training.
+    """A held-out complex that has something in common with one that was learned from.
 
     Parameters
     ----------
@@ -30,18 +30,18 @@ class Leak:
         ``"cluster"`` or ``"ligand"``.
     value
         The cluster or ligand that both have.
-    training
-        The training complexes that have it too.
+    learned
+        The complexes with it that were learned from.
     """
 
     id: str
     by: Literal["cluster", "ligand"]
     value: str
-    training: tuple[str, ...]
+    learned: tuple[str, ...]
 
     def __str__(self) -> str:
-        others = ", ".join(self.training[:3]) + (", ..." if len(self.training) > 3 else "")
-        return f"{self.by} {self.value} is also that of {others} in training"
+        others = ", ".join(self.learned[:3]) + (", ..." if len(self.learned) > 3 else "")
+        return f"{self.by} {self.value} is also that of {others}, learned from"
 
 
 def leak_check(
@@ -70,7 +70,7 @@ def leak_check(
     --------
     >>> leaks = leak_check(["1abc"], ["2abc", "3abc"], {"1abc": "7", "2abc": "7", "3abc": "8"})
     >>> [(leak.id, str(leak)) for leak in leaks]
-    [('2abc', 'cluster 7 is also that of 1abc in training')]
+    [('2abc', 'cluster 7 is also that of 1abc, learned from')]
     """
     learned, held_out = list(train), list(test)
     found: dict[str, list[Leak]] = {name: [] for name in held_out}

@@ -1,0 +1,65 @@
+"""CSV files as columns of text, and columns as CSV files."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from holo_types import FormatError
+from holo_types.atomic import replacing
+
+__all__ = ["read_csv", "write_csv"]
+
+
+def read_csv(path: Path) -> Mapping[str, list[str]]:
+    r"""Read a CSV file (UTF-8, a header, lines of equal length) column by column; empty lines are left out.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read, has no header, a column comes twice, or a line has more or fewer values.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "labels.csv")
+    >>> _ = path.write_text("id,label\n1abc,6.5\n")
+    >>> read_csv(path)
+    {'id': ['1abc'], 'label': ['6.5']}
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header, *rows = [row for row in csv.reader(file, strict=True) if row] or [[]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(
+            f"{path}: cannot be read as CSV: {getattr(error, 'strerror', None) or error}"
+        ) from None
+    if not header:
+        raise FormatError(f"{path}: is empty; it must have a header")
+    if repeated := [name for name in header if header.count(name) > 1]:
+        raise FormatError(f"{path}: has the column {repeated[0]!r} twice; each must come once")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise FormatError(f"{path}: row {number} has {len(row)} values; the header has {len(header)}")
+    return {name: [row[column] for row in rows] for column, name in enumerate(header)}
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write rows to a CSV file, which appears whole or not at all; None becomes empty.
+
+    Raises
+    ------
+    HoloError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "table.csv")
+    >>> write_csv(path, ["id", "label"], [["1abc", None]])
+    >>> path.read_text().split()
+    ['id,label', '1abc,']
+    """
+    with replacing(path) as new, new.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -1,0 +1,146 @@
+"""Studies in MLflow (extra ``mlflow``): logged as runs, their predictors registered.
+
+MLflow loads a predictor by this module's name and `_load_pyfunc`: neither code nor pickle travels with it.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+from holo_types import HoloError
+
+from .predictor import Predictor, read_predictor
+from .statistics import METRICS
+from .study import Study
+
+__all__ = ["ServedPredictor", "log_study"]
+
+_REQUIREMENTS = ["holo-downstream[mlflow]"]
+
+
+def log_study(study: Study, folder: Path, *, experiment: str, name: str | None = None) -> str:
+    """Log a study as a run of an experiment, and register its predictor.
+
+    The tracking server is MLflow's own choice: ``MLFLOW_TRACKING_URI``.
+
+    Parameters
+    ----------
+    study
+        What to log.
+    folder
+        Where `write_study` wrote it.
+    experiment
+        Of MLflow; made if there is none.
+    name
+        Of the registered model; by default it is only logged.
+
+    Returns
+    -------
+    str
+        The URI of the logged predictor, or of its registered version.
+    """
+    mlflow.set_experiment(experiment)
+    with mlflow.start_run():
+        mlflow.log_params(attrs.asdict(study.settings))
+        for part, scores in (("validation", study.validation), ("test", study.test)):
+            if scores is not None:
+                values = {f"{part}_{metric}": getattr(scores, metric).interval.estimate for metric in METRICS}
+                mlflow.log_metrics({key: value for key, value in values.items() if not math.isnan(value)})
+        for file in ("report.json", "predictions.csv", "skipped.csv"):
+            mlflow.log_artifact(str(folder / file))
+        source = study.source
+        info = mlflow.pyfunc.log_model(
+            name="predictor",
+            loader_module="holo_downstream.registry",
+            data_path=str(folder / "model"),
+            signature=_signature(study.predictor),
+            input_example=pd.DataFrame(
+                np.zeros((1, study.predictor.width)), columns=_columns(study.predictor)
+            ),
+            pip_requirements=_REQUIREMENTS,
+            metadata={
+                "kind": source.kind,
+                "basis_digest": source.basis_digest,
+                "model_digest": "" if source.model is None else source.model.digest,
+            },
+        )
+    uri: str = info.model_uri
+    if name is None:
+        return uri
+    version = mlflow.register_model(uri, name).version
+    return f"models:/{name}/{version}"
+
+
+@attrs.frozen
+class ServedPredictor:
+    """A predictor as MLflow calls it.
+
+    Parameters
+    ----------
+    predictor
+        What predicts.
+    """
+
+    predictor: Predictor
+
+    def predict(self, model_input: pd.DataFrame, params: Mapping[str, str] | None = None) -> pd.DataFrame:
+        """Predict from pooled vectors, a row a complex.
+
+        Parameters
+        ----------
+        model_input
+            The columns of the table learned from, or z_0, z_1, ... of pooled vectors.
+        params
+            ``model_digest`` and ``basis_digest``: what made the vectors; checked where they are given.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns prediction, lower and upper, in pK.
+
+        Raises
+        ------
+        HoloError
+            If the vectors were made by another model or basis, or a value is not finite.
+        """
+        source = self.predictor.source
+        ours = {
+            "model_digest": "" if source.model is None else source.model.digest,
+            "basis_digest": source.basis_digest,
+        }
+        for key, value in (params or {}).items():
+            if value and value != ours.get(key):
+                raise HoloError(
+                    f"{key} is {value[:12]!r}; the predictor learned from {ours.get(key, '')[:12]!r}"
+                )
+        vectors = model_input[_columns(self.predictor)].to_numpy(dtype=np.float64)
+        if not np.isfinite(vectors).all():
+            raise HoloError("a vector is not finite; every value must be a finite number")
+        values, half = self.predictor.predict_vectors(vectors), self.predictor.half_width
+        return pd.DataFrame({"prediction": values, "lower": values - half, "upper": values + half})
+
+
+def _columns(predictor: Predictor) -> list[str]:
+    return list(predictor.source.columns) or [f"z_{column}" for column in range(predictor.width)]
+
+
+def _signature(predictor: Predictor) -> ModelSignature:
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.double, name) for name in _columns(predictor)]),
+        outputs=Schema([ColSpec(DataType.double, name) for name in ("prediction", "lower", "upper")]),
+        params=ParamSchema(
+            [ParamSpec(name, DataType.string, "") for name in ("model_digest", "basis_digest")]
+        ),
+    )
+
+
+def _load_pyfunc(data_path: str) -> ServedPredictor:
+    """Load the predictor that `log_study` logged (MLflow's entry point)."""
+    return ServedPredictor(read_predictor(Path(data_path)))

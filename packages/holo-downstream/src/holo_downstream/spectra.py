@@ -1,0 +1,56 @@
+"""Invariants of holograms that no network is needed for."""
+
+import numpy as np
+from jaxtyping import Float
+
+from holo_types import Holograms
+
+__all__ = ["power_spectrum", "scalar_coefficients"]
+
+
+def scalar_coefficients(holograms: Holograms) -> Float[np.ndarray, "n m"]:
+    """Give the l = 0 coefficients, the part of a hologram that is invariant without any network.
+
+    Parameters
+    ----------
+    holograms
+        Of n rows, with m channels times radial orders at l = 0.
+
+    Returns
+    -------
+    Float[ndarray, "n m"]
+        In the order of the basis.
+
+    Examples
+    --------
+    >>> from holo_types import Basis
+    >>> holograms = Holograms(np.eye(4), Basis(lmax=1, radial=None, channels=("image",)))
+    >>> scalar_coefficients(holograms).ravel().tolist()
+    [1.0, 0.0, 0.0, 0.0]
+    """
+    return holograms.coefficients[:, : holograms.basis.multiplicity(0)]
+
+
+def power_spectrum(holograms: Holograms) -> Float[np.ndarray, "n m"]:
+    """Give the norm of each channel, radial order and degree: invariants of all degrees, without mixing.
+
+    Parameters
+    ----------
+    holograms
+        Of n rows, with m = Σ_l channels times radial orders.
+
+    Returns
+    -------
+    Float[ndarray, "n m"]
+        sqrt(Σ_m' x²) over the orders m' = -l..l, in the order of the basis, degrees ascending; at l = 0 these
+        are the absolute values of `scalar_coefficients`.
+
+    Examples
+    --------
+    >>> from holo_types import Basis
+    >>> basis = Basis(lmax=1, radial=None, channels=("image",))
+    >>> power_spectrum(Holograms(np.array([[-2.0, 3.0, 0.0, 4.0]]), basis)).tolist()
+    [[2.0, 5.0]]
+    """
+    degrees = range(holograms.basis.lmax + 1)
+    return np.hstack([np.linalg.norm(holograms.degree(degree), axis=2) for degree in degrees])

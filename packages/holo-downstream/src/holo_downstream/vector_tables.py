@@ -1,0 +1,286 @@
+"""One vector a complex, and what made it: from embeddings, holograms, or any table with numbers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+import numpy as np
+from jaxtyping import Float, Shaped
+
+import holo_types
+from holo_types import Embeddings, FormatError, HoloError, Holograms, ModelReference
+
+from .csv_files import read_csv
+from .inputs import check_vectors, text_labels
+from .pooling import Pooling, pool_rows
+from .spectra import power_spectrum, scalar_coefficients
+
+__all__ = ["Invariants", "Source", "VectorTable", "pool", "read_vectors"]
+
+Invariants = Literal["scalars", "power"]
+Kind = Literal["z", "scalars", "power", "table"]
+
+_EXACT = attrs.cmp_using(eq=np.array_equal)
+# What a table may say of a complex beside its vector.
+_NO_VECTOR = ("label", "split", "cluster", "family", "measurement", "unit", "ligand_key")
+
+
+@attrs.frozen
+class Source:
+    """What vectors are, so that a predictor refuses others.
+
+    Parameters
+    ----------
+    kind
+        ``"z"``: embeddings; ``"scalars"``: the l = 0 coefficients of holograms; ``"power"``: their power
+        spectrum; ``"table"``: numbers of unknown meaning, known by the names of their columns.
+    model
+        What made embeddings; None for the others.
+    basis_digest
+        `Basis.digest` of the holograms; empty for a table.
+    columns
+        The names of a table's columns; empty for the others.
+    """
+
+    kind: Kind
+    model: ModelReference | None
+    basis_digest: str
+    columns: tuple[str, ...] = ()
+
+    def check(self, other: "Source") -> None:
+        """Refuse vectors that are not of this source.
+
+        Raises
+        ------
+        HoloError
+            If they are of another kind, model, basis, or have other columns; the difference is named.
+        """
+        if other.kind != self.kind:
+            raise HoloError(
+                f"the vectors are {_KINDS[other.kind]}; the predictor learned from {_KINDS[self.kind]}"
+            )
+        if other.basis_digest != self.basis_digest:
+            raise HoloError(
+                f"the vectors were made from the basis {other.basis_digest[:12]}; the predictor learned from "
+                f"{self.basis_digest[:12]}"
+            )
+        if self.model is not None and (other.model is None or other.model.digest != self.model.digest):
+            raise HoloError(
+                f"the embeddings were made by {_model(other.model)}; the predictor learned from those of "
+                f"{_model(self.model)}"
+            )
+        if other.columns != self.columns:
+            missing = [name for name in self.columns if name not in other.columns]
+            further = [name for name in other.columns if name not in self.columns]
+            difference = (
+                f"lacks {missing[0]!r}"
+                if missing
+                else f"has also {further[0]!r}"
+                if further
+                else "has them in another order"
+            )
+            raise HoloError(
+                f"the table {difference}; it must have the columns that the predictor learned from"
+            )
+
+
+_KINDS: dict[Kind, str] = {
+    "z": "embeddings",
+    "scalars": "l = 0 coefficients of holograms",
+    "power": "power spectra of holograms",
+    "table": "columns of a table",
+}
+
+
+def _model(model: ModelReference | None) -> str:
+    return "nothing" if model is None else f"{model.name} {model.version} ({model.digest[:12]})"
+
+
+@attrs.frozen(hash=False)
+class VectorTable:
+    """One vector a complex.
+
+    Parameters
+    ----------
+    ids : Shaped[ndarray, "n"]
+        Text, each once.
+    vectors : Float[ndarray, "n d"]
+        float64, finite.
+    source
+        What they are.
+    repeated
+        Ids that a table had several rows of, and which were left out, since nothing says which is meant.
+
+    Raises
+    ------
+    HoloError
+        If an id comes twice, or a shape or value does not fit.
+    """
+
+    ids: Shaped[np.ndarray, "n"] = attrs.field(eq=_EXACT)
+    vectors: Float[np.ndarray, "n d"] = attrs.field(eq=_EXACT)
+    source: Source = attrs.field()
+    repeated: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        check_vectors("VectorTable.vectors", self.vectors)
+        names = text_labels("VectorTable.ids", self.ids, len(self.vectors))
+        unique, counts = np.unique(names, return_counts=True)
+        if (counts > 1).any():
+            raise HoloError(
+                f"VectorTable.ids holds {str(unique[counts > 1][0])!r} twice; each id must come once"
+            )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def pool(
+    data: Embeddings | Holograms,
+    by: str = "structure",
+    how: Pooling = "sum",
+    *,
+    invariants: Invariants = "scalars",
+) -> VectorTable:
+    """Pool what residues have to one vector a complex.
+
+    Degenerate rows are rows like any other.
+
+    Parameters
+    ----------
+    data
+        Embeddings, of which the invariants are pooled, or holograms.
+    by
+        The column of the index that names the complex of a row.
+    how
+        See `pool_vectors`.
+    invariants
+        What of holograms is pooled: ``"scalars"``, the l = 0 coefficients, or ``"power"``, the power spectrum
+        of all degrees.
+
+    Raises
+    ------
+    HoloError
+        If the index has no such column.
+
+    Examples
+    --------
+    >>> model = ModelReference("demo", "1", "", "")
+    >>> z, index = np.array([[1.0], [2.0], [4.0]]), {"structure": ["1abc", "1abc", "2abc"]}
+    >>> table = pool(Embeddings(z, np.zeros((3, 3, 3)), model, index))
+    >>> table.ids.tolist(), table.vectors.ravel().tolist()
+    (['1abc', '2abc'], [3.0, 4.0])
+    """
+    if by not in data.index:
+        raise HoloError(f"the index has no column {by!r}; it has {', '.join(data.index) or 'no column'}")
+    if isinstance(data, Embeddings):
+        vectors, source = data.invariants, Source("z", data.model, data.model.basis_digest)
+    else:
+        vectors = scalar_coefficients(data) if invariants == "scalars" else power_spectrum(data)
+        source = Source(invariants, None, data.basis.digest)
+    return VectorTable(*pool_rows(vectors, data.index[by], how), source)
+
+
+def read_vectors(
+    path: Path, by: str = "structure", how: Pooling = "sum", *, invariants: Invariants = "scalars"
+) -> VectorTable:
+    r"""Read vectors of complexes from a file.
+
+    Parameters
+    ----------
+    path
+        ``.h5``: embeddings or holograms, which are pooled; ``.csv`` or ``.parquet``: a row a complex, with the
+        column ``id``; ``.npz``: the arrays ``id`` and ``vectors``. Of a table with the columns ``z_0``,
+        ``z_1``, ... these are taken; of others all columns but ``id``, label, split, cluster, family,
+        measurement, unit and ligand_key.
+    by, how, invariants
+        As for `pool`.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read or does not hold that.
+    HoloError
+        If the index has no such column, or the package for Parquet is missing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "contacts.csv")
+    >>> _ = path.write_text("id,label,C-C,C-N\n1abc,6.5,3,4\n2abc,5.1,0,1\n")
+    >>> table = read_vectors(path)
+    >>> table.source.columns, table.vectors.tolist()
+    (('C-C', 'C-N'), [[3.0, 4.0], [0.0, 1.0]])
+    """
+    if path.suffix in (".csv", ".parquet"):
+        return _from_columns(path, _read_columns(path))
+    if path.suffix == ".npz":
+        return _from_arrays(path)
+    data = holo_types.load(path)
+    if not isinstance(data, Embeddings | Holograms):
+        raise FormatError(f"{path} holds {type(data).__name__}; it must hold Embeddings or Holograms")
+    return pool(data, by, how, invariants=invariants)
+
+
+def _read_columns(path: Path) -> dict[str, list[Any]]:
+    """Read a table as text or numbers, column by column."""
+    if path.suffix == ".csv":
+        return dict(read_csv(path))
+    try:
+        from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an extra of holo-types
+    except ImportError:
+        raise HoloError(f"{path}: Parquet needs pyarrow: pip install holo-downstream[table]") from None
+    try:
+        table: dict[str, list[Any]] = parquet.read_table(path).to_pydict()
+    except (OSError, ArrowException) as error:
+        raise FormatError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+    return table
+
+
+def _from_columns(path: Path, columns: dict[str, list[Any]]) -> VectorTable:
+    if "id" not in columns:
+        raise FormatError(f"{path}: has no column 'id'; it has {', '.join(columns) or 'no column'}")
+    names = [name for name in columns if name.startswith("z_") and name[2:].isdigit()]
+    names = names or [name for name in columns if name != "id" and name not in _NO_VECTOR]
+    if not names:
+        raise FormatError(f"{path}: has no column of numbers beside 'id'")
+    vectors = np.empty((len(columns["id"]), len(names)))
+    for column, name in enumerate(names):
+        for row, value in enumerate(columns[name]):
+            try:
+                vectors[row, column] = value
+            except (TypeError, ValueError):
+                vectors[row, column] = np.nan
+            if not np.isfinite(vectors[row, column]):
+                raise FormatError(
+                    f"{path}: {name} of {columns['id'][row]} is {value!r}; it must be a finite number"
+                )
+    return _once_each([str(name) for name in columns["id"]], vectors, tuple(names))
+
+
+def _from_arrays(path: Path) -> VectorTable:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in ("id", "vectors") if name in arrays.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise FormatError(f"{path}: cannot be read as .npz without pickle: {error}") from None
+    if len(found) < 2:
+        raise FormatError(
+            f"{path}: must hold the arrays 'id' and 'vectors'; it holds {', '.join(found) or 'neither'}"
+        )
+    vectors = check_vectors(f"{path}: vectors", found["vectors"]).astype(np.float64)
+    ids = text_labels(f"{path}: id", found["id"], len(vectors))
+    return _once_each(ids.tolist(), vectors, tuple(f"v_{column}" for column in range(vectors.shape[1])))
+
+
+def _once_each(
+    ids: Sequence[str], vectors: Float[np.ndarray, "rows d"], columns: tuple[str, ...]
+) -> VectorTable:
+    names = np.array(ids, dtype=np.str_)
+    unique, counts = np.unique(names, return_counts=True)
+    repeated = unique[counts > 1]
+    kept = ~np.isin(names, repeated)
+    return VectorTable(
+        names[kept], vectors[kept], Source("table", None, "", columns), tuple(repeated.tolist())
+    )

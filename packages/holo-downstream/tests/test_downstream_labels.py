@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from scipy import constants
+
+from holo_downstream.labels import LabelColumns, pk_of, read_labels
+from holo_types import FormatError, HoloError
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(text):
+        path = tmp_path / "labels.csv"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return written
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "molar"),
+    [
+        (2.0, "M", 2.0),
+        (0.53, "mM", 0.53e-3),
+        (50.0, "uM", 50e-6),
+        (7.0, "nM", 7e-9),
+        (3.0, "pM", 3e-12),
+        (8.0, "fM", 8e-15),
+    ],
+)
+def test_concentrations(value, unit, molar):
+    assert pk_of(value, unit) == pytest.approx(-np.log10(molar))
+
+
+@pytest.mark.parametrize(
+    ("unit", "joules"), [("kcal/mol", constants.kilo * constants.calorie), ("kJ/mol", 1e3)]
+)
+@pytest.mark.parametrize("temperature", [277.0, 310.0])
+def test_free_energies_by_the_constants_of_scipy(unit, joules, temperature):
+    constant = np.exp(-9.0 * joules / (constants.gas_constant * temperature))
+    assert pk_of(-9.0, unit, temperature) == pytest.approx(-np.log10(constant))
+
+
+def test_columns_beyond_ours_are_ignored_and_names_can_be_told(write):
+    path = write(
+        "id,source,pK,measurement,cluster30,split,ligand_key\n"
+        "1a30,casf,4.3,Ki=50uM,93,val,AAA\n1bcu,casf,3.28,Kd~0.53mM,94,Train,\n5nxg,plrex,8.6,dG->pK (298K),9,series,\n"
+    )
+    table = read_labels(path, columns=LabelColumns(label="pK", cluster="cluster30"))
+    assert [(c.id, c.label, c.cluster, c.split, c.measurement, c.ligand_key) for c in table.complexes] == [
+        ("1a30", 4.3, "93", "val", "Ki", "AAA"),
+        ("1bcu", 3.28, "94", "train", "Kd", ""),
+        ("5nxg", 8.6, "9", "series", "dG", ""),
+    ]
+    assert table.skipped == ()
+    assert table.measurements == {"Ki": 1, "Kd": 1, "dG": 1}
+
+
+def test_rows_that_cannot_be_used_are_named_and_the_others_are_used(write):
+    path = write(
+        "id,label,unit,split\n1aaa,6.5,,train\n1bbb,high,,train\n1ccc,nan,,train\n1ddd,5,,train\n1ddd,6,,test\n"
+        "1eee,7,nM,train\n1fff,7,,holdout\n,7,,train\n1ggg,7,pK,test\n"
+    )
+    table = read_labels(path)
+    assert [complex_.id for complex_ in table.complexes] == ["1aaa", "1ggg"]
+    assert [(line.file, line.reason) for line in table.skipped] == [
+        ("1bbb", "its label is 'high'; it must be a number"),
+        ("1ccc", "the label is nan; it must be a finite number"),
+        ("1ddd", "its id comes 2 times; it must come once"),
+        ("1eee", "its label is in nM, the others are said to be in pK"),
+        ("1fff", "its split is 'holdout'; it must be train, val, test or series"),
+        ("", "it has no id"),
+    ]
+
+
+def test_units_convert_only_when_told(write):
+    path = write(
+        "id,label,unit\n1aaa,20,nM\n1bbb,-9.5,kcal/mol\n1ccc,3,µM\n1ddd,0,nM\n1eee,5,stones\n1fff,5,\n"
+    )
+    told = read_labels(path, unit="nM")
+    assert [complex_.id for complex_ in told.complexes] == ["1aaa", "1fff"]
+    own = read_labels(path, unit="column")
+    assert [complex_.id for complex_ in own.complexes] == ["1aaa", "1bbb", "1ccc"]
+    assert [complex_.label for complex_ in own.complexes] == pytest.approx(
+        [7.69897, 9.5 * 4.184 / (8.314462618e-3 * 298.15 * np.log(10)), 5.522879], rel=1e-6
+    )
+    assert [line.reason for line in own.skipped] == [
+        "the label is 0 nM; a concentration must be > 0",
+        "its unit is 'stones'; it must be one of pK, M, mM, uM, nM, pM, fM, kcal/mol, kJ/mol",
+        "its unit is ''; it must be one of pK, M, mM, uM, nM, pM, fM, kcal/mol, kJ/mol",
+    ]
+
+
+def test_tables_that_cannot_be_read_are_named(write, tmp_path):
+    with pytest.raises(FormatError, match=r"has no column 'label'; it has id, pK"):
+        read_labels(write("id,pK\n1abc,5\n"))
+    with pytest.raises(FormatError, match="has no column 'unit'"):
+        read_labels(write("id,label\n1abc,5\n"), unit="column")
+    with pytest.raises(FormatError, match="row 2 has 1 values; the header has 2"):
+        read_labels(write("id,label\n1abc,5\n2abc\n"))
+    with pytest.raises(FormatError, match="has the column 'id' twice"):
+        read_labels(write("id,id,label\n1,1,1\n"))
+    with pytest.raises(FormatError, match="is empty"):
+        read_labels(write(""))
+    with pytest.raises(FormatError, match=r"absent.csv: cannot be read as CSV: No such file"):
+        read_labels(tmp_path / "absent.csv")
+    with pytest.raises(HoloError, match="temperature is 0 K"):
+        read_labels(write("id,label\n"), temperature=0.0)

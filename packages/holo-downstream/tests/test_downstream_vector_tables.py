@@ -1,0 +1,140 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.spatial.transform
+
+import holo_types
+from holo_downstream import VectorTable, pool, power_spectrum, read_vectors
+from holo_downstream.vector_tables import Source
+from holo_types import Basis, Embeddings, FormatError, HoloError, Holograms, ModelReference, Zernike
+
+BASIS = Basis(lmax=1, radial=Zernike(nmax=3, cutoff=10.0), channels=("C", "N"))
+INDEX = {"structure": ["1abc", "2abc", "1abc"], "residue_number": [3, 3, 7]}
+
+
+def embeddings(digest="a" * 64, basis_digest=BASIS.digest):
+    z = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], dtype=np.float32)
+    return Embeddings(z, np.zeros((3, 3, 3)), ModelReference("demo", "1", digest, basis_digest), INDEX)
+
+
+def test_embeddings_are_pooled_from_their_file(tmp_path):
+    holo_types.save(embeddings(), tmp_path / "z.h5")
+    table = read_vectors(tmp_path / "z.h5", how="max")
+    assert (table.ids.tolist(), table.vectors.tolist()) == (["1abc", "2abc"], [[5.0, 6.0], [3.0, 4.0]])
+    assert table.source == Source("z", embeddings().model, BASIS.digest)
+    by_number = pool(embeddings(), by="residue_number")
+    assert (by_number.ids.tolist(), by_number.vectors.tolist()) == (["3", "7"], [[4.0, 6.0], [5.0, 6.0]])
+
+
+def test_holograms_are_pooled_without_any_network(tmp_path):
+    random = np.random.default_rng(0)
+    holograms = Holograms(random.normal(size=(3, BASIS.dim)), BASIS, INDEX)
+    holo_types.save(holograms, tmp_path / "h.h5")
+    scalars = read_vectors(tmp_path / "h.h5")
+    power = read_vectors(tmp_path / "h.h5", invariants="power")
+    assert BASIS.dim == 4 + 4 * 3
+    np.testing.assert_allclose(scalars.vectors[0], holograms.coefficients[[0, 2], :4].sum(axis=0))
+    vectors = holograms.coefficients[:, 4:].reshape(3, 4, 3)
+    norms = np.sqrt(vectors[..., 0] ** 2 + vectors[..., 1] ** 2 + vectors[..., 2] ** 2)
+    np.testing.assert_allclose(power.vectors[0, 4:], norms[0] + norms[2])
+    assert (scalars.source.kind, power.source.kind) == ("scalars", "power")
+
+
+def test_power_spectrum_is_invariant():
+    """l = 1 components are x, y, z: they turn as vectors do."""
+    random = np.random.default_rng(1)
+    holograms = Holograms(random.normal(size=(2, BASIS.dim)), BASIS)
+    rotation = scipy.spatial.transform.Rotation.random(rng=2).as_matrix()
+    turned = holograms.coefficients.copy()
+    turned[:, 4:] = (turned[:, 4:].reshape(2, 4, 3) @ rotation.T).reshape(2, 12)
+    np.testing.assert_allclose(
+        power_spectrum(Holograms(turned, BASIS)), power_spectrum(holograms), rtol=1e-12
+    )
+
+
+def test_tables_of_numbers(tmp_path):
+    frame = pd.DataFrame(
+        {"id": ["b", "a"], "C-C": [1, 2], "size": [0.5, 7.25], "label": [5, 6], "split": ["x", "y"]}
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet", index=False)
+    np.savez(tmp_path / "t.npz", id=np.array(["b", "a"]), vectors=np.array([[1, 0.5], [2, 7.25]]))
+    for name in ("t.csv", "t.parquet", "t.npz"):
+        table = read_vectors(tmp_path / name)
+        assert (table.ids.tolist(), table.vectors.tolist()) == (["b", "a"], [[1.0, 0.5], [2.0, 7.25]])
+    assert read_vectors(tmp_path / "t.csv").source == read_vectors(tmp_path / "t.parquet").source
+    assert read_vectors(tmp_path / "t.csv").source.columns == ("C-C", "size")
+
+
+def test_frames_of_embeddings_are_no_features(tmp_path):
+    table = holo_types.to_table(embeddings()[1:2]).rename(columns={"structure": "id"})
+    table.to_csv(tmp_path / "z.csv", index=False)
+    assert read_vectors(tmp_path / "z.csv").source.columns == ("z_0", "z_1")
+
+
+def test_repeated_ids_of_a_table_are_left_out_and_named(tmp_path):
+    (tmp_path / "t.csv").write_text("id,x\n1abc,1\n2abc,2\n1abc,3\n")
+    table = read_vectors(tmp_path / "t.csv")
+    assert (table.ids.tolist(), table.repeated) == (["2abc"], ("1abc",))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", b"name,x\na,1\n", "has no column 'id'; it has name, x"),
+        ("t.csv", b"id,label\na,1\n", "no column of numbers beside 'id'"),
+        ("t.csv", b"id,x\na,one\n", "x of a is 'one'; it must be a finite number"),
+        ("t.csv", b"id,x\na,inf\n", "x of a is 'inf'; it must be a finite number"),
+        ("t.csv", b"id,x\na,\n", "x of a is ''; it must be a finite number"),
+        ("t.csv", b"\xff\xfe", "cannot be read as CSV"),
+        ("t.parquet", b"no parquet", "cannot be read as Parquet"),
+        ("t.npz", b"no npz", "cannot be read as .npz"),
+        ("t.h5", b"no hdf5", "t.h5"),
+    ],
+)
+def test_files_that_cannot_be_used_are_named(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FormatError, match=message):
+        read_vectors(tmp_path / name)
+
+
+def test_no_pickle_is_loaded(tmp_path):
+    buffer = io.BytesIO()
+    np.savez(buffer, id=np.array(["a"], dtype=object), vectors=np.ones((1, 1)))
+    (tmp_path / "t.npz").write_bytes(buffer.getvalue())
+    with pytest.raises(FormatError, match="without pickle"):
+        read_vectors(tmp_path / "t.npz")
+
+
+def test_arrays_that_do_not_fit_are_named(tmp_path):
+    np.savez(tmp_path / "t.npz", id=np.array(["a"]))
+    with pytest.raises(FormatError, match="it holds id"):
+        read_vectors(tmp_path / "t.npz")
+    np.savez(tmp_path / "u.npz", id=np.array(["a"]), vectors=np.ones((2, 1)))
+    with pytest.raises(HoloError, match=r"u.npz: id: has shape \[1\]; it must be \[2\]"):
+        read_vectors(tmp_path / "u.npz")
+    with pytest.raises(HoloError, match="no column 'complex'; it has structure, residue_number"):
+        pool(embeddings(), by="complex")
+    with pytest.raises(HoloError, match="holds 'a' twice"):
+        VectorTable(np.array(["a", "a"]), np.ones((2, 1)), Source("table", None, ""))
+
+
+def test_other_sources_are_refused():
+    ours = pool(embeddings()).source
+    ours.check(pool(embeddings()).source)
+    with pytest.raises(HoloError, match=r"made by demo 1 \(bbbbbbbbbbbb\).*those of demo 1 \(aaaaaaaaaaaa\)"):
+        ours.check(pool(embeddings(digest="b" * 64)).source)
+    with pytest.raises(HoloError, match=r"made from the basis cccccccccccc; the predictor learned from"):
+        ours.check(pool(embeddings(basis_digest="c" * 64)).source)
+    with pytest.raises(HoloError, match="are columns of a table; the predictor learned from embeddings"):
+        ours.check(Source("table", None, "", ("z_0", "z_1")))
+    table = Source("table", None, "", ("x", "y"))
+    for columns, message in (
+        (("x",), "lacks 'y'"),
+        (("x", "y", "q"), "has also 'q'"),
+        (("y", "x"), "another order"),
+    ):
+        with pytest.raises(HoloError, match=message):
+            table.check(Source("table", None, "", columns))
