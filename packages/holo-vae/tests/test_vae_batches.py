@@ -1,10 +1,14 @@
 """Batches from memory and from files: what is in them, and what must not change it."""
 
 import hashlib
-from itertools import pairwise
+import math
+import threading
+import weakref
+from concurrent.futures import Executor
 from pathlib import Path
 
 import attrs
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -14,6 +18,7 @@ import holo_types
 from holo_types import Basis, FormatError, HoloError, Holograms
 from holo_vae.batches import Batch, Rows, data_scale, dataset_digest, open_rows, split_by_group
 from holo_vae.config import Condition
+from holo_vae.shards import Reading, Shards
 
 BASIS = Basis(lmax=20, radial=None, channels=("a", "b", "c", "d", "e", "f", "g", "h"))  # 18 rows a chunk
 COUNT = 1000
@@ -134,11 +139,225 @@ def test_batches_are_the_callers_own(rows: Rows) -> None:
 
 # How well streamed rows are shuffled
 
+CHUNK = 4096  # rows of one coefficient each
+LONG = 200 * CHUNK
 
-def long_file(folder: Path) -> Rows:
-    """Give 20,000 short rows in chunks of 4,096 / 16 = ... of which a window holds an eighth."""
-    basis = Basis(lmax=15, radial=None, channels=("image",))  # 256 rows a chunk
-    coefficients = np.zeros((20_000, basis.dim), np.float32)
-    coefficients[:, 0] = np.arange(20_000)
-    holo_types.save(Holograms(coefficients, basis), folder / "long.h5")
-    return open_rows(folder / "long.h5", shuffle_rows=2500)
+
+@pytest.fixture(scope="module")
+def long_rows(tmp_path_factory: pytest.TempPathFactory) -> Rows:
+    """Give 200 chunks, of which a window holds 25."""
+    path = tmp_path_factory.mktemp("long") / "long.h5"
+    basis = Basis(lmax=0, radial=None, channels=("image",))
+    holo_types.save(Holograms(np.ones((LONG, 1), np.float32), basis), path)
+    return open_rows(path, shuffle_rows=25 * CHUNK)
+
+
+def test_streamed_rows_are_mixed_over_the_epoch_and_within_batches(long_rows: Rows) -> None:
+    correlations = []
+    for epoch in range(2):
+        batches = list(long_rows.epoch(0, epoch, 256))
+        order = numbers(batches)
+        assert np.array_equal(np.sort(order), np.arange(LONG))
+        correlations.append(np.corrcoef(order, np.arange(LONG))[0, 1])
+    # Chance gives 1 / sqrt(200 chunks) = 0.07; rows in their order give 1.
+    assert np.abs(correlations).max() < 0.3
+
+    distinct = [len(np.unique(batch.rows // CHUNK)) for batch in batches]
+    assert min(distinct) >= 3  # in the first window, an eighth of a whole one
+    assert np.median(distinct) >= 20  # nearly all chunks of a window
+
+    # Neighbours in the file are together in a batch as seldom as batch / window says: about 256 / 100,000.
+    neighbours = [np.isin(batch.rows + 1, batch.rows).mean() for batch in batches]
+    assert np.median(neighbours) <= 2 / 256
+    assert np.mean(neighbours) < 0.01
+
+
+def test_within_a_window_each_chunk_comes_everywhere_alike(long_rows: Rows) -> None:
+    batches = list(long_rows.epoch(1, 0, 256))
+    counts = np.array([np.bincount(batch.rows // CHUNK, minlength=200) for batch in batches[1500:1550]])
+    counts = counts[:, counts.sum(axis=0) > 0]
+    expected = counts.mean(axis=0)
+    chi_squared = ((counts - expected) ** 2 / expected).sum() / (49 * (counts.shape[1] - 1))
+    assert chi_squared == pytest.approx(1, abs=0.15)  # of independent draws; its spread is sqrt(2 / 1,200)
+
+
+def test_starting_late_reads_no_windows_before(long_rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    field = holo_types.Reader.field
+
+    def counted(self: holo_types.Reader, name: str, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
+        read.append(len(chosen))
+        return field(self, name, chosen)
+
+    monkeypatch.setattr(holo_types.Reader, "field", counted)
+    steps = long_rows.steps(256)
+    (last,) = long_rows.epoch(0, 0, 256, start=steps - 1)
+    assert sum(read) == len(last.rows)
+    assert list(long_rows.epoch(0, 0, 256, start=steps)) == []
+
+
+def test_two_windows_are_in_memory_at_most(shards: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    windows: list[weakref.ref[NDArray[np.floating]]] = []
+    read = Shards.read
+
+    def watched(self: Shards, chosen: NDArray[np.int64], dtype: np.dtype, workers: Executor) -> Reading:
+        reading = read(self, chosen, dtype, workers)
+        windows.append(weakref.ref(reading.values))
+        return reading
+
+    monkeypatch.setattr(Shards, "read", watched)
+    kept, alive, largest = [], 0, 0
+    for batch in opened(shards).epoch(0, 0, 20):
+        kept.append(batch)
+        sizes = [len(values) for window in windows if (values := window()) is not None]
+        alive, largest = max(alive, len(sizes)), max(largest, *sizes)
+        del sizes
+    assert len(windows) > 4
+    assert alive == 2
+    assert largest <= 200
+
+
+def test_an_epoch_that_is_left_ends_its_threads(shards: list[Path]) -> None:
+    batches = opened(shards, workers=2).epoch(0, 0, 10)
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("holo-rows")]
+
+
+# Labels
+
+
+def test_labels_are_the_numbers_of_categories(rows: Rows, shards: list[Path], whole: Holograms) -> None:
+    source = whole if rows.shards is None else shards
+    labelled = opened(
+        source, shuffle_rows=rows.shuffle_rows, condition=Condition(column="label", categories=(2, 0, 1))
+    )
+    for batch in [*labelled.epoch(0, 0, 100), *labelled.in_order(100)]:
+        assert batch.labels is not None
+        assert batch.labels.dtype == torch.int64
+        values = np.array([2, 0, 1])[batch.labels.numpy()]
+        np.testing.assert_array_equal(values, whole.index["label"][batch.rows])
+
+
+def test_a_value_that_is_no_category_is_named_with_its_row(shards: list[Path], whole: Holograms) -> None:
+    condition = Condition(column="structure", categories=tuple(f"s{number}" for number in range(100)))
+    with pytest.raises(HoloError, match=r"c.h5: row 270 has structure 's100'; it must be one of 's0', "):
+        opened(shards, condition=condition)
+    with pytest.raises(HoloError, match=r"the holograms: row 700 has structure 's100'"):
+        opened(whole, condition=condition)
+    assert len(opened(shards, condition=condition, rows=np.arange(700))) == 700
+    with pytest.raises(HoloError, match=r"a.h5: its index has no column 'family'"):
+        opened(shards, condition=Condition(column="family", categories=("a", "b")))
+
+
+# Bad data
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("shuffle_rows", [10, 500])
+def test_numbers_that_are_not_finite_are_named(tmp_path: Path, bad: float, shuffle_rows: int) -> None:
+    holograms = numbered(100)
+    holo_types.save(holograms, tmp_path / "bad.h5")
+    holograms.coefficients[77, 3] = bad  # neither our types nor our writer would take it
+    with h5py.File(tmp_path / "bad.h5", "r+") as file:
+        file["fields/coefficients"][77, 3] = bad
+    message = f"row 77 holds {bad} in coefficient 3"
+    for source in (holograms, tmp_path / "bad.h5"):
+        with pytest.raises(HoloError, match=message):
+            list(opened(source, shuffle_rows=shuffle_rows).epoch(0, 0, 10))
+    assert len(opened(tmp_path / "bad.h5", rows=np.arange(77), shuffle_rows=500)) == 77
+
+
+def test_numbers_that_float32_cannot_hold_are_named(tmp_path: Path) -> None:
+    holograms = numbered(100, dtype="float64")
+    holograms.coefficients[50, 9] = 1e39
+    assert len(opened(holograms, dtype=torch.float64)) == 100
+    with pytest.raises(HoloError, match=r"row 50 holds inf in coefficient 9; .* finite float32"):
+        opened(holograms)
+
+
+def test_shards_that_do_not_fit_are_named(tmp_path: Path, shards: list[Path]) -> None:
+    other = attrs.evolve(BASIS, channels=tuple("abcdefgx"))
+    holo_types.save(attrs.evolve(numbered(3), basis=other), tmp_path / "basis.h5")
+    holo_types.save(attrs.evolve(numbered(3), index={"label": [1, 2, 3]}), tmp_path / "columns.h5")
+    holo_types.save(
+        attrs.evolve(numbered(3), index={"structure": [1, 2, 3], "label": [1, 2, 3]}), tmp_path / "kind.h5"
+    )
+    holo_types.save(numbered(0), tmp_path / "empty.h5")
+    images = holo_types.SphereImages(np.zeros((1, 1, 4, 4)), "driscoll-healy", ("image",))
+    holo_types.save(images, tmp_path / "images.h5")
+    for name, message in {
+        "basis": "basis.h5: its basis is ",
+        "columns": r"columns.h5: its index has the columns \['label'\]",
+        "images": "images.h5: holds SphereImages; Holograms are needed",
+        "absent": "absent.h5: there is no such file",
+    }.items():
+        with pytest.raises(HoloError, match=message):
+            opened([*shards, tmp_path / f"{name}.h5"])
+    with pytest.raises(HoloError, match=r"kind.h5: its column 'structure' is of int64"):
+        split_by_group([*shards, tmp_path / "kind.h5"], "structure", 0.5, 0)
+    for nothing in ([], [tmp_path / "empty.h5"], numbered(0)):
+        with pytest.raises(HoloError, match=r"holds no holograms|no rows"):
+            opened(nothing)
+
+
+@pytest.mark.parametrize("chosen", [[3, 2], [2, 2], [-1, 4], [5, 1000], []])
+def test_rows_that_are_not_there_or_come_twice_are_refused(whole: Holograms, chosen: list[int]) -> None:
+    with pytest.raises(HoloError, match="rows"):
+        opened(whole, rows=np.array(chosen, np.int64))
+
+
+def test_a_file_that_is_damaged_or_changed_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    holo_types.save(numbered(300), path)
+    content = path.read_bytes()
+    rows = opened(path, shuffle_rows=100)
+    holo_types.save(numbered(300, 1), path)
+    with pytest.raises(FormatError, match=r"a.h5: was written to after training began"):
+        list(rows.epoch(0, 0, 10))
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(FormatError, match=r"a.h5: is cut short or damaged"):
+        list(opened(path, shuffle_rows=100).epoch(0, 0, 10))
+
+
+# Figures of the whole
+
+
+def test_a_split_is_the_same_from_files_and_memory(shards: list[Path], whole: Holograms) -> None:
+    split = split_by_group(shards, "structure", 0.25, seed=4)
+    sides = [set(whole.index["structure"][rows]) for rows in (split.training, split.validation)]
+    assert not sides[0] & sides[1]
+    assert len(sides[1]) == round(0.25 * len(set(whole.index["structure"])))
+    assert sorted([*split.training, *split.validation]) == list(range(COUNT))
+    again = split_by_group(whole, "structure", 0.25, seed=4)
+    np.testing.assert_array_equal(split.validation, again.validation)
+    assert not np.array_equal(split.validation, split_by_group(whole, "structure", 0.25, 5).validation)
+
+
+def test_splitting_names_what_is_missing(whole: Holograms) -> None:
+    with pytest.raises(HoloError, match="no column 'family'"):
+        split_by_group(whole, "family", 0.5, 0)
+    with pytest.raises(HoloError, match="1 structure value"):
+        split_by_group(whole[:3], "structure", 0.5, 0)
+
+
+def test_the_scale_is_the_mean_norm_however_rows_are_cut(
+    rows: Rows, shards: list[Path], whole: Holograms
+) -> None:
+    norms = np.zeros(COUNT)
+    for degree in range(BASIS.lmax + 1):
+        norms += (whole.degree(degree).astype(float) ** 2).sum(axis=(1, 2)) / (2 * degree + 1)
+    expected = math.fsum(np.sqrt(norms)) / COUNT
+    for source in (rows, shards, whole):
+        assert data_scale(source) == pytest.approx(expected, rel=1e-12)
+
+
+def test_zero_holograms_are_refused(whole: Holograms) -> None:
+    with pytest.raises(HoloError, match="is zero"):
+        data_scale(attrs.evolve(whole, coefficients=np.zeros_like(whole.coefficients)))
+
+
+def test_the_digest_is_of_the_coefficients(shards: list[Path], whole: Holograms) -> None:
+    expected = hashlib.sha256(whole.coefficients.astype("<f4").tobytes()).hexdigest()
+    assert dataset_digest(shards) == dataset_digest(whole) == expected
+    assert dataset_digest(whole[::-1]) != expected

@@ -131,7 +131,8 @@ class Shards:
         shard = np.searchsorted(self.starts, rows, side="right") - 1
         chunk_rows = np.array([each.chunk_rows for each in self.shards])
         before = np.cumsum([0, *(-(-each.rows // each.chunk_rows) for each in self.shards)])
-        return before[shard] + (rows - self.starts[shard]) // chunk_rows[shard]
+        numbers: NDArray[np.int64] = before[shard] + (rows - self.starts[shard]) // chunk_rows[shard]
+        return numbers
 
     def column(self, name: str) -> Iterator[NDArray[Any]]:
         """Read one column of the index, file by file.
