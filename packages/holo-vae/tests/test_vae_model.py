@@ -254,6 +254,13 @@ def test_a_damaged_model_is_refused(model: Model, tmp_path, damage, message: str
         load_model(tmp_path)
 
 
+def test_a_kind_that_nobody_knows_is_refused(model: Model, tmp_path) -> None:
+    write_model(model, tmp_path)
+    _edit(tmp_path, kind="diffusion")
+    with pytest.raises(HoloError, match="kind 'diffusion'; it must be 'autoencoder' or 'classifier'"):
+        load_model(tmp_path)
+
+
 def test_a_missing_model_is_refused(tmp_path) -> None:
     with pytest.raises(FormatError, match="no such model"):
         load_model(tmp_path / "nowhere")

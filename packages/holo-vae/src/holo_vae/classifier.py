@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from holo_nn.irreps import split_degrees
+from holo_nn.precision import widened
 from holo_types import Holograms
 
 from .config import ClassifierConfig
@@ -62,7 +63,7 @@ class Classifier(HologramNetwork):
 
     def features(self, holograms: Float[Tensor, "n dim"]) -> Float[Tensor, "n d"]:
         """Give the invariants before the last layer."""
-        pieces = split_degrees(self.last_features(holograms), stages(self.config)[-1])
+        pieces = split_degrees(widened(self.last_features(holograms)), stages(self.config)[-1])
         invariants = [
             piece.squeeze(-1) if degree == 0 else (piece.square().mean(-1) + _EPS).sqrt()
             for degree, piece in pieces.items()

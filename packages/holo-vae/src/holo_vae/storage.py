@@ -185,9 +185,9 @@ def read_folder(folder: Path | str, kinds: tuple[type[TrainedT], ...]) -> Traine
     description = _read_description(folder)
     kind = next((each for each in kinds if each.kind == description["kind"]), None)
     if kind is None:
-        wanted = " or ".join(each.kind for each in kinds)
+        wanted = " or ".join(repr(each.kind) for each in kinds)
         raise HoloError(
-            f"{folder}: {description['name']!r} is of the kind {description['kind']!r}; it must be {wanted!r}"
+            f"{folder}: {description['name']!r} is of the kind {description['kind']!r}; it must be {wanted}"
         )
     try:
         network = kind.network_type(structure(description["config"], kind.config_type))
