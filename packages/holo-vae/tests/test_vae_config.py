@@ -75,6 +75,19 @@ def test_an_unknown_key_is_refused_by_name(place: tuple[str, ...]) -> None:
         structure(plain, Recipe)
 
 
+@pytest.mark.parametrize("place", [(), ("classes",), ("basis",)])
+def test_an_unknown_key_of_a_classifier_is_refused_by_name(place: tuple[str, ...]) -> None:
+    classes = Condition(column="label", categories=(0, 1))
+    config = ClassifierConfig(basis=Basis(4, None, ("image",)), lmax=(4, 2), channels=(4, 4), classes=classes)
+    plain = unstructure(Recipe(model=config))
+    inner = plain["model"]
+    for key in place:
+        inner = inner[key]
+    inner["latent_dim"] = 3
+    with pytest.raises(HoloError, match="latent_dim"):
+        structure(plain, Recipe)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
