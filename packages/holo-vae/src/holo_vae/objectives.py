@@ -84,7 +84,7 @@ class Autoencoding:
             condition = nn.functional.one_hot(labels, len(self.model.condition.categories)).to(holograms)
         masked = None if draws.kept is None else holograms * draws.kept
         decoded, encoding = network(holograms, draws.noise, condition, masked)
-        scale = network.get_buffer("scale")
+        scale = torch.as_tensor(network.scale)  # not get_buffer: torch.compile's wrapper has none
         target = holograms / scale
         decoded = decoded.to(target.dtype)
         cosine = cosine_loss(decoded.detach(), target, str(self.model.basis.irreps))
