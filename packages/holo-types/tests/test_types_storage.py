@@ -507,6 +507,24 @@ def test_a_file_is_continued_with_the_settings_it_was_begun_with(tmp_path: Path)
         assert (len(reader), reader.settings["waters"]) == (9, "False")
 
 
+def test_one_field_is_read_alone(tmp_path: Path) -> None:
+    saved = holograms(5)
+    holo_types.save(saved, tmp_path / "a.h5")
+    clouds = PointClouds(np.zeros((1, 3)), np.ones((1, 1)), np.array([0, 1]), ("C",))
+    holo_types.save(clouds, tmp_path / "clouds.h5")
+    with holo_types.open(tmp_path / "a.h5") as reader:
+        for rows in (slice(1, 3), np.array([4, 0, 4]), np.arange(5) > 2):
+            np.testing.assert_array_equal(reader.field("coefficients", rows), saved.coefficients[rows])
+        with h5py.File(tmp_path / "a.h5") as file:
+            assert reader.chunk_rows == file["fields/coefficients"].chunks[0]
+        with pytest.raises(
+            HoloError, match=r"a.h5: holds Holograms, .* \['coefficients'\] .* not of 'values'"
+        ):
+            reader.field("values", slice(0, 1))
+    with holo_types.open(tmp_path / "clouds.h5") as reader, pytest.raises(HoloError, match="PointClouds"):
+        reader.field("coordinates", slice(0, 1))
+
+
 def test_one_column_is_read_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     holo_types.save(holograms(3), path)

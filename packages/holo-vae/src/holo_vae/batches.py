@@ -2,12 +2,15 @@
 
 The order of an epoch is a function of the seed and the epoch's number, never of who reads it. Up to
 `shuffle_rows` rows are all in memory, and an epoch is a random permutation of them. More are streamed: the
-files' chunks (256 KiB of rows that stand together, often of one structure) are permuted over all files; the
-rows of as many random chunks as make `shuffle_rows` rows are a window, and are permuted among one another.
-Every row comes once an epoch. So what comes early and what comes late in an epoch is chance, and a batch holds
-rows of the whole data set; only chunks stay together as far as a window reaches, not in batches. The first
-windows are shorter, so that an epoch begins soon. One window is read ahead by threads while another is in use;
-two are in memory.
+files' chunks (256 KiB of rows that stand together, often of one structure) are permuted over all files. As many
+random chunks as hold `shuffle_rows` rows are a window, whose rows are permuted among one another. Every row
+comes once an epoch.
+
+So where in an epoch a chunk comes is chance, and a batch is drawn evenly from all chunks of its window: of
+protein holograms, 38 rows a chunk, a window of 500,000 rows holds 13,158 chunks, and a batch of 512 rows is of
+502 of them. What is left of the files' order is that a chunk's rows come in one window. The first windows are
+an eighth, a quarter, a half as long, so that an epoch begins soon. Threads read one window ahead: two are in
+memory.
 """
 
 import hashlib
@@ -349,7 +352,7 @@ def open_rows(
     dtype
         Of the batches: float32 or float64.
     workers
-        Threads that read and decompress files.
+        Threads that read files. HDF5 itself works for one at a time.
 
     Raises
     ------
