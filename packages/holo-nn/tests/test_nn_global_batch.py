@@ -78,7 +78,7 @@ def two_processes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*launcher, __file__, str(folder)], capture_output=True, text=True, timeout=120, check=False
+        [*launcher, __file__, str(folder)], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     return folder

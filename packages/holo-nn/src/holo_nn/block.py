@@ -110,10 +110,12 @@ class Block(nn.Module):
             self.add_module(f"{norm}_norm", _NORMS[norm](self.tensor_square.irreps_out))
         self.linear = Linear(self.tensor_square.irreps_out, self.irreps_out)
         self._widths_in, self._widths_out = widths_of(self.irreps_in), widths_of(self.irreps_out)
+        self._channels_in = multiplicities(self.irreps_in)
+        self._channels_out = multiplicities(self.irreps_out)
 
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
-        check_features(features, self.irreps_in)
+        check_features(features, self._channels_in)
         form = self._compiled(features)
         if form is None:
             return self._pure(features)
@@ -164,11 +166,11 @@ class Block(nn.Module):
 
     def _fit(self, features: Tensor) -> Tensor:
         """Cut or zero-pad the channels of each degree of the input to those of the output."""
-        if self.irreps_in == self.irreps_out:
+        if self._channels_in == self._channels_out:
             return features
-        pieces = split_degrees(features, self.irreps_in)
+        pieces = split_degrees(features, self._channels_in)
         fitted = []
-        for degree, count in multiplicities(self.irreps_out).items():
+        for degree, count in self._channels_out.items():
             if degree in pieces:
                 surplus = pieces[degree].shape[1] - count
                 fitted.append(nn.functional.pad(pieces[degree], (0, 0, 0, -surplus)))

@@ -50,14 +50,15 @@ class NormGate(nn.Module):
     def __init__(self, irreps: IrrepsLike) -> None:
         super().__init__()
         self.irreps = read_irreps(irreps)
-        self._counts = list(multiplicities(self.irreps).values())
+        self._multiplicities = multiplicities(self.irreps)
+        self._counts = list(self._multiplicities.values())
         self.weight = nn.Parameter(torch.ones(sum(self._counts)))
         self.bias = nn.Parameter(torch.zeros(sum(self._counts)))
 
     def forward(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """Gate features ``[batch, irreps.dim]``."""
-        check_features(features, self.irreps)
-        pieces = split_degrees(widened(features), self.irreps)
+        check_features(features, self._multiplicities)
+        pieces = split_degrees(widened(features), self._multiplicities)
         weights, biases = torch.split(self.weight, self._counts), torch.split(self.bias, self._counts)
         gated = []
         for (degree, piece), weight, bias in zip(pieces.items(), weights, biases, strict=True):

@@ -9,9 +9,19 @@ from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["IrrepsLike", "check_features", "join_degrees", "multiplicities", "read_irreps", "split_degrees"]
+__all__ = [
+    "IrrepsLike",
+    "Multiplicities",
+    "check_features",
+    "join_degrees",
+    "multiplicities",
+    "read_irreps",
+    "split_degrees",
+]
 
 IrrepsLike: TypeAlias = o3.Irreps | str
+# The channels of each degree, degrees ascending. Layers keep them: `torch.compile` cannot look into e3nn's irreps.
+Multiplicities: TypeAlias = dict[int, int]
 
 
 def read_irreps(irreps: IrrepsLike, name: str = "irreps") -> o3.Irreps:
@@ -58,7 +68,7 @@ def read_irreps(irreps: IrrepsLike, name: str = "irreps") -> o3.Irreps:
     return read
 
 
-def multiplicities(irreps: IrrepsLike) -> dict[int, int]:
+def multiplicities(irreps: IrrepsLike) -> Multiplicities:
     """Count the channels of each degree, degrees ascending.
 
     Examples
@@ -69,7 +79,11 @@ def multiplicities(irreps: IrrepsLike) -> dict[int, int]:
     return {term.ir.l: term.mul for term in o3.Irreps(irreps)}
 
 
-def check_features(features: Tensor, irreps: o3.Irreps, name: str = "features") -> None:
+def _counted(irreps: IrrepsLike | Multiplicities) -> Multiplicities:
+    return irreps if isinstance(irreps, dict) else multiplicities(irreps)
+
+
+def check_features(features: Tensor, irreps: IrrepsLike | Multiplicities, name: str = "features") -> None:
     """Refuse features that are not ``[batch, irreps.dim]``.
 
     Raises
@@ -84,14 +98,18 @@ def check_features(features: Tensor, irreps: o3.Irreps, name: str = "features") 
     ...
     ValueError: features has shape [5, 3]; it must be [batch, 4], the dimension of 4x0e
     """
-    if features.ndim != 2 or features.shape[1] != irreps.dim:
+    counts = _counted(irreps)
+    dim = sum(count * (2 * degree + 1) for degree, count in counts.items())
+    if features.ndim != 2 or features.shape[1] != dim:
+        text = "+".join(f"{count}x{degree}e" for degree, count in counts.items())
         raise ValueError(
-            f"{name} has shape {list(features.shape)}; it must be [batch, {irreps.dim}], "
-            f"the dimension of {irreps}"
+            f"{name} has shape {list(features.shape)}; it must be [batch, {dim}], the dimension of {text}"
         )
 
 
-def split_degrees(features: Float[Tensor, "batch dim"], irreps: IrrepsLike) -> dict[int, Tensor]:
+def split_degrees(
+    features: Float[Tensor, "batch dim"], irreps: IrrepsLike | Multiplicities
+) -> dict[int, Tensor]:
     """Cut flat features into one view ``[batch, channels, 2l+1]`` per degree, degrees ascending.
 
     Examples
@@ -100,10 +118,11 @@ def split_degrees(features: Float[Tensor, "batch dim"], irreps: IrrepsLike) -> d
     {0: (5, 4, 1), 1: (5, 2, 3)}
     """
     # One split, never slices: the gradient of each slice would be a zero-filled buffer of the whole.
-    terms = o3.Irreps(irreps)
-    pieces = torch.split(features, [term.dim for term in terms], dim=1)
+    counts = _counted(irreps)
+    pieces = torch.split(features, [count * (2 * degree + 1) for degree, count in counts.items()], dim=1)
     return {
-        term.ir.l: piece.reshape(-1, term.mul, term.ir.dim) for term, piece in zip(terms, pieces, strict=True)
+        degree: piece.reshape(-1, count, 2 * degree + 1)
+        for (degree, count), piece in zip(counts.items(), pieces, strict=True)
     }
 
 

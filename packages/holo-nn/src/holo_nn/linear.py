@@ -45,6 +45,7 @@ class Linear(nn.Module):
         self.irreps_in = read_irreps(irreps_in, "irreps_in")
         self.irreps_out = read_irreps(irreps_out, "irreps_out")
         channels_in, channels_out = multiplicities(self.irreps_in), multiplicities(self.irreps_out)
+        self._channels_in, self._channels_out = channels_in, channels_out
         if bias and 0 not in channels_out:
             raise ValueError(f"Linear: irreps_out {self.irreps_out} has no degree 0 to have a bias")
         self.weights = nn.ParameterDict(
@@ -66,12 +67,12 @@ class Linear(nn.Module):
 
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
-        check_features(features, self.irreps_in)
+        check_features(features, self._channels_in)
         if serves(features, self.bias, *self.weights.values()) and len(features):
             return self._by_rows(features)
-        pieces = split_degrees(features, self.irreps_in)
+        pieces = split_degrees(features, self._channels_in)
         mapped = []
-        for degree, channels in multiplicities(self.irreps_out).items():
+        for degree, channels in self._channels_out.items():
             if str(degree) in self.weights:
                 piece = torch.einsum("bim,ij->bjm", pieces[degree], self.weights[str(degree)])
             else:

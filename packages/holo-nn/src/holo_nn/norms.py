@@ -64,7 +64,7 @@ class Norm(nn.Module):
         self.normalization: Normalization = normalization
         self.affine: Affine | None = affine
         self.eps = eps
-        counts = multiplicities(self.irreps)
+        self._multiplicities = counts = multiplicities(self.irreps)
         self._counts = list(counts.values())
         self._scalars = counts.get(0, 0)
         channels = sum(self._counts)
@@ -92,7 +92,7 @@ class Norm(nn.Module):
 
     def forward(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """Normalize features ``[batch, irreps.dim]``."""
-        check_features(features, self.irreps)
+        check_features(features, self._multiplicities)
         centred, variance = self.centre_and_variance(widened(features))
         scale = (variance + self.eps).rsqrt()
         if self.weight is not None:

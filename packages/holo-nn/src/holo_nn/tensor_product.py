@@ -93,6 +93,7 @@ class TensorProduct(Coupled):
         paths = product_connectivity(tuple(counts1), tuple(counts2), lmax, connectivity)
         self.hold_couplings(_pairs(paths))
         self.irreps_in1, self.irreps_in2 = first, second
+        self._counts1, self._counts2 = counts1, counts2
         self.channels = channels
         self.paths: tuple[Path, ...] = paths
         rows: dict[int, int] = {}
@@ -111,8 +112,8 @@ class TensorProduct(Coupled):
         ValueError
             If a shape does not fit, or the two batches differ.
         """
-        check_features(first, self.irreps_in1, "first")
-        check_features(second, self.irreps_in2, "second")
+        check_features(first, self._counts1, "first")
+        check_features(second, self._counts2, "second")
         if first.shape[0] != second.shape[0]:
             raise ValueError(
                 f"second has shape {list(second.shape)}; it must have as many rows as first, {first.shape[0]}"
@@ -120,7 +121,7 @@ class TensorProduct(Coupled):
         # Components first, [m, batch, channels]: products and sums then run along long rows.
         pieces1, pieces2 = (
             {degree: piece.permute(2, 0, 1).contiguous() for degree, piece in split_degrees(*each).items()}
-            for each in ((widened(first), self.irreps_in1), (widened(second), self.irreps_in2))
+            for each in ((widened(first), self._counts1), (widened(second), self._counts2))
         )
         outputs: dict[Path, Tensor] = {}
         for pair in self._pairs:

@@ -125,17 +125,17 @@ class TensorSquare(Coupled):
 
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
-        check_features(features, self.irreps_in)
+        check_features(features, self._channel_counts)
         features = widened(features)
         if self.channels == "elementwise" and serves(features):
-            return triton_tensor_square(features, self.irreps_in[0].mul, self.paths)
+            return triton_tensor_square(features, self._channel_counts[0], self.paths)
         if self.channels == "elementwise" and compiled_serves(features) and len(features):
             return compiled_square(self, features)
         # Components first, [m, batch, channels]: products and sums then run along long rows, and one matrix
         # product serves a pair of degrees. Two to four times as fast as an einsum for each path.
         pieces = {
             degree: piece.permute(2, 0, 1).contiguous()
-            for degree, piece in split_degrees(features, self.irreps_in).items()
+            for degree, piece in split_degrees(features, self._channel_counts).items()
         }
         outputs: dict[Path, Tensor] = {}
         for pair in self._pairs:
