@@ -121,8 +121,9 @@ def test_leaks_are_listed(pockets, capsys):
     assert main(["affinity", "leaks", "leaking.csv", "--out", "leaks.csv"]) == 3
     said = capsys.readouterr().out
     assert said.startswith(
-        "24 training and 16 held-out complexes: 2 held-out ones share a cluster with training, 0 a"
+        "40 complexes have no ligand_key: whether they leak by it is unknown\n24 training and 16"
     )
+    assert "2 held-out ones share a cluster with training, 0 a ligand" in said
     assert "36ab: cluster 2 is also that of 04ab, 05ab, learned from" in said
     assert (pockets / "leaks.csv").read_text().splitlines()[1] == "36ab,test,cluster,2,04ab 05ab"
     (pockets / "sound.csv").write_text((pockets / "labels.csv").read_text().replace("unit", "other"))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holo_downstream import bootstrap_mean
+from holo_downstream import Interval, bootstrap_mean
 from holo_types import HoloError
 
 
@@ -100,6 +100,11 @@ def test_order_of_rows_does_not_matter_and_a_constant_has_no_width(count, seed, 
 def test_seed_decides_the_interval(uneven):
     assert bootstrap_mean(*uneven, seed=5) == bootstrap_mean(*uneven, seed=5)
     assert bootstrap_mean(*uneven, seed=5) != bootstrap_mean(*uneven, seed=6)
+
+
+def test_what_has_no_interval_says_so():
+    assert str(Interval(0.5, np.nan, np.nan)) == "0.500 [no interval]"
+    assert str(Interval(np.nan, np.nan, np.nan)) == "undefined"
 
 
 def test_bad_values_are_named():

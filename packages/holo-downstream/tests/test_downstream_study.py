@@ -135,6 +135,7 @@ def test_the_test_can_be_left_alone():
     assert study.families == ()
     assert np.isnan(study.predictions[:, 72:90]).all()
     assert "validation RMSD" in study.summary()
+    assert "the test was left alone" in study.summary()
 
 
 def test_what_cannot_be_used_is_named_and_the_rest_is_used():

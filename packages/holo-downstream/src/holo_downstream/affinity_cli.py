@@ -1,6 +1,7 @@
 """``holo-downstream affinity``: fit, predict, compare, leaks."""
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ from holo_types.console import OK, SOME_FILES_FAILED, progress
 
 from .comparison import compare_studies, write_comparison
 from .csv_files import write_csv
-from .labels import LabelColumns, Unit, read_labels
+from .labels import LabelColumns, Labelled, Unit, read_labels
 from .pooling import Pooling
 from .predictor import Predictor, read_predictor, write_predictions
 from .regressors import Regressor
@@ -224,6 +225,7 @@ def leaks_command(
         write_csv(out, ("id", "split", "by", "value", "training"), rows)
     by = {kind: len({leak.id for leak in leaks if leak.by == kind}) for kind in ("cluster", "ligand")}
     _say(
+        *_unknown(parts),
         f"{len(train)} training and {len(held_out)} held-out complexes: {by['cluster']} held-out ones share a cluster "
         f"with training, {by['ligand']} a ligand",
         *(f"{leak.id}: {leak}" for leak in leaks),
@@ -236,8 +238,23 @@ def _remarks(study: Study) -> list[str]:
     if len(study.measurements) > 1:
         kinds = ", ".join(f"{count} {kind}" for kind, count in study.measurements.items())
         lines.append(f"the labels are of several kinds, which pK treats alike: {kinds}")
+    lines += _unknown(study.complexes)
     if study.skipped:
         lines.append(f"{len(study.skipped)} complexes were left out; skipped.csv says why")
+    return lines
+
+
+def _unknown(complexes: Sequence[Labelled]) -> list[str]:
+    """Say what the leak check could not compare."""
+    lines = []
+    for name, known in (
+        ("cluster", sum(bool(complex_.cluster) for complex_ in complexes)),
+        ("ligand_key", sum(bool(complex_.ligand_key) for complex_ in complexes)),
+    ):
+        if known < len(complexes):
+            lines.append(
+                f"{len(complexes) - known} complexes have no {name}: whether they leak by it is unknown"
+            )
     return lines
 
 

@@ -18,7 +18,7 @@ class Interval:
     estimate
         On the data as they are.
     lower, upper
-        The 2.5 % and 97.5 % quantiles of the resamples.
+        The 2.5 % and 97.5 % quantiles of the resamples; NaN where they say nothing.
 
     Examples
     --------
@@ -31,6 +31,10 @@ class Interval:
     upper: float
 
     def __str__(self) -> str:
+        if np.isnan(self.estimate):
+            return "undefined"
+        if np.isnan(self.lower):
+            return f"{self.estimate:.3f} [no interval]"
         return f"{self.estimate:.3f} [{self.lower:.3f}, {self.upper:.3f}]"
 
 

@@ -74,16 +74,18 @@ def leak_check(
     """
     learned, held_out = list(train), list(test)
     found: dict[str, list[Leak]] = {name: [] for name in held_out}
-    for by, values in (("cluster", clusters), ("ligand", ligands)):
+    kinds: tuple[tuple[Literal["cluster", "ligand"], Mapping[str, str]], ...] = (
+        ("cluster", clusters or {}),
+        ("ligand", ligands or {}),
+    )
+    for by, value_of in kinds:
         having: dict[str, list[str]] = defaultdict(list)
         for name in learned:
-            if value := (values or {}).get(name, ""):
-                having[value].append(name)
+            having[value_of.get(name, "")].append(name)
         for name in held_out:
-            value = (values or {}).get(name, "")
-            if value in having:
-                kind: Literal["cluster", "ligand"] = "cluster" if by == "cluster" else "ligand"
-                found[name].append(Leak(name, kind, value, tuple(having[value])))
+            value = value_of.get(name, "")
+            if value and value in having:
+                found[name].append(Leak(name, by, value, tuple(having[value])))
     return tuple(leak for leaks in found.values() for leak in leaks)
 
 

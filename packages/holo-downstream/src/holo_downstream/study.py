@@ -173,6 +173,8 @@ class Study:
             text += f"; {self.test_coverage:.0%} of labels in the {self.predictor.coverage:.0%} interval"
         if self.series_spearman is not None:
             text += f"; mean Spearman inside series {self.series_spearman}"
+        if not self.settings.test:
+            text += "; the test was left alone"
         shared = sum(leak.by == "ligand" for leak in self.leaks)
         return text + (f"; {shared} held-out complexes share a ligand with training" if shared else "")
 
