@@ -9,6 +9,9 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
+from holo_types import HoloError
+from holo_vae.serving_limits import Limits
+
 
 def command(host: str, port: int, workers: int = 1) -> list[str]:
     """Give the command that serves the model that ``HOLO_MODEL`` names."""
@@ -26,6 +29,11 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
 def main() -> int:
     """Serve until stopped."""
     variables = environment(os.environ)
+    try:
+        Limits.from_environment(variables)
+    except HoloError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     host = variables.get("HOLO_SERVING_HOST", "127.0.0.1")
     port = int(variables.get("HOLO_SERVING_PORT", "5001"))
     workers = int(variables.get("HOLO_SERVING_WORKERS", "1"))
