@@ -424,6 +424,8 @@ def test_what_a_server_never_took_is_sent_later(
     with pytest.raises(HoloError, match="cannot be sent to http"):
         tracking.send_journals(folder)
 
+    server.port += 1  # under another address than before
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     server.start()
     for _ in range(2):  # the second time there is nothing left
         (sent,) = tracking.send_journals(folder)
@@ -437,6 +439,7 @@ def test_what_a_server_never_took_is_sent_later(
         ]
         (version,) = client.search_model_versions("name = 'small'")
         assert (version.version, version.run_id) == ("1", found.info.run_id)
+    mlflow.set_tracking_uri(server.uri)
     assert holo_vae.load("models:/small/1").digest == model.digest
 
 

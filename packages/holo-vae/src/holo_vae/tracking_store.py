@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -147,8 +147,13 @@ class Store:
         self._client: mlflow.MlflowClient | None = None
         self.uri: str | None = None
 
-    def send(self) -> None:
+    def send(self, between: Callable[[], None] = lambda: None) -> None:
         """Send all that the journal holds and the store has not; what is sent is noted as it goes.
+
+        Parameters
+        ----------
+        between
+            Called after each full batch of metrics.
 
         Raises
         ------
@@ -166,6 +171,7 @@ class Store:
                     if batch.full:
                         self._send_batch(batch, end)
                         batch = _Batch()
+                        between()
                 else:
                     self._send_batch(batch, offset)
                     batch = _Batch()
@@ -179,7 +185,9 @@ class Store:
     def _connect(self) -> None:
         start, _ = next(read_journal(self.journal))
         assert isinstance(start, RunStart)
-        self.uri = start.store or store_uri(self.folder)
+        # A server may be elsewhere by now; a store in the folder is where the folder is.
+        asked = os.environ.get("MLFLOW_TRACKING_URI", start.store)
+        self.uri = asked if start.store else store_uri(self.folder)
         self._client = mlflow.MlflowClient(tracking_uri=self.uri)
 
     @property
