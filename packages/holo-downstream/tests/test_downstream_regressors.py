@@ -43,6 +43,21 @@ def test_choice_is_that_of_a_grid_search_on_the_validation_rows(parts, monkeypat
     assert chosen.validation_rmsd == pytest.approx(-search.best_score_)
 
 
+def test_unseen_rows_have_no_say_in_their_settings(parts, monkeypatch):
+    """The choice made again without each validation row, one after the other."""
+    monkeypatch.setitem(regressors.GRIDS, "kernel-ridge", GRIDS["kernel-ridge"][4:12:2])
+    train, train_labels = parts[:2]
+    validation, validation_labels = parts[2][:15], parts[3][:15]
+    chosen = choose("kernel-ridge", train, train_labels, validation, validation_labels)
+    expected = []
+    for row in range(15):
+        others = np.arange(15) != row
+        again = choose("kernel-ridge", train, train_labels, validation[others], validation_labels[others])
+        expected.append(again.estimator.predict(validation[row : row + 1])[0])
+    np.testing.assert_allclose(chosen.unseen, expected)
+    assert not np.allclose(chosen.unseen, chosen.estimator.predict(validation))
+
+
 def test_ridge_does_not_depend_on_the_scale_of_components(parts):
     train, train_labels, validation, validation_labels = parts
     scale = np.array([1e3, 1, 1e-3, 1, 7, 1])

@@ -159,6 +159,7 @@ def write_predictor(predictor: Predictor, folder: Path) -> None:
         If the folder cannot be written.
     """
     import skops.io  # noqa: PLC0415 - a second that --help must not wait for
+    from sklearn import __version__ as scikit_learn  # noqa: PLC0415
 
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -169,6 +170,7 @@ def write_predictor(predictor: Predictor, folder: Path) -> None:
     about = {
         "format": _FORMAT,
         "skops_sha256": digest,
+        "scikit_learn": scikit_learn,
         **attrs.asdict(predictor, filter=lambda field, _: field.name != "members"),
     }
     with replacing(folder / _JSON) as new:
@@ -226,7 +228,8 @@ def read_predictor(folder: Path) -> Predictor:
     except FormatError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-        raise FormatError(f"{folder}: does not describe a predictor ({error})") from None
+        made_with = f"; it was written with scikit-learn {plain.get('scikit_learn')}"
+        raise FormatError(f"{folder}: does not describe a predictor ({error}){made_with}") from None
 
 
 def write_predictions(predictions: Predictions, path: Path) -> None:

@@ -200,11 +200,15 @@ class Chosen:
         Root mean squared deviation on the validation rows.
     estimator
         A scikit-learn regressor, fitted on the training rows only.
+    unseen : Float[ndarray, "validation"]
+        What is predicted of each validation row with the settings that are best on the others: without it
+        having had a say, as it is with new rows.
     """
 
     settings: Settings
     validation_rmsd: float
     estimator: Any
+    unseen: Float[np.ndarray, "validation"]
 
 
 def choose(
@@ -249,15 +253,21 @@ def choose(
         raise HoloError(
             f"there are {len(train)} training and {len(validation)} validation complexes; at least 2 and 1 are needed"
         )
-    best: Chosen | None = None
-    for settings in GRIDS[regressor]:
+    grid = GRIDS[regressor]
+    predicted = np.empty((len(grid), len(validation)))
+    best, least = None, np.inf
+    for number, settings in enumerate(grid):
         estimator = fit(settings, train, train_labels, seed=seed)
-        deviations = estimator.predict(validation) - validation_labels
-        rmsd = float(np.sqrt(np.mean(deviations**2)))
-        if best is None or rmsd < best.validation_rmsd:
-            best = Chosen(settings, rmsd, estimator)
-    assert best is not None  # no grid is empty
-    return best
+        predicted[number] = estimator.predict(validation)
+        error = np.sum((predicted[number] - validation_labels) ** 2)
+        if error < least:
+            best, least = (settings, estimator), error
+    if best is None:
+        raise HoloError(f"{regressor}: no setting gives finite predictions; the vectors may be too large")
+    errors = (predicted - validation_labels) ** 2
+    best_on_others = np.argmin(errors.sum(axis=1, keepdims=True) - errors, axis=0)
+    unseen = predicted[best_on_others, np.arange(len(validation))]
+    return Chosen(best[0], float(np.sqrt(least / len(validation))), best[1], unseen)
 
 
 def fit(

@@ -205,7 +205,8 @@ def run_study(
     Returns
     -------
     Study
-        The predictor has learned from training complexes only, and its interval is of validation residuals.
+        The predictor has learned from training complexes only, and its interval is of validation residuals, each
+        with the settings that are best on the other validation complexes.
 
     Raises
     ------
@@ -255,8 +256,8 @@ def run_study(
         if len(rows[part]):
             predicted[:, rows[part]] = [one.estimator.predict(vectors[rows[part]]) for one in chosen]
     mean = predicted.mean(axis=0)
-    residuals = mean - measured
-    half_width, coverage = conformal_half_width(residuals[rows["val"]], settings.coverage)
+    unseen = np.mean([one.unseen for one in chosen], axis=0)
+    half_width, coverage = conformal_half_width(unseen - measured[rows["val"]], settings.coverage)
     scored = settings.test and len(rows["test"]) > 0
     test, series = rows["test"], rows["series"]
     clusters = np.array([complex_.cluster for complex_ in used], dtype=np.str_)
@@ -274,7 +275,7 @@ def run_study(
         members=members,
         validation=regression_scores(predicted[:, rows["val"]], measured[rows["val"]], seed=settings.seed),
         test=regression_scores(predicted[:, test], measured[test], seed=settings.seed) if scored else None,
-        test_coverage=float(np.mean(np.abs(residuals[test]) <= half_width)) if scored else None,
+        test_coverage=float(np.mean(np.abs(mean - measured)[test] <= half_width)) if scored else None,
         families=scores_by_family(predicted[:, test], measured[test], clusters[test])[0] if scored else (),
         series=in_series,
         series_spearman=series_spearman,
