@@ -84,7 +84,7 @@ class Learner:
     def step(self, x: Tensor, precision: Precision, network: nn.Module | None = None) -> None:
         """Take a step, through another form of the network if one is given."""
         noise = torch.randn(len(x), self.latent_dim, generator=torch.Generator().manual_seed(0))
-        loss = loss_of(network or self.network, x, noise, precision)
+        loss = loss_of(self.network if network is None else network, x, noise, precision)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
