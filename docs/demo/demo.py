@@ -4,8 +4,11 @@ Run it with ``nox -s demo``. Everything is written to one folder, by default ``d
 """
 
 import argparse
+import shutil
 import sys
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import attrs
@@ -20,7 +23,7 @@ import holo_vae
 from holo_downstream import probe_embeddings
 from holo_types import Embeddings, Holograms, concatenate
 from holo_types.console import progress
-from holo_vae import EquivarianceErrors, Model, TrainingRun
+from holo_vae import EquivarianceErrors, Model, Step, TrainingRun
 from holo_vae.tracking import tracking_uri
 
 MODEL_NAME = "holo-demo"
@@ -54,10 +57,16 @@ def featurize(paths: list[Path], out: Path) -> Holograms:
 
 def train(data: Path, out: Path) -> TrainingRun:
     """Train the autoencoder, track it in MLflow and register it."""
-    with progress(RECIPE.training.epochs, "training, epochs") as advance:
-        return holo_vae.run_training(
-            data, RECIPE, out, name=MODEL_NAME, register=True, on_epoch=lambda _: advance()
-        )
+    shutil.rmtree(out, ignore_errors=True)
+    with ExitStack() as stack:
+        advance: list[Callable[..., None]] = []
+
+        def on_step(step: Step) -> None:
+            if not advance:
+                advance.append(stack.enter_context(progress(step.total, "training, steps")))
+            advance[0](1, f"loss {step.loss:.3f}")
+
+        return holo_vae.run_training(RECIPE, data, out, name=MODEL_NAME, register=True, on_step=on_step)
 
 
 def embed(paths: list[Path], model: Model) -> Embeddings:
@@ -106,6 +115,7 @@ def main() -> None:
 
     run = train(out / "training.h5", out / "run")
     model = run.model
+    assert isinstance(model, Model)
     scale = float(model.network.scale)
     untrained = holo_vae.initial_model(RECIPE, scale, "untrained")
     trained_figures = holo_vae.reconstruction(model, held_out)

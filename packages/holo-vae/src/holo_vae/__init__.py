@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         read_recipe,
         write_recipe,
     )
+    from .describe import Description, describe
     from .embedding import EmbeddedStructure, embed, embed_holograms, embed_structures
     from .evaluation import (
         EquivarianceErrors,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
         mean_hologram_cosine,
         reconstruction,
     )
-    from .loading import load
+    from .loading import load, load_model
     from .model import Model, read_model, write_model
     from .network import Encoding, HolographicAutoencoder
     from .recipes import find_recipe, recipe_names
@@ -46,6 +47,7 @@ __all__ = [
     "Classifier",
     "ClassifierConfig",
     "Condition",
+    "Description",
     "EmbeddedStructure",
     "Encoding",
     "Epoch",
@@ -66,6 +68,7 @@ __all__ = [
     "data_scale",
     "dataset_digest",
     "default_recipe",
+    "describe",
     "embed",
     "embed_holograms",
     "embed_structures",
@@ -76,6 +79,7 @@ __all__ = [
     "initial_classifier",
     "initial_model",
     "load",
+    "load_model",
     "mean_hologram_cosine",
     "open_rows",
     "read_holograms",
@@ -95,6 +99,7 @@ _HOMES = {
     "Classifier": "classifier",
     "ClassifierConfig": "config",
     "Condition": "config",
+    "Description": "describe",
     "EmbeddedStructure": "embedding",
     "Encoding": "network",
     "Epoch": "training",
@@ -114,6 +119,7 @@ _HOMES = {
     "data_scale": "batches",
     "dataset_digest": "batches",
     "default_recipe": "run",
+    "describe": "describe",
     "embed": "embedding",
     "embed_holograms": "embedding",
     "embed_structures": "embedding",
@@ -124,6 +130,7 @@ _HOMES = {
     "initial_classifier": "run",
     "initial_model": "run",
     "load": "loading",
+    "load_model": "loading",
     "mean_hologram_cosine": "evaluation",
     "open_rows": "batches",
     "read_holograms": "run",

@@ -18,7 +18,6 @@ __all__ = [
     "Progress",
     "has_checkpoint",
     "read_checkpoint",
-    "remove_checkpoint",
     "write_checkpoint",
 ]
 
@@ -158,13 +157,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(progress, tensors)
 
 
-def remove_checkpoint(folder: Path) -> None:
-    """Remove a run's state, as when the run is finished."""
-    (folder / _PROGRESS).unlink(missing_ok=True)
-    _clear(folder)
-
-
-def _clear(folder: Path, keep: str = "") -> None:
+def _clear(folder: Path, keep: str) -> None:
     # Also what a killed process left half written.
     for pattern in ("state-*.safetensors", ".state*.tmp"):
         for old in folder.glob(pattern):

@@ -97,7 +97,7 @@ def train_command(
     with ExitStack() as stack:
         advance: list[Callable[..., None]] = []
 
-        def on_step(step: Step) -> None:
+        def on_step(step: "Step") -> None:
             if not advance:  # only now it is known how many there are, and how many were done before
                 advance.append(stack.enter_context(progress(step.total, "training, steps")))
                 advance[0](step.number)
@@ -117,16 +117,115 @@ def train_command(
         )
     if not processes.first:
         return 0
-    registered = (
-        f"; registered as models:/{name}/{done.registered_version} in {done.store}"
-        if done.registered_version
-        else ""
-    )
+    registered = ""
+    if done.registered_version is not None:
+        which = f"@{alias}" if done.promoted else f"/{done.registered_version}"
+        registered = f"; registered as models:/{name}{which} in {done.store}"
     best = min(done.history, key=lambda epoch: (not epoch.best, -epoch.number))
     measured = ", ".join(f"{key} {value:.4g}" for key, value in best.validation.items())
     _say(f"{out / 'model'}: validation {measured} after {len(done.history)} epochs{registered}")
     for note in done.notes:
         _say(note)
+    return 0
+
+
+@app.command(name="recipes")
+def recipes_command() -> int:
+    """Name the recipes that come with holo-vae."""
+    from .recipes import recipe_names
+
+    for name in recipe_names():
+        _say(name)
+    return 0
+
+
+@app.command(name="describe")
+def describe_command(source: str, /) -> int:
+    """Show the sizes of every layer, before any training.
+
+    Parameters
+    ----------
+    source
+        YAML file or name of a recipe, or a model: a folder, or models:/NAME@ALIAS.
+    """
+    from .describe import describe
+    from .loading import load
+    from .recipes import find_recipe, recipe_names
+
+    is_recipe = source.endswith((".yaml", ".yml")) or source in recipe_names()
+    _say(str(describe(find_recipe(source).model if is_recipe else load(source).config)))
+    return 0
+
+
+@app.command(name="import")
+def import_command(folder: Path, /, *, out: Path) -> int:
+    """Read a checkpoint of the authors' implementation, and write it as a model.
+
+    Parameters
+    ----------
+    folder
+        With hparams.json and the state dict, as the authors' implementation leaves them.
+    out
+        Folder for the model.
+    """
+    from .model import write_model
+    from .reference import import_reference
+
+    if out.exists():
+        raise HoloError(f"--out is {out}, which is there already; give another folder")
+    model = import_reference(folder)
+    write_model(model, out)
+    kind = "H-VAE" if model.config.variational else "H-AE"
+    _say(f"{out}: {kind}, z {model.config.latent_dim}, of holograms {model.config.basis.irreps}")
+    return 0
+
+
+@app.command(name="promote")
+def promote_command(name: str, version: str, /, *, alias: str = "champion") -> int:
+    """Move an alias to a version of a registered model, if the version passes the gate.
+
+    It must take the champion's basis, be equivariant to rounding, and reconstruct the champion's recorded rows not
+    worse. The figures and the verdict are written as tags of the version.
+
+    Parameters
+    ----------
+    name
+        Of the registered model.
+    version
+        Which is to get the alias.
+    alias
+        The alias.
+    """
+    try:
+        from .promotion import promote
+    except ModuleNotFoundError:
+        raise HoloError("promoting needs mlflow; pip install 'holo-vae[mlflow]'") from None
+
+    done = promote(name, version, alias)
+    for check in done.checks:
+        _say(f"{check.name}: {check.figure} (must be {check.bound})")
+    before = "none" if done.previous is None else f"version {done.previous}"
+    _say(f"models:/{name}@{alias} is version {version} now; it was {before}")
+    return 0
+
+
+@app.command(name="track")
+def track_command(folder: Path, /) -> int:
+    """Send what a training run logged while its tracking store did not answer.
+
+    Parameters
+    ----------
+    folder
+        Of the training run.
+    """
+    try:
+        from .tracking import send_journals
+    except ModuleNotFoundError:
+        raise HoloError("tracking needs mlflow; pip install 'holo-vae[mlflow]'") from None
+
+    for sent in send_journals(folder):
+        missing = f"; not tracked, for the files are gone: {', '.join(sent.missing)}" if sent.missing else ""
+        _say(f"run {sent.run_id} in {sent.store} is complete{missing}")
     return 0
 
 

@@ -1,6 +1,6 @@
 """Data sets that a recipe names: from the files as they are published to files of holograms (extra ``structures``)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import attrs
@@ -55,7 +55,7 @@ def prepare(data: MnistData, basis: Basis, source: Path | str, folder: Path | st
         )
     images, labels = mnist.train.images, mnist.train.labels
     # Validation and test are what the model is judged on: each image turned in a way of its own.
-    files = {
+    files: dict[str, Callable[[], Iterator[Holograms]]] = {
         "training": lambda: encode_images(
             images[:split],
             labels[:split],

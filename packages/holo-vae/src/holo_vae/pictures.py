@@ -14,6 +14,13 @@ __all__ = ["degree_bars", "density_slices", "embedding_map", "learning_curves"]
 
 _BLUE, _ORANGE, _GREY = "#2a6f97", "#e07a3f", "#9aa5ae"
 
+_MEASURED = {
+    "mse": "mean squared error (divided scale)",
+    "kl": "KL divergence",
+    "cosine": "cosine loss",
+    "errors": "share of wrong classes",
+}
+
 
 def _tidy(figure: Figure) -> Figure:
     for axes in figure.axes:
@@ -22,22 +29,24 @@ def _tidy(figure: Figure) -> Figure:
 
 
 def learning_curves(history: Sequence[Epoch]) -> Figure:
-    """Draw the squared error of training and validation, and the validation cosine loss, over epochs."""
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    """Draw what the objective measures in training and in validation over epochs, one panel each.
+
+    What is zero throughout, such as the divergence of a model that is not variational, is left out.
+    """
+    shown = [name for name in history[0].validation if any(epoch.validation[name] for epoch in history)]
+    figure = Figure(figsize=(4.5 * max(len(shown), 1), 3.2), layout="constrained")
     epochs = [epoch.number + 1 for epoch in history]
-    left.plot(epochs, [epoch.mse for epoch in history], color=_GREY, label="training")
-    left.plot(epochs, [epoch.validation_mse for epoch in history], color=_BLUE, label="validation")
-    left.set(yscale="log", ylabel="mean squared error (divided scale)")
-    left.legend(frameon=False)
-    right.plot(epochs, [epoch.validation_cosine for epoch in history], color=_BLUE)
-    right.set(ylabel="validation cosine loss", ylim=(0, None))
-    if best := [epoch for epoch in history if epoch.best]:
-        right.plot(best[-1].number + 1, best[-1].validation_cosine, "o", color=_ORANGE, label="kept")
-        right.legend(frameon=False)
-    for axes in (left, right):
-        axes.set_xlabel("epoch")
+    kept = [epoch for epoch in history if epoch.best][-1:]
+    panels = np.atleast_1d(figure.subplots(1, max(len(shown), 1)))
+    for axes, name in zip(panels, shown, strict=False):
+        validation = [epoch.validation[name] for epoch in history]
+        axes.plot(epochs, [epoch.parts[name] for epoch in history], color=_GREY, label="training")
+        axes.plot(epochs, validation, color=_BLUE, label="validation")
+        for epoch in kept:
+            axes.plot(epoch.number + 1, epoch.validation[name], "o", color=_ORANGE, label="kept")
+        axes.set(xlabel="epoch", ylabel=_MEASURED.get(name, name.replace("_", " ")), yscale="log")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[0].legend(frameon=False)
     return _tidy(figure)
 
 

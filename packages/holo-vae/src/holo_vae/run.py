@@ -17,7 +17,7 @@ from holo_types import Basis, HoloError, Holograms
 from holo_types.atomic import replacing
 
 from .batches import Rows, data_scale, open_rows, split_by_group
-from .checkpoints import has_checkpoint, remove_checkpoint
+from .checkpoints import has_checkpoint
 from .classifier import Classifier, TrainedClassifier
 from .config import ClassifierConfig, ModelConfig, Recipe, TrainingConfig, write_recipe
 from .datasets import prepare
@@ -26,6 +26,7 @@ from .evaluation import Evaluation, evaluate
 from .model import Model, write_model
 from .network import HolographicAutoencoder
 from .pictures import degree_bars, learning_curves
+from .precision import weights_dtype
 from .training import Epoch, Step, train
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class TrainingRun:
         Holds ``model/``, ``recipe.yaml``, ``history.csv``, ``evaluation.json`` and the pictures.
     store, registered_version
         Of MLflow, where it is installed; the version only where registration was asked for.
+    promoted
+        Whether the alias points at that version now.
     notes
         What did not go as asked and was no reason to stop: a store that did not answer, a promotion refused.
     """
@@ -74,6 +77,7 @@ class TrainingRun:
     folder: Path
     store: str | None
     registered_version: str | None
+    promoted: bool
     notes: tuple[str, ...]
 
 
@@ -197,11 +201,12 @@ def open_data(
     """
     config, model = recipe.training, recipe.model
     condition = model.classes if isinstance(model, ClassifierConfig) else model.condition
-    options = {
-        "condition": condition,
-        "shuffle_rows": config.shuffle_rows,
-        "dtype": torch.float64 if config.precision == "float64" else torch.float32,
-    }
+    opened_alike = partial(
+        open_rows,
+        condition=condition,
+        shuffle_rows=config.shuffle_rows,
+        dtype=weights_dtype(config.precision),
+    )
     if recipe.data is not None:
         if len(data) != 1 or validation:
             raise HoloError(
@@ -211,15 +216,10 @@ def open_data(
         data, validation = [prepared.training], [prepared.validation]
     paths = [Path(path) for path in data]
     if validation:
-        opened = RunData(
-            open_rows(paths, **options), open_rows([Path(path) for path in validation], **options)
-        )
+        opened = RunData(opened_alike(paths), opened_alike([Path(path) for path in validation]))
     else:
         split = split_by_group(paths, config.group_column, config.validation_fraction, config.seed)
-        opened = RunData(
-            open_rows(paths, rows=split.training, **options),
-            open_rows(paths, rows=split.validation, **options),
-        )
+        opened = RunData(opened_alike(paths, rows=split.training), opened_alike(paths, rows=split.validation))
     for rows in (opened.training, opened.validation):
         if rows.basis != model.basis:
             raise HoloError(f"the data has the basis {rows.basis}; the recipe's model takes {model.basis}")
@@ -252,7 +252,7 @@ def run_training(
     name
         Of the model, the MLflow experiment and the registered model.
     resume
-        Go on with the run in `folder`, if there is one.
+        Go on with the run in `folder`, if there is one. One that is finished stays as it is.
     processes
         Who trains, and where; the first one writes the files.
     register
@@ -265,8 +265,8 @@ def run_training(
     Raises
     ------
     HoloError
-        If the data does not fit the recipe, `folder` holds an unfinished run and `resume` is not set,
-        registration is asked for without mlflow, or another process is lost.
+        If the data does not fit the recipe, `folder` holds a run and `resume` is not set, registration is asked
+        for without mlflow, or another process is lost.
     """
     folder, paths = Path(folder), [data] if isinstance(data, Path | str) else list(data)
     state = folder / STATE
@@ -281,7 +281,7 @@ def run_training(
             followed = train(
                 model.network, rows.training, rows.validation, recipe, state=state, processes=processes
             )
-            return TrainingRun(model, tuple(followed), None, folder, None, None, ())
+            return TrainingRun(model, tuple(followed), None, folder, None, None, False, ())
         folder.mkdir(parents=True, exist_ok=True)
         write_recipe(recipe, folder / "recipe.yaml")
         run = None
@@ -318,26 +318,33 @@ def run_training(
                 run.log_epoch(epoch)
         write_model(model, folder / "model")
         evaluation = _finish(model, history, rows.validation, folder, run)
-        version, notes = None, list[str]()
+        version, promoted = None, False
+        notes: list[str] = []
         if run is not None:
-            version, notes = _log_model(
-                run, model, rows.validation, folder, (name, alias) if register else None
+            run.log_model(
+                model,
+                folder / "model",
+                _first_rows(rows.validation, 10_000) if isinstance(model, Model) else None,
             )
+            if register:
+                version, promoted, notes = _register(run, name, alias, tracking.tracking_uri(folder))
             if version is not None:
                 model = attrs.evolve(model, version=version)
-        remove_checkpoint(state)
+    # Only now is it known what the store has: closing a run sends its end.
+    if run is not None and run.note is not None:
+        notes.append(run.note)
     store = tracking.tracking_uri(folder) if tracked else None
-    return TrainingRun(model, tuple(history), evaluation, folder, store, version, tuple(notes))
+    return TrainingRun(model, tuple(history), evaluation, folder, store, version, promoted, tuple(notes))
 
 
-def _check_request(name: str, lacks_mlflow: bool, unfinished: Path | None) -> None:
+def _check_request(name: str, lacks_mlflow: bool, there: Path | None) -> None:
     if lacks_mlflow:
         raise HoloError("registering needs mlflow; pip install 'holo-vae[mlflow]'")
     if not name or set(name) & set("/:"):
         raise HoloError(f"the model's name is {name!r}; it must be text without / and :")
-    if unfinished is not None and has_checkpoint(unfinished):
+    if there is not None and has_checkpoint(there):
         raise HoloError(
-            f"{unfinished.parent}: holds an unfinished run; go on with it by --resume, or give another folder"
+            f"{there.parent}: holds a run already; go on with it by --resume, or give another folder"
         )
 
 
@@ -387,30 +394,18 @@ def _finish(
     return evaluation
 
 
-def _log_model(
-    run: "tracking.Run",
-    model: Model | TrainedClassifier,
-    validation: Rows,
-    folder: Path,
-    registration: tuple[str, str] | None,
-) -> tuple[str | None, list[str]]:
-    """Log a model, and register and promote it under a name and an alias; gives the version and what to say."""
+def _register(run: "tracking.Run", name: str, alias: str, store: str) -> tuple[str | None, bool, list[str]]:
+    """Register the logged model and promote it; gives the version, whether it has the alias, and what went wrong."""
     from .promotion import PromotionRefused, promote  # noqa: PLC0415  (mlflow is an extra)
 
-    recorded = _first_rows(validation, 10_000) if isinstance(model, Model) else None
-    run.log_model(model, folder / "model", recorded)
-    version, notes = None, []
-    if registration is not None:
-        name, alias = registration
-        version = run.register(name)
-        if version is not None:
-            try:
-                promote(name, version, alias)
-            except PromotionRefused as refusal:
-                notes.append(str(refusal))
-    if run.note is not None:
-        notes.append(run.note)
-    return version, notes
+    version = run.register(name)
+    if version is None:
+        return None, False, [f"{store} does not answer: the model is not registered yet, see below"]
+    try:
+        promote(name, version, alias, store=store)
+    except PromotionRefused as refusal:
+        return version, False, [str(refusal)]
+    return version, True, []
 
 
 def _write_history(history: Sequence[Epoch], path: Path) -> None:

@@ -77,13 +77,13 @@ class Step:
 
 def run_digest(recipe: Recipe, training: Rows, validation: Rows) -> str:
     """Give a digest of what decides a run's weights: the recipe and the data's sizes and basis."""
+    decided = unstructure(recipe)
+    decided["training"].pop("checkpoint_minutes")  # how often a state is written changes nothing
     plain = {
-        "recipe": unstructure(recipe),
+        "recipe": decided,
         "rows": [len(training), len(validation)],
         "basis": training.basis.digest,
     }
-    for settled in ("checkpoint_minutes",):  # how often a state is written changes nothing
-        plain["recipe"]["training"].pop(settled)
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 

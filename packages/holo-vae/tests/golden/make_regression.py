@@ -18,7 +18,8 @@ from holo_vae import (
     data_scale,
     embed_holograms,
     initial_model,
-    split_rows,
+    open_rows,
+    split_by_group,
     train,
     write_model,
 )
@@ -36,9 +37,12 @@ def main() -> None:
     """Train and record."""
     encoded = holo_features.encode_structures(holo_features.datasets.example_structures(), BASIS)
     holograms = concatenate([each.holograms for each in encoded if each.holograms is not None])
-    split = split_rows(holograms, RECIPE.training)
-    model = initial_model(RECIPE, data_scale(holograms[split.training]), "regression")
-    for _ in train(model, holograms, RECIPE, split):
+    split = split_by_group(holograms, "structure", RECIPE.training.validation_fraction, RECIPE.training.seed)
+    training, validation = (
+        open_rows(holograms, rows=rows, shuffle_rows=100_000) for rows in (split.training, split.validation)
+    )
+    model = initial_model(RECIPE, data_scale(training), "regression")
+    for _ in train(model.network, training, validation, RECIPE):
         pass
     write_model(model, FOLDER / "model")
     chosen = holograms[np.random.default_rng(0).choice(split.validation, ROWS, replace=False)]

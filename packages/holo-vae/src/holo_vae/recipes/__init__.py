@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from holo_types import HoloError
-
 from holo_vae.config import Recipe, read_recipe
 
 __all__ = ["find_recipe", "recipe_names"]

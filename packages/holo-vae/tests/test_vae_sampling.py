@@ -1,0 +1,180 @@
+"""Samples, interpolations and the canonical frame, beside what they are by definition."""
+
+import attrs
+import numpy as np
+import pytest
+import torch
+
+from holo_nn import rotate
+from holo_nn.testing import random_rotations
+from holo_types import Embeddings, HoloError, Holograms
+from holo_vae import HolographicAutoencoder, Model, Recipe
+from holo_vae.config import Condition
+from holo_vae.evaluation import row_cosines
+from holo_vae.sampling import (
+    canonical,
+    interpolate,
+    sample_posterior,
+    sample_prior,
+    to_canonical_frame,
+    traverse,
+)
+
+
+@pytest.fixture
+def model(recipe: Recipe) -> Model:
+    torch.manual_seed(0)
+    return Model(HolographicAutoencoder(attrs.evolve(recipe.model, variational=True)).double(), "vae")
+
+
+@pytest.fixture
+def conditional(recipe: Recipe) -> Model:
+    torch.manual_seed(0)
+    condition = Condition(column="structure", categories=tuple(f"s{i}" for i in range(8)))
+    config = attrs.evolve(recipe.model, variational=True, condition=condition)
+    return Model(HolographicAutoencoder(config).double(), "conditional")
+
+
+def _turned(holograms: Holograms, rotation: torch.Tensor) -> Holograms:
+    coefficients = torch.from_numpy(holograms.coefficients).double()
+    return attrs.evolve(
+        holograms, coefficients=rotate(coefficients, str(holograms.basis.irreps), rotation).numpy()
+    )
+
+
+def test_the_same_seed_draws_the_same_and_another_does_not(model: Model) -> None:
+    first, again, other = (sample_prior(model, 5, seed=seed) for seed in (3, 3, 4))
+    assert first == again
+    assert first.coefficients.shape == (5, model.config.basis.dim)
+    assert not np.allclose(first.coefficients, other.coefficients)
+
+
+def test_prior_samples_decode_normal_numbers_in_the_identity_frame(model: Model) -> None:
+    z = np.random.default_rng(2).standard_normal((4, model.config.latent_dim))
+    with torch.inference_mode():
+        expected = model.network.decode(torch.from_numpy(z), torch.eye(3).double().expand(4, 3, 3))
+    samples = sample_prior(model, 4, seed=2)
+    np.testing.assert_allclose(samples.coefficients, expected * model.network.scale, atol=1e-12)
+
+
+def test_samples_of_a_category_carry_it_and_differ_from_others(conditional: Model) -> None:
+    samples = sample_prior(conditional, 2, "s3", seed=1)
+    assert samples.index["structure"].tolist() == ["s3", "s3"]
+    assert not np.allclose(samples.coefficients, sample_prior(conditional, 2, "s4", seed=1).coefficients)
+    with pytest.raises(HoloError, match="is conditional"):
+        sample_prior(conditional, 2)
+
+
+def test_posterior_samples_scatter_as_the_encoder_says(model: Model, holograms: Holograms) -> None:
+    """Samples of a tiny variance are the reconstruction; the index repeats each row."""
+    assert model.network.log_variance is not None
+    with torch.no_grad():
+        model.network.log_variance.weight.zero_()
+        model.network.log_variance.bias.fill_(-40.0)
+    samples = sample_posterior(model, holograms[:3], draws=2)
+    assert samples.index["residue_number"].tolist() == [0, 0, 1, 1, 2, 2]
+    reconstructed = model.decode(model.encode(holograms[:3])).coefficients
+    np.testing.assert_allclose(samples.coefficients, reconstructed.repeat(2, axis=0), atol=1e-6)
+    with torch.no_grad():
+        model.network.log_variance.bias.zero_()
+    wide = sample_posterior(model, holograms[:3], draws=2)
+    assert not np.allclose(wide.coefficients[0], wide.coefficients[1], atol=1e-3)
+
+
+def test_what_is_not_variational_has_nothing_to_draw_from(recipe: Recipe, holograms: Holograms) -> None:
+    model = Model(HolographicAutoencoder(recipe.model), "ae")
+    with pytest.raises(HoloError, match="'ae' is not variational: it has no prior"):
+        sample_prior(model, 1)
+    with pytest.raises(HoloError, match="no posterior"):
+        sample_posterior(model, holograms)
+
+
+def test_canonical_reconstructions_do_not_turn(model: Model, holograms: Holograms) -> None:
+    still = canonical(model, model.encode(holograms))
+    for rotation in random_rotations(3, seed=1):
+        turned = canonical(model, model.encode(_turned(holograms, rotation)))
+        np.testing.assert_allclose(turned.coefficients, still.coefficients, atol=1e-9)
+
+
+def test_data_turned_to_its_frame_does_not_turn(model: Model, holograms: Holograms) -> None:
+    encoded = model.encode(holograms)
+    rotation = random_rotations(1, seed=2)[0]
+    other = _turned(holograms, rotation)
+    aligned = to_canonical_frame(holograms, encoded.frames)
+    again = to_canonical_frame(other, model.encode(other).frames)
+    np.testing.assert_allclose(again.coefficients, aligned.coefficients, atol=1e-4)  # of float32 data
+    # The canonical reconstruction is as far from the aligned data as the reconstruction is from the data.
+    losses = row_cosines(holograms, model.decode(encoded))
+    np.testing.assert_allclose(row_cosines(aligned, canonical(model, encoded)), losses, atol=1e-5)
+
+
+def test_rows_without_a_frame_are_not_turned(model: Model, holograms: Holograms) -> None:
+    frames = np.zeros((80, 3, 3))
+    assert np.array_equal(to_canonical_frame(holograms, frames).coefficients, holograms.coefficients)
+
+
+def test_an_interpolation_begins_and_ends_in_the_reconstructions(model: Model, holograms: Holograms) -> None:
+    encoded = model.encode(holograms[:2])
+    ends = model.decode(encoded)
+    for path in ("linear", "spherical"):
+        steps = interpolate(model, encoded[:1], encoded[1:], 5, path=path)
+        assert len(steps) == 5
+        np.testing.assert_allclose(steps.coefficients[[0, -1]], ends.coefficients, atol=1e-9)
+    aligned = interpolate(model, encoded[:1], encoded[1:], 3, frames="canonical")
+    np.testing.assert_allclose(
+        aligned.coefficients[[0, -1]], canonical(model, encoded).coefficients, atol=1e-12
+    )
+
+
+class _Recorder:
+    """Stands in for `Model.decode`, to see what an interpolation decodes."""
+
+    def __init__(self) -> None:
+        self.seen: list[Embeddings] = []
+
+    def decode(self, embeddings: Embeddings, condition: object = None) -> None:
+        self.seen.append(embeddings)
+
+
+def test_frames_turn_evenly_and_z_keeps_to_its_arc(model: Model) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(2, 6))
+    frames = random_rotations(2, seed=5).numpy()
+    rows = Embeddings(z, frames, model.reference)
+    recorder = _Recorder()
+    interpolate(recorder, rows[:1], rows[1:], 5, path="spherical")  # type: ignore[arg-type]
+    (seen,) = recorder.seen
+    # The angle of each step by the trace of its rotation: all the same, a quarter of the whole.
+    steps = [
+        np.arccos((np.trace(b @ a.T) - 1) / 2) for a, b in zip(seen.frames, seen.frames[1:], strict=False)
+    ]
+    whole = np.arccos((np.trace(frames[1] @ frames[0].T) - 1) / 2)
+    np.testing.assert_allclose(steps, whole / 4, rtol=1e-9)
+    np.testing.assert_allclose(
+        np.linalg.norm(seen.invariants, axis=1), np.linspace(*np.linalg.norm(z, axis=1), 5)
+    )
+    directions = seen.invariants / np.linalg.norm(seen.invariants, axis=1, keepdims=True)
+    turns = np.arccos((directions[:-1] * directions[1:]).sum(axis=1))
+    np.testing.assert_allclose(turns, turns[0])
+
+
+def test_an_interpolation_names_what_it_cannot_use(model: Model, holograms: Holograms) -> None:
+    encoded = model.encode(holograms[:2])
+    with pytest.raises(HoloError, match="start has 2 rows; it must have one"):
+        interpolate(model, encoded, encoded[1:])
+    with pytest.raises(HoloError, match="steps is 1"):
+        interpolate(model, encoded[:1], encoded[1:], 1)
+    symmetric = attrs.evolve(encoded[1:], frames=np.zeros((1, 3, 3)))
+    with pytest.raises(HoloError, match="frame of end is not defined"):
+        interpolate(model, encoded[:1], symmetric)
+    assert len(interpolate(model, encoded[:1], symmetric, 3, frames="canonical")) == 3
+
+
+def test_a_traversal_changes_one_number(model: Model, holograms: Holograms) -> None:
+    encoded = model.encode(holograms[:1])
+    z = encoded.invariants[0]
+    steps = traverse(model, z, 2, np.array([z[2], z[2] + 3.0]))
+    np.testing.assert_allclose(steps.coefficients[0], canonical(model, encoded).coefficients[0], atol=1e-12)
+    assert not np.allclose(steps.coefficients[0], steps.coefficients[1])
+    with pytest.raises(HoloError, match="dimension is 6; it must be from 0 to 5"):
+        traverse(model, z, 6, np.zeros(2))
