@@ -172,7 +172,7 @@ class Evaluation:
 
 
 def _double(holograms: Holograms) -> Float[Tensor, "n dim"]:
-    return torch.from_numpy(holograms.coefficients).double()
+    return torch.from_numpy(holograms.coefficients.astype(np.float64))
 
 
 def _chunks(rows: int, dim: int) -> Iterator[slice]:
