@@ -230,32 +230,96 @@ def track_command(folder: Path, /) -> int:
 
 
 @app.command(name="evaluate")
-def evaluate_command(model: str, data: Path, /, *, out: Path | None = None) -> int:
-    """Measure a model's reconstruction and equivariance on holograms.
+def evaluate_command(
+    model: str,
+    data: Path,
+    /,
+    *,
+    training: Path | None = None,
+    validation: Path | None = None,
+    label: str | None = None,
+    classifier: str | None = None,
+    out: Path | None = None,
+    report: Path | None = None,
+    seed: int = 0,
+) -> int:
+    """Measure a model: reconstruction, equivariance, what z knows of labels, and what samples are worth.
 
     Parameters
     ----------
     model
-        Folder of a model, or models:/NAME@ALIAS.
+        Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     data
         HDF5 file of holograms.
+    training, validation
+        HDF5 files of holograms from which classifiers of z learn, with --label.
+    label
+        Column of the index with labels: z is clustered and classified beside them (extra evaluation).
+    classifier
+        A trained classifier, which judges samples.
     out
         JSON file for the figures.
+    report
+        HTML file for the report, with pictures (extra evaluation).
+    seed
+        Of clusterings and samples.
     """
+    from .classifier import TrainedClassifier
     from .evaluation import evaluate
-    from .loading import load_model
+    from .loading import load, load_model
     from .run import read_holograms
 
-    figures = evaluate(load_model(model), read_holograms(data))
+    loaded, test = load_model(model), read_holograms(data)
+    others = [None if path is None else read_holograms(path) for path in (training, validation)]
+    judge = None if classifier is None else load(classifier)
+    if judge is not None and not isinstance(judge, TrainedClassifier):
+        raise HoloError(f"{classifier}: is an autoencoder; --classifier takes a classifier")
+    figures = evaluate(
+        loaded,
+        test,
+        training=others[0],
+        validation=others[1],
+        label_column=label,
+        classifier=judge,
+        seed=seed,
+    )
     if out is not None:
         with replacing(out) as new:
             new.write_text(json.dumps(attrs.asdict(figures), indent=2) + "\n")
+    if report is not None:
+        from .report import write_report
+
+        given = {"test": data, "training": training, "validation": validation}
+        write_report(
+            figures,
+            loaded,
+            test,
+            report,
+            training=others[0],
+            label_column=label,
+            judge="" if judge is None else judge.name,
+            sources={name: path.name for name, path in given.items() if path is not None},
+            seed=seed,
+        )
     reconstruction, errors = figures.reconstruction, figures.equivariance
     _say(
         f"{figures.rows} holograms: cosine loss {reconstruction.cosine:.4f}, mse {reconstruction.mse:.3e}; "
         f"equivariance errors: z {errors.invariants:.1e}, frame {errors.frame_p99:.1e}, "
         f"reconstruction {errors.reconstruction_p99:.1e} (99th percentile)"
     )
+    if figures.latent is not None:
+        latent = figures.latent
+        known = ", ".join(
+            f"{name} {value:.3f}"
+            for name, value in {
+                "purity": latent.purity,
+                "V-measure": latent.v_measure,
+                "linear accuracy": latent.linear_accuracy,
+                "KNN accuracy": latent.knn_accuracy,
+            }.items()
+            if value is not None
+        )
+        _say(f"z beside {label}: {known}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The only loaders of models: a folder, or a model in an MLflow registry."""
+"""The only loaders of models: one that comes with holo-vae, a folder, or a model in an MLflow registry."""
 
 from pathlib import Path
 
@@ -10,7 +10,20 @@ from .classifier import TrainedClassifier
 from .model import Model
 from .storage import TrainedT, read_folder
 
-__all__ = ["load", "load_model"]
+__all__ = ["load", "load_model", "shipped_models"]
+
+_SHIPPED = Path(__file__).parent / "models"
+
+
+def shipped_models() -> list[str]:
+    """Name the models that come with holo-vae; each has a model card, ``CARD.md``, beside its weights.
+
+    Examples
+    --------
+    >>> shipped_models()
+    ['spherical-mnist-z16']
+    """
+    return sorted(path.parent.name for path in _SHIPPED.glob("*/model.json"))
 
 
 def load(source: Path | str) -> Model | TrainedClassifier:
@@ -19,8 +32,9 @@ def load(source: Path | str) -> Model | TrainedClassifier:
     Parameters
     ----------
     source
-        A folder that holo-vae wrote, or ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` in the registry
-        that ``MLFLOW_TRACKING_URI`` names (extra ``mlflow``).
+        The name of a model that comes with holo-vae (see `shipped_models`); a folder that holo-vae wrote; or
+        ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` in the registry that ``MLFLOW_TRACKING_URI`` names
+        (extra ``mlflow``).
 
     Raises
     ------
@@ -28,6 +42,11 @@ def load(source: Path | str) -> Model | TrainedClassifier:
         If there is no such folder, or it holds no readable model.
     HoloError
         If the registry has no such model, or mlflow is not installed.
+
+    Examples
+    --------
+    >>> load("spherical-mnist-z16").config.latent_dim
+    16
     """
     kinds: tuple[type[Model | TrainedClassifier], ...] = (Model, TrainedClassifier)
     return _load(source, kinds)
@@ -54,10 +73,11 @@ def _load(source: Path | str, kinds: tuple[type[TrainedT], ...]) -> TrainedT:
     if text.startswith("models:/"):
         folder, name, version = _download(text)
         return attrs.evolve(read_folder(folder, kinds), name=name, version=version)
-    folder = Path(source)
+    folder = _SHIPPED / text if text in shipped_models() else Path(source)
     if not folder.is_dir():
         raise FormatError(
-            f"{source}: no such model; give a folder that holo-vae wrote, or models:/NAME@ALIAS"
+            f"{source}: no such model; give a folder that holo-vae wrote, models:/NAME@ALIAS, or one of "
+            f"{', '.join(shipped_models())}"
         )
     return read_folder(folder, kinds)
 
