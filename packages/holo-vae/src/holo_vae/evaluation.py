@@ -33,6 +33,7 @@ __all__ = [
     "power_spectra",
     "reconstruction",
     "row_cosines",
+    "row_labels",
     "score_samples",
 ]
 
@@ -359,23 +360,23 @@ def latent_scores(
     from holo_downstream.classification import knn_accuracy, linear_accuracy  # noqa: PLC0415
     from holo_downstream.clustering import cluster_scores  # noqa: PLC0415
 
-    labels = _labels(embeddings, column)
+    labels = row_labels(embeddings, column)
     clusters = cluster_scores(embeddings.invariants, labels, seed=seed)
     linear = neighbors = None
     if training is not None:
         known = [training] if validation is None else [training, validation]
         linear = linear_accuracy(
             np.concatenate([part.invariants for part in known]),
-            np.concatenate([_labels(part, column) for part in known]),
+            np.concatenate([row_labels(part, column) for part in known]),
             embeddings.invariants,
             labels,
         )
         if validation is not None:
             neighbors = knn_accuracy(
                 training.invariants,
-                _labels(training, column),
+                row_labels(training, column),
                 validation.invariants,
-                _labels(validation, column),
+                row_labels(validation, column),
                 embeddings.invariants,
                 labels,
             )
@@ -393,7 +394,14 @@ def latent_scores(
     )
 
 
-def _labels(rows: Embeddings | Holograms, column: str) -> NDArray[Any]:
+def row_labels(rows: Embeddings | Holograms, column: str) -> NDArray[Any]:
+    """Give the labels of rows.
+
+    Raises
+    ------
+    HoloError
+        If the index has no such column.
+    """
     if column not in rows.index:
         raise HoloError(f"index has no column {column!r}; it has {', '.join(rows.index) or 'none'}")
     return rows.index[column]
@@ -513,7 +521,7 @@ def evaluate(
     if classifier is not None:
         rows = test[:_SAMPLED_ROWS]
         aligned = to_canonical_frame(rows, embeddings.frames[:_SAMPLED_ROWS])
-        labels = _labels(rows, classifier.config.classes.column)
+        labels = row_labels(rows, classifier.config.classes.column)
         evaluation = attrs.evolve(evaluation, data_samples=score_samples(aligned, classifier, labels, seed))
         if model.config.variational:
             drawn = sample_posterior(model, rows, seed=seed, frames="canonical")

@@ -1,0 +1,62 @@
+"""The parts of a report's page: pictures inside the file, tables that explain themselves, sections."""
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+__all__ = ["beside", "figure", "paragraph", "section", "table"]
+
+_PIXELS = 88  # of the page for an inch of a figure
+_LEAST = 800  # pixels of width below which a figure shrinks to any screen
+
+
+def figure(drawing: Figure, alt: str, caption: str) -> str:
+    """Give a picture that shrinks to the screen, or is scrolled where its writing would become too small."""
+    buffer = io.BytesIO()
+    # A photograph's compression: the pictures are smooth, and several times smaller than as PNG.
+    drawing.savefig(buffer, format="webp", dpi=170, pil_kwargs={"quality": 88})
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    width = round(_PIXELS * drawing.get_figwidth())
+    least = f"min({width}px, 36rem)" if width > _LEAST else "0"
+    image = (
+        f'<img alt="{html.escape(alt)}" width="{width}" style="min-width: {least}" '
+        f'src="data:image/webp;base64,{data}">'
+    )
+    caption = f"<figcaption>{html.escape(caption)}</figcaption>"
+    return f'<figure><div class="frame">{image}</div>{caption}</figure>'
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], explanations: Sequence[str] = ()) -> str:
+    """Give a table whose first column may have an explanation below each name."""
+
+    def cell(tag: str, place: int, value: str, note: str = "") -> str:
+        kind = ' class="number"' if place else ""
+        below = f"<small>{html.escape(note)}</small>" if note else ""
+        return f"<{tag}{kind}>{html.escape(value)}{below}</{tag}>"
+
+    head = "".join(cell("th", place, value) for place, value in enumerate(headings))
+    body = ""
+    for line, row in enumerate(rows):
+        note = explanations[line] if line < len(explanations) else ""
+        cells = (cell("td", place, value, "" if place else note) for place, value in enumerate(row))
+        body += f"<tr>{''.join(cells)}</tr>"
+    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """Give text, of a class of the style sheet such as ``note``."""
+    attribute = f' class="{kind}"' if kind else ""
+    return f"<p{attribute}>{html.escape(text)}</p>"
+
+
+def section(title: str, *parts: str) -> str:
+    """Give a heading and what stands under it."""
+    return f"<section><h2>{html.escape(title)}</h2>{''.join(parts)}</section>"
+
+
+def beside(left: str, right: str, kind: str = "beside") -> str:
+    """Put two parts side by side, or one below the other on a narrow screen."""
+    return f'<div class="{kind}"><div>{left}</div><div>{right}</div></div>'

@@ -1,0 +1,526 @@
+"""The report of an evaluation: one HTML file with every picture inside, which opens offline (extra ``evaluation``)."""
+
+import html
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import attrs
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from holo_nn import rotate
+from holo_nn.testing import random_rotations
+from holo_types import Holograms
+from holo_types.atomic import replacing
+
+from . import page, pictures
+from .evaluation import Evaluation, SampleScores
+from .model import Model
+from .sampling import interpolate, sample_posterior, sample_prior, to_canonical_frame, traverse
+from .scenes import COLUMNS, Label, Scene, make_scene
+from .views import density_slice
+
+__all__ = ["write_report"]
+
+_MAP_ROWS = 3000
+_DIMENSIONS = 8
+_PATHS = 4
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _key(evaluation: Evaluation) -> str:
+    """Give the figures that are looked for first."""
+    latent, samples = evaluation.latent, evaluation.prior_samples
+    entries = [
+        ("cosine loss, 0 is perfect", _number(evaluation.reconstruction.cosine, 4)),
+        ("largest change of z by a rotation", f"{evaluation.equivariance.invariants:.0e}"),
+    ]
+    if latent is not None:
+        entries += [("K-means purity", _number(latent.purity)), ("V-measure", _number(latent.v_measure))]
+        entries += [
+            (name, _number(value))
+            for name, value in (
+                ("linear accuracy", latent.linear_accuracy),
+                ("nearest neighbours", latent.knn_accuracy),
+            )
+            if value is not None
+        ]
+    if samples is not None and samples.mean("accuracy") is not None:
+        entries.append(("samples of the class asked for", _number(samples.mean("accuracy"))))
+    items = (f"<div><dt>{html.escape(name)}</dt><dd>{value}</dd></div>" for name, value in entries)
+    return f'<dl class="key">{"".join(items)}</dl>'
+
+
+def _reconstruction_section(evaluation: Evaluation, scene: Scene) -> str:
+    figures = evaluation.reconstruction
+    rows, titles = scene.chosen()
+    true, some = scene.rows[rows], scene.embeddings[rows]
+    decoded = scene.model.decode(some, scene.model.categories(some.index))
+    poses = scene.posed(rows)
+    # To the canonical frame by the row's own frame, and from there to the pose: R = poseᵀ frame.
+    together = np.swapaxes(poses, 1, 2) @ some.frames
+    posed = attrs.evolve(some, frames=poses.astype(some.frames.dtype))
+    given, limits = scene.look(true, follow=True)
+    aligned, aligned_limits = scene.look(to_canonical_frame(true, together))
+    lines = [
+        ("input", given),
+        ("reconstruction", scene.look(decoded, limits, follow=True)[0]),
+        ("input, aligned", aligned),
+        (
+            "z in one frame",
+            scene.look(scene.model.decode(posed, scene.model.categories(some.index)), aligned_limits)[0],
+        ),
+    ]
+    if scene.axes is None:
+        seen = (
+            "Densities of all channels over one another, each in its colour, in the plane z = 0 through the origin "
+            "out to the cutoff"
+        )
+    else:
+        seen = (
+            "Half of the sphere as seen from its centre, in an equal-area projection; in the upper rows towards "
+            "each signal's own middle, however it is turned"
+        )
+    which = (
+        "rows of usual loss in their class, the one of median loss where a class has one column"
+        if scene.labels is not None
+        else "rows of losses from low to high, evenly over all rows; the numbers are their losses"
+    )
+    channels = scene.rows.basis.channels
+    several = scene.axes is not None and len(channels) > 1
+    caption = (
+        f"{seen}. Columns: {which}. Lower rows: the input turned by its own learned frame, and z decoded in one "
+        "frame for all, without the row's: what is left when the orientation is taken away. A true picture and its "
+        f"reconstruction share one colour scale.{f' Of several channels {channels[0]} is shown.' if several else ''}"
+    )
+    table = page.table(
+        ("", "mean"),
+        [
+            ("cosine loss", _number(figures.cosine, 4)),
+            ("mean squared error", f"{figures.mse:.3e}"),
+            ("power correlation", _number(figures.power_correlation, 4)),
+            ("total power correlation", _number(figures.total_power_correlation, 4)),
+        ],
+        (
+            "1 - cosine of input and reconstruction, degrees weighted by sqrt(2l+1) (s = +1); about 1 is chance",
+            "of coefficients divided by the training data's scale",
+            "inside a row, over channels and degrees; 1 is perfect",
+            "over the rows; whether strong signals stay strong",
+        ),
+    )
+    degrees = pictures.degree_bars({"mean over the rows": figures.cosine_per_degree})
+    return page.section(
+        "Reconstruction",
+        page.figure(pictures.tiles(lines, titles), "inputs and reconstructions", caption),
+        page.beside(
+            page.figure(
+                pictures.loss_histogram(scene.losses),
+                "distribution of cosine losses",
+                f"Cosine losses of {len(scene.losses):,} rows.",
+            )
+            + page.figure(
+                degrees,
+                "cosine loss per degree",
+                "Cosine loss of each degree l by itself, unweighted. High degrees hold the fine angular detail, "
+                "which a narrow z gives up first.",
+            ),
+            table,
+        ),
+        _slices(scene),
+    )
+
+
+def _slices(scene: Scene) -> str:
+    """Draw the channels of densities side by side: rows of low, usual and high loss."""
+    radial = scene.rows.basis.radial
+    if radial is None:
+        return ""
+    order = np.argsort(scene.losses, kind="stable")
+    rows = order[[len(order) * share // 100 for share in (10, 50, 90)]]
+    some = scene.embeddings[rows]
+    true = density_slice(scene.rows[rows])
+    again = density_slice(scene.model.decode(some, scene.model.categories(some.index)))
+    titles = [f"cosine {scene.losses[row]:.3f}" for row in rows]
+    return page.figure(
+        pictures.density_slices(
+            list(zip(titles, true, again, strict=True)), scene.rows.basis.channels, radial.cutoff
+        ),
+        "true and reconstructed densities, channel by channel",
+        f"Densities in the plane z = 0, channel by channel, true above and reconstructed below, with one colour scale; "
+        f"rows at the 10th, 50th and 90th percentile of the loss. The circle is the cutoff, {radial.cutoff:g} Å.",
+    )
+
+
+def _rotation_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
+    errors = evaluation.equivariance
+    rows, titles = scene.chosen()
+    row = rows[len(rows) // 3 : len(rows) // 3 + 1]
+    original = scene.rows[np.repeat(row, COLUMNS - 2)]
+    coefficients = torch.from_numpy(original.coefficients)
+    turns = random_rotations(len(original), seed=seed)
+    turned = attrs.evolve(
+        original, coefficients=rotate(coefficients, str(original.basis.irreps), turns).numpy()
+    )
+    encoded = scene.model.encode(turned)
+    categories = scene.model.categories(encoded.index)
+    poses = np.repeat(scene.posed(row), len(original), axis=0).astype(encoded.frames.dtype)
+    given, limits = scene.look(turned, follow=True)
+    lines = [
+        ("turned input", given),
+        ("reconstruction", scene.look(scene.model.decode(encoded, categories), limits, follow=True)[0]),
+        (
+            "z in one frame",
+            scene.look(scene.model.decode(attrs.evolve(encoded, frames=poses), categories))[0],
+        ),
+    ]
+    table = page.table(
+        ("largest deviation", "all", "99 %"),
+        [
+            ("z", f"{errors.invariants:.1e}", ""),
+            ("frame axes", f"{errors.frame:.1e}", f"{errors.frame_p99:.1e}"),
+            ("reconstruction", f"{errors.reconstruction:.1e}", f"{errors.reconstruction_p99:.1e}"),
+        ],
+        (
+            "relative to the largest |z|; z should not change",
+            "axes of length 1; they should turn with the input",
+            "relative to the largest coefficient; it should turn with the input",
+        ),
+    )
+    caption = (
+        f"One row ({titles[len(rows) // 3]}), turned at random, encoded and decoded. The reconstruction turns with it; "
+        "z does not, so that decoding it in one frame gives one picture."
+    )
+    note = (
+        "Measured on up to 1,000 rows with 8 random rotations each, which are exact to float64. What is left is the "
+        f"rounding of the network ({str(scene.model.network.scale.dtype).removeprefix('torch.')}); a frame is as "
+        "exact as its two vectors are far from parallel, hence the percentile."
+    )
+    return page.section(
+        "Rotations",
+        page.figure(pictures.tiles(lines), "one input in several orientations", caption),
+        page.beside(table, page.paragraph(note, "note")),
+    )
+
+
+def _latent_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
+    latent = evaluation.latent
+    points, how = _plane(scene.embeddings.invariants[:_MAP_ROWS].astype(np.float64), seed)
+    labels = None if scene.labels is None else scene.labels[:_MAP_ROWS]
+    what = (
+        ""
+        if labels is None or latent is None
+        else f" Colours: {latent.column}, which the model was not told."
+    )
+    if labels is not None and scene.model.config.condition is not None:
+        what = " Colours: the class."
+    drawn = page.figure(
+        pictures.embedding_map(points, labels, ""),
+        "map of z",
+        f"z of {len(points):,} rows in two dimensions ({how}). Near points have similar z.{what}",
+    )
+    if latent is None:
+        return page.section("The embedding z", drawn)
+    table = page.table(
+        ("", ""),
+        [
+            ("purity", _number(latent.purity)),
+            ("V-measure", _number(latent.v_measure)),
+            ("homogeneity", _number(latent.homogeneity)),
+            ("completeness", _number(latent.completeness)),
+            ("silhouette", _number(latent.silhouette)),
+            ("linear accuracy", _number(latent.linear_accuracy)),
+            (
+                "nearest neighbours"
+                if latent.knn_neighbors is None
+                else f"{latent.knn_neighbors} nearest neighbours",
+                _number(latent.knn_accuracy),
+            ),
+        ],
+        (
+            "rows whose label is the commonest of their K-means cluster",
+            "harmonic mean of the two below",
+            "whether a cluster holds one label",
+            "whether a label is in one cluster",
+            "how much nearer rows are to their own cluster; -1 to 1",
+            "logistic regression on z of training and validation rows",
+            "vote of training rows; their number chosen on validation rows",
+        ),
+    )
+    note = (
+        f"K-means with {latent.classes} clusters, as many as classes, on z of all {evaluation.rows:,} rows; means of "
+        "ten clusterings, each the best of ten starts."
+    )
+    return page.section("The embedding z", page.beside(drawn, table + page.paragraph(note, "note")))
+
+
+def _plane(z: NDArray[np.float64], seed: int) -> tuple[NDArray[Any], str]:
+    """Give z in two dimensions: t-SNE, or of few rows or dimensions the principal components."""
+    if min(z.shape) > 2 and len(z) >= 30:
+        from sklearn.manifold import TSNE  # noqa: PLC0415 - a second that other sections need not wait for
+
+        return TSNE(random_state=seed, perplexity=min(30, len(z) / 4)).fit_transform(z), "t-SNE"
+    centred = z - z.mean(axis=0)
+    components = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    return np.pad(components, ((0, 0), (0, 2 - components.shape[1]))), "principal components"
+
+
+def _traversal_section(scene: Scene) -> str:
+    spread = scene.embeddings.invariants.astype(np.float64).std(axis=0)
+    dimensions = np.argsort(-spread, kind="stable")[:_DIMENSIONS]
+    rows, titles = scene.chosen()
+    place = len(rows) // 2
+    row = int(rows[place])
+    z = scene.embeddings.invariants[row]
+    steps = np.linspace(-2, 2, 9)
+    lines = []
+    for dimension in dimensions:
+        values = z[dimension] + steps * spread[dimension]
+        line = traverse(scene.model, z, int(dimension), values, scene.category(row))
+        lines.append((f"z{dimension + 1}", scene.look(scene.turn(line, scene.label(row)))[0]))
+    caption = (
+        f"One number of z changed at a time, from -2 to +2 standard deviations (over the rows) about that of one row "
+        f"({titles[place]}), the {len(dimensions)} numbers that vary most. The frame stays."
+    )
+    titles = [f"{step:+g} sd" if step else "row" for step in steps]
+    return page.section("Traversals", page.figure(pictures.tiles(lines, titles), "traversals of z", caption))
+
+
+def _pair(scene: Scene, rows: NDArray[np.int64], start: int) -> tuple[int, int, int]:
+    """Give the rows of an interpolation's two ends, and the place of the second's title."""
+    end = (start + max(1, len(rows) // 2)) % len(rows)
+    first, last = int(rows[start]), int(rows[end])
+    categories = scene.model.categories(scene.rows.index)
+    if categories is None or categories[first] == categories[last]:
+        return first, last, end
+    # A conditional model goes on inside one category: to its row that is farthest in z.
+    same = np.flatnonzero(categories == categories[first])
+    z = scene.embeddings.invariants
+    return first, int(same[np.argmax(np.linalg.norm(z[same] - z[first], axis=1))]), start
+
+
+def _interpolation_section(scene: Scene) -> str:
+    rows, titles = scene.chosen()
+    lines = []
+    for start in range(min(_PATHS, len(rows))):
+        first, last, end = _pair(scene, rows, start)
+        pair = np.array([first, last])
+        frames = scene.posed(pair).astype(scene.embeddings.frames.dtype)
+        ends = attrs.evolve(scene.embeddings[pair], frames=frames)
+        way = interpolate(scene.model, ends[:1], ends[1:], COLUMNS - 1, condition=scene.category(first))
+        lines.append((f"{titles[start]} → {titles[end]}", scene.look(way)[0]))
+    caption = "z along the straight line from one row to another, ends included"
+    if scene.model.config.condition is not None:
+        caption += ", inside one category: to its row that is farthest in z."
+    elif len(scene.poses) > 1:
+        caption += (
+            "; the frame turns evenly (slerp) from the usual one of the first class to that of the second."
+        )
+    else:
+        caption += ", decoded in one frame."
+    return page.section(
+        "Interpolation", page.figure(pictures.tiles(lines), "interpolations between rows", caption)
+    )
+
+
+def _sample_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
+    model = scene.model
+    if not model.config.variational:
+        return ""
+    per_class = 6
+    condition = model.config.condition
+    if condition is not None:
+        classes: tuple[Label, ...] = condition.categories[:COLUMNS]
+        columns = []
+        for number, category in enumerate(condition.categories[:COLUMNS]):
+            samples = sample_prior(model, per_class, category, seed + number)
+            columns.append(scene.look(scene.turn(samples, category))[0])
+        grid = [
+            ("from the prior" if line == 0 else "", row) for line, row in enumerate(np.stack(columns, axis=1))
+        ]
+        titles = [str(category) for category in classes]
+        prior = page.figure(
+            pictures.tiles(grid, titles),
+            "samples from the prior, class by class",
+            f"z drawn from the prior N(0, 1) and decoded with the class that heads the column ({condition.column}).",
+        )
+    else:
+        samples = scene.turn(sample_prior(model, 3 * COLUMNS, seed=seed), None)
+        views = scene.look(samples)[0]
+        grid = [("", views[line * COLUMNS : (line + 1) * COLUMNS]) for line in range(3)]
+        prior = page.figure(
+            pictures.tiles(grid),
+            "samples from the prior",
+            "z drawn from the prior N(0, 1), decoded in the canonical frame.",
+        )
+    rows, titles = scene.chosen()
+    drawn = sample_posterior(model, scene.rows[rows], 4, seed, frames="canonical")
+    lines = [("z's mean", _aligned_means(scene, rows))]
+    for draw in range(4):
+        some = drawn[draw::4]
+        turned = to_canonical_frame(some, np.swapaxes(scene.posed(rows), 1, 2))
+        lines.append(("drawn" if draw == 0 else "", scene.look(turned)[0]))
+    posterior = page.figure(
+        pictures.tiles(lines, titles),
+        "samples from the posterior",
+        "z drawn from what the encoder says of one row, N(mean, variance): what the model takes for the same.",
+    )
+    return page.section("Samples", prior, posterior, _sample_scores(evaluation))
+
+
+def _aligned_means(scene: Scene, rows: NDArray[np.int64]) -> NDArray[Any]:
+    some = scene.embeddings[rows]
+    posed = attrs.evolve(some, frames=scene.posed(rows).astype(some.frames.dtype))
+    return scene.look(scene.model.decode(posed, scene.model.categories(some.index)))[0]
+
+
+def _sample_scores(evaluation: Evaluation) -> str:
+    kinds = {
+        name: scores
+        for name, scores in (
+            ("data", evaluation.data_samples),
+            ("prior", evaluation.prior_samples),
+            ("posterior", evaluation.posterior_samples),
+        )
+        if scores is not None
+    }
+    if not kinds:
+        return ""
+    classes = next(iter(kinds.values())).classes
+
+    def row(name: str, scores: SampleScores) -> tuple[str, ...]:
+        return (
+            name,
+            f"{sum(scores.counts):,}",
+            _number(scores.mean("accuracy")),
+            _number(scores.mean("confidence")),
+            _number(scores.mean("diversity")),
+        )
+
+    table = page.table(
+        ("", "number", "accuracy", "confidence", "diversity"),
+        [row(name, scores) for name, scores in kinds.items()],
+        (
+            "the rows themselves: what samples could reach",
+            "z from N(0, 1)",
+            "z from what the encoder says of each row",
+        ),
+    )
+    note = (
+        "Quality by the supervised network: the share of samples that it takes for their class, and the probability "
+        "that it gives to it; where the model is not told a class, the prior's samples count for what they are taken "
+        "for. Diversity: the mean cosine loss between two of a class, all in the canonical frame. Means over classes."
+    )
+    diversity = page.figure(
+        pictures.class_bars(
+            {name: scores.diversity for name, scores in kinds.items()}, classes, "cosine loss"
+        ),
+        "diversity of each class",
+        "Diversity class by class. As diverse as the data is best: less is a model that repeats itself.",
+    )
+    quality = page.figure(
+        pictures.class_bars(
+            {name: scores.confidence for name, scores in kinds.items()}, classes, "probability"
+        ),
+        "quality of each class",
+        "Quality class by class: the mean probability that the supervised network gives to the class.",
+    )
+    return table + page.paragraph(note, "note") + page.beside(quality, diversity, "halves")
+
+
+def _settings_section(
+    evaluation: Evaluation, model: Model, sources: Mapping[str, str], seed: int, judge: str
+) -> str:
+    config = model.config
+    parameters = sum(parameter.numel() for parameter in model.network.parameters())
+    rows = [
+        *sources.items(),
+        ("rows", f"{evaluation.rows:,}"),
+        ("model", f"{model.name}, version {model.version}"),
+        ("model digest", model.digest),
+        ("kind", ("conditional " if config.condition else "") + ("H-VAE" if config.variational else "H-AE")),
+        ("parameters", f"{parameters:,}"),
+        ("length of z", str(config.latent_dim)),
+        ("lmax after each block", ", ".join(map(str, config.lmax))),
+        ("channels after each block", ", ".join(map(str, config.channels))),
+        ("basis", str(config.basis.irreps)),
+        ("seed of clusterings, samples and maps", str(seed)),
+    ]
+    if judge:
+        rows.append(("supervised network", judge))
+    cells = "".join(
+        f"<tr><th>{html.escape(name)}</th><td><code>{html.escape(value)}</code></td></tr>"
+        for name, value in rows
+    )
+    return page.section("How it was made", f'<div class="scroll"><table>{cells}</table></div>')
+
+
+def write_report(
+    evaluation: Evaluation,
+    model: Model,
+    test: Holograms,
+    path: Path | str,
+    *,
+    training: Holograms | None = None,
+    label_column: str | None = None,
+    judge: str = "",
+    sources: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> None:
+    """Write the report of an evaluation as one HTML file with all pictures inside; nothing is fetched.
+
+    Parameters
+    ----------
+    evaluation
+        What `evaluate` gave for the model and these rows.
+    model, test
+        Pictures are of the first 5,000 rows.
+    path
+        Replaced if it exists.
+    training
+        Rows that lie as signals usually do: if they were not turned, pictures of aligned spheres are drawn as
+        they lie. Without them the test rows are asked.
+    label_column
+        The index column of the classes, which then have a column of pictures and a colour each.
+    judge
+        The name of the classifier that scored samples.
+    sources
+        Further lines of the settings, such as the files that were read.
+    seed
+        Of samples, rotations and the map.
+
+    Raises
+    ------
+    HoloError
+        If a basis is not the model's, a conditional model's column is missing, or the file cannot be written.
+    """
+    scene = make_scene(model, test, training, label_column)
+    sections = [
+        _reconstruction_section(evaluation, scene),
+        _rotation_section(evaluation, scene, seed),
+        _latent_section(evaluation, scene, seed),
+        _traversal_section(scene),
+        _interpolation_section(scene),
+        _sample_section(evaluation, scene, seed),
+        _settings_section(evaluation, model, sources or {}, seed, judge),
+    ]
+    lead = (
+        f"A holographic autoencoder that keeps {model.config.basis.dim:,} coefficients in {model.config.latent_dim} "
+        f"numbers and a frame, judged on {evaluation.rows:,} holograms."
+    )
+    template = Template(files("holo_vae").joinpath("templates/report.html").read_text(encoding="utf-8"))
+    text = template.substitute(
+        title=html.escape(f"{model.name}: evaluation"),
+        heading=html.escape(model.name),
+        lead=page.paragraph(lead),
+        key=_key(evaluation),
+        sections="\n".join(sections),
+    )
+    with replacing(Path(path)) as new:
+        new.write_text(text, encoding="utf-8")

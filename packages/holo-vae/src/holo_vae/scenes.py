@@ -1,0 +1,169 @@
+"""What a report draws: rows, the frames in which each class is drawn, and the views of them (extra ``evaluation``)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from holo_types import Embeddings, Holograms
+
+from . import pictures
+from .evaluation import row_cosines, row_labels
+from .model import Model
+from .sampling import to_canonical_frame
+from .views import camera, common_pose, density_slice, sphere_view
+
+__all__ = ["COLUMNS", "Label", "Scene", "make_scene"]
+
+COLUMNS = 10  # of a grid of pictures
+_ROWS = 5000  # that losses are drawn of, and pictures are chosen from
+_POSE_ROWS = 300  # of each class, compared in pairs
+
+Label = int | str | None
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Scene:
+    """What is drawn, and from where.
+
+    Parameters
+    ----------
+    model, rows, embeddings, losses
+        The rows that pictures are chosen from, and the cosine loss of each.
+    labels
+        ``[n]``; None where there are none.
+    classes
+        The labels that have a column in the pictures; none without labels.
+    poses
+        The frame in which each class is drawn, and under None what has no class: that in which training rows
+        lie, or the canonical one.
+    axes
+        The camera on the sphere; None for densities.
+    """
+
+    model: Model
+    rows: Holograms
+    embeddings: Embeddings
+    losses: NDArray[np.float64]
+    labels: NDArray[Any] | None
+    classes: tuple[Label, ...]
+    poses: Mapping[Label, NDArray[np.float64]]
+    axes: NDArray[np.float64] | None
+
+    def posed(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Give the frame in which each row is drawn."""
+        labels: Sequence[Label] = [None] * len(rows) if self.labels is None else self.labels[rows].tolist()
+        return np.stack([self.poses.get(label, self.poses[None]) for label in labels])
+
+    def look(
+        self, holograms: Holograms, like: NDArray[Any] | None = None, *, follow: bool = False
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Give coloured views, and the limits of their colours, to draw others like them.
+
+        With `follow` the camera looks to where each row has its own signal.
+        """
+        if self.axes is None:
+            densities = density_slice(holograms)
+            limits = np.percentile(np.abs(densities), 99, axis=(1, 2, 3)) if like is None else like
+            return pictures.density_colours(densities, holograms.basis.channels, limits), limits
+        if follow:
+            single = [holograms[row : row + 1] for row in range(len(holograms))]
+            values = np.concatenate([sphere_view(one, camera(one)) for one in single])
+        else:
+            values = sphere_view(holograms, self.axes)
+        if like is None:
+            like = np.stack([np.nanmin(values, axis=(1, 2)), np.nanmax(values, axis=(1, 2))], axis=1)
+        return pictures.sphere_colours(values, like), like
+
+    def chosen(self) -> tuple[NDArray[np.int64], list[str]]:
+        """Give rows of usual loss in each class, or of losses from low to high; and their titles."""
+        order = np.argsort(self.losses, kind="stable")
+        if self.labels is None:
+            rows = _quantiles(order, min(COLUMNS, len(order)))
+            return rows, [f"{self.losses[row]:.3f}" for row in rows]
+        each = max(1, COLUMNS // len(self.classes))
+        members = [order[self.labels[order] == label] for label in self.classes]
+        parts = [_quantiles(some, min(each, len(some))) for some in members]
+        titles = [str(label) for label, part in zip(self.classes, parts, strict=True) for _ in part]
+        return np.concatenate(parts), titles
+
+    def turn(self, holograms: Holograms, label: Label) -> Holograms:
+        """Turn what was decoded in the canonical frame to where its class is drawn."""
+        pose = self.poses.get(label, self.poses[None])
+        return to_canonical_frame(holograms, np.broadcast_to(pose.T, (len(holograms), 3, 3)))
+
+    def label(self, row: int) -> Label:
+        """Give the class of a row."""
+        label: Label = None if self.labels is None else self.labels[row].item()
+        return label
+
+    def category(self, row: int) -> int | str | None:
+        """Give what a conditional model must be told of a row; None of another model."""
+        categories = self.model.categories(self.rows.index)
+        category: int | str | None = None if categories is None else categories[row].item()
+        return category
+
+
+def make_scene(model: Model, test: Holograms, training: Holograms | None, column: str | None) -> Scene:
+    """Encode the first 5,000 rows, and find how signals usually lie.
+
+    Parameters
+    ----------
+    model, test
+        What is drawn.
+    training
+        Rows that lie as signals usually do; None to ask the test rows.
+    column
+        The index column of the classes, if there are any.
+
+    Raises
+    ------
+    HoloError
+        If a basis is not the model's, or a conditional model's column is missing.
+    """
+    rows = test[:_ROWS]
+    embeddings = model.encode(rows)
+    losses = row_cosines(rows, model.decode(embeddings, model.categories(embeddings.index)))
+    labels = None if column is None else row_labels(rows, column)
+    classes = () if labels is None else tuple(np.unique(labels).tolist())
+    axes: NDArray[np.float64] | None = None
+    poses: dict[Label, NDArray[np.float64]] = {None: np.eye(3)}
+    if rows.basis.radial is None:
+        lying = rows if training is None else training[:_ROWS]
+        frames = embeddings.frames if training is None else model.encode(lying).frames
+        poses = _poses(lying, frames, column)
+        still = lying if poses else to_canonical_frame(rows, embeddings.frames)
+        poses, axes = poses or {None: np.eye(3)}, camera(still)
+    return Scene(
+        model=model,
+        rows=rows,
+        embeddings=embeddings,
+        losses=losses,
+        labels=labels,
+        classes=classes[:COLUMNS],
+        poses=poses,
+        axes=axes,
+    )
+
+
+def _poses(lying: Holograms, frames: NDArray[Any], column: str | None) -> dict[Label, NDArray[np.float64]]:
+    """Give how the rows of each class lie in the canonical frame; nothing if they were turned at random."""
+    labels = lying.index[column] if column is not None and column in lying.index else None
+    groups: dict[Label, NDArray[Any]] = {None: frames[:_POSE_ROWS]}
+    for label in () if labels is None else np.unique(labels).tolist():
+        groups[label] = frames[labels == label][:_POSE_ROWS]
+    found: dict[Label, NDArray[np.float64]] = {}
+    for label, group in groups.items():
+        if (pose := common_pose(group)) is not None:
+            found[label] = pose
+    if found and None not in found:
+        # What has no class, or one without a pose, is drawn as the largest class that has one.
+        found[None] = found[max(found, key=lambda label: len(groups[label]))]
+    return found
+
+
+def _quantiles(order: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Give entries in the middles of equal parts; a single one is the median."""
+    return order[((np.arange(count) + 0.5) / count * len(order)).astype(np.int64)]

@@ -1,0 +1,102 @@
+"""Holograms as pictures see them: the sphere from its centre, densities in a plane (extra ``evaluation``)."""
+
+import numpy as np
+from jaxtyping import Float
+
+from holo_types import HoloError, Holograms
+
+try:
+    import holo_features
+    from holo_features.harmonics import solid_harmonics
+except ImportError:
+    raise HoloError("pictures of holograms need holo-features; pip install 'holo-vae[evaluation]'") from None
+
+__all__ = ["camera", "common_pose", "density_slice", "sphere_view"]
+
+# Frames within 45° of one another lie alike; 2.5 % of random ones do, and a fifth is no chance.
+_ALIKE = 1 + 2 * np.cos(np.pi / 4)  # the trace of a rotation by 45°
+_LEAST_SHARE = 0.2
+_RIM = 1.1  # the squared radius to which a disc is filled
+
+
+def camera(holograms: Holograms) -> Float[np.ndarray, "3 3"]:
+    """Give the axes right, up and forward of who stands at the origin and looks to where most of the signal is.
+
+    Forward is the mean of the l = 1 coefficients, the signal's centre; up is the x axis, as far as it can be.
+
+    Parameters
+    ----------
+    holograms
+        On the sphere.
+    """
+    forward = holograms.degree(1).mean(axis=(0, 1), dtype=np.float64) if holograms.basis.lmax else np.zeros(3)
+    length = np.linalg.norm(forward)
+    forward = forward / length if length > 0 else np.array([0.0, 0.0, 1.0])
+    up = np.eye(3)[0] if abs(forward[0]) < 0.9 else np.eye(3)[1]
+    up = up - (up @ forward) * forward
+    up /= np.linalg.norm(up)
+    return np.stack([np.cross(forward, up), up, forward])
+
+
+def common_pose(frames: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray, "3 3"] | None:
+    """Give the frame that the most frames are close to, or None if they lie in all directions.
+
+    It says how rows that were not turned lie in the canonical frame. A mean would be no answer where frames
+    come in two kinds, as those of a digit 1 do, whose ends are alike.
+    """
+    axes = frames.astype(np.float64)
+    traces = np.einsum("aij,bij->ab", axes, axes)
+    shares = (traces > _ALIKE).mean(axis=1)
+    best = int(np.argmax(shares))
+    return axes[best] if shares[best] > _LEAST_SHARE else None
+
+
+def sphere_view(
+    holograms: Holograms, axes: Float[np.ndarray, "3 3"], size: int = 96
+) -> Float[np.ndarray, "n size size"]:
+    """Evaluate the first channel on the half of the sphere in front of a camera at the centre.
+
+    In Lambert's azimuthal projection, which keeps areas. The half sphere fills the disc of radius 1, which the
+    square encloses; a rim beyond it is there for a smooth edge, the corners are NaN. Rows go from bottom to top.
+
+    Parameters
+    ----------
+    holograms
+        On the sphere.
+    axes : Float[ndarray, "3 3"]
+        Right, up and forward, as `camera` gives them.
+    size
+        Pixels a side.
+    """
+    basis = holograms.basis
+    across, up = np.meshgrid(*[(np.arange(size) + 0.5) / size * 2 - 1] * 2)
+    squared = across**2 + up**2
+    inside = squared <= _RIM
+    # At distance ρ from the middle of the disc: cos θ = 1 - ρ², sin θ = ρ sqrt(2 - ρ²).
+    stretch = np.sqrt(2 - squared[inside])
+    directions = np.stack([across[inside] * stretch, up[inside] * stretch, 1 - squared[inside]], axis=1)
+    harmonics = solid_harmonics(directions @ axes, basis.lmax)
+    norm = np.sqrt(4 * np.pi) if basis.angular_normalization == "component" else 1.0
+    first = np.concatenate([holograms.degree(degree)[:, 0] for degree in range(basis.lmax + 1)], axis=1)
+    values = np.full((len(holograms), size, size), np.nan)
+    values[:, inside] = first @ harmonics / norm
+    return values
+
+
+def density_slice(holograms: Holograms, size: int = 64) -> Float[np.ndarray, "n channels size size"]:
+    """Evaluate the densities in the plane z = 0 through the origin; they are 0 beyond the cutoff.
+
+    Parameters
+    ----------
+    holograms
+        With a Zernike radial part.
+    size
+        Pixels a side.
+    """
+    basis = holograms.basis
+    if basis.radial is None:
+        raise HoloError("density_slice: the basis is of a sphere; it must have a Zernike radial part")
+    x, y = np.meshgrid(*[((np.arange(size) + 0.5) / size * 2 - 1) * basis.radial.cutoff] * 2)
+    points = np.stack([x, y, np.zeros_like(x)], axis=-1).reshape(-1, 3)
+    values = holo_features.inverse_zernike_transform(holograms, points)
+    return values.reshape(len(holograms), len(basis.channels), size, size).astype(np.float64)
