@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import attrs
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
-from holo_types import Basis, Embeddings, HoloError, Holograms
+from holo_types import Basis, Embeddings, HoloError, Holograms, save
 from holo_vae import (
     HolographicAutoencoder,
     Model,
@@ -23,6 +25,7 @@ from holo_vae import (
     initial_model,
     mean_hologram_cosine,
     reconstruction,
+    run_training,
 )
 from holo_vae.classifier import Classifier, TrainedClassifier
 from holo_vae.config import ClassifierConfig, Condition
@@ -238,3 +241,19 @@ def test_a_conditional_model_is_judged_in_all(
         assert scores is not None
         assert others is not None
         np.testing.assert_allclose(others.diversity, scores.diversity, atol=1e-3)
+
+
+def test_a_conditional_run_ends_with_its_evaluation(
+    recipe: Recipe, holograms: Holograms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The validation rows keep the column that the decoder must be told."""
+    monkeypatch.setattr("holo_vae.run.importlib.util.find_spec", lambda name: None)  # without mlflow
+    condition = Condition(column="structure", categories=tuple(f"s{i}" for i in range(8)))
+    conditional = Recipe(
+        model=attrs.evolve(recipe.model, condition=condition),
+        training=attrs.evolve(recipe.training, epochs=1, group_column="residue_number"),
+    )
+    save(holograms, tmp_path / "data.h5")
+    run = run_training(conditional, tmp_path / "data.h5", tmp_path / "run", name="conditional")
+    assert run.evaluation is not None
+    assert 0 < run.evaluation.rows < 80

@@ -269,6 +269,9 @@ def evaluate_command(
     from .loading import load, load_model
     from .run import read_holograms
 
+    if report is not None:
+        from .report import write_report  # first of all: without its extra there is nothing to wait for
+
     loaded, test = load_model(model), read_holograms(data)
     others = [None if path is None else read_holograms(path) for path in (training, validation)]
     judge = None if classifier is None else load(classifier)
@@ -287,8 +290,6 @@ def evaluate_command(
         with replacing(out) as new:
             new.write_text(json.dumps(attrs.asdict(figures), indent=2) + "\n")
     if report is not None:
-        from .report import write_report
-
         given = {"test": data, "training": training, "validation": validation}
         write_report(
             figures,

@@ -97,7 +97,8 @@ def _reconstruction_section(evaluation: Evaluation, scene: Scene) -> str:
     several = scene.axes is not None and len(channels) > 1
     caption = (
         f"{seen}. Columns: {which}. Lower rows: the input turned by its own learned frame, and z decoded in one "
-        "frame for all, without the row's: what is left when the orientation is taken away. A true picture and its "
+        "frame for all, without the row's: what is left when the orientation is taken away. Frames are learned: "
+        "shapes of one class may settle into more than one, and then lie upside down. A true picture and its "
         f"reconstruction share one colour scale.{f' Of several channels {channels[0]} is shown.' if several else ''}"
     )
     table = page.table(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
+import numpy as np
 import torch
 
 import holo_types
@@ -324,7 +325,7 @@ def run_training(
             run.log_model(
                 model,
                 folder / "model",
-                _first_rows(rows.validation, 10_000) if isinstance(model, Model) else None,
+                _first_rows(rows.validation, 10_000, model) if isinstance(model, Model) else None,
             )
             if register:
                 version, promoted, notes = _register(run, name, alias, tracking.tracking_uri(folder))
@@ -364,8 +365,13 @@ def _opened_by_turns(
     return rows
 
 
-def _first_rows(rows: Rows, count: int) -> Holograms:
-    return Holograms(next(rows.in_order(count)).coefficients.numpy(), rows.basis)
+def _first_rows(rows: Rows, count: int, model: Model) -> Holograms:
+    """Give the first rows; of a conditional model with the column that says their categories."""
+    batch, condition = next(rows.in_order(count)), model.config.condition
+    index = {}
+    if condition is not None and batch.labels is not None:
+        index = {condition.column: np.array(condition.categories)[batch.labels.numpy()]}
+    return Holograms(batch.coefficients.numpy(), rows.basis, index)
 
 
 def _finish(
@@ -379,7 +385,7 @@ def _finish(
     figures = {"learning_curves": learning_curves(history)}
     evaluation = None
     if isinstance(model, Model):
-        evaluation = evaluate(model, _first_rows(validation, 10_000))
+        evaluation = evaluate(model, _first_rows(validation, 10_000, model))
         with replacing(folder / "evaluation.json") as new:
             new.write_text(json.dumps(attrs.asdict(evaluation), indent=2) + "\n")
         per_degree = evaluation.reconstruction.cosine_per_degree
