@@ -22,17 +22,22 @@ if TYPE_CHECKING:
     from .evaluation import (
         EquivarianceErrors,
         Evaluation,
+        LatentScores,
         Reconstruction,
+        SampleScores,
         equivariance_errors,
         evaluate,
+        latent_scores,
         mean_hologram_cosine,
         reconstruction,
+        score_samples,
     )
-    from .loading import load, load_model
+    from .loading import load, load_model, shipped_models
     from .model import Model, read_model, write_model
     from .network import Encoding, HolographicAutoencoder
     from .recipes import find_recipe, recipe_names
     from .reference import import_reference
+    from .report import write_report
     from .run import (
         TrainingRun,
         default_recipe,
@@ -40,6 +45,14 @@ if TYPE_CHECKING:
         initial_model,
         read_holograms,
         run_training,
+    )
+    from .sampling import (
+        canonical,
+        interpolate,
+        sample_posterior,
+        sample_prior,
+        to_canonical_frame,
+        traverse,
     )
     from .training import Epoch, Step, train
 
@@ -54,17 +67,20 @@ __all__ = [
     "EquivarianceErrors",
     "Evaluation",
     "HolographicAutoencoder",
+    "LatentScores",
     "Model",
     "ModelConfig",
     "Recipe",
     "Reconstruction",
     "Rows",
+    "SampleScores",
     "Split",
     "Step",
     "TrainedClassifier",
     "TrainingConfig",
     "TrainingRun",
     "__version__",
+    "canonical",
     "data_scale",
     "dataset_digest",
     "default_recipe",
@@ -78,6 +94,8 @@ __all__ = [
     "import_reference",
     "initial_classifier",
     "initial_model",
+    "interpolate",
+    "latent_scores",
     "load",
     "load_model",
     "mean_hologram_cosine",
@@ -88,10 +106,17 @@ __all__ = [
     "recipe_names",
     "reconstruction",
     "run_training",
+    "sample_posterior",
+    "sample_prior",
+    "score_samples",
+    "shipped_models",
     "split_by_group",
+    "to_canonical_frame",
     "train",
+    "traverse",
     "write_model",
     "write_recipe",
+    "write_report",
 ]
 
 # torch takes seconds to import, so each name brings its module when it is first used.
@@ -106,16 +131,19 @@ _HOMES = {
     "EquivarianceErrors": "evaluation",
     "Evaluation": "evaluation",
     "HolographicAutoencoder": "network",
+    "LatentScores": "evaluation",
     "Model": "model",
     "ModelConfig": "config",
     "Recipe": "config",
     "Reconstruction": "evaluation",
     "Rows": "batches",
+    "SampleScores": "evaluation",
     "Split": "batches",
     "Step": "training",
     "TrainedClassifier": "classifier",
     "TrainingConfig": "config",
     "TrainingRun": "run",
+    "canonical": "sampling",
     "data_scale": "batches",
     "dataset_digest": "batches",
     "default_recipe": "run",
@@ -129,6 +157,8 @@ _HOMES = {
     "import_reference": "reference",
     "initial_classifier": "run",
     "initial_model": "run",
+    "interpolate": "sampling",
+    "latent_scores": "evaluation",
     "load": "loading",
     "load_model": "loading",
     "mean_hologram_cosine": "evaluation",
@@ -139,10 +169,17 @@ _HOMES = {
     "recipe_names": "recipes",
     "reconstruction": "evaluation",
     "run_training": "run",
+    "sample_posterior": "sampling",
+    "sample_prior": "sampling",
+    "score_samples": "evaluation",
+    "shipped_models": "loading",
     "split_by_group": "batches",
+    "to_canonical_frame": "sampling",
     "train": "training",
+    "traverse": "sampling",
     "write_model": "model",
     "write_recipe": "config",
+    "write_report": "report",
 }
 
 
