@@ -38,6 +38,9 @@ RECIPE = Recipe(
 )
 
 
+STEPS = 32  # of the whole run
+
+
 def weights(state: Path | None, on_step: Callable[[Step], None] = lambda _: None) -> dict[str, torch.Tensor]:
     """Train, or go on training, to the end; gives the weights and the history's losses."""
     rng = np.random.default_rng(0)
@@ -104,9 +107,16 @@ def main(folder: Path, kills: int, seed: int) -> None:
         if kill % 3 == 0:
             process = fork(lambda: killed_in_writing(state, random.randrange(3)))
         else:
-            process = fork(lambda: weights(state))
-            time.sleep(random.uniform(0, 0.2 * seconds))
+            # Killed at any time after its first or second step: every run gets on, none gets to the end.
+            reader, writer = os.pipe()
+            process = fork(lambda pipe=writer: weights(state, lambda _: os.write(pipe, b".")))
+            os.read(reader, 1)
+            if random.random() < 0.5:
+                os.read(reader, 1)
+            time.sleep(random.uniform(0, 0.5 * seconds / STEPS))
             os.kill(process, signal.SIGKILL)
+            os.close(reader)
+            os.close(writer)
         _, status = os.waitpid(process, 0)
         was_killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         report["killed" if was_killed else "finished_before"] += 1

