@@ -269,8 +269,11 @@ def evaluate_command(
     from .loading import load, load_model
     from .run import read_holograms
 
-    if report is not None:
-        from .report import write_report  # first of all: without its extra there is nothing to wait for
+    if report is not None:  # first of all: without its extra there is nothing to wait for
+        try:
+            from .report import write_report
+        except ModuleNotFoundError:
+            raise HoloError("a report needs holo-features; pip install 'holo-vae[evaluation]'") from None
 
     loaded, test = load_model(model), read_holograms(data)
     others = [None if path is None else read_holograms(path) for path in (training, validation)]

@@ -3,13 +3,9 @@
 import numpy as np
 from jaxtyping import Float
 
+import holo_features
+from holo_features.harmonics import solid_harmonics
 from holo_types import HoloError, Holograms
-
-try:
-    import holo_features
-    from holo_features.harmonics import solid_harmonics
-except ImportError:
-    raise HoloError("pictures of holograms need holo-features; pip install 'holo-vae[evaluation]'") from None
 
 __all__ = ["camera", "common_pose", "density_slice", "sphere_view"]
 
