@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +35,15 @@ def _say(line: str) -> None:
     from rich.console import Console
 
     Console().print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    """Say which extra brings a module that an import in the context lacks."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise HoloError(f"this needs {error.name}; pip install 'holo-vae[{name}]'") from None
 
 
 def _note(step: "Step", epochs: int) -> str:
@@ -196,10 +205,8 @@ def promote_command(name: str, version: str, /, *, alias: str = "champion") -> i
     alias
         The alias.
     """
-    try:
+    with _extra("mlflow"):
         from .promotion import promote
-    except ModuleNotFoundError:
-        raise HoloError("promoting needs mlflow; pip install 'holo-vae[mlflow]'") from None
 
     done = promote(name, version, alias)
     for check in done.checks:
@@ -218,10 +225,8 @@ def track_command(folder: Path, /) -> int:
     folder
         Of the training run.
     """
-    try:
+    with _extra("mlflow"):
         from .tracking import send_journals
-    except ModuleNotFoundError:
-        raise HoloError("tracking needs mlflow; pip install 'holo-vae[mlflow]'") from None
 
     for sent in send_journals(folder):
         missing = f"; not tracked, for the files are gone: {', '.join(sent.missing)}" if sent.missing else ""
@@ -270,10 +275,8 @@ def evaluate_command(
     from .run import read_holograms
 
     if report is not None:  # first of all: without its extra there is nothing to wait for
-        try:
+        with _extra("evaluation"):
             from .report import write_report
-        except ModuleNotFoundError:
-            raise HoloError("a report needs holo-features; pip install 'holo-vae[evaluation]'") from None
 
     loaded, test = load_model(model), read_holograms(data)
     others = [None if path is None else read_holograms(path) for path in (training, validation)]
