@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .contacts import ContactCounts, contact_counts, write_contact_table
     from .density import DensityMap, density_map, write_density_map
     from .encoding import EncodedStructure, Encoding, encode_structures
+    from .exposure import relative_surface_areas
     from .grids import SphereGrid, sphere_grid
     from .idx import LabelledImages, Mnist, read_idx, read_mnist
     from .images import encode_images, image_rotations, project_images
@@ -81,6 +82,7 @@ __all__ = [
     "read_mesh",
     "read_mnist",
     "read_structure",
+    "relative_surface_areas",
     "select_residues",
     "shape_images",
     "single_residues",
@@ -145,6 +147,7 @@ _HOMES = {
     "read_mesh": "meshes",
     "read_mnist": "idx",
     "read_structure": "structures",
+    "relative_surface_areas": "exposure",
     "select_residues": "centers",
     "shape_images": "shapes",
     "single_residues": "residues",
