@@ -6,7 +6,9 @@ import attrs
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
+from holo_nn import rotate
 from holo_types import Basis, HoloError, Holograms
 from holo_vae import (
     ClassifierConfig,
@@ -205,6 +207,27 @@ def test_masking_hides_the_input_and_asks_for_all_of_it(holograms: Holograms, re
     mse = objective.values(network, x, None, draws)[:, 0]
     decoded, _ = network(x * draws.kept)
     torch.testing.assert_close(mse, (decoded - x / 4.0).square().mean(dim=1))
+
+
+def test_frames_are_pulled_to_the_axes_of_rows_in_one_pose(basis: Basis, recipe: Recipe) -> None:
+    rng = np.random.default_rng(0)
+    shapes = rng.normal(size=(3, basis.dim))
+    coefficients = shapes.repeat(60, axis=0) + 0.1 * rng.normal(size=(180, basis.dim))
+    rows = open_rows(Holograms(coefficients.astype(np.float32), basis), shuffle_rows=1000)
+    turned = torch.from_numpy(Rotation.random(180, rng=rng).as_matrix())
+    in_any_pose = rotate(torch.from_numpy(coefficients), str(basis.irreps), turned).float()
+    validation = open_rows(Holograms(in_any_pose.numpy(), basis), shuffle_rows=1000)
+    chosen = _evolve(recipe, epochs=15, learning_rate=2e-2, frame_weight=5.0)
+    network = initial_model(chosen, 4.0, "small").network
+    history = list(train(network, rows, validation, chosen))
+    assert history[0].parts["frame"] > 0.4
+    assert history[-1].parts["frame"] < 0.02
+    frames = network.encode(in_any_pose).frame.double()
+    # frame' = frame Rᵀ: of a row that is turned by R the frame is Rᵀ.
+    assert (frames - turned.mT).square().mean() < 0.02
+    assert set(history[-1].validation) == {"mse", "kl", "cosine"}  # poses of validation rows mean nothing
+    weight = chosen.training.reconstruction_weight
+    assert history[-1].validation_loss == pytest.approx(weight * history[-1].validation["mse"])
 
 
 def test_a_training_that_explodes_is_stopped_and_its_state_is_sound(

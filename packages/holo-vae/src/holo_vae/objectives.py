@@ -39,20 +39,31 @@ def kl_divergence(encoding: Encoding) -> Float[Tensor, " n"]:
 
 @attrs.frozen
 class Autoencoding:
-    """The objective of an autoencoder: α MSE + β KL / d; the cosine loss (s = +1) is measured beside."""
+    """The objective of an autoencoder: α MSE + β KL / d; the cosine loss (s = +1) is measured beside.
+
+    Where the training rows lie in one pose, γ times the frame's squared error is added: without it the frame of
+    each sort of rows settles on a pose of its own, and rows that look alike can be far from each other in z.
+    """
 
     model: ModelConfig
     training: TrainingConfig
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name what is measured."""
+        """Name what is measured in training."""
+        return (*self.validated, "frame") if self.training.frame_weight else self.validated
+
+    @property
+    def validated(self) -> tuple[str, ...]:
+        """Name what is measured in validation, whose rows may lie in any pose: the first of `names`."""
         return ("mse", "kl", "cosine")
 
     def weights(self, epoch: int) -> tuple[float, ...]:
-        """Give (α, β / d, 0)."""
-        beta = self.training.kl_weight_at(epoch) if self.model.variational else 0.0
-        return (self.training.reconstruction_weight, beta / self.model.latent_dim, 0.0)
+        """Give (α, β / d, 0), and γ where it counts."""
+        config = self.training
+        beta = config.kl_weight_at(epoch) if self.model.variational else 0.0
+        weights = (config.reconstruction_weight, beta / self.model.latent_dim, 0.0)
+        return (*weights, config.frame_weight) if config.frame_weight else weights
 
     def comparable(self, epoch: int) -> bool:
         """Of an H-VAE, only epochs at the full KL weight can be compared."""
@@ -76,8 +87,8 @@ class Autoencoding:
         holograms: Float[Tensor, "n dim"],
         labels: Int[Tensor, " n"] | None,
         draws: Draws,
-    ) -> Float[Tensor, "n 3"]:
-        """Give the squared error, the divergence and the cosine loss of each sample."""
+    ) -> Float[Tensor, "n k"]:
+        """Give the mean squared error, the divergence and the cosine loss of each sample, as `names` says."""
         condition = None
         if self.model.condition is not None:
             assert labels is not None
@@ -89,7 +100,11 @@ class Autoencoding:
         decoded = decoded.to(target.dtype)
         cosine = cosine_loss(decoded.detach(), target, str(self.model.basis.irreps))
         mse = (decoded - target).square().mean(dim=1)
-        return torch.stack([mse, kl_divergence(encoding).to(mse), cosine], dim=1)
+        measured = [mse, kl_divergence(encoding).to(mse), cosine]
+        if self.training.frame_weight:
+            axes = torch.eye(3, device=mse.device)
+            measured.append((encoding.frame - axes).square().mean(dim=(1, 2)).to(mse))
+        return torch.stack(measured, dim=1)
 
 
 @attrs.frozen
@@ -98,8 +113,13 @@ class Classification:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name what is measured."""
+        """Name what is measured in training."""
         return ("cross_entropy", "errors")
+
+    @property
+    def validated(self) -> tuple[str, ...]:
+        """Name what is measured in validation: all of it."""
+        return self.names
 
     def weights(self, epoch: int) -> tuple[float, ...]:
         """Only the cross-entropy counts."""

@@ -129,9 +129,9 @@ def train(
     HoloError
         If there are too few rows, the state is that of another run, or the loss is no longer finite.
     """
-    if len(training) < 2 or not len(validation):
+    if training.epoch_rows < 2 or not len(validation):
         raise HoloError(
-            f"there are {len(training)} training and {len(validation)} validation rows; "
+            f"there are {training.epoch_rows} training and {len(validation)} validation rows; "
             "at least 2 and 1 are needed"
         )
     yield from _Run(
@@ -173,7 +173,8 @@ class _Run:
             weight_decay=self.config.weight_decay if self.config.optimizer == "adamw" else 0.0,
             fused=True,
         )
-        self.steps_per_epoch = math.ceil(len(training) / self.config.batch_size)
+        self.rows_per_epoch = training.epoch_rows
+        self.steps_per_epoch = training.steps(self.config.batch_size)
         self.average = copy.deepcopy(network) if self.config.ema_decay is not None else None
         self.best: dict[str, Tensor] = {}
         self.progress = Progress(run=run_digest(recipe, training, validation), sums=self._no_sums())
@@ -255,8 +256,8 @@ class _Run:
         for offset, batch in enumerate(batches):
             step = self.progress.step + len(waiting)
             rate = learning_rate(self.config, step, self.steps_per_epoch, losses)
-            samples = len(self.training) // self.steps_per_epoch
-            samples += first + offset < len(self.training) % self.steps_per_epoch
+            samples = self.rows_per_epoch // self.steps_per_epoch
+            samples += first + offset < self.rows_per_epoch % self.steps_per_epoch
             waiting.append((self._step(batch, step, rate, weights, samples), samples, rate))
             due = time.monotonic() - self.written >= 60 * self.config.checkpoint_minutes
             last = first + offset + 1 == self.steps_per_epoch
@@ -330,22 +331,23 @@ class _Run:
         progress, number = self.progress, len(self.progress.epochs)
         *parts, loss, norm = progress.sums
         validation = self._validate()
-        score = sum(w * value for w, value in zip(self.objective.weights(number), validation, strict=True))
+        names, validated = self.objective.names, self.objective.validated
+        weights = self.objective.weights(number)[: len(validated)]
+        score = sum(w * value for w, value in zip(weights, validation, strict=True))
         losses = self._losses()
         best = self.objective.comparable(number) and (not losses or score < min(losses))
         if best:
             self.best = copy.deepcopy(self.judged.state_dict())
-        names = self.objective.names
         epoch = Epoch(
             number=number,
-            loss=loss / len(self.training),
-            parts={name: part / len(self.training) for name, part in zip(names, parts, strict=True)},
-            validation=dict(zip(names, validation, strict=True)),
+            loss=loss / self.rows_per_epoch,
+            parts={name: part / self.rows_per_epoch for name, part in zip(names, parts, strict=True)},
+            validation=dict(zip(validated, validation, strict=True)),
             validation_loss=score,
             learning_rate=learning_rate(self.config, progress.step - 1, self.steps_per_epoch, losses),
             gradient_norm=norm / self.steps_per_epoch,
             seconds=progress.seconds,
-            samples_per_second=len(self.training) / max(progress.seconds, 1e-9),
+            samples_per_second=self.rows_per_epoch / max(progress.seconds, 1e-9),
             best=best,
         )
         self.progress = attrs.evolve(
@@ -356,12 +358,14 @@ class _Run:
 
     def _validate(self) -> list[float]:
         network = self.judged.eval()
-        totals = torch.zeros(len(self.objective.names), dtype=torch.float64, device=self.device)
+        count = len(self.objective.validated)
+        totals = torch.zeros(count, dtype=torch.float64, device=self.device)
         with torch.inference_mode():
             for batch in self.validation.in_order(max(self.config.batch_size, 256)):
                 holograms = batch.coefficients.to(self.device, self.dtype)
                 labels = None if batch.labels is None else batch.labels.to(self.device)
-                totals += self.objective.values(network, holograms, labels, Draws()).double().sum(dim=0)
+                values = self.objective.values(network, holograms, labels, Draws())[:, :count]
+                totals += values.double().sum(dim=0)
         means: list[float] = (totals / len(self.validation)).tolist()
         return means
 
