@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from holo_types import Basis, FormatError, HoloError, Zernike
 from holo_vae import ModelConfig, Recipe, TrainingConfig, default_recipe, read_recipe, write_recipe
-from holo_vae.config import ClassifierConfig, Condition, structure, unstructure
+from holo_vae.config import ClassifierConfig, Condition, MnistData, structure, unstructure
 
 PROTEIN = Basis(6, Zernike(20, 10.0), ("C", "N", "O", "S"))
 
@@ -210,7 +210,7 @@ def test_a_value_is_never_taken_for_another(part: str, key: str, value: object) 
 def test_an_unknown_choice_is_named_with_its_setting(key: str, value: object, wrong: str) -> None:
     plain = unstructure(default_recipe(PROTEIN))
     plain["model"][key] = value
-    with pytest.raises(HoloError, match=rf"{wrong}.*model\.{key}"):
+    with pytest.raises(HoloError, match=rf"model\.{key}.* is '?{wrong}"):
         structure(plain, Recipe)
 
 
@@ -221,3 +221,11 @@ def test_a_schedule_longer_than_the_training_is_refused() -> None:
             model=attrs.evolve(recipe.model, variational=True),
             training=TrainingConfig(epochs=10, kl_start=5, kl_warmup=6),
         )
+
+
+def test_frames_are_not_pulled_to_the_axes_of_rows_in_any_pose() -> None:
+    sphere = Basis(2, None, ("image",))
+    model = ModelConfig(basis=sphere, latent_dim=4, lmax=(2, 1), channels=(6, 8))
+    training, turned = TrainingConfig(frame_weight=2.0), MnistData(kind="mnist", rotation="each")
+    with pytest.raises(HoloError, match=r"frame_weight is 2\.0 and MnistData\.rotation is 'each'"):
+        Recipe(model=model, training=training, data=turned)

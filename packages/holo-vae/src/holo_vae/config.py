@@ -1,13 +1,15 @@
 """What a model is and how it is trained: frozen classes that read and write YAML."""
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar
 
 import attrs
 import cattrs
 import yaml
 
 from holo_types import Basis, FormatError, HoloError
+
+from .structuring import WrongValueError, complaints, strict_converter
 
 __all__ = [
     "BlocksConfig",
@@ -258,6 +260,9 @@ class TrainingConfig:
         The largest gradient norm.
     reconstruction_weight
         α, the weight of the mean squared error.
+    frame_weight
+        γ, the weight of the mean squared difference between a row's frame and the coordinate axes. For training
+        rows that all lie in one pose (digits that are not turned); 0 where poses mean nothing.
     kl_weight
         β, the final weight of KL / latent_dim (variational models only).
     kl_start, kl_warmup
@@ -299,6 +304,7 @@ class TrainingConfig:
     plateau_patience: int = attrs.field(default=5, validator=_at_least(1))
     gradient_clip: float = attrs.field(default=5.0, validator=_at_least(1e-12))
     reconstruction_weight: float = attrs.field(default=50.0, validator=_at_least(0.0))
+    frame_weight: float = attrs.field(default=0.0, validator=_at_least(0.0))
     kl_weight: float = attrs.field(default=0.0, validator=_at_least(0.0))
     kl_start: int = attrs.field(default=0, validator=_at_least(0))
     kl_warmup: int = attrs.field(default=0, validator=_at_least(0))
@@ -372,6 +378,11 @@ class Recipe:
 
     def __attrs_post_init__(self) -> None:
         training, model = self.training, self.model
+        if training.frame_weight and isinstance(self.data, MnistData) and self.data.rotation == "each":
+            raise HoloError(
+                f"TrainingConfig.frame_weight is {training.frame_weight} and MnistData.rotation is 'each'; frames "
+                "can be pulled to the axes only where all training rows lie in one pose ('fixed')"
+            )
         if (
             isinstance(model, ModelConfig)
             and model.variational
@@ -385,38 +396,7 @@ class Recipe:
 
 ConfigT = TypeVar("ConfigT", ModelConfig, ClassifierConfig, TrainingConfig, Recipe)
 
-_converter = cattrs.Converter(forbid_extra_keys=True)
-
-
-def _exact(value: object, kind: type[object]) -> object:
-    # cattrs would convert: 2.7 to 2, "false" to True. A setting that is silently another is worse than none.
-    if type(value) is not kind:
-        raise HoloError(f"is {value!r}; it must be of type {kind.__name__}")
-    return value
-
-
-for _kind in (int, bool, str):
-    _converter.register_structure_hook(_kind, _exact)
-
-
-def _is_tuple(kind: Any) -> bool:
-    origin: object = get_origin(kind)
-    return origin is tuple
-
-
-def _sequence(value: object, kind: Any) -> object:
-    (item, _) = get_args(kind)
-    if not isinstance(value, list | tuple):
-        raise HoloError(f"is {value!r}; it must be a list")
-    return tuple(_converter.structure(each, item) for each in value)
-
-
-_converter.register_structure_hook_func(_is_tuple, _sequence)
-
-
-def _one_or_each(value: object, kind: Any) -> object:
-    one, each = get_args(kind)
-    return _sequence(value, each) if isinstance(value, list | tuple) else _converter.structure(value, one)
+_converter = strict_converter()
 
 
 def _network(value: object, _: Any) -> object:
@@ -424,16 +404,7 @@ def _network(value: object, _: Any) -> object:
     return _converter.structure(value, kind)
 
 
-def _category(value: object, _: Any) -> object:
-    return _exact(value, type(value) if isinstance(value, int | str) and not isinstance(value, bool) else str)
-
-
-_converter.register_structure_hook_func(
-    lambda kind: kind in (Connectivity | tuple[Connectivity, ...], ChannelRule | tuple[ChannelRule, ...]),
-    _one_or_each,
-)
 _converter.register_structure_hook(ModelConfig | ClassifierConfig, _network)
-_converter.register_structure_hook(int | str, _category)
 
 
 def structure(plain: object, kind: type[ConfigT]) -> ConfigT:
@@ -442,22 +413,12 @@ def structure(plain: object, kind: type[ConfigT]) -> ConfigT:
     Raises
     ------
     HoloError
-        Naming every key that is unknown, missing or wrong.
+        Naming every key that is unknown, missing or wrong: ``training.epochs is 'ten'; it must be an integer``.
     """
-    if not isinstance(plain, dict):
-        raise HoloError(f"{kind.__name__}: is {plain!r}; it must be a mapping of settings")
     try:
         return _converter.structure(plain, kind)
-    except cattrs.BaseValidationError as error:
-        # A value that our own classes refuse says best itself what is wrong.
-        own = [str(leaf) for leaf in _leaves(error) if isinstance(leaf, HoloError)]
-        raise HoloError("; ".join(own or cattrs.transform_error(error, kind.__name__))) from None
-
-
-def _leaves(error: BaseException) -> list[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for child in error.exceptions for leaf in _leaves(child)]
-    return [error]
+    except (cattrs.BaseValidationError, WrongValueError) as error:
+        raise HoloError("; ".join(complaints(error))) from None
 
 
 def unstructure(config: ModelConfig | ClassifierConfig | TrainingConfig | Recipe) -> dict[str, Any]:
