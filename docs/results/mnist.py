@@ -1,0 +1,250 @@
+"""Score the runs on spherical MNIST, and write the tables of mnist.md: ``python docs/results/mnist.py RUNS``.
+
+RUNS holds one folder a run, RECIPE-seedN, as ``holo-vae train`` leaves it, and ``classifier``, the network that
+judges samples. What a run was scored at once stays: its test digits are seen once.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import attrs
+from cyclopts import App, Parameter
+
+import holo_vae
+from holo_types import HoloError
+from holo_types.atomic import replacing
+from holo_types.console import run
+from holo_vae.cli import main as holo_vae_command
+from holo_vae.config import MnistData, ModelConfig
+from holo_vae.describe import describe
+
+PAGE = Path(__file__).with_suffix(".md")
+Figures = dict[str, Any]
+
+
+@attrs.frozen
+class Column:
+    """A figure of the table: where an evaluation has it, and how it is written."""
+
+    title: str
+    value: Callable[[Figures], float]
+    written: Callable[[float], str]
+    low_is_good: bool = False
+
+
+def _share(digits: int) -> Callable[[float], str]:
+    return lambda value: f"{value:.{digits}f}".removeprefix("0")
+
+
+def _small(digits: int) -> Callable[[float], str]:
+    return lambda value: f"{value:.{digits}e}".replace("e-0", "e-")
+
+
+COLUMNS = (
+    Column("cosine", lambda f: f["reconstruction"]["cosine"], _share(4), low_is_good=True),
+    Column("MSE", lambda f: f["reconstruction"]["mse"], _small(2), low_is_good=True),
+    Column("purity", lambda f: f["latent"]["purity"], _share(3)),
+    Column("V-measure", lambda f: f["latent"]["v_measure"], _share(3)),
+    Column("linear", lambda f: f["latent"]["linear_accuracy"], _share(3)),
+    Column("KNN", lambda f: f["latent"]["knn_accuracy"], _share(3)),
+)
+
+# Visani et al., Phys. Rev. Research 6, 023006 (2024): by variational, length of z, rotation of the training digits.
+PUBLISHED: Mapping[tuple[bool, int, str], tuple[float, ...]] = {
+    (False, 120, "fixed"): (0.017, 6.5e-4, 0.59, 0.51, 0.920, 0.920),
+    (False, 120, "each"): (0.015, 5.8e-4, 0.65, 0.52, 0.916, 0.923),
+    (False, 16, "fixed"): (0.031, 1.2e-3, 0.66, 0.55, 0.850, 0.902),
+    (False, 16, "each"): (0.030, 1.2e-3, 0.61, 0.52, 0.844, 0.901),
+    (True, 120, "fixed"): (0.048, 1.9e-3, 0.74, 0.63, 0.923, 0.907),
+    (True, 120, "each"): (0.050, 2.0e-3, 0.73, 0.60, 0.916, 0.900),
+    (True, 16, "fixed"): (0.068, 2.8e-3, 0.73, 0.60, 0.878, 0.897),
+    (True, 16, "each"): (0.067, 2.7e-3, 0.69, 0.57, 0.855, 0.880),
+}
+PUBLISHED_WRITTEN = (_share(3), _small(1), _share(2), _share(2), _share(3), _share(3))
+
+
+@attrs.frozen
+class Run:
+    """A run, its recipe and its figures."""
+
+    recipe: str
+    config: ModelConfig
+    rotation: str
+    epochs: int
+    figures: Figures
+    minutes: float
+    rate: float
+
+    @property
+    def name(self) -> str:
+        """What the paper calls it."""
+        kind = "H-VAE" if self.config.variational else "H-AE"
+        return f"{kind} {'NR/R' if self.rotation == 'fixed' else 'R/R'}"
+
+    @property
+    def published(self) -> tuple[float, ...]:
+        """The paper's figures, in the order of the columns."""
+        return PUBLISHED[self.config.variational, self.config.latent_dim, self.rotation]
+
+
+def score(folder: Path, part: str, classifier: Path) -> Figures:
+    """Evaluate a run's model on a part of its data, unless that was done before."""
+    out = folder / f"{part}.json"
+    if not out.exists():
+        data = folder / "data"
+        judge = ("--classifier", str(classifier)) if classifier.is_dir() else ()
+        learned = ("--training", str(data / "training.h5"), "--validation", str(data / "validation.h5"))
+        command = ("evaluate", str(folder / "model"), str(data / f"{part}.h5"), *learned, *judge)
+        report = ("--report", str(folder / f"{part}.html"))
+        if holo_vae_command([*command, "--label", "label", "--out", str(out), *report]):
+            raise HoloError(f"{folder}: could not be evaluated")
+    figures: Figures = json.loads(out.read_text(encoding="utf-8"))
+    return figures
+
+
+def read_run(folder: Path, part: str, classifier: Path) -> Run:
+    """Read a run, and score it."""
+    recipe = holo_vae.read_recipe(folder / "recipe.yaml")
+    if not isinstance(recipe.model, ModelConfig) or not isinstance(recipe.data, MnistData):
+        raise HoloError(f"{folder}: is no autoencoder of spherical MNIST")
+    with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
+        history = list(csv.DictReader(file))
+    seconds = [float(epoch["seconds"]) for epoch in history]
+    rates = [float(epoch["samples_per_second"]) for epoch in history]
+    return Run(
+        recipe=folder.name.rpartition("-seed")[0],
+        config=recipe.model,
+        rotation=recipe.data.rotation,
+        epochs=len(history),
+        figures=score(folder, part, classifier),
+        minutes=sum(seconds) / 60,
+        rate=sum(rates) / len(rates),
+    )
+
+
+def _spread(values: list[float], written: Callable[[float], str]) -> str:
+    mean, least, largest = map(written, (sum(values) / len(values), min(values), max(values)))
+    return mean if least == largest else f"{mean} ({least}–{largest})"
+
+
+def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    titles = list(headings)
+    rules = ["---"] * len(titles)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (titles, rules, *rows))
+
+
+def _cells(runs: list[Run]) -> list[str]:
+    """Write our figures: the mean (the least and the largest of the seeds), bold where it is better than theirs."""
+    cells = []
+    for column, theirs in zip(COLUMNS, runs[0].published, strict=True):
+        values = [column.value(run.figures) for run in runs]
+        mean, text = sum(values) / len(values), _spread(values, column.written)
+        better = mean < theirs if column.low_is_good else mean > theirs
+        cells.append(f"**{text}**" if better else text)
+    return cells
+
+
+def main_table(recipes: Mapping[str, list[Run]]) -> str:
+    """Give our figures beside the published ones."""
+    rows = []
+    for runs in recipes.values():
+        first = runs[0]
+        size = str(first.config.latent_dim)
+        theirs = [write(value) for write, value in zip(PUBLISHED_WRITTEN, first.published, strict=True)]
+        rows.append([f"{first.name}, published", size, "", *theirs])
+        rows.append([f"{first.name}, `{first.recipe}`", size, str(len(runs)), *_cells(runs)])
+    return _table(("model", "z", "seeds", *(column.title for column in COLUMNS)), rows)
+
+
+def size_table(recipes: Mapping[str, list[Run]]) -> str:
+    """Give sizes and times."""
+    rows = []
+    for runs in recipes.values():
+        size = describe(runs[0].config)
+        minutes, rates = ([getattr(run, name) for run in runs] for name in ("minutes", "rate"))
+        rows.append(
+            [
+                f"`{runs[0].recipe}`",
+                f"{size.parameters:,}",
+                f"{size.nominal_parameters:,}",
+                str(runs[0].epochs),
+                _spread(minutes, lambda value: f"{value:.0f}"),
+                _spread(rates, lambda value: f"{value:,.0f}"),
+            ]
+        )
+    return _table(("recipe", "weights", "the same, nominal", "epochs", "minutes", "digits/s"), rows)
+
+
+def sample_table(recipes: Mapping[str, list[Run]]) -> str:
+    """Give what samples of variational models are worth to the classifier."""
+    rows = []
+    for runs in recipes.values():
+        for part, of_what in (
+            ("data_samples", "the digits themselves"),
+            ("posterior_samples", "samples of each digit's posterior"),
+            ("prior_samples", "samples of the prior"),
+        ):
+            scores = [run.figures[part] for run in runs if run.figures.get(part)]
+            if not scores or not runs[0].config.variational:
+                continue
+            cells = []
+            for name in ("accuracy", "confidence", "diversity"):
+                means = [_mean(each[name]) for each in scores if each[name] is not None]
+                cells.append(_spread(means, _share(3)) if means else "")
+            rows.append([f"`{runs[0].recipe}`", of_what, *cells])
+    return _table(("recipe", "of what", "accuracy", "confidence", "diversity"), rows) if rows else ""
+
+
+def _mean(values: Iterable[float | None]) -> float:
+    given = [value for value in values if value is not None]
+    return sum(given) / len(given)
+
+
+def write_page(tables: Mapping[str, str], page: Path) -> None:
+    """Put each table between its marks, ``<!-- NAME -->`` and ``<!-- end -->``."""
+    text = page.read_text(encoding="utf-8")
+    for name, table in tables.items():
+        before, mark, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition("<!-- end -->")
+        if not end:
+            raise HoloError(f"{page}: has no marks <!-- {name} --> and <!-- end -->")
+        text = f"{before}{mark}\n{table}\n\n{end}{after}"
+    with replacing(page) as new:
+        new.write_text(text, encoding="utf-8")
+
+
+app = App(name="mnist", help="Score the runs on spherical MNIST, and write the tables of the page.")
+
+
+@app.default
+def mnist(
+    runs: Path, /, *, part: Literal["test", "validation"] = "test", page: Annotated[Path, Parameter()] = PAGE
+) -> int:
+    """Score runs, and write the page's tables.
+
+    Parameters
+    ----------
+    runs
+        Folder with a folder for each run, RECIPE-seedN, and with classifier.
+    part
+        Of the digits: choices are made on validation.
+    page
+        Where the tables go.
+    """
+    recipes: dict[str, list[Run]] = {}
+    for folder in sorted(runs.glob("*-seed*/")):
+        scored = read_run(folder, part, runs / "classifier" / "model")
+        recipes.setdefault(scored.recipe, []).append(scored)
+    if not recipes:
+        raise HoloError(f"{runs}: holds no folder RECIPE-seedN")
+    tables = {"figures": main_table(recipes), "sizes": size_table(recipes), "samples": sample_table(recipes)}
+    write_page(tables, page)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(app))
