@@ -11,6 +11,8 @@ protein holograms, 38 rows a chunk, a window of 500,000 rows holds 13,158 chunks
 502 of them. What is left of the files' order is that a chunk's rows come in one window. The first windows are
 an eighth, a quarter, a half as long, so that an epoch begins soon. Threads read one window ahead: two are in
 memory.
+
+Where rows are in clusters, an epoch has a part of each, drawn by `holo_vae.clusters`; all else is the same.
 """
 
 import hashlib
@@ -30,6 +32,7 @@ from torch import Tensor
 
 from holo_types import Basis, HoloError, Holograms
 
+from .clusters import ClusterColumns, Clusters
 from .config import Condition
 from .shards import Shards, check_finite
 
@@ -128,6 +131,8 @@ class Rows:
         The rows, where they are all in memory.
     shards
         Where they are read from, otherwise.
+    clusters
+        Which of them an epoch takes; None for all.
     shuffle_rows, dtype, workers
         As `open_rows` has them.
     """
@@ -137,6 +142,7 @@ class Rows:
     labels: Int[np.ndarray, " n"] | None
     values: Float[np.ndarray, "n dim"] | None
     shards: Shards | None
+    clusters: Clusters | None
     shuffle_rows: int
     dtype: torch.dtype
     workers: int
@@ -144,14 +150,19 @@ class Rows:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    @property
+    def epoch_rows(self) -> int:
+        """How many rows an epoch takes."""
+        return len(self) if self.clusters is None else len(self.clusters)
+
     def steps(self, batch_size: int) -> int:
         """Give the number of batches of an epoch. Their sizes differ by one at most."""
-        return math.ceil(len(self) / batch_size)
+        return math.ceil(self.epoch_rows / batch_size)
 
     def epoch(
         self, seed: int, epoch: int, batch_size: int, *, start: int = 0, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
-        """Give the batches of an epoch in random order, each row once.
+        """Give the batches of an epoch in random order, each row once, or once at most where there are clusters.
 
         Parameters
         ----------
@@ -179,19 +190,23 @@ class Rows:
         -----
         Where rows are streamed, each process of `world` reads every chunk, and keeps its part of the rows.
         """
-        batches = _Batches(len(self), batch_size, rank, world)
+        batches = _Batches(self.epoch_rows, batch_size, rank, world)
+        drawn = np.arange(len(self)) if self.clusters is None else self.clusters.drawn(seed, epoch)
         if self.values is not None:
-            order = np.random.default_rng((seed, epoch)).permutation(len(self))
+            order = np.random.default_rng((seed, epoch)).permutation(drawn)
             yield from (
                 self._batch(order[batches.part(k)], self.values[order[batches.part(k)]])
                 for k in range(start, batches.steps)
             )
             return
-        shuffled = _Shuffled.of(self, seed, epoch)
+        assert self.shards is not None
+        shuffled = _Shuffled.of(self.shards.chunks(self.numbers[drawn]), seed, epoch)
         full = max(1, self.shuffle_rows // batch_size)
         edges = _window_edges(batches.steps, full)
         windows = (
-            batches.parts(shuffled.window(number, *batches.span(first, last)), first, max(first, start), last)
+            batches.parts(
+                drawn[shuffled.window(number, *batches.span(first, last))], first, max(first, start), last
+            )
             for number, (first, last) in enumerate(pairwise(edges))
             if last > start
         )
@@ -299,14 +314,13 @@ class _Shuffled:
 
     seed: int
     epoch: int
-    starts: NDArray[np.int64]  # of each chunk in the rows, in the epoch's order
+    starts: NDArray[np.int64]  # of each chunk in the epoch's rows, in the epoch's order
     sizes: NDArray[np.int64]
     ends: NDArray[np.int64]  # in the epoch's order
 
     @classmethod
-    def of(cls, rows: Rows, seed: int, epoch: int) -> "_Shuffled":
-        assert rows.shards is not None
-        chunks = rows.shards.chunks(rows.numbers)
+    def of(cls, chunks: NDArray[np.int64], seed: int, epoch: int) -> "_Shuffled":
+        """Permute the chunks of an epoch's rows, which ascend."""
         edges = np.concatenate([[0], np.flatnonzero(np.diff(chunks)) + 1, [len(chunks)]])
         order = np.random.default_rng((seed, epoch)).permutation(len(edges) - 1)
         sizes = np.diff(edges)[order]
@@ -332,6 +346,7 @@ def open_rows(
     *,
     rows: NDArray[np.int64] | None = None,
     condition: Condition | None = None,
+    clusters: ClusterColumns | None = None,
     shuffle_rows: int,
     dtype: torch.dtype = torch.float32,
     workers: int = 1,
@@ -347,6 +362,8 @@ def open_rows(
         Which rows, by number over all files, ascending; None for all.
     condition
         The index column that the batches' labels are made from, and its values.
+    clusters
+        Where an epoch is to take a part of each cluster only: the columns that say which there are.
     shuffle_rows
         So many rows of files are held in memory and shuffled among one another; see the module.
     dtype
@@ -381,6 +398,10 @@ def open_rows(
             f"they go from {numbers[0]} to {numbers[-1]}"
         )
     labels = None if condition is None else _labels(opened, numbers, condition)
+    drawing = None
+    if clusters is not None:
+        members, groups = (_codes(opened, name)[1][numbers] for name in (clusters.cluster, clusters.group))
+        drawing = Clusters.of(members, groups)
     shards, values = None, None
     if isinstance(opened, _Memory):
         values = opened.read(rows, _DTYPES[dtype])
@@ -389,7 +410,7 @@ def open_rows(
             values = opened.read(numbers, _DTYPES[dtype], pool).result()
     else:
         shards = opened
-    return Rows(opened.basis, numbers, labels, values, shards, shuffle_rows, dtype, workers)
+    return Rows(opened.basis, numbers, labels, values, shards, drawing, shuffle_rows, dtype, workers)
 
 
 def _codes(opened: _Memory | Shards, column: str) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -15,9 +15,11 @@ __all__ = [
     "BlocksConfig",
     "ClassifierConfig",
     "Condition",
+    "DataSet",
     "MnistData",
     "ModelConfig",
     "Recipe",
+    "StructureData",
     "TrainingConfig",
     "read_recipe",
     "structure",
@@ -286,6 +288,10 @@ class TrainingConfig:
     validation_fraction, group_column
         Where no validation data is given: the share of the groups (rows with one value in this index column)
         that is kept aside to choose the best weights. Rows of one group are never on both sides.
+    cluster_column
+        The index column that says which groups are alike, so that they are not to count for more than one: an
+        epoch then takes of each cluster a sample of as many rows as its groups have on average, see
+        `holo_vae.clusters`. No cluster is on both sides of a split. None where all rows count alike.
 
     Raises
     ------
@@ -317,6 +323,7 @@ class TrainingConfig:
     shuffle_rows: int = attrs.field(default=500_000, validator=_at_least(2))
     validation_fraction: float = attrs.field(default=0.15)
     group_column: str = "structure"
+    cluster_column: str | None = None
     seed: int = attrs.field(default=0, validator=_at_least(0))
 
     @validation_fraction.validator
@@ -360,6 +367,31 @@ class MnistData:
 
 
 @attrs.frozen(kw_only=True)
+class StructureData:
+    """Protein structures, and a table that says which of them are for what.
+
+    The table is ``index.tsv``: text columns between tabs, their names in the first line. ``file`` names a
+    structure file, which lies in the table's folder or below; ``split`` is ``train``, ``valid`` or ``test``.
+
+    Parameters
+    ----------
+    kind
+        Says that it is such a data set.
+    columns
+        Further columns of the table that the holograms' index is to have, as text.
+    hetero
+        Whether neighbourhoods hold ligands, ions and nucleic acids too.
+    """
+
+    kind: Literal["structures"]
+    columns: tuple[str, ...] = ()
+    hetero: bool = False
+
+
+DataSet = MnistData | StructureData
+
+
+@attrs.frozen(kw_only=True)
 class Recipe:
     """A network and its training, as one YAML file holds them; where `data` is given, on which data set.
 
@@ -374,7 +406,7 @@ class Recipe:
 
     model: ModelConfig | ClassifierConfig
     training: TrainingConfig = attrs.field(factory=TrainingConfig)
-    data: MnistData | None = None
+    data: DataSet | None = None
 
     def __attrs_post_init__(self) -> None:
         training, model = self.training, self.model
@@ -405,6 +437,19 @@ def _network(value: object, _: Any) -> object:
 
 
 _converter.register_structure_hook(ModelConfig | ClassifierConfig, _network)
+
+
+def _data_set(value: object, _: Any) -> object:
+    if value is None:
+        return None
+    given = value.get("kind", "mnist") if isinstance(value, dict) else "mnist"
+    for name, kind in (("mnist", MnistData), ("structures", StructureData)):
+        if given == name:
+            return _converter.structure(value, kind)
+    raise HoloError(f"data.kind is {given!r}; it must be 'mnist' or 'structures'")
+
+
+_converter.register_structure_hook(DataSet | None, _data_set)
 
 
 def structure(plain: object, kind: type[ConfigT]) -> ConfigT:

@@ -8,21 +8,31 @@ import attrs
 import holo_types
 from holo_types import Basis, FormatError, HoloError, Holograms
 
-from .config import MnistData
+from .config import DataSet, MnistData
+from .structure_sets import SPLITS, available_workers, encode_split, read_table
 
 __all__ = ["Prepared", "prepare"]
 
 
 @attrs.frozen
 class Prepared:
-    """Files of holograms, each of rows that the others do not have."""
+    """Files of holograms, each of rows that the others do not have.
+
+    Parameters
+    ----------
+    training, validation, test
+        The files.
+    notes
+        What of the data set could not be used.
+    """
 
     training: Path
     validation: Path
     test: Path
+    notes: tuple[str, ...] = ()
 
 
-def prepare(data: MnistData, basis: Basis, source: Path | str, folder: Path | str) -> Prepared:
+def prepare(data: DataSet, basis: Basis, source: Path | str, folder: Path | str) -> Prepared:
     """Encode a data set, unless that is done already.
 
     Parameters
@@ -42,6 +52,18 @@ def prepare(data: MnistData, basis: Basis, source: Path | str, folder: Path | st
     HoloError
         If holo-features is not installed, the files are not those of the data set, or the basis is another.
     """
+    if isinstance(data, MnistData):
+        return _prepare_mnist(data, basis, source, folder)
+    splits = read_table(data, Path(source))
+    paths = {SPLITS[split]: Path(folder, f"{SPLITS[split]}.h5") for split in splits}
+    workers = available_workers(sum(map(len, splits.values())))
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    notes = [encode_split(data, basis, rows, paths[SPLITS[split]], workers) for split, rows in splits.items()]
+    said = tuple(note for note in notes if note is not None)
+    return Prepared(paths["training"], paths["validation"], paths["test"], said)
+
+
+def _prepare_mnist(data: MnistData, basis: Basis, source: Path | str, folder: Path | str) -> Prepared:
     try:
         from holo_features import encode_images, read_mnist  # noqa: PLC0415  (an extra)
     except ImportError:
@@ -81,7 +103,7 @@ def prepare(data: MnistData, basis: Basis, source: Path | str, folder: Path | st
     for name, encode in files.items():
         if not _is_made(paths[name], settings):
             _write(encode(), basis, paths[name], settings)
-    return Prepared(**paths)
+    return Prepared(paths["training"], paths["validation"], paths["test"])
 
 
 def _is_made(path: Path, settings: dict[str, str]) -> bool:

@@ -20,6 +20,7 @@ from holo_types.atomic import replacing
 from .batches import Rows, data_scale, open_rows, split_by_group
 from .checkpoints import has_checkpoint
 from .classifier import Classifier, TrainedClassifier
+from .clusters import ClusterColumns
 from .config import ClassifierConfig, ModelConfig, Recipe, TrainingConfig, write_recipe
 from .datasets import prepare
 from .distributed import ALONE, Processes
@@ -84,10 +85,11 @@ class TrainingRun:
 
 @attrs.frozen(eq=False)
 class RunData:
-    """The rows to train on and to validate on."""
+    """The rows to train on and to validate on, and what of the data could not be used."""
 
     training: Rows
     validation: Rows
+    notes: tuple[str, ...] = ()
 
 
 def default_recipe(basis: Basis) -> Recipe:
@@ -208,19 +210,27 @@ def open_data(
         shuffle_rows=config.shuffle_rows,
         dtype=weights_dtype(config.precision),
     )
+    notes: tuple[str, ...] = ()
     if recipe.data is not None:
         if len(data) != 1 or validation:
             raise HoloError(
                 "the recipe names a data set: give one folder with its files, and no validation files"
             )
         prepared = prepare(recipe.data, model.basis, data[0], folder / "data")
-        data, validation = [prepared.training], [prepared.validation]
+        data, validation, notes = [prepared.training], [prepared.validation], prepared.notes
+    clusters = None
+    if config.cluster_column is not None:
+        clusters = ClusterColumns(config.cluster_column, config.group_column)
+    opened_to_train = partial(opened_alike, clusters=clusters)
     paths = [Path(path) for path in data]
     if validation:
-        opened = RunData(opened_alike(paths), opened_alike([Path(path) for path in validation]))
+        opened = RunData(opened_to_train(paths), opened_alike([Path(path) for path in validation]), notes)
     else:
-        split = split_by_group(paths, config.group_column, config.validation_fraction, config.seed)
-        opened = RunData(opened_alike(paths, rows=split.training), opened_alike(paths, rows=split.validation))
+        together = config.cluster_column or config.group_column
+        split = split_by_group(paths, together, config.validation_fraction, config.seed)
+        opened = RunData(
+            opened_to_train(paths, rows=split.training), opened_alike(paths, rows=split.validation), notes
+        )
     for rows in (opened.training, opened.validation):
         if rows.basis != model.basis:
             raise HoloError(f"the data has the basis {rows.basis}; the recipe's model takes {model.basis}")
@@ -320,7 +330,7 @@ def run_training(
         write_model(model, folder / "model")
         evaluation = _finish(model, history, rows.validation, folder, run)
         version, promoted = None, False
-        notes: list[str] = []
+        notes = list(rows.notes)
         if run is not None:
             run.log_model(
                 model,
@@ -328,7 +338,8 @@ def run_training(
                 _first_rows(rows.validation, 10_000, model) if isinstance(model, Model) else None,
             )
             if register:
-                version, promoted, notes = _register(run, name, alias, tracking.tracking_uri(folder))
+                version, promoted, refused = _register(run, name, alias, tracking.tracking_uri(folder))
+                notes += refused
             if version is not None:
                 model = attrs.evolve(model, version=version)
     # Only now is it known what the store has: closing a run sends its end.
