@@ -317,6 +317,20 @@ def test_pockets_of_complexes_become_holograms(complexes, tmp_path, capsys, work
     assert [file for file, _, _ in skipped_rows(tmp_path / "out.skipped.csv")] == ["two"]
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ligands_become_a_table(complexes, tmp_path, capsys, workers):
+    out = tmp_path / "ligands.csv"
+    assert run("ligands", complexes, "--out", out, "--workers", workers) == 3
+    captured = capsys.readouterr()
+    assert f"1 row in {out}; 1 of 2 files gave results, 1 failed; " in captured.out
+    assert "complex two: " in captured.err
+    with out.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["id"], row["label"], row["heavy_atoms"]) == ("one", "6.5", "7")
+    assert row["ligand_key"].startswith("C6Cl-")
+    assert [file for file, _, _ in skipped_rows(tmp_path / "ligands.skipped.csv")] == ["two"]
+
+
 def test_contacts_become_a_table(complexes, tmp_path, capsys):
     out = tmp_path / "contacts.csv"
     assert run("contacts", complexes, "--out", out) == 3

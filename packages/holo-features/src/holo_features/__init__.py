@@ -8,6 +8,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from . import datasets
     from .centers import Centers, ResidueId, alpha_carbons, atom_centers, point_centers, select_residues
+    from .complex_encoding import PocketEncoding, encode_complexes
     from .complex_sets import FoundComplexes, find_complexes, read_complex, read_complexes
     from .complex_tables import ComplexColumns, ComplexFiles
     from .complexes import Complex, SkippedComplex, complex_neighborhoods, pocket
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .grids import SphereGrid, sphere_grid
     from .idx import LabelledImages, Mnist, read_idx, read_mnist
     from .images import encode_images, image_rotations, project_images
+    from .ligand_tables import LigandSize, ligand_key, ligand_size, write_ligand_table
     from .ligands import Ligand, read_ligand, read_ligands
     from .meshes import Mesh, read_mesh
     from .neighbors import Neighborhoods, SkippedResidue, cut_neighborhoods, neighborhoods, skipped_residues
@@ -42,10 +44,12 @@ __all__ = [
     "LabelledImages",
     "LeftOutAtom",
     "Ligand",
+    "LigandSize",
     "Mesh",
     "MeshFile",
     "Mnist",
     "Neighborhoods",
+    "PocketEncoding",
     "RepeatedResidue",
     "ResidueId",
     "Selection",
@@ -61,6 +65,7 @@ __all__ = [
     "cut_neighborhoods",
     "datasets",
     "density_map",
+    "encode_complexes",
     "encode_images",
     "encode_mesh",
     "encode_structures",
@@ -68,6 +73,8 @@ __all__ = [
     "image_rotations",
     "inverse_spherical_transform",
     "inverse_zernike_transform",
+    "ligand_key",
+    "ligand_size",
     "mesh_files",
     "neighborhoods",
     "pocket",
@@ -91,6 +98,7 @@ __all__ = [
     "spherical_transform",
     "write_contact_table",
     "write_density_map",
+    "write_ligand_table",
     "zernike_transform",
 ]
 
@@ -109,10 +117,12 @@ _HOMES = {
     "LabelledImages": "idx",
     "LeftOutAtom": "structures",
     "Ligand": "ligands",
+    "LigandSize": "ligand_tables",
     "Mesh": "meshes",
     "MeshFile": "shapes",
     "Mnist": "idx",
     "Neighborhoods": "neighbors",
+    "PocketEncoding": "complex_encoding",
     "RepeatedResidue": "structures",
     "ResidueId": "centers",
     "Selection": "selection",
@@ -126,6 +136,7 @@ _HOMES = {
     "contact_counts": "contacts",
     "cut_neighborhoods": "neighbors",
     "density_map": "density",
+    "encode_complexes": "complex_encoding",
     "encode_images": "images",
     "encode_mesh": "shapes",
     "encode_structures": "encoding",
@@ -133,6 +144,8 @@ _HOMES = {
     "image_rotations": "images",
     "inverse_spherical_transform": "spherical",
     "inverse_zernike_transform": "zernike",
+    "ligand_key": "ligand_tables",
+    "ligand_size": "ligand_tables",
     "mesh_files": "shapes",
     "neighborhoods": "neighbors",
     "pocket": "complexes",
@@ -156,6 +169,7 @@ _HOMES = {
     "spherical_transform": "spherical",
     "write_contact_table": "contacts",
     "write_density_map": "density",
+    "write_ligand_table": "ligand_tables",
     "zernike_transform": "zernike",
 }
 

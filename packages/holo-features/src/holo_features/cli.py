@@ -7,7 +7,7 @@ from cyclopts import App
 from holo_types.console import run
 
 from ._version import __version__
-from .commands.complexes import complexes_command, contacts_command
+from .commands.complexes import complexes_command, contacts_command, ligands_command
 from .commands.density import density_command
 from .commands.images import images_command
 from .commands.residues import residues_command
@@ -21,6 +21,7 @@ app.command(structures_command, name="structures")
 app.command(residues_command, name="residues")
 app.command(complexes_command, name="complexes")
 app.command(contacts_command, name="contacts")
+app.command(ligands_command, name="ligands")
 app.command(images_command, name="images")
 app.command(shapes_command, name="shapes")
 app.command(density_command, name="density")

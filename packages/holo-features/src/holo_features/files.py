@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from holo_types import Embeddings, Holograms
 
     from .centers import SkippedResidue
+    from .complexes import SkippedComplex
     from .encoding import EncodedStructure
     from .structures import LeftOutAtom, RepeatedResidue
 
-__all__ = ["FileRows", "Report", "Written", "rows_of", "structure_files", "write_rows"]
+__all__ = ["FileRows", "Report", "Written", "rows_of", "structure_files", "unusable", "write_rows"]
 
 _REPEATED = {
     True: "an earlier residue has this name too; both are there",
@@ -81,6 +82,11 @@ def structure_files(inputs: Iterable[Path]) -> tuple[list[Path], list[Skipped]]:
         if not found:
             empty.append(Skipped(str(place), "", f"{place}: the folder holds no structure file"))
     return paths, empty
+
+
+def unusable(complexes: "Iterable[SkippedComplex]") -> list[Skipped]:
+    """Name the complexes that a data set lists and that cannot be read."""
+    return [Skipped(bad.name, "", f"complex {bad.name}: {bad.reason}") for bad in complexes]
 
 
 def rows_of(encoded: "EncodedStructure", rows: "Holograms | Embeddings | None") -> FileRows:

@@ -1,11 +1,11 @@
-"""``holo-features complexes`` and ``holo-features contacts``."""
+"""``holo-features complexes``, ``contacts`` and ``ligands``."""
 
 # ruff: noqa: PLC0415
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from .options import (
     BasisOptions,
@@ -21,12 +21,12 @@ from .options import (
 
 if TYPE_CHECKING:
     from holo_features.complex_sets import ComplexSource
-    from holo_features.contacts import ContactCounts
-    from holo_features.encoding import EncodedStructure
+    from holo_features.complexes import Complex
     from holo_features.files import FileRows, Written
-    from holo_features.selection import Selection
 
-__all__ = ["complexes_command", "contacts_command"]
+__all__ = ["complexes_command", "contacts_command", "ligands_command"]
+
+Row = TypeVar("Row")
 
 _NO_BASIS, _NO_SELECTION, _NO_RUN = BasisOptions(), SelectionOptions(), RunOptions()
 
@@ -64,24 +64,24 @@ def complexes_command(
     secondary_structure
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
     """
+    from holo_features.complex_encoding import PocketEncoding, encode_complexes
     from holo_features.complex_sets import find_complexes
-    from holo_features.files import rows_of, write_rows
-    from holo_features.parallel import map_in_order
-    from holo_types.console import Skipped
+    from holo_features.files import rows_of, unusable, write_rows
 
     found = find_complexes(data if run.scheduler is None else data.absolute())
-    work = partial(
-        _encode,
-        basis=basis,
+    encoding = PocketEncoding(
         selection=selection.selection,
         pocket_distance=None if listed_pocket else pocket_distance,
         central_residue=not without_central_residue,
         secondary_structure=secondary_structure,
+        double_precision=basis.float64,
     )
 
     def encode(written: "Written") -> "Iterator[FileRows]":
         sources = (source for source in found.sources if source.name not in written.structures)
-        for encoded in map_in_order(work, sources, run.workers, run.scheduler):
+        for encoded in encode_complexes(
+            sources, basis.basis, encoding, workers=run.workers, scheduler=run.scheduler
+        ):
             yield rows_of(encoded, encoded.holograms)
 
     settings = settings_of(
@@ -101,7 +101,7 @@ def complexes_command(
         what="hologram",
         settings=settings,
         resume=run.resume,
-        empty=[Skipped(bad.name, "", f"complex {bad.name}: {bad.reason}") for bad in found.skipped],
+        empty=unusable(found.skipped),
     )
     return report.show(out)
 
@@ -133,79 +133,79 @@ def contacts_command(
         Address of a Dask scheduler, such as tcp://host:8786, whose workers count instead (extra dask); they
         must see the files under the same paths.
     """
+    from holo_features.contacts import contact_counts, write_contact_table
+
+    row_of = partial(contact_counts, cutoff=cutoff)
+    return _write_table(
+        data, out, row_of, write_contact_table, "counting contacts", workers=workers, scheduler=scheduler
+    )
+
+
+def ligands_command(data: Path, /, *, out: Path, workers: Count = 1, scheduler: str | None = None) -> int:
+    """Say of each complex which ligand it has and how large that is.
+
+    Exit status: 0, every complex gave a row; 3, some gave none; 1, nothing useful came out; 2, wrong usage.
+
+    Parameters
+    ----------
+    data
+        CSV file with the columns id, protein, ligand; a folder with one; or an ATOM3D LBA data set (LMDB).
+    out
+        CSV file, one row a complex: id, split, label; ligand_key, the same for the same ligand, whatever its
+        hydrogens, charges and stereochemistry; heavy_atoms; heavy_atom_weight, in g/mol, without hydrogens.
+    workers
+        Number of processes.
+    scheduler
+        Address of a Dask scheduler, such as tcp://host:8786, whose workers do it instead (extra dask); they
+        must see the files under the same paths.
+    """
+    from holo_features.ligand_tables import ligand_size, write_ligand_table
+
+    return _write_table(
+        data, out, ligand_size, write_ligand_table, "reading ligands", workers=workers, scheduler=scheduler
+    )
+
+
+def _write_table(
+    data: Path,
+    out: Path,
+    row_of: "Callable[[Complex], Row]",
+    write: "Callable[[Iterable[Row], Path], int]",
+    doing: str,
+    *,
+    workers: int,
+    scheduler: str | None,
+) -> int:
+    """Write a table with a row for each complex, and another of the complexes that gave none."""
     from holo_features.complex_sets import find_complexes
-    from holo_features.contacts import write_contact_table
-    from holo_features.files import Report
+    from holo_features.files import Report, unusable
     from holo_features.parallel import map_in_order
     from holo_types.console import Outcome, Skipped, progress, write_skipped
 
     found = find_complexes(data if scheduler is None else data.absolute())
-    errors = [Skipped(bad.name, "", f"complex {bad.name}: {bad.reason}") for bad in found.skipped]
+    errors = unusable(found.skipped)
 
-    def counts() -> "Iterator[ContactCounts]":
-        with progress(len(found.sources), "counting contacts") as advance:
-            results = map_in_order(partial(_count, cutoff=cutoff), found.sources, workers, scheduler)
-            for source, result in zip(found.sources, results, strict=True):
-                if isinstance(result, str):
-                    errors.append(Skipped(source.name, "", result))
+    def rows() -> "Iterator[Row]":
+        with progress(len(found.sources), doing) as advance:
+            results = map_in_order(partial(_row, row_of=row_of), found.sources, workers, scheduler)
+            for source, (row, error) in zip(found.sources, results, strict=True):
+                if row is None:
+                    errors.append(Skipped(source.name, "", error))
                 else:
-                    yield result
+                    yield row
                 advance()
 
-    rows = write_contact_table(counts(), out)
+    count = write(rows(), out)
     table = out.with_suffix(".skipped.csv")
     write_skipped(table, errors)
-    return Report("row", rows, Outcome(rows, len(errors), None), tuple(errors), table).show(out)
+    return Report("row", count, Outcome(count, len(errors), None), tuple(errors), table).show(out)
 
 
-def _encode(
-    source: "ComplexSource",
-    *,
-    basis: BasisOptions,
-    selection: "Selection",
-    pocket_distance: float | None,
-    central_residue: bool,
-    secondary_structure: bool,
-) -> "EncodedStructure":
-    import numpy as np
-
+def _row(source: "ComplexSource", *, row_of: "Callable[[Complex], Row]") -> "tuple[Row | None, str]":
     from holo_features.complex_sets import read_complex
-    from holo_features.complexes import complex_neighborhoods
-    from holo_features.encoding import EncodedStructure
-    from holo_features.zernike import zernike_transform
-    from holo_types import HoloError
-
-    path = Path(source.name)
-    try:
-        complex_ = read_complex(source, selection)
-        found = complex_neighborhoods(
-            complex_,
-            basis.cutoff,
-            basis.channels,
-            secondary_structure,
-            pocket_distance=pocket_distance,
-            central_residue=central_residue,
-        )
-        if len(found.clouds) == 0:
-            reasons = "; ".join(dict.fromkeys(residue.reason for residue in found.skipped))
-            raise HoloError(
-                f"complex {source.name}: no residue of the pocket has a neighbourhood ({reasons})"
-            )
-        holograms = zernike_transform(found.clouds, basis.basis, np.float64 if basis.float64 else np.float32)
-    except HoloError as error:
-        return EncodedStructure(path, source.name, None, error=error)
-    protein = complex_.protein
-    return EncodedStructure(
-        path, source.name, holograms, found.skipped, protein.left_out_atoms, protein.repeated_residues
-    )
-
-
-def _count(source: "ComplexSource", *, cutoff: float) -> "ContactCounts | str":
-    from holo_features.complex_sets import read_complex
-    from holo_features.contacts import contact_counts
     from holo_types import HoloError
 
     try:
-        return contact_counts(read_complex(source), cutoff)
+        return row_of(read_complex(source)), ""
     except HoloError as error:
-        return str(error)
+        return None, str(error)
