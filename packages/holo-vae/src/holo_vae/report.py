@@ -28,6 +28,7 @@ __all__ = ["write_report"]
 
 _MAP_ROWS = 3000
 _DIMENSIONS = 8
+_DEAD = 0.1  # numbers of z that vary less than this share of the largest: an H-VAE has given them up
 _PATHS = 4
 
 
@@ -275,6 +276,7 @@ def _plane(z: NDArray[np.float64], seed: int) -> tuple[NDArray[Any], str]:
 def _traversal_section(scene: Scene) -> str:
     spread = scene.embeddings.invariants.astype(np.float64).std(axis=0)
     dimensions = np.argsort(-spread, kind="stable")[:_DIMENSIONS]
+    dimensions = dimensions[spread[dimensions] >= _DEAD * spread.max()]
     rows, titles = scene.chosen()
     place = len(rows) // 2
     row = int(rows[place])
