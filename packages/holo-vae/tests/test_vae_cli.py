@@ -212,3 +212,74 @@ def test_a_resumed_run_embeds_only_what_is_missing(tmp_path: Path, model_folder:
     assert main(["embed", str(structures[0]), *options, str(tmp_path / "z.h5")]) == 0
     assert main(["embed", *map(str, structures), *options, str(tmp_path / "z.h5"), "--resume"]) == 0
     assert load(tmp_path / "z.h5") == load(tmp_path / "whole.h5")
+
+
+# Pockets of complexes
+
+
+@pytest.fixture
+def complexes(tmp_path: Path, structures: list[Path]) -> Path:
+    """A folder with a table of three complexes, the ligand of one of which is not there."""
+    folder = tmp_path / "complexes"
+    folder.mkdir()
+    rows = ["id,protein,ligand,label"]
+    for name, path in zip(("one", "two"), structures, strict=True):
+        x, y, z = holo_features.read_structure(path).atoms.coord[100] + 3.0
+        atom = f"{x:10.4f}{y:10.4f}{z:10.4f} C   0  0"
+        lines = ["methane", "", "", "  1  0  0  0  0  0  0  0  0  0999 V2000", atom, "M  END", "$$$$", ""]
+        (folder / f"{name}.sdf").write_text("\n".join(lines))
+        rows.append(f"{name},{path},{name}.sdf,6.5")
+    rows.append(f"three,{structures[0]},three.sdf,7.1")
+    (folder / "labels.csv").write_text("\n".join([*rows, ""]))
+    return folder
+
+
+def test_pockets_of_complexes_are_embedded_as_their_holograms_are(
+    tmp_path: Path, model_folder: Path, complexes: Path, capsys
+) -> None:
+    from holo_features.cli import main as holo_features_main
+
+    out, model = tmp_path / "z.h5", str(model_folder)
+    embed = ["embed", "--pocket", str(complexes), "--model", model, "--out", str(out)]
+    assert main(embed) == 3
+    said = capsys.readouterr()
+    assert "2 of 3 files gave results, 1 failed" in said.out
+    assert "complex three: " in said.err
+    skipped = (tmp_path / "z.skipped.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in skipped] == ["file", "three"]
+
+    basis = ["--lmax", "2", "--nmax", "4", "--cutoff", "8"]
+    pockets = tmp_path / "pockets.h5"
+    assert holo_features_main(["complexes", str(complexes), "--out", str(pockets), *basis]) == 3
+    assert main(["embed", str(pockets), "--model", model, "--out", str(tmp_path / "two_steps.h5")]) == 0
+    straight, two_steps = load(out), load(tmp_path / "two_steps.h5")
+    assert isinstance(straight, Embeddings)
+    assert straight.index == two_steps.index
+    assert set(straight.index["structure"].tolist()) == {"one", "two"}
+    np.testing.assert_allclose(straight.invariants, two_steps.invariants, atol=1e-5)
+
+    # Of what is there nothing is embedded again, the rest is tried again.
+    rows = (complexes / "labels.csv").read_text().replace("three.sdf", "one.sdf")
+    (complexes / "labels.csv").write_text(rows)
+    assert main([*embed, "--resume"]) == 0
+    resumed = load(out)
+    assert isinstance(resumed, Embeddings)
+    np.testing.assert_array_equal(resumed.invariants[: len(straight)], straight.invariants)
+    assert set(resumed.index["structure"].tolist()) == {"one", "two", "three"}
+
+
+def test_what_is_no_data_set_of_complexes_is_named(
+    tmp_path: Path, model_folder: Path, structures: list[Path], capsys
+) -> None:
+    (tmp_path / "nothing").mkdir()
+    cases = {
+        ("pockets.h5",): "--pocket takes one data set of complexes",
+        ("one.csv", "two.csv"): "it was given one.csv, two.csv",
+        (str(tmp_path / "nothing"),): "the folder must hold one CSV file",
+        (str(structures[0]),): "it is no CSV file",
+    }
+    for inputs, message in cases.items():
+        embed = ["embed", *inputs, "--pocket", "--model", str(model_folder), "--out", str(tmp_path / "z.h5")]
+        assert main(embed) == 1
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / "z.h5").exists()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         write_recipe,
     )
     from .describe import Description, describe
-    from .embedding import EmbeddedStructure, embed, embed_holograms, embed_structures
+    from .embedding import EmbeddedStructure, embed, embed_complexes, embed_holograms, embed_structures
     from .evaluation import (
         EquivarianceErrors,
         Evaluation,
@@ -86,6 +86,7 @@ __all__ = [
     "default_recipe",
     "describe",
     "embed",
+    "embed_complexes",
     "embed_holograms",
     "embed_structures",
     "equivariance_errors",
@@ -149,6 +150,7 @@ _HOMES = {
     "default_recipe": "run",
     "describe": "describe",
     "embed": "embedding",
+    "embed_complexes": "embedding",
     "embed_holograms": "embedding",
     "embed_structures": "embedding",
     "equivariance_errors": "evaluation",

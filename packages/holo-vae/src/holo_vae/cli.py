@@ -4,7 +4,7 @@
 # ruff: noqa: PLC0415
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +21,10 @@ from holo_types.console import progress, run
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from holo_features.files import Written
+    from holo_types.console import Skipped
+
+    from .embedding import EmbeddedStructure
     from .model import Model
     from .training import Step
 
@@ -337,24 +341,28 @@ def embed_command(
     *,
     model: str,
     out: Path,
+    pocket: Annotated[bool, Parameter(negative="")] = False,
     secondary_structure: Annotated[bool, Parameter(negative="")] = False,
     resume: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Embed every residue of structures, or every row of a file of holograms.
+    """Embed every residue of structures, the pockets of complexes, or every row of a file of holograms.
 
-    Structures need the extra `structures`. Skipped files and residues are listed in a CSV file beside the
-    output, with the reason. Exit status: 0, every file gave results; 3, some files gave none; 1, nothing
-    useful came out; 2, wrong usage.
+    Structures and complexes need the extra `structures`. Skipped files and residues are listed in a CSV file
+    beside the output, with the reason. Exit status: 0, every file gave results; 3, some files gave none; 1,
+    nothing useful came out; 2, wrong usage.
 
     Parameters
     ----------
     inputs
         Structure files (.pdb, .ent, .cif, .mmcif, .bcif, also with .gz) or folders of them, or one .h5 file
-        of holograms.
+        of holograms. With --pocket, one CSV file with the columns id, protein, ligand; a folder with one; or an
+        ATOM3D LBA data set (LMDB).
     model
         Folder of a model, or models:/NAME@ALIAS.
     out
         File for the embeddings, .h5; or a table, .parquet or .csv. It is replaced unless --resume is given.
+    pocket
+        Embed the residues with any atom within 6 Å of the ligand, the ligand's atoms among their neighbours.
     secondary_structure
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
     resume
@@ -367,6 +375,13 @@ def embed_command(
         raise HoloError(f"--out is {out}; it must end in .h5, .parquet or .csv")
     if any(path.resolve() == out.resolve() for path in inputs):
         raise HoloError(f"--out is {out}, which is an input; give another file")
+    if pocket and (len(inputs) != 1 or inputs[0].suffix == ".h5"):
+        given = ", ".join(map(str, inputs))
+        raise HoloError(
+            f"--pocket takes one data set of complexes (CSV file, folder, LMDB); it was given {given}"
+        )
+    if pocket:
+        return _embed_pockets(inputs[0], load_model(model), out, secondary_structure, resume)
     if not (len(inputs) == 1 and inputs[0].suffix == ".h5"):
         return _embed_structures(inputs, load_model(model), out, secondary_structure, resume)
     if resume or secondary_structure:
@@ -388,27 +403,70 @@ def embed_command(
 def _embed_structures(
     inputs: Sequence[Path], model: "Model", out: Path, secondary_structure: bool, resume: bool
 ) -> int:
-    try:
+    with _extra("structures"):
         from holo_features.encoding import structure_names
-        from holo_features.files import FileRows, Written, rows_of, structure_files, write_rows
-    except ImportError:
-        raise HoloError("structures need holo-features; pip install 'holo-vae[structures]'") from None
+        from holo_features.files import structure_files
     from .embedding import embed_structures
 
     paths, empty = structure_files(inputs)
+    return _write_embeddings(
+        lambda written: embed_structures(paths, model, secondary_structure, written.structures),
+        structure_names(paths),
+        out,
+        doing="embedding structures",
+        settings={"model": f"{model.name} {model.digest}", "secondary_structure": str(secondary_structure)},
+        resume=resume,
+        empty=empty,
+    )
 
-    def encode(written: Written) -> Iterator[FileRows]:
-        for result in embed_structures(paths, model, secondary_structure, written.structures):
-            yield rows_of(result.encoded, result.embeddings)
+
+def _embed_pockets(data: Path, model: "Model", out: Path, secondary_structure: bool, resume: bool) -> int:
+    with _extra("structures"):
+        from holo_features import find_complexes
+        from holo_features.files import unusable
+    from .embedding import embed_complexes
+
+    found = find_complexes(data)
+
+    def embedded(written: "Written") -> "Iterator[EmbeddedStructure]":
+        sources = [source for source in found.sources if source.name not in written.structures]
+        return embed_complexes(sources, model, secondary_structure)
+
+    return _write_embeddings(
+        embedded,
+        {Path(source.name): source.name for source in found.sources},
+        out,
+        doing="embedding pockets",
+        settings={
+            "model": f"{model.name} {model.digest}",
+            "secondary_structure": str(secondary_structure),
+            "pocket": "True",
+        },
+        resume=resume,
+        empty=unusable(found.skipped),
+    )
+
+
+def _write_embeddings(
+    embedded: "Callable[[Written], Iterator[EmbeddedStructure]]",
+    files: Mapping[Path, str],
+    out: Path,
+    *,
+    doing: str,
+    settings: Mapping[str, str],
+    resume: bool,
+    empty: "Sequence[Skipped]",
+) -> int:
+    """Write embeddings as they come, and then as a table if that is what is asked for."""
+    from holo_features.files import rows_of, write_rows
 
     # Rows go to an HDF5 file as they come, so that an interruption costs little; a table is made of it.
     rows = out if out.suffix == ".h5" else out.with_name(f"{out.name}.partial.h5")
-    settings = {"model": f"{model.name} {model.digest}", "secondary_structure": str(secondary_structure)}
     report = write_rows(
-        encode,
-        structure_names(paths),
+        lambda written: (rows_of(result.encoded, result.embeddings) for result in embedded(written)),
+        files,
         rows,
-        doing="embedding structures",
+        doing=doing,
         what="embedding",
         settings=settings,
         resume=resume,

@@ -1,4 +1,4 @@
-"""Structures straight to embeddings (extra ``structures``)."""
+"""Structures, or pockets of complexes, straight to embeddings (extra ``structures``)."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,13 +14,16 @@ from .model import Model
 
 if TYPE_CHECKING:
     from holo_features import EncodedStructure
+    from holo_features.complex_sets import ComplexSource
 
-__all__ = ["EmbeddedStructure", "embed", "embed_holograms", "embed_structures"]
+__all__ = ["EmbeddedStructure", "embed", "embed_complexes", "embed_holograms", "embed_structures"]
+
+_NEEDS = "structures need holo-features; pip install 'holo-vae[structures]'"
 
 
 @attrs.frozen(eq=False)
 class EmbeddedStructure:
-    """What one structure file gave.
+    """What one structure file gave, or one complex.
 
     Parameters
     ----------
@@ -77,8 +80,47 @@ def embed_structures(
     try:
         from holo_features import encode_structures  # noqa: PLC0415  (an extra)
     except ImportError:
-        raise HoloError("structures need holo-features; pip install 'holo-vae[structures]'") from None
-    for encoded in encode_structures(paths, model.config.basis, secondary_structure, done):
+        raise HoloError(_NEEDS) from None
+    return _embedded(encode_structures(paths, model.config.basis, secondary_structure, done), model)
+
+
+def embed_complexes(
+    sources: "Iterable[ComplexSource]", model: Model, secondary_structure: bool = False
+) -> Iterator[EmbeddedStructure]:
+    """Embed the pocket residues of protein-ligand complexes, the ligand's atoms among their neighbours.
+
+    A bad complex stops none of the others. A residue is in the pocket if any of its atoms is within 6 Å of the
+    ligand.
+
+    Parameters
+    ----------
+    sources
+        Where the complexes are, see `holo_features.find_complexes`.
+    model
+        Its basis decides how the neighbourhoods are encoded.
+    secondary_structure
+        Add the column ``secondary_structure`` to the index.
+
+    Yields
+    ------
+    EmbeddedStructure
+        One for each complex; the index calls it by its id in the column ``structure``.
+
+    Raises
+    ------
+    HoloError
+        If holo-features is not installed (extra ``structures``), or the model is one of sphere images.
+    """
+    try:
+        from holo_features import PocketEncoding, encode_complexes  # noqa: PLC0415  (an extra)
+    except ImportError:
+        raise HoloError(_NEEDS) from None
+    encoding = PocketEncoding(secondary_structure=secondary_structure)
+    return _embedded(encode_complexes(sources, model.config.basis, encoding), model)
+
+
+def _embedded(results: "Iterable[EncodedStructure]", model: Model) -> Iterator[EmbeddedStructure]:
+    for encoded in results:
         embeddings = None if encoded.holograms is None else embed_holograms(model, encoded.holograms)
         yield EmbeddedStructure(encoded, embeddings)
 
