@@ -239,7 +239,9 @@ def typing(session: nox.Session) -> None:
     python = holo(session, PACKAGES, *TYPING_TOOLS)
     sources = [str(package.path / "src") for package in PACKAGES.values()]
     session.run(
-        python, "-m", "mypy", *sources, "noxfile.py", "start.py", ".ci/alone.py", "docs/test_pages.py"
+        python,
+        *("-m", "mypy", *sources, "docs/results/proteins"),
+        *("noxfile.py", "start.py", ".ci/alone.py", "docs/test_pages.py"),
     )
 
 
@@ -358,6 +360,13 @@ def bench(session: nox.Session) -> None:
     for name in names:
         for script in sorted((ROOT / PACKAGES[name].path).glob("benchmarks/bench_*.py")):
             session.run(python, str(script.relative_to(ROOT)), *rest)
+
+
+@nox.session(venv_backend="none")
+def proteins(session: nox.Session) -> None:
+    """Measure a model of residues' surroundings on a folder of protein chains: -- DIR MODEL --out FOLDER."""
+    python = holo(session, PACKAGES)
+    session.run(python, "docs/results/proteins", *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -1,0 +1,18 @@
+"""What models of residues' surroundings are worth, on protein chains: ``python docs/results/proteins --help``."""
+
+import sys
+
+from amino_acids import amino_acids
+from cyclopts import App
+from learning_curve import learning_curve
+from measure import measure
+
+from holo_types.console import run
+
+app = App(name="proteins", help="Measure models of residues' surroundings on a folder of protein chains.")
+app.default(measure)
+app.command(amino_acids)
+app.command(learning_curve)
+
+if __name__ == "__main__":
+    sys.exit(run(app))

@@ -1,0 +1,164 @@
+"""Protein chains of a folder, and their residues as holograms with what is known of each."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import attrs
+import numpy as np
+from jaxtyping import Float
+
+import holo_features
+from holo_features import Centers, Encoding, Selection, Structure
+from holo_types import Basis, HoloError, Holograms, PointClouds, concatenate
+from holo_vae.config import StructureData
+from holo_vae.structure_sets import TableRow, read_table
+
+__all__ = [
+    "BURIALS",
+    "TWENTY",
+    "Protein",
+    "encode",
+    "encode_files",
+    "one_of_each_cluster",
+    "read_proteins",
+    "read_splits",
+]
+
+TWENTY = (
+    "ALA",
+    "ARG",
+    "ASN",
+    "ASP",
+    "CYS",
+    "GLN",
+    "GLU",
+    "GLY",
+    "HIS",
+    "ILE",
+    "LEU",
+    "LYS",
+    "MET",
+    "PHE",
+    "PRO",
+    "SER",
+    "THR",
+    "TRP",
+    "TYR",
+    "VAL",
+)
+CLUSTER = "cluster30"  # of 30 % identity; the splits never cut one
+BURIALS = ("buried", "between", "exposed")
+# Of the relative solvent-accessible area; Rost and Sander, Proteins 20, 216 (1994).
+_BURIAL_EDGES = (0.09, 0.36)
+
+
+@attrs.frozen(eq=False)
+class Protein:
+    """A chain that was read, with what is told of each of its residues.
+
+    Parameters
+    ----------
+    structure
+        Its atoms.
+    centers
+        The Cα of its residues. The index says of each beside its name: ``cluster``; ``residue_type``, one of the
+        twenty or empty; ``burial``, one of `BURIALS` or empty; ``exposure``, the relative solvent-accessible area
+        in hundredths, -1 where it is not known; ``atoms``, how many are within 10 Å.
+    """
+
+    structure: Structure
+    centers: Centers
+
+    def clouds(
+        self, cutoff: float, channels: tuple[str, ...], *, central_residue: bool = True
+    ) -> PointClouds:
+        """Cut out the neighbourhoods of all residues."""
+        return holo_features.neighborhoods(
+            self.structure,
+            cutoff,
+            channels,
+            secondary_structure=True,
+            centers=self.centers,
+            central_residue=central_residue,
+        )
+
+    def turned(self, rotation: Float[np.ndarray, "3 3"]) -> "Protein":
+        """Turn all atoms about their centre, in float64; they are rounded to the float32 of `Structure`."""
+        atoms = self.structure.atoms.copy()
+        places = atoms.coord.astype(np.float64)
+        atoms.coord = ((places - places.mean(axis=0)) @ rotation.T).astype(np.float32)
+        positions = atoms.coord[self.centers.atoms].astype(np.float64)
+        return Protein(
+            attrs.evolve(self.structure, atoms=atoms), attrs.evolve(self.centers, positions=positions)
+        )
+
+
+def read_splits(folder: Path) -> Mapping[str, Sequence[TableRow]]:
+    """Read which chains of a folder are for what, each with its sequence cluster."""
+    return read_table(StructureData(kind="structures", columns=(CLUSTER,)), folder)
+
+
+def selection_of(basis: Basis) -> Selection:
+    """Take ligands too where the basis has a channel for their elements, as such models are trained."""
+    return Selection(hetero="other" in basis.channels)
+
+
+def read_proteins(chains: Iterable[TableRow], selection: Selection) -> Iterator[Protein | HoloError]:
+    """Read chains; a file that cannot be used gives its error."""
+    for chain in chains:
+        try:
+            yield _read(chain, selection)
+        except HoloError as error:
+            yield error
+
+
+def _read(chain: TableRow, selection: Selection) -> Protein:
+    structure = holo_features.read_structure(chain.path, selection)
+    centers = holo_features.alpha_carbons(structure)
+    if len(centers) == 0:
+        raise HoloError(f"{chain.path}: has no residue with a CA")
+    names = centers.index["residue_name"]
+    shares = holo_features.relative_surface_areas(structure)
+    known = ~np.isnan(shares)
+    burial = np.where(known, np.array(BURIALS)[np.digitize(shares, _BURIAL_EDGES)], "")
+    everything = holo_features.neighborhoods(structure, 10.0, ("C", "other"), centers=centers)
+    if len(everything) != len(centers):
+        raise HoloError(f"{chain.path}: has a residue with nothing around it")
+    index = centers.index.assign(
+        cluster=np.full(len(centers), chain.columns[CLUSTER]),
+        residue_type=np.where(np.isin(names, TWENTY), names, ""),
+        burial=burial,
+        exposure=np.where(known, np.rint(100 * np.nan_to_num(shares)), -1).astype(np.int64),
+        atoms=np.diff(everything.offsets),
+    )
+    return Protein(structure, attrs.evolve(centers, index=index))
+
+
+def encode(proteins: Iterable[Protein], basis: Basis, *, central_residue: bool = True) -> Holograms:
+    """Encode the neighbourhoods of all residues, with their labels in the index."""
+    assert basis.radial is not None
+    cutoff = basis.radial.cutoff
+    return concatenate(
+        [
+            holo_features.zernike_transform(
+                protein.clouds(cutoff, basis.channels, central_residue=central_residue), basis, np.float32
+            )
+            for protein in proteins
+        ]
+    )
+
+
+def one_of_each_cluster(chains: Iterable[TableRow], count: int | None, seed: int) -> list[TableRow]:
+    """Draw one chain of each cluster, of so many clusters; None for all of them."""
+    generator = np.random.default_rng(seed)
+    members: dict[str, list[TableRow]] = {}
+    for chain in chains:
+        members.setdefault(chain.columns[CLUSTER], []).append(chain)
+    clusters = generator.permutation(sorted(members))[:count].tolist()
+    return [members[cluster][generator.integers(len(members[cluster]))] for cluster in clusters]
+
+
+def encode_files(chains: Iterable[TableRow], basis: Basis, encoding: Encoding) -> Holograms:
+    """Encode chains of which nothing else is told; a file that cannot be used is passed over."""
+    encoded = holo_features.encode_structures([chain.path for chain in chains], basis, encoding=encoding)
+    return concatenate([file.holograms for file in encoded if file.holograms is not None])

@@ -1,0 +1,364 @@
+"""The pictures of the results on proteins."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+from accuracy import Accuracy, GroupCosine
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+from probing import ProbeScore
+from robustness import Denoising
+from scenes import Scene
+
+if TYPE_CHECKING:
+    from learning_curve import Point
+
+__all__ = [
+    "Tile",
+    "TileRow",
+    "accuracy_figure",
+    "amino_acid_map",
+    "denoising_figure",
+    "learning_curve_figure",
+    "neighbours_figure",
+    "probes_figure",
+]
+
+BLUE, ORANGE, GREY, GREEN, INK, RIM = "#2a6f97", "#e07a3f", "#9aa5ae", "#5a9367", "#3b4750", "#cfd5d9"
+STRUCTURES = {"helix": ORANGE, "sheet": BLUE, "coil": GREY}
+# One hue for each kind of side chain: small and aliphatic, with sulfur, aromatic, polar, positive, negative.
+AMINO_ACIDS = {
+    "GLY": "#9aa5ae",
+    "PRO": "#6b747b",
+    "ALA": "#a3c586",
+    "VAL": "#7fae6a",
+    "LEU": "#5a9367",
+    "ILE": "#3c7450",
+    "CYS": "#e3c24f",
+    "MET": "#b8962e",
+    "PHE": "#a897d6",
+    "TYR": "#7b6bb0",
+    "TRP": "#554488",
+    "SER": "#7fcfd6",
+    "THR": "#3fa7b5",
+    "ASN": "#d9a0c6",
+    "GLN": "#b5679a",
+    "HIS": "#7fb2d9",
+    "LYS": "#2a6f97",
+    "ARG": "#174a6b",
+    "ASP": "#eda06f",
+    "GLU": "#cc5a2b",
+}
+ELEMENTS = {"C": INK, "N": "#2f62c9", "O": "#d3382f", "S": "#d9a514"}
+
+
+def tidy(axes: Axes) -> None:
+    """Leave only what carries information."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(colors=INK, labelsize=8, length=2.5)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set(color=INK, size=9)
+    axes.title.set(color=INK, size=10)
+
+
+def accuracy_figure(accuracy: Accuracy) -> Figure:
+    """Draw the cosine loss by degree, atom count, residue type, secondary structure and burial."""
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    (degrees, atoms), (types, classes) = figure.subplots(2, 2, width_ratios=(1.35, 1))
+    mean = accuracy.cosine.estimate
+
+    per_degree = accuracy.reconstruction.cosine_per_degree
+    degrees.bar(range(len(per_degree)), per_degree, 0.7, color=BLUE)
+    degrees.set(title="each degree l by itself", xlabel="degree l", ylabel="cosine loss")
+    degrees.set_xticks(range(len(per_degree)))
+
+    ranges = [tuple(map(int, group.name.split(" to "))) for group in accuracy.by_atoms]
+    middles = [(low + high) / 2 for low, high in ranges]
+    atoms.plot(middles, [group.cosine for group in accuracy.by_atoms], "o-", color=BLUE, ms=4, lw=1.4)
+    atoms.set(title="number of atoms within 10 Å", xlabel="heavy atoms", ylabel="cosine loss")
+
+    ordered = sorted(accuracy.by_type, key=lambda group: group.cosine)
+    types.bar(range(len(ordered)), [group.cosine for group in ordered], 0.7, color=BLUE)
+    types.set_xticks(range(len(ordered)), [group.name.capitalize() for group in ordered], rotation=90)
+    types.set(title="residue type", ylabel="cosine loss")
+
+    groups: list[GroupCosine] = [*accuracy.by_structure, *accuracy.by_burial]
+    colours = [STRUCTURES[group.name] for group in accuracy.by_structure]
+    colours += [GREEN] * len(accuracy.by_burial)
+    places = [place + (0.6 if place >= len(accuracy.by_structure) else 0) for place in range(len(groups))]
+    classes.bar(places, [group.cosine for group in groups], 0.7, color=colours)
+    classes.set_xticks(places, [group.name for group in groups])
+    classes.set(title="secondary structure and burial", ylabel="cosine loss")
+
+    for axes in (degrees, atoms, types, classes):
+        tidy(axes)
+        axes.set_ylim(bottom=0)
+        if axes is not degrees:
+            axes.axhline(mean, color=ORANGE, lw=1, ls="--", zorder=0)
+    atoms.annotate(
+        f"all residues {mean:.3f}",
+        (1, mean),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 4),
+        textcoords="offset points",
+        ha="right",
+        size=8,
+        color=ORANGE,
+    )
+    return figure
+
+
+def denoising_figure(denoising: Sequence[Denoising]) -> Figure:
+    """Draw the cosine losses of noisy holograms and of their reconstructions over the noise."""
+    figure = Figure(figsize=(4.6, 3.1), layout="constrained")
+    axes = figure.subplots()
+    noises = [point.noise for point in denoising]
+    for name, values, colour in (
+        ("noisy atoms", [point.noisy for point in denoising], GREY),
+        ("reconstructed from noisy atoms", [point.reconstructed for point in denoising], BLUE),
+    ):
+        axes.plot(noises, values, "o-", color=colour, ms=4, lw=1.6, label=name)
+    axes.set(xlabel="noise of each coordinate (Å)", ylabel="cosine loss to the clean hologram")
+    axes.set_ylim(bottom=0)
+    axes.set_xticks(noises)
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+    tidy(axes)
+    return figure
+
+
+def probes_figure(scores: Sequence[ProbeScore], titles: Mapping[str, str]) -> Figure:
+    """Draw accuracies with their intervals, a panel for each target."""
+    targets = list(dict.fromkeys(score.target for score in scores))
+    features = list(dict.fromkeys(score.features for score in scores))
+    figure = Figure(figsize=(3.1 * len(targets) + 0.6, 2.3), layout="constrained")
+    panels: list[Axes] = list(figure.subplots(1, len(targets), sharey=True, squeeze=False)[0])
+    for axes, target in zip(panels, targets, strict=True):
+        chosen = [score for score in scores if score.target == target]
+        axes.axvline(chosen[0].majority, color=GREY, lw=1, ls="--", zorder=0)
+        for estimator, colour, shift in (("linear", BLUE, -0.13), ("forest", ORANGE, 0.13)):
+            for score in chosen:
+                if score.estimator != estimator:
+                    continue
+                line = features.index(score.features) + shift
+                accuracy = score.accuracy
+                axes.plot([accuracy.lower, accuracy.upper], [line, line], color=colour, lw=1.6)
+                axes.plot(accuracy.estimate, line, "o", color=colour, ms=5, label=estimator)
+        axes.set(title=titles[target], xlabel="accuracy")
+        axes.set_yticks(range(len(features)), features)
+        axes.set_ylim(len(features) - 0.5, -0.5)
+        tidy(axes)
+    handles = [
+        Line2D([], [], color=BLUE, marker="o", ms=5, lw=1.6, label="linear"),
+        Line2D([], [], color=ORANGE, marker="o", ms=5, lw=1.6, label="forest"),
+        Line2D([], [], color=GREY, lw=1, ls="--", label="majority"),
+    ]
+    figure.legend(
+        handles=handles, frameon=False, fontsize=8, labelcolor=INK, loc="outside lower center", ncols=3
+    )
+    return figure
+
+
+def learning_curve_figure(points: "Sequence[Point]") -> Figure:
+    """Draw training and test cosine loss over the number of clusters."""
+    figure = Figure(figsize=(4.6, 3.1), layout="constrained")
+    axes = figure.subplots()
+    clusters = [point.clusters for point in points]
+    axes.plot(
+        clusters, [point.training for point in points], "o-", color=GREY, ms=4, lw=1.4, label="learned from"
+    )
+    axes.plot(
+        clusters, [point.test.estimate for point in points], "o-", color=BLUE, ms=4, lw=1.6, label="test"
+    )
+    axes.fill_between(
+        clusters,
+        [point.test.lower for point in points],
+        [point.test.upper for point in points],
+        color=BLUE,
+        alpha=0.15,
+        lw=0,
+    )
+    axes.set(xlabel="clusters learned from", ylabel="cosine loss", xscale="log")
+    axes.set_xticks(clusters, [str(count) for count in clusters])
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+    tidy(axes)
+    return figure
+
+
+def amino_acid_map(points: NDArray[Any], labels: NDArray[Any], title: str) -> Figure:
+    """Draw residues in the plane of z, the name of each type at its median."""
+    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+    axes = figure.subplots()
+    for name, colour in AMINO_ACIDS.items():
+        chosen = points[labels == name]
+        axes.scatter(chosen[:, 0], chosen[:, 1], s=7, alpha=0.7, lw=0, color=colour)
+        x, y = np.median(chosen, axis=0)
+        axes.text(
+            x,
+            y,
+            name.capitalize(),
+            ha="center",
+            va="center",
+            size=8,
+            weight="bold",
+            color=INK,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+        )
+    axes.set(title=title, xlabel="z₁", ylabel="z₂", xticks=[], yticks=[])
+    tidy(axes)
+    return figure
+
+
+@attrs.frozen(eq=False)
+class Tile:
+    """A residue's picture.
+
+    Parameters
+    ----------
+    scene
+        What is drawn.
+    name
+        Written above.
+    same
+        Whether its residue type is that of the row's first tile.
+    """
+
+    scene: Scene
+    name: str
+    same: bool
+
+
+@attrs.frozen(eq=False)
+class TileRow:
+    """A residue, its neighbours, and how many of these share what with it.
+
+    Parameters
+    ----------
+    name
+        Of the residue, written at the left.
+    tiles
+        The residue, then its neighbours.
+    shared
+        A number for each of `neighbours_figure`'s columns.
+    """
+
+    name: str
+    tiles: tuple[Tile, ...]
+    shared: tuple[int, ...]
+
+
+_LEFT, _RIGHT, _TOP, _PITCH = 1.15, 1.5, 0.75, 1.08  # inches
+_DISC, _GAP = 0.44, 0.18
+
+
+def neighbours_figure(
+    rows: Sequence[TileRow], columns: Sequence[str], chance: Sequence[float], radius: float
+) -> Figure:
+    """Draw residues and their nearest neighbours in z, each in its own frame.
+
+    Parameters
+    ----------
+    rows
+        From top to bottom.
+    columns, chance
+        What neighbours may share, and how many of them would by chance.
+    radius
+        Of what is drawn, in Å.
+    """
+    count = len(rows[0].tiles)
+    width, height = _LEFT + count + _GAP + _RIGHT, _TOP + _PITCH * len(rows) + 0.05
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))  # in inches
+    axes.set_axis_off()
+    for line, row in enumerate(rows):
+        middle = height - _TOP - (line + 0.5) * _PITCH - 0.05
+        axes.text(_LEFT - 0.12, middle, row.name, ha="right", va="center", color=INK, size=8, linespacing=1.4)
+        for column, tile in enumerate(row.tiles):
+            x = _LEFT + column + 0.5 + (_GAP if column else 0)
+            _draw(axes, tile.scene, (x, middle), _DISC / radius, query=column == 0)
+            if column:
+                weight, colour = ("bold", INK) if tile.same else ("normal", GREY)
+                axes.text(
+                    x,
+                    middle + _DISC + 0.02,
+                    tile.name,
+                    ha="center",
+                    va="bottom",
+                    size=6.5,
+                    color=colour,
+                    weight=weight,
+                )
+        for place, number in zip(_places(width, len(columns)), row.shared, strict=True):
+            axes.text(place, middle, str(number), ha="center", va="center", size=9, color=INK)
+    for place, name, value in zip(_places(width, len(columns)), columns, chance, strict=True):
+        axes.text(place, height - 0.2, name, ha="center", va="top", size=7.5, color=INK, linespacing=1.2)
+        axes.text(place, height - 0.62, f"{value:.1f}", ha="center", va="center", size=7.5, color=GREY)
+    axes.text(_LEFT + 0.5, height - 0.2, "residue", ha="center", va="top", size=9, color=INK)
+    axes.text(
+        _LEFT + _GAP + 1.06,
+        height - 0.2,
+        "the ten nearest of other chains, the nearest first (bold: same residue type)",
+        va="top",
+        size=9,
+        color=INK,
+    )
+    _legend(axes, height - 0.52)
+    axes.text(width - _RIGHT + 0.02, height - 0.62, "chance", ha="right", va="center", size=7.5, color=GREY)
+    return figure
+
+
+def _places(width: float, count: int) -> NDArray[np.float64]:
+    return width - _RIGHT + (np.arange(count) + 0.5) * _RIGHT / count
+
+
+def _legend(axes: Axes, y: float) -> None:
+    x = _LEFT + _GAP + 1.06
+    for name, colour in STRUCTURES.items():
+        axes.plot([x, x + 0.22], [y, y], color=colour, lw=3, solid_capstyle="round")
+        axes.text(x + 0.3, y, name, va="center", size=8, color=INK)
+        x += 0.85
+    axes.text(x, y, "the residue itself: its atoms", va="center", size=8, color=INK)
+
+
+def _draw(axes: Axes, scene: Scene, centre: tuple[float, float], scale: float, *, query: bool) -> None:
+    disc = Circle(centre, _DISC, transform=axes.transData)
+    place = np.array(centre)
+    depth = scene.steps[:, :, 2].mean(axis=1)
+    order = np.argsort(depth)
+    nearness = np.clip(0.5 + depth / (2 * _DISC / scale), 0, 1)
+    lines: list[Any] = (place + scale * scene.steps[order, :, :2]).tolist()
+    chain = LineCollection(
+        lines,
+        colors=[
+            _faded(STRUCTURES.get(str(name), GREY), near)
+            for name, near in zip(scene.structures[order], nearness[order], strict=True)
+        ],
+        linewidths=1.0 + 2.2 * nearness[order],
+        capstyle="round",
+    )
+    chain.set_clip_path(disc)
+    axes.add_collection(chain)
+    atoms = place + scale * scene.atoms[:, :2]
+    bonds = LineCollection(
+        atoms[scene.bonds].tolist(), colors=INK, linewidths=1.1, capstyle="round", zorder=3
+    )
+    axes.add_collection(bonds)
+    colours = [ELEMENTS.get(str(element), GREEN) for element in scene.elements]
+    axes.scatter(atoms[:, 0], atoms[:, 1], s=5, color=colours, lw=0, zorder=4)
+    axes.add_patch(Circle(centre, _DISC, fill=False, lw=1.4 if query else 0.6, ec=INK if query else RIM))
+
+
+def _faded(colour: str, near: float) -> tuple[float, float, float]:
+    """Mix with white what is far away."""
+    red, green, blue = (1 - (0.3 + 0.7 * near) * (1 - part) for part in to_rgb(colour))
+    return red, green, blue

@@ -1,0 +1,244 @@
+"""All figures of one model on the test chains."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+import numpy as np
+from accuracy import Accuracy, measure_accuracy
+from chains import (
+    Protein,
+    encode,
+    encode_files,
+    one_of_each_cluster,
+    read_proteins,
+    read_splits,
+    selection_of,
+)
+from drawing import Tile, TileRow, accuracy_figure, denoising_figure, neighbours_figure, probes_figure
+from jaxtyping import Int
+from neighbours import Agreement, agreements, draw_queries, nearest
+from probing import ProbeScore, Spectrum, features_of, probe_target
+from rich.console import Console
+from robustness import Denoising, measure_denoising, measure_equivariance
+from scenes import scene
+from tables import measure_tables
+from writing import write_figures
+
+import holo_vae
+from holo_features import Encoding, Selection
+from holo_types import Embeddings, HoloError, Holograms
+from holo_types.console import progress
+from holo_vae import EquivarianceErrors, Model
+from holo_vae.structure_sets import TableRow
+
+__all__ = ["Measured", "measure"]
+
+SEED = 0
+TRAINING_CLUSTERS = 120  # of which one chain each gives the mean hologram and the principal components
+TURNED_CHAINS, ROTATIONS = 8, 4
+NOISES = (0.0, 0.1, 0.3, 0.5)  # Å
+FOLDS, FOREST_ROWS = 5, 4000
+NEIGHBOURS = 10
+DRAWN_RADIUS = 10.0  # Å
+SHARED = {"residue_type": "residue\ntype", "secondary_structure": "secondary\nstructure", "burial": "burial"}
+TARGETS = {
+    "secondary_structure": "secondary structure",
+    "burial": "burial",
+    "residue_type": "residue type, its own atoms left out",
+}
+
+
+@attrs.frozen(kw_only=True)
+class ModelFacts:
+    """Which model was measured."""
+
+    name: str
+    digest: str
+    parameters: int
+    latent_dim: int
+    basis: str
+
+
+@attrs.frozen(kw_only=True)
+class Measured:
+    """All that was measured of a model.
+
+    Parameters
+    ----------
+    model
+        Which one.
+    accuracy, equivariance, denoising, probes, agreements
+        See their modules.
+    skipped
+        Files that could not be used, and why.
+    seconds
+        How long each part took.
+    """
+
+    model: ModelFacts
+    accuracy: Accuracy
+    equivariance: EquivarianceErrors
+    denoising: tuple[Denoising, ...]
+    probes: tuple[ProbeScore, ...]
+    agreements: tuple[Agreement, ...]
+    skipped: tuple[str, ...]
+    seconds: dict[str, float]
+
+
+def measure(directory: Path, model: str, /, *, out: Path) -> int:
+    """Measure a model on the test chains of a folder; nothing is chosen on them.
+
+    Parameters
+    ----------
+    directory
+        Folder of chains with index.tsv: file, cluster30, split.
+    model
+        A folder of a model, the name of one that comes with holo-vae, or models:/NAME@ALIAS.
+    out
+        Folder for figures.json, tables.md and the pictures.
+    """
+    loaded = holo_vae.load_model(model)
+    basis = loaded.config.basis
+    if basis.radial is None:
+        raise HoloError(f"{model}: its basis is of a sphere; a model of surroundings is needed")
+    splits = read_splits(directory)
+    seconds: dict[str, float] = {}
+
+    with _timed("reading and encoding", seconds):
+        proteins, skipped = _proteins(splits["test"], selection_of(basis))
+        test, bare = (encode(proteins, basis, central_residue=own) for own in (True, False))
+        chains = one_of_each_cluster(splits["train"], TRAINING_CLUSTERS, SEED)
+        encodings = [Encoding(selection=selection_of(basis), central_residue=own) for own in (True, False)]
+        training, bare_training = (encode_files(chains, basis, encoding) for encoding in encodings)
+    with _timed("embedding", seconds):
+        embeddings = loaded.encode(test)
+    with _timed("accuracy", seconds):
+        accuracy = measure_accuracy(loaded, test, embeddings, training)
+    with _timed("equivariance", seconds):
+        equivariance = measure_equivariance(loaded, _some(proteins, TURNED_CHAINS), ROTATIONS, SEED)
+    with _timed("denoising", seconds):
+        denoising = measure_denoising(loaded, proteins, test, NOISES, SEED)
+    with _timed("nearest neighbours", seconds):
+        rows, _ = nearest(embeddings, np.arange(len(test)), NEIGHBOURS)
+        shared = agreements(test.index, rows, tuple(SHARED))
+    with _timed("probes", seconds):
+        probes = _probes(loaded, (test, training), (bare, bare_training))
+
+    measured = Measured(
+        model=ModelFacts(
+            name=loaded.name,
+            digest=loaded.digest,
+            parameters=sum(parameter.numel() for parameter in loaded.network.parameters()),
+            latent_dim=loaded.config.latent_dim,
+            basis=str(basis),
+        ),
+        accuracy=accuracy,
+        equivariance=equivariance,
+        denoising=denoising,
+        probes=probes,
+        agreements=shared,
+        skipped=skipped,
+        seconds=seconds,
+    )
+    pictures = {
+        "accuracy": accuracy_figure(accuracy),
+        "denoising": denoising_figure(denoising),
+        "probes": probes_figure(probes, TARGETS),
+        "neighbours": neighbours_figure(
+            _tile_rows(proteins, embeddings, rows),
+            tuple(SHARED.values()),
+            [NEIGHBOURS * agreement.chance for agreement in shared],
+            DRAWN_RADIUS,
+        ),
+    }
+    write_figures(out, measured, measure_tables(measured), pictures)
+    Console(soft_wrap=True, highlight=False).print(
+        f"{out}: {accuracy.rows} residues of {accuracy.chains} chains, cosine {accuracy.cosine}, "
+        f"{sum(seconds.values()):.0f} s",
+        markup=False,
+    )
+    return 0
+
+
+@contextmanager
+def _timed(part: str, seconds: dict[str, float]) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    seconds[part] = round(time.monotonic() - started, 1)
+
+
+def _proteins(chains: Sequence[TableRow], selection: Selection) -> tuple[list[Protein], tuple[str, ...]]:
+    proteins, skipped = [], []
+    with progress(len(chains), "reading chains") as advance:
+        for read in read_proteins(chains, selection):
+            if isinstance(read, Protein):
+                proteins.append(read)
+            else:
+                skipped.append(str(read))
+            advance()
+    if not proteins:
+        raise HoloError(f"no test chain could be read; the first: {skipped[0]}")
+    return proteins, tuple(skipped)
+
+
+def _some(proteins: Sequence[Protein], count: int) -> list[Protein]:
+    chosen = np.random.default_rng(SEED).permutation(len(proteins))[:count]
+    return [proteins[number] for number in sorted(chosen.tolist())]
+
+
+def _probes(
+    model: Model, whole: tuple[Holograms, Holograms], bare: tuple[Holograms, Holograms]
+) -> tuple[ProbeScore, ...]:
+    """Probe whole neighbourhoods; for the residue type, those without the residue's own atoms."""
+    scores: list[ProbeScore] = []
+    parts = ((whole, ("secondary_structure", "burial")), (bare, ("residue_type",)))
+    with progress(6 * len(TARGETS), "probing") as advance:
+        for (test, training), targets in parts:
+            features = features_of(model, test, Spectrum(training, model.config.latent_dim))
+            for target in targets:
+                for score in probe_target(
+                    target,
+                    features,
+                    test.index[target],
+                    test.index["cluster"],
+                    forest_rows=FOREST_ROWS,
+                    folds=FOLDS,
+                    seed=SEED,
+                ):
+                    scores.append(score)
+                    advance(1, f"{target} from {score.features}, {score.estimator}")
+    return tuple(scores)
+
+
+def _tile_rows(
+    proteins: Sequence[Protein], embeddings: Embeddings, rows: Int[np.ndarray, "n count"]
+) -> list[TileRow]:
+    index = embeddings.index
+    starts = np.cumsum([0, *(len(protein.centers) for protein in proteins)])
+    drawn = []
+
+    def tile(row: int, query: int) -> Tile:
+        number = int(np.searchsorted(starts, row, side="right")) - 1
+        own = embeddings[slice(int(starts[number]), int(starts[number + 1]))]
+        types = index["residue_type"]
+        return Tile(
+            scene(proteins[number], row - int(starts[number]), own, DRAWN_RADIUS),
+            str(types[row]).capitalize(),
+            bool(types[row] == types[query]),
+        )
+
+    for query in draw_queries(index, SEED).tolist():
+        found = rows[query].tolist()
+        name = f"{str(index['residue_name'][query]).capitalize()} {index['residue_number'][query]}"
+        drawn.append(
+            TileRow(
+                f"{name}\n{str(index['structure'][query]).partition('_')[0]} {index['chain'][query]}\n"
+                f"{index['secondary_structure'][query]}, {index['burial'][query]}",
+                tuple(tile(row, query) for row in (query, *found)),
+                tuple(int((index[label][found] == index[label][query]).sum()) for label in SHARED),
+            )
+        )
+    return drawn

@@ -1,0 +1,73 @@
+"""What turning a protein and shaking its atoms do to z, frames and reconstructions."""
+
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+import torch
+from chains import Protein, encode
+from jaxtyping import Float
+from torch import Tensor
+
+import holo_features
+from holo_types import Holograms, PointClouds, concatenate
+from holo_vae import EquivarianceErrors, Model, equivariance_errors
+from holo_vae.evaluation import row_cosines
+
+__all__ = ["Denoising", "measure_denoising", "measure_equivariance"]
+
+
+def measure_equivariance(
+    model: Model, proteins: Sequence[Protein], rotations: int, seed: int
+) -> EquivarianceErrors:
+    """Turn the atoms of proteins, cut, encode, embed and decode again, and compare."""
+    basis = model.config.basis
+
+    def turned(rotation: Float[Tensor, "3 3"]) -> Holograms:
+        return encode((protein.turned(rotation.numpy()) for protein in proteins), basis)
+
+    still = turned(torch.eye(3, dtype=torch.float64))
+    return equivariance_errors(model, still, rotations, seed, turned=turned)
+
+
+@attrs.frozen
+class Denoising:
+    """Cosine losses against the hologram of the atoms where they are, after each was moved at random.
+
+    Parameters
+    ----------
+    noise
+        The standard deviation of the moves along each axis, in Å.
+    noisy
+        Of the hologram of the moved atoms.
+    reconstructed
+        Of what the model makes of it.
+    """
+
+    noise: float
+    noisy: float
+    reconstructed: float
+
+
+def measure_denoising(
+    model: Model, proteins: Sequence[Protein], clean: Holograms, noises: Sequence[float], seed: int
+) -> tuple[Denoising, ...]:
+    """Move all atoms of each neighbourhood about its centre, and reconstruct."""
+    generator = np.random.default_rng(seed)
+    measured = []
+    for noise in noises:
+        noisy = concatenate([_noisy(protein, model, noise, generator) for protein in proteins])
+        decoded = model.decode(model.encode(noisy))
+        losses = (float(row_cosines(clean, rows).mean()) for rows in (noisy, decoded))
+        measured.append(Denoising(noise, *losses))
+    return tuple(measured)
+
+
+def _noisy(protein: Protein, model: Model, noise: float, generator: np.random.Generator) -> Holograms:
+    basis = model.config.basis
+    assert basis.radial is not None
+    # Atoms from beyond the cutoff may come in: four standard deviations are as good as all of them.
+    clouds = protein.clouds(basis.radial.cutoff + 4 * noise, basis.channels)
+    moved = clouds.coordinates + generator.normal(scale=noise, size=clouds.coordinates.shape)
+    shaken: PointClouds = attrs.evolve(clouds, coordinates=moved)
+    return holo_features.zernike_transform(shaken, basis, np.float32)

@@ -1,0 +1,112 @@
+"""The tables of the results on proteins, in Markdown."""
+
+from typing import TYPE_CHECKING
+
+from writing import markdown_table
+
+from holo_downstream import Interval
+
+if TYPE_CHECKING:
+    from accuracy import GroupCosine
+    from measure import Measured
+
+__all__ = ["measure_tables"]
+
+
+def measure_tables(measured: "Measured") -> str:
+    """Give all tables of one model."""
+    parts = [
+        _reconstruction(measured),
+        _per_degree(measured),
+        _groups("residue type", measured.accuracy.by_type),
+        _groups("secondary structure", measured.accuracy.by_structure),
+        _groups("burial", measured.accuracy.by_burial),
+        _groups("heavy atoms within 10 Å", measured.accuracy.by_atoms),
+        _equivariance(measured),
+        _probes(measured),
+        _agreements(measured),
+        _denoising(measured),
+        _times(measured),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _reconstruction(measured: "Measured") -> str:
+    accuracy, found = measured.accuracy, measured.accuracy.reconstruction
+    rows = [
+        ("residues, chains, clusters", f"{accuracy.rows:,}, {accuracy.chains}, {accuracy.clusters}"),
+        ("cosine [95 %]", str(accuracy.cosine)),
+        ("mean squared error, divided scale", f"{found.mse:.3e}"),
+        ("cosine of the training residues' mean", f"{accuracy.mean_hologram:.3f}"),
+        ("correlation of powers within a residue", f"{found.power_correlation:.4f}"),
+        ("parameters", f"{measured.model.parameters:,}"),
+        ("z", str(measured.model.latent_dim)),
+        ("model digest", measured.model.digest[:16]),
+    ]
+    return markdown_table(("", "test"), rows)
+
+
+def _per_degree(measured: "Measured") -> str:
+    losses = measured.accuracy.reconstruction.cosine_per_degree
+    headings = ("degree l", *map(str, range(len(losses))))
+    return markdown_table(headings, [("cosine", *(f"{loss:.3f}" for loss in losses))])
+
+
+def _groups(name: str, groups: "tuple[GroupCosine, ...]") -> str:
+    rows = [(group.name, f"{group.rows:,}", f"{group.cosine:.3f}") for group in groups]
+    return markdown_table((name, "residues", "cosine"), rows)
+
+
+def _equivariance(measured: "Measured") -> str:
+    errors = measured.equivariance
+    rows = [
+        ("z, relative to the largest", f"{errors.invariants:.1e}", ""),
+        ("frame axes", f"{errors.frame:.1e}", f"{errors.frame_p99:.1e}"),
+        (
+            "reconstruction, relative to the largest",
+            f"{errors.reconstruction:.1e}",
+            f"{errors.reconstruction_p99:.1e}",
+        ),
+    ]
+    return markdown_table(("turned atoms, end to end", "largest deviation", "99th percentile"), rows)
+
+
+def _probes(measured: "Measured") -> str:
+    rows = [
+        (
+            f"{score.target.replace('_', ' ')} ({score.classes}, majority {score.majority:.3f})",
+            score.features,
+            score.estimator,
+            str(score.accuracy),
+            f"{score.balanced_accuracy:.3f}",
+            "" if score.z_above is None else _signed(score.z_above),
+        )
+        for score in measured.probes
+    ]
+    return markdown_table(
+        ("read", "from", "by", "accuracy [95 %]", "balanced accuracy", "z is above it by [95 %]"), rows
+    )
+
+
+def _signed(interval: Interval) -> str:
+    return f"{interval.estimate:+.3f} [{interval.lower:+.3f}, {interval.upper:+.3f}]"
+
+
+def _agreements(measured: "Measured") -> str:
+    rows = [
+        (found.label.replace("_", " "), f"{found.shared:.3f}", f"{found.chance:.3f}")
+        for found in measured.agreements
+    ]
+    return markdown_table(("shared with the ten nearest", "share", "by chance"), rows)
+
+
+def _denoising(measured: "Measured") -> str:
+    rows = [
+        (f"{point.noise:.1f}", f"{point.noisy:.3f}", f"{point.reconstructed:.3f}")
+        for point in measured.denoising
+    ]
+    return markdown_table(("noise (Å)", "noisy atoms", "reconstructed from noisy atoms"), rows)
+
+
+def _times(measured: "Measured") -> str:
+    return markdown_table(("part", "seconds"), [(part, f"{s:.0f}") for part, s in measured.seconds.items()])
