@@ -3,6 +3,7 @@
 from collections import Counter
 
 import attrs
+import biotite.structure
 import numpy as np
 import pytest
 from biotite.structure import annotate_sse
@@ -140,6 +141,19 @@ def test_every_residue_is_either_there_or_skipped(name, cutoff):
 def test_refuses_a_cutoff_that_is_no_length(cutoff):
     with pytest.raises(HoloError, match="it must be a finite length > 0 Å"):
         neighborhoods(EXAMPLES["1ten_A"], cutoff)
+
+
+def test_models_that_lie_on_one_another_are_refused():
+    structure = read_structure(example_structures()[0])
+    rng = np.random.default_rng(0)
+    models = [structure.atoms.copy() for _ in range(20)]
+    for number, atoms in enumerate(models):
+        atoms.coord = atoms.coord + rng.normal(scale=0.5, size=atoms.coord.shape).astype(np.float32)
+        atoms.res_id = atoms.res_id + 1000 * number
+    packed = attrs.evolve(structure, atoms=biotite.structure.concatenate(models))
+    with pytest.raises(HoloError, match=r"\d+ atoms lie within 10 Å of .*; matter holds 1047 at most"):
+        neighborhoods(packed)
+    assert len(neighborhoods(packed, cutoff=2.0))  # of a few atoms a density says nothing
 
 
 def test_secondary_structure_is_that_of_biotite():

@@ -36,6 +36,10 @@ __all__ = [
 
 PROTEIN_CHANNELS = ("C", "N", "O", "S")
 
+# Proteins hold 0.06 heavy atoms per Å³, hydrogens and all 0.1, diamond 0.18. A few atoms say nothing of a density.
+_DENSEST = 0.25
+_MANY_ATOMS = 200
+
 
 @attrs.frozen(eq=False)
 class Neighborhoods:
@@ -100,7 +104,8 @@ def neighborhoods(
     ------
     HoloError
         If the cutoff is not a finite length > 0, a channel is not known or named twice, or there is no
-        channel; if secondary structure or leaving out the central residue is asked for about points.
+        channel; if secondary structure or leaving out the central residue is asked for about points; if more
+        atoms lie around a centre than any matter holds, as where models were written as one.
 
     Examples
     --------
@@ -275,6 +280,7 @@ class _Surroundings:
             point_groups=None if residues is None else residues[self.atoms],
             center_groups=None if residues is None else residues[about.atoms],
         )
+        self._check_density(about, found.counts)
         coordinates = self.positions.take(found.points, axis=0)
         coordinates -= np.repeat(about.positions, found.counts, axis=0)
         # A point keeps its row also where nothing is around it.
@@ -287,6 +293,17 @@ class _Surroundings:
             about.index if kept.all() else about.index.take(kept),
         )
         return Neighborhoods(clouds, about.skipped + self._lonely(about[~kept]))
+
+    def _check_density(self, about: Centers, counts: Int[np.ndarray, "centers"]) -> None:
+        """Refuse atoms that lie on one another: one such file among a thousand spoils a training."""
+        most = max(_DENSEST * 4 / 3 * np.pi * self.radius**3, _MANY_ATOMS)
+        if len(counts) and counts.max() > most:
+            where = about.index.take(counts.argmax(keepdims=True))
+            named = " ".join(str(column[0]) for column in where.values() if str(column[0]))
+            raise HoloError(
+                f"{counts.max()} atoms lie within {self.radius:g} Å of {named}; matter holds {most:.0f} at most: do "
+                "several models lie on one another?"
+            )
 
     def _lonely(self, about: Centers) -> tuple[SkippedResidue, ...]:
         """Name the residues of centres around which nothing is."""
