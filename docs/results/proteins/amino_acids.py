@@ -121,7 +121,7 @@ def amino_acids(directory: Path, /, *, out: Path, sizes: tuple[int, ...] = SIZES
         sizes=tuple(results),
     )
     picture = amino_acid_map(z.invariants, test.index["label"], f"z of test residues, {size:,} learned from")
-    write_figures(out, found, _table(results), {"map": picture})
+    write_figures(out, found, {"amino_acids": _table(results)}, {"map": picture})
     last = results[-1]
     Console(soft_wrap=True, highlight=False).print(
         f"{out}: {last.training_rows} residues, cosine {last.reconstruction.cosine:.3f}, "
@@ -178,7 +178,7 @@ def _table(results: Sequence[SizeResult]) -> str:
             )
         )
     headings = ("residues (published)", "cosine", "KNN accuracy", "linear accuracy", "purity", "training (s)")
-    return markdown_table(headings, rows) + "\n"
+    return markdown_table(headings, rows)
 
 
 def _beside(value: float | None, published: float | None) -> str:

@@ -15,6 +15,7 @@ from holo_vae.structure_sets import TableRow, read_table
 
 __all__ = [
     "BURIALS",
+    "CLUSTER",
     "TWENTY",
     "Protein",
     "encode",
@@ -22,6 +23,7 @@ __all__ = [
     "one_of_each_cluster",
     "read_proteins",
     "read_splits",
+    "selection_of",
 ]
 
 TWENTY = (

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from probing import ProbeScore
 from robustness import Denoising
@@ -73,7 +74,7 @@ def tidy(axes: Axes) -> None:
 def accuracy_figure(accuracy: Accuracy) -> Figure:
     """Draw the cosine loss by degree, atom count, residue type, secondary structure and burial."""
     figure = Figure(figsize=(9, 6), layout="constrained")
-    (degrees, atoms), (types, classes) = figure.subplots(2, 2, width_ratios=(1.35, 1))
+    (degrees, atoms), (types, classes) = figure.subplots(2, 2, width_ratios=(1.2, 1))
     mean = accuracy.cosine.estimate
 
     per_degree = accuracy.reconstruction.cosine_per_degree
@@ -101,19 +102,14 @@ def accuracy_figure(accuracy: Accuracy) -> Figure:
 
     for axes in (degrees, atoms, types, classes):
         tidy(axes)
-        axes.set_ylim(bottom=0)
-        if axes is not degrees:
-            axes.axhline(mean, color=ORANGE, lw=1, ls="--", zorder=0)
-    atoms.annotate(
-        f"all residues {mean:.3f}",
-        (1, mean),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, 4),
-        textcoords="offset points",
-        ha="right",
-        size=8,
-        color=ORANGE,
-    )
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+    # One scale for what can be compared.
+    highest = 1.08 * max(mean, *(axes.get_ylim()[1] for axes in (atoms, types, classes)))
+    for axes in (atoms, types, classes):
+        axes.set_ylim(0, highest)
+        axes.axhline(mean, color=ORANGE, lw=1.2, ls="--", label=f"all residues, {mean:.3f}")
+    classes.tick_params(axis="x", labelsize=7.5)
+    atoms.legend(frameon=False, fontsize=8, labelcolor=INK, loc="lower left")
     return figure
 
 
@@ -189,7 +185,7 @@ def learning_curve_figure(points: "Sequence[Point]") -> Figure:
     axes.set(xlabel="clusters learned from", ylabel="cosine loss", xscale="log")
     axes.set_xticks(clusters, [str(count) for count in clusters])
     axes.minorticks_off()
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
     axes.legend(frameon=False, fontsize=8, labelcolor=INK)
     tidy(axes)
     return figure
@@ -257,7 +253,7 @@ class TileRow:
     shared: tuple[int, ...]
 
 
-_LEFT, _RIGHT, _TOP, _PITCH = 1.15, 1.5, 0.75, 1.08  # inches
+_LEFT, _RIGHT, _TOP, _PITCH = 1.15, 1.95, 0.75, 1.1  # inches
 _DISC, _GAP = 0.44, 0.18
 
 
@@ -327,7 +323,8 @@ def _legend(axes: Axes, y: float) -> None:
         axes.plot([x, x + 0.22], [y, y], color=colour, lw=3, solid_capstyle="round")
         axes.text(x + 0.3, y, name, va="center", size=8, color=INK)
         x += 0.85
-    axes.text(x, y, "the residue itself: its atoms", va="center", size=8, color=INK)
+    axes.plot([x, x + 0.12, x + 0.24], [y - 0.03, y + 0.03, y - 0.03], "o-", color=INK, lw=1.2, ms=2.5)
+    axes.text(x + 0.32, y, "atoms of the residue itself", va="center", size=8, color=INK)
 
 
 def _draw(axes: Axes, scene: Scene, centre: tuple[float, float], scale: float, *, query: bool) -> None:
@@ -350,11 +347,11 @@ def _draw(axes: Axes, scene: Scene, centre: tuple[float, float], scale: float, *
     axes.add_collection(chain)
     atoms = place + scale * scene.atoms[:, :2]
     bonds = LineCollection(
-        atoms[scene.bonds].tolist(), colors=INK, linewidths=1.1, capstyle="round", zorder=3
+        atoms[scene.bonds].tolist(), colors=INK, linewidths=1.3, capstyle="round", zorder=3
     )
     axes.add_collection(bonds)
     colours = [ELEMENTS.get(str(element), GREEN) for element in scene.elements]
-    axes.scatter(atoms[:, 0], atoms[:, 1], s=5, color=colours, lw=0, zorder=4)
+    axes.scatter(atoms[:, 0], atoms[:, 1], s=7, color=colours, lw=0, zorder=4)
     axes.add_patch(Circle(centre, _DISC, fill=False, lw=1.4 if query else 0.6, ec=INK if query else RIM))
 
 

@@ -106,7 +106,9 @@ def learning_curve(directory: Path, /, *, data: Path, recipe: str, out: Path, st
         chains = len(np.unique(chain_of_row[rows]))
         points.append(_point(chosen, prepared, rows, (len(taken), chains), steps))
     found = LearningCurve(recipe=recipe, steps=steps, points=tuple(points))
-    write_figures(out, found, _table(points), {"learning_curve": learning_curve_figure(points)})
+    write_figures(
+        out, found, {"learning_curve": _table(points)}, {"learning_curve": learning_curve_figure(points)}
+    )
     Console(soft_wrap=True, highlight=False).print(
         f"{out}: test cosine {', '.join(f'{p.test.estimate:.3f}' for p in points)} of "
         f"{', '.join(str(p.clusters) for p in points)} clusters",
@@ -173,4 +175,4 @@ def _table(points: Sequence[Point]) -> str:
         "test cosine [95 %]",
         "training (s)",
     )
-    return markdown_table(headings, rows) + "\n"
+    return markdown_table(headings, rows)

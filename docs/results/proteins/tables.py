@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 __all__ = ["measure_tables"]
 
 
-def measure_tables(measured: "Measured") -> str:
-    """Give all tables of one model."""
-    parts = [
-        _reconstruction(measured),
-        _per_degree(measured),
-        _groups("residue type", measured.accuracy.by_type),
-        _groups("secondary structure", measured.accuracy.by_structure),
-        _groups("burial", measured.accuracy.by_burial),
-        _groups("heavy atoms within 10 Å", measured.accuracy.by_atoms),
-        _equivariance(measured),
-        _probes(measured),
-        _agreements(measured),
-        _denoising(measured),
-        _times(measured),
-    ]
-    return "\n\n".join(parts) + "\n"
+def measure_tables(measured: "Measured") -> dict[str, str]:
+    """Give all tables of one model, by name."""
+    accuracy = measured.accuracy
+    return {
+        "reconstruction": _reconstruction(measured),
+        "degrees": _per_degree(measured),
+        "types": _groups("residue type", accuracy.by_type),
+        "structures": _groups("secondary structure", accuracy.by_structure),
+        "burial": _groups("burial", accuracy.by_burial),
+        "atoms": _groups("heavy atoms within 10 Å", accuracy.by_atoms),
+        "equivariance": _equivariance(measured),
+        "probes": _probes(measured),
+        "neighbours": _agreements(measured),
+        "denoising": _denoising(measured),
+        "times": _times(measured),
+    }
 
 
 def _reconstruction(measured: "Measured") -> str:
@@ -102,7 +102,7 @@ def _agreements(measured: "Measured") -> str:
 
 def _denoising(measured: "Measured") -> str:
     rows = [
-        (f"{point.noise:.1f}", f"{point.noisy:.3f}", f"{point.reconstructed:.3f}")
+        (f"{point.noise:.1f}", f"{point.noisy:z.3f}", f"{point.reconstructed:.3f}")
         for point in measured.denoising
     ]
     return markdown_table(("noise (Å)", "noisy atoms", "reconstructed from noisy atoms"), rows)

@@ -13,14 +13,18 @@ __all__ = ["markdown_table", "write_figures"]
 
 
 def write_figures(
-    folder: Path, figures: attrs.AttrsInstance, tables: str, pictures: Mapping[str, Figure]
+    folder: Path, figures: attrs.AttrsInstance, tables: Mapping[str, str], pictures: Mapping[str, Figure]
 ) -> None:
-    """Write ``figures.json``, ``tables.md`` and a PNG for each picture."""
+    """Write ``figures.json``, ``tables.md`` and a PNG for each picture.
+
+    Each table stands between ``<!-- NAME -->`` and ``<!-- end NAME -->``, so that a page can include it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "figures.json") as new:
         new.write_text(json.dumps(attrs.asdict(figures), indent=1) + "\n", encoding="utf-8")
     with replacing(folder / "tables.md") as new:
-        new.write_text(tables, encoding="utf-8")
+        parts = (f"<!-- {name} -->\n\n{table}\n\n<!-- end {name} -->\n" for name, table in tables.items())
+        new.write_text("\n".join(parts), encoding="utf-8")
     for name, figure in pictures.items():
         figure.savefig(folder / f"{name}.png", dpi=150)
 
