@@ -5,6 +5,7 @@ installs go through pip and constraints.txt, and environments are reused while w
 unchanged. Sessions that need the same heavy dependencies share one environment, .nox/holo.
 """
 
+import argparse
 import hashlib
 import json
 import os
@@ -325,6 +326,27 @@ def demo(session: nox.Session) -> None:
     """Train, register and probe a small model on the shipped structures; write demo/report.html."""
     python = holo(session, PACKAGES)
     session.run(python, "docs/demo/demo.py", "--out", "demo", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session(venv_backend="none")
+def affinity(session: nox.Session) -> None:
+    """Predict binding affinities of complexes: -- DIR --model MODEL [--out DIR] [options of affinity fit]."""
+    parser = argparse.ArgumentParser(prog="nox -s affinity --")
+    parser.add_argument("data", type=Path, help="folder with labels.csv and the files that it names")
+    parser.add_argument("--model", required=True, help="name, folder or models:/ URI of an autoencoder")
+    parser.add_argument("--out", type=Path, default=Path("build", "affinity"), help="folder for the results")
+    given, options = parser.parse_known_args(session.posargs)
+    environment = {**ONE_THREAD, **activated(holo(session, PACKAGES))}
+    given.out.mkdir(parents=True, exist_ok=True)
+    ligands, embeddings = given.out / "ligands.csv", given.out / "embeddings.h5"
+    fit = (embeddings, given.data / "labels.csv", "--ligands", ligands, "--out", given.out / "study")
+    for command in (
+        ("holo-features", "ligands", given.data, "--out", ligands),
+        ("holo-vae", "embed", "--pocket", given.data, "--model", given.model, "--out", embeddings),
+        ("holo-downstream", "affinity", "fit", *fit, *options),
+    ):
+        # 3: some complexes were left out, and are named; the others go on.
+        session.run(*map(str, command), env=environment, success_codes=[0, 3], external=True)
 
 
 @nox.session(venv_backend="none")

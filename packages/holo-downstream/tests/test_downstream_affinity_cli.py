@@ -130,6 +130,29 @@ def test_leaks_are_listed(pockets, capsys):
     assert main(["affinity", "leaks", "sound.csv"]) == 0
 
 
+def test_ligands_and_what_stands_beside_come_from_other_files(pockets, capsys):
+    names = [f"{number:02}ab" for number in range(40)]
+    keys = ["C6-0" if name in ("03ab", "38ab") else f"C6-{name}" for name in names]
+    rows = [f"{name},{key},{number % 7}" for number, (name, key) in enumerate(zip(names, keys, strict=True))]
+    (pockets / "ligands.csv").write_text("\n".join(["id,ligand_key,heavy_atoms", *rows, ""]))
+    options = ["--unit", "nM", "--regressor", "ridge", "--seeds", "1", "--ligands", "ligands.csv"]
+    fit = ["affinity", "fit", "pockets.h5", "labels.csv", *options, "--beside", "ligands.csv"]
+    assert main([*fit, "--out", "study"]) == 0
+    said = capsys.readouterr().out
+    assert "1 held-out complexes share a ligand with training" in said
+    assert "no ligand_key" not in said
+    report = json.loads((pockets / "study" / "report.json").read_text())
+    assert report["leaks"] == [{"id": "38ab", "by": "ligand", "value": "C6-0", "learned": ["03ab"]}]
+    assert report["source"]["beside"][0]["columns"] == ["heavy_atoms"]
+    assert main(["affinity", "predict", "study", "pockets.h5", "--out", "p.csv"]) == 1
+    assert "0 tables are set beside the vectors" in capsys.readouterr().err
+    predict = ["affinity", "predict", "study", "pockets.h5", "--beside", "ligands.csv", "--out", "p.csv"]
+    assert main(predict) == 0
+    (pockets / "pk.csv").write_text((pockets / "labels.csv").read_text().replace("nM", ""))
+    assert main(["affinity", "leaks", "pk.csv", "--ligands", "ligands.csv"]) == 3
+    assert "38ab: ligand C6-0 is also that of 03ab, learned from" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("argv", "status", "message"),
     [

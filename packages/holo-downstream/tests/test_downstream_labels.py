@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import constants
 
-from holo_downstream.labels import LabelColumns, pk_of, read_labels
+from holo_downstream.labels import LabelColumns, pk_of, read_labels, with_ligand_keys
 from holo_types import FormatError, HoloError
 
 
@@ -55,6 +55,34 @@ def test_columns_beyond_ours_are_ignored_and_names_can_be_told(write):
     assert table.measurements == {"Ki": 1, "Kd": 1, "dG": 1}
 
 
+def test_usual_names_of_columns_need_not_be_told(write):
+    (found,) = read_labels(write("id,pK,cluster30\n1abc,5,7\n")).complexes
+    assert (found.label, found.cluster) == (5, "7")
+    (found,) = read_labels(write("id,pK,label,cluster_30,cluster\n1abc,5,6,7,8\n")).complexes
+    assert (found.label, found.cluster) == (6, "8")
+    (found,) = read_labels(write("id,label\n1abc,6\n")).complexes
+    assert found.cluster == ""
+    several = write("id,pK,cluster30,cluster95\n1abc,5,7,8\n")
+    with pytest.raises(HoloError, match="has the clusters cluster30, cluster95; say which one is meant"):
+        read_labels(several)
+    assert read_labels(several, columns=LabelColumns(cluster="cluster95")).complexes[0].cluster == "8"
+    with pytest.raises(HoloError, match="said to be in nM, and its only column of labels is pK"):
+        read_labels(write("id,pK\n1abc,5\n"), unit="nM")
+
+
+def test_ligand_keys_come_from_another_table(write, tmp_path):
+    labels = read_labels(write("id,label,ligand_key\n1abc,5,old\n2abc,6,old\n"))
+    keys = tmp_path / "ligands.csv"
+    keys.write_text("id,ligand_key,heavy_atoms\n1abc,C2O-1,3\n9abc,C3-1,3\n")
+    assert [one.ligand_key for one in with_ligand_keys(labels, keys).complexes] == ["C2O-1", "old"]
+    keys.write_text("id,ligand_key\n1abc,C2O-1\n1abc,C2O-2\n")
+    with pytest.raises(FormatError, match="gives 1abc the ligand keys C2O-1 and C2O-2"):
+        with_ligand_keys(labels, keys)
+    keys.write_text("id,key\n")
+    with pytest.raises(FormatError, match="has no column 'ligand_key'; it has id, key"):
+        with_ligand_keys(labels, keys)
+
+
 def test_rows_that_cannot_be_used_are_named_and_the_others_are_used(write):
     path = write(
         "id,label,unit,split\n1aaa,6.5,,train\n1bbb,high,,train\n1ccc,nan,,train\n1ddd,5,,train\n1ddd,6,,test\n"
@@ -92,7 +120,9 @@ def test_units_convert_only_when_told(write):
 
 def test_tables_that_cannot_be_read_are_named(write, tmp_path):
     with pytest.raises(FormatError, match=r"has no column 'label'; it has id, pK"):
-        read_labels(write("id,pK\n1abc,5\n"))
+        read_labels(write("id,pK\n1abc,5\n"), columns=LabelColumns(label="label"))
+    with pytest.raises(FormatError, match=r"has no column 'label'; it has id, pKd"):
+        read_labels(write("id,pKd\n1abc,5\n"))
     with pytest.raises(FormatError, match="has no column 'unit'"):
         read_labels(write("id,label\n1abc,5\n"), unit="column")
     with pytest.raises(FormatError, match="row 2 has 1 values; the header has 2"):

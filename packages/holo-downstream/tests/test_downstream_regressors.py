@@ -43,6 +43,16 @@ def test_choice_is_that_of_a_grid_search_on_the_validation_rows(parts, monkeypat
     assert chosen.validation_rmsd == pytest.approx(-search.best_score_)
 
 
+def test_forests_that_are_grown_once_are_those_grown_alone(parts, monkeypatch):
+    train, train_labels, validation, _ = parts
+    grid = tuple(Forest(0.5, leaf, trees) for leaf in (2, 10) for trees in (3, 9, 5))
+    monkeypatch.setitem(regressors.GRIDS, "forest", grid)
+    for settings, estimator in regressors._fitted(grid, train, train_labels, 7):
+        alone = regressors.fit(settings, train, train_labels, seed=7)
+        assert len(estimator.estimators_) == estimator.n_estimators == settings.trees
+        np.testing.assert_array_equal(estimator.predict(validation), alone.predict(validation))
+
+
 def test_unseen_rows_have_no_say_in_their_settings(parts, monkeypatch):
     """The choice made again without each validation row, one after the other."""
     monkeypatch.setitem(regressors.GRIDS, "kernel-ridge", GRIDS["kernel-ridge"][4:12:2])

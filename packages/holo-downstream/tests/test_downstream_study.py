@@ -22,6 +22,7 @@ from holo_downstream import (
     read_predictor,
     regressors,
     run_study,
+    set_beside,
     write_comparison,
     write_predictor,
     write_study,
@@ -133,7 +134,8 @@ def test_the_test_can_be_left_alone():
     assert study.test is None
     assert study.test_coverage is None
     assert study.families == ()
-    assert np.isnan(study.predictions[:, 72:90]).all()
+    assert np.isnan(study.predictions[:, 72:]).all()
+    assert (study.series, study.series_spearman) == ((), None)
     assert "validation RMSD" in study.summary()
     assert "the test was left alone" in study.summary()
 
@@ -239,6 +241,21 @@ def test_predictors_refuse_other_vectors(tmp_path):
         predictor.predict(attrs.evolve(table, source=other))
     with pytest.raises(HoloError, match="4 components; they must have 5"):
         predictor.predict(attrs.evolve(table, vectors=table.vectors[:, :4]))
+
+
+def test_what_stands_beside_the_vectors_belongs_to_the_predictor(tmp_path):
+    table, labels = made_up()
+    size = VectorTable(table.ids[::-1], np.arange(114.0)[:, None], Source("table", None, "", ("atoms",)))
+    both = set_beside(table, [size])
+    write_study(run_study(both, labels, StudySettings("ridge", seeds=1)), tmp_path)
+    predictor = read_predictor(tmp_path)
+    assert predictor.width == 6
+    assert len(predictor.predict(both).values) == 114
+    with pytest.raises(HoloError, match="0 tables are set beside the vectors; the predictor learned with 1"):
+        predictor.predict(table)
+    other = attrs.evolve(size, source=attrs.evolve(size.source, columns=("bonds",)))
+    with pytest.raises(HoloError, match="the table lacks 'atoms'"):
+        predictor.predict(set_beside(table, [other]))
 
 
 def test_damaged_and_foreign_predictors_are_refused(tmp_path):
@@ -347,6 +364,23 @@ def test_p_values_are_adjusted_as_holm_did(studies):
     second = max(first, min(1.0, 2 * middle.test.p_value))
     third = max(second, high.test.p_value)
     assert [pair.adjusted_p_value for pair in (low, middle, high)] == pytest.approx([first, second, third])
+
+
+def test_all_are_compared_with_one(studies):
+    pairs = [pair for pair in compare_studies(studies, against="good").pairs if pair.test.metric == "rmsd"]
+    assert [(pair.ours, pair.theirs) for pair in pairs] == [("good", "mean"), ("good", "noise")]
+    every = {
+        (pair.ours, pair.theirs): pair
+        for pair in compare_studies(studies).pairs
+        if pair.test.metric == "rmsd"
+    }
+    assert pairs[1].test.p_value == every["good", "noise"].test.p_value
+    # Two tests are adjusted for two, three for three.
+    assert max(pair.adjusted_p_value for pair in pairs) <= max(
+        pair.adjusted_p_value for pair in every.values()
+    )
+    with pytest.raises(HoloError, match="no study 'best' to compare with; there are mean, good, noise"):
+        compare_studies(studies, against="best")
 
 
 def test_comparison_by_cluster_has_wider_intervals_of_few_clusters(studies):

@@ -6,7 +6,7 @@ import pytest
 import scipy.spatial.transform
 
 import holo_types
-from holo_downstream import VectorTable, pool, power_spectrum, read_vectors
+from holo_downstream import VectorTable, pool, power_spectrum, read_vectors, set_beside
 from holo_downstream.vector_tables import Source
 from holo_types import Basis, Embeddings, FormatError, HoloError, Holograms, ModelReference, Zernike
 
@@ -138,3 +138,16 @@ def test_other_sources_are_refused():
     ):
         with pytest.raises(HoloError, match=message):
             table.check(Source("table", None, "", columns))
+
+
+def test_tables_are_set_beside_each_other_by_their_ids():
+    random = np.random.default_rng(0)
+    first, second = random.normal(size=(4, 2)), random.normal(size=(4, 3))
+    one = VectorTable(np.array(list("abcd")), first, Source("z", None, ""))
+    two = VectorTable(np.array(list("ecba")), second, Source("table", None, "", ("x", "y", "q")), ("d",))
+    both = set_beside(one, [two])
+    assert both.ids.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(both.vectors, np.hstack([first[:3], second[[3, 2, 1]]]))
+    assert (both.source.kind, both.source.beside, both.repeated) == ("z", (two.source,), ("d",))
+    with pytest.raises(HoloError, match="1 tables are set beside the vectors; the predictor learned with 0"):
+        one.source.check(both.source)

@@ -10,7 +10,7 @@ from .clustering import ClusterScores, cluster_scores
 from .comparison import Comparison, compare_studies, write_comparison
 from .cross_validation import Estimator
 from .datasets import example_series
-from .labels import LabelColumns, Labelled, LabelTable, Unit, pk_of, read_labels
+from .labels import LabelColumns, Labelled, LabelTable, Unit, pk_of, read_labels, with_ligand_keys
 from .pooling import Pooling, pool_rows, pool_vectors
 from .predictor import Predictions, Predictor, read_predictor, write_predictions, write_predictor
 from .probes import Probe, ProbeResult, ProbeTable, probe, probe_embeddings
@@ -22,7 +22,7 @@ from .statistics import PairedTest, RegressionScores, paired_test, regression_sc
 from .study import Study, StudySettings, run_study
 from .study_files import write_study
 from .table import write_probes
-from .vector_tables import Source, VectorTable, pool, read_vectors
+from .vector_tables import Source, VectorTable, pool, read_vectors, set_beside
 
 if TYPE_CHECKING:
     from .transformers import BagPooling
@@ -79,7 +79,9 @@ __all__ = [
     "run_study",
     "scalar_coefficients",
     "scores_by_family",
+    "set_beside",
     "split_by_cluster",
+    "with_ligand_keys",
     "write_comparison",
     "write_predictions",
     "write_predictor",

@@ -3,9 +3,10 @@
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import cyclopts
+from cyclopts import Parameter
 from rich.console import Console
 
 from holo_types import HoloError
@@ -13,16 +14,18 @@ from holo_types.console import OK, SOME_FILES_FAILED, progress
 
 from .comparison import compare_studies, write_comparison
 from .csv_files import write_csv
-from .labels import LabelColumns, Labelled, Unit, read_labels
+from .labels import LabelColumns, Labelled, Unit, read_labels, with_ligand_keys
 from .pooling import Pooling
 from .predictor import Predictor, read_predictor, write_predictions
 from .regressors import Regressor
 from .splits import leak_check
 from .study import Study, StudySettings, run_study
 from .study_files import check_new_folder, write_study
-from .vector_tables import Invariants, read_vectors
+from .vector_tables import Invariants, VectorTable, read_vectors, set_beside
 
 __all__ = ["affinity"]
+
+Beside = Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative="")]
 
 affinity = cyclopts.App(
     name="affinity", help="Binding affinities of complexes, from vectors of their pockets."
@@ -40,10 +43,12 @@ def fit_command(
     pooling: Pooling = "sum",
     by: str = "structure",
     invariants: Invariants = "scalars",
+    beside: Beside = (),
     unit: Unit | Literal["column"] = "pK",
     temperature: float = 298.15,
-    label_column: str = "label",
-    cluster_column: str = "cluster",
+    label_column: str | None = None,
+    cluster_column: str | None = None,
+    ligands: Path | None = None,
     seeds: int = 5,
     seed: int = 0,
     resample: bool = False,
@@ -63,8 +68,8 @@ def fit_command(
         HDF5 file of embeddings of pocket residues, or of their holograms; or a table with a vector a complex
         (.csv, .parquet: the column id and numbers; .npz: id, vectors).
     labels
-        CSV file with the columns id and label, and where known cluster, split (train, val, test; series: only
-        ranked inside its cluster), unit, measurement, ligand_key; others are ignored. Without splits one is
+        CSV file with the columns id and label (or pK), and where known cluster, split (train, val, test; series:
+        only ranked inside its cluster), unit, measurement, ligand_key; others are ignored. Without splits one is
         made by cluster.
     out
         Folder for report.json, predictions.csv, skipped.csv and the predictor, model/.
@@ -76,15 +81,20 @@ def fit_command(
         Index column that names the complex of a residue.
     invariants
         What of holograms is pooled: scalars, their l = 0 coefficients, or power, the norms of all degrees.
+    beside
+        Further files of the same kinds, whose vectors are set beside those of the first.
     unit
         Of the labels: pK; M, mM, uM, nM, pM or fM of Ki, Kd or IC50; kcal/mol or kJ/mol of a free energy; or
         column: each row's own, from the column unit.
     temperature
         At which free energies were measured, in K.
     label_column
-        What the column of labels is called.
+        What the column of labels is called; by default label, or else pK.
     cluster_column
-        What the column of clusters is called.
+        What the column of clusters is called; by default cluster, or else one such as cluster30.
+    ligands
+        CSV file with the columns id and ligand_key, such as holo-features ligands writes: complexes that share a
+        ligand are then found.
     seeds
         How many members, each with its own seed.
     seed
@@ -94,7 +104,7 @@ def fit_command(
     coverage
         Of the interval of a prediction.
     validation_only
-        Leave the test complexes alone, while anything is still to be decided.
+        Leave the test complexes and the series alone, while anything is still to be decided.
     mlflow_experiment
         Log the study to this MLflow experiment (needs the extra mlflow).
     register
@@ -108,9 +118,11 @@ def fit_command(
     settings = StudySettings(
         regressor, seeds, seed, resample, coverage, test=not validation_only, by=by, pooling=pooling
     )
-    table = read_vectors(embeddings, by, pooling, invariants=invariants)
+    table = _read_all(embeddings, beside, by, pooling, invariants)
     columns = LabelColumns(label=label_column, cluster=cluster_column)
     known = read_labels(labels, unit=unit, temperature=temperature, columns=columns)
+    if ligands is not None:
+        known = with_ligand_keys(known, ligands)
     with progress(seeds, "fitting") as advance:
         study = run_study(table, known, settings, advance=advance)
     write_study(study, out)
@@ -123,7 +135,13 @@ def fit_command(
 
 @affinity.command(name="predict")
 def predict_command(
-    model: Path, embeddings: Path, /, *, out: Path, invariants: Invariants = "scalars"
+    model: Path,
+    embeddings: Path,
+    /,
+    *,
+    out: Path,
+    invariants: Invariants = "scalars",
+    beside: Beside = (),
 ) -> int:
     """Predict the pK of complexes, with an interval; embeddings of another model or basis are refused.
 
@@ -138,11 +156,11 @@ def predict_command(
         As for fit.
     out
         CSV file for id, prediction, lower and upper.
-    invariants
+    invariants, beside
         As for fit.
     """
     predictor = read_predictor(model)
-    table = read_vectors(embeddings, predictor.by, predictor.pooling, invariants=invariants)
+    table = _read_all(embeddings, beside, predictor.by, predictor.pooling, invariants)
     predictions = predictor.predict(table)
     if not len(table):
         raise HoloError(f"{embeddings} holds no complex that could be predicted")
@@ -161,6 +179,7 @@ def compare_command(
     *,
     out: Path | None = None,
     part: Literal["test", "val"] = "test",
+    against: str | None = None,
     by_cluster: bool = False,
     seed: int = 0,
 ) -> int:
@@ -174,12 +193,14 @@ def compare_command(
         File for the tables, .md or .csv.
     part
         Which complexes: test, or val while anything is still to be decided.
+    against
+        Name of the one study to compare each of the others with; by default all pairs are compared.
     by_cluster
         Resample and swap whole sequence clusters in place of complexes.
     seed
         Of the resamples.
     """
-    comparison = compare_studies(studies, part, by_cluster=by_cluster, seed=seed)
+    comparison = compare_studies(studies, part, against=against, by_cluster=by_cluster, seed=seed)
     if out is not None:
         write_comparison(comparison, out)
     lines = [comparison.markdown().rstrip()]
@@ -194,8 +215,9 @@ def leaks_command(
     labels: Path,
     /,
     *,
-    label_column: str = "label",
-    cluster_column: str = "cluster",
+    label_column: str | None = None,
+    cluster_column: str | None = None,
+    ligands: Path | None = None,
     out: Path | None = None,
 ) -> int:
     """Say which validation and test complexes share a cluster or a ligand with training complexes.
@@ -206,20 +228,19 @@ def leaks_command(
     ----------
     labels
         CSV file as for fit, with splits; ligands are the same where the column ligand_key is.
-    label_column
-        What the column of labels is called.
-    cluster_column
-        What the column of clusters is called.
+    label_column, cluster_column, ligands
+        As for fit.
     out
         CSV file for id, split, by, value and the training complexes.
     """
-    parts = read_labels(labels, columns=LabelColumns(label=label_column, cluster=cluster_column)).complexes
+    known = read_labels(labels, columns=LabelColumns(label=label_column, cluster=cluster_column))
+    parts = (known if ligands is None else with_ligand_keys(known, ligands)).complexes
     split_of = {one.id: one.split for one in parts}
     clusters = {one.id: one.cluster for one in parts}
-    ligands = {one.id: one.ligand_key for one in parts}
+    keys = {one.id: one.ligand_key for one in parts}
     train = [name for name, split in split_of.items() if split == "train"]
     held_out = [name for name, split in split_of.items() if split in ("val", "test")]
-    leaks = leak_check(train, held_out, clusters, ligands)
+    leaks = leak_check(train, held_out, clusters, keys)
     if out is not None:
         rows = [(leak.id, split_of[leak.id], leak.by, leak.value, " ".join(leak.learned)) for leak in leaks]
         write_csv(out, ("id", "split", "by", "value", "training"), rows)
@@ -231,6 +252,13 @@ def leaks_command(
         *(f"{leak.id}: {leak}" for leak in leaks),
     )
     return SOME_FILES_FAILED if leaks else OK
+
+
+def _read_all(
+    path: Path, beside: Sequence[Path], by: str, pooling: Pooling, invariants: Invariants
+) -> VectorTable:
+    first, *others = (read_vectors(each, by, pooling, invariants=invariants) for each in (path, *beside))
+    return set_beside(first, others) if others else first
 
 
 def _remarks(study: Study) -> list[str]:

@@ -126,6 +126,7 @@ def compare_studies(
     part: Literal["test", "val"] = "test",
     *,
     metrics: Sequence[Metric] = ("rmsd", "spearman"),
+    against: str | None = None,
     by_cluster: bool = False,
     resamples: int = 2000,
     seed: int = 0,
@@ -140,6 +141,8 @@ def compare_studies(
         Which complexes: while you still decide on anything, ``"val"``.
     metrics
         The scores whose differences are tested.
+    against
+        Name of the one study that each of the others is compared with; None compares all pairs.
     by_cluster
         Resample and swap whole sequence clusters in place of complexes.
     resamples
@@ -150,8 +153,8 @@ def compare_studies(
     Raises
     ------
     HoloError
-        If there are fewer than two studies, two of one name, no complex is common to all, or a label or the
-        number of seeds differs.
+        If there are fewer than two studies, two of one name, none of the name to compare with, no complex is
+        common to all, or a label or the number of seeds differs.
     FormatError
         If a folder holds no study.
     """
@@ -161,6 +164,8 @@ def compare_studies(
     names = [study.name for study in studies]
     if repeated := [name for name in names if names.count(name) > 1]:
         raise HoloError(f"two studies are called {repeated[0]!r}; their folders must have different names")
+    if against is not None and against not in names:
+        raise HoloError(f"there is no study {against!r} to compare with; there are {', '.join(names)}")
     common = set.intersection(*(set(study.ids) for study in studies))
     if not common:
         raise HoloError(f"no {part} complex was predicted by all of {', '.join(names)}")
@@ -198,7 +203,7 @@ def compare_studies(
                     seed=seed,
                 ),
             )
-            for ours, theirs in combinations(studies, 2)
+            for ours, theirs in _pairs(studies, against)
         ]
         adjusted = _holm([test.p_value for _, _, test in tests])
         pairs += [Pair(*named, p_value) for named, p_value in zip(tests, adjusted, strict=True)]
@@ -243,6 +248,13 @@ def _holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, value * (len(known) - rank)))
         adjusted[place] = highest
     return adjusted
+
+
+def _pairs(studies: Sequence[_Predicted], against: str | None) -> list[tuple[_Predicted, _Predicted]]:
+    if against is None:
+        return list(combinations(studies, 2))
+    (one,) = (study for study in studies if study.name == against)
+    return [(one, study) for study in studies if study is not one]
 
 
 def _read(folder: Path, part: str) -> _Predicted:

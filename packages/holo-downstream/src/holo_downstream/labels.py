@@ -14,7 +14,7 @@ from holo_types.console import Skipped
 
 from .csv_files import read_csv
 
-__all__ = ["LabelColumns", "LabelTable", "Labelled", "Unit", "pk_of", "read_labels"]
+__all__ = ["LabelColumns", "LabelTable", "Labelled", "Unit", "pk_of", "read_labels", "with_ligand_keys"]
 
 Unit = Literal["pK", "M", "mM", "uM", "nM", "pM", "fM", "kcal/mol", "kJ/mol"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -24,6 +24,7 @@ Split = Literal["train", "val", "test", "series"]
 _MOLAR: Mapping[str, float] = {"M": 1, "mM": 1e-3, "uM": 1e-6, "nM": 1e-9, "pM": 1e-12, "fM": 1e-15}
 _GAS_CONSTANT = 8.31446261815324e-3  # kJ/(mol K)
 _KJ_OF_KCAL = 4.184
+_CLUSTER = re.compile(r"cluster_?\d+")
 _SPLITS: Mapping[str, Split] = {
     "train": "train",
     "training": "train",
@@ -42,16 +43,17 @@ class LabelColumns:
     Parameters
     ----------
     id, label
-        Must be there.
+        Must be there. Unless it is told, the label is the column ``label``, or else ``pK``.
     cluster, split, measurement, unit, ligand_key
-        May be there: the sequence cluster of the protein; train, val, test, or series; what was measured,
+        May be there: the sequence cluster of the protein, unless it is told the column ``cluster`` or else the one
+        such as ``cluster30`` that also says at which identity; train, val, test, or series; what was measured,
         such as Ki or ``Ki=5nM``; the unit of the label; and what is the same for the same ligand, such as its
         InChIKey.
     """
 
     id: str = "id"
-    label: str = "label"
-    cluster: str = "cluster"
+    label: str | None = None
+    cluster: str | None = None
     split: str = "split"
     measurement: str = "measurement"
     unit: str = "unit"
@@ -170,7 +172,8 @@ def read_labels(
     FormatError
         If the file cannot be read, or lacks a column that it must have.
     HoloError
-        If no temperature is meant.
+        If no temperature is meant, several columns may be the cluster, or labels that a column calls pK are said to
+        be in another unit.
 
     Examples
     --------
@@ -184,11 +187,14 @@ def read_labels(
     if not temperature > 0:
         raise HoloError(f"temperature is {temperature:g} K; it must be > 0")
     table = read_csv(path)
-    for name in (columns.id, columns.label, *([columns.unit] if unit == "column" else [])):
+    names = _names(path, table, columns)
+    for name in (names["id"], names["label"], *([names["unit"]] if unit == "column" else [])):
         if name not in table:
             raise FormatError(f"{path}: has no column {name!r}; it has {', '.join(table)}")
+    if columns.label is None and names["label"] == "pK" and unit != "pK":
+        raise HoloError(f"{path}: the labels are said to be in {unit}, and its only column of labels is pK")
     size = len(table[columns.id])
-    fields = {field: table.get(name, [""] * size) for field, name in attrs.asdict(columns).items()}
+    fields = {field: table.get(name, [""] * size) for field, name in names.items()}
     rows = [{field: values[row].strip() for field, values in fields.items()} for row in range(size)]
     count = Counter(row["id"] for row in rows)
     complexes, skipped, repeated = [], [], set()
@@ -204,6 +210,56 @@ def read_labels(
         except HoloError as error:
             skipped.append(Skipped(name, "", str(error)))
     return LabelTable(tuple(complexes), tuple(skipped))
+
+
+def with_ligand_keys(labels: LabelTable, path: Path) -> LabelTable:
+    r"""Give labels with the ligand keys of another table, such as that of ``holo-features ligands``.
+
+    Parameters
+    ----------
+    labels
+        Complexes that the table does not have keep what they have.
+    path
+        CSV file with the columns id and ligand_key.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read, lacks a column, or gives a complex two keys.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "ligands.csv")
+    >>> _ = path.write_text("id,ligand_key\n1abc,C2O-5f3a\n")
+    >>> with_ligand_keys(LabelTable((Labelled("1abc", 6.5),)), path).complexes[0].ligand_key
+    'C2O-5f3a'
+    """
+    table = read_csv(path)
+    for name in ("id", "ligand_key"):
+        if name not in table:
+            raise FormatError(f"{path}: has no column {name!r}; it has {', '.join(table)}")
+    keys: dict[str, str] = {}
+    for name, key in zip(table["id"], table["ligand_key"], strict=True):
+        if keys.setdefault(name, key) != key:
+            raise FormatError(
+                f"{path}: gives {name} the ligand keys {keys[name]} and {key}; it must have one"
+            )
+    complexes = (attrs.evolve(one, ligand_key=keys.get(one.id, one.ligand_key)) for one in labels.complexes)
+    return attrs.evolve(labels, complexes=tuple(complexes))
+
+
+def _names(path: Path, table: Mapping[str, list[str]], columns: LabelColumns) -> dict[str, str]:
+    """Say what the columns are called in a table."""
+    label, cluster = columns.label, columns.cluster
+    if label is None:
+        label = "pK" if "label" not in table and "pK" in table else "label"
+    if cluster is None:
+        named = ["cluster"] if "cluster" in table else [name for name in table if _CLUSTER.fullmatch(name)]
+        if len(named) > 1:
+            raise HoloError(f"{path}: has the clusters {', '.join(named)}; say which one is meant")
+        cluster = named[0] if named else "cluster"
+    return {**attrs.asdict(columns), "label": label, "cluster": cluster}
 
 
 def _labelled(row: Mapping[str, str], unit: Unit | Literal["column"], temperature: float) -> Labelled:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -209,16 +210,9 @@ def read_predictor(folder: Path) -> Predictor:
         if unknown:
             raise FormatError(f"{estimators}: holds {unknown[0]}, which no predictor has; it is not loaded")
         members = skops.io.load(estimators, trusted=list(_TRUSTED))
-        source = plain["source"]
-        model = source["model"]
         return Predictor(
             tuple(members),
-            Source(
-                source["kind"],
-                None if model is None else ModelReference(**model),
-                source["basis_digest"],
-                tuple(source["columns"]),
-            ),
+            _source(plain["source"]),
             plain["by"],
             plain["pooling"],
             plain["width"],
@@ -230,6 +224,16 @@ def read_predictor(folder: Path) -> Predictor:
     except (KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile) as error:
         made_with = f"; it was written with scikit-learn {plain.get('scikit_learn')}"
         raise FormatError(f"{folder}: does not describe a predictor ({error}){made_with}") from None
+
+
+def _source(plain: Mapping[str, Any]) -> Source:
+    return Source(
+        plain["kind"],
+        None if plain["model"] is None else ModelReference(**plain["model"]),
+        plain["basis_digest"],
+        tuple(plain["columns"]),
+        tuple(_source(other) for other in plain["beside"]),
+    )
 
 
 def write_predictions(predictions: Predictions, path: Path) -> None:

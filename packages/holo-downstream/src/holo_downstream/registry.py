@@ -128,7 +128,9 @@ class ServedPredictor:
 
 
 def _columns(predictor: Predictor) -> list[str]:
-    return list(predictor.source.columns) or [f"z_{column}" for column in range(predictor.width)]
+    names = list(predictor.source.columns)
+    # What is set beside a table has no names of its own.
+    return names if len(names) == predictor.width else [f"z_{column}" for column in range(predictor.width)]
 
 
 def _signature(predictor: Predictor) -> ModelSignature:

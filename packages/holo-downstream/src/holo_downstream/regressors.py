@@ -1,6 +1,8 @@
 """Regressors with the settings that a study chooses from, by validation alone."""
 
+import copy
 import os
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import attrs
@@ -256,8 +258,7 @@ def choose(
     grid = GRIDS[regressor]
     predicted = np.empty((len(grid), len(validation)))
     best, least = None, np.inf
-    for number, settings in enumerate(grid):
-        estimator = fit(settings, train, train_labels, seed=seed)
+    for number, (settings, estimator) in enumerate(_fitted(grid, train, train_labels, seed)):
         predicted[number] = estimator.predict(validation)
         error = np.sum((predicted[number] - validation_labels) ** 2)
         if error < least:
@@ -289,6 +290,40 @@ def fit(
         # Threads add up the trees in the order in which they finish; one thread has one order.
         estimator.set_params(n_jobs=1)
     return estimator
+
+
+def _fitted(
+    grid: Sequence[Settings],
+    train: Float[np.ndarray, "train d"],
+    labels: Float[np.ndarray, "train"],
+    seed: int,
+) -> Iterator[tuple[Settings, Any]]:
+    """Give the estimators of a grid; forests that differ in their number of trees are grown once.
+
+    scikit-learn draws the seeds of trees one after the other: those of a smaller forest are a larger one's first.
+    """
+    grown: dict[Forest, Any] = {}
+    for settings in grid:
+        if not isinstance(settings, Forest):
+            yield settings, fit(settings, train, labels, seed=seed)
+            continue
+        kind = attrs.evolve(settings, trees=0)
+        if kind not in grown:
+            most = max(
+                other.trees for other in grid if isinstance(other, Forest) and _is_like(other, settings)
+            )
+            grown[kind] = fit(attrs.evolve(settings, trees=most), train, labels, seed=seed)
+        yield settings, _first_trees(grown[kind], settings.trees)
+
+
+def _is_like(one: Forest, other: Forest) -> bool:
+    return attrs.evolve(one, trees=other.trees) == other
+
+
+def _first_trees(forest: Any, trees: int) -> Any:
+    fewer = copy.copy(forest)
+    fewer.n_estimators, fewer.estimators_ = trees, forest.estimators_[:trees]
+    return fewer
 
 
 def _standardized(estimator: Any) -> Any:

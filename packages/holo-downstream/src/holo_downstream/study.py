@@ -40,7 +40,7 @@ class StudySettings:
     coverage
         Of the intervals of predictions.
     test
-        Whether the test complexes are scored. Leave them alone while you still decide on anything.
+        Whether the test complexes are scored, and the series. Leave them alone while you still decide on anything.
     by, pooling
         How the vectors were pooled, which the predictor must do likewise.
     """
@@ -115,7 +115,7 @@ class Study:
     splits : Shaped[ndarray, "n"]
         ``"train"``, ``"val"``, ``"test"`` or ``"series"`` of each.
     predictions : Float[ndarray, "members n"]
-        Of each member; NaN for test complexes that were not to be scored.
+        Of each member; NaN for complexes that were not to be scored.
     members
         What each seed chose.
     validation, test
@@ -252,7 +252,7 @@ def run_study(
     )
 
     predicted = np.full((len(chosen), len(used)), np.nan)
-    for part in ("train", "val", "series", *(["test"] if settings.test else [])):
+    for part in ("train", "val", *(("test", "series") if settings.test else ())):
         if len(rows[part]):
             predicted[:, rows[part]] = [one.estimator.predict(vectors[rows[part]]) for one in chosen]
     mean = predicted.mean(axis=0)
@@ -263,7 +263,7 @@ def run_study(
     clusters = np.array([complex_.cluster for complex_ in used], dtype=np.str_)
     in_series, series_spearman = (
         scores_by_family(predicted[:, series], measured[series], clusters[series], seed=settings.seed)
-        if len(series)
+        if settings.test and len(series)
         else ((), None)
     )
     return Study(

@@ -61,7 +61,7 @@ def write_study(study: Study, folder: Path) -> None:
     for column, complex_ in enumerate(study.complexes):
         predictions = study.predictions[:, column]
         if np.isnan(predictions).any():
-            continue  # a test complex that was left alone
+            continue  # a complex that was left alone
         mean, half = float(predictions.mean()), study.predictor.half_width
         about = (complex_.id, str(study.splits[column]), complex_.cluster, complex_.label)
         rows.append((*about, mean, mean - half, mean + half, *predictions.tolist()))

@@ -16,7 +16,7 @@ from .inputs import check_vectors, text_labels
 from .pooling import Pooling, pool_rows
 from .spectra import power_spectrum, scalar_coefficients
 
-__all__ = ["Invariants", "Source", "VectorTable", "pool", "read_vectors"]
+__all__ = ["Invariants", "Source", "VectorTable", "pool", "read_vectors", "set_beside"]
 
 Invariants = Literal["scalars", "power"]
 Kind = Literal["z", "scalars", "power", "table"]
@@ -41,12 +41,15 @@ class Source:
         `Basis.digest` of the holograms; empty for a table.
     columns
         The names of a table's columns; empty for the others.
+    beside
+        What further vectors are, set beside these.
     """
 
     kind: Kind
     model: ModelReference | None
     basis_digest: str
     columns: tuple[str, ...] = ()
+    beside: tuple["Source", ...] = ()
 
     def check(self, other: "Source") -> None:
         """Refuse vectors that are not of this source.
@@ -83,6 +86,12 @@ class Source:
             raise HoloError(
                 f"the table {difference}; it must have the columns that the predictor learned from"
             )
+        if len(other.beside) != len(self.beside):
+            raise HoloError(
+                f"{len(other.beside)} tables are set beside the vectors; the predictor learned with {len(self.beside)}"
+            )
+        for mine, theirs in zip(self.beside, other.beside, strict=True):
+            mine.check(theirs)
 
 
 _KINDS: dict[Kind, str] = {
@@ -134,6 +143,36 @@ class VectorTable:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+def set_beside(first: VectorTable, others: Sequence[VectorTable]) -> VectorTable:
+    """Give the complexes that all tables have, each with one vector: theirs, one after the other.
+
+    Parameters
+    ----------
+    first
+        Decides the order.
+    others
+        What is set beside it.
+
+    Examples
+    --------
+    >>> z = VectorTable(np.array(["1abc", "2abc"]), np.ones((2, 1)), Source("z", None, ""))
+    >>> size = VectorTable(np.array(["2abc"]), np.full((1, 1), 7.0), Source("table", None, "", ("atoms",)))
+    >>> both = set_beside(z, [size])
+    >>> both.ids.tolist(), both.vectors.tolist(), both.source.beside[0].columns
+    (['2abc'], [[1.0, 7.0]], ('atoms',))
+    """
+    rows = [{name: row for row, name in enumerate(table.ids.tolist())} for table in others]
+    shared = [row for row, name in enumerate(first.ids.tolist()) if all(name in having for having in rows)]
+    ids = first.ids[shared]
+    parts = [
+        table.vectors[[having[name] for name in ids.tolist()]]
+        for table, having in zip(others, rows, strict=True)
+    ]
+    source = attrs.evolve(first.source, beside=tuple(table.source for table in others))
+    repeated = dict.fromkeys(name for table in (first, *others) for name in table.repeated)
+    return VectorTable(ids, np.hstack([first.vectors[shared], *parts]), source, tuple(repeated))
 
 
 def pool(
