@@ -9,7 +9,7 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import local
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, no_type_check
 
 import torch
 from e3nn import o3
@@ -150,11 +150,11 @@ class _Turn(torch.autograd.Function):
         function = functions.to_rows if to_rows else functions.from_rows
         array = (ctypes.c_int64 * len(widths))(*widths)
         source, target = x.data_ptr(), result.data_ptr()
-
-        def compute(_part: int, begin: int, end: int) -> None:
-            function(len(widths), array, source, target, batch, begin, end)
-
-        in_parts(compute, batch, part_count(batch, _LEAST))
+        in_parts(
+            lambda _part, begin, end: function(len(widths), array, source, target, batch, begin, end),
+            batch,
+            part_count(batch, _LEAST),
+        )
         return result
 
     @staticmethod
@@ -248,6 +248,7 @@ class _BlockRows(torch.autograd.Function):
         mapped = torch.empty_like(out) if differentiable else None
         factor = x.new_empty(batch)
 
+        @no_type_check  # it is made at each call; a checker of shapes would wrap it each time
         def compute(_part: int, begin: int, end: int) -> None:
             with _workspace(plan.work_numbers * x.itemsize) as work:
                 plan.functions.block_forward(
@@ -297,6 +298,7 @@ def _gradients(
     found = [x.new_zeros(plan.gradient_numbers) for _ in range(parts)]
     sums = torch.zeros(parts, sum(sizes), dtype=torch.float64)
 
+    @no_type_check  # it is made at each call; a checker of shapes would wrap it each time
     def compute(part: int, begin: int, end: int) -> None:
         inner, total, dbias = (piece.data_ptr() for piece in torch.split(sums[part], sizes))
         with _workspace(plan.work_numbers * x.itemsize) as work:
@@ -328,6 +330,7 @@ def _gradients(
     dfactors = torch.zeros(parts, len(weights), dtype=torch.float64)
     sources, pointers, targets = _addresses(found), _addresses(weights), _addresses(dweights)
 
+    @no_type_check  # it is made at each call; a checker of shapes would wrap it each time
     def finish(part: int, begin: int, end: int) -> None:
         plan.functions.finish_weights(
             plan.structure,
@@ -425,13 +428,13 @@ def _statistics(call: _Call, x: Tensor, sizes: Tensor, *, synchronized: bool) ->
     functions.sums(structure, x.data_ptr(), 0, batch, total.data_ptr())
     mean = (total / batch).to(x.dtype)
     squares = torch.zeros(parts, len(sizes), dtype=torch.float64)
-
-    def compute(part: int, begin: int, end: int) -> None:
-        functions.squares(
+    in_parts(
+        lambda part, begin, end: functions.squares(
             structure, x.data_ptr(), mean.data_ptr(), batch, begin, end, squares[part].data_ptr()
-        )
-
-    in_parts(compute, batch, parts)
+        ),
+        batch,
+        parts,
+    )
     variance = squares.sum(0) / (batch * sizes)
     if not synchronized:
         return float(batch), mean, variance.to(x.dtype)
