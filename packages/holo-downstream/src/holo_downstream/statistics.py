@@ -332,12 +332,12 @@ def _kendall(x: Numbers, y: Numbers, draws: Draws) -> Resampled:
     # Pairs of one complex with its own copies are ties in both.
     weights = draws.astype(np.float64)
     sign_x, sign_y = np.sign(x[:, None] - x), np.sign(y[:, None] - y)
+    untied = _pairs(weights, sign_x**2) * _pairs(weights, sign_y**2)
+    return _divided(_pairs(weights, sign_x * sign_y), np.sqrt(untied), untied > 0)
 
-    def pairs(matrix: Float[np.ndarray, "n n"]) -> Resampled:
-        return np.asarray(((weights @ matrix) * weights).sum(axis=1))
 
-    untied = pairs(sign_x**2) * pairs(sign_y**2)
-    return _divided(pairs(sign_x * sign_y), np.sqrt(untied), untied > 0)
+def _pairs(weights: Float[np.ndarray, "resamples n"], matrix: Float[np.ndarray, "n n"]) -> Resampled:
+    return np.asarray(((weights @ matrix) * weights).sum(axis=1))
 
 
 _WEIGHTED: dict[Metric, Callable[[Numbers, Numbers, Draws], Resampled]] = {
@@ -353,14 +353,12 @@ def _correlation(
     x: Float[np.ndarray, "resamples n"], y: Float[np.ndarray, "resamples n"], draws: Draws
 ) -> Resampled:
     total = draws.sum(axis=1)
-
-    def mean(values: Float[np.ndarray, "resamples n"]) -> Resampled:
-        return np.asarray((draws * values).sum(axis=1) / total)
-
-    mean_x, mean_y, square_x, square_y = mean(x), mean(y), mean(x * x), mean(y * y)
+    mean_x, mean_y, square_x, square_y, product = (
+        np.asarray((draws * values).sum(axis=1) / total) for values in (x, y, x * x, y * y, x * y)
+    )
     variance_x, variance_y = square_x - mean_x**2, square_y - mean_y**2
     varied = (variance_x > _FLAT * square_x) & (variance_y > _FLAT * square_y)
-    covariance = mean(x * y) - mean_x * mean_y
+    covariance = product - mean_x * mean_y
     return _divided(covariance, np.sqrt(np.maximum(variance_x * variance_y, 0)), varied)
 
 

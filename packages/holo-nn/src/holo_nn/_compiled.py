@@ -129,6 +129,9 @@ def _addresses(tensors: list[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
     return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
 
 
+# A function that is made at each call is one for @no_type_check: the tests' checker of shapes would wrap it each time.
+
+
 class _Layout(NamedTuple):
     """Which conversion of flat features and rows: how many channels each degree has, and the way."""
 
@@ -248,7 +251,7 @@ class _BlockRows(torch.autograd.Function):
         mapped = torch.empty_like(out) if differentiable else None
         factor = x.new_empty(batch)
 
-        @no_type_check  # it is made at each call; a checker of shapes would wrap it each time
+        @no_type_check
         def compute(_part: int, begin: int, end: int) -> None:
             with _workspace(plan.work_numbers * x.itemsize) as work:
                 plan.functions.block_forward(
@@ -298,7 +301,7 @@ def _gradients(
     found = [x.new_zeros(plan.gradient_numbers) for _ in range(parts)]
     sums = torch.zeros(parts, sum(sizes), dtype=torch.float64)
 
-    @no_type_check  # it is made at each call; a checker of shapes would wrap it each time
+    @no_type_check
     def compute(part: int, begin: int, end: int) -> None:
         inner, total, dbias = (piece.data_ptr() for piece in torch.split(sums[part], sizes))
         with _workspace(plan.work_numbers * x.itemsize) as work:
@@ -330,7 +333,7 @@ def _gradients(
     dfactors = torch.zeros(parts, len(weights), dtype=torch.float64)
     sources, pointers, targets = _addresses(found), _addresses(weights), _addresses(dweights)
 
-    @no_type_check  # it is made at each call; a checker of shapes would wrap it each time
+    @no_type_check
     def finish(part: int, begin: int, end: int) -> None:
         plan.functions.finish_weights(
             plan.structure,
@@ -476,6 +479,7 @@ class _Square(torch.autograd.Function):
         x, batch = x.contiguous(), len(x)
         y = x.new_empty(batch, square.irreps_out.dim)
 
+        @no_type_check
         def compute(_part: int, begin: int, end: int) -> None:
             with _workspace(plan.work_numbers * x.itemsize) as work:
                 plan.functions.square_forward(
@@ -496,6 +500,7 @@ class _Square(torch.autograd.Function):
         x, gradient, batch = x.contiguous(), gradient.contiguous(), len(x)
         dx = torch.empty_like(x)
 
+        @no_type_check
         def compute(_part: int, begin: int, end: int) -> None:
             with _workspace(plan.work_numbers * x.itemsize) as work:
                 plan.functions.square_backward(

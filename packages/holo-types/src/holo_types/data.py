@@ -337,18 +337,19 @@ class Embeddings:
         return len(self.invariants)
 
     def __getitem__(self, rows: Rows) -> "Embeddings":
-        def take(array: NDArray[Any] | None) -> NDArray[Any] | None:
-            return None if array is None else array[rows]
-
         return Embeddings(
             self.invariants[rows],
             self.frames[rows],
             self.model,
             self.index.take(rows),
-            log_variances=take(self.log_variances),
-            degenerate=take(self.degenerate),
-            reconstruction_cosine=take(self.reconstruction_cosine),
+            log_variances=_rows_of(self.log_variances, rows),
+            degenerate=_rows_of(self.degenerate, rows),
+            reconstruction_cosine=_rows_of(self.reconstruction_cosine, rows),
         )
+
+
+def _rows_of(array: NDArray[Any] | None, rows: Rows) -> NDArray[Any] | None:
+    return None if array is None else array[rows]
 
 
 Data = PointClouds | SphereImages | Holograms | Embeddings
