@@ -4,10 +4,15 @@ import base64
 import html
 import io
 from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from string import Template
 
 from matplotlib.figure import Figure
 
-__all__ = ["beside", "figure", "paragraph", "section", "table"]
+from holo_types.atomic import replacing
+
+__all__ = ["beside", "figure", "paragraph", "section", "table", "write_page"]
 
 _PIXELS = 88  # of the page for an inch of a figure
 _LEAST = 800  # pixels of width below which a figure shrinks to any screen
@@ -60,3 +65,25 @@ def section(title: str, *parts: str) -> str:
 def beside(left: str, right: str, kind: str = "beside") -> str:
     """Put two parts side by side, or one below the other on a narrow screen."""
     return f'<div class="{kind}"><div>{left}</div><div>{right}</div></div>'
+
+
+def write_page(path: Path, heading: str, lead: str, sections: Sequence[str], key: str = "") -> None:
+    """Write a page that fetches nothing.
+
+    Parameters
+    ----------
+    path
+        Replaced if it exists.
+    heading, lead
+        Text at its top.
+    sections
+        As `section` gives them.
+    key
+        HTML between the top and the sections: the figures that are looked for first.
+    """
+    template = Template(files("holo_vae").joinpath("templates/report.html").read_text(encoding="utf-8"))
+    text = template.substitute(
+        heading=html.escape(heading), lead=paragraph(lead), key=key, sections="\n".join(sections)
+    )
+    with replacing(path) as new:
+        new.write_text(text, encoding="utf-8")

@@ -2,9 +2,7 @@
 
 import html
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import attrs
@@ -15,7 +13,6 @@ from numpy.typing import NDArray
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Holograms
-from holo_types.atomic import replacing
 
 from . import page, pictures
 from .evaluation import Evaluation, SampleScores
@@ -517,13 +514,4 @@ def write_report(
         f"A holographic autoencoder that keeps {model.config.basis.dim:,} coefficients in {model.config.latent_dim} "
         f"numbers and a frame, judged on {evaluation.rows:,} holograms."
     )
-    template = Template(files("holo_vae").joinpath("templates/report.html").read_text(encoding="utf-8"))
-    text = template.substitute(
-        title=html.escape(f"{model.name}: evaluation"),
-        heading=html.escape(model.name),
-        lead=page.paragraph(lead),
-        key=_key(evaluation),
-        sections="\n".join(sections),
-    )
-    with replacing(Path(path)) as new:
-        new.write_text(text, encoding="utf-8")
+    page.write_page(Path(path), model.name, lead, sections, _key(evaluation))
