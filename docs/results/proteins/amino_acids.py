@@ -3,10 +3,12 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import attrs
 import numpy as np
 from chains import TWENTY, encode_files, one_of_each_cluster, read_splits
+from cyclopts import Parameter
 from drawing import amino_acid_map
 from jaxtyping import Int
 from rich.console import Console
@@ -75,7 +77,13 @@ class AminoAcids:
     sizes: tuple[SizeResult, ...]
 
 
-def amino_acids(directory: Path, /, *, out: Path, sizes: tuple[int, ...] = SIZES) -> int:
+def amino_acids(
+    directory: Path,
+    /,
+    *,
+    out: Path,
+    sizes: Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative="")] = SIZES,
+) -> int:
     """Train models with z = 2 on single residues, as many of each type, and see how types are ordered in z.
 
     Parameters

@@ -72,23 +72,25 @@ def _equivariance(measured: "Measured") -> str:
 
 
 def _probes(measured: "Measured") -> str:
-    rows = [
-        (
-            f"{score.target.replace('_', ' ')} ({score.classes}, majority {score.majority:.3f})",
-            score.features,
-            score.estimator,
-            str(score.accuracy),
-            f"{score.balanced_accuracy:.3f}",
-            "" if score.z_above is None else _signed(score.z_above),
-        )
-        for score in measured.probes
-    ]
-    return markdown_table(
-        ("read", "from", "by", "accuracy [95 %]", "balanced accuracy", "z is above it by [95 %]"), rows
-    )
+    rows: list[tuple[str, ...]] = []
+    for target in dict.fromkeys(score.target for score in measured.probes):
+        scores = [score for score in measured.probes if score.target == target]
+        name = f"{target.replace('_', ' ')}, {scores[0].classes} classes"
+        rows.append((name, "majority", f"{scores[0].majority:.3f}", "", "", ""))
+        for features in dict.fromkeys(score.features for score in scores):
+            linear, forest = (
+                next(s for s in scores if (s.features, s.estimator) == (features, estimator))
+                for estimator in ("linear", "forest")
+            )
+            accuracies = (str(linear.accuracy), str(forest.accuracy))
+            rows.append(("", features, *accuracies, _signed(linear.z_above), _signed(forest.z_above)))
+    headings = ("read", "from", "linear [95 %]", "forest [95 %]", "z above it, linear", "z above it, forest")
+    return markdown_table(headings, rows)
 
 
-def _signed(interval: Interval) -> str:
+def _signed(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
     return f"{interval.estimate:+.3f} [{interval.lower:+.3f}, {interval.upper:+.3f}]"
 
 
