@@ -336,17 +336,18 @@ def affinity(session: nox.Session) -> None:
     parser.add_argument("--model", required=True, help="name, folder or models:/ URI of an autoencoder")
     parser.add_argument("--out", type=Path, default=Path("build", "affinity"), help="folder for the results")
     given, options = parser.parse_known_args(session.posargs)
-    environment = {**ONE_THREAD, **activated(holo(session, PACKAGES))}
+    programs = Path(holo(session, PACKAGES)).parent
     given.out.mkdir(parents=True, exist_ok=True)
     ligands, embeddings = given.out / "ligands.csv", given.out / "embeddings.h5"
     fit = (embeddings, given.data / "labels.csv", "--ligands", ligands, "--out", given.out / "study")
-    for command in (
+    for program, *arguments in (
         ("holo-features", "ligands", given.data, "--out", ligands),
         ("holo-vae", "embed", "--pocket", given.data, "--model", given.model, "--out", embeddings),
         ("holo-downstream", "affinity", "fit", *fit, *options),
     ):
         # 3: some complexes were left out, and are named; the others go on.
-        session.run(*map(str, command), env=environment, success_codes=[0, 3], external=True)
+        command = (programs / program, *arguments)
+        session.run(*map(str, command), env=ONE_THREAD, success_codes=[0, 3], external=True)
 
 
 @nox.session(venv_backend="none")
