@@ -22,7 +22,7 @@ import holo_types
 from holo_types import storage
 
 BASIS = holo_types.Basis(lmax=4, radial=holo_types.Zernike(6, 10.0), channels=("C", "N"))
-BATCHES = 40
+BATCHES = 30
 STEPS = ("write", "fsync", "replace", "ftruncate", "unlink")
 
 
@@ -152,7 +152,7 @@ def kill_at_random(folder: Path) -> dict[str, object]:
 def fill_the_disk(folder: Path) -> dict[str, object]:
     """Let the disk be full at many sizes; then let it have room again, and go on in the same process."""
     refused: list[bool] = []
-    for size in range(2_000, 130_000, 16_000):
+    for size in range(2_000, 100_000, 24_000):
         path = folder / f"{size}.h5"
         with holo_types.Writer(path) as writer:
             for number in range(BATCHES):
