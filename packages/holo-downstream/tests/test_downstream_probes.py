@@ -3,10 +3,16 @@ import csv
 import numpy as np
 import pytest
 
-from holo_downstream import probe, probe_embeddings, scalar_coefficients, write_probes
+from holo_downstream import cross_validation, probe, probe_embeddings, scalar_coefficients, write_probes
 from holo_types import Basis, Embeddings, HoloError, Holograms, Index, ModelReference, Zernike
 
 BASIS = Basis(lmax=1, radial=Zernike(nmax=3, cutoff=10.0), channels=("C", "N"))
+
+
+@pytest.fixture(autouse=True)
+def small_forests(monkeypatch):
+    """Let forests have 40 trees: growing 200 is what these tests would spend their time on."""
+    monkeypatch.setattr(cross_validation, "_TREES", 40)
 
 
 def made_up(structures=9, residues=40, seed=0, missing=5):

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -36,12 +37,26 @@ SERVER = Path(__file__).parents[3] / "services" / "tracking" / "server.py"
 CURVES = ("loss", "mse", "learning_rate", "gradient_norm", "seconds", "samples_per_second")
 
 
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a store without runs, of which others are copies: mlflow takes seconds to make its tables."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture(autouse=True)
-def no_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def stores(empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs be tracked in their folder, in a store whose tables are there."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    yield
-    mlflow.set_tracking_uri(None)
-    os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+    def made(folder: Path) -> str:
+        if folder.is_dir() and not (folder / "mlflow.db").exists():
+            shutil.copy(empty_store, folder / "mlflow.db")
+        return store_uri(folder)
+
+    store_uri = tracking_store.store_uri
+    monkeypatch.setattr(tracking_store, "store_uri", made)
 
 
 @pytest.fixture
@@ -439,7 +454,6 @@ def test_what_a_server_never_took_is_sent_later(
         ]
         (version,) = client.search_model_versions("name = 'small'")
         assert (version.version, version.run_id) == ("1", found.info.run_id)
-    mlflow.set_tracking_uri(server.uri)
     assert holo_vae.load("models:/small/1").digest == model.digest
 
 
