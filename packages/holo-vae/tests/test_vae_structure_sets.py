@@ -56,7 +56,7 @@ def prepared(source: Path, tmp_path: Path) -> Prepared:
 
 
 def test_each_split_has_its_structures_with_the_columns_of_the_table(prepared: Prepared) -> None:
-    assert prepared.notes == ()
+    assert prepared.skipped == ()
     rows = 0
     for path, split in (
         (prepared.training, "train"),
@@ -132,7 +132,7 @@ def test_bad_files_are_told_and_passed_over(source: Path, tmp_path: Path) -> Non
     (source / "chains" / second.name).unlink()
     for _ in range(2):  # also when nothing is left to do
         prepared = prepare(DATA, BASIS, source, tmp_path / "data")
-        (note,) = prepared.notes
+        (note,) = prepared.skipped
         assert note.startswith("2 of 3 structure files for training.h5 gave nothing; see ")
     skipped = (tmp_path / "data" / "training.skipped.csv").read_text()
     assert first.name in skipped
@@ -200,7 +200,7 @@ def test_a_recipe_trains_from_the_folder(
     write_recipe(recipe, tmp_path / "recipe.yaml")
     out = tmp_path / "run"
     arguments = ["train", str(source), "--out", str(out), "--recipe", str(tmp_path / "recipe.yaml")]
-    assert main(arguments) == 0
+    assert main(arguments) == 3
     said = capsys.readouterr().out
     assert "1 of 3 structure files for training.h5 gave nothing" in said
     test = load(out / "data" / "test.h5")

@@ -22,14 +22,14 @@ class Prepared:
     ----------
     training, validation, test
         The files.
-    notes
+    skipped
         What of the data set could not be used.
     """
 
     training: Path
     validation: Path
     test: Path
-    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 def prepare(data: DataSet, basis: Basis, source: Path | str, folder: Path | str) -> Prepared:

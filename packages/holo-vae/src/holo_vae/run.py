@@ -71,6 +71,8 @@ class TrainingRun:
         Whether the alias points at that version now.
     notes
         What did not go as asked and was no reason to stop: a store that did not answer, a promotion refused.
+    skipped
+        Which of the data's files gave nothing, in words.
     """
 
     model: Model | TrainedClassifier
@@ -81,6 +83,7 @@ class TrainingRun:
     registered_version: str | None
     promoted: bool
     notes: tuple[str, ...]
+    skipped: tuple[str, ...] = ()
 
 
 @attrs.frozen(eq=False)
@@ -89,7 +92,7 @@ class RunData:
 
     training: Rows
     validation: Rows
-    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 def default_recipe(basis: Basis) -> Recipe:
@@ -210,26 +213,26 @@ def open_data(
         shuffle_rows=config.shuffle_rows,
         dtype=weights_dtype(config.precision),
     )
-    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
     if recipe.data is not None:
         if len(data) != 1 or validation:
             raise HoloError(
                 "the recipe names a data set: give one folder with its files, and no validation files"
             )
         prepared = prepare(recipe.data, model.basis, data[0], folder / "data")
-        data, validation, notes = [prepared.training], [prepared.validation], prepared.notes
+        data, validation, skipped = [prepared.training], [prepared.validation], prepared.skipped
     clusters = None
     if config.cluster_column is not None:
         clusters = ClusterColumns(config.cluster_column, config.group_column)
     opened_to_train = partial(opened_alike, clusters=clusters)
     paths = [Path(path) for path in data]
     if validation:
-        opened = RunData(opened_to_train(paths), opened_alike([Path(path) for path in validation]), notes)
+        opened = RunData(opened_to_train(paths), opened_alike([Path(path) for path in validation]), skipped)
     else:
         together = config.cluster_column or config.group_column
         split = split_by_group(paths, together, config.validation_fraction, config.seed)
         opened = RunData(
-            opened_to_train(paths, rows=split.training), opened_alike(paths, rows=split.validation), notes
+            opened_to_train(paths, rows=split.training), opened_alike(paths, rows=split.validation), skipped
         )
     for rows in (opened.training, opened.validation):
         if rows.basis != model.basis:
@@ -330,7 +333,7 @@ def run_training(
         write_model(model, folder / "model")
         evaluation = _finish(model, history, rows.validation, folder, run)
         version, promoted = None, False
-        notes = list(rows.notes)
+        notes: list[str] = []
         if run is not None:
             run.log_model(
                 model,
@@ -346,7 +349,9 @@ def run_training(
     if run is not None and run.note is not None:
         notes.append(run.note)
     store = tracking.tracking_uri(folder) if tracked else None
-    return TrainingRun(model, tuple(history), evaluation, folder, store, version, promoted, tuple(notes))
+    return TrainingRun(
+        model, tuple(history), evaluation, folder, store, version, promoted, tuple(notes), rows.skipped
+    )
 
 
 def _check_request(name: str, lacks_mlflow: bool, there: Path | None) -> None:

@@ -1,0 +1,9 @@
+"""What all tests share: properties are checked without a clock, for machines are shared and noisy."""
+
+import importlib.util
+
+if importlib.util.find_spec("hypothesis"):  # the examples of the docs are tested without it
+    from hypothesis import settings
+
+    settings.register_profile("holo", deadline=None)
+    settings.load_profile("holo")
