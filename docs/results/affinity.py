@@ -29,6 +29,7 @@ ROWS = {
     "ligand-size-linear": "ligands.csv --regressor linear",
     "contacts": "contacts.csv",
     "zernike": "cnos.h5",
+    "zernike-ridge": "cnos.h5 --regressor ridge",
     "zernike-other": "other.h5",
     "power": "cnos.h5 --invariants power",
     "power-ridge": "cnos.h5 --invariants power --regressor ridge",
