@@ -1,11 +1,13 @@
 """Results to a folder: one JSON file, one page of tables, the pictures."""
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import attrs
 from matplotlib.figure import Figure
+from PIL import Image
 
 from holo_types.atomic import replacing
 
@@ -26,7 +28,15 @@ def write_figures(
         parts = (f"<!-- {name} -->\n\n{table}\n\n<!-- end {name} -->\n" for name, table in tables.items())
         new.write_text("\n".join(parts), encoding="utf-8")
     for name, figure in pictures.items():
-        figure.savefig(folder / f"{name}.png", dpi=150)
+        _write_picture(figure, folder / f"{name}.png")
+
+
+def _write_picture(figure: Figure, path: Path) -> None:
+    """Write a PNG of 256 colours, which is a third as large and looks the same."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=140)
+    with Image.open(drawn) as picture, replacing(path) as new:
+        picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(new, format="png", optimize=True)
 
 
 def markdown_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
