@@ -75,6 +75,8 @@ def versions(tmp_path_factory: pytest.TempPathFactory, rows: Holograms) -> Itera
                 run.log_model(model, folder / "model", recorded)
                 found[name] = str(run.register("small"))
         yield found
+    mlflow.set_tracking_uri(None)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
 @pytest.fixture(autouse=True)

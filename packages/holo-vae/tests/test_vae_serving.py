@@ -644,7 +644,7 @@ def server(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             command, env=environment, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        url, until = f"http://127.0.0.1:{port}", time.monotonic() + 120
+        url, until = f"http://127.0.0.1:{port}", time.monotonic() + 600  # however busy the machine is
         while True:
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=5):
                 break
@@ -660,7 +660,7 @@ def server(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def post(url: str, body: bytes) -> tuple[int, Any]:
     request = urllib.request.Request(f"{url}/invocations", body, {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=600) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

@@ -46,7 +46,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def stores(empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def stores(empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let runs be tracked in their folder, in a store whose tables are there."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
@@ -57,6 +57,9 @@ def stores(empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     store_uri = tracking_store.store_uri
     monkeypatch.setattr(tracking_store, "store_uri", made)
+    yield
+    mlflow.set_tracking_uri(None)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
 @pytest.fixture
@@ -454,6 +457,7 @@ def test_what_a_server_never_took_is_sent_later(
         ]
         (version,) = client.search_model_versions("name = 'small'")
         assert (version.version, version.run_id) == ("1", found.info.run_id)
+    mlflow.set_tracking_uri(server.uri)
     assert holo_vae.load("models:/small/1").digest == model.digest
 
 

@@ -298,6 +298,7 @@ def start_run(
     HoloError
         If another process tracks a run in the folder.
     """
+    _use_store(tracking_uri(folder))
     journal = open_journal(folder, resume=resume)
     if journal.written.start is None:
         store = os.environ.get("MLFLOW_TRACKING_URI")
@@ -316,6 +317,15 @@ def start_run(
         raise
     system.close()
     run._close("FINISHED")
+
+
+def _use_store(uri: str) -> None:
+    # For the registry: whatever mlflow is told, it finds models:/NAME/VERSION in its own store only.
+    ours = "MLFLOW_TRACKING_URI" not in os.environ
+    mlflow.set_tracking_uri(uri)
+    if ours:
+        # mlflow puts what it is told into the environment; the next run would take it for the user's choice.
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
 def _describe(journal: Journal, folder: Path, recipe: Recipe, data: RunData, source: str) -> None:
