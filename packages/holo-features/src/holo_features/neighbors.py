@@ -298,7 +298,7 @@ class _Surroundings:
         """Refuse atoms that lie on one another: one such file among a thousand spoils a training."""
         most = max(_DENSEST * 4 / 3 * np.pi * self.radius**3, _MANY_ATOMS)
         if len(counts) and counts.max() > most:
-            where = about.index.take(counts.argmax(keepdims=True))
+            where = about.index.take(np.array([counts.argmax()]))
             named = " ".join(str(column[0]) for column in where.values() if str(column[0]))
             raise HoloError(
                 f"{counts.max()} atoms lie within {self.radius:g} Å of {named}; matter holds {most:.0f} at most: do "
