@@ -208,16 +208,24 @@ def test_a_recipe_trains_from_the_folder(
 
 
 @pytest.mark.parametrize(
-    ("name", "channels", "parameters"),
-    [("microenvironment-z128", 4, 2.62e6), ("microenvironment-other-z128", 5, 2.63e6)],
+    ("name", "channels"),
+    [
+        ("microenvironment-z128", 4),
+        ("microenvironment-other-z128", 5),
+        ("microenvironment-published-z128", 4),
+    ],
 )
-def test_the_recipes_have_the_published_architecture(name: str, channels: int, parameters: float) -> None:
+def test_the_recipes_are_no_larger_than_the_published_model(name: str, channels: int) -> None:
     recipe = find_recipe(name)
     assert structure(unstructure(recipe), Recipe) == recipe
     assert len(recipe.model.basis.channels) == channels
     assert recipe.model.latent_dim == 128
     assert recipe.training.cluster_column in recipe.data.columns
-    assert describe(recipe.model).nominal_parameters == pytest.approx(parameters, rel=0.005)
+    nominal = describe(recipe.model).nominal_parameters
+    if "published" in name:
+        assert nominal == pytest.approx(2.6e6, rel=0.01)
+    else:
+        assert nominal < 2.6e6
 
 
 @pytest.mark.parametrize(
