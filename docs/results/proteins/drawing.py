@@ -303,7 +303,7 @@ def neighbours_figure(
     axes.text(
         _LEFT + _GAP + 1.06,
         height - 0.2,
-        "the ten nearest of other chains, the nearest first (bold: same residue type)",
+        "the ten nearest of other sequence clusters, the nearest first (bold: same residue type)",
         va="top",
         size=9,
         color=INK,

@@ -1,4 +1,4 @@
-"""The residues of other chains whose z are nearest, and what they share."""
+"""The residues of other sequence clusters whose z are nearest, and what they share."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ class Agreement:
     shared
         The share of neighbours that have the residue's label, over all residues that have one.
     chance
-        The same of residues of other chains drawn at random.
+        The same of residues of other clusters drawn at random.
     """
 
     label: str
@@ -36,7 +36,7 @@ class Agreement:
 def nearest(
     embeddings: Embeddings, queries: Int[np.ndarray, "q"], count: int
 ) -> tuple[Int[np.ndarray, "q count"], Float[np.ndarray, "q count"]]:
-    """Find the rows of other structures whose z are nearest, by Euclidean distance, the nearest first.
+    """Find the rows of other clusters whose z are nearest, by Euclidean distance, the nearest first.
 
     Returns
     -------
@@ -47,12 +47,12 @@ def nearest(
     """
     z = embeddings.invariants.astype(np.float64)
     squares = (z**2).sum(axis=1)
-    _, structure = np.unique(embeddings.index["structure"], return_inverse=True)
+    _, cluster = np.unique(embeddings.index["cluster"], return_inverse=True)
     rows, distances = [], []
     for start in range(0, len(queries), _QUERIES_AT_ONCE):
         asked = queries[start : start + _QUERIES_AT_ONCE]
         between = squares[asked, None] + squares - 2 * z[asked] @ z.T
-        between[structure[asked, None] == structure] = np.inf
+        between[cluster[asked, None] == cluster] = np.inf
         some = np.argpartition(between, count, axis=1)[:, :count]
         order = np.argsort(np.take_along_axis(between, some, axis=1), axis=1)
         found = np.take_along_axis(some, order, axis=1)
@@ -72,12 +72,12 @@ def _agreement(index: Index, rows: Int[np.ndarray, "n count"], column: str) -> A
     labels: NDArray[np.str_] = index[column]
     known = labels != ""
     shared = (labels[rows] == labels[:, None])[known].mean()
-    _, structure = np.unique(index["structure"], return_inverse=True)
+    _, cluster = np.unique(index["cluster"], return_inverse=True)
     _, label = np.unique(labels, return_inverse=True)
-    counts = np.zeros((structure.max() + 1, label.max() + 1))
-    np.add.at(counts, (structure, label), 1)
-    others = counts.sum(axis=0) - counts  # of each label, outside each structure
-    chance = (others[structure, label] / others.sum(axis=1)[structure])[known].mean()
+    counts = np.zeros((cluster.max() + 1, label.max() + 1))
+    np.add.at(counts, (cluster, label), 1)
+    others = counts.sum(axis=0) - counts  # of each label, outside each cluster
+    chance = (others[cluster, label] / others.sum(axis=1)[cluster])[known].mean()
     return Agreement(column, float(shared), float(chance))
 
 
