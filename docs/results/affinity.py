@@ -64,11 +64,9 @@ def main() -> None:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     models = {model: getattr(given, model) for model in MODELS}
-    rows = ROWS | REMEDIES if given.rows is None else {name: (ROWS | REMEDIES)[name] for name in given.rows}
-    part = "validation"
-    if given.test:
-        part = "test"
-        rows = ROWS | {name: REMEDIES[name] for name in [best_remedy(given.out)]}
+    part = "test" if given.test else "validation"
+    remedies = {name: REMEDIES[name] for name in [best_remedy(given.out)]} if given.test else REMEDIES
+    rows = {name: options for name, options in (ROWS | remedies).items() if name in (given.rows or [name])}
     needed = {word for options in rows.values() for word in shlex.split(options)} | {"ligands.csv"}
     make_inputs(given.data, models, given.out, needed)
     for name, options in rows.items():
