@@ -340,8 +340,8 @@ def embed_command(
     inputs: Annotated[tuple[Path, ...], Parameter(negative="")],
     /,
     *,
-    model: str,
     out: Path,
+    model: str = "microenvironment-z128",
     pocket: Annotated[bool, Parameter(negative="")] = False,
     secondary_structure: Annotated[bool, Parameter(negative="")] = False,
     resume: Annotated[bool, Parameter(negative="")] = False,
@@ -358,10 +358,10 @@ def embed_command(
         Structure files (.pdb, .ent, .cif, .mmcif, .bcif, also with .gz) or folders of them, or one .h5 file
         of holograms. With --pocket, one CSV file with the columns id, protein, ligand; a folder with one; or an
         ATOM3D LBA data set (LMDB).
-    model
-        Folder of a model, or models:/NAME@ALIAS.
     out
         File for the embeddings, .h5; or a table, .parquet or .csv. It is replaced unless --resume is given.
+    model
+        Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     pocket
         Embed the residues with any atom within 6 Å of the ligand, the ligand's atoms among their neighbours.
     secondary_structure

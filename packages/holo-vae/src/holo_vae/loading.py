@@ -21,7 +21,7 @@ def shipped_models() -> list[str]:
     Examples
     --------
     >>> shipped_models()
-    ['spherical-mnist-z16']
+    ['microenvironment-z128', 'spherical-mnist-z16']
     """
     return sorted(path.parent.name for path in _SHIPPED.glob("*/model.json"))
 
