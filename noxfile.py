@@ -241,7 +241,7 @@ def typing(session: nox.Session) -> None:
     sources = [str(package.path / "src") for package in PACKAGES.values()]
     session.run(
         python,
-        *("-m", "mypy", *sources, "docs/results/proteins"),
+        *("-m", "mypy", *sources, "docs/results"),
         *("noxfile.py", "start.py", ".ci/alone.py", "docs/test_pages.py"),
     )
 
@@ -330,10 +330,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def affinity(session: nox.Session) -> None:
-    """Predict binding affinities of complexes: -- DIR --model MODEL [--out DIR] [options of affinity fit]."""
+    """Predict binding affinities of complexes: -- DIR [--model MODEL] [--out DIR] [options of affinity fit]."""
     parser = argparse.ArgumentParser(prog="nox -s affinity --")
     parser.add_argument("data", type=Path, help="folder with labels.csv and the files that it names")
-    parser.add_argument("--model", required=True, help="name, folder or models:/ URI of an autoencoder")
+    parser.add_argument("--model", default="microenvironment-z128", help="name, folder or models:/ URI")
     parser.add_argument("--out", type=Path, default=Path("build", "affinity"), help="folder for the results")
     given, options = parser.parse_known_args(session.posargs)
     programs = Path(holo(session, PACKAGES)).parent

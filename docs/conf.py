@@ -7,7 +7,7 @@ author = "The Holo developers"
 copyright = f"2026, {author}"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc"]
-exclude_patterns = ["_build", "demo"]
+exclude_patterns = ["_build", "demo", "results/*/*"]
 default_role = "py:obj"
 
 autodoc_default_options = {"members": True, "imported-members": True}
