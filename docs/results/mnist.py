@@ -20,7 +20,7 @@ from holo_types.atomic import replacing
 from holo_types.console import run
 from holo_vae.cli import main as holo_vae_command
 from holo_vae.config import MnistData, ModelConfig
-from holo_vae.describe import describe
+from holo_vae.description import describe
 
 PAGE = Path(__file__).with_suffix(".md")
 Figures = dict[str, Any]

@@ -1,12 +1,15 @@
 """The sizes of networks beside the published ones."""
 
+import pkgutil
+
 import pytest
 
+import holo_vae
 from holo_types import Basis, Zernike
 from holo_vae import HolographicAutoencoder, ModelConfig
 from holo_vae.classifier import Classifier
 from holo_vae.config import ClassifierConfig, Condition
-from holo_vae.describe import describe
+from holo_vae.description import describe
 
 SPHERE = Basis(lmax=10, radial=None, channels=("image",))
 
@@ -104,3 +107,8 @@ def test_the_table_shows_every_layer_and_the_totals() -> None:
     assert lines[-1].startswith("226,691 parameters as the authors count: 47,104 more")
     assert "1x0e..10e" in lines[1]
     assert max(map(len, lines)) < 100
+
+
+def test_no_public_name_is_that_of_a_module() -> None:
+    # Public names are fetched when they are asked for; a module of that name, once imported, would hide them.
+    assert not {module.name for module in pkgutil.iter_modules(holo_vae.__path__)} & set(holo_vae.__all__)

@@ -17,7 +17,7 @@ from holo_types import Basis, HoloError, Zernike
 from holo_vae import HolographicAutoencoder, ModelConfig
 from holo_vae.classifier import Classifier
 from holo_vae.config import ClassifierConfig, Condition
-from holo_vae.describe import describe
+from holo_vae.description import describe
 from holo_vae.network import HologramNetwork
 
 PROTEIN = Basis(lmax=4, radial=Zernike(nmax=8, cutoff=10.0), channels=("C", "N", "O"))

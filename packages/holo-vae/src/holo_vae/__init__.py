@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         read_recipe,
         write_recipe,
     )
-    from .describe import Description, describe
+    from .description import Description, describe
     from .embedding import EmbeddedStructure, embed, embed_complexes, embed_holograms, embed_structures
     from .evaluation import (
         EquivarianceErrors,
@@ -125,7 +125,7 @@ _HOMES = {
     "Classifier": "classifier",
     "ClassifierConfig": "config",
     "Condition": "config",
-    "Description": "describe",
+    "Description": "description",
     "EmbeddedStructure": "embedding",
     "Encoding": "network",
     "Epoch": "training",
@@ -148,7 +148,7 @@ _HOMES = {
     "data_scale": "batches",
     "dataset_digest": "batches",
     "default_recipe": "run",
-    "describe": "describe",
+    "describe": "description",
     "embed": "embedding",
     "embed_complexes": "embedding",
     "embed_holograms": "embedding",

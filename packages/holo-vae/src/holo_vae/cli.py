@@ -162,7 +162,7 @@ def describe_command(source: str, /) -> int:
     source
         YAML file or name of a recipe, or a model: a folder, or models:/NAME@ALIAS.
     """
-    from .describe import describe
+    from .description import describe
     from .loading import load
     from .recipes import find_recipe, recipe_names
 
