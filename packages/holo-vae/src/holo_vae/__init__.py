@@ -8,6 +8,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from .batches import Rows, Split, data_scale, dataset_digest, open_rows, split_by_group
     from .classifier import Classifier, TrainedClassifier
+    from .clusters import ClusterColumns
     from .config import (
         ClassifierConfig,
         Condition,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Classifier",
     "ClassifierConfig",
+    "ClusterColumns",
     "Condition",
     "Description",
     "EmbeddedStructure",
@@ -124,6 +126,7 @@ __all__ = [
 _HOMES = {
     "Classifier": "classifier",
     "ClassifierConfig": "config",
+    "ClusterColumns": "clusters",
     "Condition": "config",
     "Description": "description",
     "EmbeddedStructure": "embedding",
