@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from holo_types import Basis, FormatError, HoloError, Zernike
 from holo_vae import ModelConfig, Recipe, TrainingConfig, default_recipe, read_recipe, write_recipe
-from holo_vae.config import ClassifierConfig, Condition, MnistData, structure, unstructure
+from holo_vae.config import ClassifierConfig, Condition, MnistData, StructureData, structure, unstructure
 
 PROTEIN = Basis(6, Zernike(20, 10.0), ("C", "N", "O", "S"))
 
@@ -223,9 +223,17 @@ def test_a_schedule_longer_than_the_training_is_refused() -> None:
         )
 
 
-def test_frames_are_not_pulled_to_the_axes_of_rows_in_any_pose() -> None:
-    sphere = Basis(2, None, ("image",))
-    model = ModelConfig(basis=sphere, latent_dim=4, lmax=(2, 1), channels=(6, 8))
-    training, turned = TrainingConfig(frame_weight=2.0), MnistData(kind="mnist", rotation="each")
-    with pytest.raises(HoloError, match=r"frame_weight is 2\.0 and MnistData\.rotation is 'each'"):
-        Recipe(model=model, training=training, data=turned)
+@pytest.mark.parametrize(
+    "data",
+    [MnistData(kind="mnist", rotation="each"), StructureData(kind="structures")],
+    ids=lambda data: data.kind,
+)
+def test_frames_are_not_pulled_to_the_axes_of_rows_in_many_poses(data: MnistData | StructureData) -> None:
+    model = ModelConfig(basis=Basis(2, None, ("image",)), latent_dim=4, lmax=(2, 1), channels=(6, 8))
+    training = TrainingConfig(frame_weight=2.0)
+    with pytest.raises(
+        HoloError, match=r"frame_weight is 2\.0, and the data's training rows lie in many poses"
+    ):
+        Recipe(model=model, training=training, data=data)
+    one = {"rotation": "fixed"} if isinstance(data, MnistData) else {"pose": "backbone"}
+    Recipe(model=model, training=training, data=attrs.evolve(data, **one))

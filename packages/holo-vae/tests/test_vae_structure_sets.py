@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import holo_types
-from holo_features import encode_structures
+from holo_features import Encoding, encode_structures
 from holo_features.datasets import example_structures
 from holo_types import Basis, FormatError, HoloError, Zernike, load
 from holo_vae import (
@@ -93,6 +93,22 @@ def test_what_is_there_is_kept_and_what_is_made_in_another_way_is_made_anew(
     table.write_text(table.read_text().replace("\tc\t", "\te\t"))
     again = prepare(DATA, finer, source, tmp_path / "data")
     assert set(load(again.validation).index["family"]) == {"e"}
+
+
+def test_only_training_rows_are_put_in_the_pose_of_their_backbone(
+    source: Path, tmp_path: Path, prepared: Prepared
+) -> None:
+    lying = {name: load(getattr(prepared, name)) for name in ("training", "validation", "test")}
+    posed = attrs.evolve(DATA, pose="backbone")
+    again = prepare(posed, BASIS, source, tmp_path / "data")
+    chosen = [path for path, split in zip(examples(), SPLITS, strict=True) if split == "train"]
+    encoded = list(encode_structures(chosen, BASIS, encoding=Encoding(pose="backbone")))
+    np.testing.assert_array_equal(
+        load(again.training).coefficients, np.concatenate([each.holograms.coefficients for each in encoded])
+    )
+    assert not np.array_equal(load(again.training).coefficients, lying["training"].coefficients)
+    for name in ("validation", "test"):
+        assert load(getattr(again, name)) == lying[name]
 
 
 class _KilledError(Exception):

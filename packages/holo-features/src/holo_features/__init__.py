@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .ligands import Ligand, read_ligand, read_ligands
     from .meshes import Mesh, read_mesh
     from .neighbors import Neighborhoods, SkippedResidue, cut_neighborhoods, neighborhoods, skipped_residues
+    from .poses import backbone_axes, in_backbone_pose
     from .residues import single_residues
     from .selection import Selection
     from .shapes import EncodedMesh, MeshFile, encode_mesh, mesh_files, read_labels, shape_images
@@ -60,6 +61,7 @@ __all__ = [
     "__version__",
     "alpha_carbons",
     "atom_centers",
+    "backbone_axes",
     "complex_neighborhoods",
     "contact_counts",
     "cut_neighborhoods",
@@ -71,6 +73,7 @@ __all__ = [
     "encode_structures",
     "find_complexes",
     "image_rotations",
+    "in_backbone_pose",
     "inverse_spherical_transform",
     "inverse_zernike_transform",
     "ligand_key",
@@ -132,6 +135,7 @@ _HOMES = {
     "Structure": "structures",
     "alpha_carbons": "centers",
     "atom_centers": "centers",
+    "backbone_axes": "poses",
     "complex_neighborhoods": "complexes",
     "contact_counts": "contacts",
     "cut_neighborhoods": "neighbors",
@@ -142,6 +146,7 @@ _HOMES = {
     "encode_structures": "encoding",
     "find_complexes": "complex_sets",
     "image_rotations": "images",
+    "in_backbone_pose": "poses",
     "inverse_spherical_transform": "spherical",
     "inverse_zernike_transform": "zernike",
     "ligand_key": "ligand_tables",

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import attrs
 import numpy as np
@@ -16,6 +17,7 @@ from .centers import Centers, ResidueId, SkippedResidue, alpha_carbons, atom_cen
 from .formats import structure_stem
 from .neighbors import Neighborhoods, cut_in_blocks
 from .parallel import map_files
+from .poses import in_backbone_pose
 from .residues import single_residues
 from .selection import Selection
 from .structures import LeftOutAtom, RepeatedResidue, Structure, read_structure
@@ -43,6 +45,10 @@ class Encoding:
         Names of atoms about which to encode, each of them; None takes the Cα.
     central_residue
         Keep the residue of the centre in its neighbourhood.
+    pose
+        How neighbourhoods lie: ``"file"``, as in the file; ``"backbone"``, each turned so that its residue's
+        backbone lies along the axes, see `holo_features.poses`. For training, see
+        `holo_vae.TrainingConfig.frame_weight`.
     double_precision
         Give coefficients in float64.
 
@@ -57,6 +63,7 @@ class Encoding:
     residues: tuple[ResidueId, ...] | None = None
     center_atoms: tuple[str, ...] | None = None
     central_residue: bool = True
+    pose: Literal["file", "backbone"] = "file"
     double_precision: bool = False
 
 
@@ -183,7 +190,8 @@ def _encode(
     skipped: list[SkippedResidue] = []
     try:
         structure = attrs.evolve(read_structure(path, encoding.selection), name=name)
-        for found in _neighborhoods(structure, basis, secondary_structure, encoding):
+        for lying in _neighborhoods(structure, basis, secondary_structure, encoding):
+            found = in_backbone_pose(lying, structure) if encoding.pose == "backbone" else lying
             skipped += found.skipped
             if len(found.clouds):
                 parts.append(zernike_transform(found.clouds, basis, dtype))

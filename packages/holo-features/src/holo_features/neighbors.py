@@ -49,11 +49,14 @@ class Neighborhoods:
     ----------
     clouds
         One point cloud for each centre that has a neighbourhood.
+    atoms
+        The atom of the structure at each cloud's centre; -1 where it is a point.
     skipped
         Residues that have none: first those without a centre, then those without a neighbour.
     """
 
     clouds: PointClouds
+    atoms: Int[np.ndarray, "n"]
     skipped: tuple[SkippedResidue, ...] = ()
 
 
@@ -292,7 +295,7 @@ class _Surroundings:
             self.channels,
             about.index if kept.all() else about.index.take(kept),
         )
-        return Neighborhoods(clouds, about.skipped + self._lonely(about[~kept]))
+        return Neighborhoods(clouds, about.atoms[kept], about.skipped + self._lonely(about[~kept]))
 
     def _check_density(self, about: Centers, counts: Int[np.ndarray, "centers"]) -> None:
         """Refuse atoms that lie on one another: one such file among a thousand spoils a training."""

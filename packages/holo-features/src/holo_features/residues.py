@@ -87,7 +87,7 @@ def single_residues(
     incomplete = name_skipped(about.index.take(~complete), [reason for reason in reasons if reason])
     without = f"it has no atom of {', '.join(channels)} within {radius:g} Å of its CA"
     empty = name_skipped(index.take(~kept), [without] * int((~kept).sum()))
-    return Neighborhoods(clouds, about.skipped + incomplete + empty)
+    return Neighborhoods(clouds, centred[kept], about.skipped + incomplete + empty)
 
 
 def _incomplete(structure: Structure, about: Centers) -> list[str | None]:

@@ -264,7 +264,8 @@ class TrainingConfig:
         α, the weight of the mean squared error.
     frame_weight
         γ, the weight of the mean squared difference between a row's frame and the coordinate axes. For training
-        rows that all lie in one pose (digits that are not turned); 0 where poses mean nothing.
+        rows that all lie in one pose (digits that are not turned, residues in the pose of their backbone); 0
+        where poses mean nothing.
     kl_weight
         β, the final weight of KL / latent_dim (variational models only).
     kl_start, kl_warmup
@@ -365,6 +366,11 @@ class MnistData:
     bandwidth: int = attrs.field(default=30, validator=_at_least(1))
     seed: int = attrs.field(default=0, validator=_at_least(0))
 
+    @property
+    def one_pose(self) -> bool:
+        """Whether all training rows lie in one pose."""
+        return self.rotation == "fixed"
+
 
 @attrs.frozen(kw_only=True)
 class StructureData:
@@ -381,11 +387,20 @@ class StructureData:
         Further columns of the table that the holograms' index is to have, as text.
     hetero
         Whether neighbourhoods hold ligands, ions and nucleic acids too.
+    pose
+        How the neighbourhoods to train on lie: ``"file"``, as in the files; ``"backbone"``, all in the pose of
+        their residue's backbone, see `holo_features.poses`. Those of validation and test lie as in the files.
     """
 
     kind: Literal["structures"]
     columns: tuple[str, ...] = ()
     hetero: bool = False
+    pose: Literal["file", "backbone"] = "file"
+
+    @property
+    def one_pose(self) -> bool:
+        """Whether all training rows lie in one pose."""
+        return self.pose == "backbone"
 
 
 DataSet = MnistData | StructureData
@@ -410,10 +425,11 @@ class Recipe:
 
     def __attrs_post_init__(self) -> None:
         training, model = self.training, self.model
-        if training.frame_weight and isinstance(self.data, MnistData) and self.data.rotation == "each":
+        if training.frame_weight and self.data is not None and not self.data.one_pose:
             raise HoloError(
-                f"TrainingConfig.frame_weight is {training.frame_weight} and MnistData.rotation is 'each'; frames "
-                "can be pulled to the axes only where all training rows lie in one pose ('fixed')"
+                f"TrainingConfig.frame_weight is {training.frame_weight}, and the data's training rows lie in many "
+                "poses; frames can be pulled to the axes only where they lie in one (MnistData.rotation 'fixed', "
+                "StructureData.pose 'backbone')"
             )
         if (
             isinstance(model, ModelConfig)

@@ -58,7 +58,12 @@ def prepare(data: DataSet, basis: Basis, source: Path | str, folder: Path | str)
     paths = {SPLITS[split]: Path(folder, f"{SPLITS[split]}.h5") for split in splits}
     workers = available_workers(sum(map(len, splits.values())))
     Path(folder).mkdir(parents=True, exist_ok=True)
-    notes = [encode_split(data, basis, rows, paths[SPLITS[split]], workers) for split, rows in splits.items()]
+    # Validation and test are what the model is judged on: they lie as they are found.
+    found = attrs.evolve(data, pose="file")
+    notes = [
+        encode_split(data if split == "train" else found, basis, rows, paths[SPLITS[split]], workers)
+        for split, rows in splits.items()
+    ]
     said = tuple(note for note in notes if note is not None)
     return Prepared(paths["training"], paths["validation"], paths["test"], said)
 

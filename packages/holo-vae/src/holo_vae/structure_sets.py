@@ -137,7 +137,7 @@ def encode_split(
     if done is None:
         path.unlink(missing_ok=True)  # made in another way
     if done is not True:
-        _encode(columns, basis, path, settings, hetero=data.hetero, workers=workers)
+        _encode(data, columns, basis, path, settings=settings, workers=workers)
     if not path.exists():
         raise HoloError(f"{path}: none of {len(rows)} structure files gave a row; {_skipped(path)} says why")
     with holo_types.open(path) as reader:
@@ -157,6 +157,7 @@ def _settings(data: StructureData, basis: Basis, rows: Sequence[TableRow]) -> di
     return {
         "kind": data.kind,
         "hetero": str(data.hetero),
+        "pose": data.pose,
         "columns": " ".join(data.columns),
         "table": hashlib.sha256(table.encode()).hexdigest(),
         "basis": basis.digest,
@@ -173,12 +174,12 @@ def _state(path: Path, settings: dict[str, str]) -> bool | None:
 
 
 def _encode(
+    data: StructureData,
     columns: dict[Path, dict[str, str]],
     basis: Basis,
     path: Path,
-    settings: dict[str, str],
     *,
-    hetero: bool,
+    settings: dict[str, str],
     workers: int,
 ) -> None:
     try:
@@ -194,7 +195,7 @@ def _encode(
             basis,
             secondary_structure=True,
             done=written.structures,
-            encoding=Encoding(selection=Selection(hetero=hetero)),
+            encoding=Encoding(selection=Selection(hetero=data.hetero), pose=data.pose),
             workers=workers,
         ):
             holograms = encoded.holograms
