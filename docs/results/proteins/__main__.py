@@ -5,6 +5,7 @@ import sys
 from amino_acids import amino_acids
 from cyclopts import App
 from learning_curve import learning_curve
+from ligands import ligands
 from measure import measure
 
 from holo_types.console import run
@@ -13,6 +14,7 @@ app = App(name="proteins", help="Measure models of residues' surroundings on a f
 app.default(measure)
 app.command(amino_acids)
 app.command(learning_curve)
+app.command(ligands)
 
 if __name__ == "__main__":
     sys.exit(run(app))

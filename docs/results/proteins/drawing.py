@@ -12,7 +12,6 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from probing import ProbeScore
@@ -164,24 +163,18 @@ def probes_figure(scores: Sequence[ProbeScore], titles: Mapping[str, str]) -> Fi
 
 
 def learning_curve_figure(points: "Sequence[Point]") -> Figure:
-    """Draw training and test cosine loss over the number of clusters."""
+    """Draw the cosine loss of training, validation and test rows over the number of clusters."""
     figure = Figure(figsize=(4.6, 3.1), layout="constrained")
     axes = figure.subplots()
     clusters = [point.clusters for point in points]
-    axes.plot(
-        clusters, [point.training for point in points], "o-", color=GREY, ms=4, lw=1.4, label="learned from"
-    )
-    axes.plot(
-        clusters, [point.test.estimate for point in points], "o-", color=BLUE, ms=4, lw=1.6, label="test"
-    )
-    axes.fill_between(
-        clusters,
-        [point.test.lower for point in points],
-        [point.test.upper for point in points],
-        color=BLUE,
-        alpha=0.15,
-        lw=0,
-    )
+    for name, values, colour in (
+        ("learned from", [point.training for point in points], GREY),
+        ("validation", [point.validation.estimate for point in points], ORANGE),
+        ("test, 95 %", [point.test.estimate for point in points], BLUE),
+    ):
+        axes.plot(clusters, values, "o-", color=colour, ms=4, lw=1.6, label=name)
+    lower, upper = ([getattr(point.test, bound) for point in points] for bound in ("lower", "upper"))
+    axes.fill_between(clusters, lower, upper, color=BLUE, alpha=0.15, lw=0)
     axes.set(xlabel="clusters learned from", ylabel="cosine loss", xscale="log")
     axes.set_xticks(clusters, [str(count) for count in clusters])
     axes.minorticks_off()
@@ -192,25 +185,38 @@ def learning_curve_figure(points: "Sequence[Point]") -> Figure:
 
 
 def amino_acid_map(points: NDArray[Any], labels: NDArray[Any], title: str) -> Figure:
-    """Draw residues in the plane of z, the name of each type where most of it is."""
-    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+    """Draw residues in the plane of z; the name of each type is tied to where most of it is."""
+    size = np.array([7.2, 6.0])  # inches
+    figure = Figure(figsize=tuple(size), layout="constrained")
     axes = figure.subplots()
-    for name, colour in AMINO_ACIDS.items():
-        chosen = points[labels == name]
-        axes.scatter(chosen[:, 0], chosen[:, 1], s=7, alpha=0.7, lw=0, color=colour)
-        x, y = chosen[_densest(chosen)]
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.05 * (high - low)
+    low, high = low - margin, high + margin
+    scale = (high - low) / size
+    names = [name for name in AMINO_ACIDS if (labels == name).any()]
+    anchors = np.stack([(of := points[labels == name])[_densest(of)] for name in names])
+    # Rarely is a type drawn over all others.
+    order = np.random.default_rng(0).permutation(len(points))
+    colours = [AMINO_ACIDS[str(name)] for name in labels[order]]
+    axes.scatter(points[order, 0], points[order, 1], s=9, alpha=0.75, lw=0, color=colours)
+    places = _label_places((points - low) / scale, (anchors - low) / scale, size) * scale + low
+    for name, anchor, place in zip(names, anchors, places, strict=True):
+        colour = AMINO_ACIDS[name]
+        axes.plot(*zip(anchor, place, strict=True), color=INK, lw=0.7, zorder=3)
+        axes.plot(*anchor, "o", ms=5, mfc=colour, mec=INK, mew=0.7, zorder=4)
         axes.text(
-            x,
-            y,
+            *place,
             name.capitalize(),
             ha="center",
             va="center",
-            size=8,
+            size=8.5,
             weight="bold",
             color=INK,
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            bbox={"boxstyle": "round,pad=0.18", "fc": "white", "ec": colour, "lw": 1.4},
+            zorder=5,
         )
     axes.set(title=title, xlabel="z₁", ylabel="z₂", xticks=[], yticks=[])
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     tidy(axes)
     return figure
 
@@ -219,6 +225,26 @@ def _densest(points: NDArray[Any]) -> int:
     """Give the point that has a fifth of the others nearest."""
     distances = np.linalg.norm(points[:, None] - points, axis=2)
     return int(np.sort(distances, axis=1)[:, len(points) // 5].argmin())
+
+
+def _label_places(points: NDArray[Any], anchors: NDArray[Any], size: NDArray[Any]) -> NDArray[Any]:
+    """Put a label near each anchor where it hides few points, no anchor and no other label; all in inches."""
+    box = np.array([0.46, 0.26])
+    angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    steps = [r * np.array([np.cos(a), np.sin(a)]) for r in np.arange(0.25, 1.3, 0.1) for a in angles]
+    between = np.linalg.norm(anchors[:, None] - anchors, axis=2) + np.diag(np.full(len(anchors), np.inf))
+    places = np.full_like(anchors, np.inf)
+    for number in between.min(axis=1).argsort():  # the crowded ones first
+        options = anchors[number] + steps
+        options = options[((options > box / 2) & (options < size - box / 2)).all(axis=1)]
+
+        def hidden(things: NDArray[Any], half: NDArray[Any], options: NDArray[Any] = options) -> NDArray[Any]:
+            return (np.abs(options[:, None] - things) < half).all(axis=2).sum(axis=1)
+
+        cost = hidden(points, box / 2) + 50 * hidden(anchors, box / 2 + 0.05) + 1000 * hidden(places, box)
+        far = np.linalg.norm(options - anchors[number], axis=1)
+        places[number] = options[(cost + 15 * far).argmin()]
+    return places
 
 
 @attrs.frozen(eq=False)

@@ -1,7 +1,9 @@
-"""What more data would bring: the same training on an eighth, a quarter, a half and all of the clusters."""
+"""What more data would bring: the same training on an eighth, a quarter, a half and all of the clusters.
+
+Each share holds the smaller ones, and all take about as many steps, so that only the data differs.
+"""
 
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 from chains import CLUSTER
 from drawing import learning_curve_figure
 from jaxtyping import Int
+from numpy.typing import NDArray
 from rich.console import Console
 from writing import markdown_table, write_figures
 
@@ -19,10 +22,11 @@ from holo_downstream import Interval, bootstrap_mean
 from holo_types import HoloError
 from holo_types.console import progress
 from holo_vae import Model, Recipe
-from holo_vae.clusters import ClusterColumns
+from holo_vae.clusters import ClusterColumns, Clusters
 from holo_vae.datasets import Prepared, prepare
 from holo_vae.evaluation import row_cosines
 from holo_vae.recipes import find_recipe
+from holo_vae.structure_sets import SPLITS
 
 __all__ = ["LearningCurve", "learning_curve"]
 
@@ -39,11 +43,13 @@ class Point:
     ----------
     clusters, chains, rows
         How many were learned from.
-    epochs
-        How often an epoch's rows were seen.
-    training, test
-        Cosine loss of rows that were learned from, in the best epoch, and of the test rows, with a 95 %
-        interval from a bootstrap over clusters.
+    epochs, steps
+        How long was learned.
+    training
+        Cosine loss of rows that were learned from, in the best epoch.
+    validation, test
+        Cosine loss of the rows that the best epoch was chosen on, and of those that nothing was chosen on, with
+        95 % intervals, bootstraps over clusters.
     seconds
         The training took.
     """
@@ -52,7 +58,9 @@ class Point:
     chains: int
     rows: int
     epochs: int
+    steps: int
     training: float
+    validation: Interval
     test: Interval
     seconds: float
 
@@ -65,19 +73,18 @@ class LearningCurve:
     ----------
     recipe
         The network and the rest of the training.
-    steps
-        About how many steps each training took.
     points
         From few to all clusters.
     """
 
     recipe: str
-    steps: int
     points: tuple[Point, ...]
 
 
-def learning_curve(directory: Path, /, *, data: Path, recipe: str, out: Path, steps: int = 400) -> int:
+def learning_curve(directory: Path, /, *, data: Path, recipe: str, out: Path, steps: int = 6000) -> int:
     """Train on shares of the training clusters, as many steps on each, and measure on the test chains.
+
+    A call that was stopped goes on where it was.
 
     Parameters
     ----------
@@ -88,27 +95,32 @@ def learning_curve(directory: Path, /, *, data: Path, recipe: str, out: Path, st
     recipe
         YAML file, or name of a recipe that comes with holo-vae, with data.
     out
-        Folder for figures.json, tables.md and the curve.
+        Folder for figures.json, tables.md and the curve, written after each share; and for states, where a call
+        that was stopped goes on from.
     steps
-        Of each training; an epoch is never cut, so some take a few more.
+        Of each training, at least. An epoch is never cut: all clusters give the number of whole epochs, and
+        shares take as many steps as that to within half an epoch of theirs.
     """
     chosen = find_recipe(recipe)
     if chosen.data is None or chosen.training.cluster_column is None:
         raise HoloError(f"{recipe}: has no data or no training.cluster_column; both are needed")
-    prepared = prepare(chosen.data, chosen.model.basis, directory, data)
+    prepared = _prepared(chosen, directory, data)
     with holo_types.open(prepared.training) as reader:
         cluster_of_row, chain_of_row = reader.column(CLUSTER), reader.column("structure")
     clusters = np.random.default_rng(SEED).permutation(np.unique(cluster_of_row))
-    points = []
+    steps = _whole_epochs(cluster_of_row, chain_of_row, chosen.training.batch_size, steps)
+    points: list[Point] = []
     for share in SHARES:
         taken = clusters[: math.ceil(len(clusters) / share)]
         rows = np.flatnonzero(np.isin(cluster_of_row, taken))
-        chains = len(np.unique(chain_of_row[rows]))
-        points.append(_point(chosen, prepared, rows, (len(taken), chains), steps))
-    found = LearningCurve(recipe=recipe, steps=steps, points=tuple(points))
-    write_figures(
-        out, found, {"learning_curve": _table(points)}, {"learning_curve": learning_curve_figure(points)}
-    )
+        part = Part(len(taken), len(np.unique(chain_of_row[rows])), rows)
+        points.append(_point(chosen, prepared, part, steps, out / "states" / str(len(taken))))
+        write_figures(
+            out,
+            LearningCurve(recipe=Path(recipe).stem, points=tuple(points)),
+            {"learning_curve": _table(points)},
+            {"learning_curve": learning_curve_figure(points)},
+        )
     Console(soft_wrap=True, highlight=False).print(
         f"{out}: test cosine {', '.join(f'{p.test.estimate:.3f}' for p in points)} of "
         f"{', '.join(str(p.clusters) for p in points)} clusters",
@@ -117,40 +129,76 @@ def learning_curve(directory: Path, /, *, data: Path, recipe: str, out: Path, st
     return 0
 
 
-def _point(
-    recipe: Recipe, prepared: Prepared, numbers: Int[np.ndarray, "n"], size: tuple[int, int], steps: int
-) -> Point:
-    columns = ClusterColumns(CLUSTER, "structure")
+@attrs.frozen(eq=False)
+class Part:
+    """A share of the training clusters: how many, their chains, and the numbers of their rows."""
+
+    clusters: int
+    chains: int
+    rows: Int[np.ndarray, "n"]
+
+
+def _prepared(recipe: Recipe, directory: Path, folder: Path) -> Prepared:
+    """Take the holograms that are there, or make them; those of another basis may be needed by others."""
+    assert recipe.data is not None
+    paths = [folder / f"{name}.h5" for name in SPLITS.values()]
+    complete = []
+    for path in filter(Path.exists, paths):
+        with holo_types.open(path) as reader:
+            if reader.basis != recipe.model.basis:
+                raise HoloError(
+                    f"{path}: holds holograms in the basis {reader.basis}; the recipe has {recipe.model.basis}"
+                )
+            complete.append(reader.complete)
+    if len(complete) == len(paths) and all(complete):
+        return Prepared(*paths)
+    return prepare(recipe.data, recipe.model.basis, directory, folder)
+
+
+def _whole_epochs(clusters: NDArray[np.str_], chains: NDArray[np.str_], batch_size: int, steps: int) -> int:
+    """Give the steps of the fewest epochs over all clusters that take so many."""
+    members, groups = (np.unique(names, return_inverse=True)[1] for names in (clusters, chains))
+    epoch = math.ceil(len(Clusters.of(members, groups)) / batch_size)
+    return math.ceil(steps / epoch) * epoch
+
+
+def _point(recipe: Recipe, prepared: Prepared, part: Part, steps: int, state: Path) -> Point:
     rows = holo_vae.open_rows(
-        [prepared.training], rows=numbers, clusters=columns, shuffle_rows=recipe.training.shuffle_rows
+        [prepared.training],
+        rows=part.rows,
+        clusters=ClusterColumns(CLUSTER, "structure"),
+        shuffle_rows=recipe.training.shuffle_rows,
     )
     with holo_types.open(prepared.validation) as reader:
         some = np.arange(0, len(reader), VALIDATION_PART)
     judged = holo_vae.open_rows([prepared.validation], rows=some, shuffle_rows=recipe.training.shuffle_rows)
-    epochs = max(1, math.ceil(steps / rows.steps(recipe.training.batch_size)))
-    shortened = attrs.evolve(recipe, training=attrs.evolve(recipe.training, epochs=epochs))
-    model = holo_vae.initial_model(shortened, holo_vae.data_scale(rows), "learning-curve")
-    started, kept = time.monotonic(), math.nan
-    with progress(epochs, f"training on {size[0]} clusters, epochs") as advance:
-        for epoch in holo_vae.train(model.network, rows, judged, shortened):
+    epoch_steps = rows.steps(recipe.training.batch_size)
+    epochs = max(1, round(steps / epoch_steps))
+    lasting = attrs.evolve(recipe, training=attrs.evolve(recipe.training, epochs=epochs))
+    model = holo_vae.initial_model(lasting, holo_vae.data_scale(rows), "learning-curve")
+    seconds, kept = 0.0, math.nan
+    with progress(epochs, f"training on {part.clusters} clusters, epochs") as advance:
+        for epoch in holo_vae.train(model.network, rows, judged, lasting, state=state):
+            seconds += epoch.seconds
             kept = epoch.parts["cosine"] if epoch.best else kept
             advance(1, f"validation cosine {epoch.validation['cosine']:.4f}")
-    seconds = time.monotonic() - started
     return Point(
-        clusters=size[0],
-        chains=size[1],
-        rows=len(numbers),
+        clusters=part.clusters,
+        chains=part.chains,
+        rows=len(part.rows),
         epochs=epochs,
+        steps=epochs * epoch_steps,
         training=kept,
-        test=_test_cosine(model, prepared.test),
+        validation=_cosine(model, prepared.validation),
+        test=_cosine(model, prepared.test),
         seconds=seconds,
     )
 
 
-def _test_cosine(model: Model, path: Path) -> Interval:
-    test = holo_vae.read_holograms(path)
-    losses = row_cosines(test, model.decode(model.encode(test)))
-    return bootstrap_mean(losses, test.index[CLUSTER])
+def _cosine(model: Model, path: Path) -> Interval:
+    holograms = holo_vae.read_holograms(path)
+    losses = row_cosines(holograms, model.decode(model.encode(holograms)))
+    return bootstrap_mean(losses, holograms.index[CLUSTER])
 
 
 def _table(points: Sequence[Point]) -> str:
@@ -160,7 +208,9 @@ def _table(points: Sequence[Point]) -> str:
             str(point.chains),
             f"{point.rows:,}",
             str(point.epochs),
+            f"{point.steps:,}",
             f"{point.training:.3f}",
+            str(point.validation),
             str(point.test),
             f"{point.seconds:.0f}",
         )
@@ -171,8 +221,10 @@ def _table(points: Sequence[Point]) -> str:
         "chains",
         "residues",
         "epochs",
-        "training cosine",
-        "test cosine [95 %]",
+        "steps",
+        "learned from",
+        "validation [95 %]",
+        "test [95 %]",
         "training (s)",
     )
     return markdown_table(headings, rows)

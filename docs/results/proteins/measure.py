@@ -19,6 +19,7 @@ from chains import (
 )
 from drawing import Tile, TileRow, accuracy_figure, denoising_figure, neighbours_figure, probes_figure
 from jaxtyping import Int
+from loading import load_surroundings_model
 from neighbours import Agreement, agreements, draw_queries, nearest
 from probing import ProbeScore, Spectrum, features_of, probe_target
 from rich.console import Console
@@ -27,9 +28,8 @@ from scenes import scene
 from tables import measure_tables
 from writing import write_figures
 
-import holo_vae
 from holo_features import Encoding, Selection
-from holo_types import Embeddings, HoloError, Holograms
+from holo_types import Basis, Embeddings, HoloError, Holograms
 from holo_types.console import progress
 from holo_vae import EquivarianceErrors, Model
 from holo_vae.structure_sets import TableRow
@@ -53,12 +53,13 @@ TARGETS = {
 
 @attrs.frozen(kw_only=True)
 class ModelFacts:
-    """Which model was measured."""
+    """Which model was measured; its encoding is what the basis has beside degrees, orders and channels."""
 
     name: str
     digest: str
     parameters: int
     latent_dim: int
+    encoding: str
     basis: str
 
 
@@ -100,15 +101,13 @@ def measure(directory: Path, model: str, /, *, out: Path) -> int:
     out
         Folder for figures.json, tables.md and the pictures.
     """
-    loaded = holo_vae.load_model(model)
+    loaded = load_surroundings_model(model)
     basis = loaded.config.basis
-    if basis.radial is None:
-        raise HoloError(f"{model}: its basis is of a sphere; a model of surroundings is needed")
     splits = read_splits(directory)
     seconds: dict[str, float] = {}
 
     with _timed("reading and encoding", seconds):
-        proteins, skipped = _proteins(splits["test"], selection_of(basis))
+        proteins, skipped = _proteins(splits["test"], selection_of(basis), directory)
         test, bare = (encode(proteins, basis, central_residue=own) for own in (True, False))
         chains = one_of_each_cluster(splits["train"], TRAINING_CLUSTERS, SEED)
         encodings = [Encoding(selection=selection_of(basis), central_residue=own) for own in (True, False)]
@@ -133,6 +132,7 @@ def measure(directory: Path, model: str, /, *, out: Path) -> int:
             digest=loaded.digest,
             parameters=sum(parameter.numel() for parameter in loaded.network.parameters()),
             latent_dim=loaded.config.latent_dim,
+            encoding=_encoding(basis),
             basis=str(basis),
         ),
         accuracy=accuracy,
@@ -163,6 +163,13 @@ def measure(directory: Path, model: str, /, *, out: Path) -> int:
     return 0
 
 
+def _encoding(basis: Basis) -> str:
+    """Name the normalizations: of radial functions, of points where they have one, and of harmonics."""
+    assert basis.radial is not None
+    names = (basis.radial.normalization, basis.point_normalization, basis.angular_normalization)
+    return ", ".join(dict.fromkeys(name for name in names if name != "none"))
+
+
 @contextmanager
 def _timed(part: str, seconds: dict[str, float]) -> Iterator[None]:
     started = time.monotonic()
@@ -170,14 +177,16 @@ def _timed(part: str, seconds: dict[str, float]) -> Iterator[None]:
     seconds[part] = round(time.monotonic() - started, 1)
 
 
-def _proteins(chains: Sequence[TableRow], selection: Selection) -> tuple[list[Protein], tuple[str, ...]]:
+def _proteins(
+    chains: Sequence[TableRow], selection: Selection, directory: Path
+) -> tuple[list[Protein], tuple[str, ...]]:
     proteins, skipped = [], []
     with progress(len(chains), "reading chains") as advance:
         for read in read_proteins(chains, selection):
             if isinstance(read, Protein):
                 proteins.append(read)
             else:
-                skipped.append(str(read))
+                skipped.append(str(read).replace(f"{directory}/", ""))
             advance()
     if not proteins:
         raise HoloError(f"no test chain could be read; the first: {skipped[0]}")

@@ -41,6 +41,7 @@ def _reconstruction(measured: "Measured") -> str:
         ("correlation of powers within a residue", f"{found.power_correlation:.4f}"),
         ("parameters", f"{measured.model.parameters:,}"),
         ("z", str(measured.model.latent_dim)),
+        ("encoding", measured.model.encoding),
         ("model digest", measured.model.digest[:16]),
     ]
     return markdown_table(("", "test"), rows)

@@ -1,0 +1,306 @@
+"""How well models reconstruct what is around a ligand: the pockets of complexes, with it and without it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import attrs
+import numpy as np
+from jaxtyping import Float
+from loading import load_surroundings_model
+from numpy.typing import NDArray
+from rich.console import Console
+from scipy.spatial import KDTree
+from writing import markdown_table, write_figures
+
+from holo_downstream import Interval, bootstrap_mean
+from holo_downstream.labels import read_labels
+from holo_features import (
+    alpha_carbons,
+    complex_neighborhoods,
+    cut_neighborhoods,
+    find_complexes,
+    pocket,
+    read_complex,
+    zernike_transform,
+)
+from holo_features.complex_sets import ComplexSource
+from holo_types import Basis, HoloError, Holograms, PointClouds, concatenate
+from holo_types.console import progress
+from holo_vae import Model
+
+__all__ = ["Ligands", "channel_products", "ligands"]
+
+SEED = 0
+SURROUNDINGS = ("pocket, with the ligand", "pocket, ligand left out", "no ligand in reach")
+
+
+@attrs.frozen(kw_only=True)
+class ChannelCosine:
+    """The mean cosine loss of one channel, over the residues that have atoms of it.
+
+    Parameters
+    ----------
+    channel
+        Its name.
+    rows
+        How many residues have such atoms.
+    cosine
+        None where no residue has.
+    """
+
+    channel: str
+    rows: int
+    cosine: float | None
+
+
+@attrs.frozen(kw_only=True)
+class Surroundings:
+    """How well a model reconstructs one kind of surroundings.
+
+    Parameters
+    ----------
+    model
+        Its channels.
+    name
+        One of `SURROUNDINGS`.
+    rows
+        How many residues.
+    cosine
+        Cosine loss (s = +1) with a 95 % interval, a bootstrap over the complexes' clusters.
+    shared
+        The same over the channels that all models have.
+    change
+        By how much the cosine is higher than without the ligand, residue by residue; None but with the ligand.
+    channels
+        Each by itself.
+    """
+
+    model: str
+    name: str
+    rows: int
+    cosine: Interval
+    shared: Interval
+    change: Interval | None
+    channels: tuple[ChannelCosine, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Ligands:
+    """All that was measured.
+
+    Parameters
+    ----------
+    complexes, clusters
+        How many were measured.
+    surroundings
+        Three of each model.
+    skipped
+        Complexes that could not be used, and why.
+    """
+
+    complexes: int
+    clusters: int
+    surroundings: tuple[Surroundings, ...]
+    skipped: tuple[str, ...]
+
+
+def ligands(directory: Path, model: str, /, *models: str, out: Path) -> int:
+    """Measure how models reconstruct the pockets of the test complexes of a folder.
+
+    Parameters
+    ----------
+    directory
+        Folder with labels.csv (id, label or pK, a cluster such as cluster30, split, protein, ligand) and the files
+        that it names.
+    model
+        A folder of a model, the name of one that comes with holo-vae, or models:/NAME@ALIAS.
+    models
+        More of them, to stand beside it.
+    out
+        Folder for figures.json and tables.md.
+    """
+    loaded = [load_surroundings_model(name) for name in (model, *models)]
+    clusters = _test_clusters(directory)
+    found = find_complexes(directory)
+    sources = [source for source in found.sources if source.name in clusters]
+    if not sources:
+        raise HoloError(f"{directory}: none of its complexes has split test; at least one is needed")
+    shared = [name for name in loaded[0].config.basis.channels if all(_has(each, name) for each in loaded)]
+    surroundings: list[Surroundings] = []
+    skipped: dict[str, str] = {}
+    with progress(len(loaded) * len(sources), "encoding complexes") as advance:
+        for each in loaded:
+            encoded = []
+            for source, result in _encoded(sources, each.config.basis):
+                if isinstance(result, HoloError):
+                    skipped[source.name] = str(result).replace(f"{directory}/", "")
+                else:
+                    encoded.append(result)
+                advance()
+            if not encoded:
+                raise HoloError(
+                    f"{directory}: no test complex could be used; the first: {next(iter(skipped.values()))}"
+                )
+            surroundings += _measured(each, encoded, clusters, shared)
+    used = [source.name for source in sources if source.name not in skipped]
+    results = Ligands(
+        complexes=len(used),
+        clusters=len({clusters[name] for name in used}),
+        surroundings=tuple(surroundings),
+        skipped=tuple(skipped.values()),
+    )
+    write_figures(out, results, {"ligands": _table(surroundings)}, {})
+    Console(soft_wrap=True, highlight=False).print(
+        f"{out}: {results.complexes} complexes of {results.clusters} clusters, "
+        + ", ".join(f"{s.model} {s.name} {s.cosine.estimate:.3f}" for s in surroundings),
+        markup=False,
+    )
+    return 0
+
+
+def _test_clusters(directory: Path) -> dict[str, str]:
+    """Give the cluster of each test complex; one without a cluster is one by itself."""
+    table = read_labels(directory / "labels.csv")
+    return {row.id: row.cluster or row.id for row in table.complexes if row.split == "test"}
+
+
+def _has(model: Model, channel: str) -> bool:
+    return channel in model.config.basis.channels
+
+
+class _Rows(NamedTuple):
+    """Holograms of a complex, one for each of `SURROUNDINGS`; rows of the first two are the same residues."""
+
+    bound: Holograms
+    left_out: Holograms
+    away: Holograms
+
+
+def _encoded(
+    sources: Sequence[ComplexSource], basis: Basis
+) -> Iterator[tuple[ComplexSource, _Rows | HoloError]]:
+    for source in sources:
+        try:
+            yield source, _encode(source, basis)
+        except HoloError as error:
+            yield source, error
+
+
+def _encode(source: ComplexSource, basis: Basis) -> _Rows:
+    assert basis.radial is not None
+    cutoff = basis.radial.cutoff
+    complex_ = read_complex(source)
+    protein = complex_.protein
+    near = alpha_carbons(protein, pocket(complex_))
+    every = alpha_carbons(protein)
+    distances, _ = KDTree(complex_.ligand.atoms.coord).query(every.positions)
+    away = every[np.flatnonzero(distances > cutoff)]
+    # As many as the pocket has.
+    chosen = np.random.default_rng(SEED).permutation(len(away))[: len(near)]
+
+    def transform(clouds: PointClouds) -> Holograms:
+        return zernike_transform(attrs.evolve(clouds, index=_named(clouds, source.name)), basis)
+
+    bound = complex_neighborhoods(complex_, cutoff, basis.channels).clouds
+    alone, far = (
+        cut_neighborhoods(protein, cutoff, basis.channels, centers=centers).clouds
+        for centers in (near, away[np.sort(chosen)])
+    )
+    if len(bound) != len(alone):
+        raise HoloError(
+            f"complex {source.name}: {len(bound) - len(alone)} residues have nothing but the ligand around them"
+        )
+    return _Rows(transform(bound), transform(alone), transform(far))
+
+
+def _named(clouds: PointClouds, name: str) -> Mapping[str, NDArray[np.str_]]:
+    return {"structure": np.full(len(clouds), name)}
+
+
+def _measured(
+    model: Model, encoded: Sequence[_Rows], clusters: Mapping[str, str], shared: Sequence[str]
+) -> Iterator[Surroundings]:
+    channels = model.config.basis.channels
+    common = [channels.index(name) for name in shared]
+    losses: list[Float[np.ndarray, n]] = []
+    groups: list[NDArray[np.str_]] = []
+    products = []
+    for parts in zip(*encoded, strict=True):
+        rows = concatenate(parts)
+        products.append(channel_products(rows, model.decode(model.encode(rows))))
+        losses.append(_cosines(products[-1], range(len(channels))))
+        groups.append(np.array([clusters[str(name)] for name in rows.index["structure"]]))
+    for number, name in enumerate(SURROUNDINGS):
+        present = products[number][1] > 0
+        each = [_cosines(products[number], [channel]) for channel in range(len(channels))]
+        yield Surroundings(
+            model=" ".join(channels),
+            name=name,
+            rows=len(losses[number]),
+            cosine=bootstrap_mean(losses[number], groups[number]),
+            shared=bootstrap_mean(_cosines(products[number], common), groups[number]),
+            change=bootstrap_mean(losses[0] - losses[1], groups[0]) if number == 0 else None,
+            channels=tuple(
+                ChannelCosine(
+                    channel=channel,
+                    rows=int(there.sum()),
+                    cosine=float(values[there].mean()) if there.any() else None,
+                )
+                for channel, values, there in zip(channels, each, present.T, strict=True)
+            ),
+        )
+
+
+def channel_products(x: Holograms, y: Holograms) -> Float[np.ndarray, "3 n channels"]:
+    """Give ⟨x, y⟩, ⟨x, x⟩ and ⟨y, y⟩ of each channel: Σ_l sqrt(2l + 1) Σ x y; their sums are those of all."""
+    channels = len(x.basis.channels)
+    products = np.zeros((3, len(x), channels))
+    for degree in range(x.basis.lmax + 1):
+        a, b = (rows.degree(degree).astype(np.float64).reshape(len(x), channels, -1) for rows in (x, y))
+        pairs = ((a, b), (a, a), (b, b))
+        products += np.sqrt(2 * degree + 1) * np.stack([(p * q).sum(axis=2) for p, q in pairs])
+    return products
+
+
+def _cosines(products: Float[np.ndarray, "3 n channels"], channels: Sequence[int]) -> Float[np.ndarray, "n"]:
+    """Give the cosine losses over some channels; 1 where either has nothing there."""
+    xy, xx, yy = products[..., list(channels)].sum(axis=2)
+    norms = np.sqrt(xx * yy)
+    return 1 - np.divide(xy, norms, out=np.zeros_like(xy), where=norms > 0)
+
+
+def _table(surroundings: Sequence[Surroundings]) -> str:
+    names = list(dict.fromkeys(channel.channel for each in surroundings for channel in each.channels))
+    rows = []
+    for each in surroundings:
+        found = {channel.channel: channel for channel in each.channels}
+        rows.append(
+            (
+                f"{each.model}: {each.name}",
+                f"{each.rows:,}",
+                str(each.cosine),
+                "" if each.change is None else f"{each.change.estimate:+.3f} {_bounds(each.change)}",
+                str(each.shared),
+                *(_channel(found.get(name)) for name in names),
+            )
+        )
+    headings = (
+        "channels: surroundings",
+        "residues",
+        "cosine [95 %]",
+        "by the ligand",
+        "shared channels",
+        *names,
+    )
+    return markdown_table(headings, rows)
+
+
+def _bounds(interval: Interval) -> str:
+    return f"[{interval.lower:+.3f}, {interval.upper:+.3f}]"
+
+
+def _channel(found: ChannelCosine | None) -> str:
+    if found is None or found.cosine is None:
+        return ""
+    return f"{found.cosine:.3f} ({found.rows:,})"

@@ -1,0 +1,15 @@
+"""Models that the programs can measure."""
+
+import holo_vae
+from holo_types import HoloError
+from holo_vae import Model
+
+__all__ = ["load_surroundings_model"]
+
+
+def load_surroundings_model(name: str) -> Model:
+    """Load a model by folder, name or URI, as `holo_vae.load_model`; refuse one of sphere images."""
+    model = holo_vae.load_model(name)
+    if model.config.basis.radial is None:
+        raise HoloError(f"{name}: its basis is of a sphere; a model of surroundings is needed")
+    return model
