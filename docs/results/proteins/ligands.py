@@ -68,8 +68,6 @@ class Surroundings:
         How many residues.
     cosine
         Cosine loss (s = +1) with a 95 % interval, a bootstrap over the complexes' clusters.
-    shared
-        The same over the channels that all models have.
     change
         By how much the cosine is higher than without the ligand, residue by residue; None but with the ligand.
     channels
@@ -80,7 +78,6 @@ class Surroundings:
     name: str
     rows: int
     cosine: Interval
-    shared: Interval
     change: Interval | None
     channels: tuple[ChannelCosine, ...]
 
@@ -126,9 +123,8 @@ def ligands(directory: Path, model: str, /, *models: str, out: Path) -> int:
     sources = [source for source in found.sources if source.name in clusters]
     if not sources:
         raise HoloError(f"{directory}: none of its complexes has split test; at least one is needed")
-    shared = [name for name in loaded[0].config.basis.channels if all(_has(each, name) for each in loaded)]
     surroundings: list[Surroundings] = []
-    skipped: dict[str, str] = {}
+    skipped = {s.name: f"complex {s.name}: {s.reason}" for s in found.skipped if s.name in clusters}
     with progress(len(loaded) * len(sources), "encoding complexes") as advance:
         for each in loaded:
             encoded = []
@@ -142,7 +138,7 @@ def ligands(directory: Path, model: str, /, *models: str, out: Path) -> int:
                 raise HoloError(
                     f"{directory}: no test complex could be used; the first: {next(iter(skipped.values()))}"
                 )
-            surroundings += _measured(each, encoded, clusters, shared)
+            surroundings += _measured(each, encoded, clusters)
     used = [source.name for source in sources if source.name not in skipped]
     results = Ligands(
         complexes=len(used),
@@ -163,10 +159,6 @@ def _test_clusters(directory: Path) -> dict[str, str]:
     """Give the cluster of each test complex; one without a cluster is one by itself."""
     table = read_labels(directory / "labels.csv")
     return {row.id: row.cluster or row.id for row in table.complexes if row.split == "test"}
-
-
-def _has(model: Model, channel: str) -> bool:
-    return channel in model.config.basis.channels
 
 
 class _Rows(NamedTuple):
@@ -218,11 +210,8 @@ def _named(clouds: PointClouds, name: str) -> Mapping[str, NDArray[np.str_]]:
     return {"structure": np.full(len(clouds), name)}
 
 
-def _measured(
-    model: Model, encoded: Sequence[_Rows], clusters: Mapping[str, str], shared: Sequence[str]
-) -> Iterator[Surroundings]:
+def _measured(model: Model, encoded: Sequence[_Rows], clusters: Mapping[str, str]) -> Iterator[Surroundings]:
     channels = model.config.basis.channels
-    common = [channels.index(name) for name in shared]
     losses: list[Float[np.ndarray, n]] = []
     groups: list[NDArray[np.str_]] = []
     products = []
@@ -239,7 +228,6 @@ def _measured(
             name=name,
             rows=len(losses[number]),
             cosine=bootstrap_mean(losses[number], groups[number]),
-            shared=bootstrap_mean(_cosines(products[number], common), groups[number]),
             change=bootstrap_mean(losses[0] - losses[1], groups[0]) if number == 0 else None,
             channels=tuple(
                 ChannelCosine(
@@ -281,18 +269,10 @@ def _table(surroundings: Sequence[Surroundings]) -> str:
                 f"{each.rows:,}",
                 str(each.cosine),
                 "" if each.change is None else f"{each.change.estimate:+.3f} {_bounds(each.change)}",
-                str(each.shared),
                 *(_channel(found.get(name)) for name in names),
             )
         )
-    headings = (
-        "channels: surroundings",
-        "residues",
-        "cosine [95 %]",
-        "by the ligand",
-        "shared channels",
-        *names,
-    )
+    headings = ("channels: surroundings", "residues", "cosine [95 %]", "more than without", *names)
     return markdown_table(headings, rows)
 
 
