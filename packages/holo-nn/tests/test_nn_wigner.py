@@ -7,7 +7,7 @@ from e3nn import o3
 from scipy.spatial.transform import Rotation
 from scipy.special import sph_harm_y
 
-from holo_nn import rotate, wigner_D
+from holo_nn import rotate, wigner, wigner_D
 from holo_nn.testing import random_rotations
 
 DEGREES = range(15)
@@ -81,6 +81,16 @@ def test_gradient():
 
     vector = torch.tensor([0.3, -1.1, 0.7], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(of_rotation_vector, vector)
+
+
+def test_what_was_first_asked_for_in_inference_can_be_trained_through():
+    wigner._recursion.cache_clear()
+    turn = random_rotations(1, seed=3)[0]
+    with torch.inference_mode():
+        wigner_D(3, turn)
+    turn = turn.requires_grad_()
+    wigner_D(3, turn).sum().backward()
+    assert turn.grad is not None
 
 
 def test_rotate_turns_each_channel():

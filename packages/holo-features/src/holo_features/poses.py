@@ -111,5 +111,5 @@ def _first(
 
 
 def _unit(vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-    lengths: Float[np.ndarray, "n 1"] = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / lengths
+    unit: Float[np.ndarray, "n 3"] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit

@@ -13,6 +13,9 @@ __all__ = ["rotate", "wigner_D"]
 
 
 @cache
+@torch.inference_mode(
+    False
+)  # or what is kept could not be trained through, if it was first asked for in inference
 def _recursion(degree: int) -> tuple[Tensor, Tensor]:
     """Return the matrices A, [2l+1, 3(2l-1)], and B, [3, 2l-1, 2l+1], of D^l = A (D¹ ⊗ D^(l-1)) B, for l >= 2.
 
