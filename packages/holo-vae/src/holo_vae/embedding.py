@@ -1,10 +1,15 @@
 """Structures, or pockets of complexes, straight to embeddings (extra ``structures``)."""
 
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
+import torch
 
 from holo_types import Embeddings, HoloError, Holograms, concatenate
 
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedStructure", "embed", "embed_complexes", "embed_holograms", "embed_structures"]
 
+_BLOCK = 512  # rows that a thread computes at a time, a batch of `Model.encode`
+_AHEAD = 4  # structures for each thread that are encoded before they are asked for
 _NEEDS = "structures need holo-features; pip install 'holo-vae[structures]'"
 
 
@@ -58,7 +65,10 @@ def embed_structures(
     secondary_structure: bool = False,
     done: Collection[str] = (),
 ) -> Iterator[EmbeddedStructure]:
-    """Embed every residue of structure files, one file after the other; a bad file stops none.
+    """Embed every residue of structure files; a bad file stops none.
+
+    Blocks of residues are spread over as many threads as torch uses; results come in the order of the files, and do
+    not depend on the number of threads.
 
     Parameters
     ----------
@@ -119,10 +129,59 @@ def embed_complexes(
     return _embedded(encode_complexes(sources, model.config.basis, encoding), model)
 
 
+@attrs.frozen(eq=False)
+class _Unchanging(Model):
+    """A model whose weights do not change while it is in use: their digest, asked for by each block, is kept."""
+
+    @cached_property
+    def digest(self) -> str:
+        return Model(self.network, self.name, self.version).digest
+
+
 def _embedded(results: "Iterable[EncodedStructure]", model: Model) -> Iterator[EmbeddedStructure]:
-    for encoded in results:
-        embeddings = None if encoded.holograms is None else embed_holograms(model, encoded.holograms)
-        yield EmbeddedStructure(encoded, embeddings)
+    """Embed as many blocks of rows at a time as torch has threads, and meanwhile encode the next structures."""
+    used = _Unchanging(model.network, model.name, model.version)
+    waiting: deque[tuple[EncodedStructure, list[Future[Embeddings]]]] = deque()
+    with _threads() as pool:
+        for encoded in results:
+            blocks = [pool.submit(embed_holograms, used, block) for block in _blocks(encoded.holograms)]
+            waiting.append((encoded, blocks))
+            if len(waiting) > _AHEAD * torch.get_num_threads():
+                yield _finished(*waiting.popleft())
+        while waiting:
+            yield _finished(*waiting.popleft())
+
+
+def _blocks(holograms: Holograms | None) -> Iterator[Holograms]:
+    if holograms is not None:
+        for start in range(0, len(holograms), _BLOCK):
+            yield holograms[start : start + _BLOCK]
+
+
+def _finished(encoded: "EncodedStructure", blocks: list[Future[Embeddings]]) -> EmbeddedStructure:
+    parts = [block.result() for block in blocks]
+    return EmbeddedStructure(encoded, concatenate(parts) if parts else None)
+
+
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """Lend as many threads as torch uses, each of which computes alone.
+
+    Threads that share each small operation wait for each other most of the time; where others want the
+    processors too, nearly all of it.
+    """
+    count = torch.get_num_threads()
+    pool = ThreadPoolExecutor(count, "holo-embed", _compute_alone)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(count)  # of threads that start from now on; it never changed in this one
+
+
+def _compute_alone() -> None:
+    torch.get_num_threads()  # a thread takes over the number of all at its first call, and only then has its own
+    torch.set_num_threads(1)
 
 
 def embed(paths: Sequence[Path | str], model: Model | Path | str) -> Embeddings:

@@ -1,0 +1,92 @@
+"""Structures to embeddings by several threads: what one thread gives alone, in the order of the files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import holo_vae
+from holo_features import encode_structures
+from holo_features.datasets import example_structures
+from holo_types import Basis, Embeddings, HoloError, Zernike
+from holo_vae import HolographicAutoencoder, Model, ModelConfig
+from holo_vae.embedding import embed_holograms, embed_structures
+
+BASIS = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N", "O", "S"))
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    torch.manual_seed(0)
+    config = ModelConfig(basis=BASIS, latent_dim=5, lmax=(2, 1), channels=(6, 6), initial_projection=6)
+    return Model(HolographicAutoencoder(config), "small")
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    assert torch.get_num_threads() == 2, "embedding leaves the number as it was"
+    torch.set_num_threads(before)
+
+
+def equal(found: Embeddings | None, expected: Embeddings) -> None:
+    assert found is not None
+    assert found.model == expected.model
+    np.testing.assert_array_equal(found.degenerate, expected.degenerate)
+    for name in ("invariants", "frames", "reconstruction_cosine"):
+        value, wanted = getattr(found, name), getattr(expected, name)
+        # Sums over a batch of another size round otherwise.
+        np.testing.assert_allclose(value, wanted, rtol=0, atol=1e-5 * abs(wanted).max(), err_msg=name)
+    assert found.index.keys() == expected.index.keys()
+    for name, column in expected.index.items():
+        np.testing.assert_array_equal(found.index[name], column)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_threads_give_what_each_structure_gives_alone(
+    model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("holo_vae.embedding._BLOCK", 100)  # so that a structure has several
+    bad = tmp_path / "bad.pdb"
+    bad.write_text("rubbish")
+    paths = example_structures()[:3]
+    found = list(embed_structures([paths[0], bad, *paths[1:]], model))
+    assert [result.encoded.path for result in found] == [paths[0], bad, *paths[1:]]
+    assert found[1].embeddings is None
+    assert isinstance(found[1].encoded.error, HoloError)
+    for result, encoded in zip([found[0], *found[2:]], encode_structures(paths, BASIS), strict=True):
+        assert encoded.holograms is not None
+        equal(result.embeddings, embed_holograms(model, encoded.holograms))
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_each_thread_computes_alone(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def watched(*arguments: object) -> Embeddings:
+        seen.append(torch.get_num_threads())
+        return embed_holograms(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("holo_vae.embedding.embed_holograms", watched)
+    holo_vae.embed(example_structures()[:2], model)
+    assert set(seen) == {1}
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_who_asks_for_no_more_ends_the_threads(model: Model) -> None:
+    results = embed_structures(example_structures(), model)
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_what_a_thread_raises_is_raised(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> Embeddings:
+        raise HoloError("of a thread")
+
+    monkeypatch.setattr("holo_vae.embedding.embed_holograms", failing)
+    with pytest.raises(HoloError, match="of a thread"):
+        holo_vae.embed(example_structures()[:1], model)
