@@ -209,20 +209,21 @@ def test_without_noise_denoising_is_reconstruction(run: Run) -> None:
 def test_noise_moves_each_coordinate_by_its_standard_deviation(run: Run, chains: Path) -> None:
     """Other draws give the mean of 445 residues to some percent; noise of another size does not."""
     basis, generator = run.model.config.basis, np.random.default_rng(7)
-    parts, clean = [], []
+    clean: list[Holograms] = []
+    shaken: list[Holograms] = []
     for path in _paths(chains, "test"):
         structure = read_structure(path)
         places = structure.atoms.coord.astype(float)
         elements = structure.atoms.element[:, None] == np.array(basis.channels)
-        for target, sigma in ((clean, 0.0), (parts, 0.5)):
+        for target, sigma in ((clean, 0.0), (shaken, 0.5)):
             for centre in np.flatnonzero(structure.atoms.atom_name == "CA"):
-                shaken = places - places[centre] + generator.normal(scale=sigma, size=places.shape)
-                near = (np.linalg.norm(shaken, axis=1) <= 6) & (np.arange(len(places)) != centre)
+                moved = places - places[centre] + generator.normal(scale=sigma, size=places.shape)
+                near = (np.linalg.norm(moved, axis=1) <= 6) & (np.arange(len(places)) != centre)
                 cloud = PointClouds(
-                    shaken[near], elements[near].astype(float), np.array([0, near.sum()]), basis.channels
+                    moved[near], elements[near].astype(float), np.array([0, near.sum()]), basis.channels
                 )
                 target.append(zernike_transform(cloud, basis))
-    expected = _losses(concatenate(clean), concatenate(parts)).mean()
+    expected = _losses(concatenate(clean), concatenate(shaken)).mean()
     assert run.figures["denoising"][3]["noise"] == 0.5
     assert run.figures["denoising"][3]["noisy"] == pytest.approx(expected, rel=0.04)
 
@@ -472,9 +473,8 @@ def complexes(chains: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         outmost = places[np.linalg.norm(places - middle, axis=1).argmax()]
         outwards = (outmost - middle) / np.linalg.norm(outmost - middle)
         block = "\n".join(
-            "{:10.4f}{:10.4f}{:10.4f} {:<3} 0  0  0  0  0  0".format(
-                *(outmost + (3.5 + 1.5 * step) * outwards), element
-            )
+            "".join(f"{value:10.4f}" for value in outmost + (3.5 + 1.5 * step) * outwards)
+            + f" {element:<3} 0  0  0  0  0  0"
             for step, element in enumerate(("Cl", "C", "O", "C"))
         )
         (folder / f"{name}.sdf").write_text(LIGAND.format(atoms=block), encoding="utf-8")

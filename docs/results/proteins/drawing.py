@@ -195,7 +195,7 @@ def amino_acid_map(points: NDArray[Any], labels: NDArray[Any], title: str) -> Fi
     scale = (high - low) / size
     names = [name for name in AMINO_ACIDS if (labels == name).any()]
     anchors = np.stack([(of := points[labels == name])[_densest(of)] for name in names])
-    # Rarely is a type drawn over all others.
+    # In any order, so that no type lies on all others.
     order = np.random.default_rng(0).permutation(len(points))
     colours = [AMINO_ACIDS[str(name)] for name in labels[order]]
     axes.scatter(points[order, 0], points[order, 1], s=9, alpha=0.75, lw=0, color=colours)
@@ -205,7 +205,8 @@ def amino_acid_map(points: NDArray[Any], labels: NDArray[Any], title: str) -> Fi
         axes.plot(*zip(anchor, place, strict=True), color=INK, lw=0.7, zorder=3)
         axes.plot(*anchor, "o", ms=5, mfc=colour, mec=INK, mew=0.7, zorder=4)
         axes.text(
-            *place,
+            place[0],
+            place[1],
             name.capitalize(),
             ha="center",
             va="center",
@@ -222,9 +223,9 @@ def amino_acid_map(points: NDArray[Any], labels: NDArray[Any], title: str) -> Fi
 
 
 def _densest(points: NDArray[Any]) -> int:
-    """Give the point that has a fifth of the others nearest."""
+    """Give the point that has a tenth of the others nearest: types lie in several places."""
     distances = np.linalg.norm(points[:, None] - points, axis=2)
-    return int(np.sort(distances, axis=1)[:, len(points) // 5].argmin())
+    return int(np.sort(distances, axis=1)[:, len(points) // 10].argmin())
 
 
 def _label_places(points: NDArray[Any], anchors: NDArray[Any], size: NDArray[Any]) -> NDArray[Any]:
@@ -237,14 +238,17 @@ def _label_places(points: NDArray[Any], anchors: NDArray[Any], size: NDArray[Any
     for number in between.min(axis=1).argsort():  # the crowded ones first
         options = anchors[number] + steps
         options = options[((options > box / 2) & (options < size - box / 2)).all(axis=1)]
-
-        def hidden(things: NDArray[Any], half: NDArray[Any], options: NDArray[Any] = options) -> NDArray[Any]:
-            return (np.abs(options[:, None] - things) < half).all(axis=2).sum(axis=1)
-
-        cost = hidden(points, box / 2) + 50 * hidden(anchors, box / 2 + 0.05) + 1000 * hidden(places, box)
+        cost = _covered(options, points, box / 2) + 50 * _covered(options, anchors, box / 2 + 0.05)
+        cost += 1000 * _covered(options, places, box)
         far = np.linalg.norm(options - anchors[number], axis=1)
         places[number] = options[(cost + 15 * far).argmin()]
     return places
+
+
+def _covered(options: NDArray[Any], things: NDArray[Any], half: NDArray[Any]) -> NDArray[np.int64]:
+    """Count the things that a box about each option would cover; half: of its width and height."""
+    counts: NDArray[np.int64] = (np.abs(options[:, None] - things) < half).all(axis=2).sum(axis=1)
+    return counts
 
 
 @attrs.frozen(eq=False)

@@ -151,7 +151,8 @@ def _prepared(recipe: Recipe, directory: Path, folder: Path) -> Prepared:
                 )
             complete.append(reader.complete)
     if len(complete) == len(paths) and all(complete):
-        return Prepared(*paths)
+        training, validation, test = paths
+        return Prepared(training, validation, test)
     return prepare(recipe.data, recipe.model.basis, directory, folder)
 
 

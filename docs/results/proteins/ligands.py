@@ -255,7 +255,8 @@ def _cosines(products: Float[np.ndarray, "3 n channels"], channels: Sequence[int
     """Give the cosine losses over some channels; 1 where either has nothing there."""
     xy, xx, yy = products[..., list(channels)].sum(axis=2)
     norms = np.sqrt(xx * yy)
-    return 1 - np.divide(xy, norms, out=np.zeros_like(xy), where=norms > 0)
+    losses: NDArray[np.float64] = 1 - np.divide(xy, norms, out=np.zeros_like(xy), where=norms > 0)
+    return losses
 
 
 def _table(surroundings: Sequence[Surroundings]) -> str:
@@ -269,7 +270,7 @@ def _table(surroundings: Sequence[Surroundings]) -> str:
                 f"{each.rows:,}",
                 str(each.cosine),
                 "" if each.change is None else f"{each.change.estimate:+.3f} {_bounds(each.change)}",
-                *(_channel(found.get(name)) for name in names),
+                *(_channel(found.get(name), each.rows) for name in names),
             )
         )
     headings = ("channels: surroundings", "residues", "cosine [95 %]", "more than without", *names)
@@ -280,7 +281,8 @@ def _bounds(interval: Interval) -> str:
     return f"[{interval.lower:+.3f}, {interval.upper:+.3f}]"
 
 
-def _channel(found: ChannelCosine | None) -> str:
+def _channel(found: ChannelCosine | None, rows: int) -> str:
+    """Give the cosine, and of how many residues it is where that is not all of them."""
     if found is None or found.cosine is None:
         return ""
-    return f"{found.cosine:.3f} ({found.rows:,})"
+    return f"{found.cosine:.3f}" + (f" ({found.rows:,})" if found.rows < rows else "")
