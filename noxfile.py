@@ -352,7 +352,7 @@ def affinity(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def serve(session: nox.Session) -> None:
-    """Serve the demo's model on loopback, and check its answers to good and to bad requests."""
+    """Serve the model of proteins, or -- --model MODEL, on loopback; check answers to good and bad requests."""
     python = holo(session, PACKAGES)
     session.run(python, "services/serving/check.py", *session.posargs, env=activated(python))
 

@@ -1,7 +1,7 @@
 """Start the embedding service on loopback, ask it something sensible and something silly, and stop it.
 
-Run it with ``nox -s serve`` after ``nox -s demo``: it serves the model that the demo registered, once as
-services/serving/serve.py does, once by ``mlflow models serve`` alone.
+Run it with ``nox -s serve``: it serves the model of proteins that comes with holo-vae, or the one that ``--model``
+names, once as services/serving/serve.py does, once by ``mlflow models serve`` alone.
 """
 
 import argparse
@@ -28,7 +28,8 @@ import holo_vae
 from holo_features import encode_structures
 from holo_types import to_table
 from holo_vae.embedding import embed_holograms
-from holo_vae.serving import encode_content
+from holo_vae.loading import load_model
+from holo_vae.serving import encode_content, write_served
 from holo_vae.serving_holograms import encode_coefficients
 
 START_SECONDS = 120
@@ -72,7 +73,7 @@ def wait_until_ready(url: str, server: "subprocess.Popen[bytes]", log: Path) -> 
 
 
 def mlflow_command(model: str, port: int) -> list[str]:
-    """Give the command that serves a model without the guard."""
+    """Give the command that serves a model, in a registry or a folder in MLflow's form, without the guard."""
     return [
         *(sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", model, "--env-manager", "local"),
         *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
@@ -188,21 +189,30 @@ def check(url: str, model: holo_vae.Model, structure: Path, guarded: bool) -> It
 def main() -> None:
     """Do the checks and print what they found."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="models:/holo-demo@champion")
+    parser.add_argument(
+        "--model", default="microenvironment-z128", help="name, folder or models:/ URI (default: %(default)s)"
+    )
     parser.add_argument("--store", help="the registry (default: MLFLOW_TRACKING_URI, else the demo's)")
     arguments = parser.parse_args()
     if arguments.store:
         os.environ["MLFLOW_TRACKING_URI"] = arguments.store
-    os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///demo/run/mlflow.db")
+    registered = arguments.model.startswith("models:/")
+    if registered:
+        os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///demo/run/mlflow.db")
     structure = holo_features.datasets.example_structures()[0]
-    model = holo_vae.load(arguments.model)
+    model = load_model(arguments.model)
     variables = environment({**os.environ, "HOLO_MODEL": arguments.model})
-    for port, guarded in ((free_port(), True), (free_port(), False)):
-        started = command("127.0.0.1", port) if guarded else mlflow_command(arguments.model, port)
-        sys.stdout.write("the service\n" if guarded else "mlflow models serve\n")
-        with serving(started, variables, port) as url:
-            for line in check(url, model, structure, guarded):
-                sys.stdout.write(f"  {line}\n")
+    with tempfile.TemporaryDirectory() as folder:
+        alone = arguments.model
+        if not registered:
+            alone = str(Path(folder, "model"))
+            write_served(model, Path(alone))
+        for port, guarded in ((free_port(), True), (free_port(), False)):
+            started = command("127.0.0.1", port) if guarded else mlflow_command(alone, port)
+            sys.stdout.write("the service\n" if guarded else "mlflow models serve\n")
+            with serving(started, variables, port) as url:
+                for line in check(url, model, structure, guarded):
+                    sys.stdout.write(f"  {line}\n")
 
 
 if __name__ == "__main__":

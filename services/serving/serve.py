@@ -22,8 +22,8 @@ def command(host: str, port: int, workers: int = 1) -> list[str]:
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Give the service's environment: the caller's, with the demo's model unless another is named."""
-    return {"HOLO_MODEL": "models:/holo-demo@champion", **variables}
+    """Give the service's environment: the caller's, with the model of proteins unless another is named."""
+    return {"HOLO_MODEL": "microenvironment-z128", **variables}
 
 
 def main() -> int:

@@ -520,6 +520,25 @@ def records(rows: list[dict[str, Any]]) -> bytes:
     return json.dumps({"dataframe_records": rows}).encode()
 
 
+def test_a_model_of_no_registry_is_served(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, served: ServedModel
+) -> None:
+    write_model(served.model, tmp_path)
+    monkeypatch.setenv("_MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")
+    monkeypatch.setenv("HOLO_MODEL", str(tmp_path))
+    status, body = ask(create_app(), records(of_holograms(holograms(3))))
+    assert status == 200
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(json.loads(body)["predictions"]),
+        served.predict(pd.DataFrame(of_holograms(holograms(3)))),
+        check_dtype=False,
+        atol=1e-6,
+    )
+    monkeypatch.setenv("HOLO_MODEL", "no-such-model")
+    with pytest.raises(HoloError, match="no-such-model: no such model"):
+        create_app()
+
+
 @pytest.mark.parametrize("pieces", [1, 7])
 def test_the_guard_lets_good_requests_pass(guard: Guard, served: ServedModel, pieces: int) -> None:
     for rows in (of_structures(STRUCTURES[0]), of_holograms(holograms(3))):

@@ -10,7 +10,9 @@ import os
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 from mlflow.models import ModelSignature
@@ -20,11 +22,11 @@ from mlflow.types import ColSpec, DataType, Schema
 from holo_types import Embeddings, HoloError, Holograms, concatenate, to_table
 
 from .embedding import embed_holograms
-from .model import Model, read_model
+from .model import Model, read_model, write_model
 from .serving_holograms import encode_coefficients, read_holograms
 from .serving_limits import Deadline, Limits, RefusedRequest
 
-__all__ = ["ServedModel", "encode_content", "input_example", "signature"]
+__all__ = ["ServedModel", "encode_content", "input_example", "signature", "write_served"]
 
 _BINARY_SUFFIXES = (".gz", ".bcif")
 _EXAMPLE = Path(__file__).parent / "data" / "tripeptide.pdb"
@@ -252,6 +254,30 @@ def _is_of_structures(rows: Iterable[dict[str, str]]) -> bool:
             else "the request is empty"
         )
     return forms.pop()
+
+
+def write_served(model: Model, folder: Path) -> None:
+    """Write a model in MLflow's form, as a folder that `mlflow.pyfunc.load_model` and `mlflow models serve` take.
+
+    For a model that is in no registry: one that comes with holo-vae, or a folder that holo-vae wrote.
+
+    Parameters
+    ----------
+    model
+        The model.
+    folder
+        To be made; it must not be there, or be empty.
+    """
+    with TemporaryDirectory() as weights:
+        write_model(model, weights)
+        mlflow.pyfunc.save_model(
+            folder,
+            loader_module=__name__,
+            data_path=weights,
+            signature=signature(model),
+            input_example=input_example(model),
+            pip_requirements=["holo-vae[mlflow,structures]"],
+        )
 
 
 def _load_pyfunc(data_path: str) -> ServedModel:

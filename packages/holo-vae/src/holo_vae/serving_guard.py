@@ -8,12 +8,16 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow.pyfunc
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, DEADLINE_EXCEEDED
 from mlflow.pyfunc import scoring_server
 
+from .loading import load_model
+from .serving import write_served
 from .serving_limits import Limits, RefusedRequest
 
 __all__ = ["Guard", "create_app"]
@@ -83,13 +87,25 @@ class Guard:
 def create_app() -> Guard:
     """Make the service of the model that ``HOLO_MODEL`` names; its limits are environment variables too.
 
+    The name is one that `holo_vae.load` takes.
+
     Raises
     ------
     HoloError
-        If a limit is no number.
+        If a limit is no number, or there is no such model.
     """
     limits = Limits.from_environment(os.environ)
-    return Guard(scoring_server.init(mlflow.pyfunc.load_model(os.environ["HOLO_MODEL"])), limits)
+    return Guard(scoring_server.init(_served(os.environ["HOLO_MODEL"])), limits)
+
+
+def _served(source: str) -> mlflow.pyfunc.PyFuncModel:
+    """Load a model of the registry, or put another into MLflow's form first."""
+    if source.startswith("models:/"):
+        return mlflow.pyfunc.load_model(source)
+    with TemporaryDirectory() as folder:
+        written = Path(folder, "model")
+        write_served(load_model(source), written)
+        return mlflow.pyfunc.load_model(str(written))
 
 
 def _check_content_type(scope: Scope) -> None:
