@@ -370,19 +370,35 @@ def test_the_last_point_is_the_recipe_on_all_clusters(curve: Path, recipe: Path)
         assert point[name]["estimate"] == pytest.approx(losses.mean(), rel=1e-6)
 
 
-def test_holograms_of_another_basis_are_refused_and_kept(
-    curve: Path, chains: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("nmax: 6", "nmax: 8", "the recipe has Basis(lmax=2, radial=Zernike(nmax=8,"),
+        ("kind: structures", "kind: structures, pose: backbone", "pose file; the recipe has backbone"),
+        ("kind: structures", "kind: structures, hetero: true", "hetero False; the recipe has True"),
+    ],
+)
+def test_holograms_made_in_another_way_are_refused_and_kept(
+    curve: Path,
+    chains: Path,
+    recipe: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    old: str,
+    new: str,
+    said: str,
 ) -> None:
     other = tmp_path / "other.yaml"
-    other.write_text(recipe.read_text("utf-8").replace("nmax: 6", "nmax: 8"), encoding="utf-8")
+    other.write_text(recipe.read_text("utf-8").replace(old, new), encoding="utf-8")
     before = (curve / "data" / "training.h5").stat()
     data, out = curve / "data", tmp_path / "out"
     assert program("learning-curve", chains, "--data", data, "--recipe", other, "--out", out) == 1
     line = _line(capsys)
-    assert "training.h5: holds holograms in the basis" in line
-    assert "nmax=6" in line
-    assert "nmax=8" in line
-    assert (curve / "data" / "training.h5").stat() == before
+    assert "training.h5: was made with" in line
+    assert said in line
+    after = (curve / "data" / "training.h5").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_a_missing_table_is_named(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,10 +19,11 @@ from writing import markdown_table, write_figures
 import holo_types
 import holo_vae
 from holo_downstream import Interval, bootstrap_mean
-from holo_types import HoloError
+from holo_types import Basis, HoloError
 from holo_types.console import progress
 from holo_vae import Model, Recipe
 from holo_vae.clusters import ClusterColumns, Clusters
+from holo_vae.config import StructureData
 from holo_vae.datasets import Prepared, prepare
 from holo_vae.evaluation import row_cosines
 from holo_vae.recipes import find_recipe
@@ -102,9 +103,9 @@ def learning_curve(directory: Path, /, *, data: Path, recipe: str, out: Path, st
         shares take as many steps as that to within half an epoch of theirs.
     """
     chosen = find_recipe(recipe)
-    if chosen.data is None or chosen.training.cluster_column is None:
-        raise HoloError(f"{recipe}: has no data or no training.cluster_column; both are needed")
-    prepared = _prepared(chosen, directory, data)
+    if not isinstance(chosen.data, StructureData) or chosen.training.cluster_column is None:
+        raise HoloError(f"{recipe}: has no data of structures or no training.cluster_column; both are needed")
+    prepared = _prepared(chosen.data, chosen.model.basis, directory, data)
     with holo_types.open(prepared.training) as reader:
         cluster_of_row, chain_of_row = reader.column(CLUSTER), reader.column("structure")
     clusters = np.random.default_rng(SEED).permutation(np.unique(cluster_of_row))
@@ -138,22 +139,24 @@ class Part:
     rows: Int[np.ndarray, "n"]
 
 
-def _prepared(recipe: Recipe, directory: Path, folder: Path) -> Prepared:
-    """Take the holograms that are there, or make them; those of another basis may be needed by others."""
-    assert recipe.data is not None
-    paths = [folder / f"{name}.h5" for name in SPLITS.values()]
+def _prepared(wanted: StructureData, basis: Basis, directory: Path, folder: Path) -> Prepared:
+    """Take the holograms that are there, or make them; those made in another way may be needed by others."""
+    paths = {split: folder / f"{name}.h5" for split, name in SPLITS.items()}
     complete = []
-    for path in filter(Path.exists, paths):
+    for split, path in paths.items():
+        if not path.exists():
+            continue
         with holo_types.open(path) as reader:
-            if reader.basis != recipe.model.basis:
-                raise HoloError(
-                    f"{path}: holds holograms in the basis {reader.basis}; the recipe has {recipe.model.basis}"
-                )
+            # Files from before there were poses lie as they were found; validation and test always do.
+            there = (reader.basis, reader.settings.get("hetero"), reader.settings.get("pose", "file"))
             complete.append(reader.complete)
+        needed = (basis, str(wanted.hetero), wanted.pose if split == "train" else "file")
+        for name, found, expected in zip(("basis", "hetero", "pose"), there, needed, strict=True):
+            if found != expected:
+                raise HoloError(f"{path}: was made with {name} {found}; the recipe has {expected}")
     if len(complete) == len(paths) and all(complete):
-        training, validation, test = paths
-        return Prepared(training, validation, test)
-    return prepare(recipe.data, recipe.model.basis, directory, folder)
+        return Prepared(paths["train"], paths["valid"], paths["test"])
+    return prepare(wanted, basis, directory, folder)
 
 
 def _whole_epochs(clusters: NDArray[np.str_], chains: NDArray[np.str_], batch_size: int, steps: int) -> int:
