@@ -15,11 +15,13 @@ from safetensors.torch import load_file, save_file
 
 from holo_types import Basis, HoloError, Holograms, Zernike
 from holo_vae import ModelConfig, Recipe, TrainingConfig, initial_model, open_rows
+from holo_vae.clusters import ClusterColumns
 from holo_vae.distributed import ALONE, Processes
 from holo_vae.precision import weights_dtype
 from holo_vae.training import train
 
 BASIS = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N"))
+TWINS = 40  # rows of a structure that another of its family has again: an epoch takes as many of the two
 ROWS = 134  # ten batches an epoch, of 13 and 14: uneven among them, and among the processes
 CASES = {
     "an H-VAE": {"model": {"variational": True}},
@@ -31,6 +33,7 @@ CASES = {
         "model": {"variational": True},
         "training": {"masking": 0.3, "precision": "float32"},
     },
+    "a sample of each cluster": {"model": {}, "training": {"cluster_column": "family"}},
 }
 TOLERANCES = {"float64": 1e-10, "float32": 1e-5}
 
@@ -50,12 +53,19 @@ def recipe(name):
 def trained(name, processes, state):
     """Train for two epochs of ten steps; give the kept weights, and what was told of steps and epochs."""
     chosen = recipe(name)
-    coefficients = np.random.default_rng(0).normal(size=(ROWS + 25, BASIS.dim))
-    data = Holograms(coefficients, BASIS, {"row": np.arange(ROWS + 25)})
-    training, validation = (
-        open_rows(data, rows=rows, shuffle_rows=1000, dtype=weights_dtype(chosen.training.precision))
-        for rows in np.split(np.arange(ROWS + 25), [ROWS])
-    )
+    family = chosen.training.cluster_column
+    count = ROWS if family is None else ROWS + TWINS
+    row = np.arange(count + 25)
+    coefficients = np.random.default_rng(0).normal(size=(len(row), BASIS.dim))
+    index = {
+        "structure": np.where(row < 2 * TWINS, row // TWINS, row),
+        "family": np.where(row < 2 * TWINS, 0, row),
+    }
+    data, dtype = Holograms(coefficients, BASIS, index), weights_dtype(chosen.training.precision)
+    clusters = None if family is None else ClusterColumns(family, "structure")
+    training = open_rows(data, rows=row[:count], shuffle_rows=1000, dtype=dtype, clusters=clusters)
+    validation = open_rows(data, rows=row[count:], shuffle_rows=1000, dtype=dtype)
+    assert (training.epoch_rows, len(training)) == (ROWS, count)
     network = initial_model(chosen, 3.0, "small").network
     with torch.no_grad():  # only the first process's weights count
         network.mean.weight.add_(processes.rank)
