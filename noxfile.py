@@ -311,12 +311,13 @@ def _only_torch(session: nox.Session, environment: Path) -> str:
 
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
-    """Build the site with warnings as errors, and run every example of the code and of the pages."""
+    """Build the site with warnings as errors; run every example of code and pages, and the tests of the results."""
     python = holo(session, PACKAGES, *DOCS_TOOLS)
     target = "docs/_build/html"
     session.run(python, "-m", "sphinx", "-W", "--keep-going", "--quiet", "-b", "html", "docs", target)
     sources = [str(package.path / "src") for package in PACKAGES.values()]
-    examples = ("-m", "pytest", "--quiet", "--doctest-modules", *sources, "docs/test_pages.py")
+    tests = ("docs/test_pages.py", "docs/results/test_proteins.py")
+    examples = ("-m", "pytest", "--quiet", "--doctest-modules", *sources, *tests)
     session.run(python, *examples, env=ONE_THREAD)
     session.log(f"the site is {ROOT / target / 'index.html'}")
 
