@@ -14,7 +14,7 @@ from typing import Any
 
 import mlflow.pyfunc
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, DEADLINE_EXCEEDED
-from mlflow.pyfunc import scoring_server
+from mlflow.pyfunc import PyFuncModel, scoring_server
 
 from .loading import load_model
 from .serving import write_served
@@ -98,14 +98,15 @@ def create_app() -> Guard:
     return Guard(scoring_server.init(_served(os.environ["HOLO_MODEL"])), limits)
 
 
-def _served(source: str) -> mlflow.pyfunc.PyFuncModel:
+def _served(source: str) -> PyFuncModel:
     """Load a model of the registry, or put another into MLflow's form first."""
-    if source.startswith("models:/"):
-        return mlflow.pyfunc.load_model(source)
     with TemporaryDirectory() as folder:
-        written = Path(folder, "model")
-        write_served(load_model(source), written)
-        return mlflow.pyfunc.load_model(str(written))
+        written = source
+        if not source.startswith("models:/"):
+            written = str(Path(folder, "model"))
+            write_served(load_model(source), Path(written))
+        served: PyFuncModel = mlflow.pyfunc.load_model(written)
+    return served
 
 
 def _check_content_type(scope: Scope) -> None:
