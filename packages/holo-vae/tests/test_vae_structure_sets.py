@@ -230,6 +230,7 @@ def test_a_recipe_trains_from_the_folder(
         ("microenvironment-other-z128", 5),
         ("microenvironment-published-z128", 4),
         ("microenvironment-authors-z128", 4),
+        ("microenvironment-tapered-z128", 4),
     ],
 )
 def test_the_recipes_are_no_larger_than_the_published_model(name: str, channels: int) -> None:
