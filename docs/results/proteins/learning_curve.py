@@ -147,8 +147,7 @@ def _prepared(wanted: StructureData, basis: Basis, directory: Path, folder: Path
         if not path.exists():
             continue
         with holo_types.open(path) as reader:
-            # Files from before there were poses lie as they were found; validation and test always do.
-            there = (reader.basis, reader.settings.get("hetero"), reader.settings.get("pose", "file"))
+            there = (reader.basis, reader.settings.get("hetero"), reader.settings.get("pose"))
             complete.append(reader.complete)
         needed = (basis, str(wanted.hetero), wanted.pose if split == "train" else "file")
         for name, found, expected in zip(("basis", "hetero", "pose"), there, needed, strict=True):

@@ -11,7 +11,7 @@ from loading import load_surroundings_model
 from numpy.typing import NDArray
 from rich.console import Console
 from scipy.spatial import KDTree
-from writing import markdown_table, write_figures
+from writing import markdown_table, signed, write_figures
 
 from holo_downstream import Interval, bootstrap_mean
 from holo_downstream.labels import read_labels
@@ -269,16 +269,12 @@ def _table(surroundings: Sequence[Surroundings]) -> str:
                 f"{each.model}: {each.name}",
                 f"{each.rows:,}",
                 str(each.cosine),
-                "" if each.change is None else f"{each.change.estimate:+.3f} {_bounds(each.change)}",
+                signed(each.change),
                 *(_channel(found.get(name), each.rows) for name in names),
             )
         )
     headings = ("channels: surroundings", "residues", "cosine [95 %]", "more than without", *names)
     return markdown_table(headings, rows)
-
-
-def _bounds(interval: Interval) -> str:
-    return f"[{interval.lower:+.3f}, {interval.upper:+.3f}]"
 
 
 def _channel(found: ChannelCosine | None, rows: int) -> str:

@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from writing import markdown_table
-
-from holo_downstream import Interval
+from writing import markdown_table, signed
 
 if TYPE_CHECKING:
     from accuracy import GroupCosine
@@ -84,15 +82,9 @@ def _probes(measured: "Measured") -> str:
                 for estimator in ("linear", "forest")
             )
             accuracies = (str(linear.accuracy), str(forest.accuracy))
-            rows.append(("", features, *accuracies, _signed(linear.z_above), _signed(forest.z_above)))
+            rows.append(("", features, *accuracies, signed(linear.z_above), signed(forest.z_above)))
     headings = ("read", "from", "linear [95 %]", "forest [95 %]", "z above it, linear", "z above it, forest")
     return markdown_table(headings, rows)
-
-
-def _signed(interval: Interval | None) -> str:
-    if interval is None:
-        return ""
-    return f"{interval.estimate:+.3f} [{interval.lower:+.3f}, {interval.upper:+.3f}]"
 
 
 def _agreements(measured: "Measured") -> str:

@@ -9,9 +9,10 @@ import attrs
 from matplotlib.figure import Figure
 from PIL import Image
 
+from holo_downstream import Interval
 from holo_types.atomic import replacing
 
-__all__ = ["markdown_table", "write_figures"]
+__all__ = ["markdown_table", "signed", "write_figures"]
 
 
 def write_figures(
@@ -51,3 +52,10 @@ def markdown_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -
     """
     rules = ("---", *["---:"] * (len(headings) - 1))
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, rules, *rows))
+
+
+def signed(interval: Interval | None) -> str:
+    """Write a difference with its interval; nothing where there is none."""
+    if interval is None:
+        return ""
+    return f"{interval.estimate:+.3f} [{interval.lower:+.3f}, {interval.upper:+.3f}]"

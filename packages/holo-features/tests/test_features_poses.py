@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from holo_features import Encoding, cut_neighborhoods, encode_structures, read_structure, single_residues
 from holo_features.datasets import example_structures
-from holo_features.poses import backbone_axes, in_backbone_pose
+from holo_features.poses import Backbones
 from holo_types import Basis, Zernike
 
 STRUCTURE = read_structure(example_structures()[0])
@@ -25,9 +25,9 @@ def turned(structure, seed):
 @pytest.mark.parametrize("cut", [cut_neighborhoods, single_residues])
 @pytest.mark.parametrize("seed", range(3))
 def test_how_the_structure_lies_does_not_matter(cut, seed):
-    here = in_backbone_pose(cut(STRUCTURE), STRUCTURE).clouds
+    here = Backbones.of(STRUCTURE).pose(cut(STRUCTURE)).clouds
     other = turned(STRUCTURE, seed)
-    there = in_backbone_pose(cut(other), other).clouds
+    there = Backbones.of(other).pose(cut(other)).clouds
     np.testing.assert_allclose(there.coordinates, here.coordinates, atol=1e-4)  # of float32 in a file
     assert there.index == here.index
 
@@ -35,7 +35,7 @@ def test_how_the_structure_lies_does_not_matter(cut, seed):
 @pytest.mark.parametrize("cut", [cut_neighborhoods, single_residues])
 def test_it_is_a_rotation_and_no_reflection(cut):
     found = cut(STRUCTURE)
-    posed = in_backbone_pose(found, STRUCTURE)
+    posed = Backbones.of(STRUCTURE).pose(found)
     np.testing.assert_array_equal(posed.atoms, found.atoms)
     for row in range(0, len(found.clouds), 17):
         before, after = (each.clouds[row : row + 1].coordinates for each in (found, posed))
@@ -46,7 +46,7 @@ def test_it_is_a_rotation_and_no_reflection(cut):
 
 
 def test_the_backbone_lies_along_the_axes():
-    clouds = in_backbone_pose(single_residues(STRUCTURE), STRUCTURE).clouds
+    clouds = Backbones.of(STRUCTURE).pose(single_residues(STRUCTURE)).clouds
     for row in range(0, len(clouds), 11):
         n, c = clouds[row : row + 1].coordinates[:2]  # a file has N, CA, C in this order
         np.testing.assert_allclose(n, [np.linalg.norm(n), 0, 0], atol=1e-9)
@@ -66,7 +66,7 @@ def test_a_residue_without_axes_is_skipped_by_name(write_pdb, residue, atom):
         *residue(number=5, shift=16.0),
     )
     structure = read_structure(path)
-    found = in_backbone_pose(cut_neighborhoods(structure), structure)
+    found = Backbones.of(structure).pose(cut_neighborhoods(structure))
     assert found.clouds.index["residue_number"].tolist() == [1, 5]
     assert structure.atoms.res_id[found.atoms].tolist() == [1, 5]
     assert [(each.residue_number, each.reason) for each in found.skipped] == [
@@ -76,20 +76,19 @@ def test_a_residue_without_axes_is_skipped_by_name(write_pdb, residue, atom):
 
 def test_axes_are_of_the_residue_whatever_its_atom():
     atoms = np.arange(0, len(STRUCTURE.atoms), 7)
-    axes, found = backbone_axes(STRUCTURE, atoms)
-    assert found.all()
+    axes = Backbones.of(STRUCTURE).axes(atoms)
     alphas = [
         np.flatnonzero((STRUCTURE.atoms.res_id == number) & (STRUCTURE.atoms.atom_name == "CA"))[0]
         for number in STRUCTURE.atoms.res_id[atoms]
     ]
-    np.testing.assert_array_equal(axes, backbone_axes(STRUCTURE, np.array(alphas))[0])
+    np.testing.assert_array_equal(axes, Backbones.of(STRUCTURE).axes(np.array(alphas)))
     np.testing.assert_allclose(
         axes @ axes.transpose(0, 2, 1), np.broadcast_to(np.eye(3), axes.shape), atol=1e-12
     )
 
 
 def test_backbones_of_different_residues_lie_on_one_another():
-    axes, _ = backbone_axes(STRUCTURE, np.flatnonzero(STRUCTURE.atoms.atom_name == "CA"))
+    axes = Backbones.of(STRUCTURE).axes(np.flatnonzero(STRUCTURE.atoms.atom_name == "CA"))
     names = ("N", "CA", "C")
     first, second = (
         STRUCTURE.atoms[(STRUCTURE.atoms.res_id == number) & np.isin(STRUCTURE.atoms.atom_name, names)]

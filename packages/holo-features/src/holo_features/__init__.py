@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .ligands import Ligand, read_ligand, read_ligands
     from .meshes import Mesh, read_mesh
     from .neighbors import Neighborhoods, SkippedResidue, cut_neighborhoods, neighborhoods, skipped_residues
-    from .poses import backbone_axes, in_backbone_pose
+    from .poses import Backbones
     from .residues import single_residues
     from .selection import Selection
     from .shapes import EncodedMesh, MeshFile, encode_mesh, mesh_files, read_labels, shape_images
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .zernike import inverse_zernike_transform, zernike_transform
 
 __all__ = [
+    "Backbones",
     "Centers",
     "Complex",
     "ComplexColumns",
@@ -61,7 +62,6 @@ __all__ = [
     "__version__",
     "alpha_carbons",
     "atom_centers",
-    "backbone_axes",
     "complex_neighborhoods",
     "contact_counts",
     "cut_neighborhoods",
@@ -73,7 +73,6 @@ __all__ = [
     "encode_structures",
     "find_complexes",
     "image_rotations",
-    "in_backbone_pose",
     "inverse_spherical_transform",
     "inverse_zernike_transform",
     "ligand_key",
@@ -107,6 +106,7 @@ __all__ = [
 
 # biotite takes half a second to import, so each name brings its module when it is first used.
 _HOMES = {
+    "Backbones": "poses",
     "Centers": "centers",
     "Complex": "complexes",
     "ComplexColumns": "complex_tables",
@@ -135,7 +135,6 @@ _HOMES = {
     "Structure": "structures",
     "alpha_carbons": "centers",
     "atom_centers": "centers",
-    "backbone_axes": "poses",
     "complex_neighborhoods": "complexes",
     "contact_counts": "contacts",
     "cut_neighborhoods": "neighbors",
@@ -146,7 +145,6 @@ _HOMES = {
     "encode_structures": "encoding",
     "find_complexes": "complex_sets",
     "image_rotations": "images",
-    "in_backbone_pose": "poses",
     "inverse_spherical_transform": "spherical",
     "inverse_zernike_transform": "zernike",
     "ligand_key": "ligand_tables",

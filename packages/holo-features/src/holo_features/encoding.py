@@ -17,7 +17,7 @@ from .centers import Centers, ResidueId, SkippedResidue, alpha_carbons, atom_cen
 from .formats import structure_stem
 from .neighbors import Neighborhoods, cut_in_blocks
 from .parallel import map_files
-from .poses import in_backbone_pose
+from .poses import Backbones
 from .residues import single_residues
 from .selection import Selection
 from .structures import LeftOutAtom, RepeatedResidue, Structure, read_structure
@@ -190,8 +190,9 @@ def _encode(
     skipped: list[SkippedResidue] = []
     try:
         structure = attrs.evolve(read_structure(path, encoding.selection), name=name)
+        backbones = Backbones.of(structure) if encoding.pose == "backbone" else None
         for lying in _neighborhoods(structure, basis, secondary_structure, encoding):
-            found = in_backbone_pose(lying, structure) if encoding.pose == "backbone" else lying
+            found = lying if backbones is None else backbones.pose(lying)
             skipped += found.skipped
             if len(found.clouds):
                 parts.append(zernike_transform(found.clouds, basis, dtype))

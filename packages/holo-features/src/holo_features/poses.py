@@ -3,79 +3,31 @@
 import attrs
 import numpy as np
 from biotite.structure import AtomArray
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from .centers import name_skipped, residue_numbers
 from .neighbors import Neighborhoods
 from .structures import Structure
 
-__all__ = ["backbone_axes", "in_backbone_pose"]
+__all__ = ["Backbones"]
 
 _BACKBONE = (("N", "N"), ("CA", "C"), ("C", "C"))  # names, and elements: a calcium ion is a CA too
 _LEAST_SINE = 0.05  # between Cα→N and Cα→C; of the shapes that a backbone takes, the least is 0.8
 
 
-def backbone_axes(
-    structure: Structure, atoms: Int[np.ndarray, "n"]
-) -> tuple[Float[np.ndarray, "n 3 3"], Bool[np.ndarray, " n"]]:
-    """Give the axes that the backbones of residues define.
+@attrs.frozen(eq=False)
+class Backbones:
+    """Where the backbones of a structure's residues are; made once for all its neighbourhoods by `Backbones.of`.
 
-    The first points from Cα to N, the second lies in the plane of N, Cα and C on C's side, the third is their
-    cross product.
-
-    Parameters
-    ----------
-    structure
-        As `read_structure` gives it.
-    atoms
-        Numbers of atoms of the structure, each of which stands for its residue.
-
-    Returns
-    -------
-    axes : Float[ndarray, "n 3 3"]
-        Rows are the axes, right-handed and orthonormal; zero where there are none.
-    found : Bool[ndarray, "n"]
-        Whether the residue has N, Cα and C, and they lie on no line.
-
-    Examples
-    --------
-    >>> from holo_features.datasets import example_structures
-    >>> from holo_features.structures import read_structure
-    >>> axes, found = backbone_axes(read_structure(example_structures()[0]), np.array([0, 10]))
-    >>> found, np.linalg.det(axes).round(9)
-    (array([ True,  True]), array([1., 1.]))
-    """
-    residues = residue_numbers(structure.atoms)
-    places = np.stack([_first(structure.atoms, residues, *named) for named in _BACKBONE])[:, residues[atoms]]
-    found = (places >= 0).all(axis=0)
-    n, alpha, c = structure.atoms.coord[places].astype(np.float64)
-    axes = np.zeros((len(atoms), 3, 3))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        first, towards_c = _unit(n - alpha), _unit(c - alpha)
-        across = towards_c - (first * towards_c).sum(axis=1, keepdims=True) * first
-        second = _unit(across)
-    found &= np.linalg.norm(across, axis=1) >= _LEAST_SINE
-    axes[found] = np.stack([first, second, np.cross(first, second)], axis=1)[found]
-    return axes, found
-
-
-def in_backbone_pose(neighborhoods: Neighborhoods, structure: Structure) -> Neighborhoods:
-    """Turn neighbourhoods so that the backbone of each one's own residue lies along the coordinate axes.
-
-    Two neighbourhoods that are alike are then alike in their coordinates too; see
-    `holo_vae.TrainingConfig.frame_weight` for what that is good for.
+    The first axis of a residue points from Cα to N, the second lies in the plane of N, Cα and C on C's side, the
+    third is their cross product.
 
     Parameters
     ----------
-    neighborhoods
-        Of atoms of the structure.
-    structure
-        As `read_structure` gives it.
-
-    Returns
-    -------
-    Neighborhoods
-        Residues whose backbone defines no axes, see `backbone_axes`, are skipped.
+    residues
+        The place of each atom's residue in the structure, from 0.
+    positions
+        Of N, Cα and C of each residue, in Å; NaN for one that is not there.
 
     Examples
     --------
@@ -83,21 +35,68 @@ def in_backbone_pose(neighborhoods: Neighborhoods, structure: Structure) -> Neig
     >>> from holo_features.neighbors import cut_neighborhoods
     >>> from holo_features.structures import read_structure
     >>> structure = read_structure(example_structures()[0])
-    >>> clouds = in_backbone_pose(cut_neighborhoods(structure), structure).clouds
+    >>> clouds = Backbones.of(structure).pose(cut_neighborhoods(structure)).clouds
     >>> np.abs(clouds.coordinates[0]).round(2).tolist()  # N of the first residue
     [1.47, 0.0, 0.0]
     """
-    clouds = neighborhoods.clouds
-    axes, found = backbone_axes(structure, neighborhoods.atoms)
-    turns = np.repeat(axes, np.diff(clouds.offsets), axis=0)
-    turned = attrs.evolve(clouds, coordinates=np.einsum("pij,pj->pi", turns, clouds.coordinates))
-    if found.all():
-        return attrs.evolve(neighborhoods, clouds=turned)
-    without = clouds.index.take(~found)
-    reasons = ["its atoms N, CA and C define no axes"] * int((~found).sum())
-    return Neighborhoods(
-        turned[found], neighborhoods.atoms[found], neighborhoods.skipped + name_skipped(without, reasons)
-    )
+
+    residues: Int[np.ndarray, "atoms"]
+    positions: Float[np.ndarray, "3 residues 3"]
+
+    @classmethod
+    def of(cls, structure: Structure) -> "Backbones":
+        """Find the backbones of a structure, as `read_structure` gives it."""
+        residues = residue_numbers(structure.atoms)
+        places = np.stack([_first(structure.atoms, residues, *named) for named in _BACKBONE])
+        positions = structure.atoms.coord[places].astype(np.float64)
+        positions[places < 0] = np.nan
+        return cls(residues, positions)
+
+    def axes(self, atoms: Int[np.ndarray, "n"]) -> Float[np.ndarray, "n 3 3"]:
+        """Give the axes of the residues of atoms.
+
+        Parameters
+        ----------
+        atoms
+            Numbers of atoms of the structure, each of which stands for its residue.
+
+        Returns
+        -------
+        Float[ndarray, "n 3 3"]
+            Rows are the axes, right-handed and orthonormal; NaN where N, Cα or C is not there or all lie on a line.
+        """
+        n, alpha, c = self.positions[:, self.residues[atoms]]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            first, towards_c = _unit(n - alpha), _unit(c - alpha)
+            across = towards_c - (first * towards_c).sum(axis=1, keepdims=True) * first
+            axes = np.stack([first, _unit(across), np.cross(first, _unit(across))], axis=1)
+        axes[~(np.linalg.norm(across, axis=1) >= _LEAST_SINE)] = np.nan
+        return axes
+
+    def pose(self, neighborhoods: Neighborhoods) -> Neighborhoods:
+        """Turn neighbourhoods so that the backbone of each one's own residue lies along the coordinate axes.
+
+        Two neighbourhoods that are alike are then alike in their coordinates too; see
+        `holo_vae.TrainingConfig.frame_weight` for what that is good for.
+
+        Parameters
+        ----------
+        neighborhoods
+            Of atoms of the structure.
+
+        Returns
+        -------
+        Neighborhoods
+            Residues whose backbone defines no axes are skipped.
+        """
+        clouds, axes = neighborhoods.clouds, self.axes(neighborhoods.atoms)
+        found = np.isfinite(axes).all(axis=(1, 2))
+        reasons = ["its atoms N, CA and C define no axes"] * int((~found).sum())
+        skipped = name_skipped(clouds.index.take(~found), reasons)
+        kept = clouds if found.all() else clouds[found]
+        turns = np.repeat(axes[found], np.diff(kept.offsets), axis=0)
+        turned = attrs.evolve(kept, coordinates=np.einsum("pij,pj->pi", turns, kept.coordinates))
+        return Neighborhoods(turned, neighborhoods.atoms[found], neighborhoods.skipped + skipped)
 
 
 def _first(
