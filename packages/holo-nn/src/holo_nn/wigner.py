@@ -12,10 +12,9 @@ from .precision import full_precision
 __all__ = ["rotate", "wigner_D"]
 
 
+# Not in inference mode, whose tensors could not be trained through; they are kept for all who come later.
 @cache
-@torch.inference_mode(
-    False
-)  # or what is kept could not be trained through, if it was first asked for in inference
+@torch.inference_mode(False)
 def _recursion(degree: int) -> tuple[Tensor, Tensor]:
     """Return the matrices A, [2l+1, 3(2l-1)], and B, [3, 2l-1, 2l+1], of D^l = A (D¹ ⊗ D^(l-1)) B, for l >= 2.
 
