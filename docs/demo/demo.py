@@ -24,7 +24,7 @@ from holo_downstream import probe_embeddings
 from holo_types import Embeddings, Holograms, concatenate
 from holo_types.console import progress
 from holo_vae import EquivarianceErrors, Model, Step, TrainingRun
-from holo_vae.tracking import tracking_uri
+from holo_vae.tracking.run import tracking_uri
 
 MODEL_NAME = "holo-demo"
 HELD_OUT = 10  # structures

@@ -9,7 +9,8 @@ from sklearn.manifold import TSNE
 
 from holo_downstream import ProbeTable
 from holo_types import Embeddings, Holograms
-from holo_vae import EquivarianceErrors, Reconstruction, TrainingRun, page, pictures
+from holo_vae import EquivarianceErrors, Reconstruction, TrainingRun, page
+from holo_vae.tracking import pictures
 from holo_vae.views import density_slice
 
 __all__ = ["Report", "write_report"]

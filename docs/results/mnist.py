@@ -19,8 +19,9 @@ from holo_types import HoloError
 from holo_types.atomic import replacing
 from holo_types.console import run
 from holo_vae.cli import main as holo_vae_command
-from holo_vae.config import MnistData, ModelConfig
-from holo_vae.description import describe
+from holo_vae.networks.description import describe
+from holo_vae.recipes.data import MnistData
+from holo_vae.recipes.model import ModelConfig
 
 PAGE = Path(__file__).with_suffix(".md")
 Figures = dict[str, Any]

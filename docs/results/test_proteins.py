@@ -33,9 +33,9 @@ from holo_features import (
 from holo_features.datasets import example_structures
 from holo_types import Basis, Holograms, PointClouds, Zernike, concatenate
 from holo_vae import Model, ModelConfig, Recipe
-from holo_vae.clusters import ClusterColumns
-from holo_vae.model import write_model
-from holo_vae.structure_sets import TableRow
+from holo_vae.data.clusters import ClusterColumns
+from holo_vae.data.structure_sets import TableRow
+from holo_vae.networks.model import write_model
 
 PROGRAM, PAGE = Path(__file__).with_name("proteins"), Path(__file__).with_name("proteins.md")
 
@@ -122,7 +122,7 @@ def run(
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(PROGRAM)
         patch.setattr("measure.FOREST_ROWS", 300)
-        patch.setattr("holo_downstream.cross_validation._TREES", 5)
+        patch.setattr("holo_downstream.validation.cross_validation._TREES", 5)
         assert program(chains, folder / "model", "--out", folder / "out") == 0
     holograms = _encoded(chains, "test", request.param)
     again = model.decode(model.encode(holograms))

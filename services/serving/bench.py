@@ -29,12 +29,12 @@ import holo_features
 import holo_vae
 from holo_features import Encoding, ResidueId, encode_structures
 from holo_types import Basis, Holograms, Zernike
-from holo_vae.config import ModelConfig
 from holo_vae.embedding import embed_holograms
-from holo_vae.model import Model, write_model
-from holo_vae.network import HolographicAutoencoder
-from holo_vae.serving import encode_content, input_example, signature
-from holo_vae.serving_holograms import encode_coefficients
+from holo_vae.networks.model import Model, write_model
+from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.recipes.model import ModelConfig
+from holo_vae.serving.holograms import encode_coefficients
+from holo_vae.serving.service import encode_content, input_example, signature
 
 PROTEIN = ModelConfig(
     basis=Basis(

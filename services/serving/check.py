@@ -28,9 +28,9 @@ import holo_vae
 from holo_features import encode_structures
 from holo_types import to_table
 from holo_vae.embedding import embed_holograms
-from holo_vae.loading import load_model
-from holo_vae.serving import encode_content, write_served
-from holo_vae.serving_holograms import encode_coefficients
+from holo_vae.networks.loading import load_model
+from holo_vae.serving.holograms import encode_coefficients
+from holo_vae.serving.service import encode_content, write_served
 
 START_SECONDS = 120
 TOLERANCE = 1e-5  # of values of the order of 1, in float32: batches of another size are summed otherwise

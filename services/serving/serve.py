@@ -1,6 +1,6 @@
 """Start the embedding service: structures or holograms in, one row per residue or hologram out.
 
-It is MLflow's scoring server behind a guard (`holo_vae.serving_guard`). The settings are environment variables;
+It is MLflow's scoring server behind a guard (`holo_vae.serving.guard`). The settings are environment variables;
 services/serving/README.md lists them.
 """
 
@@ -10,13 +10,13 @@ import sys
 from collections.abc import Mapping
 
 from holo_types import HoloError
-from holo_vae.serving_limits import Limits
+from holo_vae.serving.limits import Limits
 
 
 def command(host: str, port: int, workers: int = 1) -> list[str]:
     """Give the command that serves the model that ``HOLO_MODEL`` names."""
     return [
-        *(sys.executable, "-m", "uvicorn", "--factory", "holo_vae.serving_guard:create_app"),
+        *(sys.executable, "-m", "uvicorn", "--factory", "holo_vae.serving.guard:create_app"),
         *("--host", host, "--port", str(port), "--workers", str(workers), "--no-access-log"),
     ]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from holo_downstream import Interval, bootstrap_mean
 from holo_types import Embeddings, Holograms
 from holo_vae import Model, Reconstruction, mean_hologram_cosine, reconstruction
-from holo_vae.evaluation import row_cosines
+from holo_vae.evaluation.reconstruction import row_cosines
 
 __all__ = ["Accuracy", "GroupCosine", "measure_accuracy"]
 

@@ -19,7 +19,7 @@ from holo_features import Encoding
 from holo_types import HoloError, Holograms
 from holo_types.console import progress
 from holo_vae import LatentScores, Model, Recipe, Reconstruction, latent_scores, reconstruction
-from holo_vae.model import write_model
+from holo_vae.networks.model import write_model
 
 __all__ = ["AminoAcids", "amino_acids"]
 

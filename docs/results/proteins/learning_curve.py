@@ -22,12 +22,12 @@ from holo_downstream import Interval, bootstrap_mean
 from holo_types import Basis, HoloError
 from holo_types.console import progress
 from holo_vae import Model, Recipe
-from holo_vae.clusters import ClusterColumns, Clusters
-from holo_vae.config import StructureData
-from holo_vae.datasets import Prepared, prepare
-from holo_vae.evaluation import row_cosines
-from holo_vae.recipes import find_recipe
-from holo_vae.structure_sets import SPLITS
+from holo_vae.data.clusters import ClusterColumns, Clusters
+from holo_vae.data.datasets import Prepared, prepare
+from holo_vae.data.structure_sets import SPLITS
+from holo_vae.evaluation.reconstruction import row_cosines
+from holo_vae.recipes.data import StructureData
+from holo_vae.recipes.shipped import find_recipe
 
 __all__ = ["LearningCurve", "learning_curve"]
 

@@ -32,7 +32,7 @@ from holo_features import Encoding, Selection
 from holo_types import Basis, Embeddings, HoloError, Holograms
 from holo_types.console import progress
 from holo_vae import EquivarianceErrors, Model
-from holo_vae.structure_sets import TableRow
+from holo_vae.data.structure_sets import TableRow
 
 __all__ = ["Measured", "measure"]
 

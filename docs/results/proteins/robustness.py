@@ -12,7 +12,7 @@ from torch import Tensor
 import holo_features
 from holo_types import Holograms, PointClouds, concatenate
 from holo_vae import EquivarianceErrors, Model, equivariance_errors
-from holo_vae.evaluation import row_cosines
+from holo_vae.evaluation.reconstruction import row_cosines
 
 __all__ = ["Denoising", "measure_denoising", "measure_equivariance"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-EXAMPLE = Path(__file__).parents[1] / "src" / "holo_downstream" / "data" / "p38"
+EXAMPLE = Path(__file__).parents[1] / "src" / "holo_downstream" / "shipped" / "p38"
 
 
 def main(inputs: Path) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import holo_types
-from holo_downstream import example_series, regressors
-from holo_downstream.cli import main
+from holo_downstream import example_series
+from holo_downstream.affinity import regressors
+from holo_downstream.cli.program import main
 from holo_types import Embeddings, ModelReference
 
 
@@ -254,7 +255,7 @@ def _pooled(path):
 
 def test_help_waits_neither_for_scikit_learn_nor_mlflow():
     code = (
-        "import sys, holo_downstream, holo_downstream.cli; "
+        "import sys, holo_downstream, holo_downstream.cli.program; "
         "print(sorted({'sklearn', 'torch', 'pandas', 'skops', 'mlflow'} & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from holo_downstream.classification import knn_accuracy, linear_accuracy
+from holo_downstream.probes.classification import knn_accuracy, linear_accuracy
 from holo_types import HoloError
 
 

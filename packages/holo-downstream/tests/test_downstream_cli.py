@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import holo_types
-from holo_downstream.cli import main
+from holo_downstream.cli.program import main
 from holo_types import Basis, Embeddings, Holograms, Index, ModelReference
 
 BASIS = Basis(lmax=1, radial=None, channels=("image",))
@@ -82,6 +82,6 @@ def test_what_cannot_be_used_is_named(capsys, argv, status, message):
 
 
 def test_importing_waits_neither_for_scikit_learn_nor_torch():
-    code = "import sys, holo_downstream.cli; print(sorted({'sklearn', 'torch', 'pandas'} & set(sys.modules)))"
+    code = "import sys, holo_downstream.cli.program; print(sorted({'sklearn', 'torch', 'pandas'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from holo_downstream.clustering import cluster_scores, purity
+from holo_downstream.probes.clustering import cluster_scores, purity
 from holo_types import HoloError
 
 

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from holo_downstream.cross_validation import grouped_folds, out_of_fold
+from holo_downstream.validation.cross_validation import grouped_folds, out_of_fold
 from holo_types import HoloError
 
 

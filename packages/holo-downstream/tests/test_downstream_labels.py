@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import constants
 
-from holo_downstream.labels import LabelColumns, pk_of, read_labels, with_ligand_keys
+from holo_downstream.affinity.labels import LabelColumns, pk_of, read_labels, with_ligand_keys
 from holo_types import FormatError, HoloError
 
 

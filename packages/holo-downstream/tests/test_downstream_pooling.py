@@ -7,8 +7,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from holo_downstream.pooling import pool_rows
-from holo_downstream.transformers import BagPooling
+from holo_downstream.vectors.pooling import pool_rows
+from holo_downstream.vectors.transformers import BagPooling
 from holo_types import HoloError
 
 HOWS = ("sum", "mean", "max", "sum_count")

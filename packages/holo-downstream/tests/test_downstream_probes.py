@@ -3,7 +3,8 @@ import csv
 import numpy as np
 import pytest
 
-from holo_downstream import cross_validation, probe, probe_embeddings, scalar_coefficients, write_probes
+from holo_downstream import probe, probe_embeddings, scalar_coefficients, write_probes
+from holo_downstream.validation import cross_validation
 from holo_types import Basis, Embeddings, HoloError, Holograms, Index, ModelReference, Zernike
 
 BASIS = Basis(lmax=1, radial=Zernike(nmax=3, cutoff=10.0), channels=("C", "N"))

@@ -5,8 +5,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
-from holo_downstream import regressors
-from holo_downstream.regressors import GRIDS, Forest, KernelRidge, Linear, choose
+from holo_downstream.affinity import regressors
+from holo_downstream.affinity.regressors import GRIDS, Forest, KernelRidge, Linear, choose
 from holo_types import HoloError
 
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.metrics import average_precision_score, ndcg_score
 
-from holo_downstream.retrieval import RetrievalScores, retrieval_scores
+from holo_downstream.probes.retrieval import RetrievalScores, retrieval_scores
 from holo_types import HoloError
 
 

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from holo_downstream.splits import leak_check, split_by_cluster
+from holo_downstream.validation.splits import leak_check, split_by_cluster
 from holo_types import HoloError
 
 

@@ -5,7 +5,13 @@ import pytest
 import scipy.stats
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-from holo_downstream.statistics import METRICS, metric_of, paired_test, regression_scores, scores_by_family
+from holo_downstream.validation.statistics import (
+    METRICS,
+    metric_of,
+    paired_test,
+    regression_scores,
+    scores_by_family,
+)
 from holo_types import HoloError
 
 INDEPENDENT = {

@@ -20,14 +20,14 @@ from holo_downstream import (
     choose,
     compare_studies,
     read_predictor,
-    regressors,
     run_study,
     set_beside,
     write_comparison,
     write_predictor,
     write_study,
 )
-from holo_downstream.predictor import conformal_half_width
+from holo_downstream.affinity import regressors
+from holo_downstream.affinity.predictor import conformal_half_width
 from holo_types import FormatError, HoloError, ModelReference
 
 SOURCE = Source("z", ModelReference("demo", "1", "a" * 64, "b" * 64), "b" * 64)

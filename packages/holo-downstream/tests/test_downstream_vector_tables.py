@@ -7,7 +7,7 @@ import scipy.spatial.transform
 
 import holo_types
 from holo_downstream import VectorTable, pool, power_spectrum, read_vectors, set_beside
-from holo_downstream.vector_tables import Source
+from holo_downstream.vectors.tables import Source
 from holo_types import Basis, Embeddings, FormatError, HoloError, Holograms, ModelReference, Zernike
 
 BASIS = Basis(lmax=1, radial=Zernike(nmax=3, cutoff=10.0), channels=("C", "N"))

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from holo_features import encode_structures, read_structure, zernike_transform
 from holo_features.datasets import example_structures
-from holo_features.neighbors import cut_neighborhoods
+from holo_features.surroundings.neighbors import cut_neighborhoods
 from holo_types import Basis, Writer, Zernike
 
 CHANNELS = ("C", "N", "O", "S")

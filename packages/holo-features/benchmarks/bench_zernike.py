@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from scipy.special import eval_jacobi
 
 from holo_features import datasets, neighborhoods, read_structure, zernike_transform
-from holo_features.zernike import _pure_transform
+from holo_features.transforms.zernike import _pure_transform
 from holo_types import Basis, PointClouds, Zernike
 
 ATOMS, CLOUDS, LMAX, NMAX, CUTOFF = 213, 100, 6, 20, 10.0

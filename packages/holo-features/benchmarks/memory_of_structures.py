@@ -14,9 +14,8 @@ import time
 from pathlib import Path
 
 from holo_features import read_structure
-from holo_features.files import structure_files
-from holo_types import HoloError
-from holo_types import open as open_data
+from holo_features.encoding.files import structure_files
+from holo_types import HoloError, open as open_data
 
 
 def files_with(folder: Path, residues: int) -> list[Path]:

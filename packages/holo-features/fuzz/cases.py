@@ -15,8 +15,7 @@ from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 from check import FAILED, Outcome, check
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, seed, settings, strategies as st
 from hypothesis.errors import HypothesisWarning
 from mutations import SUFFIXES, TOKENS, containers, mutated, overwrite_pdb_field, overwrite_token, packed
 from originals import originals

@@ -21,9 +21,9 @@ from biotite.structure import AtomArray
 from numpy.typing import ArrayLike
 
 from holo_features import read_structure
-from holo_features.formats import raw_atoms
-from holo_features.idx import read_idx
-from holo_features.meshes import centre, read_mesh
+from holo_features.readers.formats import raw_atoms
+from holo_features.spheres.idx import read_idx
+from holo_features.spheres.meshes import centre, read_mesh
 
 __all__ = ["Atoms", "Inconsistent", "Reading", "Refused", "holo_chosen", "holo_reading", "other_reading"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from biotite.structure.io.pdb import PDBFile
 from biotite.structure.io.pdbx import BinaryCIFFile, compress, set_structure
 
-DATA = Path(__file__).parents[1] / "src" / "holo_features" / "data"
+DATA = Path(__file__).parents[1] / "src" / "holo_features" / "shipped"
 
 SPECIAL = ("2g77_B", "1yea_A", "1i07_A", "1zr0_B", "2imm_A")  # MSE, M3L, H, H and insertion codes, the latter
 # Mostly helix, mostly sheet, both.

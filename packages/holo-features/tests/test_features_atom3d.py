@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from holo_features import read_structure
-from holo_features.atom3d import Atom3dRecord, atom3d_folders, atom3d_records
-from holo_features.complex_sets import find_complexes, read_complex, read_complexes
-from holo_features.complexes import Complex, SkippedComplex, complex_neighborhoods, pocket
+from holo_features.complexes.atom3d import Atom3dRecord, atom3d_folders, atom3d_records
+from holo_features.complexes.complex import Complex, SkippedComplex, complex_neighborhoods, pocket
+from holo_features.complexes.sets import find_complexes, read_complex, read_complexes
 from holo_features.datasets import example_structures
-from holo_features.selection import Selection
+from holo_features.structures.selection import Selection
 from holo_types import FormatError
 
 lmdb = pytest.importorskip("lmdb")

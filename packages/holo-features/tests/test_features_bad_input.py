@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from biotite.structure.io.pdb import PDBFile
 from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile, set_structure
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from holo_features import formats, read_structure
+from holo_features import read_structure
 from holo_features.datasets import example_structures
-from holo_features.formats import raw_atoms
+from holo_features.readers import formats
+from holo_features.readers.formats import raw_atoms
 from holo_types import FormatError
 
 

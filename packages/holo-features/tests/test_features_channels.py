@@ -8,10 +8,10 @@ from biotite.structure.info import residue, vdw_radius_single
 from scipy.spatial.transform import Rotation
 
 from holo_features import Structure, neighborhoods, read_structure
-from holo_features.channels import channel_weights, check_channels
-from holo_features.charges import bonds_of, partial_charges
 from holo_features.datasets import example_structures
-from holo_features.surface import surface_areas
+from holo_features.structures.charges import bonds_of, partial_charges
+from holo_features.structures.surface import surface_areas
+from holo_features.surroundings.channels import channel_weights, check_channels
 from holo_types import HoloError
 
 EXAMPLES = {path.name.partition(".")[0]: read_structure(path) for path in example_structures()}

@@ -174,14 +174,14 @@ def test_resume_refuses_other_options(tmp_path, other, name):
         # What takes long to import is what makes a command line slow, whatever the machine.
         ("import holo_features", ("biotite", "h5py", "joblib", "numpy", "scipy", "torch")),
         (
-            "from holo_features.cli import main; main(['--help'])",
+            "from holo_features.cli.program import main; main(['--help'])",
             ("biotite", "h5py", "joblib", "numpy", "scipy"),
         ),
         (
-            "from holo_features.cli import main; main(['structures', '--help'])",
+            "from holo_features.cli.program import main; main(['structures', '--help'])",
             ("biotite", "h5py", "joblib", "numpy", "scipy"),
         ),
-        ("import holo_features.encoding", ("distributed", "joblib", "torch")),
+        ("import holo_features.encoding.structures", ("distributed", "joblib", "torch")),
     ],
 )
 def test_imports_are_light(code, absent):

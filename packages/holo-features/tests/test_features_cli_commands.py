@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import holo_types
-from holo_features.cli import main
+from holo_features.cli.program import main
 from holo_features.datasets import example_structures
 
 SMALL = ("--lmax", "2", "--nmax", "4")

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from holo_features.columns import decimals, integers, number
+from holo_features.readers.columns import decimals, integers, number
 
 
 def column(values):

@@ -13,14 +13,14 @@ from biotite.structure.info import residue
 from biotite.structure.io.mol import SDFile, SDRecord
 
 from holo_features import neighborhoods, read_structure
-from holo_features.centers import alpha_carbons
-from holo_features.charges import partial_charges
-from holo_features.complex_sets import find_complexes, read_complex, read_complexes
-from holo_features.complex_tables import ComplexColumns, ComplexFiles
-from holo_features.complexes import Complex, SkippedComplex, complex_neighborhoods, pocket
+from holo_features.complexes.complex import Complex, SkippedComplex, complex_neighborhoods, pocket
+from holo_features.complexes.ligands import Ligand
+from holo_features.complexes.sets import find_complexes, read_complex, read_complexes
+from holo_features.complexes.tables import ComplexColumns, ComplexFiles
 from holo_features.datasets import example_structures
-from holo_features.ligands import Ligand
-from holo_features.surface import surface_areas
+from holo_features.structures.charges import partial_charges
+from holo_features.structures.surface import surface_areas
+from holo_features.surroundings.centers import alpha_carbons
 from holo_types import FormatError, HoloError
 
 PROTEIN = read_structure(example_structures()[0])

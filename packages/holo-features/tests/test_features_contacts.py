@@ -8,10 +8,15 @@ import pytest
 from biotite.structure.info import residue
 
 from holo_features import Structure, read_structure
-from holo_features.complexes import Complex
-from holo_features.contacts import LIGAND_ELEMENTS, ContactCounts, contact_counts, write_contact_table
+from holo_features.complexes.complex import Complex
+from holo_features.complexes.contacts import (
+    LIGAND_ELEMENTS,
+    ContactCounts,
+    contact_counts,
+    write_contact_table,
+)
+from holo_features.complexes.ligands import Ligand
 from holo_features.datasets import example_structures
-from holo_features.ligands import Ligand
 from holo_types import HoloError
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import holo_types
 from holo_features.datasets import example_structures
-from holo_features.parallel import map_in_order
+from holo_features.encoding.parallel import map_in_order
 from holo_types import HoloError
 
 pytest.importorskip("distributed")

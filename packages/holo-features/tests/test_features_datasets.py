@@ -7,7 +7,7 @@ import pytest
 
 from holo_features import neighborhoods, read_structure
 from holo_features.datasets import example_structures
-from holo_features.formats import raw_atoms
+from holo_features.readers.formats import raw_atoms
 
 
 @pytest.fixture(scope="module", name="structures")

@@ -10,7 +10,7 @@ from scipy.stats import special_ortho_group
 
 from holo_features import neighborhoods, read_structure, zernike_transform
 from holo_features.datasets import example_structures
-from holo_features.density import density_map, write_density_map
+from holo_features.transforms.density import density_map, write_density_map
 from holo_types import Basis, HoloError, Holograms, PointClouds, Zernike
 
 BASIS = Basis(4, Zernike(8, 6.0), ("C", "N"))

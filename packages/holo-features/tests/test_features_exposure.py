@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 
 from holo_features import alpha_carbons, read_structure, relative_surface_areas
 from holo_features.datasets import example_structures
-from holo_features.surface import surface_areas
+from holo_features.structures.surface import surface_areas
 
 STRUCTURE = read_structure(example_structures()[0])
 

@@ -4,8 +4,8 @@ import msgpack
 import numpy as np
 import pytest
 
-from holo_features.formats import raw_atoms
-from holo_features.meshes import read_mesh
+from holo_features.readers.formats import raw_atoms
+from holo_features.spheres.meshes import read_mesh
 from holo_types import FormatError
 
 

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from biotite.structure import AtomArray, BondList
 from biotite.structure.info import residue
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from holo_features import Structure, read_structure
-from holo_features.complexes import Complex
+from holo_features.complexes.complex import Complex
+from holo_features.complexes.ligand_tables import LigandSize, ligand_key, ligand_size, write_ligand_table
+from holo_features.complexes.ligands import Ligand
 from holo_features.datasets import example_structures
-from holo_features.ligand_tables import LigandSize, ligand_key, ligand_size, write_ligand_table
-from holo_features.ligands import Ligand
 
 NAMES = ("CFF", "ATP", "STI", "GLC", "FRU", "LEU", "ILE", "TRP")
 

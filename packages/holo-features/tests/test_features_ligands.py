@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from holo_features import read_ligand, read_ligands
-from holo_features.ligands import is_ligand_path
+from holo_features.complexes.ligands import is_ligand_path
 from holo_types import FormatError
 
 FOLDER = Path(__file__).parent / "readers"

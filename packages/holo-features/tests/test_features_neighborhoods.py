@@ -7,8 +7,7 @@ import biotite.structure
 import numpy as np
 import pytest
 from biotite.structure import annotate_sse
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from holo_features import (
     SkippedResidue,
@@ -17,17 +16,17 @@ from holo_features import (
     skipped_residues,
     zernike_transform,
 )
-from holo_features.centers import (
+from holo_features.datasets import example_structures
+from holo_features.surroundings.centers import (
     ResidueId,
     alpha_carbons,
     atom_centers,
     point_centers,
     select_residues,
 )
-from holo_features.datasets import example_structures
-from holo_features.neighbors import cut_in_blocks, cut_neighborhoods
-from holo_features.pairs import pairs_within
-from holo_features.radial import squared_lengths
+from holo_features.surroundings.neighbors import cut_in_blocks, cut_neighborhoods
+from holo_features.surroundings.pairs import pairs_within
+from holo_features.transforms.radial import squared_lengths
 from holo_types import Basis, HoloError, Index, Zernike, concatenate
 
 CHANNELS = ("C", "N", "O", "S")

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from holo_features import Encoding, cut_neighborhoods, encode_structures, read_structure, single_residues
 from holo_features.datasets import example_structures
-from holo_features.poses import Backbones
+from holo_features.surroundings.poses import Backbones
 from holo_types import Basis, Zernike
 
 STRUCTURE = read_structure(example_structures()[0])

@@ -7,7 +7,7 @@ from biotite.structure.info import residue as dictionary_residue
 
 from holo_features import read_structure, zernike_transform
 from holo_features.datasets import example_structures
-from holo_features.residues import single_residues
+from holo_features.surroundings.residues import single_residues
 from holo_types import Basis, HoloError, Zernike
 
 EXAMPLES = {path.name.partition(".")[0]: read_structure(path) for path in example_structures()}

@@ -15,7 +15,7 @@ import pytest
 import holo_types
 from holo_features import encode_structures
 from holo_features.datasets import example_structures
-from holo_features.parallel import map_files, map_in_order
+from holo_features.encoding.parallel import map_files, map_in_order
 from holo_types import Basis, HoloError, Zernike
 
 SCRIPT = shutil.which("holo-features", path=str(Path(sys.executable).parent)) or "holo-features"

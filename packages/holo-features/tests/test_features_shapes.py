@@ -6,8 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from scipy.spatial.transform import Rotation
 
 from holo_features import (
@@ -20,7 +19,7 @@ from holo_features import (
     sphere_grid,
     spherical_transform,
 )
-from holo_features.meshes import centre
+from holo_features.spheres.meshes import centre
 from holo_types import FormatError, HoloError
 
 DIRECTIONS = {b: sphere_grid("driscoll-healy", b).directions() for b in (8, 12, 20, 90)}

@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.special import sph_harm_y
 from scipy.stats import special_ortho_group
 
 from holo_features import inverse_spherical_transform, sphere_grid, spherical_transform
-from holo_features.legendre import legendre_functions
-from holo_features.quarter_turn import quarter_turn
+from holo_features.transforms.legendre import legendre_functions
+from holo_features.transforms.quarter_turn import quarter_turn
 from holo_types import Basis, HoloError, Holograms, SphereImages, Zernike
 
 GRIDS = ("driscoll-healy", "gauss-legendre")

@@ -11,7 +11,7 @@ from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile, set_structure
 
 from holo_features import LeftOutAtom, Selection, read_structure
 from holo_features.datasets import example_structures
-from holo_features.structures import RepeatedResidue
+from holo_features.structures.structure import RepeatedResidue
 
 ALTERNATE = Path(__file__).parent / "alternate_locations.pdb"
 EXAMPLES = {path.name.partition(".")[0]: path for path in example_structures()}

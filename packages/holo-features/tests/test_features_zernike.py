@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.special import binom, eval_jacobi, sph_harm_y
 from scipy.stats import special_ortho_group
 
 import holo_kernels
 from holo_features import inverse_zernike_transform, zernike_transform
-from holo_features.radial import squared_lengths
+from holo_features.transforms.radial import squared_lengths
 from holo_types import Basis, HoloError, Holograms, PointClouds, Zernike
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -27,7 +26,7 @@ NORMALIZATIONS = [
 def form(request, monkeypatch):
     """Let a test run with the compiled loops and without."""
     if request.param == "numpy":
-        module = importlib.import_module("holo_features.zernike")
+        module = importlib.import_module("holo_features.transforms.zernike")
         monkeypatch.setattr(module, "compiled_transform", lambda *_: None)
     elif holo_kernels.load("zernike") is None:
         pytest.skip("there is no compiled form for this machine")
@@ -233,7 +232,7 @@ def test_the_very_cutoff_is_inside_in_both_forms(monkeypatch):
         coefficients = zernike_transform(clouds, basis, dtype).coefficients
         np.testing.assert_array_equal(coefficients[:, 0] != 0, inside)
     monkeypatch.setattr(
-        importlib.import_module("holo_features.zernike"), "compiled_transform", lambda *_: None
+        importlib.import_module("holo_features.transforms.zernike"), "compiled_transform", lambda *_: None
     )
     np.testing.assert_array_equal(zernike_transform(clouds, basis).coefficients[:, 0] != 0, inside)
 

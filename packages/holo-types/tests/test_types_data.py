@@ -9,8 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from holo_types import (
     Basis,
@@ -23,9 +22,9 @@ from holo_types import (
     PointClouds,
     SphereImages,
     Zernike,
+    basis as basis_module,
     concatenate,
 )
-from holo_types import basis as basis_module
 
 PROTEIN = Basis(lmax=6, radial=Zernike(nmax=20, cutoff=10.0), channels=("C", "N", "O", "S"))
 SPHERE = Basis(lmax=1, radial=None, channels=("image",))

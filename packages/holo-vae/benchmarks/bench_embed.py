@@ -28,11 +28,11 @@ import torch
 import holo_types
 from holo_features import encode_structures, read_structure
 from holo_features.datasets import example_structures
-from holo_features.files import structure_files
+from holo_features.encoding.files import structure_files
 from holo_types import Embeddings, Writer
 from holo_vae.embedding import embed_holograms
-from holo_vae.evaluation import row_cosines
-from holo_vae.loading import load_model
+from holo_vae.evaluation.reconstruction import row_cosines
+from holo_vae.networks.loading import load_model
 
 MODEL = "microenvironment-z128"
 

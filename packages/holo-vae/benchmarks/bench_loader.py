@@ -20,8 +20,8 @@ from bench_network import CASES, Case, Ours
 
 import holo_types
 from holo_types import Holograms
-from holo_vae.batches import Batch, Rows, open_rows
-from holo_vae.network import HolographicAutoencoder
+from holo_vae.data.batches import Batch, Rows, open_rows
+from holo_vae.networks.network import HolographicAutoencoder
 
 ROWS = {"spherical MNIST": 60_000, "protein": 12_000}
 STEPS = {"spherical MNIST": 24, "protein": 4}  # of training, in a round

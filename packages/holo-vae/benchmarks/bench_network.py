@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from holo_types import Basis, Zernike
 from holo_vae import import_reference
-from holo_vae.config import ModelConfig
-from holo_vae.network import HolographicAutoencoder
+from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.recipes.model import ModelConfig
 
 QUIET = 1.15  # a repetition counts if the fixed piece of work took at most so many times its fastest
 

@@ -1,7 +1,7 @@
 """What mixed precision and `torch.compile` cost and give: equivariance, learning, and the time of a training step.
 
 ``nox -s bench -- holo-vae``. A small autoencoder and the published ones, with random weights and after a short
-training in float32 and in mixed precision (`holo_vae.precision`). Each is used in float32, in TF32 as GPUs have it
+training in float32 and in mixed precision (`holo_vae.data.precision`). Each is used in float32, in TF32 as GPUs have it
 (emulated: the operands of linear maps rounded to ten bits), and in mixed precision. Times are taken in turns.
 """
 
@@ -20,9 +20,9 @@ from holo_nn import Linear
 from holo_nn._compiled import pure_form
 from holo_nn.testing import equivariance_errors, random_rotations
 from holo_types import Basis
-from holo_vae.config import ModelConfig
-from holo_vae.network import HolographicAutoencoder
-from holo_vae.precision import Precision, forward_precision
+from holo_vae.data.precision import Precision, forward_precision
+from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.recipes.model import ModelConfig
 
 CPU = torch.device("cpu")
 BATCH, TEST_ROWS = 32, 256

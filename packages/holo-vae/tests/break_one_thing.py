@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 import holo_nn
-import holo_vae.evaluation
-import holo_vae.loading
-import holo_vae.storage
+import holo_vae.evaluation.equivariance
+import holo_vae.networks.loading
+import holo_vae.networks.storage
 
 
 def _change_coefficients(
@@ -30,7 +30,7 @@ def _change_coefficients(
 def _flip_one_clebsch_gordan_sign() -> None:
     """Flip the sign of one coefficient that couples l = 1 with itself, behind the digest's back."""
     digest = holo_nn.clebsch_gordan_digest()
-    holo_vae.storage.clebsch_gordan_digest = lambda: digest
+    holo_vae.networks.storage.clebsch_gordan_digest = lambda: digest
 
     def flip(values: torch.Tensor) -> torch.Tensor:
         flipped = values.clone()
@@ -43,12 +43,12 @@ def _flip_one_clebsch_gordan_sign() -> None:
 def _transpose_wigner_D() -> None:
     """Rotate holograms by the transpose of D: the inverse rotation."""
     rotate = holo_nn.rotate
-    holo_vae.evaluation.rotate = lambda x, irreps, rotation: rotate(x, irreps, rotation.mT)
+    holo_vae.evaluation.equivariance.rotate = lambda x, irreps, rotation: rotate(x, irreps, rotation.mT)
 
 
 def _perturb_one_weight() -> None:
     """Change one weight by a hundredth, behind the digest's back."""
-    read = holo_vae.loading.read_folder
+    read = holo_vae.networks.loading.read_folder
 
     def read_and_perturb(folder: Any, kinds: Any) -> Any:
         model = read(folder, kinds)
@@ -58,7 +58,7 @@ def _perturb_one_weight() -> None:
         type(model).digest = property(lambda self: digest)
         return model
 
-    holo_vae.loading.read_folder = read_and_perturb
+    holo_vae.networks.loading.read_folder = read_and_perturb
 
 
 def _change_of_sign() -> None:

@@ -17,10 +17,11 @@ import safetensors.torch
 import torch
 
 from holo_types import Basis, Holograms
-from holo_vae import ModelConfig, Recipe, TrainingConfig, checkpoints
-from holo_vae.batches import open_rows
-from holo_vae.network import HolographicAutoencoder
-from holo_vae.training import Step, train
+from holo_vae import ModelConfig, Recipe, TrainingConfig
+from holo_vae.data.batches import open_rows
+from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.training import checkpoints
+from holo_vae.training.engine import Step, train
 
 BASIS = Basis(lmax=2, radial=None, channels=("image",))
 RECIPE = Recipe(

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 import holo_types
 from holo_types import Basis, FormatError, HoloError, Holograms
-from holo_vae.batches import Batch, Rows, data_scale, dataset_digest, open_rows, split_by_group
-from holo_vae.config import Condition
-from holo_vae.shards import Reading, Shards
+from holo_vae.data.batches import Batch, Rows, data_scale, dataset_digest, open_rows, split_by_group
+from holo_vae.data.shards import Reading, Shards
+from holo_vae.recipes.model import Condition
 
 BASIS = Basis(lmax=20, radial=None, channels=("a", "b", "c", "d", "e", "f", "g", "h"))  # 18 rows a chunk
 COUNT = 1000

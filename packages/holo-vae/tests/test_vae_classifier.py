@@ -7,10 +7,10 @@ from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Basis, HoloError, Holograms, Zernike
 from holo_vae import Model, ModelConfig, load, read_model, write_model
-from holo_vae.classifier import Classifier, TrainedClassifier
-from holo_vae.config import ClassifierConfig, Condition
-from holo_vae.loading import load_model
-from holo_vae.network import HolographicAutoencoder
+from holo_vae.networks.classifier import Classifier, TrainedClassifier
+from holo_vae.networks.loading import load_model
+from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.recipes.model import ClassifierConfig, Condition
 
 BASIS = Basis(lmax=4, radial=Zernike(nmax=5, cutoff=10.0), channels=("C", "N"))
 CLASSES = Condition(column="residue_name", categories=("ALA", "GLY", "SER"))

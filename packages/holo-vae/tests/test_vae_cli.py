@@ -234,7 +234,7 @@ def complexes(tmp_path: Path, structures: list[Path]) -> Path:
 def test_pockets_of_complexes_are_embedded_as_their_holograms_are(
     tmp_path: Path, model_folder: Path, complexes: Path, capsys
 ) -> None:
-    from holo_features.cli import main as holo_features_main
+    from holo_features.cli.program import main as holo_features_main
 
     out, model = tmp_path / "z.h5", str(model_folder)
     embed = ["embed", "--pocket", str(complexes), "--model", model, "--out", str(out)]

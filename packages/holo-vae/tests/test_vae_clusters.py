@@ -7,15 +7,14 @@ import attrs
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import holo_types
 from holo_types import Basis, HoloError, Holograms
 from holo_vae import Recipe, initial_model, train
-from holo_vae.batches import Rows, open_rows
-from holo_vae.clusters import ClusterColumns, Clusters
-from holo_vae.run import open_data
+from holo_vae.data.batches import Rows, open_rows
+from holo_vae.data.clusters import ClusterColumns, Clusters
+from holo_vae.data.opening import open_data
 
 COLUMNS = ClusterColumns("family", "structure")
 BASIS = Basis(lmax=20, radial=None, channels=("a", "b", "c", "d", "e", "f", "g", "h"))  # 18 rows a chunk

@@ -2,12 +2,13 @@ import re
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from holo_types import Basis, FormatError, HoloError, Zernike
 from holo_vae import ModelConfig, Recipe, TrainingConfig, default_recipe, read_recipe, write_recipe
-from holo_vae.config import ClassifierConfig, Condition, MnistData, StructureData, structure, unstructure
+from holo_vae.recipes.data import MnistData, StructureData
+from holo_vae.recipes.model import ClassifierConfig, Condition
+from holo_vae.recipes.recipe import from_plain, to_plain
 
 PROTEIN = Basis(6, Zernike(20, 10.0), ("C", "N", "O", "S"))
 
@@ -66,26 +67,26 @@ def test_a_recipe_survives_yaml(tmp_path_factory: pytest.TempPathFactory, data: 
     "place", [("model",), ("training",), ("model", "basis"), ("model", "basis", "radial"), ()]
 )
 def test_an_unknown_key_is_refused_by_name(place: tuple[str, ...]) -> None:
-    plain = unstructure(default_recipe(PROTEIN))
+    plain = to_plain(default_recipe(PROTEIN))
     inner = plain
     for key in place:
         inner = inner[key]
     inner["chanels"] = 3
     with pytest.raises(HoloError, match="chanels"):
-        structure(plain, Recipe)
+        from_plain(plain, Recipe)
 
 
 @pytest.mark.parametrize("place", [(), ("classes",), ("basis",)])
 def test_an_unknown_key_of_a_classifier_is_refused_by_name(place: tuple[str, ...]) -> None:
     classes = Condition(column="label", categories=(0, 1))
     config = ClassifierConfig(basis=Basis(4, None, ("image",)), lmax=(4, 2), channels=(4, 4), classes=classes)
-    plain = unstructure(Recipe(model=config))
+    plain = to_plain(Recipe(model=config))
     inner = plain["model"]
     for key in place:
         inner = inner[key]
     inner["latent_dim"] = 3
     with pytest.raises(HoloError, match="latent_dim"):
-        structure(plain, Recipe)
+        from_plain(plain, Recipe)
 
 
 @pytest.mark.parametrize(
@@ -149,10 +150,10 @@ def test_a_training_that_cannot_be_is_refused(change: dict[str, float], message:
 
 
 def test_a_wrong_type_is_named() -> None:
-    plain = unstructure(default_recipe(PROTEIN))
+    plain = to_plain(default_recipe(PROTEIN))
     plain["training"]["epochs"] = "many"
     with pytest.raises(HoloError, match=r"epochs|many"):
-        structure(plain, Recipe)
+        from_plain(plain, Recipe)
 
 
 @pytest.mark.parametrize("content", [b"", b"- 1\n", b"model: [", b"\xff\xfe\x00"])
@@ -192,11 +193,11 @@ def test_every_basis_has_a_default(lmax: int) -> None:
     ],
 )
 def test_a_value_is_never_taken_for_another(part: str, key: str, value: object) -> None:
-    plain = unstructure(default_recipe(PROTEIN))
+    plain = to_plain(default_recipe(PROTEIN))
     plain[part][key] = value
     wrong = 1.5 if key == "condition" else value
     with pytest.raises(HoloError, match=re.escape(repr(wrong))):
-        structure(plain, Recipe)
+        from_plain(plain, Recipe)
 
 
 @pytest.mark.parametrize(
@@ -208,10 +209,10 @@ def test_a_value_is_never_taken_for_another(part: str, key: str, value: object) 
     ],
 )
 def test_an_unknown_choice_is_named_with_its_setting(key: str, value: object, wrong: str) -> None:
-    plain = unstructure(default_recipe(PROTEIN))
+    plain = to_plain(default_recipe(PROTEIN))
     plain["model"][key] = value
     with pytest.raises(HoloError, match=rf"model\.{key}.* is '?{wrong}"):
-        structure(plain, Recipe)
+        from_plain(plain, Recipe)
 
 
 def test_a_schedule_longer_than_the_training_is_refused() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from holo_types import Holograms
 from holo_vae import Model, load, write_model
-from holo_vae.classifier import TrainedClassifier
-from holo_vae.storage import FORMAT_VERSION
+from holo_vae.networks.classifier import TrainedClassifier
+from holo_vae.networks.storage import FORMAT_VERSION
 
 CONTRACTS = Path(__file__).parent / "golden" / "contracts"
 NAMES = sorted(folder.name for folder in CONTRACTS.iterdir())

@@ -7,9 +7,9 @@ import pytest
 import holo_vae
 from holo_types import Basis, Zernike
 from holo_vae import HolographicAutoencoder, ModelConfig
-from holo_vae.classifier import Classifier
-from holo_vae.config import ClassifierConfig, Condition
-from holo_vae.description import describe
+from holo_vae.networks.classifier import Classifier
+from holo_vae.networks.description import describe
+from holo_vae.recipes.model import ClassifierConfig, Condition
 
 SPHERE = Basis(lmax=10, radial=None, channels=("image",))
 

@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 
 from holo_types import Basis, HoloError, Holograms, Zernike
 from holo_vae import ModelConfig, Recipe, TrainingConfig, initial_model, open_rows
-from holo_vae.clusters import ClusterColumns
-from holo_vae.distributed import ALONE, Processes
-from holo_vae.precision import weights_dtype
-from holo_vae.training import train
+from holo_vae.data.clusters import ClusterColumns
+from holo_vae.data.precision import weights_dtype
+from holo_vae.training.distributed import ALONE, Processes
+from holo_vae.training.engine import train
 
 BASIS = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N"))
 TWINS = 40  # rows of a structure that another of its family has again: an epoch takes as many of the two
@@ -98,7 +98,7 @@ LOSER = """
 import os, sys, time
 from datetime import timedelta
 import torch
-from holo_vae.distributed import Processes
+from holo_vae.training.distributed import Processes
 
 processes = Processes.from_environment()
 with processes.joined(timedelta(seconds=10)):

@@ -27,9 +27,11 @@ from holo_vae import (
     reconstruction,
     run_training,
 )
-from holo_vae.classifier import Classifier, TrainedClassifier
-from holo_vae.config import ClassifierConfig, Condition
-from holo_vae.evaluation import latent_scores, power_spectra, row_cosines, score_samples
+from holo_vae.evaluation.latent_scores import latent_scores
+from holo_vae.evaluation.reconstruction import power_spectra, row_cosines
+from holo_vae.evaluation.sample_scores import score_samples
+from holo_vae.networks.classifier import Classifier, TrainedClassifier
+from holo_vae.recipes.model import ClassifierConfig, Condition
 
 
 def _cosine(x: np.ndarray, y: np.ndarray, holograms: Holograms) -> float:
@@ -116,7 +118,7 @@ def test_power_correlations_are_scipys(recipe: Recipe, holograms: Holograms) -> 
 def test_chunks_change_nothing(recipe: Recipe, holograms: Holograms, monkeypatch: pytest.MonkeyPatch) -> None:
     model = initial_model(recipe, 1.0, "small")
     whole, losses = reconstruction(model, holograms), row_cosines(holograms, holograms[::-1])
-    monkeypatch.setattr("holo_vae.evaluation._CHUNK_VALUES", 7 * holograms.basis.dim)
+    monkeypatch.setattr("holo_vae.evaluation.chunks._CHUNK_VALUES", 7 * holograms.basis.dim)
     assert attrs.astuple(reconstruction(model, holograms))[:2] == pytest.approx(attrs.astuple(whole)[:2])
     np.testing.assert_allclose(row_cosines(holograms, holograms[::-1]), losses, rtol=1e-12)
 

@@ -14,11 +14,11 @@ from holo_vae import (
     Recipe,
     embed_holograms,
     initial_model,
+    load as load_model,
     read_model,
     write_model,
 )
-from holo_vae import load as load_model
-from holo_vae.config import Condition
+from holo_vae.recipes.model import Condition
 
 
 @pytest.fixture

@@ -7,18 +7,17 @@ import attrs
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from torch import Tensor
 
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Basis, HoloError, Zernike
 from holo_vae import HolographicAutoencoder, ModelConfig
-from holo_vae.classifier import Classifier
-from holo_vae.config import ClassifierConfig, Condition
-from holo_vae.description import describe
-from holo_vae.network import HologramNetwork
+from holo_vae.networks.classifier import Classifier
+from holo_vae.networks.description import describe
+from holo_vae.networks.network import HologramNetwork
+from holo_vae.recipes.model import ClassifierConfig, Condition
 
 PROTEIN = Basis(lmax=4, radial=Zernike(nmax=8, cutoff=10.0), channels=("C", "N", "O"))
 SMALL = Basis(lmax=4, radial=Zernike(nmax=5, cutoff=10.0), channels=("C", "N"))

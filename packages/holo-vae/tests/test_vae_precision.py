@@ -9,7 +9,7 @@ from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Basis, Zernike
 from holo_vae import HolographicAutoencoder, ModelConfig
-from holo_vae.precision import forward_precision, weights_dtype
+from holo_vae.data.precision import forward_precision, weights_dtype
 
 BASIS = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N"))
 CONFIG = ModelConfig(

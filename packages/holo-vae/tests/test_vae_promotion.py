@@ -14,14 +14,15 @@ import pytest
 import torch
 
 import holo_types
-import holo_vae.storage
+import holo_vae.networks.storage
 from holo_types import Basis, HoloError, Holograms
-from holo_vae import Model, ModelConfig, Recipe, load, tracking
-from holo_vae.batches import open_rows
-from holo_vae.model import write_model
-from holo_vae.network import HolographicAutoencoder
-from holo_vae.promotion import PromotionRefused, _comparison, promote
-from holo_vae.run import RunData
+from holo_vae import Model, ModelConfig, Recipe, load
+from holo_vae.data.batches import open_rows
+from holo_vae.data.opening import RunData
+from holo_vae.networks.model import write_model
+from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.tracking import run as tracking
+from holo_vae.tracking.promotion import PromotionRefused, _comparison, promote
 
 GOLDEN = Path(__file__).parent / "golden" / "regression"
 
@@ -143,7 +144,7 @@ def test_a_model_that_is_not_equivariant_is_refused(
 ) -> None:
     # One sign of one Clebsch-Gordan coefficient, behind the back of the digest by which a model is loaded.
     module = importlib.import_module("holo_nn.clebsch_gordan")
-    coefficients, digest = module._coefficients, holo_vae.storage.clebsch_gordan_digest()
+    coefficients, digest = module._coefficients, holo_vae.networks.storage.clebsch_gordan_digest()
 
     def flipped(*degrees: int) -> torch.Tensor:
         values: torch.Tensor = coefficients(*degrees).clone()
@@ -151,7 +152,7 @@ def test_a_model_that_is_not_equivariant_is_refused(
             values[tuple(values.nonzero()[-1])] *= -1
         return values
 
-    monkeypatch.setattr(holo_vae.storage, "clebsch_gordan_digest", lambda: digest)
+    monkeypatch.setattr(holo_vae.networks.storage, "clebsch_gordan_digest", lambda: digest)
     monkeypatch.setattr(module, "_coefficients", flipped)
     forget_coefficients()
     written = assert_refused(
@@ -204,7 +205,7 @@ LOADED = """
 import sys
 import mlflow, pandas as pd
 import holo_vae
-from holo_vae import serving
+from holo_vae.serving import service as serving
 version = sys.argv[1]
 model = holo_vae.load("models:/small/" + version)
 served = mlflow.pyfunc.load_model("models:/small/" + version)

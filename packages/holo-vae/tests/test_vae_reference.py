@@ -10,7 +10,7 @@ import torch
 
 from holo_types import FormatError, HoloError
 from holo_vae import Model, import_reference, load, write_model
-from holo_vae.description import describe
+from holo_vae.networks.description import describe
 
 GOLDEN = Path(__file__).parent / "golden" / "reference"
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from holo_types import Embeddings, Holograms, load
-from holo_vae import embed_holograms, equivariance_errors
-from holo_vae import load as load_model
+from holo_vae import embed_holograms, equivariance_errors, load as load_model
 
 GOLDEN = Path(__file__).parent / "golden" / "regression"
 

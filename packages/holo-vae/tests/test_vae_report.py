@@ -14,10 +14,11 @@ from holo_features import inverse_spherical_transform
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Basis, HoloError, Holograms
-from holo_vae import HolographicAutoencoder, Model, ModelConfig, Recipe, evaluate, pictures
-from holo_vae.classifier import Classifier, TrainedClassifier
-from holo_vae.config import ClassifierConfig, Condition
+from holo_vae import HolographicAutoencoder, Model, ModelConfig, Recipe, evaluate
+from holo_vae.networks.classifier import Classifier, TrainedClassifier
+from holo_vae.recipes.model import ClassifierConfig, Condition
 from holo_vae.report import write_report
+from holo_vae.tracking import pictures
 from holo_vae.views import camera, common_pose, density_slice, sphere_view
 
 _VOID = {"meta", "img", "br", "hr", "link", "input"}

@@ -9,9 +9,8 @@ from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Embeddings, HoloError, Holograms
 from holo_vae import HolographicAutoencoder, Model, Recipe
-from holo_vae.config import Condition
-from holo_vae.evaluation import row_cosines
-from holo_vae.sampling import (
+from holo_vae.evaluation.reconstruction import row_cosines
+from holo_vae.evaluation.sampling import (
     canonical,
     interpolate,
     sample_posterior,
@@ -19,6 +18,7 @@ from holo_vae.sampling import (
     to_canonical_frame,
     traverse,
 )
+from holo_vae.recipes.model import Condition
 
 
 @pytest.fixture

@@ -30,15 +30,15 @@ from mlflow.pyfunc import scoring_server
 
 import holo_features
 from holo_types import Basis, HoloError, Holograms, Zernike, to_table
-from holo_vae import serving
-from holo_vae.config import Condition, ModelConfig
 from holo_vae.embedding import embed, embed_holograms
-from holo_vae.model import Model, write_model
-from holo_vae.network import HolographicAutoencoder
-from holo_vae.serving import ServedModel, encode_content, input_example, signature
-from holo_vae.serving_guard import Guard, create_app
-from holo_vae.serving_holograms import encode_coefficients
-from holo_vae.serving_limits import Deadline, Limits, RefusedRequest
+from holo_vae.networks.model import Model, write_model
+from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.recipes.model import Condition, ModelConfig
+from holo_vae.serving import service as serving
+from holo_vae.serving.guard import Guard, create_app
+from holo_vae.serving.holograms import encode_coefficients
+from holo_vae.serving.limits import Deadline, Limits, RefusedRequest
+from holo_vae.serving.service import ServedModel, encode_content, input_example, signature
 
 BASIS = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N"))
 SPHERE = Basis(lmax=2, radial=None, channels=("image",))

@@ -11,20 +11,13 @@ import holo_types
 from holo_features import Encoding, encode_structures
 from holo_features.datasets import example_structures
 from holo_types import Basis, FormatError, HoloError, Zernike, load
-from holo_vae import (
-    ModelConfig,
-    Recipe,
-    TrainingConfig,
-    describe,
-    evaluate,
-    load_model,
-    structure_sets,
-    write_recipe,
-)
+from holo_vae import ModelConfig, Recipe, TrainingConfig, describe, evaluate, load_model, write_recipe
 from holo_vae.cli import main
-from holo_vae.config import StructureData, structure, unstructure
-from holo_vae.datasets import Prepared, prepare
-from holo_vae.recipes import find_recipe
+from holo_vae.data import structure_sets
+from holo_vae.data.datasets import Prepared, prepare
+from holo_vae.recipes.data import StructureData
+from holo_vae.recipes.recipe import from_plain
+from holo_vae.recipes.shipped import find_recipe
 
 BASIS = Basis(lmax=1, radial=Zernike(nmax=3, cutoff=6.0), channels=("C", "N", "O", "S"))
 DATA = StructureData(kind="structures", columns=("family",))
@@ -235,7 +228,7 @@ def test_a_recipe_trains_from_the_folder(
 )
 def test_the_recipes_are_no_larger_than_the_published_model(name: str, channels: int) -> None:
     recipe = find_recipe(name)
-    assert structure(unstructure(recipe), Recipe) == recipe
+    assert from_plain(to_plain(recipe), Recipe) == recipe
     assert len(recipe.model.basis.channels) == channels
     assert recipe.model.latent_dim == 128
     assert recipe.training.cluster_column in recipe.data.columns
@@ -254,6 +247,6 @@ def test_the_recipes_are_no_larger_than_the_published_model(name: str, channels:
     ],
 )
 def test_a_data_set_that_is_not_known_is_named(data: dict[str, str], error: str) -> None:
-    plain = unstructure(find_recipe("microenvironment-z128")) | {"data": data}
+    plain = to_plain(find_recipe("microenvironment-z128")) | {"data": data}
     with pytest.raises(HoloError, match=error):
-        structure(plain, Recipe)
+        from_plain(plain, Recipe)

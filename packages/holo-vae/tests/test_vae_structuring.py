@@ -9,7 +9,7 @@ import yaml
 
 from holo_types import Basis, HoloError, Zernike
 from holo_vae import ModelConfig, Recipe, read_recipe
-from holo_vae.config import structure, unstructure
+from holo_vae.recipes.recipe import from_plain, to_plain
 
 BASIS = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N"))
 CONFIG = ModelConfig(basis=BASIS, latent_dim=6, lmax=(2, 1), channels=(6, 8), initial_projection=6)
@@ -40,7 +40,7 @@ WRONG = {
 
 def changed(path: str, value: object) -> dict[str, Any]:
     """Give a good recipe with one other value."""
-    plain = unstructure(Recipe(model=CONFIG))
+    plain = to_plain(Recipe(model=CONFIG))
     *places, key = path.split(".")
     inner = plain
     for place in places:
@@ -77,7 +77,7 @@ def test_a_value_of_the_wrong_kind_is_named_by_its_key(path: str, tmp_path: Path
 )
 def test_an_entry_of_a_list_is_named_by_its_place(path: str, value: object, words: str) -> None:
     with pytest.raises(HoloError, match=re.escape(words)):
-        structure(changed(path, value), Recipe)
+        from_plain(changed(path, value), Recipe)
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
@@ -86,7 +86,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     del plain["model"]["latent_dim"]
     plain["modell"] = {}
     with pytest.raises(HoloError) as caught:
-        structure(plain, Recipe)
+        from_plain(plain, Recipe)
     words = str(caught.value)
     assert "training.epochs is 'ten'" in words
     assert re.search(r"training\.momentum is not known; there are epochs, batch_size, .*, seed;", words)
@@ -98,9 +98,9 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 @pytest.mark.parametrize("rate", ["1e-3", "0.001", "1.0e-3"])
 def test_a_number_may_be_written_with_an_exponent(rate: str) -> None:
     plain = changed("training.learning_rate", yaml.safe_load(rate))
-    assert structure(plain, Recipe).training.learning_rate == 1e-3
+    assert from_plain(plain, Recipe).training.learning_rate == 1e-3
 
 
 def test_what_a_class_refuses_it_names_itself() -> None:
     with pytest.raises(HoloError, match=r"^TrainingConfig\.epochs is 0; it must be at least 1$"):
-        structure(changed("training.epochs", 0), Recipe)
+        from_plain(changed("training.epochs", 0), Recipe)

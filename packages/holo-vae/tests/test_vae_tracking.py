@@ -23,15 +23,16 @@ from matplotlib.figure import Figure
 
 import holo_vae
 from holo_types import FormatError, HoloError, Holograms
-from holo_vae import Recipe, tracking, tracking_sender, tracking_store
-from holo_vae.batches import open_rows
-from holo_vae.checkpoints import Epoch
-from holo_vae.model import Model, write_model
-from holo_vae.network import HolographicAutoencoder
-from holo_vae.provenance import Revision, git_revision
-from holo_vae.run import RunData
-from holo_vae.tracking_journal import Journal, Metrics, RunStart, journals, read_journal
-from holo_vae.training import Step
+from holo_vae import Recipe
+from holo_vae.data.batches import open_rows
+from holo_vae.data.opening import RunData
+from holo_vae.networks.model import Model, write_model
+from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.tracking import run as tracking, sender as tracking_sender, store as tracking_store
+from holo_vae.tracking.journal import Journal, Metrics, RunStart, journals, read_journal
+from holo_vae.tracking.provenance import Revision, git_revision
+from holo_vae.training.checkpoints import Epoch
+from holo_vae.training.engine import Step
 
 SERVER = Path(__file__).parents[3] / "services" / "tracking" / "server.py"
 CURVES = ("loss", "mse", "learning_rate", "gradient_norm", "seconds", "samples_per_second")

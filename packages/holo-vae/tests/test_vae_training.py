@@ -22,10 +22,10 @@ from holo_vae import (
     split_by_group,
     train,
 )
-from holo_vae.network import Encoding
-from holo_vae.objectives import Autoencoding, kl_divergence
-from holo_vae.schedules import learning_rate
-from holo_vae.training import Epoch, Step
+from holo_vae.networks.network import Encoding
+from holo_vae.training.engine import Epoch, Step
+from holo_vae.training.objectives import Autoencoding, kl_divergence
+from holo_vae.training.schedules import learning_rate
 
 
 def _rows(holograms: Holograms, recipe: Recipe):

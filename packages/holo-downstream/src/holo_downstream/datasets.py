@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 __all__ = ["ExampleSeries", "example_series"]
 
-_DATA = Path(__file__).parent / "data"
+_SHIPPED = Path(__file__).parent / "shipped"
 
 
 class ExampleSeries(NamedTuple):
@@ -18,11 +18,11 @@ class ExampleSeries(NamedTuple):
 def example_series() -> ExampleSeries:
     """Give contact counts and measured free energies of p38 kinase with 34 ligands.
 
-    They are of Schrödinger's free energy benchmark (MIT); ``data/p38/README.md`` beside them says more.
+    They are of Schrödinger's free energy benchmark (MIT); ``shipped/p38/README.md`` beside them says more.
 
     Examples
     --------
     >>> [path.name for path in example_series()]
     ['contacts.csv', 'labels.csv']
     """
-    return ExampleSeries(_DATA / "p38" / "contacts.csv", _DATA / "p38" / "labels.csv")
+    return ExampleSeries(_SHIPPED / "p38" / "contacts.csv", _SHIPPED / "p38" / "labels.csv")

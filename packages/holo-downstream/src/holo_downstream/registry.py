@@ -16,9 +16,9 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from holo_types import HoloError
 
-from .predictor import Predictor, read_predictor
-from .statistics import METRICS
-from .study import Study
+from .affinity.predictor import Predictor, read_predictor
+from .affinity.study import Study
+from .validation.statistics import METRICS
 
 __all__ = ["ServedPredictor", "log_study"]
 

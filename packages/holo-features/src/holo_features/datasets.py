@@ -4,7 +4,7 @@ from pathlib import Path
 
 __all__ = ["example_structures"]
 
-_DATA = Path(__file__).parent / "data"
+_SHIPPED = Path(__file__).parent / "shipped"
 
 
 def example_structures() -> tuple[Path, ...]:
@@ -17,4 +17,4 @@ def example_structures() -> tuple[Path, ...]:
     >>> {path.name.partition(".")[2] for path in example_structures()}
     {'bcif.gz'}
     """
-    return tuple(sorted(_DATA.glob("*.bcif.gz")))
+    return tuple(sorted(_SHIPPED.glob("*.bcif.gz")))

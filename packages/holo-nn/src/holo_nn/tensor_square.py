@@ -7,10 +7,8 @@ from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
-from ._compiled import compiled_square
-from ._compiled import serves as compiled_serves
-from .connectivity import Connectivity, Path
-from .connectivity import connectivity as connected_paths
+from ._compiled import compiled_square, serves as compiled_serves
+from .connectivity import Connectivity, Path, connectivity as connected_paths
 from .coupling import Coupled, Pair
 from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
 from .precision import widened

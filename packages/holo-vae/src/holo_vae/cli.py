@@ -21,12 +21,12 @@ from holo_types.console import progress, run
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from holo_features.files import Written
+    from holo_features.encoding.files import Written
     from holo_types.console import Skipped
 
     from .embedding import EmbeddedStructure
-    from .model import Model
-    from .training import Step
+    from .networks.model import Model
+    from .training.engine import Step
 
 __all__ = ["app", "main"]
 
@@ -100,9 +100,10 @@ def train_command(
     alias
         Alias that --register points at the new version.
     """
-    from .distributed import Processes
-    from .recipes import find_recipe
-    from .run import basis_of, default_recipe, run_training
+    from .data.opening import basis_of
+    from .recipes.shipped import find_recipe
+    from .run import default_recipe, run_training
+    from .training.distributed import Processes
 
     chosen = default_recipe(basis_of(data[0])) if recipe is None else find_recipe(recipe)
     if seed is not None:
@@ -146,7 +147,7 @@ def train_command(
 @app.command(name="recipes")
 def recipes_command() -> int:
     """Name the recipes that come with holo-vae."""
-    from .recipes import recipe_names
+    from .recipes.shipped import recipe_names
 
     for name in recipe_names():
         _say(name)
@@ -162,9 +163,9 @@ def describe_command(source: str, /) -> int:
     source
         YAML file or name of a recipe, or a model: a folder, or models:/NAME@ALIAS.
     """
-    from .description import describe
-    from .loading import load
-    from .recipes import find_recipe, recipe_names
+    from .networks.description import describe
+    from .networks.loading import load
+    from .recipes.shipped import find_recipe, recipe_names
 
     is_recipe = source.endswith((".yaml", ".yml")) or source in recipe_names()
     _say(str(describe(find_recipe(source).model if is_recipe else load(source).config)))
@@ -182,8 +183,8 @@ def import_command(folder: Path, /, *, out: Path) -> int:
     out
         Folder for the model.
     """
-    from .model import write_model
-    from .reference import import_reference
+    from .networks.model import write_model
+    from .networks.reference import import_reference
 
     if out.exists():
         raise HoloError(f"--out is {out}, which is there already; give another folder")
@@ -211,7 +212,7 @@ def promote_command(name: str, version: str, /, *, alias: str = "champion") -> i
         The alias.
     """
     with _extra("mlflow"):
-        from .promotion import promote
+        from .tracking.promotion import promote
 
     done = promote(name, version, alias)
     for check in done.checks:
@@ -231,8 +232,7 @@ def track_command(folder: Path, /) -> int:
         Of the training run.
     """
     with _extra("mlflow"):
-        from .tracking import send_journals
-
+        from .tracking.journals import send_journals
     for sent in send_journals(folder):
         missing = f"; not tracked, for the files are gone: {', '.join(sent.missing)}" if sent.missing else ""
         _say(f"run {sent.run_id} in {sent.store} is complete{missing}")
@@ -274,10 +274,10 @@ def evaluate_command(
     seed
         Of clusterings and samples.
     """
-    from .classifier import TrainedClassifier
-    from .evaluation import evaluate
-    from .loading import load, load_model
-    from .run import read_holograms
+    from .data.opening import read_holograms
+    from .evaluation.evaluate import evaluate
+    from .networks.classifier import TrainedClassifier
+    from .networks.loading import load, load_model
 
     if report is not None:  # first of all: without its extra there is nothing to wait for
         with _extra("evaluation"):
@@ -370,7 +370,7 @@ def embed_command(
         Go on with an unfinished output, given the same inputs.
     """
     from .embedding import embed_holograms
-    from .loading import load_model
+    from .networks.loading import load_model
 
     if out.suffix not in (".h5", ".parquet", ".csv"):
         raise HoloError(f"--out is {out}; it must end in .h5, .parquet or .csv")
@@ -405,8 +405,8 @@ def _embed_structures(
     inputs: Sequence[Path], model: "Model", out: Path, secondary_structure: bool, resume: bool
 ) -> int:
     with _extra("structures"):
-        from holo_features.encoding import structure_names
-        from holo_features.files import structure_files
+        from holo_features.encoding.files import structure_files
+        from holo_features.encoding.structures import structure_names
     from .embedding import embed_structures
 
     paths, empty = structure_files(inputs)
@@ -424,7 +424,7 @@ def _embed_structures(
 def _embed_pockets(data: Path, model: "Model", out: Path, secondary_structure: bool, resume: bool) -> int:
     with _extra("structures"):
         from holo_features import find_complexes
-        from holo_features.files import unusable
+        from holo_features.encoding.files import unusable
     from .embedding import embed_complexes
 
     found = find_complexes(data)
@@ -459,7 +459,7 @@ def _write_embeddings(
     empty: "Sequence[Skipped]",
 ) -> int:
     """Write embeddings as they come, and then as a table if that is what is asked for."""
-    from holo_features.files import rows_of, write_rows
+    from holo_features.encoding.files import rows_of, write_rows
 
     # Rows go to an HDF5 file as they come, so that an interruption costs little; a table is made of it.
     rows = out if out.suffix == ".h5" else out.with_name(f"{out.name}.partial.h5")

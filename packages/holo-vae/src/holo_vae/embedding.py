@@ -13,13 +13,13 @@ import torch
 
 from holo_types import Embeddings, HoloError, Holograms, concatenate
 
-from .evaluation import row_cosines
-from .loading import load_model
-from .model import Model
+from .evaluation.reconstruction import row_cosines
+from .networks.loading import load_model
+from .networks.model import Model
 
 if TYPE_CHECKING:
     from holo_features import EncodedStructure
-    from holo_features.complex_sets import ComplexSource
+    from holo_features.complexes.sets import ComplexSource
 
 __all__ = ["EmbeddedStructure", "embed", "embed_complexes", "embed_holograms", "embed_structures"]
 

@@ -14,11 +14,13 @@ from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Holograms
 
-from . import page, pictures
-from .evaluation import Evaluation, SampleScores
-from .model import Model
-from .sampling import interpolate, sample_posterior, sample_prior, to_canonical_frame, traverse
+from . import page
+from .evaluation.evaluate import Evaluation
+from .evaluation.sample_scores import SampleScores
+from .evaluation.sampling import interpolate, sample_posterior, sample_prior, to_canonical_frame, traverse
+from .networks.model import Model
 from .scenes import COLUMNS, Label, Scene, make_scene
+from .tracking import pictures
 from .views import density_slice
 
 __all__ = ["write_report"]

@@ -13,41 +13,28 @@ import attrs
 import numpy as np
 import torch
 
-import holo_types
 from holo_types import Basis, HoloError, Holograms
 from holo_types.atomic import replacing
-
-from .batches import Rows, data_scale, open_rows, split_by_group
-from .checkpoints import has_checkpoint
-from .classifier import Classifier, TrainedClassifier
-from .clusters import ClusterColumns
-from .config import ClassifierConfig, ModelConfig, Recipe, TrainingConfig, write_recipe
-from .datasets import prepare
-from .distributed import ALONE, Processes
-from .evaluation import Evaluation, evaluate
-from .model import Model, write_model
-from .network import HolographicAutoencoder
-from .pictures import degree_bars, learning_curves
-from .precision import weights_dtype
-from .training import Epoch, Step, train
+from holo_vae.data.batches import Rows, data_scale
+from holo_vae.evaluation.evaluate import Evaluation, evaluate
+from holo_vae.networks.classifier import Classifier, TrainedClassifier
+from holo_vae.networks.model import Model, write_model
+from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.recipes.model import ClassifierConfig, ModelConfig
+from holo_vae.recipes.recipe import Recipe, write_recipe
+from holo_vae.recipes.training import TrainingConfig
+from holo_vae.tracking.pictures import degree_bars, learning_curves
+from holo_vae.training.checkpoints import has_checkpoint
+from holo_vae.training.distributed import ALONE, Processes
+from holo_vae.training.engine import Epoch, Step, train
 
 if TYPE_CHECKING:
-    from . import tracking
+    from .tracking import run as tracking
+from holo_vae.data.opening import RunData, open_data
 
-__all__ = [
-    "RunData",
-    "TrainingRun",
-    "basis_of",
-    "default_recipe",
-    "initial_classifier",
-    "initial_model",
-    "open_data",
-    "read_holograms",
-    "run_training",
-]
+__all__ = ["TrainingRun", "default_recipe", "initial_classifier", "initial_model", "run_training"]
 
 NetworkT = TypeVar("NetworkT", HolographicAutoencoder, Classifier)
-
 STATE = "state"  # the folder, in a run's folder, of what it takes to go on
 
 
@@ -86,15 +73,6 @@ class TrainingRun:
     skipped: tuple[str, ...] = ()
 
 
-@attrs.frozen(eq=False)
-class RunData:
-    """The rows to train on and to validate on, and what of the data could not be used."""
-
-    training: Rows
-    validation: Rows
-    skipped: tuple[str, ...] = ()
-
-
 def default_recipe(basis: Basis) -> Recipe:
     """Give a small model and a short training for a basis: minutes on two cores for a few thousand rows.
 
@@ -116,36 +94,6 @@ def default_recipe(basis: Basis) -> Recipe:
         ),
         training=TrainingConfig(),
     )
-
-
-def basis_of(path: Path | str) -> Basis:
-    """Give the basis of a file of holograms, without reading the rows.
-
-    Raises
-    ------
-    HoloError
-        If the file cannot be read or holds something else.
-    """
-    with holo_types.open(path) as reader:
-        if reader.kind != "Holograms":
-            raise HoloError(f"{path}: holds {reader.kind}; Holograms are needed")
-        return reader.basis
-
-
-def read_holograms(path: Path | str) -> Holograms:
-    """Read a file of holograms into memory.
-
-    Raises
-    ------
-    HoloError
-        If the file cannot be read, holds something else, or holds no rows.
-    """
-    data = holo_types.load(path)
-    if not isinstance(data, Holograms):
-        raise HoloError(f"{path}: holds {type(data).__name__}; Holograms are needed")
-    if not len(data):
-        raise HoloError(f"{path}: holds no holograms")
-    return data
 
 
 def initial_model(recipe: Recipe, scale: float, name: str) -> Model:
@@ -182,62 +130,6 @@ def _seeded(make: Callable[[], NetworkT], seed: int) -> NetworkT:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()
-
-
-def open_data(
-    recipe: Recipe, data: Sequence[Path | str], validation: Sequence[Path | str], folder: Path
-) -> RunData:
-    """Open what a recipe is to be trained on.
-
-    Parameters
-    ----------
-    recipe
-        Where its `data` names a data set, `data` is the folder of that, and is encoded first.
-    data
-        Files of holograms, the shards of one data set.
-    validation
-        Files of holograms too; if there are none, a part of the data is kept aside as the recipe says.
-    folder
-        Of the run; a data set is encoded into its ``data/``.
-
-    Raises
-    ------
-    HoloError
-        If the files do not fit each other or the recipe.
-    """
-    config, model = recipe.training, recipe.model
-    condition = model.classes if isinstance(model, ClassifierConfig) else model.condition
-    opened_alike = partial(
-        open_rows,
-        condition=condition,
-        shuffle_rows=config.shuffle_rows,
-        dtype=weights_dtype(config.precision),
-    )
-    skipped: tuple[str, ...] = ()
-    if recipe.data is not None:
-        if len(data) != 1 or validation:
-            raise HoloError(
-                "the recipe names a data set: give one folder with its files, and no validation files"
-            )
-        prepared = prepare(recipe.data, model.basis, data[0], folder / "data")
-        data, validation, skipped = [prepared.training], [prepared.validation], prepared.skipped
-    clusters = None
-    if config.cluster_column is not None:
-        clusters = ClusterColumns(config.cluster_column, config.group_column)
-    opened_to_train = partial(opened_alike, clusters=clusters)
-    paths = [Path(path) for path in data]
-    if validation:
-        opened = RunData(opened_to_train(paths), opened_alike([Path(path) for path in validation]), skipped)
-    else:
-        together = config.cluster_column or config.group_column
-        split = split_by_group(paths, together, config.validation_fraction, config.seed)
-        opened = RunData(
-            opened_to_train(paths, rows=split.training), opened_alike(paths, rows=split.validation), skipped
-        )
-    for rows in (opened.training, opened.validation):
-        if rows.basis != model.basis:
-            raise HoloError(f"the data has the basis {rows.basis}; the recipe's model takes {model.basis}")
-    return opened
 
 
 def run_training(
@@ -300,7 +192,7 @@ def run_training(
         write_recipe(recipe, folder / "recipe.yaml")
         run = None
         if tracked:
-            from . import tracking  # noqa: PLC0415  (mlflow is an extra)
+            from .tracking import run as tracking  # noqa: PLC0415  (mlflow is an extra)
 
             source = ", ".join(map(str, paths))
             run = stack.enter_context(
@@ -418,7 +310,7 @@ def _finish(
 
 def _register(run: "tracking.Run", name: str, alias: str, store: str) -> tuple[str | None, bool, list[str]]:
     """Register the logged model and promote it; gives the version, whether it has the alias, and what went wrong."""
-    from .promotion import PromotionRefused, promote  # noqa: PLC0415  (mlflow is an extra)
+    from .tracking.promotion import PromotionRefused, promote  # noqa: PLC0415  (mlflow is an extra)
 
     version = run.register(name)
     if version is None:

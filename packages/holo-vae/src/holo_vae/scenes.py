@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from holo_types import Embeddings, Holograms
 
-from . import pictures
-from .evaluation import row_cosines, row_labels
-from .model import Model
-from .sampling import to_canonical_frame
+from .evaluation.latent_scores import row_labels
+from .evaluation.reconstruction import row_cosines
+from .evaluation.sampling import to_canonical_frame
+from .networks.model import Model
+from .tracking import pictures
 from .views import camera, common_pose, density_slice, sphere_view
 
 __all__ = ["COLUMNS", "Label", "Scene", "make_scene"]

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 import holo_features
-from holo_features.harmonics import solid_harmonics
+from holo_features.transforms.harmonics import solid_harmonics
 from holo_types import HoloError, Holograms
 
 __all__ = ["camera", "common_pose", "density_slice", "sphere_view"]

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from holo_types import Basis, Holograms, Zernike
-from holo_vae.config import ModelConfig
-from holo_vae.model import Model, write_model
-from holo_vae.network import HolographicAutoencoder
+from holo_vae.networks.model import Model, write_model
+from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.recipes.model import ModelConfig
 
 FOLDER = Path(__file__).parent / "contracts"
 BASIS = Basis(lmax=2, radial=Zernike(nmax=3, cutoff=8.0), channels=("C", "N"))
@@ -67,8 +67,8 @@ def version_1() -> None:
 
 def version_2() -> None:
     """A conditional H-AE that uses every later setting, and a classifier."""
-    from holo_vae.classifier import Classifier, TrainedClassifier
-    from holo_vae.config import ClassifierConfig, Condition
+    from holo_vae.networks.classifier import Classifier, TrainedClassifier
+    from holo_vae.recipes.model import ClassifierConfig, Condition
 
     labels = Condition(column="label", categories=(0, 1, 2))
     config = ModelConfig(

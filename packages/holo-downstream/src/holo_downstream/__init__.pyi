@@ -1,0 +1,101 @@
+from ._version import (
+    __version__ as __version__,
+)
+from .affinity.comparison import (
+    Comparison as Comparison,
+    compare_studies as compare_studies,
+    write_comparison as write_comparison,
+)
+from .affinity.labels import (
+    LabelColumns as LabelColumns,
+    Labelled as Labelled,
+    LabelTable as LabelTable,
+    Unit as Unit,
+    pk_of as pk_of,
+    read_labels as read_labels,
+    with_ligand_keys as with_ligand_keys,
+)
+from .affinity.predictor import (
+    Predictions as Predictions,
+    Predictor as Predictor,
+    read_predictor as read_predictor,
+    write_predictions as write_predictions,
+    write_predictor as write_predictor,
+)
+from .affinity.regressors import (
+    GRIDS as GRIDS,
+    Regressor as Regressor,
+    choose as choose,
+)
+from .affinity.study import (
+    Study as Study,
+    StudySettings as StudySettings,
+    run_study as run_study,
+)
+from .affinity.study_files import (
+    write_study as write_study,
+)
+from .datasets import (
+    example_series as example_series,
+)
+from .probes.classification import (
+    KNNAccuracy as KNNAccuracy,
+    knn_accuracy as knn_accuracy,
+    linear_accuracy as linear_accuracy,
+)
+from .probes.clustering import (
+    ClusterScores as ClusterScores,
+    cluster_scores as cluster_scores,
+)
+from .probes.probes import (
+    Probe as Probe,
+    ProbeResult as ProbeResult,
+    ProbeTable as ProbeTable,
+    probe as probe,
+    probe_embeddings as probe_embeddings,
+)
+from .probes.retrieval import (
+    RetrievalScores as RetrievalScores,
+    retrieval_scores as retrieval_scores,
+)
+from .probes.table import (
+    write_probes as write_probes,
+)
+from .validation.bootstrap import (
+    Interval as Interval,
+    bootstrap_mean as bootstrap_mean,
+)
+from .validation.cross_validation import (
+    Estimator as Estimator,
+)
+from .validation.splits import (
+    Leak as Leak,
+    leak_check as leak_check,
+    split_by_cluster as split_by_cluster,
+)
+from .validation.statistics import (
+    PairedTest as PairedTest,
+    RegressionScores as RegressionScores,
+    paired_test as paired_test,
+    regression_scores as regression_scores,
+    scores_by_family as scores_by_family,
+)
+from .vectors.pooling import (
+    Pooling as Pooling,
+    pool_rows as pool_rows,
+    pool_vectors as pool_vectors,
+)
+from .vectors.spectra import (
+    power_spectrum as power_spectrum,
+    scalar_coefficients as scalar_coefficients,
+)
+from .vectors.tables import (
+    Source as Source,
+    VectorTable as VectorTable,
+    pool as pool,
+    read_vectors as read_vectors,
+    set_beside as set_beside,
+)
+from .vectors.transformers import (
+    BagPooling as BagPooling,
+)

@@ -1,0 +1,291 @@
+"""Measured affinities of complexes, as pK, from a CSV file."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, get_args
+
+import attrs
+
+from holo_downstream.vectors.csv_files import read_csv
+from holo_types import FormatError, HoloError
+from holo_types.console import Skipped
+
+__all__ = ["LabelColumns", "LabelTable", "Labelled", "Unit", "pk_of", "read_labels", "with_ligand_keys"]
+
+Unit = Literal["pK", "M", "mM", "uM", "nM", "pM", "fM", "kcal/mol", "kJ/mol"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
+
+Split = Literal["train", "val", "test", "series"]
+
+_MOLAR: Mapping[str, float] = {"M": 1, "mM": 1e-3, "uM": 1e-6, "nM": 1e-9, "pM": 1e-12, "fM": 1e-15}
+_GAS_CONSTANT = 8.31446261815324e-3  # kJ/(mol K)
+_KJ_OF_KCAL = 4.184
+_CLUSTER = re.compile(r"cluster_?\d+")
+_SPLITS: Mapping[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "series": "series",
+}
+
+
+@attrs.frozen
+class LabelColumns:
+    """What the columns of a table of labels are called.
+
+    Parameters
+    ----------
+    id, label
+        Must be there. Unless it is told, the label is the column ``label``, or else ``pK``.
+    cluster, split, measurement, unit, ligand_key
+        May be there: the sequence cluster of the protein, unless it is told the column ``cluster`` or else the one
+        such as ``cluster30`` that also says at which identity; train, val, test, or series; what was measured,
+        such as Ki or ``Ki=5nM``; the unit of the label; and what is the same for the same ligand, such as its
+        InChIKey.
+    """
+
+    id: str = "id"
+    label: str | None = None
+    cluster: str | None = None
+    split: str = "split"
+    measurement: str = "measurement"
+    unit: str = "unit"
+    ligand_key: str = "ligand_key"
+
+
+@attrs.frozen
+class Labelled:
+    """A complex and what is known of it; text is empty where nothing is.
+
+    Parameters
+    ----------
+    id
+        Its name.
+    label
+        pK = -log10 of Ki, Kd or IC50 in mol/l.
+    cluster
+        The sequence cluster of its protein.
+    split
+        ``"train"``, ``"val"``, ``"test"``; ``"series"``: only ranked inside its cluster; or None.
+    measurement
+        What was measured: Ki, Kd, IC50, ...
+    ligand_key
+        The same for the same ligand.
+    """
+
+    id: str
+    label: float
+    cluster: str = ""
+    split: Split | None = None
+    measurement: str = ""
+    ligand_key: str = ""
+
+
+@attrs.frozen
+class LabelTable:
+    """Labelled complexes, each once, and the rows that could not be used.
+
+    Parameters
+    ----------
+    complexes
+        In the order of the file.
+    skipped
+        What was left out, and why.
+    """
+
+    complexes: tuple[Labelled, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def measurements(self) -> dict[str, int]:
+        """How many labels are of each kind of measurement, the commonest first."""
+        return dict(Counter(c.measurement for c in self.complexes if c.measurement).most_common())
+
+
+def pk_of(value: float, unit: Unit, temperature: float = 298.15) -> float:
+    """Convert a measured affinity to pK = -log10 (K / 1 mol/l).
+
+    Parameters
+    ----------
+    value
+        A pK, a concentration (Ki, Kd or IC50), or a free energy of binding ΔG = RT ln K.
+    unit
+        Of the value.
+    temperature
+        In K; only free energies need it.
+
+    Raises
+    ------
+    HoloError
+        If the value is not finite, or a concentration is not positive.
+
+    Examples
+    --------
+    >>> pk_of(50.0, "uM"), round(pk_of(-9.55, "kcal/mol"), 2)
+    (4.301029995663981, 7.0)
+    """
+    if not math.isfinite(value):
+        raise HoloError(f"the label is {value}; it must be a finite number")
+    if unit == "pK":
+        return value
+    if unit in _MOLAR:
+        if value <= 0:
+            raise HoloError(f"the label is {value:g} {unit}; a concentration must be > 0")
+        return -math.log10(value * _MOLAR[unit])
+    kilojoules = value * (_KJ_OF_KCAL if unit == "kcal/mol" else 1)
+    return -kilojoules / (_GAS_CONSTANT * temperature * math.log(10))
+
+
+def read_labels(
+    path: Path,
+    *,
+    unit: Unit | Literal["column"] = "pK",
+    temperature: float = 298.15,
+    columns: LabelColumns = LabelColumns(),
+) -> LabelTable:
+    r"""Read labels; rows that cannot be used are left out and named.
+
+    Left out are rows of an id that comes twice (all of them: nothing says which is right), labels that are
+    not numbers, rows whose unit column names another unit than the one told, and unknown splits. Nothing is
+    converted unless a unit is told.
+
+    Parameters
+    ----------
+    path
+        CSV file with the columns of `LabelColumns`; others are ignored.
+    unit
+        Of the labels; ``"column"``: each row's own, from the column of units.
+    temperature
+        At which free energies were measured, in K.
+    columns
+        What the columns are called.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read, or lacks a column that it must have.
+    HoloError
+        If no temperature is meant, several columns may be the cluster, or labels that a column calls pK are said to
+        be in another unit.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "labels.csv")
+    >>> _ = path.write_text("id,label,split\n1abc,20,train\n2abc,high,val\n")
+    >>> table = read_labels(path, unit="nM")
+    >>> round(table.complexes[0].label, 2), table.skipped[0].reason
+    (7.7, "its label is 'high'; it must be a number")
+    """
+    if not temperature > 0:
+        raise HoloError(f"temperature is {temperature:g} K; it must be > 0")
+    table = read_csv(path)
+    names = _names(path, table, columns)
+    for name in (names["id"], names["label"], *([names["unit"]] if unit == "column" else [])):
+        if name not in table:
+            raise FormatError(f"{path}: has no column {name!r}; it has {', '.join(table)}")
+    if columns.label is None and names["label"] == "pK" and unit != "pK":
+        raise HoloError(f"{path}: the labels are said to be in {unit}, and its only column of labels is pK")
+    size = len(table[columns.id])
+    fields = {field: table.get(name, [""] * size) for field, name in names.items()}
+    rows = [{field: values[row].strip() for field, values in fields.items()} for row in range(size)]
+    count = Counter(row["id"] for row in rows)
+    complexes, skipped, repeated = [], [], set()
+    for row in rows:
+        name = row["id"]
+        if count[name] > 1:
+            if name not in repeated:
+                skipped.append(Skipped(name, "", f"its id comes {count[name]} times; it must come once"))
+            repeated.add(name)
+            continue
+        try:
+            complexes.append(_labelled(row, unit, temperature))
+        except HoloError as error:
+            skipped.append(Skipped(name, "", str(error)))
+    return LabelTable(tuple(complexes), tuple(skipped))
+
+
+def with_ligand_keys(labels: LabelTable, path: Path) -> LabelTable:
+    r"""Give labels with the ligand keys of another table, such as that of ``holo-features ligands``.
+
+    Parameters
+    ----------
+    labels
+        Complexes that the table does not have keep what they have.
+    path
+        CSV file with the columns id and ligand_key.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read, lacks a column, or gives a complex two keys.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "ligands.csv")
+    >>> _ = path.write_text("id,ligand_key\n1abc,C2O-5f3a\n")
+    >>> with_ligand_keys(LabelTable((Labelled("1abc", 6.5),)), path).complexes[0].ligand_key
+    'C2O-5f3a'
+    """
+    table = read_csv(path)
+    for name in ("id", "ligand_key"):
+        if name not in table:
+            raise FormatError(f"{path}: has no column {name!r}; it has {', '.join(table)}")
+    keys: dict[str, str] = {}
+    for name, key in zip(table["id"], table["ligand_key"], strict=True):
+        if keys.setdefault(name, key) != key:
+            raise FormatError(
+                f"{path}: gives {name} the ligand keys {keys[name]} and {key}; it must have one"
+            )
+    complexes = (attrs.evolve(one, ligand_key=keys.get(one.id, one.ligand_key)) for one in labels.complexes)
+    return attrs.evolve(labels, complexes=tuple(complexes))
+
+
+def _names(path: Path, table: Mapping[str, list[str]], columns: LabelColumns) -> dict[str, str]:
+    """Say what the columns are called in a table."""
+    label, cluster = columns.label, columns.cluster
+    if label is None:
+        label = "pK" if "label" not in table and "pK" in table else "label"
+    if cluster is None:
+        named = ["cluster"] if "cluster" in table else [name for name in table if _CLUSTER.fullmatch(name)]
+        if len(named) > 1:
+            raise HoloError(f"{path}: has the clusters {', '.join(named)}; say which one is meant")
+        cluster = named[0] if named else "cluster"
+    return {**attrs.asdict(columns), "label": label, "cluster": cluster}
+
+
+def _labelled(row: Mapping[str, str], unit: Unit | Literal["column"], temperature: float) -> Labelled:
+    if not row["id"]:
+        raise HoloError("it has no id")
+    try:
+        value = float(row["label"])
+    except ValueError:
+        raise HoloError(f"its label is {row['label']!r}; it must be a number") from None
+    own = row["unit"].replace("µ", "u").replace("μ", "u")
+    told = own if unit == "column" else unit
+    if told not in UNITS:
+        raise HoloError(f"its unit is {row['unit']!r}; it must be one of {', '.join(UNITS)}")
+    if own not in ("", told):
+        raise HoloError(f"its label is in {row['unit']}, the others are said to be in {told}")
+    if row["split"] and row["split"].lower() not in _SPLITS:
+        raise HoloError(f"its split is {row['split']!r}; it must be train, val, test or series")
+    return Labelled(
+        row["id"],
+        pk_of(value, told, temperature),
+        row["cluster"],
+        _SPLITS.get(row["split"].lower()),
+        _kind(row["measurement"]),
+        row["ligand_key"],
+    )
+
+
+def _kind(measurement: str) -> str:
+    """Give what was measured: Ki of ``Ki=5nM``."""
+    return re.split(r"[\s=<>~(]|->", measurement, maxsplit=1)[0]

@@ -1,0 +1,108 @@
+"""The folder of a study: report, predictions, what was skipped, and the predictor."""
+
+import json
+import math
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from holo_downstream._version import __version__
+from holo_downstream.vectors.csv_files import write_csv
+from holo_types import HoloError
+from holo_types.atomic import replacing, write_errors
+from holo_types.console import write_skipped
+
+from .predictor import write_predictor
+from .study import Study
+
+__all__ = ["check_new_folder", "write_study"]
+
+_REPORT = "report.json"
+
+
+def check_new_folder(folder: Path) -> None:
+    """Refuse a folder that holds a study: its test was scored, and is not scored again unseen.
+
+    Raises
+    ------
+    HoloError
+        If there is a report, or no folder can be made there.
+    """
+    if (folder / _REPORT).exists():
+        raise HoloError(f"{folder} holds a study; give another folder, so that no result is overwritten")
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def write_study(study: Study, folder: Path) -> None:
+    """Write ``report.json``, ``predictions.csv``, ``skipped.csv`` and the predictor, ``model/``.
+
+    Parameters
+    ----------
+    study
+        What to write.
+    folder
+        Made if there is none. The predictions have the columns id, split, cluster, label, prediction (the mean
+        of the members), lower, upper, and ``seed_0``, ... of each member; the report comes last.
+
+    Raises
+    ------
+    HoloError
+        If a file cannot be written.
+    """
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_predictor(study.predictor, folder / "model")
+    write_skipped(folder / "skipped.csv", study.skipped)
+    header = ("id", "split", "cluster", "label", "prediction", "lower", "upper")
+    seeds = tuple(f"seed_{member.seed}" for member in study.members)
+    rows = []
+    for column, complex_ in enumerate(study.complexes):
+        predictions = study.predictions[:, column]
+        if np.isnan(predictions).any():
+            continue  # a complex that was left alone
+        mean, half = float(predictions.mean()), study.predictor.half_width
+        about = (complex_.id, str(study.splits[column]), complex_.cluster, complex_.label)
+        rows.append((*about, mean, mean - half, mean + half, *predictions.tolist()))
+    write_csv(folder / "predictions.csv", (*header, *seeds), rows)
+    with replacing(folder / _REPORT) as new:
+        text = json.dumps(_report(study), indent=2, allow_nan=False, ensure_ascii=False)
+        new.write_text(text + "\n", encoding="utf-8")
+
+
+def _report(study: Study) -> object:
+    parts, counts = np.unique(study.splits, return_counts=True)
+    left_out = ("complexes", "splits", "predictions", "predictor", "settings", "skipped")
+    found = {
+        name: value for name, value in attrs.asdict(study, recurse=False).items() if name not in left_out
+    }
+    return _plain(
+        {
+            "version": __version__,
+            "settings": study.settings,
+            "complexes": dict(zip(parts.tolist(), counts.tolist(), strict=True)),
+            "interval": {"half_width": study.predictor.half_width, "coverage": study.predictor.coverage},
+            **found,
+            "members": [
+                {
+                    "seed": member.seed,
+                    "validation_rmsd": member.validation_rmsd,
+                    "settings": {"name": type(member.settings).__name__, **attrs.asdict(member.settings)},
+                }
+                for member in study.members
+            ],
+            "skipped": [{"id": line.file, "reason": line.reason} for line in study.skipped],
+        }
+    )
+
+
+def _plain(value: object) -> object:
+    """Turn classes into mappings, and what is undefined (NaN) into null, which JSON has."""
+    if attrs.has(type(value)):
+        return _plain(attrs.asdict(value, recurse=False))  # type: ignore[arg-type]  # mypy does not know has()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

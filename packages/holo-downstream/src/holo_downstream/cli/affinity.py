@@ -1,0 +1,308 @@
+"""``holo-downstream affinity``: fit, predict, compare, leaks."""
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import cyclopts
+from cyclopts import Parameter
+from rich.console import Console
+
+from holo_downstream.affinity.comparison import compare_studies, write_comparison
+from holo_downstream.affinity.labels import LabelColumns, Labelled, Unit, read_labels, with_ligand_keys
+from holo_downstream.affinity.predictor import Predictor, read_predictor, write_predictions
+from holo_downstream.affinity.regressors import Regressor
+from holo_downstream.affinity.study import Study, StudySettings, run_study
+from holo_downstream.affinity.study_files import check_new_folder, write_study
+from holo_downstream.validation.splits import leak_check
+from holo_downstream.vectors.csv_files import write_csv
+from holo_downstream.vectors.pooling import Pooling
+from holo_downstream.vectors.tables import Invariants, VectorTable, read_vectors, set_beside
+from holo_types import HoloError
+from holo_types.console import OK, SOME_FILES_FAILED, progress
+
+__all__ = ["affinity"]
+
+Beside = Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative="")]
+
+affinity = cyclopts.App(
+    name="affinity", help="Binding affinities of complexes, from vectors of their pockets."
+)
+
+
+@affinity.command(name="fit")
+def fit_command(
+    embeddings: Path,
+    labels: Path,
+    /,
+    *,
+    out: Path,
+    regressor: Regressor = "forest",
+    pooling: Pooling = "sum",
+    by: str = "structure",
+    invariants: Invariants = "scalars",
+    beside: Beside = (),
+    unit: Unit | Literal["column"] = "pK",
+    temperature: float = 298.15,
+    label_column: str | None = None,
+    cluster_column: str | None = None,
+    ligands: Path | None = None,
+    seeds: int = 5,
+    seed: int = 0,
+    resample: bool = False,
+    coverage: float = 0.9,
+    validation_only: bool = False,
+    mlflow_experiment: str | None = None,
+    register: str | None = None,
+) -> int:
+    """Fit and test a predictor: settings chosen on validation complexes only, the test scored once.
+
+    Exit status: 0, every label was used; 3, some complexes were left out (skipped.csv says why); 1, nothing
+    useful came out; 2, wrong usage.
+
+    Parameters
+    ----------
+    embeddings
+        HDF5 file of embeddings of pocket residues, or of their holograms; or a table with a vector a complex
+        (.csv, .parquet: the column id and numbers; .npz: id, vectors).
+    labels
+        CSV file with the columns id and label (or pK), and where known cluster, split (train, val, test; series:
+        only ranked inside its cluster), unit, measurement, ligand_key; others are ignored. Without splits one is
+        made by cluster.
+    out
+        Folder for report.json, predictions.csv, skipped.csv and the predictor, model/.
+    regressor
+        mean (of the training labels), linear, ridge, kernel-ridge, forest or boosting.
+    pooling
+        How residues become one vector a complex: sum, mean, max, or sum_count.
+    by
+        Index column that names the complex of a residue.
+    invariants
+        What of holograms is pooled: scalars, their l = 0 coefficients, or power, the norms of all degrees.
+    beside
+        Further files of the same kinds, whose vectors are set beside those of the first.
+    unit
+        Of the labels: pK; M, mM, uM, nM, pM or fM of Ki, Kd or IC50; kcal/mol or kJ/mol of a free energy; or
+        column: each row's own, from the column unit.
+    temperature
+        At which free energies were measured, in K.
+    label_column
+        What the column of labels is called; by default label, or else pK.
+    cluster_column
+        What the column of clusters is called; by default cluster, or else one such as cluster30.
+    ligands
+        CSV file with the columns id and ligand_key, such as holo-features ligands writes: complexes that share a
+        ligand are then found.
+    seeds
+        How many members, each with its own seed.
+    seed
+        The first of them, and that of splits and intervals.
+    resample
+        Let each member learn from its own bootstrap resample of the training complexes.
+    coverage
+        Of the interval of a prediction.
+    validation_only
+        Leave the test complexes and the series alone, while anything is still to be decided.
+    mlflow_experiment
+        Log the study to this MLflow experiment (needs the extra mlflow).
+    register
+        Name under which MLflow registers the predictor.
+    """
+    if register is not None and mlflow_experiment is None:
+        raise HoloError("--register needs --mlflow-experiment, whose run it registers")
+    if mlflow_experiment is not None:
+        _require_mlflow()  # before minutes of fitting, not after
+    check_new_folder(out)
+    settings = StudySettings(
+        regressor, seeds, seed, resample, coverage, test=not validation_only, by=by, pooling=pooling
+    )
+    table = _read_all(embeddings, beside, by, pooling, invariants)
+    columns = LabelColumns(label=label_column, cluster=cluster_column)
+    known = read_labels(labels, unit=unit, temperature=temperature, columns=columns)
+    if ligands is not None:
+        known = with_ligand_keys(known, ligands)
+    with progress(seeds, "fitting") as advance:
+        study = run_study(table, known, settings, advance=advance)
+    write_study(study, out)
+    lines = [study.summary(), *_remarks(study)]
+    if mlflow_experiment is not None:
+        lines.append(f"logged as {_log(study, out, mlflow_experiment, register)}")
+    _say(*lines)
+    return SOME_FILES_FAILED if study.skipped else OK
+
+
+@affinity.command(name="predict")
+def predict_command(
+    model: Path,
+    embeddings: Path,
+    /,
+    *,
+    out: Path,
+    invariants: Invariants = "scalars",
+    beside: Beside = (),
+) -> int:
+    """Predict the pK of complexes, with an interval; embeddings of another model or basis are refused.
+
+    Exit status: 0, all complexes were predicted; 3, some were left out; 1, nothing useful came out; 2, wrong
+    usage.
+
+    Parameters
+    ----------
+    model
+        Folder of a study, or its folder model/.
+    embeddings
+        As for fit.
+    out
+        CSV file for id, prediction, lower and upper.
+    invariants, beside
+        As for fit.
+    """
+    predictor = read_predictor(model)
+    table = _read_all(embeddings, beside, predictor.by, predictor.pooling, invariants)
+    predictions = predictor.predict(table)
+    if not len(table):
+        raise HoloError(f"{embeddings} holds no complex that could be predicted")
+    write_predictions(predictions, out)
+    lines = [f"{len(table)} complexes predicted; {_interval(predictor)}"]
+    if table.repeated:
+        lines.append(f"left out, since the table has several rows of each: {', '.join(table.repeated)}")
+    _say(*lines)
+    return SOME_FILES_FAILED if table.repeated else OK
+
+
+@affinity.command(name="compare")
+def compare_command(
+    studies: list[Path],
+    /,
+    *,
+    out: Path | None = None,
+    part: Literal["test", "val"] = "test",
+    against: str | None = None,
+    by_cluster: bool = False,
+    seed: int = 0,
+) -> int:
+    """Compare studies on the complexes that all of them predicted, with intervals and paired tests.
+
+    Parameters
+    ----------
+    studies
+        Folders that fit wrote; their names name the rows.
+    out
+        File for the tables, .md or .csv.
+    part
+        Which complexes: test, or val while anything is still to be decided.
+    against
+        Name of the one study to compare each of the others with; by default all pairs are compared.
+    by_cluster
+        Resample and swap whole sequence clusters in place of complexes.
+    seed
+        Of the resamples.
+    """
+    comparison = compare_studies(studies, part, against=against, by_cluster=by_cluster, seed=seed)
+    if out is not None:
+        write_comparison(comparison, out)
+    lines = [comparison.markdown().rstrip()]
+    if comparison.left_out:
+        lines.append(f"{comparison.left_out} complexes that only some studies predicted were left out")
+    _say(*lines)
+    return OK
+
+
+@affinity.command(name="leaks")
+def leaks_command(
+    labels: Path,
+    /,
+    *,
+    label_column: str | None = None,
+    cluster_column: str | None = None,
+    ligands: Path | None = None,
+    out: Path | None = None,
+) -> int:
+    """Say which validation and test complexes share a cluster or a ligand with training complexes.
+
+    Exit status: 0, none; 3, some.
+
+    Parameters
+    ----------
+    labels
+        CSV file as for fit, with splits; ligands are the same where the column ligand_key is.
+    label_column, cluster_column, ligands
+        As for fit.
+    out
+        CSV file for id, split, by, value and the training complexes.
+    """
+    known = read_labels(labels, columns=LabelColumns(label=label_column, cluster=cluster_column))
+    parts = (known if ligands is None else with_ligand_keys(known, ligands)).complexes
+    split_of = {one.id: one.split for one in parts}
+    clusters = {one.id: one.cluster for one in parts}
+    keys = {one.id: one.ligand_key for one in parts}
+    train = [name for name, split in split_of.items() if split == "train"]
+    held_out = [name for name, split in split_of.items() if split in ("val", "test")]
+    leaks = leak_check(train, held_out, clusters, keys)
+    if out is not None:
+        rows = [(leak.id, split_of[leak.id], leak.by, leak.value, " ".join(leak.learned)) for leak in leaks]
+        write_csv(out, ("id", "split", "by", "value", "training"), rows)
+    by = {kind: len({leak.id for leak in leaks if leak.by == kind}) for kind in ("cluster", "ligand")}
+    _say(
+        *_unknown(parts),
+        f"{len(train)} training and {len(held_out)} held-out complexes: {by['cluster']} held-out ones share a cluster "
+        f"with training, {by['ligand']} a ligand",
+        *(f"{leak.id}: {leak}" for leak in leaks),
+    )
+    return SOME_FILES_FAILED if leaks else OK
+
+
+def _read_all(
+    path: Path, beside: Sequence[Path], by: str, pooling: Pooling, invariants: Invariants
+) -> VectorTable:
+    first, *others = (read_vectors(each, by, pooling, invariants=invariants) for each in (path, *beside))
+    return set_beside(first, others) if others else first
+
+
+def _remarks(study: Study) -> list[str]:
+    lines = []
+    if len(study.measurements) > 1:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in study.measurements.items())
+        lines.append(f"the labels are of several kinds, which pK treats alike: {kinds}")
+    lines += _unknown(study.complexes)
+    if study.skipped:
+        lines.append(f"{len(study.skipped)} complexes were left out; skipped.csv says why")
+    return lines
+
+
+def _unknown(complexes: Sequence[Labelled]) -> list[str]:
+    """Say what the leak check could not compare."""
+    lines = []
+    for name, known in (
+        ("cluster", sum(bool(complex_.cluster) for complex_ in complexes)),
+        ("ligand_key", sum(bool(complex_.ligand_key) for complex_ in complexes)),
+    ):
+        if known < len(complexes):
+            lines.append(
+                f"{len(complexes) - known} complexes have no {name}: whether they leak by it is unknown"
+            )
+    return lines
+
+
+def _interval(predictor: Predictor) -> str:
+    return (
+        f"intervals of ± {predictor.half_width:.2f} are meant to hold {predictor.coverage:.0%} of the labels"
+    )
+
+
+def _require_mlflow() -> None:
+    if importlib.util.find_spec("mlflow") is None:
+        raise HoloError("MLflow is not installed: pip install holo-downstream[mlflow]")
+
+
+def _log(study: Study, folder: Path, experiment: str, name: str | None) -> str:
+    from holo_downstream.registry import log_study  # noqa: PLC0415 - an extra, which takes seconds to import
+
+    return log_study(study, folder, experiment=experiment, name=name)
+
+
+def _say(*lines: str) -> None:
+    screen = Console()
+    for line in lines:
+        screen.print(line, soft_wrap=True, highlight=False, markup=False)

@@ -1,0 +1,161 @@
+"""How well the nearest vectors retrieve what has the same label: SHREC17's scores."""
+
+from typing import Literal
+
+import attrs
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+from numpy.typing import ArrayLike
+
+from holo_downstream.vectors.inputs import check_vectors, text_labels
+from holo_types import HoloError
+
+__all__ = ["Average", "Metric", "RetrievalScores", "retrieval_scores"]
+
+Average = Literal["micro", "macro"]
+Metric = Literal["cosine", "euclidean"]
+
+_LIST_LENGTH = 1000  # as many as SHREC17 takes of one query
+_QUERIES_AT_ONCE = 512
+
+
+@attrs.frozen
+class RetrievalScores:
+    """Averages over queries of what their ranked lists of N rows are worth, each in [0, 1].
+
+    Parameters
+    ----------
+    precision
+        The share of the list that is relevant.
+    recall
+        The share of what is relevant that is in the list.
+    f1
+        The harmonic mean of precision and recall, taken for each query.
+    map
+        Mean average precision: the precision at the rank of each relevant row of the list, summed, over the
+        number of relevant rows, whether they are in the list or not.
+    ndcg
+        Normalized discounted cumulative gain: Σ 1/log2(1 + rank) over the relevant rows of the list, over
+        what the sum would be if all that is relevant came first.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    map: float
+    ndcg: float
+
+
+def retrieval_scores(
+    vectors: Float[np.ndarray, "n d"],
+    labels: ArrayLike,
+    *,
+    predicted: ArrayLike | None = None,
+    limit: int = _LIST_LENGTH,
+    metric: Metric = "cosine",
+    average: Average = "micro",
+) -> RetrievalScores:
+    """Let every row look for the rows of its own label among all rows, and score what it finds.
+
+    As in SHREC17 [1]_ every row is a query, the rows searched include the query itself, relevant is what
+    has the query's label, and the scores are those of the whole list of N rows that a query gives back,
+    where N may differ between queries. Average precision and NDCG are divided by what the whole ground
+    truth allows, not the list. SHREC17 also grades relevance in NDCG by subcategories; labels here have
+    none, so relevance is 0 or 1.
+
+    Parameters
+    ----------
+    vectors : Float[ndarray, "n d"]
+        The rows, as they are.
+    labels : ArrayLike, [n]
+        The class of each row, text or integers.
+    predicted : ArrayLike, [n], optional
+        The class that a classifier gives to each row: a query then gives back only rows of its own
+        predicted class, as most entries of SHREC17 did.
+    limit
+        A query gives back at most so many rows, the nearest.
+    metric
+        By which rows are near: ``"cosine"`` (1 minus the cosine) or ``"euclidean"``. Equally near rows keep
+        their order.
+    average
+        ``"micro"``: over queries. ``"macro"``: over queries of each class, then over classes.
+
+    Raises
+    ------
+    HoloError
+        If lengths differ, a vector is not finite or, with ``"cosine"``, zero.
+
+    References
+    ----------
+    .. [1] M. Savva et al., SHREC'17 Track: Large-Scale 3D Shape Retrieval from ShapeNet Core55, Eurographics
+       Workshop on 3D Object Retrieval (2017); https://shapenet.cs.stanford.edu/shrec17.
+
+    Examples
+    --------
+    >>> vectors = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]])
+    >>> scores = retrieval_scores(vectors, ["chair", "chair", "table"], limit=2)
+    >>> round(scores.precision, 3), scores.recall
+    (0.833, 1.0)
+    """
+    rows = len(check_vectors("vectors", vectors))
+    if rows == 0:
+        raise HoloError("vectors has 0 rows; at least one is needed")
+    if limit < 1:
+        raise HoloError(f"limit is {limit}; it must be at least 1")
+    _, class_of_row = np.unique(text_labels("labels", labels, rows), return_inverse=True)
+    group_of_row = None if predicted is None else text_labels("predicted", predicted, rows)
+    points = _points(vectors.astype(np.float64), metric)
+    sizes = np.bincount(class_of_row)
+    # The gain of each rank, and the most that so many relevant rows can gain.
+    discounts = 1 / np.log2(np.arange(2, rows + 2))
+    ideal = np.cumsum(discounts)
+
+    scores = np.empty((rows, 5))
+    for start in range(0, rows, _QUERIES_AT_ONCE):
+        queries = np.arange(start, min(start + _QUERIES_AT_ONCE, rows))
+        for query, order in zip(queries, _nearest_first(points, queries, group_of_row, limit), strict=True):
+            relevant = class_of_row[order] == class_of_row[query]
+            wanted = sizes[class_of_row[query]]
+            found = np.cumsum(relevant)
+            precision, recall = found[-1] / len(order), found[-1] / wanted
+            scores[query] = (
+                precision,
+                recall,
+                2 * precision * recall / (precision + recall),  # the query finds itself: never 0 / 0
+                (found / np.arange(1, len(order) + 1))[relevant].sum() / wanted,
+                discounts[: len(order)][relevant].sum() / ideal[wanted - 1],
+            )
+    if average == "macro":
+        of_class = [scores[class_of_row == number].mean(axis=0) for number in range(len(sizes))]
+        return RetrievalScores(*map(float, np.mean(of_class, axis=0)))
+    return RetrievalScores(*map(float, scores.mean(axis=0)))
+
+
+def _points(vectors: Float[np.ndarray, "n d"], metric: Metric) -> Float[np.ndarray, "n d"]:
+    """Give points whose Euclidean distances have the order of the metric."""
+    if metric == "euclidean":
+        return vectors
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if (norms == 0).any():
+        raise HoloError(f"vectors: row {int(np.argmin(norms))} is zero; it has no cosine with another")
+    points: Float[np.ndarray, "n d"] = vectors / norms
+    return points
+
+
+def _nearest_first(
+    points: Float[np.ndarray, "n d"],
+    queries: Int[np.ndarray, "q"],
+    group_of_row: Shaped[np.ndarray, "n"] | None,
+    limit: int,
+) -> list[Int[np.ndarray, "N"]]:
+    """Give the rows that each query gives back, itself first."""
+    # |a - b|² without |a|², which is the same for all rows of a query.
+    distances = (points**2).sum(axis=1) - 2 * points[queries] @ points.T
+    distances[np.arange(len(queries)), queries] = -np.inf
+    orders = np.argsort(distances, axis=1, kind="stable")
+    if group_of_row is None:
+        return list(orders[:, :limit])
+    return [
+        order[group_of_row[order] == group_of_row[query]][:limit]
+        for query, order in zip(queries, orders, strict=True)
+    ]

@@ -1,0 +1,65 @@
+"""Probe tables as CSV."""
+
+import csv
+from pathlib import Path
+
+from holo_downstream.validation.bootstrap import Interval
+from holo_types.atomic import replacing
+
+from .probes import ProbeTable
+
+__all__ = ["write_probes"]
+
+_HEADER = (
+    "target",
+    "groups",
+    "folds",
+    "rows",
+    "left_out",
+    "group_count",
+    "features",
+    "estimator",
+    *("accuracy", "accuracy_lower", "accuracy_upper"),
+    "balanced_accuracy",
+    *("above_majority", "above_majority_lower", "above_majority_upper"),
+    *("above_scalars", "above_scalars_lower", "above_scalars_upper"),
+)
+
+
+def write_probes(table: ProbeTable, path: Path) -> None:
+    """Write a probe table to a CSV file, one line a result; an interval that does not exist is empty.
+
+    Raises
+    ------
+    HoloError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> table = ProbeTable("label", "image", 5, 10, 0, 5, ("x", "y"), ())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_probes(table, Path(folder, "probe.csv"))
+    ...     Path(folder, "probe.csv").read_text().split(",")[:3]
+    ['target', 'groups', 'folds']
+    """
+    about = (table.target, table.groups, table.folds, table.rows, table.left_out, table.group_count)
+    with replacing(path) as new, new.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_HEADER)
+        for result in table.results:
+            writer.writerow(
+                (
+                    *about,
+                    result.features,
+                    result.estimator,
+                    *_cells(result.accuracy),
+                    result.balanced_accuracy,
+                    *_cells(result.above_majority),
+                    *_cells(result.above_scalars),
+                )
+            )
+
+
+def _cells(interval: Interval | None) -> tuple[float | None, ...]:
+    return (None, None, None) if interval is None else (interval.estimate, interval.lower, interval.upper)

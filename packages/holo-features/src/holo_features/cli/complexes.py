@@ -1,0 +1,211 @@
+"""``holo-features complexes``, ``contacts`` and ``ligands``."""
+
+# ruff: noqa: PLC0415
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+from .options import (
+    BasisOptions,
+    Count,
+    Flag,
+    Length,
+    OfBasis,
+    RunOptions,
+    SelectionOptions,
+    Together,
+    settings_of,
+)
+
+if TYPE_CHECKING:
+    from holo_features.complexes.complex import Complex
+    from holo_features.complexes.sets import ComplexSource
+    from holo_features.encoding.files import FileRows, Written
+
+__all__ = ["complexes_command", "contacts_command", "ligands_command"]
+
+Row = TypeVar("Row")
+
+_NO_BASIS, _NO_SELECTION, _NO_RUN = BasisOptions(), SelectionOptions(), RunOptions()
+
+
+def complexes_command(
+    data: Path,
+    /,
+    *,
+    out: Path,
+    basis: Annotated[BasisOptions, OfBasis] = _NO_BASIS,
+    selection: Annotated[SelectionOptions, Together] = _NO_SELECTION,
+    pocket_distance: Length = 6.0,
+    listed_pocket: Flag = False,
+    without_central_residue: Flag = False,
+    secondary_structure: Flag = False,
+    run: Annotated[RunOptions, Together] = _NO_RUN,
+) -> int:
+    """Encode the neighbourhoods of pocket residues of protein-ligand complexes, ligand atoms among them.
+
+    Skipped complexes and residues are listed in a CSV file beside the output, with the reason. Exit status:
+    0, every complex gave results; 3, some gave none; 1, nothing useful came out; 2, wrong usage.
+
+    Parameters
+    ----------
+    data
+        CSV file with the columns id, protein, ligand; a folder with one; or an ATOM3D LBA data set (LMDB).
+    out
+        HDF5 file for the holograms, one row a residue; it is replaced unless --resume is given.
+    pocket_distance
+        A residue is in the pocket if any of its atoms is this near to one of the ligand, in Å.
+    listed_pocket
+        Take the residues that the data set itself lists as the pocket instead.
+    without_central_residue
+        Leave the residue of the centre out of its neighbourhood.
+    secondary_structure
+        Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
+    """
+    from holo_features.complexes.sets import find_complexes
+    from holo_features.encoding.complexes import PocketEncoding, encode_complexes
+    from holo_features.encoding.files import rows_of, unusable, write_rows
+
+    found = find_complexes(data if run.scheduler is None else data.absolute())
+    encoding = PocketEncoding(
+        selection=selection.selection,
+        pocket_distance=None if listed_pocket else pocket_distance,
+        central_residue=not without_central_residue,
+        secondary_structure=secondary_structure,
+        double_precision=basis.float64,
+    )
+
+    def encode(written: "Written") -> "Iterator[FileRows]":
+        sources = (source for source in found.sources if source.name not in written.structures)
+        for encoded in encode_complexes(
+            sources, basis.basis, encoding, workers=run.workers, scheduler=run.scheduler
+        ):
+            yield rows_of(encoded, encoded.holograms)
+
+    settings = settings_of(
+        "complexes",
+        basis,
+        selection,
+        pocket_distance=pocket_distance,
+        listed_pocket=listed_pocket,
+        without_central_residue=without_central_residue,
+        secondary_structure=secondary_structure,
+    )
+    report = write_rows(
+        encode,
+        {Path(source.name): source.name for source in found.sources},
+        out,
+        doing="encoding complexes",
+        what="hologram",
+        settings=settings,
+        resume=run.resume,
+        empty=unusable(found.skipped),
+    )
+    return report.show(out)
+
+
+def contacts_command(
+    data: Path,
+    /,
+    *,
+    out: Path,
+    cutoff: Length = 12.0,
+    workers: Count = 1,
+    scheduler: str | None = None,
+) -> int:
+    """Count the pairs of protein and ligand atoms that are near each other, by their elements.
+
+    Exit status: 0, every complex gave a row; 3, some gave none; 1, nothing useful came out; 2, wrong usage.
+
+    Parameters
+    ----------
+    data
+        CSV file with the columns id, protein, ligand; a folder with one; or an ATOM3D LBA data set (LMDB).
+    out
+        CSV file, one row a complex: id, split, label, and a column for each pair of elements.
+    cutoff
+        Distance up to which a pair counts, in Å.
+    workers
+        Number of processes.
+    scheduler
+        Address of a Dask scheduler, such as tcp://host:8786, whose workers count instead (extra dask); they
+        must see the files under the same paths.
+    """
+    from holo_features.complexes.contacts import contact_counts, write_contact_table
+
+    row_of = partial(contact_counts, cutoff=cutoff)
+    return _write_table(
+        data, out, row_of, write_contact_table, "counting contacts", workers=workers, scheduler=scheduler
+    )
+
+
+def ligands_command(data: Path, /, *, out: Path, workers: Count = 1, scheduler: str | None = None) -> int:
+    """Say of each complex which ligand it has and how large that is.
+
+    Exit status: 0, every complex gave a row; 3, some gave none; 1, nothing useful came out; 2, wrong usage.
+
+    Parameters
+    ----------
+    data
+        CSV file with the columns id, protein, ligand; a folder with one; or an ATOM3D LBA data set (LMDB).
+    out
+        CSV file, one row a complex: id, split, label; ligand_key, the same for the same ligand, whatever its
+        hydrogens, charges and stereochemistry; heavy_atoms; heavy_atom_weight, in g/mol, without hydrogens.
+    workers
+        Number of processes.
+    scheduler
+        Address of a Dask scheduler, such as tcp://host:8786, whose workers do it instead (extra dask); they
+        must see the files under the same paths.
+    """
+    from holo_features.complexes.ligand_tables import ligand_size, write_ligand_table
+
+    return _write_table(
+        data, out, ligand_size, write_ligand_table, "reading ligands", workers=workers, scheduler=scheduler
+    )
+
+
+def _write_table(
+    data: Path,
+    out: Path,
+    row_of: "Callable[[Complex], Row]",
+    write: "Callable[[Iterable[Row], Path], int]",
+    doing: str,
+    *,
+    workers: int,
+    scheduler: str | None,
+) -> int:
+    """Write a table with a row for each complex, and another of the complexes that gave none."""
+    from holo_features.complexes.sets import find_complexes
+    from holo_features.encoding.files import Report, unusable
+    from holo_features.encoding.parallel import map_in_order
+    from holo_types.console import Outcome, Skipped, progress, write_skipped
+
+    found = find_complexes(data if scheduler is None else data.absolute())
+    errors = unusable(found.skipped)
+
+    def rows() -> "Iterator[Row]":
+        with progress(len(found.sources), doing) as advance:
+            results = map_in_order(partial(_row, row_of=row_of), found.sources, workers, scheduler)
+            for source, (row, error) in zip(found.sources, results, strict=True):
+                if row is None:
+                    errors.append(Skipped(source.name, "", error))
+                else:
+                    yield row
+                advance()
+
+    count = write(rows(), out)
+    table = out.with_suffix(".skipped.csv")
+    write_skipped(table, errors)
+    return Report("row", count, Outcome(count, len(errors), None), tuple(errors), table).show(out)
+
+
+def _row(source: "ComplexSource", *, row_of: "Callable[[Complex], Row]") -> "tuple[Row | None, str]":
+    from holo_features.complexes.sets import read_complex
+    from holo_types import HoloError
+
+    try:
+        return row_of(read_complex(source)), ""
+    except HoloError as error:
+        return None, str(error)

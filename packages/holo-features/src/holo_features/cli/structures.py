@@ -1,0 +1,107 @@
+"""``holo-features structures``."""
+
+# ruff: noqa: PLC0415
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from .options import (
+    BasisOptions,
+    Flag,
+    OfBasis,
+    OptionalNames,
+    OptionalResidues,
+    RunOptions,
+    SelectionOptions,
+    Together,
+    settings_of,
+)
+
+if TYPE_CHECKING:
+    from holo_features.encoding.files import FileRows, Written
+
+__all__ = ["structures_command"]
+
+_NO_BASIS, _NO_SELECTION, _NO_RUN = BasisOptions(), SelectionOptions(), RunOptions()
+
+
+def structures_command(
+    inputs: tuple[Path, ...],
+    /,
+    *,
+    out: Path,
+    basis: Annotated[BasisOptions, OfBasis] = _NO_BASIS,
+    selection: Annotated[SelectionOptions, Together] = _NO_SELECTION,
+    residues: OptionalResidues = None,
+    center_atoms: OptionalNames = None,
+    without_central_residue: Flag = False,
+    secondary_structure: Flag = False,
+    run: Annotated[RunOptions, Together] = _NO_RUN,
+) -> int:
+    """Encode the neighbourhood of every residue of protein structures as a Zernike hologram.
+
+    Skipped files and residues are listed in a CSV file beside the output, with the reason. Exit status: 0,
+    every file gave results; 3, some files gave none; 1, nothing useful came out; 2, wrong usage.
+
+    Parameters
+    ----------
+    inputs
+        Structure files (.pdb, .ent, .cif, .mmcif, .bcif, also with .gz), or folders of them.
+    out
+        HDF5 file for the holograms, one row a residue; it is replaced unless --resume is given.
+    residues
+        Residues about whose Cα to encode, as CHAIN:NUMBER with the insertion code, such as A:52B; by default
+        all. A file without one of them gives no results.
+    center_atoms
+        Names of atoms about which to encode instead of the Cα, such as CB.
+    without_central_residue
+        Leave the residue of the centre out of its neighbourhood.
+    secondary_structure
+        Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
+    """
+    from holo_features.encoding.files import rows_of, structure_files, write_rows
+    from holo_features.encoding.structures import Encoding, encode_structures, structure_names
+    from holo_features.surroundings.centers import ResidueId
+
+    paths, empty = structure_files(inputs)
+    encoding = Encoding(
+        selection=selection.selection,
+        residues=None if residues is None else tuple(map(ResidueId.parse, residues)),
+        center_atoms=center_atoms,
+        central_residue=not without_central_residue,
+        double_precision=basis.float64,
+    )
+
+    def encode(written: "Written") -> "Iterator[FileRows]":
+        for encoded in encode_structures(
+            paths,
+            basis.basis,
+            secondary_structure,
+            written.structures,
+            encoding=encoding,
+            workers=run.workers,
+            scheduler=run.scheduler,
+        ):
+            yield rows_of(encoded, encoded.holograms)
+
+    settings = settings_of(
+        "structures",
+        basis,
+        selection,
+        residues=residues,
+        center_atoms=center_atoms,
+        without_central_residue=without_central_residue,
+        secondary_structure=secondary_structure,
+    )
+    report = write_rows(
+        encode,
+        structure_names(paths),
+        out,
+        doing="encoding structures",
+        what="hologram",
+        settings=settings,
+        resume=run.resume,
+        empty=empty,
+    )
+    return report.show(out)

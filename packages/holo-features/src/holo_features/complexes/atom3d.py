@@ -1,0 +1,310 @@
+"""ATOM3D's data set of protein-ligand complexes, LBA, as it is published: LMDB files of JSON records."""
+
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+from biotite.structure import AtomArray
+from jaxtyping import Bool, Shaped
+
+from holo_features.readers.raw import RawAtoms
+from holo_features.readers.symbols import HYDROGENS
+from holo_features.structures.selection import Selection
+from holo_features.structures.structure import Structure, structure_of
+from holo_types import FormatError, HoloError
+
+from .complex import Complex, SkippedComplex
+from .ligands import Ligand
+
+if TYPE_CHECKING:
+    import lmdb
+
+__all__ = ["Atom3dRecord", "atom3d_folders", "atom3d_records", "read_atom3d_record"]
+
+_DATA = "data.mdb"
+_SPLITS = ("train", "val", "test")
+# What frames of atoms must have. In ATOM3D's, ``hetero`` is blank for a chain's residues, "W" for water and
+# "H_..." for all else.
+_COLUMNS = ("chain", "residue", "insertion_code", "resname", "hetero", "name", "element", "x", "y", "z")
+
+
+@attrs.frozen
+class Atom3dRecord:
+    """Where a complex of an ATOM3D data set is.
+
+    Parameters
+    ----------
+    name
+        Its id.
+    folder
+        Holds the LMDB file.
+    number
+        Of the record, from 0.
+    split
+        The part of the data set.
+    """
+
+    name: str
+    folder: Path
+    number: int
+    split: str | None = None
+
+
+def atom3d_folders(path: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Find the LMDB files of an ATOM3D data set.
+
+    Parameters
+    ----------
+    path
+        A folder that holds ``data.mdb``, or one with such folders ``train``, ``val`` and ``test``, in itself or
+        in ``data``.
+
+    Returns
+    -------
+    tuple of Path
+        The folders that hold ``data.mdb``; none if it is no such data set.
+
+    Examples
+    --------
+    >>> atom3d_folders("no such folder")
+    ()
+    """
+    place = Path(path)
+    if (place / _DATA).is_file():
+        return (place,)
+    for parent in (place, place / "data"):
+        found = tuple(parent / split for split in _SPLITS if (parent / split / _DATA).is_file())
+        if found:
+            return found
+    return ()
+
+
+def atom3d_records(folder: str | os.PathLike[str]) -> Iterator[Atom3dRecord | SkippedComplex]:
+    """List the records of an LMDB file, in their order.
+
+    Parameters
+    ----------
+    folder
+        Holds ``data.mdb``; if it is called ``train``, ``val`` or ``test``, that is the split.
+
+    Yields
+    ------
+    Atom3dRecord or SkippedComplex
+        One for each record. Skipped are those whose id a later record has.
+
+    Raises
+    ------
+    FormatError
+        If it is no LMDB file of ATOM3D's, is damaged, or its records are pickled or in msgpack.
+    HoloError
+        If the extra ``atom3d`` is missing.
+    """
+    place = Path(folder)
+    with _opened(place) as transaction:
+        form = _entry(place, transaction, "serialization_format").decode("utf-8", "replace")
+        if form != "json":
+            raise FormatError(
+                f"{place}: its records are serialized as {form!r}; they must be JSON, as ATOM3D publishes them"
+                + (" (a pickle can run any program when it is read)" if form in ("pkl", "pickle") else "")
+            )
+        numbers = _parsed(place, "id_to_idx", _entry(place, transaction, "id_to_idx"))
+        count = _parsed(place, "num_examples", _entry(place, transaction, "num_examples"))
+        entries = transaction.stat()["entries"]
+    if (
+        not isinstance(numbers, dict)
+        or not all(isinstance(number, int) for number in numbers.values())
+        or not isinstance(count, int)
+        or not 0 <= count <= entries
+    ):
+        raise FormatError(f"{place}: id_to_idx and num_examples are not those of an ATOM3D data set")
+    names = {number: name for name, number in numbers.items()}
+    split = place.name if place.name in _SPLITS else None
+    for number in range(count):
+        if number in names:
+            yield Atom3dRecord(names[number], place, number, split)
+        else:
+            yield SkippedComplex(
+                f"record {number}", f"{place}: id_to_idx has no id for it, a later record has it"
+            )
+
+
+def read_atom3d_record(source: Atom3dRecord, selection: Selection) -> Complex:
+    """Read one record.
+
+    Its label is -log10 of the affinity in mol/l (``scores``), its pocket the residues of ``atoms_pocket``.
+
+    Parameters
+    ----------
+    source
+        Which record.
+    selection
+        What of ``atoms_protein`` is taken, and whether hydrogens are.
+
+    Raises
+    ------
+    FormatError
+        If the record is missing, damaged, or lacks what a complex has; the message names the data set.
+    HoloError
+        If the extra ``atom3d`` is missing.
+    """
+    place, key = source.folder, str(source.number)
+    with _opened(place) as transaction:
+        packed = _entry(place, transaction, key)
+    try:
+        content = gzip.decompress(packed)
+    except (EOFError, OSError, zlib.error) as error:
+        raise FormatError(f"{place}: record {key} is damaged ({error})") from None
+    record = _parsed(place, f"record {key}", content)
+    if not isinstance(record, dict):
+        raise FormatError(f"{place}: record {key} is a {type(record).__name__}; it must be an object")
+    try:
+        frames = {part: _Frame.of(record, f"atoms_{part}") for part in ("protein", "pocket", "ligand")}
+        protein = structure_of(_raw(frames["protein"]), source.name, selection)
+        label = _label(record)
+        ligand = frames["ligand"].atoms()
+    except FormatError as error:
+        raise FormatError(f"{place}: record {key}: {error}") from None
+    if not selection.hydrogens:
+        ligand = ligand[~np.isin(ligand.element, HYDROGENS)]
+    listed = _listed(protein, frames["pocket"])
+    return Complex(source.name, protein, Ligand(source.name, ligand), label, source.split, listed)
+
+
+@contextmanager
+def _opened(folder: Path) -> "Iterator[lmdb.Transaction]":
+    try:
+        import lmdb  # noqa: PLC0415
+    except ImportError:
+        raise HoloError("ATOM3D data sets need lmdb: pip install 'holo-features[atom3d]'") from None
+    if not (folder / _DATA).is_file():
+        raise FormatError(f"{folder}: it holds no {_DATA}, so it is no ATOM3D data set")
+    try:
+        with lmdb.open(str(folder), readonly=True, lock=False, readahead=False, create=False) as environment:
+            # The file is mapped into memory: who reads behind its end is killed by the system.
+            size = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+            if (folder / _DATA).stat().st_size < size:
+                raise FormatError(f"{folder / _DATA}: it is truncated; it must have {size} bytes")
+            with environment.begin() as transaction:
+                yield transaction
+    except lmdb.Error as error:
+        raise FormatError(f"{folder / _DATA}: damaged, or no LMDB file ({error})") from None
+
+
+def _entry(folder: Path, transaction: "lmdb.Transaction", key: str) -> bytes:
+    value = transaction.get(key.encode())
+    if value is None:
+        raise FormatError(f"{folder}: it has no entry {key!r}")
+    return bytes(value)
+
+
+def _parsed(folder: Path, what: str, content: bytes) -> object:
+    try:
+        parsed: object = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{folder}: {what} is no JSON ({error})") from None
+    return parsed
+
+
+@attrs.frozen(eq=False)
+class _Frame:
+    """A frame of atoms, by columns."""
+
+    name: str
+    columns: Mapping[str, list[Any]]
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any], name: str) -> "_Frame":
+        """Take a frame that pandas wrote: columns, index and data, row by row."""
+        frame = record.get(name)
+        if not (isinstance(frame, dict) and isinstance(frame.get("columns"), list)):
+            raise FormatError(f"it has no frame {name!r} with columns and data")
+        columns, rows = frame["columns"], frame.get("data")
+        if missing := [column for column in _COLUMNS if column not in columns]:
+            raise FormatError(f"{name} has no column {missing[0]!r}")
+        if not isinstance(rows, list) or any(
+            not isinstance(row, list) or len(row) != len(columns) for row in rows
+        ):
+            raise FormatError(f"{name} has rows that are not as long as its columns, {len(columns)}")
+        values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+        return cls(name, {column: list(values[columns.index(column)]) for column in _COLUMNS})
+
+    def text(self, column: str) -> Shaped[np.ndarray, "atoms"]:
+        """Give a column as text without blanks; what is missing is empty."""
+        return np.array(
+            ["" if value is None else str(value).strip() for value in self.columns[column]], dtype=np.str_
+        )
+
+    def numbers(self, column: str, dtype: type) -> Shaped[np.ndarray, "atoms"]:
+        """Give a column of numbers."""
+        try:
+            return np.array(self.columns[column], dtype=dtype)
+        except (TypeError, ValueError, OverflowError):
+            raise FormatError(f"{self.name}: column {column!r} holds something that is no number") from None
+
+    def atoms(self) -> AtomArray:
+        """Give the atoms, elements in upper case."""
+        count = len(self.columns["x"])
+        if count == 0:
+            raise FormatError(f"{self.name} has no atom")
+        atoms = AtomArray(count)
+        coord = np.stack([self.numbers(axis, np.float64) for axis in "xyz"], axis=1)
+        with np.errstate(over="ignore"):
+            atoms.coord = coord.astype(np.float32)
+        if not np.isfinite(atoms.coord).all():
+            raise FormatError(f"{self.name} has a coordinate that is not a finite number")
+        atoms.chain_id, atoms.ins_code = self.text("chain"), self.text("insertion_code")
+        atoms.res_id = self.numbers("residue", np.int64)
+        atoms.res_name, atoms.atom_name = self.text("resname"), self.text("name")
+        atoms.element = np.char.upper(self.text("element"))
+        atoms.hetero = self.text("hetero") != ""
+        atoms.set_annotation("charge", np.zeros(count, dtype=np.int8))
+        return atoms
+
+
+def _raw(frame: _Frame) -> RawAtoms:
+    """Give the protein's atoms as any structure format does; each is there once."""
+    atoms = frame.atoms()
+    count = len(atoms)
+    return RawAtoms(
+        atoms,
+        labels=np.full(count, ""),
+        occupancies=np.ones(count),
+        polymer=frame.text("hetero") != "W",
+        units=atoms.chain_id,
+        model=1,
+    )
+
+
+def _label(record: Mapping[str, Any]) -> float | None:
+    """Give what was measured: ``scores`` is {"neglog_aff": value}, or a series that pandas wrote."""
+    scores = record.get("scores")
+    if scores is None:
+        return None
+    if isinstance(scores, dict) and isinstance(scores.get("index"), list):
+        scores = dict(zip(scores["index"], scores.get("data") or [], strict=False))
+    value = scores.get("neglog_aff") if isinstance(scores, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise FormatError("its scores have no number 'neglog_aff'")
+    return float(value)
+
+
+def _listed(protein: Structure, pocket: _Frame) -> Bool[np.ndarray, "atoms"]:
+    """Find the pocket's residues in the protein."""
+    listed = set(
+        zip(
+            pocket.text("chain").tolist(),
+            pocket.numbers("residue", np.int64).tolist(),
+            pocket.text("insertion_code").tolist(),
+            strict=True,
+        )
+    )
+    atoms = protein.atoms
+    residues = zip(atoms.chain_id.tolist(), atoms.res_id.tolist(), atoms.ins_code.tolist(), strict=True)
+    return np.fromiter((residue in listed for residue in residues), dtype=bool, count=len(atoms))

@@ -1,0 +1,224 @@
+"""Protein-ligand complexes: the pocket, and the neighbourhoods of its residues."""
+
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+from biotite.structure import AtomArray, BondList, concatenate
+from jaxtyping import Bool
+from numpy.typing import NDArray
+
+from holo_features.structures.charges import bonds_of
+from holo_features.structures.structure import Structure
+from holo_features.surroundings.centers import alpha_carbons, amino_acids, residue_numbers
+from holo_features.surroundings.neighbors import (
+    PROTEIN_CHANNELS,
+    Neighborhoods,
+    checked_cutoff,
+    cut_neighborhoods,
+)
+from holo_features.surroundings.pairs import pairs_within
+from holo_types import HoloError
+
+from .ligands import Ligand
+
+__all__ = ["Complex", "SkippedComplex", "complex_neighborhoods", "pocket"]
+
+
+@attrs.frozen(eq=False)
+class Complex:
+    """A protein with a ligand in its pocket.
+
+    Parameters
+    ----------
+    name
+        What the index calls it.
+    protein
+        In the axes of the ligand.
+    ligand
+        The molecule in the pocket.
+    label
+        What was measured, such as pK = -log10(K / mol/l) or a free energy; None if nothing was.
+    split
+        The part of a data set that it is in, such as ``"train"``; None if that is not said.
+    listed_pocket : Bool[ndarray, "atoms"], optional
+        True for the protein atoms of the residues that the data set itself lists as the pocket.
+
+    Raises
+    ------
+    HoloError
+        If the protein or the ligand has no atom, or the pocket is no mask of the protein's atoms.
+    """
+
+    name: str
+    protein: Structure
+    ligand: Ligand
+    label: float | None = None
+    split: str | None = None
+    listed_pocket: Bool[np.ndarray, "atoms"] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        for part, atoms in (("protein", self.protein.atoms), ("ligand", self.ligand.atoms)):
+            if len(atoms) == 0:
+                raise HoloError(f"complex {self.name}: its {part} has no atom")
+        listed, count = self.listed_pocket, len(self.protein.atoms)
+        if listed is not None and (listed.dtype != np.bool_ or listed.shape != (count,)):
+            raise HoloError(
+                f"complex {self.name}: listed_pocket is {listed.dtype} {list(listed.shape)}; "
+                f"it must be a mask of the protein's atoms, bool [{count}]"
+            )
+
+
+@attrs.frozen
+class SkippedComplex:
+    """A complex that cannot be used, and why.
+
+    Parameters
+    ----------
+    name
+        Its id, or its row or record where it has none.
+    reason
+        Why, in words.
+    """
+
+    name: str
+    reason: str
+
+
+def pocket(complex_: Complex, distance: float = 6.0) -> Bool[np.ndarray, "atoms"]:
+    """Find the amino acid residues that have an atom near the ligand.
+
+    Parameters
+    ----------
+    complex_
+        A protein and its ligand.
+    distance
+        From any atom of the residue to any atom of the ligand, in Å; that distance itself is near.
+
+    Returns
+    -------
+    Bool[ndarray, "atoms"]
+        True for all atoms of these residues.
+
+    Raises
+    ------
+    HoloError
+        If the distance is not a finite length > 0.
+
+    Notes
+    -----
+    6 Å are those of ATOM3D's LBA (Townshend et al., arXiv 2012.04035). Its proteins have their hydrogens, which
+    brings one residue in seven more into the pocket; here they count where they were read
+    (``Selection(hydrogens=True)``).
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> protein = read_structure(example_structures()[0])
+    >>> atom = AtomArray(1)
+    >>> atom.coord[:], atom.element[:] = protein.atoms.coord[:1] + 1, "C"
+    >>> near = pocket(Complex("1abc", protein, Ligand("LIG", atom)))
+    >>> len(alpha_carbons(protein, near))
+    5
+    """
+    atoms = complex_.protein.atoms
+    near = pairs_within(
+        atoms.coord.astype(np.float64),
+        complex_.ligand.atoms.coord.astype(np.float64),
+        checked_cutoff(distance, "pocket: distance"),
+    )
+    residues = residue_numbers(atoms)
+    is_near: NDArray[np.bool_] = np.isin(residues, residues[near.points]) & amino_acids(atoms)
+    return is_near
+
+
+def complex_neighborhoods(
+    complex_: Complex,
+    cutoff: float = 10.0,
+    channels: Sequence[str] = PROTEIN_CHANNELS,
+    secondary_structure: bool = False,
+    *,
+    pocket_distance: float | None = 6.0,
+    central_residue: bool = True,
+) -> Neighborhoods:
+    """Cut out the atoms, of protein and ligand, around the Cα of each residue of the pocket.
+
+    Parameters
+    ----------
+    complex_
+        A protein and its ligand.
+    cutoff, channels, secondary_structure, central_residue
+        As for `holo_features.surroundings.neighbors.neighborhoods`; surface areas are those in the complex.
+    pocket_distance
+        See `pocket`; None takes the residues that the data set lists, `Complex.listed_pocket`.
+
+    Returns
+    -------
+    Neighborhoods
+        The column ``structure`` of the index has the complex's name. Those of the pocket's residues that have
+        no Cα are skipped.
+
+    Raises
+    ------
+    HoloError
+        If no residue is in the pocket or the data set lists none; or as for `neighborhoods`.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> protein = read_structure(example_structures()[0])
+    >>> atom = AtomArray(1)
+    >>> atom.coord[:], atom.element[:] = protein.atoms.coord[:1] + 1, "CL"
+    >>> chlorine = Complex("1abc", protein, Ligand("LIG", atom))
+    >>> clouds = complex_neighborhoods(chlorine, channels=("C", "N", "O", "S", "Cl")).clouds
+    >>> len(clouds), clouds.weights[:, 4].sum().item()
+    (5, 5.0)
+    """
+    if pocket_distance is not None:
+        near = pocket(complex_, pocket_distance)
+        where = f"no amino acid residue has an atom within {pocket_distance:g} Å of the ligand"
+    elif complex_.listed_pocket is not None:
+        near = complex_.listed_pocket
+        where = "the pocket that its data set lists has no residue of the protein"
+    else:
+        raise HoloError(f"complex {complex_.name}: its data set lists no pocket; give a pocket distance")
+    if not near.any():
+        raise HoloError(f"complex {complex_.name}: {where}")
+    both = _together(complex_, bonds="charge" in channels)
+    chosen = np.append(near, np.zeros(len(complex_.ligand.atoms), dtype=bool))
+    return cut_neighborhoods(
+        both,
+        cutoff,
+        channels,
+        secondary_structure,
+        centers=alpha_carbons(both, chosen),
+        central_residue=central_residue,
+    )
+
+
+def _together(complex_: Complex, *, bonds: bool) -> Structure:
+    """Give the complex as one structure, the ligand as a last residue that is no amino acid."""
+    protein, ligand = complex_.protein.atoms, complex_.ligand.atoms
+    parts = []
+    for atoms, is_protein in ((protein, True), (ligand, False)):
+        part = AtomArray(len(atoms))
+        part.coord = atoms.coord
+        for name in ("res_name", "atom_name", "element"):
+            part.set_annotation(name, atoms.get_annotation(name))
+        part.set_annotation("amino_acid", amino_acids(atoms) if is_protein else np.zeros(len(atoms), bool))
+        known = "charge" in atoms.get_annotation_categories()
+        part.set_annotation("charge", atoms.charge if known else np.zeros(len(atoms), dtype=np.int8))
+        if is_protein:
+            part.chain_id, part.res_id, part.ins_code = atoms.chain_id, atoms.res_id, atoms.ins_code
+        else:
+            part.res_id[:] = int(protein.res_id.max()) + 1
+        parts.append(part)
+    both = concatenate(parts)
+    if bonds:
+        # Each by itself: the ligand's residue name may be another molecule's in the dictionary.
+        moved = bonds_of(ligand).as_array()
+        moved[:, :2] += len(protein)
+        both.bonds = BondList(len(both), np.concatenate([bonds_of(protein).as_array(), moved]))
+    return attrs.evolve(complex_.protein, name=complex_.name, atoms=both)

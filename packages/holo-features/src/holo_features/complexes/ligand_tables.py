@@ -1,0 +1,192 @@
+"""What a ligand is and how large, without its protein: a table beside that of contacts."""
+
+import csv
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import attrs
+import numpy as np
+from biotite.structure import AtomArray
+from biotite.structure.info import mass
+from jaxtyping import Bool, Int
+from numpy.typing import NDArray
+from scipy.sparse.csgraph import shortest_path
+
+from holo_features.readers.symbols import HYDROGENS
+from holo_types.atomic import replacing
+
+from .complex import Complex
+from .ligands import Ligand
+
+__all__ = ["LigandSize", "ligand_key", "ligand_size", "write_ligand_table"]
+
+# Covalent radii in Å (Cordero et al., Dalton Trans. 2832, 2008), and what a bond may be longer than their sum.
+_RADII = {
+    **{"B": 0.84, "C": 0.76, "N": 0.71, "O": 0.66, "F": 0.57, "SI": 1.11, "P": 1.07, "S": 1.05},
+    **{"CL": 1.02, "SE": 1.20, "BR": 1.20, "I": 1.39},
+}
+_OTHER_RADIUS = 1.4  # of metals
+_TOLERANCE = 0.4
+
+_ROUNDS = 3
+_APART = -1  # the distance of atoms that no bonds join
+_DIGITS = 12
+
+
+@attrs.frozen
+class LigandSize:
+    """How large the ligand of a complex is.
+
+    Parameters
+    ----------
+    name, label, split
+        Of the complex.
+    heavy_atoms
+        Atoms that are not hydrogen.
+    heavy_atom_weight
+        Their mass in g/mol: the molecular weight without hydrogens, which files of ligands often lack.
+    key
+        See `ligand_key`.
+    """
+
+    name: str
+    label: float | None
+    split: str | None
+    heavy_atoms: int
+    heavy_atom_weight: float
+    key: str
+
+
+def ligand_size(complex_: Complex) -> LigandSize:
+    """Say how large the ligand of a complex is.
+
+    Examples
+    --------
+    >>> from biotite.structure.info import residue
+    >>> from holo_features.structures.structure import Structure
+    >>> glycine = residue("GLY")
+    >>> ligand_size(Complex("1abc", Structure("1abc", glycine), Ligand("GLY", glycine)))
+    LigandSize(name='1abc', label=None, split=None, heavy_atoms=5, heavy_atom_weight=70.027, key='C2NO2-43daf5d7ca5e')
+    """
+    atoms = _heavy(complex_.ligand)
+    weight = round(sum(float(mass(element)) for element in atoms.element.tolist()), 3)
+    key = ligand_key(complex_.ligand)
+    return LigandSize(complex_.name, complex_.label, complex_.split, len(atoms), weight, key)
+
+
+def ligand_key(ligand: Ligand) -> str:
+    """Give text that is the same for the same ligand, whatever file it is from.
+
+    It is the formula without hydrogens, and a digest of the graph of heavy atoms and bonds. Bond orders, charges,
+    hydrogens and stereochemistry do not count, so tautomers, protonation states and stereoisomers have one key.
+
+    Parameters
+    ----------
+    ligand
+        Bonds are those of its file, or, where the file has none, are between atoms that are near enough.
+
+    Notes
+    -----
+    Atoms are coloured by their element and then, three times over, by the colours and graph distances of all
+    others: the refinement of Weisfeiler and Leman with distances, which tells rings apart that are equal bond
+    by bond (decalin and bicyclopentyl).
+
+    Examples
+    --------
+    >>> from biotite.structure.info import residue
+    >>> alpha, beta, fructose = (ligand_key(Ligand(name, residue(name))) for name in ("GLC", "BGC", "FRU"))
+    >>> alpha == beta, alpha == fructose, alpha
+    (True, False, 'C6O6-e783c9143e06')
+    """
+    atoms = _heavy(ligand)
+    distances = _graph_distances(atoms)
+    colours = atoms.element.tolist()
+    for _ in range(_ROUNDS):
+        colours = [
+            _digest([colour, *sorted(f"{d} {other}" for d, other in zip(row, colours, strict=True))])
+            for colour, row in zip(colours, distances.tolist(), strict=True)
+        ]
+    return f"{_formula(atoms)}-{_digest(sorted(colours))[:_DIGITS]}"
+
+
+def write_ligand_table(sizes: Iterable[LigandSize], path: str | os.PathLike[str]) -> int:
+    """Write a CSV file, one row a complex; it appears whole or not at all.
+
+    Parameters
+    ----------
+    sizes
+        Taken one by one.
+    path
+        UTF-8, with the columns ``id``, ``split``, ``label``, ``ligand_key``, ``heavy_atoms`` and
+        ``heavy_atom_weight``. What a complex does not have is empty.
+
+    Returns
+    -------
+    int
+        Number of rows.
+
+    Raises
+    ------
+    HoloError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "ligands.csv")
+    >>> write_ligand_table([LigandSize("1abc", 6.5, None, 2, 28.01, "CO-0a1b")], path)
+    1
+    >>> path.read_text().split()
+    ['id,split,label,ligand_key,heavy_atoms,heavy_atom_weight', '1abc,,6.5,CO-0a1b,2,28.01']
+    """
+    rows = 0
+    with replacing(Path(path)) as new, new.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("id", "split", "label", "ligand_key", "heavy_atoms", "heavy_atom_weight"))
+        for size in sizes:
+            about = (size.name, size.split, size.label, size.key)
+            writer.writerow((*about, size.heavy_atoms, size.heavy_atom_weight))
+            rows += 1
+    return rows
+
+
+def _heavy(ligand: Ligand) -> AtomArray:
+    return ligand.atoms[~np.isin(ligand.atoms.element, HYDROGENS)]
+
+
+def _graph_distances(atoms: AtomArray) -> Int[np.ndarray, "atoms atoms"]:
+    """Give the number of bonds between any two atoms."""
+    bonded = np.zeros((len(atoms), len(atoms)), dtype=bool)
+    if atoms.bonds is None:
+        bonded = _near(atoms)
+    else:
+        first, second = atoms.bonds.as_array()[:, :2].T
+        bonded[first, second] = bonded[second, first] = True
+    steps = shortest_path(bonded, directed=False, unweighted=True)
+    return np.where(np.isfinite(steps), steps, _APART).astype(np.int64)
+
+
+def _near(atoms: AtomArray) -> Bool[np.ndarray, "atoms atoms"]:
+    """Say which atoms are as near as bonded ones are.
+
+    biotite's usual lengths miss one molecule in six of crystal structures, whose bonds are not as usual.
+    """
+    radii = np.array([_RADII.get(element, _OTHER_RADIUS) for element in atoms.element.tolist()])
+    lengths = np.linalg.norm(atoms.coord[:, None] - atoms.coord[None], axis=2)
+    near: NDArray[np.bool_] = lengths <= radii[:, None] + radii[None] + _TOLERANCE
+    np.fill_diagonal(near, val=False)
+    return near
+
+
+def _formula(atoms: AtomArray) -> str:
+    """Give Hill's formula: carbon first, then by the alphabet."""
+    count = Counter(element.title() for element in atoms.element.tolist())
+    order = sorted(count, key=lambda element: (element != "C", element))
+    return "".join(element + (str(count[element]) if count[element] > 1 else "") for element in order)
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

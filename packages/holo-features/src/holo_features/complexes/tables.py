@@ -1,0 +1,189 @@
+"""Tables of protein-ligand complexes: a CSV file beside their structure files."""
+
+import csv
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import attrs
+
+from holo_features.structures.selection import Selection
+from holo_features.structures.structure import Structure, read_structure
+from holo_types import FormatError
+
+from .complex import Complex, SkippedComplex
+from .ligands import read_ligand
+
+__all__ = ["ComplexColumns", "ComplexFiles", "complex_files", "read_complex_files"]
+
+
+@attrs.frozen(kw_only=True)
+class ComplexColumns:
+    """Which columns of a table say what; those of the last three may be missing where they have these names.
+
+    Parameters
+    ----------
+    id
+        What the complex is called; each once.
+    protein, ligand
+        Structure files, their paths relative to the table.
+    molecule
+        The name of one molecule in a ligand file of several; the first is taken where it is empty.
+    label
+        A number, what was measured; may be empty.
+    split
+        The part of the data set; may be empty.
+    """
+
+    id: str = "id"
+    protein: str = "protein"
+    ligand: str = "ligand"
+    molecule: str = "molecule"
+    label: str = "label"
+    split: str = "split"
+
+
+@attrs.frozen
+class ComplexFiles:
+    """Where a complex of a table is.
+
+    Parameters
+    ----------
+    name, label, split
+        As in the table, see `holo_features.complexes.complex.Complex`.
+    protein, ligand
+        The files.
+    molecule
+        Name of the molecule in the ligand's file; None takes the first.
+    """
+
+    name: str
+    protein: Path
+    ligand: Path
+    molecule: str | None = None
+    label: float | None = None
+    split: str | None = None
+
+
+def complex_files(
+    table: str | os.PathLike[str], columns: ComplexColumns | None = None
+) -> Iterator[ComplexFiles | SkippedComplex]:
+    r"""Read where the complexes of a table are.
+
+    Parameters
+    ----------
+    table
+        A CSV file, UTF-8, with a row of column names.
+    columns
+        Names of the columns, by default those of `ComplexColumns`.
+
+    Yields
+    ------
+    ComplexFiles or SkippedComplex
+        One for each row. Skipped are rows without an id or a file, with a label that is no number, or with
+        the id of a row before.
+
+    Raises
+    ------
+    FormatError
+        If the table is missing, is no CSV file, or lacks a column.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> table = Path(tempfile.mkdtemp(), "labels.csv")
+    >>> rows = ["id,protein,ligand,pK", "1abc,1abc.pdb,1abc.sdf,6.5", "1abc,2abc.pdb,2abc.sdf,7.1"]
+    >>> _ = table.write_text("\n".join(rows))
+    >>> found, repeated = complex_files(table, ComplexColumns(label="pK"))
+    >>> found.label, repeated.reason
+    (6.5, 'row 3 has the id of row 2')
+    """
+    place = Path(table)
+    names = ComplexColumns() if columns is None else columns
+    try:
+        with place.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            _check_columns(place, reader.fieldnames or (), names)
+            seen: dict[str, int] = {}
+            for row in reader:
+                yield _row(row, reader.line_num, place.parent, names, seen)
+    except FileNotFoundError:
+        raise FormatError(f"{place} does not exist") from None
+    except OSError as error:
+        raise FormatError(f"{place} cannot be read ({error.strerror})") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(f"{place}: it is no CSV file in UTF-8 ({error})") from None
+
+
+def _check_columns(table: Path, there: Iterable[str], names: ComplexColumns) -> None:
+    usual = attrs.asdict(ComplexColumns())
+    for field, name in attrs.asdict(names).items():
+        optional = field in ("molecule", "label", "split") and name == usual[field]
+        if name not in there and not optional:
+            raise FormatError(f"{table}: it has no column {name!r} ({field}); it has {', '.join(there)}")
+
+
+def _row(
+    row: Mapping[str, str | None], line: int, folder: Path, names: ComplexColumns, seen: dict[str, int]
+) -> ComplexFiles | SkippedComplex:
+    values = {field: (row.get(name) or "").strip() for field, name in attrs.asdict(names).items()}
+    name = values["id"]
+    if not name:
+        return SkippedComplex(f"row {line}", "it has no id")
+    if seen.setdefault(name, line) != line:
+        return SkippedComplex(name, f"row {line} has the id of row {seen[name]}")
+    if missing := [field for field in ("protein", "ligand") if not values[field]]:
+        return SkippedComplex(name, f"row {line} has no {missing[0]} file")
+    label = None
+    if values["label"]:
+        try:
+            label = float(values["label"])
+        except ValueError:
+            label = math.nan
+        if not math.isfinite(label):
+            return SkippedComplex(name, f"its label is {values['label']!r}; it must be a finite number")
+    return ComplexFiles(
+        name,
+        folder / values["protein"],
+        folder / values["ligand"],
+        values["molecule"] or None,
+        label,
+        values["split"] or None,
+    )
+
+
+def read_complex_files(source: ComplexFiles, selection: Selection) -> Complex:
+    """Read the structure files of a complex.
+
+    Parameters
+    ----------
+    source
+        Where they are.
+    selection
+        What of the protein's file is taken, and whether hydrogens are.
+
+    Raises
+    ------
+    HoloError
+        If a file cannot be read; the message names it.
+    """
+    protein = attrs.evolve(_read_protein(source.protein, selection), name=source.name)
+    molecule = 1 if source.molecule is None else source.molecule
+    ligand = read_ligand(source.ligand, molecule, hydrogens=selection.hydrogens)
+    return Complex(source.name, protein, ligand, source.label, source.split)
+
+
+def _read_protein(path: Path, selection: Selection) -> Structure:
+    """Read a protein; that of the complex before is not read again, for series of ligands share one."""
+    try:
+        state = path.stat()
+    except OSError:
+        return read_structure(path, selection)  # it says what is wrong
+    return _last_protein(path, selection, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=1)
+def _last_protein(path: Path, selection: Selection, _changed: int, _size: int) -> Structure:
+    return read_structure(path, selection)

@@ -1,0 +1,271 @@
+"""What the command lines share that go through files: which files, what was skipped, how rows are written."""
+
+import contextlib
+import csv
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+import holo_types
+from holo_features.readers.formats import is_structure_path
+from holo_types import HoloError, Writer
+from holo_types.console import Outcome, Skipped, progress, write_skipped
+
+if TYPE_CHECKING:
+    from holo_features.complexes.complex import SkippedComplex
+    from holo_features.structures.structure import LeftOutAtom, RepeatedResidue
+    from holo_features.surroundings.centers import SkippedResidue
+    from holo_types import Embeddings, Holograms
+
+    from .structures import EncodedStructure
+
+__all__ = ["FileRows", "Report", "Written", "rows_of", "structure_files", "unusable", "write_rows"]
+
+_REPEATED = {
+    True: "an earlier residue has this name too; both are there",
+    False: "it lies where an earlier residue of this name does",
+}
+_ERRORS_SHOWN = 10  # on the screen; skipped.csv has all of them
+
+
+@attrs.frozen(eq=False)
+class FileRows:
+    """What one input file gave, or a part of it.
+
+    Parameters
+    ----------
+    file
+        The file.
+    rows
+        To be written; None if the file gave nothing.
+    skipped
+        All that was left out of it.
+    skipped_residues
+        How many residues that is.
+    error
+        Why the file gave nothing.
+    steps
+        By how much the progress advances.
+    """
+
+    file: Path
+    rows: "Holograms | Embeddings | None"
+    skipped: tuple[Skipped, ...] = ()
+    skipped_residues: int = 0
+    error: str | None = None
+    steps: int = 1
+
+
+@attrs.frozen
+class Written:
+    """What an earlier run has left in the output: how many rows, and of which structures."""
+
+    rows: int = 0
+    structures: frozenset[str] = frozenset()
+
+
+def structure_files(inputs: Iterable[Path]) -> tuple[list[Path], list[Skipped]]:
+    """Replace folders by the structure files in them, and name those folders that hold none."""
+    paths: list[Path] = []
+    empty: list[Skipped] = []
+    for place in inputs:
+        if not os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
+            paths.append(place)
+            continue
+        found = sorted(path for path in place.iterdir() if path.is_file() and is_structure_path(path))
+        paths += found
+        if not found:
+            empty.append(Skipped(str(place), "", f"{place}: the folder holds no structure file"))
+    return paths, empty
+
+
+def unusable(complexes: "Iterable[SkippedComplex]") -> list[Skipped]:
+    """Name the complexes that a data set lists and that cannot be read."""
+    return [Skipped(bad.name, "", f"complex {bad.name}: {bad.reason}") for bad in complexes]
+
+
+def rows_of(encoded: "EncodedStructure", rows: "Holograms | Embeddings | None") -> FileRows:
+    """Give what a structure file gave, each residue and atom that was left out by name."""
+    file = str(encoded.path)
+    left_out = sum(not residue.kept for residue in encoded.repeated_residues)
+    skipped = [
+        *((_residue_name(residue), residue.reason) for residue in encoded.skipped),
+        *((_residue_name(residue), _REPEATED[residue.kept]) for residue in encoded.repeated_residues),
+        *(
+            (_residue_name(atom), f"atom {atom.atom_name} was left out: {atom.reason}")
+            for atom in encoded.left_out_atoms
+        ),
+    ]
+    return FileRows(
+        encoded.path,
+        rows,
+        tuple(Skipped(file, name, reason) for name, reason in skipped),
+        len(encoded.skipped) + left_out,
+        None if encoded.error is None else str(encoded.error),
+    )
+
+
+def _residue_name(residue: "SkippedResidue | RepeatedResidue | LeftOutAtom") -> str:
+    return f"{residue.chain} {residue.residue_number}{residue.insertion_code} {residue.residue_name}"
+
+
+@attrs.frozen
+class Report:
+    """What came of a run, to be shown.
+
+    Parameters
+    ----------
+    what
+        What the rows are, such as ``"hologram"``.
+    count
+        How many rows the output has.
+    outcome
+        What came of the files.
+    errors
+        The files that gave nothing, and why.
+    table
+        Where all that was skipped stands.
+    """
+
+    what: str
+    count: int
+    outcome: Outcome
+    errors: tuple[Skipped, ...]
+    table: Path
+
+    def show(self, out: Path) -> int:
+        """Tell on stderr why files gave nothing, on stdout in one line what came out; give the exit status."""
+        for error in self.errors[:_ERRORS_SHOWN]:
+            sys.stderr.write(f"{error.reason}\n")
+        if len(self.errors) > _ERRORS_SHOWN:
+            sys.stderr.write(f"and {len(self.errors) - _ERRORS_SHOWN} more, see {self.table}\n")
+        rows = f"{self.count} {self.what}" + ("" if self.count == 1 else "s")
+        made = f"{rows} in {out}" if self.count else f"No {self.what} was made"
+        sys.stdout.write(f"{made}; {self.outcome.summary()}; what was skipped: {self.table}\n")
+        return self.outcome.exit_status
+
+
+def write_rows(
+    encode: Callable[[Written], Iterator[FileRows]],
+    files: Mapping[Path, str],
+    out: Path,
+    *,
+    doing: str,
+    what: str,
+    settings: Mapping[str, str],
+    resume: bool,
+    steps: int | None = None,
+    of_residues: bool = True,
+    table: Path | None = None,
+    empty: Sequence[Skipped] = (),
+) -> Report:
+    """Write what input files give to an HDF5 file, with progress and a table of what was skipped.
+
+    Rows are committed as they come. A run that was stopped is continued with `resume`: files that the output
+    has are passed over, and what was skipped of them stays in the table; all others come anew.
+
+    Parameters
+    ----------
+    encode
+        Called with what is written already; gives the rest, in order.
+    files
+        The input files, and what the index calls them in its column ``structure``, if it has one.
+    out
+        The output; the table stands beside it, as ``NAME.skipped.csv``.
+    doing
+        What the progress says, such as ``"encoding structures"``.
+    what
+        What the rows are, such as ``"hologram"``.
+    settings
+        How they are made; an output begun with others is not continued.
+    resume
+        Go on with an output that is there.
+    steps
+        Length of the progress, by default the number of files.
+    of_residues
+        Whether the summary is to say how many residues were skipped.
+    table
+        Another file for the table.
+    empty
+        Inputs that hold no file.
+
+    Returns
+    -------
+    Report
+        What is to be shown.
+
+    Raises
+    ------
+    HoloError
+        If the output cannot be written or continued.
+    """
+    if not out.name:
+        raise HoloError(f"--out is {str(out)!r}; it must name a file")
+    table = out.with_suffix(".skipped.csv") if table is None else table
+    errors = list(empty)
+    skipped_residues = 0 if of_residues else None
+    with Writer(out, resume=resume, settings=settings) as writer:
+        written = _written(out) if len(writer) else Written()
+        succeeded = {path for path, name in files.items() if name in written.structures}
+        with (
+            _skipped_table(table, kept=succeeded) as skip,
+            progress(len(files) if steps is None else steps, doing) as advance,
+        ):
+            for folder in empty:
+                skip(folder)
+            advance(len(succeeded) if steps is None else written.rows)
+            for result in encode(written):
+                if result.error is not None:
+                    errors.append(Skipped(str(result.file), "", result.error))
+                    skip(errors[-1])
+                for row in result.skipped:
+                    skip(row)
+                if result.rows is not None:
+                    writer.append(result.rows)
+                    succeeded.add(result.file)
+                if skipped_residues is not None:
+                    skipped_residues += result.skipped_residues
+                advance(result.steps)
+        count = len(writer)
+    if count and len(files) == 1:
+        succeeded.update(files)
+    outcome = Outcome(len(succeeded), len(errors), skipped_residues)
+    return Report(what, count, outcome, tuple(errors), table)
+
+
+def _written(out: Path) -> Written:
+    with holo_types.open(out) as reader:
+        names = reader.column("structure").tolist() if "structure" in reader.columns else ()
+        return Written(len(reader), frozenset(names))
+
+
+@contextlib.contextmanager
+def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[Callable[[Skipped], None]]:
+    """Write skipped.csv row by row, so that a killed run leaves it; keep an earlier run's rows of some files.
+
+    Raises
+    ------
+    HoloError
+        If there is an earlier table and it cannot be read.
+    """
+    files = set(map(str, kept))
+    earlier: list[Skipped] = []
+    if files and path.exists():
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                earlier = [Skipped(**row) for row in csv.DictReader(file) if row["file"] in files]
+        except (OSError, UnicodeDecodeError, KeyError, TypeError, csv.Error):
+            raise HoloError(f"{path}: is no table of what was skipped; move it out of the way") from None
+    write_skipped(path, earlier)
+    with path.open("a", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+
+        def skip(row: Skipped) -> None:
+            writer.writerow((row.file, row.residue, row.reason))
+            file.flush()
+
+        yield skip

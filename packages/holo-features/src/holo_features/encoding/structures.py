@@ -1,0 +1,242 @@
+"""Structure files to holograms, one after the other or spread over processes."""
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import attrs
+import numpy as np
+from jaxtyping import Bool
+
+from holo_features.readers.formats import structure_stem
+from holo_features.structures.selection import Selection
+from holo_features.structures.structure import LeftOutAtom, RepeatedResidue, Structure, read_structure
+from holo_features.surroundings.centers import (
+    Centers,
+    ResidueId,
+    SkippedResidue,
+    alpha_carbons,
+    atom_centers,
+    select_residues,
+)
+from holo_features.surroundings.neighbors import Neighborhoods, cut_in_blocks
+from holo_features.surroundings.poses import Backbones
+from holo_features.surroundings.residues import single_residues
+from holo_features.transforms.zernike import zernike_transform
+from holo_types import Basis, HoloError, Holograms, concatenate
+
+from .parallel import map_files
+
+__all__ = ["EncodedStructure", "Encoding", "encode_structures", "structure_names"]
+
+_BLOCK = 512  # centres whose neighbourhoods are in memory together
+
+
+@attrs.frozen(kw_only=True)
+class Encoding:
+    """Which neighbourhoods `encode_structures` makes of a structure, by default those of all its residues.
+
+    Parameters
+    ----------
+    selection
+        What is taken of a file.
+    single_residues
+        Make no neighbourhoods but residues by themselves, see `holo_features.single_residues`; the centres and
+        the secondary structure are then not chosen.
+    residues
+        The residues about which to encode; None takes all. A structure without one of them gives its error.
+    center_atoms
+        Names of atoms about which to encode, each of them; None takes the Cα.
+    central_residue
+        Keep the residue of the centre in its neighbourhood.
+    pose
+        How neighbourhoods lie: ``"file"``, as in the file; ``"backbone"``, each turned so that its residue's
+        backbone lies along the axes, see `holo_features.surroundings.poses`. For training, see
+        `holo_vae.TrainingConfig.frame_weight`.
+    double_precision
+        Give coefficients in float64.
+
+    Examples
+    --------
+    >>> Encoding(residues=(ResidueId.parse("A:52B"),)).central_residue
+    True
+    """
+
+    selection: Selection = attrs.field(factory=Selection)
+    single_residues: bool = False
+    residues: tuple[ResidueId, ...] | None = None
+    center_atoms: tuple[str, ...] | None = None
+    central_residue: bool = True
+    pose: Literal["file", "backbone"] = "file"
+    double_precision: bool = False
+
+
+@attrs.frozen(eq=False)
+class EncodedStructure:
+    """What came of one structure file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    name
+        What the index calls it.
+    holograms
+        One row for each residue that has a neighbourhood; None if the file gave nothing.
+    skipped
+        Residues without a neighbourhood.
+    left_out_atoms
+        Atoms that were left out, see `Structure`.
+    repeated_residues
+        Residues whose number an earlier one has, see `Structure`.
+    error
+        Why the file gave nothing.
+    """
+
+    path: Path
+    name: str
+    holograms: Holograms | None
+    skipped: tuple[SkippedResidue, ...] = ()
+    left_out_atoms: tuple[LeftOutAtom, ...] = ()
+    repeated_residues: tuple[RepeatedResidue, ...] = ()
+    error: HoloError | None = None
+
+
+def structure_names(paths: Iterable[str | os.PathLike[str]]) -> dict[Path, str]:
+    """Give each file the name that the index calls it: its stem, or its path where stems are equal.
+
+    A path that is given twice is there once.
+
+    Examples
+    --------
+    >>> list(structure_names(["a/1abc.pdb", "a/2xyz.cif.gz"]).values())
+    ['1abc', '2xyz']
+    >>> [name.replace(os.sep, "/") for name in structure_names(["a/1abc.pdb", "b/1abc.cif"]).values()]
+    ['a/1abc.pdb', 'b/1abc.cif']
+    """
+    unique = list(dict.fromkeys(map(Path, paths)))
+    stems = Counter(map(structure_stem, unique))
+    return {path: structure_stem(path) if stems[structure_stem(path)] == 1 else str(path) for path in unique}
+
+
+def encode_structures(
+    paths: Iterable[str | os.PathLike[str]],
+    basis: Basis,
+    secondary_structure: bool = False,
+    done: Collection[str] = (),
+    *,
+    encoding: Encoding = Encoding(),
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[EncodedStructure]:
+    """Encode the neighbourhoods of structure files as holograms, file by file.
+
+    A file that cannot be used gives its error, and the others go on. What comes, and in what order, does not
+    depend on how many processes do the work.
+
+    Parameters
+    ----------
+    paths
+        Structure files, see `read_structure`.
+    basis
+        Its cutoff is the radius of the neighbourhoods, its channels are those of `neighborhoods`.
+    secondary_structure
+        Add the column ``secondary_structure`` to the index, see `neighborhoods`.
+    done
+        Names of structures that need no encoding any more; they are passed over.
+    encoding
+        Which neighbourhoods, and of what.
+    workers
+        Number of processes, of one thread each; with 1 everything happens in this one.
+    scheduler
+        Address of a Dask scheduler, whose workers then do the work in place of processes here; they must see
+        the files under the same paths. Needs the extra ``dask``.
+
+    Yields
+    ------
+    EncodedStructure
+        One for each different path that is not done, in their order. Names are unique: the file's stem, or
+        the path as given where stems are equal.
+
+    Raises
+    ------
+    HoloError
+        If the basis is of a sphere; see also `holo_features.encoding.parallel.map_in_order`.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_types import Zernike
+    >>> basis = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N", "O", "S"))
+    >>> [encoded.error for encoded in encode_structures(example_structures()[:2], basis)]
+    [None, None]
+    """
+    if basis.radial is None:
+        raise HoloError(
+            "encode_structures: the basis is of a sphere (radial None); it must be a Zernike basis"
+        )
+    names = structure_names(paths)
+    files = ((path, name) for path, name in names.items() if name not in done)
+    encode = partial(_encode, basis=basis, secondary_structure=secondary_structure, encoding=encoding)
+    if scheduler is None:
+        return map_files(encode, files, workers)
+    # Workers elsewhere have a working folder of their own; the paths that are handed on stay as given.
+    given = {name: path for path, name in names.items()}
+    found = map_files(encode, ((path.absolute(), name) for path, name in files), workers, scheduler)
+    return (attrs.evolve(encoded, path=given[encoded.name]) for encoded in found)
+
+
+def _encode(
+    path: Path, name: str, *, basis: Basis, secondary_structure: bool, encoding: Encoding
+) -> EncodedStructure:
+    dtype = np.float64 if encoding.double_precision else np.float32
+    parts: list[Holograms] = []
+    skipped: list[SkippedResidue] = []
+    try:
+        structure = attrs.evolve(read_structure(path, encoding.selection), name=name)
+        backbones = Backbones.of(structure) if encoding.pose == "backbone" else None
+        for lying in _neighborhoods(structure, basis, secondary_structure, encoding):
+            found = lying if backbones is None else backbones.pose(lying)
+            skipped += found.skipped
+            if len(found.clouds):
+                parts.append(zernike_transform(found.clouds, basis, dtype))
+        if not parts:
+            reasons = "; ".join(dict.fromkeys(residue.reason for residue in skipped))
+            raise HoloError(f"{path}: no residue has a neighbourhood ({reasons or 'there is no centre'})")
+    except HoloError as error:
+        return EncodedStructure(path, name, None, error=error)
+    holograms = parts[0] if len(parts) == 1 else concatenate(parts)
+    return EncodedStructure(
+        path, name, holograms, tuple(skipped), structure.left_out_atoms, structure.repeated_residues
+    )
+
+
+def _neighborhoods(
+    structure: Structure, basis: Basis, secondary_structure: bool, encoding: Encoding
+) -> Iterator[Neighborhoods]:
+    assert basis.radial is not None
+    cutoff = basis.radial.cutoff
+    if encoding.single_residues:
+        yield single_residues(structure, cutoff, basis.channels)
+        return
+    # A few at a time: a capsid's neighbourhoods, or those of twenty models in one, fill gigabytes.
+    yield from cut_in_blocks(
+        structure,
+        cutoff,
+        basis.channels,
+        secondary_structure,
+        centers=_centers(structure, encoding),
+        central_residue=encoding.central_residue,
+        block=_BLOCK,
+    )
+
+
+def _centers(structure: Structure, encoding: Encoding) -> Centers:
+    chosen = None if encoding.residues is None else select_residues(structure, encoding.residues)
+    if encoding.center_atoms is None:
+        return alpha_carbons(structure, chosen)
+    named: Bool[np.ndarray, atoms] = np.isin(structure.atoms.atom_name, encoding.center_atoms)
+    return atom_centers(structure, named if chosen is None else named & chosen)

@@ -1,0 +1,343 @@
+"""Structures as Holo uses them: atoms of residues, one conformer each."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import attrs
+import numpy as np
+from biotite.structure import AtomArray
+from biotite.structure.info import amino_acid_names
+from jaxtyping import Bool, Int
+from numpy.typing import NDArray
+
+from holo_features.readers.assemblies import build_assembly
+from holo_features.readers.elements import is_element
+from holo_features.readers.formats import raw_atoms, structure_stem
+from holo_features.readers.raw import RawAtoms, listed
+from holo_features.readers.symbols import HYDROGENS
+from holo_types import FormatError
+
+from .conformers import Conformers, select_conformers
+from .selection import Selection
+
+__all__ = ["LeftOutAtom", "RepeatedResidue", "Structure", "classify", "read_structure", "structure_of"]
+
+# By the Chemical Component Dictionary and by modelling programs; some cut four letters to three.
+_WATERS = frozenset(
+    [
+        "HOH",
+        "DOD",
+        "WAT",
+        "H2O",
+        "SOL",
+        "SPC",
+        "TIP",
+        "TIP2",
+        "TIP3",
+        "TIP4",
+        "TIP5",
+        "TP3",
+        "TP4",
+        "TP5",
+        "T3P",
+        "T4P",
+        "OH2",
+    ]
+)
+_SAME_PLACE = 0.5  # Å; nearer than any two atoms can be
+
+
+@attrs.frozen
+class LeftOutAtom:
+    """An atom that was left out of a residue.
+
+    Parameters
+    ----------
+    chain, residue_number, insertion_code, residue_name, atom_name
+        Which atom.
+    element
+        What the file says its element is, in upper case.
+    reason
+        Why, in words.
+    """
+
+    chain: str
+    residue_number: int
+    insertion_code: str
+    residue_name: str
+    atom_name: str
+    element: str
+    reason: str
+
+
+@attrs.frozen
+class RepeatedResidue:
+    """An amino acid residue whose chain, number and insertion code an earlier residue of the file has.
+
+    Parameters
+    ----------
+    chain, residue_number, insertion_code, residue_name
+        Which residue.
+    kept
+        False if it was left out, for it lies where the earlier one does. True if it lies elsewhere: then it
+        is there, but its name does not tell it from the earlier one.
+    """
+
+    chain: str
+    residue_number: int
+    insertion_code: str
+    residue_name: str
+    kept: bool
+
+
+@attrs.frozen(eq=False)
+class Structure:
+    """The atoms of one structure.
+
+    Parameters
+    ----------
+    name
+        What the index calls it: the file's name without the suffixes of its format.
+    atoms
+        One conformer of each residue; positions in Å. Beside biotite's annotations there are ``charge``, the
+        formal charge (0 where the file has none), ``amino_acid``, true for amino acid residues of chains, and
+        ``water``; what is neither is a ligand, an ion or a nucleic acid. Elements are in upper case.
+    model
+        Number of the model in the file.
+    left_out_atoms
+        Atoms that were left out of these residues, and why.
+    repeated_residues
+        Residues that have the name of an earlier one.
+    """
+
+    name: str
+    atoms: AtomArray
+    model: int = 1
+    left_out_atoms: tuple[LeftOutAtom, ...] = ()
+    repeated_residues: tuple[RepeatedResidue, ...] = ()
+
+
+_DEFAULT = Selection()
+
+
+def read_structure(path: str | os.PathLike[str], selection: Selection = _DEFAULT) -> Structure:
+    """Read a PDB, mmCIF or BinaryCIF file, by default the amino acid residues of its first model.
+
+    By default the heavy atoms of amino acid residues are kept, modified residues such as MSE included; water,
+    ions, ligands, nucleic acids, hydrogen and deuterium come on request. A residue counts as an amino acid if
+    the Chemical Component Dictionary says so or if it has the atoms N, CA and C, and if it belongs to a
+    chain's polymer: it is no HETATM after the chain's TER record (PDB), or has a ``label_seq_id`` (mmCIF,
+    BinaryCIF). Of alternate locations the conformer with the highest mean occupancy is taken, in a tie the
+    first label. An element that the file leaves blank is inferred from the atom's name.
+
+    What a file cannot mean is left out and named: atoms whose element is no chemical element, atoms of an
+    amino acid that have the name of an earlier one (of a ligand, the place too), residues that lie where an
+    earlier one of their name does.
+
+    Parameters
+    ----------
+    path
+        A file .pdb, .ent, .cif, .mmcif or .bcif, also with .gz.
+    selection
+        What of the file is taken: model, chains, assembly, and which kinds of atoms.
+
+    Returns
+    -------
+    Structure
+        Chains, residue numbers and insertion codes are those of the authors of the entry. In an assembly the
+        first copy of a chain keeps its name, the others are called ``A-2``, ``A-3``, ...
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, empty, damaged or of another kind, a coordinate is not a finite number, or it
+        has no such model, chain, assembly or kind of atoms; the message names the file and what it has.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> structure = read_structure(example_structures()[0])
+    >>> len(structure.atoms) > 100
+    True
+    """
+    raw = raw_atoms(path, selection.model, selection.assembly)
+    try:
+        return structure_of(raw, structure_stem(path), selection)
+    except FormatError as error:
+        raise FormatError(f"{Path(path)}: {error}") from None
+
+
+def structure_of(raw: RawAtoms, name: str, selection: Selection = _DEFAULT) -> Structure:
+    """Choose of atoms that were read, as `read_structure` does.
+
+    Parameters
+    ----------
+    raw
+        All atoms of the chosen model.
+    name
+        What the index calls the structure.
+    selection
+        Which chains and kinds of atoms are taken.
+
+    Raises
+    ------
+    FormatError
+        If there is no such chain or kind of atoms.
+    """
+    raw = _of_chains(raw, selection.chains)
+    conformers, atoms = classify(raw), raw.atoms
+    wanted: NDArray[np.bool_] = atoms.amino_acid.copy()
+    if selection.waters:
+        wanted |= atoms.water
+    if selection.hetero:
+        wanted |= ~(atoms.amino_acid | atoms.water)
+    if not selection.hydrogens:
+        for symbol in HYDROGENS:
+            wanted &= atoms.element != symbol
+    known = is_element(atoms.element)
+    left_out = _left_out(atoms, wanted & conformers.chosen & ~known, wanted & conformers.repeated)
+    kept = wanted & conformers.chosen & known
+    if not kept.any():
+        kinds = ["amino acid residue"] + ["water"] * selection.waters + ["ligand"] * selection.hetero
+        of = "it has no " if selection.chains is None else f"chain {listed(selection.chains)} has no "
+        raise FormatError(f"{of}{' and no '.join(kinds)}")
+    units = raw.units
+    if not kept.all():
+        atoms, units = atoms[kept], units[kept]
+    again, repeated_residues = _repeated_residues(atoms)
+    if again.any():
+        atoms, units = atoms[~again], units[~again]
+    if raw.copies is not None:
+        atoms = build_assembly(atoms, units, raw.copies)
+        if len(atoms) == 0:
+            raise FormatError(f"assembly {selection.assembly} has none of these atoms")
+    return Structure(name, atoms, raw.model, left_out, repeated_residues)
+
+
+def _of_chains(raw: RawAtoms, chains: tuple[str, ...] | None) -> RawAtoms:
+    if chains is None:
+        return raw
+    there = dict.fromkeys(raw.atoms.chain_id.tolist())
+    missing = [chain for chain in chains if chain not in there]
+    if missing:
+        raise FormatError(f"it has no chain {listed(missing)}; it has {listed(there)}")
+    return raw[np.isin(raw.atoms.chain_id, chains)]
+
+
+def classify(raw: RawAtoms) -> Conformers:
+    """Say of every atom what it is part of, in the annotations ``amino_acid`` and ``water`` of `raw.atoms`.
+
+    Returns
+    -------
+    Conformers
+        Which atoms are of the chosen conformers.
+    """
+    atoms = raw.atoms
+    conformers = select_conformers(atoms, raw.labels, raw.occupancies)
+    rows = np.flatnonzero(conformers.chosen)
+    residues = conformers.residues[rows]
+    firsts = np.flatnonzero(np.diff(residues, prepend=-1))
+    names = atoms.res_name[rows[firsts]].tolist()
+    amino_acid = np.fromiter((name in _amino_acids() for name in names), dtype=bool, count=len(names))
+    water = np.fromiter((name in _WATERS for name in names), dtype=bool, count=len(names))
+    others = np.flatnonzero(~(amino_acid | water))
+    if len(others):
+        amino_acid[others] = _have_backbone(atoms[rows], firsts)[others]
+    # Every residue has a chosen atom, so that these rows are the numbers of residues.
+    atoms.set_annotation("amino_acid", amino_acid[conformers.residues] & raw.polymer)
+    atoms.set_annotation("water", water[conformers.residues])
+    return _with_namesakes(raw, conformers)
+
+
+def _with_namesakes(raw: RawAtoms, conformers: Conformers) -> Conformers:
+    """Choose the atoms of ligands too that have the name of another: programs call all carbon C.
+
+    Only those that lie exactly where an earlier one does are repeated.
+    """
+    free = ~raw.atoms.amino_acid & (raw.labels == "")
+    if not (free & conformers.repeated).any():
+        return conformers
+    rows = np.flatnonzero(free)
+    names = np.unique(raw.atoms.atom_name[rows], return_inverse=True)[1]
+    keys = np.column_stack([conformers.residues[rows], names, raw.atoms.coord[rows]])
+    chosen = conformers.chosen.copy()
+    chosen[rows[np.unique(keys, axis=0, return_index=True)[1]]] = True
+    return attrs.evolve(conformers, chosen=chosen, repeated=conformers.repeated & ~chosen)
+
+
+@lru_cache(maxsize=1)
+def _amino_acids() -> frozenset[str]:
+    # UNK, an unknown amino acid, is also what programs call an unknown ligand: its backbone tells.
+    return frozenset(map(str, amino_acid_names())) - {"UNK"}
+
+
+def _have_backbone(atoms: AtomArray, firsts: Int[np.ndarray, "residues"]) -> Bool[np.ndarray, "residues"]:
+    """Say which residues have the atoms N, CA and C."""
+    backbone = np.ones(len(firsts), dtype=bool)
+    for name in ("N", "CA", "C"):
+        # The element tells a Cα from a calcium ion, whose atom is also called CA.
+        found = (atoms.atom_name == name) & (atoms.element == name[0])
+        backbone &= np.logical_or.reduceat(found, firsts)
+    return backbone
+
+
+def _left_out(
+    atoms: AtomArray, unknown: Bool[np.ndarray, "atoms"], repeated: Bool[np.ndarray, "atoms"]
+) -> tuple[LeftOutAtom, ...]:
+    rows = np.flatnonzero(unknown | repeated).tolist()
+    return tuple(
+        LeftOutAtom(
+            str(atoms.chain_id[row]),
+            int(atoms.res_id[row]),
+            str(atoms.ins_code[row]),
+            str(atoms.res_name[row]),
+            str(atoms.atom_name[row]),
+            str(atoms.element[row]),
+            "an earlier atom of its residue has its name"
+            if repeated[row]
+            else f"its element {str(atoms.element[row])!r} is unknown",
+        )
+        for row in rows
+    )
+
+
+def _repeated_residues(atoms: AtomArray) -> tuple[Bool[np.ndarray, "atoms"], tuple[RepeatedResidue, ...]]:
+    """Find amino acid residues that have the name of an earlier one, and say which atoms lie where it does."""
+    again = np.zeros(len(atoms), dtype=bool)
+    starts = np.ones(len(atoms), dtype=bool)
+    starts[1:] = False
+    for values in (atoms.chain_id, atoms.res_id, atoms.ins_code, atoms.res_name):
+        starts[1:] |= values[1:] != values[:-1]
+    firsts = np.flatnonzero(starts)
+    ends = np.append(firsts[1:], len(atoms))
+    of_amino_acid = atoms.amino_acid[firsts]
+    firsts, ends = firsts[of_amino_acid], ends[of_amino_acid]
+    names = list(
+        zip(
+            atoms.chain_id[firsts].tolist(),
+            atoms.res_id[firsts].tolist(),
+            atoms.ins_code[firsts].tolist(),
+            strict=True,
+        )
+    )
+    if len(set(names)) == len(names):
+        return again, ()
+    seen: dict[tuple[str, int, str], slice] = {}
+    repeated = []
+    for name, first, end in zip(names, firsts.tolist(), ends.tolist(), strict=True):
+        residue = slice(first, end)
+        if name not in seen:
+            seen[name] = residue
+            continue
+        kept = not _same_place(atoms[seen[name]], atoms[residue])
+        again[residue] = not kept
+        repeated.append(RepeatedResidue(*name, str(atoms.res_name[first]), kept))
+    return again, tuple(repeated)
+
+
+def _same_place(one: AtomArray, other: AtomArray) -> bool:
+    """Say whether an atom of a residue lies where the one of its name in another residue does."""
+    same = one.atom_name[:, None] == other.atom_name
+    apart = np.linalg.norm(one.coord[:, None] - other.coord, axis=-1)
+    return bool((same & (apart < _SAME_PLACE)).any())

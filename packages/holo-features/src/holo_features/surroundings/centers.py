@@ -1,0 +1,359 @@
+"""What neighbourhoods are cut around: Cα of residues, atoms, or points."""
+
+import re
+from collections.abc import Iterable
+
+import attrs
+import numpy as np
+from biotite.structure import AtomArray, get_residue_starts
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+
+from holo_features.structures.structure import Structure
+from holo_types import HoloError, Index, Rows
+
+__all__ = [
+    "Centers",
+    "ResidueId",
+    "SkippedResidue",
+    "alpha_carbons",
+    "atom_centers",
+    "point_centers",
+    "select_residues",
+]
+
+
+@attrs.frozen
+class SkippedResidue:
+    """A residue that has no neighbourhood, and why.
+
+    Parameters
+    ----------
+    structure, model, chain, residue_number, insertion_code, residue_name
+        Which residue, as in the index.
+    reason
+        Why, in words.
+    """
+
+    structure: str
+    model: int
+    chain: str
+    residue_number: int
+    insertion_code: str
+    residue_name: str
+    reason: str
+
+
+@attrs.frozen(eq=False)
+class Centers:
+    """Where neighbourhoods are cut out; made by `alpha_carbons`, `atom_centers` or `point_centers`.
+
+    Parameters
+    ----------
+    positions : Float[ndarray, "n 3"]
+        In Å, float64.
+    index
+        What each centre is.
+    atoms : Int[ndarray, "n"]
+        The atom at each centre, which is no neighbour of itself; -1 where the centre is a point.
+    skipped
+        Residues that were to be centres and cannot.
+    """
+
+    positions: Float[np.ndarray, "n 3"]
+    index: Index
+    atoms: Int[np.ndarray, "n"]
+    skipped: tuple[SkippedResidue, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, rows: Rows) -> "Centers":
+        return Centers(self.positions[rows], self.index.take(rows), self.atoms[rows], self.skipped)
+
+
+@attrs.frozen
+class ResidueId:
+    """Which residue of a structure, in the numbering of the authors of the entry.
+
+    Parameters
+    ----------
+    chain, residue_number, insertion_code
+        As in the index.
+
+    Examples
+    --------
+    >>> ResidueId.parse("H:52A")
+    ResidueId(chain='H', residue_number=52, insertion_code='A')
+    >>> str(ResidueId("A", -3))
+    'A:-3'
+    """
+
+    chain: str
+    residue_number: int
+    insertion_code: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "ResidueId":
+        """Read a residue written as chain, colon, number and insertion code.
+
+        Raises
+        ------
+        HoloError
+            If the text is written otherwise.
+        """
+        match = re.fullmatch(r"(.+):(-?\d+)([A-Za-z]?)", text)
+        if match is None:
+            raise HoloError(f"residue {text!r}: it must be written as chain:number, such as A:52 or A:52B")
+        return cls(match[1], int(match[2]), match[3])
+
+    def __str__(self) -> str:
+        return f"{self.chain}:{self.residue_number}{self.insertion_code}"
+
+
+def residue_numbers(atoms: AtomArray) -> Int[np.ndarray, "atoms"]:
+    """Give each atom the position of its residue in the structure, from 0.
+
+    Examples
+    --------
+    >>> from biotite.structure.info import residue
+    >>> glycine, alanine = residue("GLY"), residue("ALA")
+    >>> alanine.res_id += 1
+    >>> len(glycine), residue_numbers(glycine + alanine)[[0, 9, 10]].tolist()
+    (10, [0, 0, 1])
+    """
+    numbers = np.zeros(len(atoms), dtype=np.int64)
+    numbers[get_residue_starts(atoms)[1:]] = 1
+    return np.cumsum(numbers)
+
+
+def select_residues(structure: Structure, residues: Iterable[ResidueId]) -> Bool[np.ndarray, "atoms"]:
+    """Find residues by chain, number and insertion code.
+
+    Parameters
+    ----------
+    structure
+        As `read_structure` gives it.
+    residues
+        Which ones.
+
+    Returns
+    -------
+    Bool[ndarray, "atoms"]
+        True for their atoms.
+
+    Raises
+    ------
+    HoloError
+        If one is not there.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> structure = read_structure(example_structures()[0])
+    >>> chosen = select_residues(structure, [ResidueId("A", 30)])
+    >>> len(alpha_carbons(structure, chosen))
+    1
+    """
+    atoms = structure.atoms
+    chosen = np.zeros(len(atoms), dtype=bool)
+    for residue in residues:
+        found = (
+            (atoms.chain_id == residue.chain)
+            & (atoms.res_id == residue.residue_number)
+            & (atoms.ins_code == residue.insertion_code)
+        )
+        if not found.any():
+            raise HoloError(f"structure {structure.name} has no residue {residue}")
+        chosen |= found
+    return chosen
+
+
+def alpha_carbons(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | None = None) -> Centers:
+    """Take the Cα of amino acid residues as centres.
+
+    Parameters
+    ----------
+    structure
+        As `read_structure` gives it.
+    chosen : Bool[ndarray, "atoms"], optional
+        Only residues that have such an atom; see `select_residues` and `holo_features.complexes.complex.pocket`.
+
+    Returns
+    -------
+    Centers
+        In the order of the file. A residue without a Cα is named in `Centers.skipped`.
+
+    Raises
+    ------
+    HoloError
+        If `chosen` is no mask of the atoms.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> centers = alpha_carbons(read_structure(example_structures()[0]))
+    >>> centers.positions.shape, centers.index["residue_name"][:3].tolist()
+    ((153, 3), ['VAL', 'LEU', 'SER'])
+    """
+    atoms = structure.atoms
+    first = get_residue_starts(atoms)
+    wanted = amino_acids(atoms)[first]
+    if chosen is not None:
+        wanted &= np.logical_or.reduceat(_mask(structure, chosen), first)
+    alpha = np.full(len(first), -1)
+    # The element tells a Cα from a calcium ion. Backwards, so that the first of several stays.
+    candidates = np.flatnonzero((atoms.atom_name == "CA") & (atoms.element == "C"))[::-1]
+    alpha[np.searchsorted(first, candidates, side="right") - 1] = candidates
+    centred = np.flatnonzero(wanted & (alpha >= 0))
+    bare = first[wanted & (alpha < 0)]
+    reasons = ["it has no atom CA"] * len(bare)
+    return Centers(
+        atoms.coord[alpha[centred]].astype(np.float64),
+        residue_index(structure, first[centred]),
+        alpha[centred],
+        name_skipped(residue_index(structure, bare), reasons) if reasons else (),
+    )
+
+
+def atom_centers(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | Int[np.ndarray, "n"]) -> Centers:
+    """Take atoms as centres.
+
+    Parameters
+    ----------
+    structure
+        As `read_structure` gives it.
+    chosen : Bool[ndarray, "atoms"] or Int[ndarray, "n"]
+        A mask of the atoms, or their numbers from 0.
+
+    Returns
+    -------
+    Centers
+        The index has the column ``atom_name`` too.
+
+    Raises
+    ------
+    HoloError
+        If `chosen` is neither, or a number is not one of an atom.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> structure = read_structure(example_structures()[0])
+    >>> centers = atom_centers(structure, structure.atoms.atom_name == "NZ")
+    >>> set(centers.index["residue_name"].tolist())
+    {'LYS'}
+    """
+    atoms = structure.atoms
+    numbers: NDArray[np.int64] = np.asarray(chosen)
+    if numbers.dtype == np.bool_:
+        numbers = np.flatnonzero(_mask(structure, chosen))
+    elif numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+        raise HoloError(
+            f"atom_centers: chosen is {numbers.dtype} {list(numbers.shape)}; "
+            f"it must be a mask [{len(atoms)}] or numbers of atoms [n]"
+        )
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(atoms):
+        wrong = numbers[(numbers < 0) | (numbers >= len(atoms))][0]
+        raise HoloError(f"atom_centers: there is no atom {wrong}; atoms are 0 to {len(atoms) - 1}")
+    index = residue_index(structure, numbers).assign(atom_name=atoms.atom_name[numbers])
+    return Centers(atoms.coord[numbers].astype(np.float64), index, numbers.astype(np.int64))
+
+
+def point_centers(
+    structure: Structure, points: Float[np.ndarray, "n 3"], index: Index | None = None
+) -> Centers:
+    """Take points in space as centres.
+
+    Parameters
+    ----------
+    structure
+        As `read_structure` gives it.
+    points : Float[ndarray, "n 3"]
+        In Å, in the structure's axes.
+    index
+        What the points are; by default they are numbered, in the column ``point``.
+
+    Returns
+    -------
+    Centers
+        The index has the columns ``structure`` and ``model``, then those given.
+
+    Raises
+    ------
+    HoloError
+        If the points are not finite numbers [n, 3], or the index has another number of rows.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> structure = read_structure(example_structures()[0])
+    >>> point_centers(structure, structure.atoms.coord.mean(axis=0, keepdims=True)).index["point"]
+    array([0])
+    """
+    places: NDArray[np.float64] = np.asarray(points)
+    if places.ndim != 2 or places.shape[1] != 3 or places.dtype.kind not in "fiu":
+        raise HoloError(
+            f"point_centers: points is {places.dtype} {list(places.shape)}; it must be numbers [n, 3] in Å"
+        )
+    if not np.isfinite(places).all():
+        raise HoloError("point_centers: points holds a value that is not a finite number")
+    count = len(places)
+    given = Index({"point": np.arange(count)}) if index is None else index
+    if given.rows not in (None, count):
+        raise HoloError(f"point_centers: index has {given.rows} rows; it must have {count}, one a point")
+    columns = {"structure": np.full(count, structure.name), "model": np.full(count, structure.model)}
+    return Centers(places.astype(np.float64), Index({**columns, **given}), np.full(count, -1))
+
+
+def amino_acids(atoms: AtomArray) -> Bool[np.ndarray, "atoms"]:
+    """Say which atoms are of amino acid residues of chains; all are where nothing else is said."""
+    if "amino_acid" not in atoms.get_annotation_categories():
+        return np.ones(len(atoms), dtype=bool)
+    flags: NDArray[np.bool_] = atoms.amino_acid
+    return flags
+
+
+def residue_index(structure: Structure, atoms: Int[np.ndarray, "n"]) -> Index:
+    """Give the columns that name the residues of atoms."""
+    of = structure.atoms
+    return Index(
+        {
+            "structure": np.full(len(atoms), structure.name),
+            "model": np.full(len(atoms), structure.model),
+            "chain": of.chain_id[atoms],
+            "residue_number": of.res_id[atoms],
+            "insertion_code": of.ins_code[atoms],
+            "residue_name": of.res_name[atoms],
+        }
+    )
+
+
+def name_skipped(index: Index, reasons: Iterable[str]) -> tuple[SkippedResidue, ...]:
+    """Name residues by their rows of an index, each with its reason."""
+    return tuple(
+        SkippedResidue(
+            index["structure"][row].item(),
+            index["model"][row].item(),
+            index["chain"][row].item(),
+            index["residue_number"][row].item(),
+            index["insertion_code"][row].item(),
+            index["residue_name"][row].item(),
+            reason,
+        )
+        for row, reason in enumerate(reasons)
+    )
+
+
+def _mask(structure: Structure, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    mask = np.asarray(chosen)
+    if mask.dtype != np.bool_ or mask.shape != (len(structure.atoms),):
+        raise HoloError(
+            f"structure {structure.name}: chosen is {mask.dtype} {list(mask.shape)}; "
+            f"it must be a mask of its atoms, bool [{len(structure.atoms)}]"
+        )
+    return mask

@@ -1,0 +1,78 @@
+"""How much of each residue the solvent reaches."""
+
+from types import MappingProxyType
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from holo_features.structures.structure import Structure
+from holo_features.structures.surface import surface_areas
+
+from .centers import alpha_carbons, residue_numbers
+
+__all__ = ["relative_surface_areas"]
+
+# Å² of the residue X in Gly-X-Gly, the most of all backbone angles: Tien et al., table 1, theoretical.
+_MOST = MappingProxyType(
+    {
+        "ALA": 129.0,
+        "ARG": 274.0,
+        "ASN": 195.0,
+        "ASP": 193.0,
+        "CYS": 167.0,
+        "GLN": 225.0,
+        "GLU": 223.0,
+        "GLY": 104.0,
+        "HIS": 224.0,
+        "ILE": 197.0,
+        "LEU": 201.0,
+        "LYS": 236.0,
+        "MET": 224.0,
+        "PHE": 240.0,
+        "PRO": 159.0,
+        "SER": 155.0,
+        "THR": 172.0,
+        "TRP": 285.0,
+        "TYR": 263.0,
+        "VAL": 174.0,
+    }
+)
+
+
+def relative_surface_areas(structure: Structure) -> Float[np.ndarray, "residues"]:
+    """Give the solvent-accessible share of each residue's surface.
+
+    The area of a residue's atoms in the structure, over the most that its type can have between two glycines.
+
+    Parameters
+    ----------
+    structure
+        As `read_structure` gives it; all its atoms shield one another.
+
+    Returns
+    -------
+    Float[ndarray, "residues"]
+        One number for each of `alpha_carbons`, in their order: about 0 inside a protein, about 1 where nothing
+        covers the residue, somewhat more at a chain's ends. NaN for what is none of the twenty amino acids.
+
+    Notes
+    -----
+    Areas are those of `holo_features.structures.surface.surface_areas`, the largest ones those of Tien, Meyer,
+    Sydykova, Spielman and Wilke, *PLoS ONE* 8, e80635 (2013).
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> shares = relative_surface_areas(read_structure(example_structures()[0]))
+    >>> len(shares), bool(np.median(shares) < 0.3)
+    (153, True)
+    """
+    atoms = structure.atoms
+    numbers = residue_numbers(atoms)
+    areas = np.bincount(numbers, weights=surface_areas(atoms))
+    about = alpha_carbons(structure)
+    most = np.array([_MOST.get(name, np.nan) for name in about.index["residue_name"].tolist()], dtype=float)
+    shares: NDArray[np.float64] = areas[numbers[about.atoms]] / most
+    return shares

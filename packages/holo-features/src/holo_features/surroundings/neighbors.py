@@ -1,0 +1,349 @@
+"""Neighbourhoods: the atoms around Cα of residues, around atoms, or around points."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+from numpy.typing import NDArray
+
+from holo_features.structures.secondary_structure import secondary_structure as assign_secondary_structure
+from holo_features.structures.structure import Structure
+from holo_types import HoloError, PointClouds
+
+from .centers import (
+    Centers,
+    SkippedResidue,
+    alpha_carbons,
+    amino_acids,
+    name_skipped,
+    residue_numbers,
+)
+from .channels import channel_weights
+from .pairs import pairs_within
+
+__all__ = [
+    "PROTEIN_CHANNELS",
+    "Neighborhoods",
+    "SkippedResidue",
+    "checked_cutoff",
+    "cut_in_blocks",
+    "cut_neighborhoods",
+    "neighborhoods",
+    "skipped_residues",
+]
+
+PROTEIN_CHANNELS = ("C", "N", "O", "S")
+
+# Proteins hold 0.06 heavy atoms per Å³, hydrogens and all 0.1, diamond 0.18. A few atoms say nothing of a density.
+_DENSEST = 0.25
+_MANY_ATOMS = 200
+
+
+@attrs.frozen(eq=False)
+class Neighborhoods:
+    """Neighbourhoods, and what has none.
+
+    Parameters
+    ----------
+    clouds
+        One point cloud for each centre that has a neighbourhood.
+    atoms
+        The atom of the structure at each cloud's centre; -1 where it is a point.
+    skipped
+        Residues that have none: first those without a centre, then those without a neighbour.
+    """
+
+    clouds: PointClouds
+    atoms: Int[np.ndarray, "n"]
+    skipped: tuple[SkippedResidue, ...] = ()
+
+
+def neighborhoods(
+    structure: Structure,
+    cutoff: float = 10.0,
+    channels: Sequence[str] = PROTEIN_CHANNELS,
+    secondary_structure: bool = False,
+    *,
+    centers: Centers | None = None,
+    central_residue: bool = True,
+) -> PointClouds:
+    """Cut out the atoms around each residue's Cα, or around other centres.
+
+    A neighbourhood holds the atoms of the structure at r <= cutoff from its centre; the atom at the centre
+    itself is left out. Each has weight 1 in the channel of its element, or a weight of its own, see
+    `holo_features.surroundings.channels.channel_weights`; an atom whose weights are all 0, as of an element that is no
+    channel, is not there. A residue without a Cα, or with no such atom around it, has no neighbourhood:
+    `skipped_residues` names those, and `cut_neighborhoods` gives both at once.
+
+    Parameters
+    ----------
+    structure
+        As `read_structure` gives it.
+    cutoff
+        Radius in Å.
+    channels
+        Chemical elements, in any case; ``"other"``, the elements that are no channel; ``"sasa"``, the
+        solvent-accessible surface area in Å²; ``"charge"``, the partial charge.
+    secondary_structure
+        Add the column ``secondary_structure`` to the index: ``"helix"``, ``"sheet"`` or ``"coil"`` (P-SEA),
+        empty for what is no amino acid.
+    centers
+        By default `alpha_carbons` of the structure; or of some of its residues, `atom_centers`, or
+        `point_centers`.
+    central_residue
+        Whether a neighbourhood has the atoms of the centre's own residue.
+
+    Returns
+    -------
+    PointClouds
+        One cloud a centre, in their order, coordinates float64 in Å relative to the centre; atoms are in the
+        order of the file. The index has ``structure, model, chain, residue_number, insertion_code,
+        residue_name``; ``atom_name`` too if atoms are the centres. A point keeps its row also if nothing is
+        around it.
+
+    Raises
+    ------
+    HoloError
+        If the cutoff is not a finite length > 0, a channel is not known or named twice, or there is no
+        channel; if secondary structure or leaving out the central residue is asked for about points; if more
+        atoms lie around a centre than any matter holds, as where models were written as one.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> clouds = neighborhoods(read_structure(example_structures()[0]))
+    >>> clouds.channels, bool(np.linalg.norm(clouds.coordinates, axis=1).max() <= 10)
+    (('C', 'N', 'O', 'S'), True)
+    """
+    return cut_neighborhoods(
+        structure, cutoff, channels, secondary_structure, centers=centers, central_residue=central_residue
+    ).clouds
+
+
+def skipped_residues(
+    structure: Structure,
+    cutoff: float = 10.0,
+    channels: Sequence[str] = PROTEIN_CHANNELS,
+    *,
+    centers: Centers | None = None,
+    central_residue: bool = True,
+) -> tuple[SkippedResidue, ...]:
+    """Name the residues that `neighborhoods` skips.
+
+    Parameters
+    ----------
+    structure, cutoff, channels, centers, central_residue
+        As for `neighborhoods`.
+
+    Returns
+    -------
+    tuple of SkippedResidue
+        First those without a centre, then those without a neighbour, each in the order of the file.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> skipped_residues(read_structure(example_structures()[0]))
+    ()
+    """
+    return cut_neighborhoods(
+        structure, cutoff, channels, centers=centers, central_residue=central_residue
+    ).skipped
+
+
+def cut_neighborhoods(
+    structure: Structure,
+    cutoff: float = 10.0,
+    channels: Sequence[str] = PROTEIN_CHANNELS,
+    secondary_structure: bool = False,
+    *,
+    centers: Centers | None = None,
+    central_residue: bool = True,
+) -> Neighborhoods:
+    """Give `neighborhoods` and `skipped_residues` of one search.
+
+    Parameters
+    ----------
+    structure, cutoff, channels, secondary_structure, centers, central_residue
+        As for `neighborhoods`.
+
+    Returns
+    -------
+    Neighborhoods
+
+    Raises
+    ------
+    HoloError
+        As for `neighborhoods`.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> found = cut_neighborhoods(read_structure(example_structures()[0]), channels=("S",), cutoff=6.0)
+    >>> len(found.clouds), len(found.skipped), found.skipped[0].reason
+    (9, 144, 'no atom of S is within 6 Å of its CA')
+    """
+    (found,) = cut_in_blocks(
+        structure, cutoff, channels, secondary_structure, centers=centers, central_residue=central_residue
+    )
+    return found
+
+
+def cut_in_blocks(
+    structure: Structure,
+    cutoff: float = 10.0,
+    channels: Sequence[str] = PROTEIN_CHANNELS,
+    secondary_structure: bool = False,
+    *,
+    centers: Centers | None = None,
+    central_residue: bool = True,
+    block: int | None = None,
+) -> Iterator[Neighborhoods]:
+    """Give `cut_neighborhoods` a block of centres at a time: those of a virus fill gigabytes.
+
+    What is asked of the whole structure, such as surface areas, is computed once.
+
+    Parameters
+    ----------
+    structure, cutoff, channels, secondary_structure, centers, central_residue
+        As for `neighborhoods`.
+    block
+        Number of centres at a time; None takes all.
+
+    Yields
+    ------
+    Neighborhoods
+        At least one; the first has the residues without a centre too.
+
+    Raises
+    ------
+    HoloError
+        As for `neighborhoods`.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> blocks = cut_in_blocks(read_structure(example_structures()[0]), block=100)
+    >>> [len(found.clouds) for found in blocks]
+    [100, 53]
+    """
+    radius = checked_cutoff(cutoff)
+    about = alpha_carbons(structure) if centers is None else centers
+    if (about.atoms < 0).any() and (secondary_structure or not central_residue):
+        asked = "central_residue=False" if not central_residue else "secondary_structure"
+        raise HoloError(f"neighborhoods: {asked} needs centres in residues; these are points")
+    if secondary_structure:
+        named = about.index.assign(secondary_structure=_secondary_structure(structure, about.atoms))
+        about = attrs.evolve(about, index=named)
+    weights = channel_weights(structure.atoms, channels)
+    weighted = np.flatnonzero(weights.any(axis=1))
+    around = _Surroundings(
+        radius,
+        tuple(channels),
+        weighted,
+        structure.atoms.coord[weighted].astype(np.float64),
+        weights[weighted],
+        None if central_residue else residue_numbers(structure.atoms),
+    )
+    size = len(about) if block is None else block
+    for start in range(0, max(1, len(about)), max(1, size)):
+        part = about[start : start + size]
+        yield around.of(part if start == 0 else attrs.evolve(part, skipped=()))
+
+
+@attrs.frozen(eq=False)
+class _Surroundings:
+    """The atoms that count, and what of them a neighbourhood takes.
+
+    ``atoms`` are their numbers in the structure; ``residues``, of all atoms of the structure, is there if the
+    central residue is to be left out.
+    """
+
+    radius: float
+    channels: tuple[str, ...]
+    atoms: Int[np.ndarray, "atoms"]
+    positions: Float[np.ndarray, "atoms 3"]
+    weights: Float[np.ndarray, "atoms channels"]
+    residues: Int[np.ndarray, "all"] | None
+
+    def of(self, about: Centers) -> Neighborhoods:
+        """Cut out the neighbourhoods of centres."""
+        residues = self.residues
+        found = pairs_within(
+            self.positions,
+            about.positions,
+            self.radius,
+            origins=_places(self.atoms, about.atoms),
+            point_groups=None if residues is None else residues[self.atoms],
+            center_groups=None if residues is None else residues[about.atoms],
+        )
+        self._check_density(about, found.counts)
+        coordinates = self.positions.take(found.points, axis=0)
+        coordinates -= np.repeat(about.positions, found.counts, axis=0)
+        # A point keeps its row also where nothing is around it.
+        kept = (found.counts > 0) | (about.atoms < 0)
+        clouds = PointClouds(
+            coordinates,
+            self.weights.take(found.points, axis=0),
+            np.concatenate([[0], np.cumsum(found.counts[kept])]),
+            self.channels,
+            about.index if kept.all() else about.index.take(kept),
+        )
+        return Neighborhoods(clouds, about.atoms[kept], about.skipped + self._lonely(about[~kept]))
+
+    def _check_density(self, about: Centers, counts: Int[np.ndarray, "centers"]) -> None:
+        """Refuse atoms that lie on one another: one such file among a thousand spoils a training."""
+        most = max(_DENSEST * 4 / 3 * np.pi * self.radius**3, _MANY_ATOMS)
+        if len(counts) and counts.max() > most:
+            where = about.index.take(np.array([counts.argmax()]))
+            named = " ".join(str(column[0]) for column in where.values() if str(column[0]))
+            raise HoloError(
+                f"{counts.max()} atoms lie within {self.radius:g} Å of {named}; matter holds {most:.0f} at most: do "
+                "several models lie on one another?"
+            )
+
+    def _lonely(self, about: Centers) -> tuple[SkippedResidue, ...]:
+        """Name the residues of centres around which nothing is."""
+        if len(about) == 0:
+            return ()
+        what = f"no atom of {', '.join(self.channels)} " + (
+            "" if self.residues is None else "of another residue "
+        )
+        names = about.index["atom_name"].tolist() if "atom_name" in about.index else ["CA"] * len(about)
+        return name_skipped(
+            about.index, [f"{what}is within {self.radius:g} Å of its {name}" for name in names]
+        )
+
+
+def checked_cutoff(cutoff: float, what: str = "neighborhoods: cutoff") -> float:
+    """Refuse a length that is not finite or not > 0."""
+    if not (np.isfinite(cutoff) and cutoff > 0):
+        raise HoloError(f"{what} is {cutoff}; it must be a finite length > 0 Å")
+    return float(cutoff)
+
+
+def _places(
+    numbers: Int[np.ndarray, "points"], wanted: Int[np.ndarray, "centers"]
+) -> Int[np.ndarray, "centers"]:
+    """Give the place of each wanted number among rising numbers, -1 for one that is not there."""
+    places = np.searchsorted(numbers, wanted)
+    there = places < len(numbers)
+    there[there] = numbers[places[there]] == wanted[there]
+    return np.where(there, places, -1)
+
+
+def _secondary_structure(structure: Structure, atoms: Int[np.ndarray, "n"]) -> Shaped[np.ndarray, "n"]:
+    """Give the secondary structure of the residues of atoms; it takes the whole chain to say."""
+    alpha = alpha_carbons(structure)
+    residues = residue_numbers(structure.atoms)
+    names: NDArray[Any] = np.full(residues.max(initial=-1) + 1, "", dtype="U5")
+    names[residues[amino_acids(structure.atoms)]] = "coil"
+    names[residues[alpha.atoms]] = assign_secondary_structure(alpha.positions, alpha.index["chain"])
+    found: NDArray[Any] = names[residues[atoms]]
+    return found

@@ -1,0 +1,118 @@
+"""Single residues: each amino acid by itself, about its Cα."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from biotite.structure import get_residue_starts
+from biotite.structure.info import residue as dictionary_residue
+
+from holo_features.readers.symbols import HYDROGENS
+from holo_features.structures.structure import Structure
+from holo_features.transforms.radial import squared_lengths
+from holo_types import PointClouds
+
+from .centers import Centers, alpha_carbons, name_skipped, residue_numbers
+from .channels import channel_weights
+from .neighbors import PROTEIN_CHANNELS, Neighborhoods, checked_cutoff
+
+__all__ = ["single_residues"]
+
+# Atoms that only the end of a chain has.
+_AT_AN_END = frozenset({"OXT"})
+
+
+def single_residues(
+    structure: Structure, cutoff: float = 10.0, channels: Sequence[str] = PROTEIN_CHANNELS
+) -> Neighborhoods:
+    """Cut out each complete amino acid residue by itself, about its Cα.
+
+    A cloud holds the atoms of one residue; its Cα, the origin, is left out, as of a neighbourhood. Nothing
+    else is left out by the default cutoff: the farthest atom of the twenty amino acids is 7.5 Å from the Cα.
+
+    Parameters
+    ----------
+    structure
+        As `read_structure` gives it.
+    cutoff
+        Radius in Å; atoms farther away are left out.
+    channels
+        As for `neighborhoods`.
+
+    Returns
+    -------
+    Neighborhoods
+        The index has the columns of `neighborhoods` and ``label``, the type of the residue: its name.
+        Skipped are residues without a Cα, those that lack a heavy atom, which they name, and those that the
+        Chemical Component Dictionary does not know, of which nobody can say.
+
+    Raises
+    ------
+    HoloError
+        As for `neighborhoods`.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> residues = single_residues(read_structure(example_structures()[0]))
+    >>> residues.clouds.index["label"][:3].tolist(), np.diff(residues.clouds.offsets)[:3]
+    (['VAL', 'LEU', 'SER'], array([6, 7, 5]))
+    """
+    radius = checked_cutoff(cutoff)
+    atoms = structure.atoms
+    weights = channel_weights(atoms, channels)
+    about = alpha_carbons(structure)
+    reasons = _incomplete(structure, about)
+    complete = np.array([reason is None for reason in reasons], dtype=bool)
+    centred = about.atoms[complete]
+    numbers = residue_numbers(atoms)
+    owners = np.full(int(numbers.max(initial=-1)) + 1, -1)
+    owners[numbers[centred]] = np.arange(len(centred))
+    owner = owners[numbers]
+    members = np.flatnonzero((owner >= 0) & weights.any(axis=1))
+    members = members[members != centred[owner[members]]]
+    coordinates = atoms.coord[members].astype(np.float64) - about.positions[complete][owner[members]]
+    inside = squared_lengths(coordinates / radius) <= 1
+    counts = np.bincount(owner[members[inside]], minlength=len(centred))
+    kept = counts > 0
+    index = about.index.take(complete)
+    clouds = PointClouds(
+        coordinates[inside],
+        weights[members[inside]],
+        np.concatenate([[0], np.cumsum(counts[kept])]).astype(np.int64),
+        tuple(channels),
+        index.assign(label=index["residue_name"]).take(kept),
+    )
+    incomplete = name_skipped(about.index.take(~complete), [reason for reason in reasons if reason])
+    without = f"it has no atom of {', '.join(channels)} within {radius:g} Å of its CA"
+    empty = name_skipped(index.take(~kept), [without] * int((~kept).sum()))
+    return Neighborhoods(clouds, centred[kept], about.skipped + incomplete + empty)
+
+
+def _incomplete(structure: Structure, about: Centers) -> list[str | None]:
+    """Say of each residue what it lacks, None if nothing."""
+    atoms = structure.atoms
+    starts = get_residue_starts(atoms, add_exclusive_stop=True)
+    numbers = np.searchsorted(starts, about.atoms, side="right")
+    reasons: list[str | None] = []
+    for first, last in zip(starts[numbers - 1].tolist(), starts[numbers].tolist(), strict=True):
+        expected = _heavy_atoms(str(atoms.res_name[first]))
+        names = set(atoms.atom_name[first:last].tolist())
+        missing = [name for name in expected if name not in names]
+        if not expected:
+            reasons.append(f"{atoms.res_name[first]} is not in the Chemical Component Dictionary")
+        else:
+            reasons.append(f"it lacks the atom {', '.join(missing)}" if missing else None)
+    return reasons
+
+
+@lru_cache(maxsize=1024)
+def _heavy_atoms(residue_name: str) -> tuple[str, ...]:
+    """Give the heavy atoms that a residue in a chain has; none if it is not known."""
+    try:
+        known = dictionary_residue(residue_name)
+    except KeyError:
+        return ()
+    heavy = known.atom_name[~np.isin(known.element, HYDROGENS)].tolist()
+    return tuple(name for name in heavy if name not in _AT_AN_END)

@@ -1,0 +1,515 @@
+"""Batches to train on, from memory or streamed from files that are larger than it.
+
+The order of an epoch is a function of the seed and the epoch's number, never of who reads it. Up to
+`shuffle_rows` rows are all in memory, and an epoch is a random permutation of them. More are streamed: the
+files' chunks (256 KiB of rows that stand together, often of one structure) are permuted over all files. As many
+random chunks as hold `shuffle_rows` rows are a window, whose rows are permuted among one another. Every row
+comes once an epoch.
+
+So where in an epoch a chunk comes is chance, and a batch is drawn evenly from all chunks of its window: of
+protein holograms, 38 rows a chunk, a window of 500,000 rows holds 13,158 chunks, and a batch of 512 rows is of
+502 of them. What is left of the files' order is that a chunk's rows come in one window. The first windows are
+an eighth, a quarter, a half as long, so that an epoch begins soon. Threads read one window ahead: two are in
+memory.
+
+Where rows are in clusters, an epoch has a part of each, drawn by `holo_vae.data.clusters`; all else is the same.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from holo_types import Basis, HoloError, Holograms
+from holo_vae.recipes.model import Condition
+
+from .clusters import ClusterColumns, Clusters
+from .shards import Shards, check_finite
+
+__all__ = ["Batch", "Rows", "Source", "Split", "data_scale", "dataset_digest", "open_rows", "split_by_group"]
+
+Source = Holograms | Path | Sequence[Path]
+
+_DTYPES: dict[torch.dtype, np.dtype[Any]] = {
+    torch.float32: np.dtype(np.float32),
+    torch.float64: np.dtype(np.float64),
+}
+_FIRST_WINDOWS = (8, 4, 2)  # what part of a window each of the first ones is
+_ORDERED_BYTES = 1 << 25  # of a window that is not shuffled
+
+
+@attrs.frozen(eq=False)
+class Batch:
+    """Rows that are trained on together.
+
+    Parameters
+    ----------
+    coefficients
+        In memory of their own.
+    labels
+        The category's number of each row, where a condition was given.
+    rows
+        Their numbers in the source, over all its files.
+    """
+
+    coefficients: Float[Tensor, "n dim"]
+    labels: Int[Tensor, " n"] | None
+    rows: Int[np.ndarray, " n"]
+
+
+@attrs.frozen(eq=False)
+class Split:
+    """Row numbers of the training and of the validation part."""
+
+    training: NDArray[np.int64]
+    validation: NDArray[np.int64]
+
+
+@attrs.frozen(eq=False)
+class _Memory:
+    """Holograms in memory, asked as `Shards` are."""
+
+    holograms: Holograms
+
+    @property
+    def basis(self) -> Basis:
+        return self.holograms.basis
+
+    def __len__(self) -> int:
+        return len(self.holograms)
+
+    def row_name(self, row: int) -> str:
+        return f"the holograms: row {row}"
+
+    def column(self, name: str) -> Iterator[NDArray[Any]]:
+        if name not in self.holograms.index:
+            raise HoloError(
+                f"the holograms' index has no column {name!r}; it has {list(self.holograms.index)}"
+            )
+        yield self.holograms.index[name]
+
+    def pieces(self) -> Iterator[NDArray[Any]]:
+        yield from np.array_split(self.holograms.coefficients, math.ceil(len(self) / 1024) or 1)
+
+    def read(self, rows: NDArray[np.int64] | None, dtype: np.dtype[Any]) -> NDArray[Any]:
+        chosen = self.holograms.coefficients if rows is None else self.holograms.coefficients[rows]
+        with np.errstate(over="ignore"):
+            values = chosen.astype(dtype, copy=False)
+        check_finite(values, np.arange(len(values)) if rows is None else rows, self)
+        return values
+
+
+def _opened(source: Source) -> _Memory | Shards:
+    if isinstance(source, Holograms):
+        return _Memory(source)
+    return Shards.open([source] if isinstance(source, Path) else source)
+
+
+@attrs.frozen(eq=False)
+class Rows:
+    """Rows to train on or to validate with; `open_rows` makes it.
+
+    Parameters
+    ----------
+    basis
+        Of the holograms.
+    numbers
+        Of the rows in the source, ascending.
+    labels
+        The category's number of each row, or None.
+    values
+        The rows, where they are all in memory.
+    shards
+        Where they are read from, otherwise.
+    clusters
+        Which of them an epoch takes; None for all.
+    shuffle_rows, dtype, workers
+        As `open_rows` has them.
+    """
+
+    basis: Basis
+    numbers: Int[np.ndarray, " n"]
+    labels: Int[np.ndarray, " n"] | None
+    values: Float[np.ndarray, "n dim"] | None
+    shards: Shards | None
+    clusters: Clusters | None
+    shuffle_rows: int
+    dtype: torch.dtype
+    workers: int
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def epoch_rows(self) -> int:
+        """How many rows an epoch takes."""
+        return len(self) if self.clusters is None else len(self.clusters)
+
+    def steps(self, batch_size: int) -> int:
+        """Give the number of batches of an epoch. Their sizes differ by one at most."""
+        return math.ceil(self.epoch_rows / batch_size)
+
+    def epoch(
+        self, seed: int, epoch: int, batch_size: int, *, start: int = 0, rank: int = 0, world: int = 1
+    ) -> Iterator[Batch]:
+        """Give the batches of an epoch in random order, each row once, or once at most where there are clusters.
+
+        Parameters
+        ----------
+        seed, epoch, batch_size
+            Decide what each batch holds, together with the rows and `shuffle_rows`; nothing else does.
+        start
+            The batch to begin with; those before are not read.
+        rank, world
+            Of `world` processes that each take a part of every batch, this is number `rank`. A batch's parts
+            follow one another and differ by one row at most, as `torch.tensor_split` cuts.
+
+        Yields
+        ------
+        Batch
+            This process's part of batch `start`, `start` + 1, ...
+
+        Raises
+        ------
+        HoloError
+            If a row read from a file holds NaN or infinity.
+        FormatError
+            If a file is damaged, or was changed since it was opened.
+
+        Notes
+        -----
+        Where rows are streamed, each process of `world` reads every chunk, and keeps its part of the rows.
+        """
+        batches = _Batches(self.epoch_rows, batch_size, rank, world)
+        drawn = np.arange(len(self)) if self.clusters is None else self.clusters.drawn(seed, epoch)
+        if self.values is not None:
+            order = np.random.default_rng((seed, epoch)).permutation(drawn)
+            yield from (
+                self._batch(order[batches.part(k)], self.values[order[batches.part(k)]])
+                for k in range(start, batches.steps)
+            )
+            return
+        assert self.shards is not None
+        shuffled = _Shuffled.of(self.shards.chunks(self.numbers[drawn]), seed, epoch)
+        full = max(1, self.shuffle_rows // batch_size)
+        edges = _window_edges(batches.steps, full)
+        windows = (
+            batches.parts(
+                drawn[shuffled.window(number, *batches.span(first, last))], first, max(first, start), last
+            )
+            for number, (first, last) in enumerate(pairwise(edges))
+            if last > start
+        )
+        yield from self._stream(windows)
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        """Give all rows in the order of their numbers, `batch_size` at most at a time.
+
+        Raises
+        ------
+        HoloError, FormatError
+            As `epoch`.
+        """
+        batches = _Batches(len(self), batch_size, 0, 1)
+        if self.values is not None:
+            for k in range(batches.steps):
+                part = batches.part(k)
+                yield self._batch(np.arange(part.start, part.stop), self.values[part].copy())
+            return
+        window = max(1, _ORDERED_BYTES // (self.dtype.itemsize * self.basis.dim * batch_size))
+        edges = [*range(0, batches.steps, window), batches.steps]
+        windows = (
+            batches.parts(np.arange(*batches.span(first, last)), first, first, last)
+            for first, last in pairwise(edges)
+        )
+        yield from self._stream(windows)
+
+    def _stream(self, windows: Iterator[list[NDArray[np.int64]]]) -> Iterator[Batch]:
+        """Give the batches of windows, of which each says the places of its batches' rows."""
+        assert self.shards is not None
+        workers = ThreadPoolExecutor(self.workers, thread_name_prefix="holo-rows")
+        dtype = _DTYPES[self.dtype]
+        readings = (
+            (parts, self.shards.read(self.numbers[np.concatenate(parts)], dtype, workers))
+            for parts in windows
+        )
+        try:
+            ahead = next(readings, None)
+            while ahead is not None:
+                parts, reading = ahead
+                values = reading.result()
+                ahead = next(readings, None)  # is read while the batches of this one are in use
+                end = 0
+                for part in parts:
+                    begin, end = end, end + len(part)
+                    yield self._batch(part, values[begin:end].copy())
+                del reading, values  # before the one after the next takes memory
+        finally:
+            workers.shutdown(cancel_futures=True)
+
+    def _batch(self, places: NDArray[np.int64], values: NDArray[Any]) -> Batch:
+        labels = None if self.labels is None else torch.from_numpy(self.labels[places].astype(np.int64))
+        return Batch(torch.from_numpy(values), labels, self.numbers[places])
+
+
+@attrs.frozen
+class _Batches:
+    """How the places of an epoch are cut into batches, and those into parts of processes."""
+
+    rows: int
+    batch_size: int
+    rank: int
+    world: int
+
+    @property
+    def steps(self) -> int:
+        return math.ceil(self.rows / self.batch_size)
+
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Give the places of the batches from `first` to before `last`."""
+        # Equal batches: a last batch of one or two rows would give batch norm nothing to average.
+        return _cut(self.rows, self.steps, first), _cut(self.rows, self.steps, last)
+
+    def parts(self, order: NDArray[np.int64], first: int, start: int, last: int) -> list[NDArray[np.int64]]:
+        """Cut the order of batches `first` to before `last` into this process's parts, from `start` on."""
+        offset, _ = self.span(first, first)
+        slices = (self.part(number) for number in range(start, last))
+        return [order[each.start - offset : each.stop - offset] for each in slices]
+
+    def part(self, number: int) -> slice:
+        """Give the places of this process's part of a batch."""
+        begin, end = self.span(number, number + 1)
+        cuts = (_cut(end - begin, self.world, rank) for rank in (self.rank, self.rank + 1))
+        return slice(*(begin + cut for cut in cuts))
+
+
+def _cut(rows: int, parts: int, number: int) -> int:
+    """Give where part `number` begins, of parts that `torch.tensor_split` would cut."""
+    size, longer = divmod(rows, parts)
+    return number * size + min(number, longer)
+
+
+def _window_edges(steps: int, full: int) -> list[int]:
+    """Cut an epoch's batches into windows of `full` batches at most: short ones first, then equal ones."""
+    sizes = [full // part for part in _FIRST_WINDOWS if full // part]
+    rest = steps - sum(sizes)
+    count = math.ceil(rest / full)
+    sizes += [_cut(rest, count, k + 1) - _cut(rest, count, k) for k in range(count)]
+    return np.cumsum([0, *sizes]).tolist()  # type: ignore[no-any-return]
+
+
+@attrs.frozen(eq=False)
+class _Shuffled:
+    """The order of an epoch: chunks permuted, then rows within windows."""
+
+    seed: int
+    epoch: int
+    starts: NDArray[np.int64]  # of each chunk in the epoch's rows, in the epoch's order
+    sizes: NDArray[np.int64]
+    ends: NDArray[np.int64]  # in the epoch's order
+
+    @classmethod
+    def of(cls, chunks: NDArray[np.int64], seed: int, epoch: int) -> "_Shuffled":
+        """Permute the chunks of an epoch's rows, which ascend."""
+        edges = np.concatenate([[0], np.flatnonzero(np.diff(chunks)) + 1, [len(chunks)]])
+        order = np.random.default_rng((seed, epoch)).permutation(len(edges) - 1)
+        sizes = np.diff(edges)[order]
+        return cls(seed, epoch, edges[order], sizes, np.cumsum(sizes))
+
+    def window(self, number: int, begin: int, end: int) -> NDArray[np.int64]:
+        """Give which rows come in the places from `begin` to before `end`."""
+        first = int(np.searchsorted(self.ends, begin, side="right"))
+        last = int(np.searchsorted(self.ends, end, side="left")) + 1
+        sizes = self.sizes[first:last]
+        before = np.cumsum(sizes) - sizes
+        places = np.arange(sizes.sum()) + np.repeat(self.starts[first:last] - before, sizes)
+        skipped = begin - int(
+            self.ends[first] - self.sizes[first]
+        )  # the first chunk began in the last window
+        return np.random.default_rng((self.seed, self.epoch, number + 1)).permutation(
+            places[skipped : skipped + end - begin]
+        )
+
+
+def open_rows(
+    source: Source,
+    *,
+    rows: NDArray[np.int64] | None = None,
+    condition: Condition | None = None,
+    clusters: ClusterColumns | None = None,
+    shuffle_rows: int,
+    dtype: torch.dtype = torch.float32,
+    workers: int = 1,
+) -> Rows:
+    """Open holograms to take batches from.
+
+    Parameters
+    ----------
+    source
+        Holograms in memory, an HDF5 file of them, or several, of one basis and the same index columns. Files
+        without rows are passed over.
+    rows
+        Which rows, by number over all files, ascending; None for all.
+    condition
+        The index column that the batches' labels are made from, and its values.
+    clusters
+        Where an epoch is to take a part of each cluster only: the columns that say which there are.
+    shuffle_rows
+        So many rows of files are held in memory and shuffled among one another; see the module.
+    dtype
+        Of the batches: float32 or float64.
+    workers
+        Threads that read files. HDF5 itself works for one at a time.
+
+    Raises
+    ------
+    HoloError
+        If there are no rows, files do not fit together, a value is no category of the condition, or a row that
+        is in memory holds NaN or infinity.
+    FormatError
+        If a file is missing or damaged.
+
+    Examples
+    --------
+    >>> holograms = Holograms(np.eye(4), Basis(lmax=1, radial=None, channels=("image",)))
+    >>> rows = open_rows(holograms, rows=np.arange(3), shuffle_rows=100)
+    >>> [len(batch.coefficients) for batch in rows.epoch(seed=0, epoch=0, batch_size=2)]
+    [2, 1]
+    """
+    if dtype not in _DTYPES:
+        raise HoloError(f"batches are asked for in {dtype}; it must be torch.float32 or torch.float64")
+    opened = _opened(source)
+    numbers = np.arange(len(opened)) if rows is None else rows
+    if not len(numbers):
+        raise HoloError("no rows are chosen from the holograms; at least one is needed")
+    if numbers[0] < 0 or numbers[-1] >= len(opened) or (np.diff(numbers) <= 0).any():
+        raise HoloError(
+            f"rows must be ascending numbers from 0 to {len(opened) - 1}, each once; "
+            f"they go from {numbers[0]} to {numbers[-1]}"
+        )
+    labels = None if condition is None else _labels(opened, numbers, condition)
+    drawing = None
+    if clusters is not None:
+        members, groups = (_codes(opened, name)[1][numbers] for name in (clusters.cluster, clusters.group))
+        drawing = Clusters.of(members, groups)
+    shards, values = None, None
+    if isinstance(opened, _Memory):
+        values = opened.read(rows, _DTYPES[dtype])
+    elif len(numbers) <= shuffle_rows:
+        with ThreadPoolExecutor(workers) as pool:
+            values = opened.read(numbers, _DTYPES[dtype], pool).result()
+    else:
+        shards = opened
+    return Rows(opened.basis, numbers, labels, values, shards, drawing, shuffle_rows, dtype, workers)
+
+
+def _codes(opened: _Memory | Shards, column: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Give the values of a column, sorted, and which of them each row has."""
+    parts = [np.unique(values, return_inverse=True) for values in opened.column(column)]
+    values = np.unique(np.concatenate([part for part, _ in parts]))
+    return values, np.concatenate([np.searchsorted(values, part)[members] for part, members in parts])
+
+
+def _labels(opened: _Memory | Shards, rows: NDArray[np.int64], condition: Condition) -> NDArray[np.int32]:
+    values, codes = _codes(opened, condition.column)
+    numbers = {category: number for number, category in enumerate(condition.categories)}
+    labels = np.array([numbers.get(value, -1) for value in values.tolist()], np.int32)[codes[rows]]
+    if (labels < 0).any():
+        row = int(rows[np.argmin(labels)])
+        raise HoloError(
+            f"{opened.row_name(row)} has {condition.column} {values[codes[row]].item()!r}; "
+            f"it must be one of {', '.join(map(repr, condition.categories))}"
+        )
+    return labels
+
+
+def split_by_group(source: Source, column: str, fraction: float, seed: int) -> Split:
+    """Split rows by group, so that no group (such as a structure) is on both sides.
+
+    Parameters
+    ----------
+    source
+        Of files, only the index column is read.
+    column
+        The index column; rows with one value are a group.
+    fraction
+        Share of the groups that go to validation; at least one does, and at least one does not.
+    seed
+        Decides which.
+
+    Raises
+    ------
+    HoloError
+        If the index lacks the column, or there are fewer than two groups.
+
+    Examples
+    --------
+    >>> basis = Basis(lmax=1, radial=None, channels=("image",))
+    >>> holograms = Holograms(np.eye(4), basis, {"structure": ["a", "a", "b", "b"]})
+    >>> sorted(split_by_group(holograms, "structure", 0.5, seed=0).validation.tolist()) in ([0, 1], [2, 3])
+    True
+    """
+    groups, members = _codes(_opened(source), column)
+    if len(groups) < 2:
+        raise HoloError(f"the holograms hold {len(groups)} {column} value(s); splitting needs at least 2")
+    count = min(max(round(fraction * len(groups)), 1), len(groups) - 1)
+    chosen = np.random.default_rng(seed).permutation(len(groups))[:count]
+    validation = np.isin(members, chosen)
+    return Split(np.flatnonzero(~validation), np.flatnonzero(validation))
+
+
+def data_scale(source: Rows | Source) -> float:
+    """Give the constant that training data is divided by: the mean of sqrt(Σ_l Σ_c,m x² / (2l+1)).
+
+    Parameters
+    ----------
+    source
+        The training rows.
+
+    Raises
+    ------
+    HoloError
+        If every hologram is zero, or as `open_rows` and `Rows.epoch`.
+
+    Examples
+    --------
+    >>> data_scale(Holograms(np.diag([2.0, 0, 0, 0]), Basis(lmax=1, radial=None, channels=("image",))))
+    0.5
+    """
+    if not isinstance(source, Rows):
+        source = open_rows(source, shuffle_rows=1, dtype=torch.float64)
+    weights = np.empty(source.basis.dim)
+    for (_, degree), where in zip(source.basis.irreps, source.basis.irreps.slices, strict=True):
+        weights[where] = 1 / (2 * degree + 1)
+    sums = [
+        float(np.sqrt(np.square(batch.coefficients.numpy(), dtype=np.float64) @ weights).sum())
+        for batch in source.in_order(1024)
+    ]
+    scale = math.fsum(sums) / len(source)
+    if scale == 0:
+        raise HoloError("every hologram of the training data is zero; there is nothing to learn")
+    return scale
+
+
+def dataset_digest(source: Source) -> str:
+    """Give the SHA-256 of all coefficients, row by row, as they are stored; the same however rows are cut into files.
+
+    Raises
+    ------
+    HoloError, FormatError
+        As `open_rows`.
+    """
+    digest = hashlib.sha256()
+    for piece in _opened(source).pieces():
+        digest.update(np.ascontiguousarray(piece, piece.dtype.newbyteorder("<")).data)
+    return digest.hexdigest()

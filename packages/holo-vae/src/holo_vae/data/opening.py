@@ -1,0 +1,118 @@
+"""What a run is to be trained on, opened."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+import holo_types
+from holo_types import Basis, HoloError, Holograms
+from holo_vae.recipes.model import ClassifierConfig
+from holo_vae.recipes.recipe import Recipe
+
+from .batches import Rows, open_rows, split_by_group
+from .clusters import ClusterColumns
+from .datasets import prepare
+from .precision import weights_dtype
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["RunData", "basis_of", "open_data", "read_holograms"]
+
+
+@attrs.frozen(eq=False)
+class RunData:
+    """The rows to train on and to validate on, and what of the data could not be used."""
+
+    training: Rows
+    validation: Rows
+    skipped: tuple[str, ...] = ()
+
+
+def basis_of(path: Path | str) -> Basis:
+    """Give the basis of a file of holograms, without reading the rows.
+
+    Raises
+    ------
+    HoloError
+        If the file cannot be read or holds something else.
+    """
+    with holo_types.open(path) as reader:
+        if reader.kind != "Holograms":
+            raise HoloError(f"{path}: holds {reader.kind}; Holograms are needed")
+        return reader.basis
+
+
+def read_holograms(path: Path | str) -> Holograms:
+    """Read a file of holograms into memory.
+
+    Raises
+    ------
+    HoloError
+        If the file cannot be read, holds something else, or holds no rows.
+    """
+    data = holo_types.load(path)
+    if not isinstance(data, Holograms):
+        raise HoloError(f"{path}: holds {type(data).__name__}; Holograms are needed")
+    if not len(data):
+        raise HoloError(f"{path}: holds no holograms")
+    return data
+
+
+def open_data(
+    recipe: Recipe, data: Sequence[Path | str], validation: Sequence[Path | str], folder: Path
+) -> RunData:
+    """Open what a recipe is to be trained on.
+
+    Parameters
+    ----------
+    recipe
+        Where its `data` names a data set, `data` is the folder of that, and is encoded first.
+    data
+        Files of holograms, the shards of one data set.
+    validation
+        Files of holograms too; if there are none, a part of the data is kept aside as the recipe says.
+    folder
+        Of the run; a data set is encoded into its ``data/``.
+
+    Raises
+    ------
+    HoloError
+        If the files do not fit each other or the recipe.
+    """
+    config, model = recipe.training, recipe.model
+    condition = model.classes if isinstance(model, ClassifierConfig) else model.condition
+    opened_alike = partial(
+        open_rows,
+        condition=condition,
+        shuffle_rows=config.shuffle_rows,
+        dtype=weights_dtype(config.precision),
+    )
+    skipped: tuple[str, ...] = ()
+    if recipe.data is not None:
+        if len(data) != 1 or validation:
+            raise HoloError(
+                "the recipe names a data set: give one folder with its files, and no validation files"
+            )
+        prepared = prepare(recipe.data, model.basis, data[0], folder / "data")
+        data, validation, skipped = [prepared.training], [prepared.validation], prepared.skipped
+    clusters = None
+    if config.cluster_column is not None:
+        clusters = ClusterColumns(config.cluster_column, config.group_column)
+    opened_to_train = partial(opened_alike, clusters=clusters)
+    paths = [Path(path) for path in data]
+    if validation:
+        opened = RunData(opened_to_train(paths), opened_alike([Path(path) for path in validation]), skipped)
+    else:
+        together = config.cluster_column or config.group_column
+        split = split_by_group(paths, together, config.validation_fraction, config.seed)
+        opened = RunData(
+            opened_to_train(paths, rows=split.training), opened_alike(paths, rows=split.validation), skipped
+        )
+    for rows in (opened.training, opened.validation):
+        if rows.basis != model.basis:
+            raise HoloError(f"the data has the basis {rows.basis}; the recipe's model takes {model.basis}")
+    return opened

@@ -1,0 +1,226 @@
+"""Structure files with a table of splits to files of holograms (extra ``structures``)."""
+
+import csv
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+import holo_types
+from holo_types import Basis, FormatError, HoloError, Holograms
+from holo_vae.recipes.data import StructureData
+
+if TYPE_CHECKING:
+    from holo_features.encoding.files import FileRows, Written
+
+__all__ = ["SPLITS", "TABLE", "TableRow", "available_workers", "encode_split", "read_table"]
+
+TABLE = "index.tsv"
+SPLITS = {"train": "training", "valid": "validation", "test": "test"}  # as the table has them: our names
+_FILES_A_WORKER = 32  # fewer do not pay for the seconds that a process takes to start
+
+
+@attrs.frozen(eq=False)
+class TableRow:
+    """A line of the table.
+
+    Parameters
+    ----------
+    path
+        Of the structure file; there need not be one.
+    columns
+        Values for the index, by name.
+    """
+
+    path: Path
+    columns: dict[str, str]
+
+
+def read_table(data: StructureData, source: Path) -> dict[str, list[TableRow]]:
+    """Read which structures each split has, in the table's order.
+
+    Parameters
+    ----------
+    data
+        Which columns of the table are needed.
+    source
+        Folder of the table, and of the structure files.
+
+    Raises
+    ------
+    FormatError
+        If there is no table, or it cannot be read.
+    HoloError
+        If a column or a split is missing, a split is not known, or a file is named twice or found twice.
+    """
+    path = source / TABLE
+    needed = ("file", "split", *data.columns)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, delimiter="\t", restval="")
+            lines, names = list(reader), reader.fieldnames or []
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(f"{path}: cannot be read as a table ({error})") from None
+    if missing := [name for name in needed if name not in names]:
+        raise HoloError(f"{path}: has no column {', '.join(missing)}; it must have {', '.join(needed)}")
+    places = _places(source)
+    splits: dict[str, list[TableRow]] = {split: [] for split in SPLITS}
+    named: set[Path] = set()
+    for number, line in enumerate(lines, start=2):
+        if line["split"] not in SPLITS:
+            raise HoloError(
+                f"{path}: line {number} has split {line['split']!r}; it must be one of {', '.join(SPLITS)}"
+            )
+        found = _place(line["file"], source, places)
+        if found in named:
+            raise HoloError(f"{path}: line {number} names {line['file']} again; it must be there once")
+        named.add(found)
+        splits[line["split"]].append(TableRow(found, {name: line[name] for name in data.columns}))
+    if empty := [split for split, rows in splits.items() if not rows]:
+        raise HoloError(f"{path}: has no file with split {', '.join(empty)}; each split needs one at least")
+    return splits
+
+
+def _places(source: Path) -> dict[str, list[Path]]:
+    places: dict[str, list[Path]] = {}
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            places.setdefault(path.name, []).append(path)
+    return places
+
+
+def _place(file: str, source: Path, places: dict[str, list[Path]]) -> Path:
+    """Say where a file lies: as the table says, or anywhere below its folder."""
+    found = places.get(file, [])
+    if len(found) > 1 and source / file not in found:
+        raise HoloError(f"{source}: has {file} as {' and as '.join(map(str, found))}; it must be there once")
+    return found[0] if len(found) == 1 else source / file  # who reads it says if there is none
+
+
+def encode_split(
+    data: StructureData, basis: Basis, rows: Sequence[TableRow], path: Path, workers: int
+) -> str | None:
+    """Encode the neighbourhoods of all residues of a split's structures, unless that is done already.
+
+    The index has the secondary structure too. What an earlier call has begun in the same way is continued; a
+    table beside the file, ``NAME.skipped.csv``, says what was left out.
+
+    Parameters
+    ----------
+    data, basis
+        What neighbourhoods hold, and how they are encoded.
+    rows
+        Of the table.
+    path
+        The file for the holograms.
+    workers
+        Number of processes that encode.
+
+    Returns
+    -------
+    str or None
+        Which part of the files gave nothing, in words; None if all gave rows.
+
+    Raises
+    ------
+    HoloError
+        If holo-features is not installed, no file gave rows, or the holograms cannot be written.
+    """
+    columns = {row.path: row.columns for row in rows}
+    settings = _settings(data, basis, rows)
+    done = _state(path, settings)
+    if done is None:
+        path.unlink(missing_ok=True)  # made in another way
+    if done is not True:
+        _encode(data, columns, basis, path, settings=settings, workers=workers)
+    if not path.exists():
+        raise HoloError(f"{path}: none of {len(rows)} structure files gave a row; {_skipped(path)} says why")
+    with holo_types.open(path) as reader:
+        lacking = len(rows) - len(set(reader.column("structure").tolist()))
+    if not lacking:
+        return None
+    return f"{lacking} of {len(rows)} structure files for {path.name} gave nothing; see {_skipped(path)}"
+
+
+def _skipped(path: Path) -> Path:
+    return path.with_suffix(".skipped.csv")
+
+
+def _settings(data: StructureData, basis: Basis, rows: Sequence[TableRow]) -> dict[str, str]:
+    """Give what decides the holograms: files begun with other settings are not continued."""
+    table = "\n".join("\t".join([row.path.name, *row.columns.values()]) for row in rows)
+    return {
+        "kind": data.kind,
+        "hetero": str(data.hetero),
+        "pose": data.pose,
+        "columns": " ".join(data.columns),
+        "table": hashlib.sha256(table.encode()).hexdigest(),
+        "basis": basis.digest,
+    }
+
+
+def _state(path: Path, settings: dict[str, str]) -> bool | None:
+    """Say whether a file is complete; None if there is none that was made with the settings."""
+    try:
+        with holo_types.open(path) as reader:
+            return reader.complete if reader.settings == settings else None
+    except FormatError:
+        return None
+
+
+def _encode(
+    data: StructureData,
+    columns: dict[Path, dict[str, str]],
+    basis: Basis,
+    path: Path,
+    *,
+    settings: dict[str, str],
+    workers: int,
+) -> None:
+    try:
+        from holo_features import Encoding, Selection, encode_structures  # noqa: PLC0415  (an extra)
+        from holo_features.encoding.files import rows_of, write_rows  # noqa: PLC0415
+        from holo_features.encoding.structures import structure_names  # noqa: PLC0415
+    except ImportError:
+        raise HoloError("data sets need holo-features; pip install 'holo-vae[structures]'") from None
+
+    def encode(written: "Written") -> "Iterator[FileRows]":
+        for encoded in encode_structures(
+            columns,
+            basis,
+            secondary_structure=True,
+            done=written.structures,
+            encoding=Encoding(selection=Selection(hetero=data.hetero), pose=data.pose),
+            workers=workers,
+        ):
+            holograms = encoded.holograms
+            if holograms is not None:
+                holograms = _with_columns(holograms, columns[encoded.path])
+            yield rows_of(encoded, holograms)
+
+    write_rows(
+        encode,
+        structure_names(columns),
+        path,
+        doing=f"encoding {path.stem} structures",
+        what="hologram",
+        settings=settings,
+        resume=True,
+    )
+
+
+def _with_columns(holograms: Holograms, columns: dict[str, str]) -> Holograms:
+    if clash := [name for name in columns if name in holograms.index]:
+        raise HoloError(f"data.columns has {', '.join(clash)}, which the index of holograms has already")
+    added = {name: np.full(len(holograms), value) for name, value in columns.items()}
+    return attrs.evolve(holograms, index={**holograms.index, **added})
+
+
+def available_workers(files: int) -> int:
+    """Give how many processes to encode files with: those that this one may use, if there is work for them."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, 1 + files // _FILES_A_WORKER)

@@ -1,0 +1,119 @@
+"""All of a model's figures: reconstruction, equivariance, order in z, and samples."""
+
+import attrs
+import numpy as np
+
+from holo_types import HoloError, Holograms
+from holo_vae.networks.classifier import TrainedClassifier
+from holo_vae.networks.model import Model
+
+from .equivariance import EquivarianceErrors, equivariance_errors
+from .latent_scores import LatentScores, latent_scores, row_labels
+from .reconstruction import Reconstruction, reconstruction
+from .sample_scores import SampleScores, score_samples
+from .sampling import sample_posterior, sample_prior, to_canonical_frame
+
+__all__ = ["Evaluation", "evaluate"]
+
+_SAMPLED_ROWS = 10_000  # the scores of so many samples are known to half a percent
+
+
+@attrs.frozen(kw_only=True)
+class Evaluation:
+    """All of a model's figures on one set of holograms.
+
+    Parameters
+    ----------
+    rows
+        Of the set.
+    reconstruction, equivariance
+        Always there.
+    latent
+        Where a column of labels was named.
+    data_samples, prior_samples, posterior_samples
+        Where a classifier was given: the rows themselves, as what samples could reach, and samples of a
+        variational model from its prior and from its posterior, all in the canonical frame.
+    """
+
+    rows: int
+    reconstruction: Reconstruction
+    equivariance: EquivarianceErrors
+    latent: LatentScores | None = None
+    data_samples: SampleScores | None = None
+    prior_samples: SampleScores | None = None
+    posterior_samples: SampleScores | None = None
+
+
+def evaluate(
+    model: Model,
+    test: Holograms,
+    *,
+    training: Holograms | None = None,
+    validation: Holograms | None = None,
+    label_column: str | None = None,
+    classifier: TrainedClassifier | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """Give all of a model's figures on a set of holograms.
+
+    Parameters
+    ----------
+    model, test
+        What is judged, and on what. Equivariance is checked on the first 1,000 rows.
+    training, validation
+        What classifiers of z learn from, with `label_column`; without them z is only clustered.
+    label_column
+        The index column with the labels of rows (extra ``evaluation``).
+    classifier
+        Judges the first 10,000 rows, and samples of a variational model: as many from the prior, their classes
+        in even shares if the model is conditional on them, and one from the posterior of each of these rows.
+        The rows' classes are those of the column that it was trained on.
+    seed
+        Of clusterings and samples.
+
+    Raises
+    ------
+    HoloError
+        If there are no rows, a basis does not fit, a column is missing, or labels are to be scored without
+        holo-downstream.
+    """
+    if not len(test):
+        raise HoloError("there are no holograms to evaluate on")
+    embeddings = model.encode(test)
+    evaluation = Evaluation(
+        rows=len(test),
+        reconstruction=reconstruction(model, test, embeddings),
+        equivariance=equivariance_errors(model, test[:1000]),
+    )
+    if label_column is not None:
+        latent = latent_scores(
+            embeddings,
+            label_column,
+            training=None if training is None else model.encode(training),
+            validation=None if validation is None else model.encode(validation),
+            seed=seed,
+        )
+        evaluation = attrs.evolve(evaluation, latent=latent)
+    if classifier is not None:
+        rows = test[:_SAMPLED_ROWS]
+        aligned = to_canonical_frame(rows, embeddings.frames[:_SAMPLED_ROWS])
+        labels = row_labels(rows, classifier.config.classes.column)
+        evaluation = attrs.evolve(evaluation, data_samples=score_samples(aligned, classifier, labels, seed))
+        if model.config.variational:
+            drawn = sample_posterior(model, rows, seed=seed, frames="canonical")
+            evaluation = attrs.evolve(
+                evaluation,
+                prior_samples=_prior_scores(model, len(rows), classifier, seed),
+                posterior_samples=score_samples(drawn, classifier, labels, seed),
+            )
+    return evaluation
+
+
+def _prior_scores(model: Model, count: int, classifier: TrainedClassifier, seed: int) -> SampleScores:
+    condition = model.config.condition
+    if condition is None:
+        return score_samples(sample_prior(model, count, seed=seed), classifier, seed=seed)
+    wanted = np.resize(np.array(condition.categories), count)
+    samples = sample_prior(model, count, wanted, seed)
+    same = condition.column == classifier.config.classes.column
+    return score_samples(samples, classifier, wanted if same else None, seed)

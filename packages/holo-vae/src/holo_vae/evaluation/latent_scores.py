@@ -1,0 +1,125 @@
+"""How much order of labels there is in z."""
+
+import importlib.util
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from holo_types import Embeddings, HoloError, Holograms
+
+__all__ = ["LatentScores", "latent_scores", "row_labels"]
+
+
+@attrs.frozen(kw_only=True)
+class LatentScores:
+    """How the labels of rows, which the model never saw, are ordered in z.
+
+    Parameters
+    ----------
+    column, classes
+        The index column of the labels, and how many there are.
+    purity, v_measure, homogeneity, completeness, silhouette
+        Of K-means on z with as many clusters as classes, the mean of ten clusterings
+        (`holo_downstream.cluster_scores`).
+    linear_accuracy
+        Of multinomial logistic regression that learned from z of the training and validation rows; None
+        without training rows.
+    knn_accuracy, knn_neighbors
+        Of a vote of the nearest training rows, their number chosen on the validation rows; None without either.
+    """
+
+    column: str
+    classes: int
+    purity: float
+    v_measure: float
+    homogeneity: float
+    completeness: float
+    silhouette: float
+    linear_accuracy: float | None
+    knn_accuracy: float | None
+    knn_neighbors: int | None
+
+
+def latent_scores(
+    embeddings: Embeddings,
+    column: str,
+    *,
+    training: Embeddings | None = None,
+    validation: Embeddings | None = None,
+    seed: int = 0,
+) -> LatentScores:
+    """Cluster z, and classify it by what training rows teach (extra ``evaluation``).
+
+    Parameters
+    ----------
+    embeddings
+        The rows that are scored.
+    column
+        Their labels: a column of the index, which the other embeddings must have too.
+    training, validation
+        What is learned from, and what the number of neighbours is chosen on.
+    seed
+        Of K-means.
+
+    Raises
+    ------
+    HoloError
+        If holo-downstream is not installed, there is no such column, or the labels are of one class.
+
+    Notes
+    -----
+    As the published tables have it: the linear classifier learns from training and validation rows together,
+    neighbours are sought among the training rows only, K-means sees only the scored rows.
+    """
+    if importlib.util.find_spec("holo_downstream") is None:
+        raise HoloError("scores of z need holo-downstream; pip install 'holo-vae[evaluation]'")
+    from holo_downstream.probes.classification import knn_accuracy, linear_accuracy  # noqa: PLC0415
+    from holo_downstream.probes.clustering import cluster_scores  # noqa: PLC0415
+
+    labels = row_labels(embeddings, column)
+    clusters = cluster_scores(embeddings.invariants, labels, seed=seed)
+    linear = neighbors = None
+    if training is not None:
+        known = [training] if validation is None else [training, validation]
+        linear = linear_accuracy(
+            np.concatenate([part.invariants for part in known]),
+            np.concatenate([row_labels(part, column) for part in known]),
+            embeddings.invariants,
+            labels,
+        )
+        if validation is not None:
+            neighbors = knn_accuracy(
+                training.invariants,
+                row_labels(training, column),
+                validation.invariants,
+                row_labels(validation, column),
+                embeddings.invariants,
+                labels,
+            )
+    return LatentScores(
+        column=column,
+        classes=len(np.unique(labels)),
+        purity=clusters.purity,
+        v_measure=clusters.v_measure,
+        homogeneity=clusters.homogeneity,
+        completeness=clusters.completeness,
+        silhouette=clusters.silhouette,
+        linear_accuracy=linear,
+        knn_accuracy=None if neighbors is None else neighbors.test,
+        knn_neighbors=None if neighbors is None else neighbors.k,
+    )
+
+
+def row_labels(rows: Embeddings | Holograms, column: str) -> NDArray[Any]:
+    """Give the labels of rows.
+
+    Raises
+    ------
+    HoloError
+        If the index has no such column.
+    """
+    if column not in rows.index:
+        raise HoloError(f"index has no column {column!r}; it has {', '.join(rows.index) or 'none'}")
+    return rows.index[column]

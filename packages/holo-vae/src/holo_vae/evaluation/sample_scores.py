@@ -1,0 +1,108 @@
+"""What samples of a model are worth, as a classifier judges them."""
+
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from holo_types import HoloError, Holograms
+from holo_vae.networks.categories import category_numbers
+from holo_vae.networks.classifier import TrainedClassifier
+
+__all__ = ["SampleScores", "score_samples"]
+
+# Of these many rows every pair is compared; of more, a sample gives the mean to three digits.
+_PAIRED_ROWS = 1000
+
+
+@attrs.frozen(kw_only=True)
+class SampleScores:
+    """Quality and diversity of holograms, class by class, judged by a supervised network.
+
+    Parameters
+    ----------
+    classes
+        Of the classifier.
+    counts
+        How many holograms are of each class.
+    accuracy
+        The share that the classifier takes for their class; None if the class was never said, but is what the
+        classifier took them for.
+    confidence
+        The mean probability that the classifier gives to their class.
+    diversity
+        The mean cosine loss (s = +1) between two different holograms of the class; they must lie in one frame.
+    """
+
+    classes: tuple[int | str, ...]
+    counts: tuple[int, ...]
+    accuracy: tuple[float | None, ...] | None
+    confidence: tuple[float | None, ...]
+    diversity: tuple[float | None, ...]
+
+    def mean(self, name: str) -> float | None:
+        """Give the mean of `accuracy`, `confidence` or `diversity` over the classes that have it."""
+        given = [value for value in getattr(self, name) or () if value is not None]
+        return float(np.mean(given)) if given else None
+
+
+def score_samples(
+    samples: Holograms, classifier: TrainedClassifier, labels: NDArray[Any] | None = None, seed: int = 0
+) -> SampleScores:
+    """Judge samples: quality by a supervised network, diversity by the cosine loss inside each class.
+
+    Parameters
+    ----------
+    samples
+        In one frame, such as the canonical one: a class whose members are turned at random looks diverse.
+    classifier
+        The judge.
+    labels
+        The class that each sample should be of ``[n]``; None to take each for what the classifier says.
+    seed
+        Which 1,000 samples of a class are compared in pairs, if it has more.
+
+    Raises
+    ------
+    HoloError
+        If there are no samples, their basis is not the classifier's, or a label is none of its classes.
+
+    Notes
+    -----
+    Visani et al., Phys. Rev. Research 6, 023006 (2024), score conditional samples so.
+    """
+    if not len(samples):
+        raise HoloError("there are no samples to score")
+    probabilities = classifier.predict(samples).astype(np.float64)
+    taken_for = probabilities.argmax(axis=1)
+    intended = taken_for if labels is None else category_numbers(classifier.config.classes, labels)
+    right = (taken_for == intended).astype(np.float64)
+    believed = probabilities[np.arange(len(samples)), intended]
+    members = [np.flatnonzero(intended == number) for number in range(len(classifier.classes))]
+    return SampleScores(
+        classes=classifier.classes,
+        counts=tuple(len(rows) for rows in members),
+        accuracy=None if labels is None else tuple(_mean(right[rows]) for rows in members),
+        confidence=tuple(_mean(believed[rows]) for rows in members),
+        diversity=tuple(_diversity(samples, rows, seed) for rows in members),
+    )
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _diversity(samples: Holograms, rows: NDArray[np.int64], seed: int) -> float | None:
+    if len(rows) > _PAIRED_ROWS:
+        rows = np.random.default_rng(seed).choice(rows, _PAIRED_ROWS, replace=False)
+    if len(rows) < 2:
+        return None
+    x = samples.coefficients[rows].astype(np.float64)
+    # <x,y> = Σ_l sqrt(2l+1) Σ_c,m x y: the weights' roots go into x, so that every pair is one matrix product.
+    x *= np.concatenate([np.full(m * (2 * l + 1), (2 * l + 1) ** 0.25) for m, l in samples.basis.irreps])  # noqa: E741
+    norms = np.linalg.norm(x, axis=1, keepdims=True)
+    x = np.divide(x, norms, out=np.zeros_like(x), where=norms > 0)
+    products = x @ x.T
+    pairs = len(rows) * (len(rows) - 1)
+    return float(1 - (products.sum() - np.trace(products)) / pairs)

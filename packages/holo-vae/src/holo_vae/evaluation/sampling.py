@@ -1,0 +1,284 @@
+"""What a model makes of z itself: samples, interpolations, traversals, and every row in one canonical frame."""
+
+from typing import Any, Literal
+
+import attrs
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation, Slerp
+
+from holo_nn import rotate
+from holo_types import Embeddings, HoloError, Holograms, Index
+from holo_vae.networks.model import Model
+
+__all__ = [
+    "canonical",
+    "interpolate",
+    "sample_posterior",
+    "sample_prior",
+    "to_canonical_frame",
+    "traverse",
+]
+
+_STRAIGHT = 1e-6  # radians between two z below which their arc is a line, to rounding
+
+
+def _identity_frames(rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    return np.broadcast_to(np.eye(3, dtype=dtype), (rows, 3, 3)).copy()
+
+
+def _check_variational(model: Model, what: str) -> None:
+    if not model.config.variational:
+        raise HoloError(f"model {model.name!r} is not variational: it has no {what} to draw z from")
+
+
+def _dtype(model: Model) -> np.dtype[Any]:
+    dtype: np.dtype[Any] = np.dtype(str(model.network.scale.dtype).removeprefix("torch."))
+    return dtype
+
+
+def _normal(shape: tuple[int, ...], seed: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def sample_prior(
+    model: Model, count: int, condition: NDArray[Any] | int | str | None = None, seed: int = 0
+) -> Holograms:
+    """Draw z from the prior, the standard normal distribution, and decode it in the canonical frame.
+
+    Parameters
+    ----------
+    model
+        An H-VAE.
+    count
+        How many.
+    condition
+        Of a conditional model, the category of each sample ``[count]``, or one for all.
+    seed
+        Of the random numbers: the same seed gives the same samples.
+
+    Returns
+    -------
+    Holograms
+        In the data's scale and the frame of three identity axes; of a conditional model with the column of its
+        condition.
+
+    Raises
+    ------
+    HoloError
+        If the model is not variational; or as `Model.decode`, about the condition.
+
+    Examples
+    --------
+    >>> from holo_types import Basis
+    >>> from holo_vae import HolographicAutoencoder, ModelConfig
+    >>> config = ModelConfig(
+    ...     basis=Basis(lmax=2, radial=None, channels=("image",)), latent_dim=4, lmax=(2, 1), channels=(6, 6),
+    ...     variational=True)
+    >>> len(sample_prior(Model(HolographicAutoencoder(config), "untrained"), 3))
+    3
+    """
+    _check_variational(model, "prior")
+    dtype, settings = _dtype(model), model.config.condition
+    index = Index()
+    if settings is not None and condition is not None:
+        index = Index({settings.column: np.broadcast_to(np.asarray(condition), (count,))})
+    z = _normal((count, model.config.latent_dim), seed, dtype)
+    embeddings = Embeddings(z, _identity_frames(count, dtype), model.reference, index)
+    return model.decode(embeddings, condition)
+
+
+def sample_posterior(
+    model: Model,
+    holograms: Holograms,
+    draws: int = 1,
+    seed: int = 0,
+    frames: Literal["own", "canonical"] = "own",
+) -> Holograms:
+    """Draw z from what the encoder says of each row, N(mean, variance), and decode it.
+
+    Parameters
+    ----------
+    model
+        An H-VAE.
+    holograms
+        The rows; of a conditional model with the column that its condition names.
+    draws
+        How many samples of each row; they follow one another.
+    seed
+        Of the random numbers: the same seed gives the same samples.
+    frames
+        Decode in the frame of the row, so that samples lie as the row does, or in the canonical one.
+
+    Returns
+    -------
+    Holograms
+        ``[n × draws]``, in the data's scale, with the index of the rows.
+
+    Raises
+    ------
+    HoloError
+        If the model is not variational; or as `Model.encode` and `Model.categories`.
+    """
+    _check_variational(model, "posterior")
+    encoded = model.encode(holograms)
+    assert encoded.log_variances is not None
+    rows = np.repeat(np.arange(len(encoded)), draws)
+    means, deviations = encoded.invariants[rows], np.exp(0.5 * encoded.log_variances[rows])
+    z = means + deviations * _normal(means.shape, seed, means.dtype)
+    own = encoded.frames[rows] if frames == "own" else _identity_frames(len(rows), means.dtype)
+    samples = Embeddings(z, own, encoded.model, encoded.index.take(rows))
+    return model.decode(samples, model.categories(samples.index))
+
+
+def canonical(model: Model, embeddings: Embeddings) -> Holograms:
+    """Decode z in the identity frame: reconstructions that are aligned, however the rows are turned.
+
+    Two rows that differ by a rotation have the same z, and so the same canonical reconstruction.
+
+    Raises
+    ------
+    HoloError
+        As `Model.decode` and `Model.categories`.
+    """
+    frames = _identity_frames(len(embeddings), embeddings.frames.dtype)
+    return model.decode(attrs.evolve(embeddings, frames=frames), model.categories(embeddings.index))
+
+
+def to_canonical_frame(holograms: Holograms, frames: Float[np.ndarray, "n 3 3"]) -> Holograms:
+    """Turn each row so that its frame becomes the identity: the data that `canonical` reconstructs.
+
+    Rows whose frame is not defined, because axes of it are zero, stay as they are.
+
+    Parameters
+    ----------
+    holograms
+        As they were encoded.
+    frames : Float[ndarray, "n 3 3"]
+        Of the embeddings; rows are axes.
+    """
+    turns = torch.from_numpy(frames.astype(np.float64))
+    undefined = (turns == 0).all(dim=2).any(dim=1)
+    turns[undefined] = torch.eye(3, dtype=torch.float64)
+    # Frames turn by frame' = frame Rᵀ: R = frame takes an orthonormal one to the identity. In float32 the axes
+    # are orthonormal to 1e-7 only; the nearest rotation is.
+    left, _, right = torch.linalg.svd(turns)
+    coefficients = torch.from_numpy(holograms.coefficients)
+    turned = rotate(coefficients, str(holograms.basis.irreps), left @ right).numpy()
+    return attrs.evolve(holograms, coefficients=turned)
+
+
+def interpolate(
+    model: Model,
+    start: Embeddings,
+    end: Embeddings,
+    steps: int = 8,
+    *,
+    path: Literal["linear", "spherical"] = "linear",
+    frames: Literal["slerp", "canonical"] = "slerp",
+    condition: int | str | None = None,
+) -> Holograms:
+    """Go from one row to another in z and in the frame, and decode on the way.
+
+    Parameters
+    ----------
+    model
+        What made the embeddings.
+    start, end
+        One row each.
+    steps
+        How many holograms, both ends included.
+    path
+        Of z: along the straight line, or along the arc in the plane of both with the length going evenly from
+        one's to the other's.
+    frames
+        Turn the frame by the shortest rotation, evenly (slerp of unit quaternions), or keep to the canonical
+        frame.
+    condition
+        Of a conditional model, the category all along the way.
+
+    Returns
+    -------
+    Holograms
+        ``[steps]``, in the data's scale.
+
+    Raises
+    ------
+    HoloError
+        If there is not one row each, fewer than 2 steps, or slerp is asked for and a frame is not defined; or
+        as `Model.decode`.
+
+    Notes
+    -----
+    K. Shoemake, Animating rotation with quaternion curves, SIGGRAPH (1985).
+    """
+    for name, row in (("start", start), ("end", end)):
+        if len(row) != 1:
+            raise HoloError(f"{name} has {len(row)} rows; it must have one")
+        if frames == "slerp" and (row.frames == 0).all(axis=2).any():
+            raise HoloError(
+                f"the frame of {name} is not defined in every axis; give frames='canonical' instead of 'slerp'"
+            )
+    if steps < 2:
+        raise HoloError(f"steps is {steps}; it must be at least 2, both ends")
+    way = np.linspace(0, 1, steps)
+    z = _path(start.invariants[0].astype(np.float64), end.invariants[0].astype(np.float64), way, path)
+    dtype = start.invariants.dtype
+    axes = _identity_frames(steps, dtype)
+    if frames == "slerp":
+        ends = Rotation.from_matrix(np.concatenate([start.frames, end.frames]).astype(np.float64))
+        axes = Slerp([0.0, 1.0], ends)(way).as_matrix().astype(dtype)
+    return model.decode(Embeddings(z.astype(dtype), axes, start.model), condition)
+
+
+def _path(
+    start: NDArray[np.float64], end: NDArray[np.float64], way: NDArray[np.float64], path: str
+) -> NDArray[np.float64]:
+    way = way[:, None]
+    line = (1 - way) * start + way * end
+    lengths = float(np.linalg.norm(start)), float(np.linalg.norm(end))
+    if path == "linear" or min(lengths) == 0:
+        return line
+    first, last = start / lengths[0], end / lengths[1]
+    angle = float(np.arccos(np.clip(first @ last, -1, 1)))
+    if not _STRAIGHT < angle < np.pi - _STRAIGHT:  # one direction, or no plane that both span
+        return line
+    arc = (np.sin((1 - way) * angle) * first + np.sin(way * angle) * last) / np.sin(angle)
+    scaled: NDArray[np.float64] = ((1 - way) * lengths[0] + way * lengths[1]) * arc
+    return scaled
+
+
+def traverse(
+    model: Model,
+    z: Float[np.ndarray, "d"],
+    dimension: int,
+    values: Float[np.ndarray, "steps"],
+    condition: int | str | None = None,
+) -> Holograms:
+    """Decode z with one of its numbers replaced by each of several values, in the canonical frame.
+
+    Parameters
+    ----------
+    model
+        What decodes.
+    z : Float[ndarray, "d"]
+        Where the traversal passes through.
+    dimension
+        Which number of z.
+    values : Float[ndarray, "steps"]
+        What it becomes.
+    condition
+        Of a conditional model, the category.
+
+    Raises
+    ------
+    HoloError
+        If z has no such dimension; or as `Model.decode`.
+    """
+    if not 0 <= dimension < len(z):
+        raise HoloError(f"dimension is {dimension}; it must be from 0 to {len(z) - 1}")
+    rows = np.repeat(z[None].astype(_dtype(model)), len(values), axis=0)
+    rows[:, dimension] = values
+    return model.decode(Embeddings(rows, _identity_frames(len(rows), rows.dtype), model.reference), condition)

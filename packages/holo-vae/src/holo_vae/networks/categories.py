@@ -1,0 +1,62 @@
+"""The categories of conditional models and classifiers: from index columns to numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holo_types import HoloError
+from holo_vae.recipes.model import Condition
+
+__all__ = ["category_numbers", "column_of"]
+
+
+def category_numbers(condition: Condition, values: NDArray[Any] | int | str) -> NDArray[np.int64]:
+    """Give the place of values among the categories.
+
+    Parameters
+    ----------
+    condition
+        The categories.
+    values
+        One category, or an array of them in any shape.
+
+    Raises
+    ------
+    HoloError
+        Naming the values that are no category.
+
+    Examples
+    --------
+    >>> category_numbers(Condition(column="residue_name", categories=("ALA", "GLY")), np.array(["GLY", "ALA"]))
+    array([1, 0])
+    """
+    array = np.asarray(values)
+    places = {category: place for place, category in enumerate(condition.categories)}
+    found: list[int | str] = array.ravel().tolist()
+    if unknown := [value for value in dict.fromkeys(found) if value not in places]:
+        raise HoloError(
+            f"{condition.column} is {', '.join(map(repr, unknown[:5]))}{', ...' if unknown[5:] else ''}; "
+            f"it must be one of {', '.join(map(repr, condition.categories))}"
+        )
+    return np.array([places[value] for value in found], dtype=np.int64).reshape(array.shape)
+
+
+def column_of(condition: Condition, index: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """Give the column that a condition names.
+
+    Raises
+    ------
+    HoloError
+        If there is no such column.
+
+    Examples
+    --------
+    >>> condition = Condition(column="label", categories=(0, 1, 7))
+    >>> column_of(condition, {"label": np.array([7, 0, 7])})
+    array([7, 0, 7])
+    """
+    if condition.column not in index:
+        raise HoloError(f"index has no column {condition.column!r}; it has {', '.join(index) or 'none'}")
+    return index[condition.column]

@@ -1,0 +1,183 @@
+"""A model: an autoencoder with its name and version, on typed data and on disk."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from holo_types import Embeddings, HoloError, Holograms
+from holo_vae.recipes.model import Condition, ModelConfig
+
+from .categories import category_numbers, column_of
+from .network import HolographicAutoencoder
+from .storage import TrainedNetwork, as_array, as_tensor, batches, read_folder, write_model
+
+__all__ = ["Model", "read_model", "write_model"]
+
+
+@attrs.frozen(eq=False)
+class Model(TrainedNetwork[HolographicAutoencoder]):
+    """A holographic autoencoder ready for use.
+
+    Parameters
+    ----------
+    network
+        The torch module.
+    name, version
+        What `Embeddings` that it makes say of their origin.
+
+    Examples
+    --------
+    >>> from holo_types import Basis
+    >>> basis = Basis(lmax=2, radial=None, channels=("image",))
+    >>> config = ModelConfig(basis=basis, latent_dim=4, lmax=(2, 1), channels=(6, 6))
+    >>> model = Model(HolographicAutoencoder(config), name="untrained")
+    >>> holograms = Holograms(np.random.default_rng(0).normal(size=(5, 9)), basis)
+    >>> embeddings = model.encode(holograms)
+    >>> embeddings.invariants.shape, len(model.decode(embeddings))
+    ((5, 4), 5)
+    """
+
+    kind: ClassVar[str] = "autoencoder"
+    config_type = ModelConfig
+    network_type = HolographicAutoencoder
+
+    @property
+    def config(self) -> ModelConfig:
+        """The architecture."""
+        return self.network.config
+
+    def encode(
+        self, holograms: Holograms, batch_size: int = 512, device: torch.device | str = "cpu"
+    ) -> Embeddings:
+        """Give invariant embeddings and frames; of a variational model the means.
+
+        Computed and returned in the precision of the network's weights.
+
+        Raises
+        ------
+        HoloError
+            If the holograms' basis is not the model's.
+        """
+        self.check_basis(holograms)
+        network = self.network.to(device).eval()
+        with torch.inference_mode():
+            encodings = [
+                network.encode(as_tensor(batch, network))
+                for batch in batches(holograms.coefficients, batch_size)
+            ]
+        frames = as_array(torch.cat([encoding.frame for encoding in encodings]))
+        log_variances = [e.log_variance for e in encodings if e.log_variance is not None]
+        return Embeddings(
+            as_array(torch.cat([encoding.mean for encoding in encodings])),
+            frames,
+            self.reference,
+            holograms.index,
+            log_variances=as_array(torch.cat(log_variances)) if log_variances else None,
+            degenerate=(frames == 0).all(axis=2).any(axis=1),
+        )
+
+    def decode(
+        self,
+        embeddings: Embeddings,
+        condition: NDArray[Any] | int | str | None = None,
+        batch_size: int = 512,
+        device: torch.device | str = "cpu",
+    ) -> Holograms:
+        """Give the holograms that embeddings stand for, in the data's own scale.
+
+        Parameters
+        ----------
+        embeddings
+            As `encode` gave them.
+        condition
+            Of a conditional model, the category of each row ``[n]``, such as a column of the index, or one
+            for all rows.
+        batch_size, device
+            How and where it is computed.
+
+        Raises
+        ------
+        HoloError
+            If another model made the embeddings; or the condition is missing, is no category, or is given to a
+            model that has none.
+        """
+        if embeddings.model.digest != self.digest:
+            raise HoloError(
+                f"embeddings were made by model {embeddings.model.name!r} ({embeddings.model.digest[:12]}); "
+                f"this is {self.name!r} ({self.digest[:12]})"
+            )
+        network = self.network.to(device).eval()
+        given = None if condition is None else self._one_hot(self._given(condition, len(embeddings)))
+        if given is None and self.config.condition is not None:
+            raise HoloError(
+                f"condition is None; model {self.name!r} is conditional and needs the "
+                f"{self.config.condition.column} of each row, or one for all"
+            )
+        decoded = np.empty((len(embeddings), self.config.basis.dim), dtype=embeddings.invariants.dtype)
+        with torch.inference_mode():
+            for start in range(0, len(embeddings), batch_size):
+                rows = slice(start, start + batch_size)
+                z = as_tensor(embeddings.invariants[rows], network)
+                frame = as_tensor(embeddings.frames[rows], network)
+                divided = network.decode(z, frame, None if given is None else given[rows])
+                decoded[rows] = as_array(divided * network.scale)
+        return Holograms(decoded, self.config.basis, embeddings.index)
+
+    def categories(self, index: Mapping[str, NDArray[Any]]) -> NDArray[Any] | None:
+        """Give what `decode` must be told of rows: the column that ``config.condition`` names.
+
+        None of a model that is not conditional.
+
+        Raises
+        ------
+        HoloError
+            If there is no such column.
+        """
+        return None if self.config.condition is None else column_of(self.config.condition, index)
+
+    def condition(self, index: Mapping[str, NDArray[Any]]) -> Float[Tensor, "n categories"]:
+        """Give the one-hot vectors that `network.decode` takes, from the column that ``config.condition`` names.
+
+        Raises
+        ------
+        HoloError
+            If the model is not conditional, there is no such column, or a value in it is no category.
+        """
+        condition = self._condition()
+        return self._one_hot(category_numbers(condition, column_of(condition, index)))
+
+    def _condition(self) -> Condition:
+        if self.config.condition is None:
+            raise HoloError(f"model {self.name!r} is not conditional; it takes no condition")
+        return self.config.condition
+
+    def _given(self, condition: NDArray[Any] | int | str, count: int) -> NDArray[np.int64]:
+        numbers = category_numbers(self._condition(), condition)
+        if numbers.ndim and numbers.shape != (count,):
+            raise HoloError(
+                f"condition has shape {numbers.shape}; it must be one category, or have shape ({count},)"
+            )
+        return np.broadcast_to(numbers, (count,))
+
+    def _one_hot(self, numbers: NDArray[np.int64]) -> Tensor:
+        return as_tensor(np.eye(len(self._condition().categories))[numbers], self.network)
+
+
+def read_model(folder: Path | str) -> Model:
+    """Read a model from the folder that `write_model` made.
+
+    Raises
+    ------
+    FormatError
+        If the folder holds no model, one of another format version, or one that was damaged or changed.
+    HoloError
+        If it holds a trained classifier.
+    """
+    return read_folder(folder, (Model,))

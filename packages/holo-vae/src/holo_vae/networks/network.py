@@ -1,0 +1,254 @@
+"""The holographic autoencoder: an SO(3)-equivariant network from a hologram to (z, frame) and back."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from e3nn.o3 import Irreps
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from holo_nn import Block, Blocks, Linear, orthonormal_frame
+from holo_nn.precision import full_precision, widened
+from holo_types import HoloError
+from holo_vae.recipes.model import BlocksConfig, ModelConfig
+
+__all__ = ["Encoding", "HologramNetwork", "HolographicAutoencoder", "dense_layers", "stages"]
+
+
+class Encoding(NamedTuple):
+    """What the encoder gives.
+
+    Attributes
+    ----------
+    mean
+        Invariant embedding z; of a variational model its mean.
+    log_variance
+        Of a variational model, else None.
+    frame
+        Rows are the axes, right-handed; axes that the input does not define are zero.
+    """
+
+    mean: Float[Tensor, "n d"]
+    log_variance: Float[Tensor, "n d"] | None
+    frame: Float[Tensor, "n 3 3"]
+
+
+def _uniform(channels: int, lmax: int) -> Irreps:
+    return Irreps([(channels, (degree, 1)) for degree in range(lmax + 1)])
+
+
+def stages(config: BlocksConfig) -> list[Irreps]:
+    """Give the irreps that the first block takes, and those that each block gives.
+
+    Examples
+    --------
+    >>> from holo_types import Basis
+    >>> basis = Basis(lmax=2, radial=None, channels=("image",))
+    >>> stages(BlocksConfig(basis=basis, lmax=(2, 1), channels=(6, 4)))
+    [1x0e+1x1e+1x2e, 6x0e+6x1e+6x2e, 4x0e+4x1e]
+    """
+    first = Irreps(str(config.basis.irreps))
+    if config.initial_projection is not None:
+        first = _uniform(config.initial_projection, config.basis.lmax)
+    return [first, *(_uniform(c, lmax) for c, lmax in zip(config.channels, config.lmax, strict=True))]
+
+
+class HologramNetwork(nn.Module):
+    """What every network on holograms has: the scale, an optional linear projection, and blocks.
+
+    Parameters
+    ----------
+    config
+        The architecture.
+
+    Attributes
+    ----------
+    scale : torch.Tensor
+        What holograms are divided by before anything else; part of the state, and 1 until it is filled.
+    initial_projection, encoder : torch.nn.Module
+        The first layers; a network makes them in its own order, with `make_projection` and `make_blocks`.
+    """
+
+    scale: Tensor
+    initial_projection: nn.Module
+    encoder: Blocks
+
+    def __init__(self, config: BlocksConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("scale", torch.ones(()))
+
+    def make_projection(self, mirrored: bool = False) -> nn.Module:
+        """Make the linear map from the data's irreps to the first stage's, or the one back."""
+        if self.config.initial_projection is None:
+            return nn.Identity()
+        data, first = Irreps(str(self.config.basis.irreps)), stages(self.config)[0]
+        return Linear(first, data) if mirrored else Linear(data, first)
+
+    def make_blocks(self, mirrored: bool = False) -> Blocks:
+        """Make the blocks from the first stage to the last, or those that go the way back."""
+        config, step = self.config, -1 if mirrored else 1
+        return Blocks(
+            *(
+                Block(
+                    before,
+                    after,
+                    connectivity=connectivity,
+                    channels=channels,
+                    batch_norm=config.batch_norm,
+                    norm=config.norm,
+                    skip=config.skip,
+                )
+                for (before, after), connectivity, channels in zip(
+                    pairwise(stages(config)[::step]),
+                    config.connectivities[::step],
+                    config.channel_rules[::step],
+                    strict=True,
+                )
+            )
+        )
+
+    def last_features(self, holograms: Float[Tensor, "n dim"]) -> Float[Tensor, "n features"]:
+        """Give what the last block makes of holograms."""
+        features: Tensor = self.encoder(self.initial_projection(holograms / self.scale))
+        return features
+
+
+def dense_layers(*widths: int) -> nn.Sequential:
+    """Make linear layers from width to width, each with a ReLU after it.
+
+    Examples
+    --------
+    >>> dense_layers(4, 8, 2)
+    Sequential(
+      (0): Linear(in_features=4, out_features=8, bias=True)
+      (1): ReLU()
+      (2): Linear(in_features=8, out_features=2, bias=True)
+      (3): ReLU()
+    )
+    """
+    layers = [[nn.Linear(before, after), nn.ReLU()] for before, after in pairwise(widths)]
+    return nn.Sequential(*(layer for pair in layers for layer in pair))
+
+
+class HolographicAutoencoder(HologramNetwork):
+    """H-(V)AE of Visani et al., Phys. Rev. Research 6, 023006 (2024), section "Model architecture".
+
+    The encoder's blocks lower lmax to 1; then l = 0 gives z, through the hidden layers of the bottleneck if
+    there are any, and l = 1 two vectors that Gram-Schmidt turns into a frame. The decoder mirrors it. `encode`
+    takes holograms as they are and divides them by `scale`; `decode` gives them in that divided scale.
+
+    Parameters
+    ----------
+    config
+        The architecture.
+
+    Examples
+    --------
+    >>> from holo_types import Basis
+    >>> basis = Basis(lmax=2, radial=None, channels=("image",))
+    >>> network = HolographicAutoencoder(ModelConfig(basis=basis, latent_dim=4, lmax=(2, 1), channels=(6, 6)))
+    >>> mean, log_variance, frame = network.encode(torch.randn(5, 9))
+    >>> mean.shape, frame.shape, network.decode(mean, frame).shape
+    (torch.Size([5, 4]), torch.Size([5, 3, 3]), torch.Size([5, 9]))
+    """
+
+    config: ModelConfig
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        width, latent, hidden = config.channels[-1], config.latent_dim, config.bottleneck
+        self.initial_projection = self.make_projection()
+        self.final_projection = self.make_projection(mirrored=True)
+        self.encoder = self.make_blocks()
+        self.hidden = dense_layers(width, *hidden)
+        before_z = hidden[-1] if hidden else width
+        self.mean = nn.Linear(before_z, latent)
+        self.log_variance = nn.Linear(before_z, latent) if config.variational else None
+        self.frame_vectors = Linear(f"{width}x1e", "2x1e")
+        # As the authors mirror hidden layers: the first map out of z is linear, each of the others has a ReLU.
+        self.bottleneck: nn.Module = nn.Linear(latent, before_z)
+        if hidden:
+            self.bottleneck = nn.Sequential(self.bottleneck, *dense_layers(*hidden[::-1], width))
+        # Of one-hot vectors: a bias would only add to that of the map after it.
+        categories = len(config.condition.categories) if config.condition else 0
+        self.condition = nn.Linear(categories, latent, bias=False) if categories else None
+        self.frame_projection = Linear("3x1e", f"{width}x1e")
+        self.decoder = self.make_blocks(mirrored=True)
+
+    def encode(self, holograms: Float[Tensor, "n dim"]) -> Encoding:
+        """Give z and the frame of holograms."""
+        features = widened(self.last_features(holograms))
+        width = self.config.channels[-1]
+        scalars, vectors = torch.split(features, [width, 3 * width], dim=-1)
+        with full_precision(features.device):
+            first, second = self.frame_vectors(vectors).unflatten(-1, (2, 3)).unbind(-2)
+            # What counts as a zero vector is judged beside all that the last block carries: a symmetric input
+            # leaves rounding noise in l = 1, which must not become a direction.
+            frame = orthonormal_frame(first, second, scale=features.detach().norm(dim=-1)).axes
+            scalars = self.hidden(scalars)
+            log_variance = None if self.log_variance is None else self.log_variance(scalars)
+            return Encoding(self.mean(scalars), log_variance, frame)
+
+    def decode(
+        self,
+        z: Float[Tensor, "n d"],
+        frame: Float[Tensor, "n 3 3"],
+        condition: Float[Tensor, "n categories"] | None = None,
+    ) -> Float[Tensor, "n dim"]:
+        """Give the holograms, divided by `scale`, that z and a frame stand for.
+
+        Parameters
+        ----------
+        z, frame
+            As `encode` gives them; rows of the frame are axes.
+        condition
+            One-hot vectors of the categories; a conditional model must have them, another must not.
+
+        Raises
+        ------
+        HoloError
+            If a condition is missing, or given to a model that has none.
+        """
+        with full_precision(z.device):
+            if self.condition is not None:
+                if condition is None:
+                    raise HoloError("condition is None; a conditional model decodes z only with a condition")
+                z = z + self.condition(condition)
+            elif condition is not None:
+                raise HoloError("condition is given; the model is not conditional, it must be None")
+            features = torch.cat([self.bottleneck(z), self.frame_projection(frame.flatten(-2))], dim=-1)
+        decoded: Tensor = self.final_projection(self.decoder(features))
+        return decoded
+
+    def forward(
+        self,
+        holograms: Float[Tensor, "n dim"],
+        noise: Float[Tensor, "n d"] | None = None,
+        condition: Float[Tensor, "n categories"] | None = None,
+        masked: Float[Tensor, "n dim"] | None = None,
+    ) -> tuple[Float[Tensor, "n dim"], Encoding]:
+        """Encode, draw z with standard normal noise if any is given, and decode.
+
+        Parameters
+        ----------
+        holograms
+            As they are; `encode` divides them by `scale`.
+        noise
+            Of an H-VAE, how many standard deviations z lies from its mean; None for the mean.
+        condition
+            As `decode` takes it.
+        masked
+            What is encoded in the place of the holograms (denoising); None for the holograms themselves.
+
+        Raises
+        ------
+        HoloError
+            As `decode`.
+        """
+        encoding = self.encode(holograms if masked is None else masked)
+        z = encoding.mean
+        if noise is not None and encoding.log_variance is not None:
+            z = z + noise * torch.exp(0.5 * encoding.log_variance)
+        return self.decode(z, encoding.frame, condition), encoding

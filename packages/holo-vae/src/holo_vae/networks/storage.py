@@ -1,0 +1,246 @@
+"""Trained networks, whatever they compute: identity, basis, and the folder that holds them on disk."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from textwrap import shorten
+from typing import Any, ClassVar, Generic, TypeVar
+
+import attrs
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor
+
+from holo_nn import clebsch_gordan_digest
+from holo_types import FormatError, HoloError, Holograms, ModelReference
+from holo_types.atomic import replacing
+from holo_vae.recipes.model import BlocksConfig, ClassifierConfig, ModelConfig
+from holo_vae.recipes.recipe import from_plain, to_plain
+
+from .network import HologramNetwork
+
+__all__ = ["TrainedNetwork", "as_array", "as_tensor", "batches", "read_folder", "write_model"]
+
+FORMAT = "holo-vae model"
+# Version 1 knew autoencoders only and had no `kind`.
+FORMAT_VERSION = 2
+_DESCRIPTION = "model.json"
+_TEXTS = ("name", "version", "digest", "clebsch_gordan_digest", "weights")
+
+# The settings of the first format. Those that came later are written, and count in the digest, only where they
+# are used: what a model is called must not change because the configuration has learned something new.
+_FIRST_SETTINGS = frozenset(
+    {"basis", "channel_rule", "channels", "connectivity", "initial_projection"}
+    | {"latent_dim", "lmax", "variational"}
+)
+
+NetworkT = TypeVar("NetworkT", bound=HologramNetwork)
+
+
+@attrs.frozen(eq=False)
+class TrainedNetwork(Generic[NetworkT]):
+    """A network with its name and version; what `write_model` writes and `read_folder` reads.
+
+    Parameters
+    ----------
+    network
+        The torch module.
+    name, version
+        What is said of the origin of all that it makes.
+    """
+
+    kind: ClassVar[str]
+    config_type: ClassVar[type[Any]]
+    network_type: ClassVar[type[HologramNetwork]]
+
+    network: NetworkT
+    name: str
+    version: str = "0"
+
+    @property
+    def config(self) -> BlocksConfig:
+        """The architecture."""
+        return self.network.config
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the architecture and the weights."""
+        return _digest(_settings(self.config), _tensors(self.network))
+
+    @property
+    def reference(self) -> ModelReference:
+        """What results carry to say which network made them."""
+        return ModelReference(self.name, self.version, self.digest, self.config.basis.digest)
+
+    def check_basis(self, holograms: Holograms) -> None:
+        """Refuse holograms of another basis than the network's.
+
+        Raises
+        ------
+        HoloError
+            Naming what differs.
+        """
+        expected, actual = self.config.basis.to_dict(), holograms.basis.to_dict()
+        if expected != actual:
+            differing = [key for key in expected if expected[key] != actual[key]]
+            was = ", ".join(f"{key} {actual[key]!r}" for key in differing)
+            must = ", ".join(f"{key} {expected[key]!r}" for key in differing)
+            raise HoloError(f"holograms have the basis {was}; model {self.name!r} takes {must}")
+
+
+TrainedT = TypeVar("TrainedT", bound=TrainedNetwork[Any])
+
+
+def batches(array: NDArray[Any], size: int) -> Iterator[NDArray[Any]]:
+    """Cut rows into batches; without any rows there is one, empty."""
+    for start in range(0, max(len(array), 1), size):
+        yield array[start : start + size]
+
+
+def as_tensor(array: NDArray[Any], network: HologramNetwork) -> Tensor:
+    """Give an array in the precision of a network and where it is."""
+    return torch.tensor(array, dtype=network.scale.dtype, device=network.scale.device)
+
+
+def as_array(tensor: Tensor) -> NDArray[Any]:
+    """Give a tensor as a numpy array."""
+    array: NDArray[Any] = tensor.cpu().numpy()
+    return array
+
+
+def _settings(config: BlocksConfig) -> dict[str, Any]:
+    """Give a configuration as plain values, without later settings that are at their defaults."""
+    assert isinstance(config, ModelConfig | ClassifierConfig)
+    defaults = {field.name: field.default for field in attrs.fields(type(config))}
+    return {
+        name: value
+        for name, value in to_plain(config).items()
+        if name in _FIRST_SETTINGS or getattr(config, name) != defaults[name]
+    }
+
+
+def _tensors(network: HologramNetwork) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+
+
+def _digest(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def write_model(model: TrainedNetwork[Any], folder: Path | str) -> None:
+    """Write a model, or a trained classifier, as a folder of ``model.json`` and one safetensors file.
+
+    What stands there is replaced in one step: until `model.json` is swapped, the old one loads.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings, tensors = _settings(model.config), _tensors(model.network)
+    digest = _digest(settings, tensors)
+    weights = f"weights-{digest[:16]}.safetensors"
+    description = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "kind": model.kind,
+        "name": model.name,
+        "version": model.version,
+        "digest": digest,
+        "clebsch_gordan_digest": clebsch_gordan_digest(),
+        "weights": weights,
+        "config": settings,
+    }
+    with replacing(folder / weights) as new:
+        new.write_bytes(safetensors.torch.save(tensors))
+    with replacing(folder / _DESCRIPTION) as new:
+        new.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    for old in folder.glob("weights-*.safetensors"):
+        if old.name != weights:
+            old.unlink()
+
+
+def read_folder(folder: Path | str, kinds: tuple[type[TrainedT], ...]) -> TrainedT:
+    """Read a trained network of one of some kinds from the folder that `write_model` made.
+
+    Parameters
+    ----------
+    folder
+        Of format version 1 or 2.
+    kinds
+        The classes, such as `holo_vae.Model`, that are asked for.
+
+    Raises
+    ------
+    FormatError
+        If the folder holds no trained network, one of another format version, or one that was damaged or
+        changed.
+    HoloError
+        If the folder holds a trained network of another kind.
+    """
+    folder = Path(folder)
+    description = _read_description(folder)
+    kind = next((each for each in kinds if each.kind == description["kind"]), None)
+    if kind is None:
+        wanted = " or ".join(repr(each.kind) for each in kinds)
+        raise HoloError(
+            f"{folder}: {description['name']!r} is of the kind {description['kind']!r}; it must be {wanted}"
+        )
+    try:
+        network = kind.network_type(from_plain(description["config"], kind.config_type))
+    except HoloError as error:
+        raise FormatError(f"{folder}: {_DESCRIPTION} has a bad config ({error})") from None
+    weights = folder / Path(description["weights"]).name
+    try:
+        tensors = safetensors.torch.load_file(weights)
+    except (OSError, SafetensorError) as error:
+        raise FormatError(f"{weights}: cannot be read as safetensors ({error})") from None
+    dtypes = {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()}
+    if len(dtypes) == 1:
+        network.to(dtypes.pop())
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise FormatError(
+            f"{weights}: does not fit the model's config ({shorten(str(error), 300)})"
+        ) from None
+    # Over the settings as they stand in the file, so that whatever a format version wrote can be checked.
+    digest = _digest(description["config"], tensors)
+    if digest != description["digest"]:
+        raise FormatError(
+            f"{folder}: was changed after it was written: its digest is {digest[:12]}, "
+            f"{_DESCRIPTION} says {description['digest'][:12]}"
+        )
+    return kind(network.eval(), description["name"], description["version"])
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    try:
+        description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{folder}: holds no model, its {_DESCRIPTION} cannot be read ({error})") from None
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise FormatError(f"{folder}: {_DESCRIPTION} does not describe a {FORMAT}")
+    version = description.get("format_version")
+    if version not in range(1, FORMAT_VERSION + 1):
+        raise FormatError(
+            f"{folder}: the model has format version {version!r}; "
+            f"this holo-vae reads versions 1 to {FORMAT_VERSION}"
+        )
+    if version == 1:
+        description["kind"] = "autoencoder"
+    if missing := [name for name in (*_TEXTS, "kind", "config") if name not in description]:
+        raise FormatError(f"{folder}: {_DESCRIPTION} lacks {', '.join(sorted(missing))}")
+    for name in (*_TEXTS, "kind"):
+        if not isinstance(description[name], str):
+            raise FormatError(f"{folder}: {name} in {_DESCRIPTION} is {description[name]!r}; it must be text")
+    if description["clebsch_gordan_digest"] != clebsch_gordan_digest():
+        raise FormatError(
+            f"{folder}: the model was trained with other Clebsch-Gordan coefficients than the installed e3nn's; "
+            "its weights would give wrong results"
+        )
+    return description

@@ -1,0 +1,75 @@
+"""Which data set a recipe names, and how it is split."""
+
+from typing import Literal
+
+import attrs
+
+from .bounds import at_least
+
+__all__ = ["DataSet", "MnistData", "StructureData"]
+
+
+@attrs.frozen(kw_only=True)
+class MnistData:
+    """Spherical MNIST, from the idx files as they are published (or a data set in their form).
+
+    Parameters
+    ----------
+    kind
+        Says that it is this data set.
+    rotation
+        How the training images are turned: ``"fixed"``, all alike (NR); ``"each"``, at random (R). Those of
+        validation and test are always turned at random.
+    validation_rows
+        How many training images, the last ones, are kept aside for validation.
+    bandwidth
+        Of the Driscoll-Healy grid.
+    seed
+        Of the rotations.
+    """
+
+    kind: Literal["mnist"]
+    rotation: Literal["fixed", "each"] = "fixed"
+    validation_rows: int = attrs.field(default=6000, validator=at_least(1))
+    bandwidth: int = attrs.field(default=30, validator=at_least(1))
+    seed: int = attrs.field(default=0, validator=at_least(0))
+
+    @property
+    def one_pose(self) -> bool:
+        """Whether all training rows lie in one pose."""
+        return self.rotation == "fixed"
+
+
+@attrs.frozen(kw_only=True)
+class StructureData:
+    """Protein structures, and a table that says which of them are for what.
+
+    The table is ``index.tsv``: text columns between tabs, their names in the first line. ``file`` names a
+    structure file, which lies in the table's folder or below; ``split`` is ``train``, ``valid`` or ``test``.
+
+    Parameters
+    ----------
+    kind
+        Says that it is such a data set.
+    columns
+        Further columns of the table that the holograms' index is to have, as text.
+    hetero
+        Whether neighbourhoods hold ligands, ions and nucleic acids too.
+    pose
+        How the neighbourhoods to train on lie: ``"file"``, as in the files; ``"backbone"``, all in the pose of
+        their residue's backbone, see `holo_features.surroundings.poses`. Those of validation and test lie as in
+        the files.
+    """
+
+    kind: Literal["structures"]
+    columns: tuple[str, ...] = ()
+    hetero: bool = False
+    pose: Literal["file", "backbone"] = "file"
+
+    @property
+    def one_pose(self) -> bool:
+        """Whether all training rows lie in one pose."""
+        return self.pose == "backbone"
+
+
+DataSet = MnistData | StructureData

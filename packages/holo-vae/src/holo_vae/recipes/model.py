@@ -1,0 +1,224 @@
+"""What a network is: its basis, its blocks, and what they end in."""
+
+from typing import Literal
+
+import attrs
+
+from holo_types import Basis, HoloError
+
+from .bounds import at_least
+
+__all__ = [
+    "BlockNorm",
+    "BlocksConfig",
+    "ChannelRule",
+    "ClassifierConfig",
+    "Condition",
+    "Connectivity",
+    "ModelConfig",
+]
+
+Connectivity = Literal["efficient", "full"]
+ChannelRule = Literal["elementwise", "full"]
+BlockNorm = Literal["signal", "layer", "instance"]
+
+
+@attrs.frozen(kw_only=True)
+class Condition:
+    """What a conditional model is told beside z: which category a row is of.
+
+    Parameters
+    ----------
+    column
+        The index column that says it.
+    categories
+        The column's values, in the order of the one-hot vector.
+
+    Raises
+    ------
+    HoloError
+        If there are fewer than two categories, or one comes twice.
+    """
+
+    column: str
+    categories: tuple[int | str, ...]
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.categories) < 2 or len(set(self.categories)) < len(self.categories):
+            raise HoloError(
+                f"Condition.categories are {self.categories}; they must be at least 2, each given once"
+            )
+
+
+@attrs.frozen(kw_only=True)
+class BlocksConfig:
+    """What every network of blocks has: the sizes after each block, and what a block is made of.
+
+    Parameters
+    ----------
+    basis
+        The basis of the holograms that the network takes.
+    lmax
+        Highest degree after each block; it never rises and at most halves (rounded up).
+    channels
+        Multiplicity of every degree after each block.
+    initial_projection
+        Multiplicity to which a linear layer first brings every degree; None for no such layer.
+    connectivity
+        Which pairs of degrees the tensor squares couple: one rule, or one for each block.
+    channel_rule
+        Whether the tensor squares couple each channel with itself or all pairs: one rule, or one for each
+        block.
+    batch_norm
+        Whether each block begins with a batch norm.
+    norm
+        The norm between a block's tensor square and its linear layer; None for none.
+    skip
+        Whether a block's input is added to its output.
+
+    Raises
+    ------
+    HoloError
+        If a value is out of range or the lists do not fit.
+    """
+
+    basis: Basis
+    lmax: tuple[int, ...]
+    channels: tuple[int, ...]
+    initial_projection: int | None = None
+    connectivity: Connectivity | tuple[Connectivity, ...] = "efficient"
+    channel_rule: ChannelRule | tuple[ChannelRule, ...] = "elementwise"
+    batch_norm: bool = True
+    norm: BlockNorm | None = "signal"
+    skip: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        name = type(self).__name__
+        if not self.lmax or len(self.lmax) != len(self.channels):
+            raise HoloError(
+                f"{name}: lmax has {len(self.lmax)} entries and channels {len(self.channels)}; "
+                "both must have one per block, at least one"
+            )
+        before = self.basis.lmax
+        for after in self.lmax:
+            if not after <= before <= 2 * max(after, 1):
+                raise HoloError(
+                    f"{name}.lmax goes from {before} to {after}; a block may keep it or lower it to half"
+                )
+            before = after
+        if min(self.channels) < 1 or (self.initial_projection is not None and self.initial_projection < 1):
+            raise HoloError(
+                f"{name}: channels {self.channels} and initial_projection {self.initial_projection} "
+                "must be at least 1"
+            )
+        for field in ("connectivity", "channel_rule"):
+            rules = getattr(self, field)
+            if isinstance(rules, tuple) and len(rules) != len(self.lmax):
+                raise HoloError(
+                    f"{name}.{field} has {len(rules)} rules; there must be one, or one for each of the "
+                    f"{len(self.lmax)} blocks"
+                )
+        multiplicities = {multiplicity for multiplicity, _ in self.basis.irreps}
+        if (
+            self.initial_projection is None
+            and self.channel_rules[0] == "elementwise"
+            and len(multiplicities) > 1
+        ):
+            raise HoloError(
+                f"{name}.initial_projection is None; elementwise channels need the same multiplicity in "
+                f"every degree, and the basis has {self.basis.irreps}"
+            )
+        first = self.initial_projection or self.basis.irreps.blocks[0][0]
+        if self.norm == "layer" and (0, 1) in zip(
+            (self.basis.lmax, *self.lmax[:-1]), (first, *self.channels[:-1]), strict=True
+        ):
+            raise HoloError(
+                f"{name}.norm is 'layer' and a block takes one channel of degree 0 alone, which a layer norm "
+                "would centre to zero; there must be two or more"
+            )
+
+    @property
+    def connectivities(self) -> tuple[Connectivity, ...]:
+        """The rule of each block's degrees."""
+        rules = self.connectivity
+        return rules if isinstance(rules, tuple) else (rules,) * len(self.lmax)
+
+    @property
+    def channel_rules(self) -> tuple[ChannelRule, ...]:
+        """The rule of each block's channels."""
+        rules = self.channel_rule
+        return rules if isinstance(rules, tuple) else (rules,) * len(self.lmax)
+
+
+@attrs.frozen(kw_only=True)
+class ModelConfig(BlocksConfig):
+    """The architecture of a holographic autoencoder.
+
+    The encoder has one block per entry of `lmax` and `channels`; the decoder mirrors it. What every network of
+    blocks has is described in `BlocksConfig`.
+
+    Parameters
+    ----------
+    latent_dim
+        Length of the invariant embedding z.
+    variational
+        Whether z is drawn from a learned normal distribution (H-VAE) or is a point (H-AE).
+    bottleneck
+        Widths of hidden layers between the last block's scalars and z; the decoder mirrors them.
+    condition
+        What the decoder is told beside z (conditional H-VAE); None for nothing.
+
+    Raises
+    ------
+    HoloError
+        If a value is out of range or the lists do not fit.
+
+    Examples
+    --------
+    >>> from holo_types import Zernike
+    >>> from holo_vae.recipes.recipe import from_plain, to_plain
+    >>> basis = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N"))
+    >>> config = ModelConfig(basis=basis, latent_dim=8, lmax=(2, 1), channels=(6, 8), initial_projection=6)
+    >>> from_plain(to_plain(config), ModelConfig) == config
+    True
+    """
+
+    latent_dim: int = attrs.field(validator=at_least(1))
+    variational: bool = False
+    bottleneck: tuple[int, ...] = ()
+    condition: Condition | None = None
+
+    def __attrs_post_init__(self) -> None:
+        BlocksConfig.__attrs_post_init__(self)  # a class with slots is made anew, which super() would miss
+        if self.lmax[-1] != 1:
+            raise HoloError(f"ModelConfig.lmax ends in {self.lmax[-1]}; it must end in 1, the frame's degree")
+        if self.bottleneck and min(self.bottleneck) < 1:
+            raise HoloError(f"ModelConfig.bottleneck is {self.bottleneck}; widths must be at least 1")
+
+
+@attrs.frozen(kw_only=True)
+class ClassifierConfig(BlocksConfig):
+    """The architecture of the supervised network: blocks, their invariants, a dense head.
+
+    What every network of blocks has is described in `BlocksConfig`.
+
+    Parameters
+    ----------
+    classes
+        The index column that is learned, and its values.
+    hidden
+        Widths of the head's hidden layers.
+
+    Raises
+    ------
+    HoloError
+        If a value is out of range or the lists do not fit.
+    """
+
+    classes: Condition
+    hidden: tuple[int, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        BlocksConfig.__attrs_post_init__(self)  # a class with slots is made anew, which super() would miss
+        if self.hidden and min(self.hidden) < 1:
+            raise HoloError(f"ClassifierConfig.hidden is {self.hidden}; widths must be at least 1")

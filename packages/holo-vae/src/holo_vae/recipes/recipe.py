@@ -1,0 +1,129 @@
+"""A recipe: what a model is and how it is trained, as one YAML file holds it."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import cattrs
+import yaml
+
+from holo_types import FormatError, HoloError
+
+from .conversion import WrongValueError, complaints, strict_converter
+from .data import DataSet, MnistData, StructureData
+from .model import ClassifierConfig, ModelConfig
+from .training import TrainingConfig
+
+__all__ = ["Recipe", "from_plain", "read_recipe", "to_plain", "write_recipe"]
+
+
+@attrs.frozen(kw_only=True)
+class Recipe:
+    """A network and its training, as one YAML file holds them; where `data` is given, on which data set.
+
+    Examples
+    --------
+    >>> recipe = from_plain(
+    ...     {"model": {"basis": {"lmax": 1, "radial": None, "channels": ["image"]},
+    ...                "latent_dim": 2, "lmax": [1], "channels": [4]}}, Recipe)
+    >>> recipe.training.batch_size
+    128
+    """
+
+    model: ModelConfig | ClassifierConfig
+    training: TrainingConfig = attrs.field(factory=TrainingConfig)
+    data: DataSet | None = None
+
+    def __attrs_post_init__(self) -> None:
+        training, model = self.training, self.model
+        if training.frame_weight and self.data is not None and not self.data.one_pose:
+            raise HoloError(
+                f"TrainingConfig.frame_weight is {training.frame_weight}, and the data's training rows lie in many "
+                "poses; frames can be pulled to the axes only where they lie in one (MnistData.rotation 'fixed', "
+                "StructureData.pose 'backbone')"
+            )
+        if (
+            isinstance(model, ModelConfig)
+            and model.variational
+            and training.kl_start + training.kl_warmup > training.epochs
+        ):
+            raise HoloError(
+                f"TrainingConfig: kl_start {training.kl_start} and kl_warmup {training.kl_warmup} go beyond the "
+                f"{training.epochs} epochs; a variational model needs an epoch at the full KL weight"
+            )
+
+
+ConfigT = TypeVar("ConfigT", ModelConfig, ClassifierConfig, TrainingConfig, Recipe)
+_converter = strict_converter()
+
+
+def _network(value: object, _: Any) -> object:
+    kind = ClassifierConfig if isinstance(value, dict) and "classes" in value else ModelConfig
+    return _converter.structure(value, kind)
+
+
+_converter.register_structure_hook(ModelConfig | ClassifierConfig, _network)
+
+
+def _data_set(value: object, _: Any) -> object:
+    if value is None:
+        return None
+    given = value.get("kind", "mnist") if isinstance(value, dict) else "mnist"
+    for name, kind in (("mnist", MnistData), ("structures", StructureData)):
+        if given == name:
+            return _converter.structure(value, kind)
+    raise HoloError(f"data.kind is {given!r}; it must be 'mnist' or 'structures'")
+
+
+_converter.register_structure_hook(DataSet | None, _data_set)
+
+
+def from_plain(plain: object, kind: type[ConfigT]) -> ConfigT:
+    """Make a configuration from plain values; unknown keys are refused by name.
+
+    Raises
+    ------
+    HoloError
+        Naming every key that is unknown, missing or wrong: ``training.epochs is 'ten'; it must be an integer``.
+    """
+    try:
+        return _converter.structure(plain, kind)
+    except (cattrs.BaseValidationError, WrongValueError) as error:
+        raise HoloError("; ".join(complaints(error))) from None
+
+
+def to_plain(config: ModelConfig | ClassifierConfig | TrainingConfig | Recipe) -> dict[str, Any]:
+    """Give a configuration as plain values, as YAML and JSON store it."""
+    plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_listed(_converter.unstructure(config))))
+    return plain
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _listed(item) for key, item in value.items()}
+    return [_listed(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def read_recipe(path: Path | str) -> Recipe:
+    """Read a recipe from YAML.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read or is no YAML.
+    HoloError
+        If a key is unknown, missing or wrong.
+    """
+    try:
+        plain = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FormatError(f"{path}: cannot be read as YAML ({error})") from None
+    try:
+        return from_plain(plain, Recipe)
+    except HoloError as error:
+        raise HoloError(f"{path}: {error}") from None
+
+
+def write_recipe(recipe: Recipe, path: Path | str) -> None:
+    """Write a recipe as YAML."""
+    Path(path).write_text(yaml.safe_dump(to_plain(recipe), sort_keys=False), encoding="utf-8")

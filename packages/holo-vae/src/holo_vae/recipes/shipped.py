@@ -1,0 +1,47 @@
+"""Recipes that come with holo-vae: what was trained for the results in the documentation, and how."""
+
+from pathlib import Path
+
+from holo_types import HoloError
+from holo_vae.recipes.recipe import Recipe, read_recipe
+
+__all__ = ["find_recipe", "recipe_names"]
+
+_FOLDER = Path(__file__).parent
+
+
+def recipe_names() -> list[str]:
+    """Name the recipes that come with holo-vae.
+
+    Examples
+    --------
+    >>> "mnist-hae-z16" in recipe_names()
+    True
+    """
+    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+
+
+def find_recipe(recipe: str) -> Recipe:
+    """Read a recipe that comes with holo-vae, or a YAML file.
+
+    Parameters
+    ----------
+    recipe
+        A name or a path.
+
+    Raises
+    ------
+    HoloError
+        If there is no such recipe, or it cannot be read.
+
+    Examples
+    --------
+    >>> find_recipe("mnist-hae-z16").model.latent_dim
+    16
+    """
+    own = _FOLDER / f"{recipe}.yaml"
+    if own.parent == _FOLDER and own.is_file():
+        return read_recipe(own)
+    if not Path(recipe).is_file():
+        raise HoloError(f"{recipe}: no such recipe; give a YAML file, or one of {', '.join(recipe_names())}")
+    return read_recipe(recipe)

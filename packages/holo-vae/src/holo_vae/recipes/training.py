@@ -1,0 +1,110 @@
+"""How a network is trained."""
+
+from typing import Literal
+
+import attrs
+
+from holo_types import HoloError
+
+from .bounds import at_least
+
+__all__ = ["TrainingConfig"]
+
+
+@attrs.frozen(kw_only=True)
+class TrainingConfig:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    epochs, batch_size, seed
+        As usual; the same seed on the same machine gives the same weights.
+    optimizer, learning_rate, weight_decay
+        Adam or AdamW, its peak rate, and AdamW's decay.
+    schedule
+        How the learning rate goes on after the warm-up, step by step: ``"cosine"``, to zero at the end;
+        ``"exponential"``, falls tenfold over `decay_epochs` epochs and stays; ``"plateau"``, is divided by ten
+        when the validation loss has not fallen for `plateau_patience` epochs; ``"constant"``.
+    warmup_steps, decay_epochs, plateau_patience
+        See `schedule`.
+    gradient_clip
+        The largest gradient norm.
+    reconstruction_weight
+        α, the weight of the mean squared error.
+    frame_weight
+        γ, the weight of the mean squared difference between a row's frame and the coordinate axes. For training
+        rows that all lie in one pose (digits that are not turned, residues in the pose of their backbone); 0
+        where poses mean nothing.
+    kl_weight
+        β, the final weight of KL / latent_dim (variational models only).
+    kl_start, kl_warmup
+        β is 0 for `kl_start` epochs, then rises linearly over `kl_warmup` epochs.
+    masking
+        The share of (channel, degree) blocks of the input that are set to zero, all orders m together, while
+        the whole is to be reconstructed (denoising).
+    ema_decay
+        Decay, per step, of the exponential moving average of the weights, which is then what is validated and
+        kept; None for no average.
+    early_stopping
+        Epochs without a lower validation loss after which training ends; None for never.
+    precision
+        ``"mixed"``: matrix products in bfloat16, weights and norms in float32.
+    compile
+        Whether the network goes through `torch.compile`.
+    checkpoint_minutes
+        How often the run's state is written, beside the end of each epoch.
+    shuffle_rows
+        Rows that are shuffled among one another in memory; data of more rows is streamed.
+    validation_fraction, group_column
+        Where no validation data is given: the share of the groups (rows with one value in this index column)
+        that is kept aside to choose the best weights. Rows of one group are never on both sides.
+    cluster_column
+        The index column that says which groups are alike, so that they are not to count for more than one: an
+        epoch then takes of each cluster a sample of as many rows as its groups have on average, see
+        `holo_vae.data.clusters`. No cluster is on both sides of a split. None where all rows count alike.
+
+    Raises
+    ------
+    HoloError
+        If a value is out of range.
+    """
+
+    epochs: int = attrs.field(default=30, validator=at_least(1))
+    batch_size: int = attrs.field(default=128, validator=at_least(2))
+    optimizer: Literal["adam", "adamw"] = "adam"
+    learning_rate: float = attrs.field(default=1e-3, validator=at_least(0.0))
+    weight_decay: float = attrs.field(default=0.0, validator=at_least(0.0))
+    schedule: Literal["cosine", "exponential", "plateau", "constant"] = "cosine"
+    warmup_steps: int = attrs.field(default=50, validator=at_least(0))
+    decay_epochs: int = attrs.field(default=25, validator=at_least(1))
+    plateau_patience: int = attrs.field(default=5, validator=at_least(1))
+    gradient_clip: float = attrs.field(default=5.0, validator=at_least(1e-12))
+    reconstruction_weight: float = attrs.field(default=50.0, validator=at_least(0.0))
+    frame_weight: float = attrs.field(default=0.0, validator=at_least(0.0))
+    kl_weight: float = attrs.field(default=0.0, validator=at_least(0.0))
+    kl_start: int = attrs.field(default=0, validator=at_least(0))
+    kl_warmup: int = attrs.field(default=0, validator=at_least(0))
+    masking: float = attrs.field(default=0.0)
+    ema_decay: float | None = attrs.field(default=None)
+    early_stopping: int | None = attrs.field(default=None, validator=attrs.validators.optional(at_least(1)))
+    precision: Literal["float32", "float64", "mixed"] = "float32"
+    compile: bool = False
+    checkpoint_minutes: float = attrs.field(default=10.0, validator=at_least(0.0))
+    shuffle_rows: int = attrs.field(default=500_000, validator=at_least(2))
+    validation_fraction: float = attrs.field(default=0.15)
+    group_column: str = "structure"
+    cluster_column: str | None = None
+    seed: int = attrs.field(default=0, validator=at_least(0))
+
+    @validation_fraction.validator
+    @masking.validator
+    @ema_decay.validator
+    def _check_share(self, attribute: "attrs.Attribute[float]", value: float | None) -> None:
+        least = 0.0 if attribute.name == "masking" else 1e-12
+        if value is not None and not least <= value < 1:
+            raise HoloError(f"TrainingConfig.{attribute.name} is {value}; it must lie between 0 and 1")
+
+    def kl_weight_at(self, epoch: int) -> float:
+        """Give β in an epoch, counted from 0."""
+        rise = (epoch + 1 - self.kl_start) / max(self.kl_warmup, 1)
+        return self.kl_weight * min(max(rise, 0.0), 1.0)

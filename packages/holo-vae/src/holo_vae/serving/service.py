@@ -1,0 +1,285 @@
+"""The MLflow flavour of a model: structures or holograms in, one row per residue or hologram out.
+
+MLflow imports this module by name and calls `_load_pyfunc`: neither code nor pickle travels with a model.
+"""
+
+import base64
+import logging
+import math
+import os
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mlflow.pyfunc
+import numpy as np
+import pandas as pd
+from mlflow.models import ModelSignature
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR
+from mlflow.types import ColSpec, DataType, Schema
+
+from holo_types import Embeddings, HoloError, Holograms, concatenate, to_table
+from holo_vae.embedding import embed_holograms
+from holo_vae.networks.model import Model, read_model, write_model
+
+from .holograms import encode_coefficients, read_holograms
+from .limits import Deadline, Limits, RefusedRequest
+
+__all__ = ["ServedModel", "encode_content", "input_example", "signature", "write_served"]
+
+_BINARY_SUFFIXES = (".gz", ".bcif")
+_EXAMPLE = Path(__file__).parents[1] / "shipped" / "tripeptide.pdb"
+_STRUCTURES, _HOLOGRAMS = ("name", "content"), ("holograms", "basis")
+_RESIDUES = "residues"
+_COLUMNS = (*_STRUCTURES, _RESIDUES, *_HOLOGRAMS)
+_FORMS = "it must be name and content, with or without residues, or holograms and basis"
+_BATCH = 512
+_INDEX = {  # of the answer, in either form
+    "structure": DataType.string,
+    "model": DataType.long,
+    "chain": DataType.string,
+    "residue_number": DataType.long,
+    "insertion_code": DataType.string,
+    "residue_name": DataType.string,
+    "hologram": DataType.long,
+}
+
+_logger = logging.getLogger(__name__)
+
+
+class _IgnoredColumns(logging.Filter):
+    """Sees that MLflow ignores columns which the signature does not name; it tells nobody but its log.
+
+    A misspelt ``residues`` would otherwise embed all of them. Each request has a thread and context of its own.
+    """
+
+    seen: ContextVar[bool] = ContextVar("ignored_columns", default=False)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass."""
+        if "Found extra inputs" in str(record.msg):
+            self.seen.set(True)
+        return True
+
+
+def _watch_ignored_columns() -> None:
+    source = logging.getLogger("mlflow.models.utils")
+    source.setLevel(logging.WARNING)  # whatever is shown
+    if not any(isinstance(known, _IgnoredColumns) for known in source.filters):
+        source.addFilter(_IgnoredColumns())
+
+
+def encode_content(path: Path) -> str:
+    """Give a structure file's content as a request carries it: text as it is, binary formats as base64."""
+    content = path.read_bytes()
+    if path.name.lower().endswith(_BINARY_SUFFIXES):
+        return base64.b64encode(content).decode("ascii")
+    return content.decode()
+
+
+def input_example(model: Model) -> pd.DataFrame:
+    """Give a request that a model answers: a structure, or holograms if its basis is one of a sphere."""
+    if model.config.basis.radial is not None:
+        return pd.DataFrame([{"name": _EXAMPLE.name, "content": _EXAMPLE.read_text()}])
+    holograms = _random_holograms(model)
+    return pd.DataFrame(
+        [{"holograms": encode_coefficients(holograms.coefficients), "basis": holograms.basis.digest}]
+    )
+
+
+def signature(model: Model) -> ModelSignature:
+    """Give the columns that requests and answers have.
+
+    Those of requests are all optional, so that the two forms can be told apart and `ServedModel.predict`
+    words the refusal: MLflow's own quotes the request.
+    """
+    values = to_table(_embed(model, _random_holograms(model)))
+    kinds = {"float32": DataType.float, "float64": DataType.double, "bool": DataType.boolean}
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.string, name, required=False) for name in _COLUMNS]),
+        outputs=Schema(
+            [
+                *(ColSpec(kind, name, required=False) for name, kind in _INDEX.items()),
+                *(ColSpec(kinds[str(values[name].dtype)], name) for name in values.columns),
+            ]
+        ),
+    )
+
+
+def _random_holograms(model: Model) -> Holograms:
+    basis = model.config.basis
+    rows = np.random.default_rng(0).normal(size=(2, basis.dim))
+    return Holograms(rows.astype(np.float32), basis)
+
+
+def _embed(model: Model, holograms: Holograms) -> Embeddings:
+    """Embed; of a conditional model without the cosine: decoding takes each row's category, which nobody gave."""
+    return embed_holograms(model, holograms) if model.config.condition is None else model.encode(holograms)
+
+
+class ServedModel:
+    """What an MLflow scoring server asks: a table of structures or of holograms to a table of embeddings.
+
+    Parameters
+    ----------
+    model
+        The model that embeds.
+    limits
+        What one request may ask for; by default `Limits()`.
+
+    Examples
+    --------
+    >>> from holo_types import Basis
+    >>> from holo_vae import HolographicAutoencoder, ModelConfig
+    >>> basis = Basis(lmax=2, radial=None, channels=("image",))
+    >>> config = ModelConfig(basis=basis, latent_dim=4, lmax=(2, 1), channels=(6, 6))
+    >>> served = ServedModel(Model(HolographicAutoencoder(config), name="untrained"))
+    >>> list(served.predict(input_example(served.model)))[:3]
+    ['hologram', 'z_0', 'z_1']
+    """
+
+    def __init__(self, model: Model, limits: Limits | None = None) -> None:
+        self.model = model
+        self.limits = Limits() if limits is None else limits
+        _watch_ignored_columns()
+
+    def predict(self, request: pd.DataFrame, params: dict[str, object] | None = None) -> pd.DataFrame:
+        """Embed what a request holds.
+
+        Parameters
+        ----------
+        request
+            Either one row a structure: ``name``, a file name, whose ending gives the format; ``content``, the
+            file's text, or base64 where the name ends in ``.bcif`` or ``.gz``; and, if not all residues are to be
+            embedded, ``residues``, such as ``"A:10-50,B:7,C"``. Or a single row: ``holograms``, a ``.npy`` file
+            in base64, float32 or float64 [n, dim]; and ``basis``, the digest of the basis they are in.
+        params
+            None are known.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per residue or hologram, as `holo_types.to_table` gives it; holograms are numbered in the
+            column ``hologram``. Answers of a conditional model have no ``reconstruction_cosine``.
+
+        Raises
+        ------
+        RefusedRequest
+            If the request is another, or over a limit; one line says why, and in which row, counted from 0.
+        """
+        ignored, deadline = _IgnoredColumns.seen.get(), Deadline(self.limits.max_seconds)
+        _IgnoredColumns.seen.set(False)
+        try:
+            # What MLflow does not pass on because the signature has no parameters comes as an empty mapping.
+            if params is not None:
+                raise RefusedRequest("the request has params; there are none")
+            if ignored or not set(request.columns) <= set(_COLUMNS):
+                raise RefusedRequest(f"the request has a column that is not known; {_FORMS}")
+            return self._table(request, deadline)
+        except RefusedRequest:
+            raise
+        except Exception:
+            _logger.exception("a request failed")
+            raise RefusedRequest("the service failed; its log says why", INTERNAL_ERROR) from None
+
+    def _table(self, request: pd.DataFrame, deadline: Deadline) -> pd.DataFrame:
+        rows = [_given(row, number) for number, row in enumerate(request.to_dict(orient="records"))]
+        size = sum(len(text) for row in rows for text in row.values())
+        if size > self.limits.max_bytes:
+            raise RefusedRequest(f"the request has more than {self.limits.max_bytes} bytes")
+        blocks = self._structures(rows, deadline) if _is_of_structures(rows) else self._holograms(rows)
+        embeddings: list[Embeddings] = []
+        for block in blocks:
+            deadline.check()
+            try:
+                embeddings.append(_embed(self.model, block))
+            except HoloError:
+                first = sum(map(len, embeddings))
+                raise RefusedRequest(
+                    f"of rows {first} to {first + len(block) - 1} of the answer not all would be finite; a value "
+                    "that was sent is too large for the model's precision"
+                ) from None
+        if not embeddings:
+            raise RefusedRequest("no residue of the request has an atom of the model's channels around it")
+        return to_table(concatenate(embeddings))
+
+    def _holograms(self, rows: list[dict[str, str]]) -> Iterator[Holograms]:
+        if len(rows) > 1:
+            raise RefusedRequest(f"the request has {len(rows)} rows of holograms; it must have one")
+        digest, text = rows[0]["basis"], rows[0]["holograms"]
+        holograms = read_holograms(text, digest, self.model.config.basis, self.limits, "row 0")
+        for start in range(0, len(holograms), _BATCH):
+            yield holograms[start : start + _BATCH]
+
+    def _structures(self, rows: list[dict[str, str]], deadline: Deadline) -> Iterator[Holograms]:
+        basis = self.model.config.basis
+        if basis.radial is None:
+            raise RefusedRequest("the model is one of sphere images; it takes holograms and basis")
+        try:
+            from .structures import holograms_of, read_structures  # noqa: PLC0415  (an extra)
+        except ImportError:
+            raise HoloError("structures need holo-features; pip install 'holo-vae[structures]'") from None
+        given = [(row["name"], row["content"], row.get(_RESIDUES)) for row in rows]
+        for requested in read_structures(given, basis, self.limits, deadline):
+            yield from holograms_of(requested, basis)
+
+
+def _given(row: dict[str, object], number: int) -> dict[str, str]:
+    """Give what a row holds, less the columns of other rows."""
+    given = {}
+    for name, value in row.items():
+        if isinstance(value, str):
+            given[name] = value
+        elif not (value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))):
+            raise RefusedRequest(f"row {number}: {name} must be text")
+    return given
+
+
+def _is_of_structures(rows: Iterable[dict[str, str]]) -> bool:
+    """Say which of the two forms the rows have."""
+    forms = set()
+    for number, row in enumerate(rows):
+        columns = set(row) - {_RESIDUES}
+        if columns == set(_STRUCTURES):
+            forms.add(True)
+        elif columns == set(_HOLOGRAMS) and _RESIDUES not in row:
+            forms.add(False)
+        else:
+            raise RefusedRequest(f"row {number} has {', '.join(row) or 'nothing'}; {_FORMS}")
+    if len(forms) != 1:
+        raise RefusedRequest(
+            "the request has both structures and holograms; send them apart"
+            if forms
+            else "the request is empty"
+        )
+    return forms.pop()
+
+
+def write_served(model: Model, folder: Path) -> None:
+    """Write a model in MLflow's form, as a folder that `mlflow.pyfunc.load_model` and `mlflow models serve` take.
+
+    For a model that is in no registry: one that comes with holo-vae, or a folder that holo-vae wrote.
+
+    Parameters
+    ----------
+    model
+        The model.
+    folder
+        To be made; it must not be there, or be empty.
+    """
+    with TemporaryDirectory() as weights:
+        write_model(model, weights)
+        mlflow.pyfunc.save_model(
+            folder,
+            loader_module=__name__,
+            data_path=weights,
+            signature=signature(model),
+            input_example=input_example(model),
+            pip_requirements=["holo-vae[mlflow,structures]"],
+        )
+
+
+def _load_pyfunc(data_path: str) -> ServedModel:
+    """Load the model folder that `holo_vae.tracking.run` logged (MLflow's entry point)."""
+    return ServedModel(read_model(data_path), Limits.from_environment(os.environ))

@@ -1,0 +1,271 @@
+"""The journal of a tracked run: all that is to reach the tracking store, one line of JSON for each entry.
+
+An entry is on disk before anything else happens with it, so neither a tracking server that goes away nor a
+process that is killed loses it. `holo_vae.tracking.store` sends what is in a journal.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import attrs
+import cattrs
+from cattrs.strategies import configure_tagged_union
+
+from holo_types import FormatError, HoloError
+from holo_types.atomic import write_errors
+from holo_types.journal import lock
+
+__all__ = [
+    "DataSet",
+    "Entry",
+    "File",
+    "Journal",
+    "LoggedModel",
+    "Metrics",
+    "Parameters",
+    "Registration",
+    "RunStart",
+    "Status",
+    "Tags",
+    "Written",
+    "journals",
+    "open_journal",
+    "read_journal",
+]
+
+
+@attrs.frozen
+class RunStart:
+    """The first entry: what a run is.
+
+    Parameters
+    ----------
+    experiment
+        Name of the MLflow experiment.
+    store
+        Tracking URI; None for a sqlite file in the run's folder, wherever that is moved to.
+    key
+        Names the run before a store has given it an id, and so keeps it from being made twice.
+    time
+        Milliseconds since 1970, as in all entries.
+    tags
+        Of MLflow: who ran what.
+    """
+
+    experiment: str
+    store: str | None
+    key: str
+    time: int
+    tags: Mapping[str, str]
+
+
+@attrs.frozen
+class Parameters:
+    """Settings, which never change."""
+
+    values: Mapping[str, str]
+
+
+@attrs.frozen
+class Tags:
+    """Properties of the run, which may change."""
+
+    values: Mapping[str, str]
+
+
+@attrs.frozen
+class Metrics:
+    """A point of each of several curves."""
+
+    time: int
+    step: int
+    values: Mapping[str, float]
+
+
+@attrs.frozen
+class DataSet:
+    """The rows that a run reads.
+
+    Parameters
+    ----------
+    name, source
+        What it is called and where it came from.
+    context
+        What it is used for, such as ``training``.
+    digest
+        SHA-256 of the coefficients.
+    rows, dim, dtype
+        Of the table of coefficients.
+    """
+
+    name: str
+    source: str
+    context: str
+    digest: str
+    rows: int
+    dim: int
+    dtype: str
+
+
+@attrs.frozen
+class File:
+    """A file, by its path, for a folder of the run's artifacts."""
+
+    path: str
+    target: str | None
+
+
+@attrs.frozen
+class LoggedModel:
+    """A model in MLflow's form, by its folder."""
+
+    path: str
+
+
+@attrs.frozen
+class Registration:
+    """The registration of the last model under a name."""
+
+    name: str
+
+
+@attrs.frozen
+class Status:
+    """What has become of the run: ``RUNNING`` (again), ``FINISHED``, ``FAILED`` or ``KILLED``."""
+
+    status: str
+    time: int
+
+
+Entry = RunStart | Parameters | Tags | Metrics | DataSet | File | LoggedModel | Registration | Status
+
+_converter = cattrs.Converter(forbid_extra_keys=True)
+configure_tagged_union(Entry, _converter, tag_name="entry")
+
+
+@attrs.frozen
+class Written:
+    """How far the curves in a journal have come.
+
+    Parameters
+    ----------
+    start
+        The journal's first entry; None if it has none yet.
+    last
+        The highest step of each curve.
+    finished
+        Whether the run came to its end.
+    """
+
+    start: RunStart | None
+    last: Mapping[str, int]
+    finished: bool
+
+
+def read_journal(path: Path, offset: int = 0) -> Iterator[tuple[Entry, int]]:
+    """Read entries from a position on, each with the position after it. A last line that is not whole is left.
+
+    Raises
+    ------
+    FormatError
+        If a line is no entry.
+    """
+    with path.open("rb") as file:
+        file.seek(offset)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            offset += len(line)
+            try:
+                entry: Entry = _converter.structure(json.loads(line), Entry)  # type: ignore[arg-type]
+            except (ValueError, TypeError, KeyError, cattrs.BaseValidationError):
+                raise FormatError(
+                    f"{path}: the line that ends at byte {offset} is no entry of a journal"
+                ) from None
+            yield entry, offset
+
+
+class Journal:
+    """A journal that is open for writing; threads may share it.
+
+    Parameters
+    ----------
+    path
+        The file; made if there is none. What a killed process left of a line is cut off.
+
+    Raises
+    ------
+    HoloError
+        If another process has it open, or it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._turn = threading.Lock()
+        with write_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        if not lock(self._descriptor):
+            os.close(self._descriptor)
+            raise HoloError(f"{path}: another process writes or sends this journal; wait until it has ended")
+        start: RunStart | None = None
+        last: dict[str, int] = {}
+        finished = False
+        self.size = 0
+        for entry, self.size in read_journal(path):
+            if isinstance(entry, RunStart):
+                start = entry
+            elif isinstance(entry, Metrics):
+                for name in entry.values:
+                    last[name] = max(entry.step, last.get(name, entry.step))
+            elif isinstance(entry, Status):
+                finished = entry.status == "FINISHED"
+        os.ftruncate(self._descriptor, self.size)
+        self.written = Written(start, last, finished)
+
+    def append(self, entry: Entry) -> None:
+        """Write an entry; when this returns, it survives the process.
+
+        Raises
+        ------
+        HoloError
+            If it cannot be written, the disk being full for example.
+        """
+        line = json.dumps(_converter.unstructure(entry, unstructure_as=Entry)).encode() + b"\n"
+        with self._turn, write_errors(self.path):
+            left = memoryview(line)
+            try:
+                while left:
+                    left = left[os.write(self._descriptor, left) :]
+            except OSError:
+                os.ftruncate(self._descriptor, self.size)  # half a line would spoil the next one
+                raise
+            self.size += len(line)
+
+    def close(self) -> None:
+        """Give the journal free for others."""
+        os.close(self._descriptor)
+
+
+def open_journal(folder: Path, *, resume: bool) -> Journal:
+    """Open the journal of a new run in a folder, or with `resume` that of the last one if it did not finish.
+
+    Each run of a folder has its own: ``tracking/1/journal.jsonl``, ``tracking/2/journal.jsonl`` and so on.
+    """
+    found = journals(folder)
+    if resume and found:
+        last = Journal(found[-1])
+        if not last.written.finished:
+            return last
+        last.close()
+    number = int(found[-1].parent.name) + 1 if found else 1
+    return Journal(folder / "tracking" / str(number) / "journal.jsonl")
+
+
+def journals(folder: Path) -> list[Path]:
+    """Give the journals of the runs in a folder, the oldest first."""
+    found = [path for path in folder.glob("tracking/*/journal.jsonl") if path.parent.name.isdecimal()]
+    return sorted(found, key=lambda path: int(path.parent.name))

@@ -1,0 +1,280 @@
+"""Figures of a training, and of what a model reconstructs, embeds and samples."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from holo_vae.training.engine import Epoch
+
+__all__ = [
+    "class_bars",
+    "degree_bars",
+    "density_colours",
+    "density_slices",
+    "embedding_map",
+    "learning_curves",
+    "loss_histogram",
+    "sphere_colours",
+    "tiles",
+]
+
+_BLUE, _ORANGE, _GREY, _INK, _RIM = "#2a6f97", "#e07a3f", "#9aa5ae", "#3b4750", "#cfd5d9"
+_TEN = (
+    "#2a6f97",
+    "#e07a3f",
+    "#5a9367",
+    "#b5475b",
+    "#7b6bb0",
+    "#8a6d52",
+    "#d183b6",
+    "#7d8790",
+    "#c2a83e",
+    "#3fa7b5",
+)
+_ELEMENTS = {"C": "#6b747b", "N": "#2f62c9", "O": "#d3382f", "S": "#d9a514", "H": "#b9c0c5"}
+_MOST_NAMED = 30  # classes in a legend
+_RADIUS = 0.46  # of a view, in inches
+
+_MEASURED = {
+    "mse": "mean squared error (divided scale)",
+    "kl": "KL divergence",
+    "cosine": "cosine loss",
+    "errors": "share of wrong classes",
+}
+
+
+def _tidy(figure: Figure) -> Figure:
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def learning_curves(history: Sequence[Epoch]) -> Figure:
+    """Draw what the objective measures in training and in validation over epochs, one panel each.
+
+    What is zero throughout, such as the divergence of a model that is not variational, is left out.
+    """
+    shown = [name for name in history[0].validation if any(epoch.validation[name] for epoch in history)]
+    figure = Figure(figsize=(4.5 * max(len(shown), 1), 3.2), layout="constrained")
+    epochs = [epoch.number + 1 for epoch in history]
+    kept = [epoch for epoch in history if epoch.best][-1:]
+    panels = np.atleast_1d(figure.subplots(1, max(len(shown), 1)))
+    for axes, name in zip(panels, shown, strict=False):
+        validation = [epoch.validation[name] for epoch in history]
+        axes.plot(epochs, [epoch.parts[name] for epoch in history], color=_GREY, label="training")
+        axes.plot(epochs, validation, color=_BLUE, label="validation")
+        for epoch in kept:
+            axes.plot(epoch.number + 1, epoch.validation[name], "o", color=_ORANGE, label="kept")
+        axes.set(xlabel="epoch", ylabel=_MEASURED.get(name, name.replace("_", " ")), yscale="log")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[0].legend(frameon=False)
+    return _tidy(figure)
+
+
+def degree_bars(losses: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw the cosine loss of each degree l, side by side for several models or baselines."""
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    axes = figure.subplots()
+    colours = [_BLUE, _ORANGE, _GREY, "#5a9367"]
+    width = 0.8 / len(losses)
+    for position, (name, values) in enumerate(losses.items()):
+        places = np.arange(len(values)) + (position - (len(losses) - 1) / 2) * width
+        axes.bar(places, values, width, label=name, color=colours[position % len(colours)])
+    axes.set(xlabel="degree l", ylabel="cosine loss")
+    axes.set_xticks(range(len(next(iter(losses.values())))))
+    figure.legend(frameon=False, loc="outside upper right", ncols=len(losses))
+    return _tidy(figure)
+
+
+def density_slices(
+    pairs: Sequence[tuple[str, NDArray[Any], NDArray[Any]]], channels: Sequence[str], extent: float
+) -> Figure:
+    """Draw true and reconstructed densities in the plane z = 0, a row per neighbourhood and kind.
+
+    Parameters
+    ----------
+    pairs
+        Title, true and reconstructed density, each ``[channels, y, x]``.
+    channels
+        Names of the channels.
+    extent
+        Half the side of the square that the densities cover, in Å.
+    """
+    rows = 2 * len(pairs)
+    figure = Figure(figsize=(2.1 * len(channels) + 0.6, 2.05 * rows), layout="constrained")
+    grid = figure.subplots(rows, len(channels), squeeze=False)
+    for number, (title, true, reconstructed) in enumerate(pairs):
+        # One colour scale for both and for all channels, or a faint reconstruction would look like a good one,
+        # and noise in an empty channel like atoms. The rim, where the basis is cut off, may saturate it.
+        limit = max(float(np.percentile(np.abs(true), 99.5)), 1e-12)
+        for channel, name in enumerate(channels):
+            for offset, (kind, density) in enumerate((("true", true), ("reconstructed", reconstructed))):
+                axes = grid[2 * number + offset, channel]
+                axes.imshow(
+                    density[channel],
+                    origin="lower",
+                    extent=(-extent, extent, -extent, extent),
+                    cmap="RdBu_r",
+                    vmin=-limit,
+                    vmax=limit,
+                    interpolation="bilinear",
+                )
+                axes.set(xticks=[], yticks=[])
+                axes.spines[:].set_color("#d5d9dc")
+                if number == 0 and offset == 0:
+                    axes.set_title(name, fontsize=10)
+                if channel == 0:
+                    axes.set_ylabel(f"{title}\n{kind}", fontsize=8)
+    return figure
+
+
+def embedding_map(points: NDArray[Any], labels: NDArray[Any] | None, title: str) -> Figure:
+    """Draw embeddings in two dimensions, coloured by label.
+
+    Parameters
+    ----------
+    points
+        ``[n, 2]``.
+    labels
+        ``[n]`` text or integers; None to draw all in one colour.
+    title
+        What the map shows.
+    """
+    figure = Figure(figsize=(6.8, 5.6), layout="constrained")
+    axes = figure.subplots()
+    names = [None] if labels is None else list(np.unique(labels))
+    known = {"helix": _ORANGE, "sheet": _BLUE, "coil": _GREY}
+    size = float(np.clip(9000 / len(points), 3, 14))
+    for number, label in enumerate(names):
+        chosen = points if labels is None else points[labels == label]
+        colour = _BLUE if label is None else known.get(str(label), _class_colour(number, len(names)))
+        axes.scatter(chosen[:, 0], chosen[:, 1], s=size, alpha=0.75, lw=0, color=colour, label=str(label))
+    if 1 < len(names) <= _MOST_NAMED:
+        axes.legend(frameon=False, markerscale=2.5, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.set(xticks=[], yticks=[], title=title)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def _class_colour(number: int, count: int) -> Any:
+    """Give distinct colours of one lightness, as far as there are: ten by hand, else around the circle."""
+    if count <= len(_TEN):
+        return _TEN[number]
+    return colormaps["hsv"](number / count)
+
+
+def loss_histogram(losses: NDArray[Any]) -> Figure:
+    """Draw how the cosine losses of rows are distributed, with their median and mean."""
+    figure = Figure(figsize=(6.8, 2.6), layout="constrained")
+    axes = figure.subplots()
+    # The last hundredth would squeeze the rest into a corner; it is counted in the last bar.
+    top = float(np.percentile(losses, 99)) or 1.0
+    axes.hist(np.minimum(losses, top), bins=60, color=_BLUE, alpha=0.85)
+    for value, name, style in ((np.median(losses), "median", "-"), (losses.mean(), "mean", "--")):
+        axes.axvline(float(value), color=_ORANGE, lw=1.6, ls=style, label=f"{name} {value:.4f}")
+    axes.set(xlabel="cosine loss of a row (the last bar: all above)", ylabel="rows", xlim=(0, top))
+    axes.legend(frameon=False)
+    return _tidy(figure)
+
+
+def class_bars(
+    shares: Mapping[str, Sequence[float | None]], classes: Sequence[int | str], name: str
+) -> Figure:
+    """Draw a number of each class, side by side for several kinds of samples; no bar where there is none."""
+    figure = Figure(figsize=(6.8, 2.6), layout="constrained")
+    axes = figure.subplots()
+    colours = [_GREY, _BLUE, _ORANGE]
+    width = 0.8 / len(shares)
+    for position, (kind, values) in enumerate(shares.items()):
+        places = np.arange(len(classes)) + (position - (len(shares) - 1) / 2) * width
+        heights = [np.nan if value is None else value for value in values]
+        axes.bar(places, heights, width, label=kind, color=colours[position % len(colours)])
+    axes.set(ylabel=name)
+    axes.set_xticks(range(len(classes)), [str(label) for label in classes])
+    figure.legend(frameon=False, loc="outside upper right", ncols=len(shares))
+    return _tidy(figure)
+
+
+def sphere_colours(values: NDArray[Any], limits: NDArray[Any]) -> NDArray[Any]:
+    """Colour views of a sphere.
+
+    Parameters
+    ----------
+    values
+        ``[n, size, size]``.
+    limits
+        ``[n, 2]``: what is darkest and what is brightest in each view. A true view and its reconstruction
+        must have the same, or a faint reconstruction would look like a good one.
+    """
+    low, high = limits[:, 0, None, None], limits[:, 1, None, None]
+    shades = np.clip((values - low) / np.maximum(high - low, 1e-12), 0, 1)
+    colours: NDArray[Any] = colormaps["magma"](np.nan_to_num(shades))[..., :3]
+    return colours
+
+
+def density_colours(densities: NDArray[Any], channels: Sequence[str], limits: NDArray[Any]) -> NDArray[Any]:
+    """Lay the densities of all channels over one another, each in its element's colour, on white.
+
+    Parameters
+    ----------
+    densities
+        ``[n, channels, size, size]``.
+    channels
+        Names of the channels; C, N, O, S and H have the usual colours.
+    limits
+        ``[n]``: the density that is drawn in full colour.
+    """
+    inks = np.stack(
+        [
+            np.array(to_rgb(_ELEMENTS.get(name) or _TEN[number % len(_TEN)]))
+            for number, name in enumerate(channels)
+        ]
+    )
+    amounts = np.clip(densities / np.maximum(limits, 1e-12)[:, None, None, None], 0, 1)
+    # Inks on paper: each takes its share of what the others have left of the white.
+    paper = np.ones((*densities.shape[:1], *densities.shape[2:], 3))
+    for channel, ink in enumerate(inks):
+        paper *= 1 - amounts[:, channel, ..., None] * (1 - ink)
+    return paper
+
+
+def tiles(rows: Sequence[tuple[str, NDArray[Any]]], titles: Sequence[str] = ()) -> Figure:
+    """Draw coloured views as discs in a grid, each row with its name, each column with its title.
+
+    Parameters
+    ----------
+    rows
+        Name and views ``[columns, size, size, 3]``, from bottom to top, of which the enclosed disc is shown. A
+        row may be shorter than others.
+    titles
+        Of the columns.
+    """
+    columns = max(len(views) for _, views in rows)
+    names = 1.35 if any(name for name, _ in rows) else 0.05
+    top = 0.3 if titles else 0.05
+    width, height = names + columns, top + len(rows)
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))  # in inches
+    axes.set_axis_off()
+    for line, (name, views) in enumerate(rows):
+        middle = len(rows) - line - 0.5
+        axes.text(names - 0.1, middle, name, ha="right", va="center", color=_INK, fontsize=9)
+        for column, view in enumerate(views):
+            x = names + column + 0.5
+            extent = (x - _RADIUS, x + _RADIUS, middle - _RADIUS, middle + _RADIUS)
+            disc = axes.imshow(view, origin="lower", extent=extent, interpolation="bilinear", aspect="auto")
+            disc.set_clip_path(Circle((x, middle), _RADIUS, transform=axes.transData))
+            axes.add_patch(Circle((x, middle), _RADIUS, fill=False, lw=0.6, ec=_RIM))
+    for column, title in enumerate(titles):
+        axes.text(
+            names + column + 0.5, len(rows) + 0.06, title, ha="center", va="bottom", color=_INK, fontsize=9
+        )
+    axes.set(xlim=(0, width), ylim=(0, height))
+    return figure

@@ -1,0 +1,357 @@
+"""MLflow (extra ``mlflow``): runs with settings, curves, data, pictures and models.
+
+All that a run logs goes to a journal in its folder first (`holo_vae.tracking.journal`). A thread sends it on
+(`holo_vae.tracking.sender`): training never waits for a server, and what a server does not take is sent later,
+by the run itself or by `send_journals`.
+"""
+
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import mlflow
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from mlflow.models import Model as MlflowModel
+from mlflow.tracking.context.registry import resolve_tags
+
+from holo_types import Holograms, save
+from holo_vae.data.batches import Rows
+from holo_vae.data.opening import RunData
+from holo_vae.evaluation.evaluate import Evaluation
+from holo_vae.networks.classifier import TrainedClassifier
+from holo_vae.networks.model import Model
+from holo_vae.recipes.recipe import Recipe, to_plain, write_recipe
+from holo_vae.serving import service as serving
+from holo_vae.training.engine import Epoch, Step
+
+from .journal import (
+    DataSet,
+    File,
+    Journal,
+    LoggedModel,
+    Metrics,
+    Parameters,
+    Registration,
+    RunStart,
+    Status,
+    Tags,
+    open_journal,
+)
+from .metrics import SystemMetrics
+from .provenance import environment, git_revision, packages
+from .sender import Sender
+from .store import Store, store_uri
+
+__all__ = ["RECORDED", "Run", "recorded_rows", "start_run", "tracking_uri"]
+
+RECORDED = "regression.h5"  # of a logged model: the rows that the promotion gate measures on
+_REQUIREMENTS = ["holo-vae[mlflow,structures]"]
+_RECORDED_ROWS = 500
+_RECORDED_BYTES = 4 << 20
+_NAME = str.maketrans(dict.fromkeys("()[]{}<>,;='\"", "_"))
+
+
+def tracking_uri(folder: Path) -> str:
+    """Give the tracking store: ``MLFLOW_TRACKING_URI``, else a sqlite file in a folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or store_uri(folder)
+
+
+def recorded_rows(holograms: Holograms) -> Holograms:
+    """Give the rows that are kept with a model: 500 at random, or as many as fit into 4 MB.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from holo_types import Basis
+    >>> rows = Holograms(np.ones((2000, 9), np.float32), Basis(lmax=2, radial=None, channels=("image",)))
+    >>> len(recorded_rows(rows))
+    500
+    """
+    row_bytes = holograms.coefficients.itemsize * holograms.basis.dim
+    count = min(_RECORDED_ROWS, max(_RECORDED_BYTES // row_bytes, 1), len(holograms))
+    chosen = np.random.default_rng(0).choice(len(holograms), count, replace=False)
+    return holograms[np.sort(chosen)]
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
+    """Name the numbers in nested records: ``evaluation/reconstruction/cosine``."""
+    for key, value in values.items():
+        name = f"{prefix}/{key}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, name)
+        elif isinstance(value, list | tuple):
+            yield from _flat({str(i): item for i, item in enumerate(value)}, name)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield name.translate(_NAME), float(value)
+
+
+class Run:
+    """A tracked run under way; `start_run` makes it.
+
+    Nothing here waits for the tracking store but `log_model` and `register`, which give what it answers.
+    """
+
+    def __init__(self, folder: Path, journal: Journal) -> None:
+        self._folder = folder
+        self._journal = journal
+        self._store = Store(journal.path, folder)
+        self._sender = Sender(self._store, journal)
+        self._ended = False
+
+    @property
+    def note(self) -> str | None:
+        """What the user must know of what the store does not have; None if it has everything."""
+        missing = self._store.progress.missing
+        if not self._sender.done and (self._ended or self._sender.failure is not None):
+            return (
+                f"the tracking store {self._store.uri} did not take all of the run "
+                f"({self._sender.failure or 'it is slow'}); what is left is in {self._journal.path}, "
+                f"send it by: holo-vae track {self._folder}"
+            )
+        return f"not tracked, for the files are gone: {', '.join(missing)}" if missing else None
+
+    def log_values(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Add a point to curves. What a run that goes on has logged already is left out."""
+        last = self._journal.written.last
+        new = {name: float(value) for name, value in values.items() if step > last.get(name, -1)}
+        if new:
+            self._journal.append(Metrics(_now(), step, new))
+
+    def log_step(self, step: Step) -> None:
+        """Add a point to the curves of steps, ``step/loss`` and others."""
+        values = {
+            "loss": step.loss,
+            **step.parts,
+            "learning_rate": step.learning_rate,
+            "gradient_norm": step.gradient_norm,
+            "seconds": step.seconds,
+            "samples_per_second": step.samples / max(step.seconds, 1e-9),
+        }
+        self.log_values({f"step/{name}": value for name, value in values.items()}, step.number)
+
+    def log_epoch(self, epoch: Epoch) -> None:
+        """Add a point to the curves of epochs."""
+        values = {
+            "loss": epoch.loss,
+            **epoch.parts,
+            "validation_loss": epoch.validation_loss,
+            **{f"validation_{name}": value for name, value in epoch.validation.items()},
+            "learning_rate": epoch.learning_rate,
+            "gradient_norm": epoch.gradient_norm,
+            "seconds": epoch.seconds,
+            "samples_per_second": epoch.samples_per_second,
+        }
+        self.log_values(values, epoch.number)
+
+    def log_evaluation(self, evaluation: Evaluation) -> None:
+        """Log the final figures, ``evaluation/reconstruction/cosine`` and others."""
+        self.log_values(dict(_flat(attrs.asdict(evaluation), "evaluation")))
+
+    def log_file(self, path: Path, target: str | None = None) -> None:
+        """Log a file, such as the report.
+
+        Parameters
+        ----------
+        path
+            It is read when it is sent: it must stay.
+        target
+            Folder among the run's artifacts.
+        """
+        self._journal.append(File(self._relative(path), target))
+
+    def log_figure(self, figure: Figure, name: str) -> None:
+        """Log a picture."""
+        path = self._journal.path.parent / "pictures" / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        figure.savefig(path, dpi=150)
+        self.log_file(path, "pictures")
+
+    def log_model(
+        self, model: Model | TrainedClassifier, folder: Path, recorded: Holograms | None = None
+    ) -> str | None:
+        """Log a model, as code, safetensors and JSON; one that can be served with signature and input example.
+
+        Parameters
+        ----------
+        model
+            What to log.
+        folder
+            Where `write_model` wrote it.
+        recorded
+            Validation rows, which the promotion gate measures on; see `recorded_rows`.
+
+        Returns
+        -------
+        str or None
+            Its URI; None if the store does not answer now, and the model is sent later.
+        """
+        path = self._journal.path.parent / f"model-{model.digest[:16]}"
+        shutil.rmtree(path, ignore_errors=True)
+        _write_mlflow_model(model, folder, path)
+        if recorded is not None:
+            save(recorded_rows(recorded), path / RECORDED)
+        self._journal.append(LoggedModel(self._relative(path)))
+        return f"models:/{self._store.progress.model_id}" if self._sender.wait() else None
+
+    def register(self, name: str) -> str | None:
+        """Register the logged model under a name.
+
+        Returns
+        -------
+        str or None
+            The version; None if the store does not answer now, and the model is registered later.
+        """
+        self._journal.append(Registration(name))
+        return self._store.progress.versions[name] if self._sender.wait() else None
+
+    def _relative(self, path: Path) -> str:
+        path, folder = path.resolve(), self._folder.resolve()
+        return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+    def _close(self, status: str) -> None:
+        self._journal.append(Status(status, _now()))
+        if status == "KILLED":
+            self._sender.close(patience=2.0)  # someone waits for the prompt
+        else:
+            self._sender.close()
+        self._ended = True
+        self._journal.close()
+
+
+def _write_mlflow_model(model: Model | TrainedClassifier, folder: Path, path: Path) -> None:
+    metadata = {"digest": model.digest, "basis_digest": model.config.basis.digest}
+    if isinstance(model, Model):
+        mlflow.pyfunc.save_model(
+            path,
+            mlflow_model=MlflowModel(),
+            loader_module="holo_vae.serving",
+            data_path=str(folder),
+            signature=serving.signature(model),
+            input_example=serving.input_example(model),
+            pip_requirements=_REQUIREMENTS,
+            metadata=metadata,
+        )
+    else:
+        shutil.copytree(folder, path / "data" / folder.name)
+        MlflowModel(metadata=metadata).save(path / "MLmodel")
+
+
+@contextmanager
+def start_run(
+    folder: Path,
+    experiment: str,
+    recipe: Recipe,
+    data: RunData,
+    *,
+    source: str = "",
+    device: torch.device | str = "cpu",
+    resume: bool = False,
+) -> Iterator[Run]:
+    """Start a run that knows the recipe, the data, the code and the machine.
+
+    Parameters
+    ----------
+    folder
+        Of the run. Holds the journal; and the sqlite store and the artifacts, unless ``MLFLOW_TRACKING_URI``
+        names another store.
+    experiment
+        Name of the MLflow experiment; made if there is none.
+    recipe
+        Logged as parameters and as ``recipe.yaml``.
+    data
+        Its digests are logged, for which all of it is read once.
+    source
+        Where the data came from.
+    device
+        Where the run computes.
+    resume
+        Go on with the last MLflow run in the folder, if it did not finish.
+
+    Raises
+    ------
+    HoloError
+        If another process tracks a run in the folder.
+    """
+    _use_store(tracking_uri(folder))
+    journal = open_journal(folder, resume=resume)
+    if journal.written.start is None:
+        store = os.environ.get("MLFLOW_TRACKING_URI")
+        journal.append(RunStart(experiment, store, uuid.uuid4().hex, _now(), resolve_tags()))
+        _describe(journal, folder, recipe, data, source)
+    else:
+        journal.append(Status("RUNNING", _now()))
+    journal.append(Tags(_machine(device)))
+    run = Run(folder, journal)
+    system = SystemMetrics(journal)
+    try:
+        yield run
+    except BaseException as error:
+        system.close()
+        run._close("FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    system.close()
+    run._close("FINISHED")
+
+
+def _use_store(uri: str) -> None:
+    # For the registry: whatever mlflow is told, it finds models:/NAME/VERSION in its own store only.
+    ours = "MLFLOW_TRACKING_URI" not in os.environ
+    mlflow.set_tracking_uri(uri)
+    if ours:
+        # mlflow puts what it is told into the environment; the next run would take it for the user's choice.
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
+def _describe(journal: Journal, folder: Path, recipe: Recipe, data: RunData, source: str) -> None:
+    plain = to_plain(recipe)
+    journal.append(
+        Parameters(
+            {
+                f"{part}.{key}": str(value)
+                for part, settings in plain.items()
+                for key, value in (settings or {}).items()
+            }
+        )
+    )
+    files = journal.path.parent
+    write_recipe(recipe, files / "recipe.yaml")
+    (files / "packages.txt").write_text(
+        "".join(f"{name}=={version}\n" for name, version in packages().items()), encoding="utf-8"
+    )
+    for name in ("recipe.yaml", "packages.txt"):
+        journal.append(File(str((files / name).relative_to(folder)), None))
+    for context, rows in (("training", data.training), ("validation", data.validation)):
+        dtype, digest = _digest(rows)
+        name = f"{Path(source).name or 'holograms'} ({context})"
+        journal.append(DataSet(name, source, context, digest, len(rows), rows.basis.dim, dtype))
+    journal.append(Tags({"basis_digest": data.training.basis.digest}))
+
+
+def _digest(rows: Rows) -> tuple[str, str]:
+    """Give the type of coefficients and the SHA-256 of all, row by row."""
+    digest, dtype = hashlib.sha256(), ""
+    for batch in rows.in_order(1024):
+        values = batch.coefficients.numpy()
+        dtype = str(values.dtype)
+        digest.update(values.astype(values.dtype.newbyteorder("<"), copy=False).data)
+    return dtype, digest.hexdigest()
+
+
+def _machine(device: torch.device | str) -> dict[str, str]:
+    tags = {f"environment.{name}": value for name, value in environment(device).items()}
+    if (revision := git_revision()) is not None:
+        tags |= {"git_revision": revision.commit, "git_dirty": str(revision.dirty).lower()}
+    return tags

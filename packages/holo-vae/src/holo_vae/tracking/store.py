@@ -1,0 +1,305 @@
+"""What is in a run's journal, sent to the MLflow store (extra ``mlflow``): each entry once."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import cattrs
+import mlflow
+import numpy as np
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.schema import TensorDatasetSchema
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model as MlflowModel
+from mlflow.types import Schema, TensorSpec
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+
+from holo_types.atomic import replacing
+
+from .journal import (
+    DataSet,
+    File,
+    LoggedModel,
+    Metrics,
+    Parameters,
+    Registration,
+    RunStart,
+    Status,
+    Tags,
+    read_journal,
+)
+
+__all__ = ["Progress", "Store", "store_uri"]
+
+_RUN_TAG = "holo.run"
+_ENTRY_TAG = "holo.entry"
+# MLflow takes twice as many metrics in a request; a busy server answers half as many in time.
+_BATCH = {"metrics": 500, "params": 100, "tags": 100}
+# A request that fails is tried again by us, later: MLflow's own retries would block for minutes.
+_REQUESTS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+
+
+def store_uri(folder: Path) -> str:
+    """Give the URI of the store in a folder: a sqlite file."""
+    return f"sqlite:///{(folder / 'mlflow.db').resolve()}"
+
+
+@attrs.frozen
+class Progress:
+    """How far a journal has been sent; it stands beside the journal.
+
+    Parameters
+    ----------
+    offset
+        Bytes of the journal that the store has.
+    run_id, experiment_id
+        In the store, once there.
+    model_id, model_location
+        Of the last model, once there.
+    versions
+        The version of each name it was registered under.
+    missing
+        Files that were gone when they were to be sent.
+    """
+
+    offset: int = 0
+    run_id: str | None = None
+    experiment_id: str | None = None
+    model_id: str | None = None
+    model_location: str | None = None
+    versions: Mapping[str, str] = attrs.field(factory=dict)
+    missing: tuple[str, ...] = ()
+
+
+_converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+@contextmanager
+def _brief_requests() -> Iterator[None]:
+    """Let requests fail soon, unless the user has set how often and how long MLflow tries."""
+    ours = [name for name in _REQUESTS if name not in os.environ]
+    os.environ.update({name: _REQUESTS[name] for name in ours})
+    try:
+        yield
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
+
+
+@attrs.define
+class _Batch:
+    """Entries that go in one request."""
+
+    metrics: list[Metric] = attrs.field(factory=list)
+    params: list[Param] = attrs.field(factory=list)
+    tags: list[RunTag] = attrs.field(factory=list)
+
+    def add(self, entry: Metrics | Parameters | Tags) -> None:
+        if isinstance(entry, Metrics):
+            self.metrics += [
+                Metric(name, value, entry.time, entry.step) for name, value in entry.values.items()
+            ]
+        elif isinstance(entry, Parameters):
+            self.params += [Param(name, value) for name, value in entry.values.items()]
+        else:
+            self.tags += [RunTag(name, value) for name, value in entry.values.items()]
+
+    @property
+    def full(self) -> bool:
+        """Whether any part has reached what one request may hold."""
+        return any(len(getattr(self, part)) >= most for part, most in _BATCH.items())
+
+    def requests(self) -> Iterator[dict[str, list[Any]]]:
+        """Cut into what single requests may hold."""
+        for part, most in _BATCH.items():
+            items = getattr(self, part)
+            for start in range(0, len(items), most):
+                yield {part: items[start : start + most]}
+
+
+class Store:
+    """The MLflow store that a journal is sent to.
+
+    Parameters
+    ----------
+    journal
+        Path of the journal; paths in it are relative to the run's folder.
+    folder
+        The run's folder.
+    """
+
+    def __init__(self, journal: Path, folder: Path) -> None:
+        self.journal, self.folder = journal, folder
+        self._file = journal.with_name("sent.json")
+        self.progress = Progress()
+        if self._file.exists():
+            self.progress = _converter.structure(json.loads(self._file.read_text()), Progress)
+        self._client: mlflow.MlflowClient | None = None
+        self.uri: str | None = None
+
+    def send(self, between: Callable[[], None] = lambda: None) -> None:
+        """Send all that the journal holds and the store has not; what is sent is noted as it goes.
+
+        Parameters
+        ----------
+        between
+            Called after each full batch of metrics.
+
+        Raises
+        ------
+        MlflowException, OSError
+            If the store does not answer or does not take an entry; the next call goes on from there.
+        """
+        with _brief_requests():
+            if self._client is None:
+                self._connect()
+            batch = _Batch()
+            offset = self.progress.offset
+            for entry, end in read_journal(self.journal, offset):
+                if isinstance(entry, Metrics | Parameters | Tags):
+                    batch.add(entry)
+                    if batch.full:
+                        self._send_batch(batch, end)
+                        batch = _Batch()
+                        between()
+                else:
+                    self._send_batch(batch, offset)
+                    batch = _Batch()
+                    self._send_one(entry)
+                    self._note(offset=end)
+                    if isinstance(entry, LoggedModel):
+                        shutil.rmtree(self.folder / entry.path)  # the store has it, and the run its own
+                offset = end
+            self._send_batch(batch, offset)
+
+    def _connect(self) -> None:
+        start, _ = next(read_journal(self.journal))
+        assert isinstance(start, RunStart)
+        # A server may be elsewhere by now; a store in the folder is where the folder is.
+        asked = os.environ.get("MLFLOW_TRACKING_URI", start.store)
+        self.uri = asked if start.store else store_uri(self.folder)
+        self._client = mlflow.MlflowClient(tracking_uri=self.uri)
+
+    @property
+    def client(self) -> mlflow.MlflowClient:
+        """The connection."""
+        assert self._client is not None
+        return self._client
+
+    @property
+    def run_id(self) -> str:
+        """The run's id in the store, which its first entry gave it."""
+        assert self.progress.run_id is not None
+        return self.progress.run_id
+
+    @property
+    def _experiment_id(self) -> str:
+        assert self.progress.experiment_id is not None
+        return self.progress.experiment_id
+
+    def _note(self, **changes: Any) -> None:  # fields of `Progress`
+        self.progress = attrs.evolve(self.progress, **changes)
+        with replacing(self._file) as new:
+            new.write_text(json.dumps(_converter.unstructure(self.progress)))
+
+    def _send_batch(self, batch: _Batch, end: int) -> None:
+        # A batch that arrived although the answer did not is sent again. Times and values are the same, and a
+        # store knows points that it has: (run, name, time, step, value) is its key.
+        for request in batch.requests():
+            self.client.log_batch(self.run_id, **request, synchronous=True)
+        if end > self.progress.offset:
+            self._note(offset=end)
+
+    def _send_one(self, entry: RunStart | DataSet | File | LoggedModel | Registration | Status) -> None:
+        if isinstance(entry, RunStart):
+            self._start(entry)
+        elif isinstance(entry, DataSet):
+            tags = [InputTag(MLFLOW_DATASET_CONTEXT, entry.context)]
+            self.client.log_inputs(self.run_id, [DatasetInput(_dataset(entry), tags)])
+        elif isinstance(entry, File):
+            path = self.folder / entry.path
+            if path.is_file():
+                self.client.log_artifact(self.run_id, str(path), entry.target)
+            else:
+                self._note(missing=(*self.progress.missing, str(path)))
+        elif isinstance(entry, LoggedModel):
+            self._send_model(self.folder / entry.path)
+        elif isinstance(entry, Registration):
+            self._register(entry.name)
+        elif entry.status == "RUNNING":
+            self.client.update_run(self.run_id, status="RUNNING")
+        else:
+            self.client.set_terminated(self.run_id, entry.status, entry.time)
+
+    def _start(self, start: RunStart) -> None:
+        experiment = self.client.get_experiment_by_name(start.experiment)
+        if experiment is not None:
+            experiment_id = experiment.experiment_id
+        else:
+            beside = None if start.store else (self.folder / "mlartifacts").resolve().as_uri()
+            experiment_id = self.client.create_experiment(start.experiment, artifact_location=beside)
+        found = self.client.search_runs([experiment_id], f"tags.`{_RUN_TAG}` = '{start.key}'")
+        if found:
+            run_id = found[0].info.run_id
+        else:
+            tags = {**start.tags, _RUN_TAG: start.key}
+            run_id = self.client.create_run(experiment_id, start.time, tags).info.run_id
+        self._note(run_id=run_id, experiment_id=experiment_id)
+
+    def _send_model(self, path: Path) -> None:
+        run_id, experiment_id = self.run_id, self._experiment_id
+        key = f"{run_id}:{self.progress.offset}"
+        found = self.client.search_logged_models([experiment_id], f"tags.`{_ENTRY_TAG}` = '{key}'")
+        logged = found[0] if found else self.client.create_logged_model(
+            experiment_id, name="model", source_run_id=run_id, tags={_ENTRY_TAG: key}
+        )  # fmt: skip
+        description = MlflowModel.load(str(path))
+        description.run_id, description.artifact_path = run_id, logged.artifact_location
+        description.model_id = description.model_uuid = logged.model_id
+        description.save(str(path / "MLmodel"))
+        self.client.log_model_artifacts(logged.model_id, str(path))
+        self.client.finalize_logged_model(logged.model_id, "READY")
+        outputs = self.client.get_run(run_id).outputs
+        if logged.model_id not in [each.model_id for each in (outputs.model_outputs if outputs else [])]:
+            self.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        self._note(model_id=logged.model_id, model_location=logged.artifact_location)
+
+    def _register(self, name: str) -> None:
+        model_id, location = self.progress.model_id, self.progress.model_location
+        assert location is not None
+        try:
+            self.client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        versions = self.client.search_model_versions(f"name = '{name}' and run_id = '{self.run_id}'")
+        found = [version for version in versions if version.model_id == model_id]
+        version = found[0] if found else self.client.create_model_version(
+            name, location, self.run_id, model_id=model_id
+        )  # fmt: skip
+        self._note(versions={**self.progress.versions, name: str(version.version)})
+
+
+def _dataset(entry: DataSet) -> Dataset:
+    # A source of this kind is a note; the others would make MLflow guess what a path means.
+    source = CodeDatasetSource({"path": entry.source})
+    schema = TensorDatasetSchema(Schema([TensorSpec(np.dtype(entry.dtype), (-1, entry.dim))]))
+    profile = {"features_shape": [entry.rows, entry.dim], "sha256": entry.digest}
+    return Dataset(
+        name=entry.name,
+        digest=entry.digest[:32],  # the most that MLflow takes
+        source_type="code",
+        source=source.to_json(),
+        schema=json.dumps(schema.to_dict()),
+        profile=json.dumps(profile),
+    )

@@ -1,0 +1,423 @@
+"""The training engine: from holograms to a network, resumable to the bit.
+
+Nothing that chance decides is state. The order of the rows, the noise of z and the masks are functions of the
+recipe's seed and the step's number, drawn for the whole batch in its order: so a run that is killed goes on as
+if it had not been, and several processes together take the steps that one would take.
+"""
+
+import copy
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from holo_types import HoloError
+from holo_vae.data.batches import Batch, Rows
+from holo_vae.data.precision import forward_precision, weights_dtype
+from holo_vae.recipes.recipe import Recipe, to_plain
+from holo_vae.recipes.training import TrainingConfig
+
+from .checkpoints import (
+    Checkpoint,
+    Epoch,
+    Progress,
+    has_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
+from .distributed import ALONE, Processes
+from .objectives import Draws, Objective, objective_of
+from .schedules import epochs_since_best, learning_rate
+
+__all__ = ["Epoch", "Step", "run_digest", "train"]
+
+_STEPS_AT_ONCE = 20  # losses are fetched so many at a time: fetching makes a GPU wait
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """What one step of training gave.
+
+    Parameters
+    ----------
+    number
+        Counted from 0 over the whole run.
+    epoch
+        Counted from 0.
+    total
+        Steps of the whole run.
+    loss, parts
+        Of the batch, as `Epoch` has them.
+    learning_rate, gradient_norm
+        The norm is that before clipping.
+    seconds
+        That the step took, its share of the steps fetched together.
+    samples
+        In the batch, over all processes.
+    """
+
+    number: int
+    epoch: int
+    total: int
+    loss: float
+    parts: Mapping[str, float]
+    learning_rate: float
+    gradient_norm: float
+    seconds: float
+    samples: int
+
+
+def run_digest(recipe: Recipe, training: Rows, validation: Rows) -> str:
+    """Give a digest of what decides a run's weights: the recipe and the data's sizes and basis."""
+    decided = to_plain(recipe)
+    decided["training"].pop("checkpoint_minutes")  # how often a state is written changes nothing
+    plain = {
+        "recipe": decided,
+        "rows": [len(training), len(validation)],
+        "basis": training.basis.digest,
+    }
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def train(
+    network: nn.Module,
+    training: Rows,
+    validation: Rows,
+    recipe: Recipe,
+    *,
+    state: Path | None = None,
+    processes: Processes = ALONE,
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> Iterator[Epoch]:
+    """Train a network in place, giving a record after each epoch.
+
+    Whenever an epoch is given, and at the end, the network holds the weights that had the lowest validation loss
+    so far; of a variational model only epochs at the full KL weight count.
+
+    Parameters
+    ----------
+    network
+        A `HolographicAutoencoder` or a `Classifier`, as the recipe's model says.
+    training, validation
+        From `holo_vae.data.batches.open_rows`.
+    recipe
+        What to train and how.
+    state
+        Folder for the run's state. If there is one, the run goes on from it: epochs that it has done are given
+        again, from the record.
+    processes
+        Who trains, and where; connected (see `Processes.joined`) if they are several. The network comes back to
+        the CPU.
+    on_step
+        Called for each step, some at a time; of several processes in each.
+
+    Yields
+    ------
+    Epoch
+        After each epoch.
+
+    Raises
+    ------
+    HoloError
+        If there are too few rows, the state is that of another run, or the loss is no longer finite.
+    """
+    if training.epoch_rows < 2 or not len(validation):
+        raise HoloError(
+            f"there are {training.epoch_rows} training and {len(validation)} validation rows; "
+            "at least 2 and 1 are needed"
+        )
+    yield from _Run(
+        network=network,
+        training=training,
+        validation=validation,
+        recipe=recipe,
+        state=state,
+        processes=processes,
+        on_step=on_step,
+    ).epochs()
+
+
+class _Run:
+    """A training run under way: the network, the optimizer, and how far it has come."""
+
+    def __init__(
+        self,
+        *,
+        network: nn.Module,
+        training: Rows,
+        validation: Rows,
+        recipe: Recipe,
+        state: Path | None,
+        processes: Processes,
+        on_step: Callable[[Step], None],
+    ) -> None:
+        self.training, self.validation = training, validation
+        self.recipe, self.config = recipe, recipe.training
+        self.objective: Objective = objective_of(recipe)
+        self.state, self.processes, self.device, self.on_step = state, processes, processes.device, on_step
+        self.dtype = weights_dtype(self.config.precision)
+        self.network = network.to(self.device, self.dtype)
+        self.stepped: nn.Module = torch.compile(network) if self.config.compile else network  # type: ignore[assignment]
+        kind = torch.optim.AdamW if self.config.optimizer == "adamw" else torch.optim.Adam
+        self.optimizer = kind(
+            network.parameters(),
+            lr=self.config.learning_rate,
+            weight_decay=self.config.weight_decay if self.config.optimizer == "adamw" else 0.0,
+            fused=True,
+        )
+        self.rows_per_epoch = training.epoch_rows
+        self.steps_per_epoch = training.steps(self.config.batch_size)
+        self.average = copy.deepcopy(network) if self.config.ema_decay is not None else None
+        self.best: dict[str, Tensor] = {}
+        self.progress = Progress(run=run_digest(recipe, training, validation), sums=self._no_sums())
+        self.written = time.monotonic()
+        if state is not None and has_checkpoint(state):
+            self._resume(read_checkpoint(state))
+        processes.check_same(self.progress.run, "what decides the run")
+        processes.check_same(self.progress.step, "the step that the run goes on from")
+
+    def _no_sums(self) -> tuple[float, ...]:
+        return (0.0,) * (len(self.objective.names) + 2)
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is validated and kept."""
+        return self.network if self.average is None else self.average
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Go through the epochs that are done, then those that are to come."""
+        with self._best_weights():
+            yield from self.progress.epochs
+        averages = () if self.average is None else (self.average,)
+        with self.processes.sharing(self.network, *averages):
+            while len(self.progress.epochs) < self.config.epochs and not self._stops_early():
+                self._train_epoch()
+                epoch = self._finish_epoch()
+                with self._best_weights():
+                    yield epoch
+        self.network.load_state_dict(self.best or self.judged.state_dict())
+        self.network.eval().to("cpu")
+
+    @contextmanager
+    def _best_weights(self) -> Iterator[None]:
+        """Let the network hold the best weights so far, as long as others look at it."""
+        if not self.best:
+            yield
+            return
+        current = copy.deepcopy(self.network.state_dict())
+        self.network.load_state_dict(self.best)
+        yield
+        self.network.load_state_dict(current)
+
+    def _losses(self) -> list[float]:
+        """Give the validation losses that can be compared with one another."""
+        done = self.progress.epochs
+        return [each.validation_loss for each in done if self.objective.comparable(each.number)]
+
+    def _stops_early(self) -> bool:
+        patience = self.config.early_stopping
+        return patience is not None and epochs_since_best(self._losses()) >= patience
+
+    def _train_epoch(self) -> None:
+        number, losses = len(self.progress.epochs), self._losses()
+        weights = torch.tensor(self.objective.weights(number), dtype=torch.float64, device=self.device)
+        first = self.progress.step - number * self.steps_per_epoch
+        waiting: list[tuple[Tensor, int, float]] = []
+        since = time.perf_counter()
+
+        def fetch() -> None:
+            nonlocal since
+            if not waiting:
+                return
+            table = torch.stack([values for values, _, _ in waiting]).tolist()
+            now = time.perf_counter()
+            share, since = (now - since) / len(waiting), now
+            for row, (_, samples, rate) in zip(table, waiting, strict=True):
+                self._record(number, row, samples, rate, share)
+            waiting.clear()
+
+        self.network.train()
+        batches = self.training.epoch(
+            self.config.seed,
+            number,
+            self.config.batch_size,
+            start=first,
+            rank=self.processes.rank,
+            world=self.processes.count,
+        )
+        for offset, batch in enumerate(batches):
+            step = self.progress.step + len(waiting)
+            rate = learning_rate(self.config, step, self.steps_per_epoch, losses)
+            samples = self.rows_per_epoch // self.steps_per_epoch
+            samples += first + offset < self.rows_per_epoch % self.steps_per_epoch
+            waiting.append((self._step(batch, step, rate, weights, samples), samples, rate))
+            due = time.monotonic() - self.written >= 60 * self.config.checkpoint_minutes
+            last = first + offset + 1 == self.steps_per_epoch
+            if due or last or len(waiting) == _STEPS_AT_ONCE:
+                fetch()
+            if due and not last:
+                self._write()
+                since = time.perf_counter()
+
+    def _step(
+        self, batch: Batch, step: int, rate: float, weights: Float[Tensor, " k"], samples: int
+    ) -> Float[Tensor, " k2"]:
+        """Take a step; gives the sums over the batch of what is measured and of the loss, and the norm."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        holograms = batch.coefficients.to(self.device, self.dtype, non_blocking=True)
+        labels = None if batch.labels is None else batch.labels.to(self.device, non_blocking=True)
+        draws = self._draws(step, samples, holograms)
+        with forward_precision(self.config.precision, self.device):
+            values = self.objective.values(self.stepped, holograms, labels, draws)
+        loss = (values * weights.to(values.dtype)).sum() / samples
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.processes.sum_gradients(self.network)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
+        self.optimizer.step()
+        if self.average is not None:
+            _follow(self.average, self.network, self.config, step)
+        sums = self.processes.sum(values.detach().double().sum(dim=0))
+        return torch.cat([sums, (sums @ weights)[None], norm.detach().double()[None]])
+
+    def _draws(self, step: int, samples: int, holograms: Tensor) -> Draws:
+        seed = np.random.SeedSequence((self.config.seed, step)).generate_state(1, np.uint64)
+        generator = torch.Generator().manual_seed(int(seed[0] >> np.uint64(1)))
+        draws, part = self.objective.draw(generator, samples), self.processes.part(samples)
+        return Draws(
+            None if draws.noise is None else draws.noise[part].to(holograms),
+            None if draws.kept is None else draws.kept[part].to(holograms.device),
+        )
+
+    def _record(self, epoch: int, row: Sequence[float], samples: int, rate: float, seconds: float) -> None:
+        """Count a step as done."""
+        *parts, loss, norm = row
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            raise HoloError(
+                f"the loss is {loss / samples} and its gradient {norm} at step {self.progress.step} (epoch {epoch}); "
+                "lower the learning rate"
+            )
+        self.progress = attrs.evolve(
+            self.progress,
+            step=self.progress.step + 1,
+            sums=tuple(total + value for total, value in zip(self.progress.sums, row, strict=True)),
+            seconds=self.progress.seconds + seconds,
+        )
+        self.on_step(
+            Step(
+                number=self.progress.step - 1,
+                epoch=epoch,
+                total=self.config.epochs * self.steps_per_epoch,
+                loss=loss / samples,
+                parts={n: part / samples for n, part in zip(self.objective.names, parts, strict=True)},
+                learning_rate=rate,
+                gradient_norm=norm,
+                seconds=seconds,
+                samples=samples,
+            )
+        )
+
+    def _finish_epoch(self) -> Epoch:
+        """Validate, keep the weights if they are the best, and write the state."""
+        progress, number = self.progress, len(self.progress.epochs)
+        *parts, loss, norm = progress.sums
+        validation = self._validate()
+        names, validated = self.objective.names, self.objective.validated
+        weights = self.objective.weights(number)[: len(validated)]
+        score = sum(w * value for w, value in zip(weights, validation, strict=True))
+        losses = self._losses()
+        best = self.objective.comparable(number) and (not losses or score < min(losses))
+        if best:
+            self.best = copy.deepcopy(self.judged.state_dict())
+        epoch = Epoch(
+            number=number,
+            loss=loss / self.rows_per_epoch,
+            parts={name: part / self.rows_per_epoch for name, part in zip(names, parts, strict=True)},
+            validation=dict(zip(validated, validation, strict=True)),
+            validation_loss=score,
+            learning_rate=learning_rate(self.config, progress.step - 1, self.steps_per_epoch, losses),
+            gradient_norm=norm / self.steps_per_epoch,
+            seconds=progress.seconds,
+            samples_per_second=self.rows_per_epoch / max(progress.seconds, 1e-9),
+            best=best,
+        )
+        self.progress = attrs.evolve(
+            progress, epochs=(*progress.epochs, epoch), sums=self._no_sums(), seconds=0.0
+        )
+        self._write()
+        return epoch
+
+    def _validate(self) -> list[float]:
+        network = self.judged.eval()
+        count = len(self.objective.validated)
+        totals = torch.zeros(count, dtype=torch.float64, device=self.device)
+        with torch.inference_mode():
+            for batch in self.validation.in_order(max(self.config.batch_size, 256)):
+                holograms = batch.coefficients.to(self.device, self.dtype)
+                labels = None if batch.labels is None else batch.labels.to(self.device)
+                values = self.objective.values(network, holograms, labels, Draws())[:, :count]
+                totals += values.double().sum(dim=0)
+        means: list[float] = (totals / len(self.validation)).tolist()
+        return means
+
+    def _write(self) -> None:
+        if self.state is not None and self.processes.first:
+            write_checkpoint(Checkpoint(self.progress, self._tensors()), self.state)
+        self.written = time.monotonic()
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Name all tensors of the run."""
+        parts: dict[str, Mapping[str, Tensor]] = {"network": self.network.state_dict(), "best": self.best}
+        if self.average is not None:
+            parts["average"] = self.average.state_dict()
+        for name, parameter in self.network.named_parameters():
+            parts[f"optimizer.{name}"] = self.optimizer.state[parameter]
+        # Clones: what shares memory cannot be stored, such as the best weights just after they were kept.
+        return {
+            f"{part}/{name}": tensor.detach().cpu().clone().contiguous()
+            for part, tensors in parts.items()
+            for name, tensor in tensors.items()
+        }
+
+    def _resume(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.progress.run != self.progress.run:
+            raise HoloError(
+                f"{self.state}: holds the state of a run with another recipe or other data; "
+                "resume with those, or train in another folder"
+            )
+        parts: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in checkpoint.tensors.items():
+            part, _, rest = name.partition("/")
+            parts.setdefault(part, {})[rest] = tensor
+        self.network.load_state_dict(parts["network"])
+        self.best = {name: tensor.to(self.device) for name, tensor in parts.get("best", {}).items()}
+        if self.average is not None:
+            self.average.load_state_dict(parts["average"])
+        for name, parameter in self.network.named_parameters():
+            self.optimizer.state[parameter] = {
+                key: tensor.to(self.device) for key, tensor in parts[f"optimizer.{name}"].items()
+            }
+        self.progress = checkpoint.progress
+
+
+def _follow(average: nn.Module, network: nn.Module, config: TrainingConfig, step: int) -> None:
+    """Move the averaged weights, and the statistics of norms, a step towards the network's."""
+    assert config.ema_decay is not None
+    # The average of the first steps must not hang on to the initial weights.
+    decay = min(config.ema_decay, (1 + step) / (10 + step))
+    ours, theirs = [], []
+    for mine, its in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        if mine.is_floating_point():
+            ours.append(mine)
+            theirs.append(its)
+    torch._foreach_lerp_(ours, theirs, 1 - decay)
