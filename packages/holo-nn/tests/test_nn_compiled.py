@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from holo_kernels.tensor_square import functions
-from holo_nn import Block, Blocks, Linear, TensorSquare, _compiled
-from holo_nn._compiled import pure_form
+from holo_nn import Block, Blocks, Linear, TensorSquare
+from holo_nn.kernels import compiled_block
+from holo_nn.kernels.compiled_block import pure_form
 
 pytestmark = pytest.mark.skipif(functions("float32") is None, reason="no compiled loops for this processor")
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.skipif(functions("float32") is None, reason="no compile
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch):
     """Let threads share also the small batches of tests."""
-    monkeypatch.setattr(_compiled, "_LEAST_PRODUCTS", 1)
+    monkeypatch.setattr(compiled_block, "_LEAST_PRODUCTS", 1)
 
 
 def uniform(channels, lmax):

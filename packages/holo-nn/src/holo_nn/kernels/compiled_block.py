@@ -16,13 +16,13 @@ from e3nn import o3
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from ._plan import BlockPlan, block_plan, compiled_functions
-from ._threads import in_parts, part_count
 from .global_batch import global_statistics, sum_over_processes
+from .plan import BlockPlan, block_plan, compiled_functions
+from .threads import in_parts, part_count
 
 if TYPE_CHECKING:
-    from .block import Block
-    from .tensor_square import TensorSquare
+    from holo_nn.layers.block import Block
+    from holo_nn.layers.tensor_square import TensorSquare
 
 __all__ = [
     "CompiledBlock",

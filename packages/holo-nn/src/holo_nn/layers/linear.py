@@ -4,8 +4,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ._compiled import from_rows, serves, to_rows, widths_of
-from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
+from holo_nn.kernels.compiled_block import from_rows, serves, to_rows, widths_of
+from holo_nn.so3.irreps import (
+    IrrepsLike,
+    check_features,
+    join_degrees,
+    multiplicities,
+    read_irreps,
+    split_degrees,
+)
 
 __all__ = ["Linear"]
 
@@ -30,7 +37,7 @@ class Linear(nn.Module):
     Raises
     ------
     ValueError
-        If irreps are refused (see `holo_nn.irreps.read_irreps`), or a bias is asked for and there is no
+        If irreps are refused (see `holo_nn.so3.irreps.read_irreps`), or a bias is asked for and there is no
         degree 0 to have it.
 
     Examples

@@ -7,11 +7,27 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ._compiled import CompiledBlock, block_rows, from_rows, has_hooks, serves, to_rows, widths_of
-from ._plan import block_plan
+from holo_nn.kernels.compiled_block import (
+    CompiledBlock,
+    block_rows,
+    from_rows,
+    has_hooks,
+    serves,
+    to_rows,
+    widths_of,
+)
+from holo_nn.kernels.plan import block_plan
+from holo_nn.so3.connectivity import Connectivity
+from holo_nn.so3.irreps import (
+    IrrepsLike,
+    check_features,
+    join_degrees,
+    multiplicities,
+    read_irreps,
+    split_degrees,
+)
+
 from .batch_norm import BatchNorm
-from .connectivity import Connectivity
-from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
 from .linear import Linear
 from .norms import InstanceNorm, LayerNorm, Norm
 from .signal_norm import SignalNorm

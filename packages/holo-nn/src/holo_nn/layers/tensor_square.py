@@ -7,14 +7,22 @@ from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
-from ._compiled import compiled_square
-from ._compiled import serves as compiled_serves
-from .connectivity import Connectivity, Path
-from .connectivity import connectivity as connected_paths
+from holo_nn.kernels.compiled_block import compiled_square
+from holo_nn.kernels.compiled_block import serves as compiled_serves
+from holo_nn.kernels.triton_square import serves, triton_tensor_square
+from holo_nn.so3.connectivity import Connectivity, Path
+from holo_nn.so3.connectivity import connectivity as connected_paths
+from holo_nn.so3.irreps import (
+    IrrepsLike,
+    check_features,
+    join_degrees,
+    multiplicities,
+    read_irreps,
+    split_degrees,
+)
+from holo_nn.so3.precision import widened
+
 from .coupling import Coupled, Pair
-from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
-from .precision import widened
-from .triton_tensor_square import serves, triton_tensor_square
 
 __all__ = ["ChannelRule", "TensorSquare"]
 
@@ -39,7 +47,7 @@ class TensorSquare(Coupled):
     lmax
         The highest degree that comes out, at most twice that of ``irreps_in``; None for the same.
     connectivity
-        Which degrees are coupled; see `holo_nn.connectivity.connectivity`.
+        Which degrees are coupled; see `holo_nn.connectivity`.
     channels
         ``"elementwise"``: each channel with itself; all degrees must have the same multiplicity.
         ``"full"``: every channel with every channel; in a self pair (l, l) each unordered pair of channels

@@ -10,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from holo_kernels.tensor_square import Chunk, Functions, Plan, Sum, TermFloat32, TermFloat64, functions
-
-from .clebsch_gordan import clebsch_gordan
-from .connectivity import Path
+from holo_nn.so3.clebsch_gordan import clebsch_gordan
+from holo_nn.so3.connectivity import Path
 
 __all__ = ["BlockPlan", "block_plan", "compiled_functions"]
 

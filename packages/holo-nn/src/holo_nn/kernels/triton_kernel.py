@@ -1,4 +1,4 @@
-"""The Triton kernel of `holo_nn.triton_tensor_square`, which imports it when a GPU is used first."""
+"""The Triton kernel of `holo_nn.kernels.triton_square`, which imports it when a GPU is used first."""
 
 __all__ = ["sums"]
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from .clebsch_gordan import clebsch_gordan
-from .connectivity import Path
+from holo_nn.so3.clebsch_gordan import clebsch_gordan
+from holo_nn.so3.connectivity import Path
 
 __all__ = ["serves", "triton_tensor_square"]
 
@@ -125,7 +125,7 @@ def _square_forms(paths: tuple[Path, ...], degrees: int) -> tuple[_Form, _Form]:
 
 
 def _run(form: _Form, axes: _Axes, left: Tensor, right: Tensor) -> Tensor:
-    from ._triton_kernel import sums  # noqa: PLC0415  (only where Triton is)
+    from .triton_kernel import sums  # noqa: PLC0415  (only where Triton is)
 
     left, right = left.contiguous(), right.contiguous()
     lanes = left.shape[1]
