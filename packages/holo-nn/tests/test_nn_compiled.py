@@ -13,7 +13,7 @@ from torch import nn
 from holo_kernels.tensor_square import functions
 from holo_nn import Block, Blocks, Linear, TensorSquare
 from holo_nn.kernels import compiled_block
-from holo_nn.kernels.compiled_block import pure_form
+from holo_nn.kernels.dispatch import pure_form
 
 pytestmark = pytest.mark.skipif(functions("float32") is None, reason="no compiled loops for this processor")
 
@@ -67,7 +67,7 @@ def assert_same(found, expected, tolerance):
 
 
 def is_compiled(y):
-    return any(name in type(y.grad_fn).__name__ for name in ("_Turn", "_Square"))
+    return any(name in type(y.grad_fn).__name__ for name in ("_Relayout", "_Square"))
 
 
 SHAPES = [

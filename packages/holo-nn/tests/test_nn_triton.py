@@ -10,7 +10,7 @@ import torch
 from e3nn import o3
 
 import holo_nn
-from holo_nn.kernels.triton_square import triton_tensor_square
+from holo_nn.kernels.triton_square import triton_square
 from holo_nn.testing import LayerTests
 
 pytest.importorskip("triton")
@@ -28,7 +28,7 @@ class Kernel(torch.nn.Module):
         self.square = holo_nn.TensorSquare(*arguments, **options)
 
     def forward(self, x):
-        return triton_tensor_square(x, self.square.irreps_in[0].mul, self.square.paths)
+        return triton_square(x, self.square.irreps_in[0].mul, self.square.paths)
 
 
 def plain(square, x):
@@ -101,7 +101,7 @@ class TestKernel(LayerTests):
 def test_the_layer_chooses_the_kernel_on_a_gpu_only(monkeypatch):
     chosen = []
     module = importlib.import_module("holo_nn.layers.tensor_square")
-    monkeypatch.setattr(module, "triton_tensor_square", lambda x, *_: chosen.append(x.device.type) or x)
+    monkeypatch.setattr(module, "triton_square", lambda x, *_: chosen.append(x.device.type) or x)
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         holo_nn.TensorSquare("2x0e+2x1e").to(device)(torch.randn(3, 8, device=device))
     assert chosen == (["cuda"] if torch.cuda.is_available() else [])

@@ -5,7 +5,7 @@ __all__ = ["sums"]
 try:
     import triton
     import triton.language as tl
-except ImportError:  # not on this system; `serves` says so before anyone asks for the kernel
+except ImportError:  # not on this system; `triton_serves` says so before anyone asks for the kernel
     pass
 else:
 

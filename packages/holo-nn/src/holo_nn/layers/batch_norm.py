@@ -87,11 +87,12 @@ class BatchNorm(Norm):
         if self.synchronized:
             _, mean, merged = global_statistics(len(features), mean, variance[0])
             centred, variance = self.shift_scalars(features, mean), merged[None]
-        self._remember(mean, variance[0])
+        self.remember(mean, variance[0])
         return centred, variance
 
     @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+    def remember(self, mean: Tensor, variance: Tensor) -> None:
+        """Take the statistics of a batch into the running ones."""
         self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
         self.running_var.lerp_(variance.to(self.running_var), self.momentum)
 

@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from holo_nn.kernels.compiled_block import from_rows, serves, to_rows, widths_of
+from holo_nn.kernels.dispatch import compiled_serves
+from holo_nn.kernels.rows import from_rows, to_rows, widths_of
 from holo_nn.so3.irreps import (
     IrrepsLike,
     check_features,
@@ -75,7 +76,7 @@ class Linear(nn.Module):
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
         check_features(features, self._channels_in)
-        if serves(features, self.bias, *self.weights.values()) and len(features):
+        if compiled_serves(features, self.bias, *self.weights.values()) and len(features):
             return self._by_rows(features)
         pieces = split_degrees(features, self._channels_in)
         mapped = []

@@ -7,9 +7,9 @@ from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
-from holo_nn.kernels.compiled_block import compiled_square
-from holo_nn.kernels.compiled_block import serves as compiled_serves
-from holo_nn.kernels.triton_square import serves, triton_tensor_square
+from holo_nn.kernels.compiled_square import compiled_square
+from holo_nn.kernels.dispatch import compiled_serves, triton_serves
+from holo_nn.kernels.triton_square import triton_square
 from holo_nn.so3.connectivity import Connectivity, Path
 from holo_nn.so3.connectivity import connectivity as connected_paths
 from holo_nn.so3.irreps import (
@@ -135,10 +135,10 @@ class TensorSquare(Coupled):
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
         check_features(features, self._channel_counts)
         features = widened(features)
-        if self.channels == "elementwise" and serves(features):
-            return triton_tensor_square(features, self._channel_counts[0], self.paths)
+        if self.channels == "elementwise" and triton_serves(features):
+            return triton_square(features, self._channel_counts[0], self.paths)
         if self.channels == "elementwise" and compiled_serves(features) and len(features):
-            return compiled_square(self, features)
+            return compiled_square(features, self._channel_counts[0], self.paths, pure=self)
         # Components first, [m, batch, channels]: products and sums then run along long rows, and one matrix
         # product serves a pair of degrees. Two to four times as fast as an einsum for each path.
         pieces = {
