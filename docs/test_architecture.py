@@ -8,7 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/src/*/__init__.py"))
-ROOMS = [path for package in PACKAGES for path in sorted(package.iterdir()) if (path / "__init__.py").exists()]
+ROOMS = [
+    path for package in PACKAGES for path in sorted(package.iterdir()) if (path / "__init__.py").exists()
+]
 MOST_MODULES = 16  # a room of more is two
 
 

@@ -16,7 +16,7 @@ from e3nn import o3
 from torch import Tensor, nn
 
 from holo_nn import Block, TensorSquare
-from holo_nn._compiled import pure_form
+from holo_nn.kernels.dispatch import pure_form
 
 SETTINGS = ((16, 6, 128), (16, 10, 100), (60, 6, 128))  # channels, lmax, batch
 

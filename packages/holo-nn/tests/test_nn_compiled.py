@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from holo_kernels.tensor_square import functions
-from holo_nn import Block, Blocks, Linear, TensorSquare, _compiled
-from holo_nn._compiled import pure_form
+from holo_nn import Block, Blocks, Linear, TensorSquare
+from holo_nn.kernels import compiled_block
+from holo_nn.kernels.dispatch import pure_form
 
 pytestmark = pytest.mark.skipif(functions("float32") is None, reason="no compiled loops for this processor")
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.skipif(functions("float32") is None, reason="no compile
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch):
     """Let threads share also the small batches of tests."""
-    monkeypatch.setattr(_compiled, "_LEAST_PRODUCTS", 1)
+    monkeypatch.setattr(compiled_block, "_LEAST_PRODUCTS", 1)
 
 
 def uniform(channels, lmax):
@@ -66,7 +67,7 @@ def assert_same(found, expected, tolerance):
 
 
 def is_compiled(y):
-    return any(name in type(y.grad_fn).__name__ for name in ("_Turn", "_Square"))
+    return any(name in type(y.grad_fn).__name__ for name in ("_Relayout", "_Square"))
 
 
 SHAPES = [

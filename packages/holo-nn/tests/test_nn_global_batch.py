@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch import nn
 
 from holo_nn import BatchNorm, Block, Blocks, synchronize_batch_norms
-from holo_nn._compiled import pure_form
+from holo_nn.kernels.dispatch import pure_form
 
 EVEN, UNEVEN = "4x0e+4x1e+4x2e", "5x0e+2x1e+1x3e"
 

@@ -16,7 +16,7 @@ from holo_nn import (
     TensorSquare,
     connectivity,
 )
-from holo_nn.irreps import check_features
+from holo_nn.so3.irreps import check_features
 
 GENERATOR = torch.Generator().manual_seed(0)
 

@@ -10,8 +10,8 @@ import torch
 from e3nn import o3
 
 import holo_nn
+from holo_nn.kernels.triton_square import triton_square
 from holo_nn.testing import LayerTests
-from holo_nn.triton_tensor_square import triton_tensor_square
 
 pytest.importorskip("triton")
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -28,7 +28,7 @@ class Kernel(torch.nn.Module):
         self.square = holo_nn.TensorSquare(*arguments, **options)
 
     def forward(self, x):
-        return triton_tensor_square(x, self.square.irreps_in[0].mul, self.square.paths)
+        return triton_square(x, self.square.irreps_in[0].mul, self.square.paths)
 
 
 def plain(square, x):
@@ -100,8 +100,8 @@ class TestKernel(LayerTests):
 
 def test_the_layer_chooses_the_kernel_on_a_gpu_only(monkeypatch):
     chosen = []
-    module = importlib.import_module("holo_nn.tensor_square")
-    monkeypatch.setattr(module, "triton_tensor_square", lambda x, *_: chosen.append(x.device.type) or x)
+    module = importlib.import_module("holo_nn.layers.tensor_square")
+    monkeypatch.setattr(module, "triton_square", lambda x, *_: chosen.append(x.device.type) or x)
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         holo_nn.TensorSquare("2x0e+2x1e").to(device)(torch.randn(3, 8, device=device))
     assert chosen == (["cuda"] if torch.cuda.is_available() else [])
@@ -112,7 +112,7 @@ def test_the_kernel_compiles_for_a_gpu_that_is_not_here():
     program = """
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
-from holo_nn._triton_kernel import sums
+from holo_nn.kernels.triton_kernel import sums
 
 for dtype, machine_code in (("fp32", "fma.rn.f32"), ("fp64", "fma.rn.f64")):
     types = dict.fromkeys(("left", "right", "out", "coefficients"), f"*{dtype}")

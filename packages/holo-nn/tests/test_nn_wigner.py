@@ -7,7 +7,8 @@ from e3nn import o3
 from scipy.spatial.transform import Rotation
 from scipy.special import sph_harm_y
 
-from holo_nn import rotate, wigner, wigner_D
+from holo_nn import rotate, wigner_D
+from holo_nn.so3 import wigner
 from holo_nn.testing import random_rotations
 
 DEGREES = range(15)

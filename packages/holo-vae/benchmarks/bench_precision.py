@@ -17,7 +17,7 @@ from e3nn.o3 import spherical_harmonics
 from torch import Tensor, nn
 
 from holo_nn import Linear
-from holo_nn._compiled import pure_form
+from holo_nn.kernels.dispatch import pure_form
 from holo_nn.testing import equivariance_errors, random_rotations
 from holo_types import Basis
 from holo_vae.data.precision import Precision, forward_precision

@@ -17,7 +17,7 @@ def _change_coefficients(
     degrees: tuple[int, int, int], change: Callable[[torch.Tensor], torch.Tensor]
 ) -> None:
     """Change the Clebsch-Gordan coefficients of one triple at their source."""
-    module = importlib.import_module("holo_nn.clebsch_gordan")
+    module = importlib.import_module("holo_nn.so3.clebsch_gordan")
     coefficients = module._coefficients
 
     def changed(*wanted: int) -> torch.Tensor:

@@ -143,7 +143,7 @@ def test_a_model_that_is_not_equivariant_is_refused(
     versions, forget_coefficients: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # One sign of one Clebsch-Gordan coefficient, behind the back of the digest by which a model is loaded.
-    module = importlib.import_module("holo_nn.clebsch_gordan")
+    module = importlib.import_module("holo_nn.so3.clebsch_gordan")
     coefficients, digest = module._coefficients, holo_vae.networks.storage.clebsch_gordan_digest()
 
     def flipped(*degrees: int) -> torch.Tensor:

@@ -1,20 +1,22 @@
 """SO(3)-equivariant layers in PyTorch."""
 
+from holo_nn.layers.batch_norm import BatchNorm, synchronize_batch_norms
+from holo_nn.layers.block import Block, Blocks
+from holo_nn.layers.gate import NormGate
+from holo_nn.layers.linear import Linear
+from holo_nn.layers.norms import InstanceNorm, LayerNorm
+from holo_nn.layers.signal_norm import SignalNorm
+from holo_nn.layers.tensor_product import TensorProduct
+from holo_nn.layers.tensor_square import TensorSquare
+from holo_nn.so3.clebsch_gordan import clebsch_gordan, clebsch_gordan_digest
+from holo_nn.so3.connectivity import connectivity, product_connectivity
+from holo_nn.so3.frame import Frame, orthonormal_frame
+from holo_nn.so3.irreps import IrrepsLike, split_degrees
+from holo_nn.so3.precision import full_precision, widened
+from holo_nn.so3.wigner import rotate, wigner_D
+
 from ._version import __version__
-from .batch_norm import BatchNorm, synchronize_batch_norms
-from .block import Block, Blocks
-from .clebsch_gordan import clebsch_gordan, clebsch_gordan_digest
-from .connectivity import connectivity, product_connectivity
-from .frame import Frame, orthonormal_frame
-from .gate import NormGate
-from .irreps import IrrepsLike
-from .linear import Linear
 from .losses import cosine_loss, cosine_loss_per_degree
-from .norms import InstanceNorm, LayerNorm
-from .signal_norm import SignalNorm
-from .tensor_product import TensorProduct
-from .tensor_square import TensorSquare
-from .wigner import rotate, wigner_D
 
 __all__ = [
     "BatchNorm",
@@ -35,9 +37,12 @@ __all__ = [
     "connectivity",
     "cosine_loss",
     "cosine_loss_per_degree",
+    "full_precision",
     "orthonormal_frame",
     "product_connectivity",
     "rotate",
+    "split_degrees",
     "synchronize_batch_norms",
+    "widened",
     "wigner_D",
 ]

@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .irreps import IrrepsLike, check_features, read_irreps, split_degrees
-from .precision import full_precision, widened
+from holo_nn.so3.irreps import IrrepsLike, check_features, read_irreps, split_degrees
+from holo_nn.so3.precision import full_precision, widened
 
 __all__ = ["cosine_loss", "cosine_loss_per_degree"]
 

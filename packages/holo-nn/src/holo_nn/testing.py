@@ -20,8 +20,8 @@ from e3nn import o3
 from jaxtyping import Float64
 from torch import Tensor, nn
 
-from .irreps import IrrepsLike, read_irreps
-from .wigner import rotate
+from holo_nn.so3.irreps import IrrepsLike, read_irreps
+from holo_nn.so3.wigner import rotate
 
 __all__ = ["LayerTests", "equivariance_error", "equivariance_errors", "random_rotations"]
 

@@ -25,7 +25,7 @@ def forward_precision(precision: Precision, device: torch.device) -> AbstractCon
     """Give the context of a training step's forward pass, losses included; the backward follows it by itself.
 
     ``"mixed"`` rounds the operands of the blocks' linear maps to bfloat16. Clebsch-Gordan products, norms, the
-    frame, z and the losses stay in float32 (see `holo_nn.precision`), and weights and gradients are float32, so
+    frame, z and the losses stay in float32 (see `holo_nn.full_precision`), and weights and gradients are float32, so
     that small steps are not lost. bfloat16 has float32's range: no gradient vanishes for want of an exponent, and
     the loss needs no scaling.
 

@@ -8,8 +8,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from holo_nn.irreps import split_degrees
-from holo_nn.precision import widened
+from holo_nn import split_degrees, widened
 from holo_types import Holograms
 from holo_vae.recipes.model import ClassifierConfig
 

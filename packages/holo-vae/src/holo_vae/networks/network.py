@@ -8,8 +8,7 @@ from e3nn.o3 import Irreps
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from holo_nn import Block, Blocks, Linear, orthonormal_frame
-from holo_nn.precision import full_precision, widened
+from holo_nn import Block, Blocks, Linear, full_precision, orthonormal_frame, widened
 from holo_types import HoloError
 from holo_vae.recipes.model import BlocksConfig, ModelConfig
 

@@ -7,6 +7,8 @@ import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .autograd import apply
+
 __all__ = ["GlobalStatistics", "global_statistics", "sum_over_processes"]
 
 
@@ -29,8 +31,7 @@ def sum_over_processes(tensor: Tensor) -> Tensor:
 
     Differentiable, any number of times: all processes must then go backward, as all went forward.
     """
-    total: Tensor = _Sum.apply(tensor)  # type: ignore[no-untyped-call]
-    return total
+    return apply(_Sum, tensor)
 
 
 class GlobalStatistics(NamedTuple):

@@ -4,8 +4,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ._compiled import from_rows, serves, to_rows, widths_of
-from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
+from holo_nn.kernels.dispatch import compiled_serves
+from holo_nn.kernels.rows import from_rows, to_rows, widths_of
+from holo_nn.so3.irreps import (
+    IrrepsLike,
+    check_features,
+    join_degrees,
+    multiplicities,
+    read_irreps,
+    split_degrees,
+)
 
 __all__ = ["Linear"]
 
@@ -30,7 +38,7 @@ class Linear(nn.Module):
     Raises
     ------
     ValueError
-        If irreps are refused (see `holo_nn.irreps.read_irreps`), or a bias is asked for and there is no
+        If irreps are refused (see `holo_nn.so3.irreps.read_irreps`), or a bias is asked for and there is no
         degree 0 to have it.
 
     Examples
@@ -68,7 +76,7 @@ class Linear(nn.Module):
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
         check_features(features, self._channels_in)
-        if serves(features, self.bias, *self.weights.values()) and len(features):
+        if compiled_serves(features, self.bias, *self.weights.values()) and len(features):
             return self._by_rows(features)
         pieces = split_degrees(features, self._channels_in)
         mapped = []

@@ -7,12 +7,21 @@ from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
-from ._compiled import compiled_square, serves as compiled_serves
-from .connectivity import Connectivity, Path, connectivity as connected_paths
+from holo_nn.kernels.compiled_square import compiled_square
+from holo_nn.kernels.dispatch import compiled_serves, triton_serves
+from holo_nn.kernels.triton_square import triton_square
+from holo_nn.so3.connectivity import Connectivity, Path, connectivity as connected_paths
+from holo_nn.so3.irreps import (
+    IrrepsLike,
+    check_features,
+    join_degrees,
+    multiplicities,
+    read_irreps,
+    split_degrees,
+)
+from holo_nn.so3.precision import widened
+
 from .coupling import Coupled, Pair
-from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
-from .precision import widened
-from .triton_tensor_square import serves, triton_tensor_square
 
 __all__ = ["ChannelRule", "TensorSquare"]
 
@@ -37,7 +46,7 @@ class TensorSquare(Coupled):
     lmax
         The highest degree that comes out, at most twice that of ``irreps_in``; None for the same.
     connectivity
-        Which degrees are coupled; see `holo_nn.connectivity.connectivity`.
+        Which degrees are coupled; see `holo_nn.connectivity`.
     channels
         ``"elementwise"``: each channel with itself; all degrees must have the same multiplicity.
         ``"full"``: every channel with every channel; in a self pair (l, l) each unordered pair of channels
@@ -125,10 +134,10 @@ class TensorSquare(Coupled):
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
         check_features(features, self._channel_counts)
         features = widened(features)
-        if self.channels == "elementwise" and serves(features):
-            return triton_tensor_square(features, self._channel_counts[0], self.paths)
+        if self.channels == "elementwise" and triton_serves(features):
+            return triton_square(features, self._channel_counts[0], self.paths)
         if self.channels == "elementwise" and compiled_serves(features) and len(features):
-            return compiled_square(self, features)
+            return compiled_square(features, self._channel_counts[0], self.paths, pure=self)
         # Components first, [m, batch, channels]: products and sums then run along long rows, and one matrix
         # product serves a pair of degrees. Two to four times as fast as an einsum for each path.
         pieces = {

@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from .irreps import IrrepsLike
+from holo_nn.so3.irreps import IrrepsLike
+
 from .norms import Affine, Norm, Normalization
 
 __all__ = ["SignalNorm"]
@@ -26,12 +27,12 @@ class SignalNorm(Norm):
     Attributes
     ----------
     weight, bias : torch.nn.Parameter or None
-        See `holo_nn.norms.Norm`.
+        See `holo_nn.layers.norms.Norm`.
 
     Raises
     ------
     ValueError
-        If irreps are refused (see `holo_nn.irreps.read_irreps`), or an option is unknown.
+        If irreps are refused (see `holo_nn.so3.irreps.read_irreps`), or an option is unknown.
 
     Notes
     -----

@@ -1,11 +1,11 @@
-"""The Triton kernel of `holo_nn.triton_tensor_square`, which imports it when a GPU is used first."""
+"""The Triton kernel of `holo_nn.kernels.triton_square`, which imports it when a GPU is used first."""
 
 __all__ = ["sums"]
 
 try:
     import triton
     import triton.language as tl
-except ImportError:  # not on this system; `serves` says so before anyone asks for the kernel
+except ImportError:  # not on this system; `triton_serves` says so before anyone asks for the kernel
     pass
 else:
 

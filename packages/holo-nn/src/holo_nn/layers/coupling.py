@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .clebsch_gordan import clebsch_gordan
-from .precision import full_precision
+from holo_nn.so3.clebsch_gordan import clebsch_gordan
+from holo_nn.so3.precision import full_precision
 
 __all__ = ["Coupled", "Pair"]
 

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from .global_batch import global_statistics
-from .irreps import IrrepsLike
+from holo_nn.kernels.global_batch import global_statistics
+from holo_nn.so3.irreps import IrrepsLike
+
 from .norms import Affine, Norm, Normalization
 
 __all__ = ["BatchNorm", "synchronize_batch_norms"]
@@ -34,7 +35,7 @@ class BatchNorm(Norm):
     Attributes
     ----------
     weight, bias : torch.nn.Parameter or None
-        See `holo_nn.norms.Norm`.
+        See `holo_nn.layers.norms.Norm`.
     running_var : torch.Tensor
         V over every (degree, channel), degrees ascending.
     running_mean : torch.Tensor
@@ -45,7 +46,7 @@ class BatchNorm(Norm):
     Raises
     ------
     ValueError
-        If irreps are refused (see `holo_nn.irreps.read_irreps`), or an option is unknown.
+        If irreps are refused (see `holo_nn.so3.irreps.read_irreps`), or an option is unknown.
 
     Notes
     -----
@@ -86,11 +87,12 @@ class BatchNorm(Norm):
         if self.synchronized:
             _, mean, merged = global_statistics(len(features), mean, variance[0])
             centred, variance = self.shift_scalars(features, mean), merged[None]
-        self._remember(mean, variance[0])
+        self.remember(mean, variance[0])
         return centred, variance
 
     @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+    def remember(self, mean: Tensor, variance: Tensor) -> None:
+        """Take the statistics of a batch into the running ones."""
         self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
         self.running_var.lerp_(variance.to(self.running_var), self.momentum)
 

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from holo_kernels.tensor_square import Chunk, Functions, Plan, Sum, TermFloat32, TermFloat64, functions
+from holo_kernels.tensor_square import Chunk, Functions, Plan, Sum, TermFloat32, TermFloat64
+from holo_nn.so3.clebsch_gordan import clebsch_gordan
+from holo_nn.so3.connectivity import Path
 
-from .clebsch_gordan import clebsch_gordan
-from .connectivity import Path
+from .dispatch import compiled_functions
 
-__all__ = ["BlockPlan", "block_plan", "compiled_functions"]
+__all__ = ["BlockPlan", "block_plan"]
 
 # Lanes (samples times channels) of a tile, about; and bytes that the products of a chunk may take, so that
 # they and the weights that they meet stay in a core's second cache.
@@ -25,12 +26,6 @@ _SQUARE_LANES = 128
 _SQUARE_CHUNK_BYTES = 64_000
 # Coefficients are zero or larger than this; e3nn leaves rounding errors in place of zeros.
 _ZERO = 1e-10
-
-
-def compiled_functions(dtype: torch.dtype) -> Functions | None:
-    """Give the compiled functions of float32 or float64; None where no library serves this processor."""
-    return functions("float32" if dtype == torch.float32 else "float64")
-
 
 # (factor, first, second, p, q): factor * (p * first + q * second); second is None where there is one product.
 _Term = tuple[int, int, int | None, float, float]

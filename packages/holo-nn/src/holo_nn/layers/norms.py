@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .irreps import IrrepsLike, check_features, multiplicities, read_irreps
-from .precision import widened
+from holo_nn.so3.irreps import IrrepsLike, check_features, multiplicities, read_irreps
+from holo_nn.so3.precision import widened
 
 __all__ = ["Affine", "InstanceNorm", "LayerNorm", "Norm", "Normalization"]
 
@@ -44,7 +44,7 @@ class Norm(nn.Module):
     Raises
     ------
     ValueError
-        If irreps are refused (see `holo_nn.irreps.read_irreps`), or an option is unknown.
+        If irreps are refused (see `holo_nn.so3.irreps.read_irreps`), or an option is unknown.
     """
 
     _channel: Tensor
@@ -141,12 +141,12 @@ class InstanceNorm(Norm):
     Attributes
     ----------
     weight, bias : torch.nn.Parameter or None
-        See `holo_nn.norms.Norm`.
+        See `holo_nn.layers.norms.Norm`.
 
     Raises
     ------
     ValueError
-        If irreps are refused (see `holo_nn.irreps.read_irreps`), or an option is unknown.
+        If irreps are refused (see `holo_nn.so3.irreps.read_irreps`), or an option is unknown.
 
     Notes
     -----
@@ -197,12 +197,12 @@ class LayerNorm(Norm):
     Attributes
     ----------
     weight, bias : torch.nn.Parameter or None
-        See `holo_nn.norms.Norm`.
+        See `holo_nn.layers.norms.Norm`.
 
     Raises
     ------
     ValueError
-        If irreps are refused (see `holo_nn.irreps.read_irreps`), there is one scalar channel, or an option is
+        If irreps are refused (see `holo_nn.so3.irreps.read_irreps`), there is one scalar channel, or an option is
         unknown.
 
     Notes

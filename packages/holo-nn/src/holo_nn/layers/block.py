@@ -1,5 +1,6 @@
 """The nonlinear building block of the networks."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -7,11 +8,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ._compiled import CompiledBlock, block_rows, from_rows, has_hooks, serves, to_rows, widths_of
-from ._plan import block_plan
+from holo_nn.kernels.compiled_block import CompiledBatchNorm, CompiledBlock, block_rows
+from holo_nn.kernels.dispatch import compiled_serves
+from holo_nn.kernels.plan import block_plan
+from holo_nn.kernels.rows import from_rows, to_rows, widths_of
+from holo_nn.so3.connectivity import Connectivity
+from holo_nn.so3.irreps import (
+    IrrepsLike,
+    check_features,
+    join_degrees,
+    multiplicities,
+    read_irreps,
+    split_degrees,
+)
+
 from .batch_norm import BatchNorm
-from .connectivity import Connectivity
-from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
 from .linear import Linear
 from .norms import InstanceNorm, LayerNorm, Norm
 from .signal_norm import SignalNorm
@@ -27,6 +38,16 @@ _NORMS = {"signal": SignalNorm, "layer": LayerNorm, "instance": InstanceNorm}
 _COMPILED = (BatchNorm, TensorSquare, SignalNorm, Linear)
 
 
+def _has_hooks(module: nn.Module) -> bool:
+    """Say whether somebody wants to see, or change, what goes through a module."""
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )
+
+
 def _without_noise(features: Tensor, norm: Norm) -> Tensor:
     """Set to zero the channels no larger than sqrt(eps) of their sample, scalars apart.
 
@@ -37,6 +58,11 @@ def _without_noise(features: Tensor, norm: Norm) -> Tensor:
     least = torch.finfo(features.dtype).eps * powers.sum(1, keepdim=True)
     kept = (powers > least) | (norm._degree == 0)
     return features * kept.index_select(1, norm._channel)
+
+
+def _compiled_batch_norm(norm: BatchNorm) -> CompiledBatchNorm:
+    remember = norm.remember if norm.training else None
+    return CompiledBatchNorm(norm.running_mean, norm.running_var, norm.eps, remember, norm.synchronized)
 
 
 class Block(nn.Module):
@@ -120,9 +146,7 @@ class Block(nn.Module):
         if form is None:
             return self._pure(features)
         batch = len(features)
-        return from_rows(
-            block_rows(self, form, to_rows(features, self._widths_in), batch), self._widths_out, batch
-        )
+        return from_rows(block_rows(form, to_rows(features, self._widths_in), batch), self._widths_out, batch)
 
     def _compiled(self, features: Tensor) -> CompiledBlock | None:
         """Say how compiled loops compute this block of these features; None where they cannot."""
@@ -132,7 +156,7 @@ class Block(nn.Module):
         layers = (square, signal, linear) if norm is None else (square, signal, linear, norm)
         # Somebody may have put other layers in the place of those that a block makes.
         if (
-            not all(type(layer) in _COMPILED and not has_hooks(layer) for layer in layers)
+            not all(type(layer) in _COMPILED and not _has_hooks(layer) for layer in layers)
             or square.channels != "elementwise"
             or linear.bias is not None
             or (signal.normalization, signal.affine) != ("component", "degree")
@@ -144,13 +168,22 @@ class Block(nn.Module):
         state = () if norm is None else (norm.running_mean, norm.running_var)
         affine = (None, None) if norm is None else (norm.weight, norm.bias)
         parameters = (*affine, signal.weight, signal.bias, *weights)
-        if not serves(features, *state, *parameters) or not len(features):
+        if not compiled_serves(features, *state, *parameters) or not len(features):
             return None
         channels, degrees = self._widths_in[0], len(self._widths_in)
         plan = block_plan(square.paths, channels, degrees, self._widths_out, features.dtype)
         if plan is None or tuple(weight.shape for weight in weights) != plan.weight_shapes:
             return None
-        return CompiledBlock(plan, tuple(None if each is None else each.contiguous() for each in parameters))
+        return CompiledBlock(
+            plan,
+            tuple(None if each is None else each.contiguous() for each in parameters),
+            None if norm is None else _compiled_batch_norm(norm),
+            signal.eps,
+            self.skip,
+            self._widths_in,
+            self._widths_out,
+            self._pure_of,
+        )
 
     def _pure(self, features: Tensor) -> Tensor:
         """Compute the block layer by layer."""
@@ -163,6 +196,34 @@ class Block(nn.Module):
             products = norm(products)
         output: Tensor = self.linear(products)
         return output + self._fit(features) if self.skip else output
+
+    def _pure_of(
+        self,
+        features: Tensor,
+        parameters: Sequence[Tensor | None],
+        statistics: tuple[Tensor, Tensor],
+        *,
+        training: bool,
+    ) -> Tensor:
+        """Compute the block layer by layer, of the parameters and statistics that compiled loops took."""
+        names = [
+            *("batch_norm.weight", "batch_norm.bias", "signal_norm.weight", "signal_norm.bias"),
+            *(f"linear.weights.{degree}" for degree in range(len(self.linear.weights))),
+        ]
+        state = {name: tensor for name, tensor in zip(names, parameters, strict=True) if tensor is not None}
+        if self.batch_norm is not None:
+            # Statistics as they were, and clones: a batch must not count twice.
+            state["batch_norm.running_mean"], state["batch_norm.running_var"] = (
+                x.clone() for x in statistics
+            )
+        modes = [module.training for module in self.modules()]
+        self.train(training)
+        try:
+            result: Tensor = torch.func.functional_call(self, state, (features,))
+        finally:
+            for module, mode in zip(self.modules(), modes, strict=True):
+                module.training = mode
+        return result
 
     def _fit(self, features: Tensor) -> Tensor:
         """Cut or zero-pad the channels of each degree of the input to those of the output."""
@@ -216,12 +277,12 @@ class Blocks(nn.Sequential):
 
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` of the first block to ``[batch, irreps_out.dim]`` of the last."""
-        blocks = [block for block in self if type(block) is Block and not has_hooks(block)]
+        blocks = [block for block in self if type(block) is Block and not _has_hooks(block)]
         forms = [form for block in blocks if (form := block._compiled(features)) is not None]
         if len(forms) < len(self):
             return super().forward(features)  # type: ignore[no-any-return, no-untyped-call]
         check_features(features, blocks[0].irreps_in)
         rows, batch = to_rows(features, blocks[0]._widths_in), len(features)
-        for block, form in zip(blocks, forms, strict=True):
-            rows = block_rows(block, form, rows, batch)
+        for form in forms:
+            rows = block_rows(form, rows, batch)
         return from_rows(rows, blocks[-1]._widths_out, batch)

@@ -4,8 +4,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
-from .precision import widened
+from holo_nn.so3.irreps import (
+    IrrepsLike,
+    check_features,
+    join_degrees,
+    multiplicities,
+    read_irreps,
+    split_degrees,
+)
+from holo_nn.so3.precision import widened
 
 __all__ = ["NormGate"]
 
@@ -33,7 +40,7 @@ class NormGate(nn.Module):
     Raises
     ------
     ValueError
-        If the irreps are refused (see `holo_nn.irreps.read_irreps`).
+        If the irreps are refused (see `holo_nn.so3.irreps.read_irreps`).
 
     Notes
     -----

@@ -6,10 +6,18 @@ from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
-from .connectivity import Connectivity, Path, product_connectivity
+from holo_nn.so3.connectivity import Connectivity, Path, product_connectivity
+from holo_nn.so3.irreps import (
+    IrrepsLike,
+    check_features,
+    join_degrees,
+    multiplicities,
+    read_irreps,
+    split_degrees,
+)
+from holo_nn.so3.precision import widened
+
 from .coupling import Coupled, Pair
-from .irreps import IrrepsLike, check_features, join_degrees, multiplicities, read_irreps, split_degrees
-from .precision import widened
 
 __all__ = ["TensorProduct"]
 
@@ -34,7 +42,7 @@ class TensorProduct(Coupled):
         The highest degree that comes out, at most the sum of the highest that go in; None for the higher of
         the two.
     connectivity
-        Which degrees are coupled; see `holo_nn.connectivity.product_connectivity`.
+        Which degrees are coupled; see `holo_nn.product_connectivity`.
     channels
         ``"elementwise"``: the channels of the first with those of the second, one by one; all degrees of both
         must have the same multiplicity. ``"full"``: every channel of the first with every channel of the

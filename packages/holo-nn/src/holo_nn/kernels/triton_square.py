@@ -6,8 +6,7 @@ No tensor cores are used, and so no TF32.
 """
 
 from collections import defaultdict
-from functools import cache, lru_cache
-from importlib.util import find_spec
+from functools import lru_cache
 from itertools import groupby
 from math import isqrt
 from typing import Any, NamedTuple
@@ -17,12 +16,13 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.autograd import forward_ad
 
-from .clebsch_gordan import clebsch_gordan
-from .connectivity import Path
+from holo_nn.so3.clebsch_gordan import clebsch_gordan
+from holo_nn.so3.connectivity import Path
 
-__all__ = ["serves", "triton_tensor_square"]
+from .autograd import apply
+
+__all__ = ["triton_square"]
 
 # Lanes of a program, terms that it loads together, and programs that share the rows of the same lanes, so that
 # small batches fill a large GPU too.
@@ -31,34 +31,6 @@ _LANES, _STEP, _SHARES = 128, 4, 16
 # (parts, orders) of each degree of a feature: a part has all the channels once.
 _Blocks = tuple[tuple[int, int], ...]
 _Axes = tuple[int, int, int]
-
-
-@cache
-def _has_triton() -> bool:
-    return find_spec("triton") is not None
-
-
-def serves(features: Tensor) -> bool:
-    """Say whether features may be squared by the kernel here and now.
-
-    It knows plain CUDA tensors in float32 or float64, and derivatives in reverse. What looks into the
-    operations of a module (export, compilation, transforms, forward derivatives) gets the pure form.
-
-    Examples
-    --------
-    >>> serves(torch.zeros(2, 4))
-    False
-    """
-    return (
-        features.is_cuda
-        and features.dtype in (torch.float32, torch.float64)
-        and type(features) in (Tensor, torch.nn.Parameter)
-        and not torch.compiler.is_compiling()
-        and torch._C._get_tracing_state() is None
-        and forward_ad._current_level < 0
-        and torch._C._functorch.peek_interpreter_stack() is None
-        and _has_triton()
-    )
 
 
 class _Sums(NamedTuple):
@@ -125,7 +97,7 @@ def _square_forms(paths: tuple[Path, ...], degrees: int) -> tuple[_Form, _Form]:
 
 
 def _run(form: _Form, axes: _Axes, left: Tensor, right: Tensor) -> Tensor:
-    from ._triton_kernel import sums  # noqa: PLC0415  (only where Triton is)
+    from .triton_kernel import sums  # noqa: PLC0415  (only where Triton is)
 
     left, right = left.contiguous(), right.contiguous()
     lanes = left.shape[1]
@@ -150,11 +122,6 @@ def _run(form: _Form, axes: _Axes, left: Tensor, right: Tensor) -> Tensor:
     return out
 
 
-def _apply(function: type[torch.autograd.Function], *arguments: object) -> Tensor:
-    result: Tensor = function.apply(*arguments)  # type: ignore[no-untyped-call]
-    return result
-
-
 class _Bilinear(torch.autograd.Function):
     """y[i] = Σ c u[j] v[k], the axes of i, j, k in this order; each gradient is such a sum again."""
 
@@ -168,12 +135,10 @@ class _Bilinear(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (left, right), (form, (out, first, second)) = ctx.saved_tensors, ctx.settings
         return (
-            _apply(_Bilinear, gradient, right, form, (first, out, second))
+            apply(_Bilinear, gradient, right, form, (first, out, second))
             if ctx.needs_input_grad[0]
             else None,
-            _apply(_Bilinear, gradient, left, form, (second, out, first))
-            if ctx.needs_input_grad[1]
-            else None,
+            apply(_Bilinear, gradient, left, form, (second, out, first)) if ctx.needs_input_grad[1] else None,
             None,
             None,
         )
@@ -191,10 +156,10 @@ class _Square(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
-        return _apply(_Bilinear, gradient, x, ctx.derivative, (1, 0, 2)), None, None
+        return apply(_Bilinear, gradient, x, ctx.derivative, (1, 0, 2)), None, None
 
 
-class _Turn(torch.autograd.Function):
+class _Relayout(torch.autograd.Function):
     """Flat features ``[batch, dim]`` to rows ``[(degree, part, m), (batch, channel)]`` in one pass, or back."""
 
     @staticmethod
@@ -218,10 +183,10 @@ class _Turn(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         size, blocks, to_rows = ctx.settings
-        return _apply(_Turn, gradient.contiguous(), size, blocks, not to_rows), None, None, None
+        return apply(_Relayout, gradient.contiguous(), size, blocks, not to_rows), None, None, None
 
 
-def triton_tensor_square(
+def triton_square(
     features: Float[Tensor, "batch dim_in"], channels: int, paths: tuple[Path, ...]
 ) -> Float[Tensor, "batch dim_out"]:
     """Square features channel by channel: Σ_mn C[m, n, M] x_l1[c, m] x_l2[c, n] for each path (l1, l2, l3).
@@ -230,7 +195,7 @@ def triton_tensor_square(
     ----------
     features
         ``[batch, channels (lmax + 1)²]``: every degree from 0 to lmax, with as many channels each; where
-        `serves` says yes, or on any device where Triton interprets.
+        `triton_serves` says yes, or on any device where Triton interprets.
     channels
         Of each degree.
     paths
@@ -248,6 +213,6 @@ def triton_tensor_square(
     blocks_out = tuple(
         (len(list(members)), 2 * degree + 1) for degree, members in groupby(paths, key=lambda path: path[2])
     )
-    rows = _apply(_Turn, features.contiguous(), (batch, channels), blocks_in, True)
-    squared = _apply(_Square, rows, *_square_forms(paths, degrees))
-    return _apply(_Turn, squared, (batch, channels), blocks_out, False)
+    rows = apply(_Relayout, features.contiguous(), (batch, channels), blocks_in, True)
+    squared = apply(_Square, rows, *_square_forms(paths, degrees))
+    return apply(_Relayout, squared, (batch, channels), blocks_out, False)

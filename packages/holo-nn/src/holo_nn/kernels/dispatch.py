@@ -1,0 +1,91 @@
+"""Which form of a layer computes, here and now: compiled loops, Triton, or plain PyTorch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from threading import local
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from holo_kernels.tensor_square import Functions, functions
+
+__all__ = ["compiled_functions", "compiled_serves", "pure_form", "triton_serves"]
+
+_state = local()
+
+
+@contextmanager
+def pure_form() -> Iterator[None]:
+    """Let layers take their pure PyTorch form in place of compiled loops, in this thread."""
+    before = getattr(_state, "pure", False)
+    _state.pure = True
+    try:
+        yield
+    finally:
+        _state.pure = before
+
+
+def compiled_functions(dtype: torch.dtype) -> Functions | None:
+    """Give the compiled functions of float32 or float64; None where no library serves this processor."""
+    return functions("float32" if dtype == torch.float32 else "float64")
+
+
+def _is_traced() -> bool:
+    """Say whether something looks into operations: export, compilation, transforms, forward derivatives."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._get_tracing_state() is not None
+        or forward_ad._current_level >= 0
+        or torch._C._functorch.peek_interpreter_stack() is not None
+    )
+
+
+def compiled_serves(*tensors: Tensor | None) -> bool:
+    """Say whether compiled loops may compute with these tensors, the first of them features, here and now.
+
+    They know plain CPU tensors of one precision, float32 or float64. Whatever looks into operations or changes
+    what they do (export, compilation, transforms, autocast) gets the pure form.
+    """
+    if getattr(_state, "pure", False) or _is_traced():
+        return False
+    dtype = tensors[0].dtype if tensors[0] is not None else None
+    if dtype not in (torch.float32, torch.float64):
+        return False
+    for tensor in tensors:
+        if tensor is not None and (
+            type(tensor) not in (Tensor, torch.nn.Parameter)
+            or tensor.dtype != dtype
+            or tensor.device.type != "cpu"
+        ):
+            return False
+    return compiled_functions(dtype) is not None and not (
+        torch.is_autocast_enabled("cpu") or torch._C._len_torch_dispatch_stack()
+    )
+
+
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None
+
+
+def triton_serves(features: Tensor) -> bool:
+    """Say whether features may be squared by the Triton kernel here and now.
+
+    It knows plain CUDA tensors in float32 or float64, and derivatives in reverse. What looks into the
+    operations of a module (export, compilation, transforms, forward derivatives) gets the pure form.
+
+    Examples
+    --------
+    >>> triton_serves(torch.zeros(2, 4))
+    False
+    """
+    return (
+        features.is_cuda
+        and features.dtype in (torch.float32, torch.float64)
+        and type(features) in (Tensor, torch.nn.Parameter)
+        and not _is_traced()
+        and _has_triton()
+    )
