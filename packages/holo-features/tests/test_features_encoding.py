@@ -88,7 +88,7 @@ def test_an_element_that_is_no_channel_does_not_contribute():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+    with pytest.raises(AttributeError, match="nonsense"):
         holo_features.nonsense  # noqa: B018
     assert set(holo_features.__all__) <= {*dir(holo_features)}
     for name in holo_features.__all__:

@@ -16,7 +16,7 @@ from holo_vae.cli import main
 from holo_vae.data import structure_sets
 from holo_vae.data.datasets import Prepared, prepare
 from holo_vae.recipes.data import StructureData
-from holo_vae.recipes.recipe import from_plain
+from holo_vae.recipes.recipe import from_plain, to_plain
 from holo_vae.recipes.shipped import find_recipe
 
 BASIS = Basis(lmax=1, radial=Zernike(nmax=3, cutoff=6.0), channels=("C", "N", "O", "S"))

@@ -30,6 +30,7 @@ from holo_vae.networks.model import Model, write_model
 from holo_vae.networks.network import HolographicAutoencoder
 from holo_vae.tracking import run as tracking, sender as tracking_sender, store as tracking_store
 from holo_vae.tracking.journal import Journal, Metrics, RunStart, journals, read_journal
+from holo_vae.tracking.journals import send_journals
 from holo_vae.tracking.provenance import Revision, git_revision
 from holo_vae.training.checkpoints import Epoch
 from holo_vae.training.engine import Step
@@ -239,9 +240,9 @@ def test_one_process_tracks_a_run(tmp_path: Path, recipe: Recipe, data: RunData)
         tracking.start_run(tmp_path, "small", recipe, data),
         pytest.raises(HoloError, match="another process"),
     ):
-        tracking.send_journals(tmp_path)
+        send_journals(tmp_path)
     with pytest.raises(HoloError, match="holds no tracked run"):
-        tracking.send_journals(tmp_path / "elsewhere")
+        send_journals(tmp_path / "elsewhere")
 
 
 def test_a_batch_whose_answer_is_lost_comes_once(
@@ -417,7 +418,7 @@ def test_a_server_that_is_killed_and_comes_back_has_everything_once(
     found = only_run(client)
     assert found.info.status == "FINISHED"
     assert_steps(client, found.info.run_id, 700)
-    assert tracking.send_journals(folder)[0].run_id == found.info.run_id
+    assert send_journals(folder)[0].run_id == found.info.run_id
     assert_steps(client, found.info.run_id, 700)
 
 
@@ -441,13 +442,13 @@ def test_what_a_server_never_took_is_sent_later(
     ]
     assert [entry.step for entry in steps] == list(range(300))
     with pytest.raises(HoloError, match="cannot be sent to http"):
-        tracking.send_journals(folder)
+        send_journals(folder)
 
     server.port += 1  # under another address than before
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     server.start()
     for _ in range(2):  # the second time there is nothing left
-        (sent,) = tracking.send_journals(folder)
+        (sent,) = send_journals(folder)
         client = mlflow.MlflowClient(server.uri)
         found = only_run(client)
         assert sent == tracking.Sent(found.info.run_id, server.uri, {"small": "1"}, ())
