@@ -30,7 +30,7 @@ from holo_vae.networks.model import Model, write_model
 from holo_vae.networks.network import HolographicAutoencoder
 from holo_vae.tracking import run as tracking, sender as tracking_sender, store as tracking_store
 from holo_vae.tracking.journal import Journal, Metrics, RunStart, journals, read_journal
-from holo_vae.tracking.journals import send_journals
+from holo_vae.tracking.journals import Sent, send_journals
 from holo_vae.tracking.provenance import Revision, git_revision
 from holo_vae.training.checkpoints import Epoch
 from holo_vae.training.engine import Step
@@ -451,7 +451,7 @@ def test_what_a_server_never_took_is_sent_later(
         (sent,) = send_journals(folder)
         client = mlflow.MlflowClient(server.uri)
         found = only_run(client)
-        assert sent == tracking.Sent(found.info.run_id, server.uri, {"small": "1"}, ())
+        assert sent == Sent(found.info.run_id, server.uri, {"small": "1"}, ())
         assert found.info.status == "FINISHED"
         assert_steps(client, found.info.run_id, 300)
         assert [file.path for file in client.list_artifacts(found.info.run_id, "pictures")] == [
