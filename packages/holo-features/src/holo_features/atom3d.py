@@ -14,7 +14,8 @@ import numpy as np
 from biotite.structure import AtomArray
 from jaxtyping import Bool, Shaped
 
-from holo_types import FormatError, HoloError
+from holo_types import FormatError
+from holo_types.extras import extra
 
 from .complexes import Complex, SkippedComplex
 from .ligands import Ligand
@@ -179,10 +180,8 @@ def read_atom3d_record(source: Atom3dRecord, selection: Selection) -> Complex:
 
 @contextmanager
 def _opened(folder: Path) -> "Iterator[lmdb.Transaction]":
-    try:
+    with extra("holo-features[atom3d]"):
         import lmdb  # noqa: PLC0415
-    except ImportError:
-        raise HoloError("ATOM3D data sets need lmdb: pip install 'holo-features[atom3d]'") from None
     if not (folder / _DATA).is_file():
         raise FormatError(f"{folder}: it holds no {_DATA}, so it is no ATOM3D data set")
     try:

@@ -1,6 +1,5 @@
 """What a model is worth: reconstruction beside baselines, exact equivariance, order in z, and its samples."""
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch import Tensor
 from holo_nn import cosine_loss, cosine_loss_per_degree, rotate
 from holo_nn.testing import random_rotations
 from holo_types import Embeddings, HoloError, Holograms
+from holo_types.extras import extra
 
 from .categories import category_numbers
 from .classifier import TrainedClassifier
@@ -355,10 +355,9 @@ def latent_scores(
     As the published tables have it: the linear classifier learns from training and validation rows together,
     neighbours are sought among the training rows only, K-means sees only the scored rows.
     """
-    if importlib.util.find_spec("holo_downstream") is None:
-        raise HoloError("scores of z need holo-downstream; pip install 'holo-vae[evaluation]'")
-    from holo_downstream.classification import knn_accuracy, linear_accuracy  # noqa: PLC0415
-    from holo_downstream.clustering import cluster_scores  # noqa: PLC0415
+    with extra("holo-vae[evaluation]"):
+        from holo_downstream.classification import knn_accuracy, linear_accuracy  # noqa: PLC0415
+        from holo_downstream.clustering import cluster_scores  # noqa: PLC0415
 
     labels = row_labels(embeddings, column)
     clusters = cluster_scores(embeddings.invariants, labels, seed=seed)
