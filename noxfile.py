@@ -1,8 +1,9 @@
 """Every check of the workspace, by name.
 
 The package graph is read from packages/*/pyproject.toml, so adding a package needs no edit here. All
-installs go through pip and constraints.txt, and environments are reused while what they were made from is
-unchanged. Sessions that need the same heavy dependencies share one environment, .nox/holo.
+installs go through pip and constraints.txt, but those of `newest` and `oldest`, which meet what users meet.
+Environments are reused while what they were made from is unchanged. Sessions that need the same heavy
+dependencies share one environment, .nox/holo.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from pathlib import Path
 import nox
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "venv"
@@ -74,6 +76,7 @@ class Package:
     extras: tuple[str, ...]
     required: frozenset[str]  # distributions that it always needs
     optional: frozenset[str]  # distributions that its extras add
+    requirements: tuple[Requirement, ...]  # all that it states, extras included
 
     @property
     def module(self) -> str:
@@ -88,21 +91,30 @@ class Package:
     @property
     def editable(self) -> str:
         """Its folder with all its extras, as pip takes it."""
-        return f"./{self.path.as_posix()}" + (f"[{','.join(self.extras)}]" if self.extras else "")
+        return with_extras(f"./{self.path.as_posix()}", self.extras)
 
 
-def _names(requirements: Iterable[str]) -> frozenset[str]:
-    return frozenset(canonicalize_name(Requirement(line).name) for line in requirements)
+def with_extras(path: str, extras: Iterable[str]) -> str:
+    """Give a folder or wheel with extras, as pip takes it."""
+    listed = ",".join(extras)
+    return f"{path}[{listed}]" if listed else path
+
+
+def _names(requirements: Iterable[Requirement]) -> frozenset[str]:
+    return frozenset(canonicalize_name(requirement.name) for requirement in requirements)
 
 
 def _read(pyproject: Path) -> Package:
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
     extras = project.get("optional-dependencies", {})
+    required = [Requirement(line) for line in project["dependencies"]]
+    optional = [Requirement(line) for lines in extras.values() for line in lines]
     return Package(
         project["name"],
         tuple(sorted(extras)),
-        _names(project["dependencies"]),
-        _names(line for lines in extras.values() for line in lines),
+        _names(required),
+        _names(optional),
+        (*required, *optional),
     )
 
 
@@ -135,6 +147,17 @@ def affected_by(paths: Iterable[str]) -> list[str]:
     return [name for name in PACKAGES if owners & {package.name for package in needed_by([name])}]
 
 
+def lowest() -> list[str]:
+    """Give the lowest version of each dependency that all pyproject files allow, as pip's constraints."""
+    bounds: dict[str, Version] = {}
+    for requirement in (line for package in PACKAGES.values() for line in package.requirements):
+        name = canonicalize_name(requirement.name)
+        for bound in requirement.specifier:
+            if bound.operator == ">=" and name not in PACKAGES:
+                bounds[name] = max(Version(bound.version), bounds.get(name, Version("0")))
+    return [f"{name}=={bounds[name]}" for name in sorted(bounds)]
+
+
 def named(session: nox.Session) -> tuple[list[str], list[str]]:
     """Split a session's arguments into the packages (all, if none is named) and the rest."""
     names = [argument for argument in session.posargs if argument in PACKAGES]
@@ -143,6 +166,20 @@ def named(session: nox.Session) -> tuple[list[str], list[str]]:
 
 
 # ---------------------------------------------------------------------------------- the environments
+
+
+def pythons() -> dict[str, str]:
+    """Give the Pythons that Holo supports, by version: nox's own, those on PATH, and pyenv's."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    on_path = (shutil.which(f"python3.{minor}") for minor in range(11, 30))
+    ask = "import ensurepip, sys, venv; assert sys.version_info >= (3, 11); print('%d.%d' % sys.version_info[:2])"
+    found: dict[str, str] = {}
+    for python in (sys.executable, *filter(None, on_path), *map(str, sorted(pyenv.glob("3.*/bin/python")))):
+        # What has the name may be no Python: pyenv puts a script there that only works in some folders.
+        answer = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
+        if not answer.returncode:
+            found.setdefault(answer.stdout.strip(), python)
+    return dict(sorted(found.items()))
 
 
 def python_of(environment: Path) -> str:
@@ -310,6 +347,65 @@ def _only_torch(session: nox.Session, environment: Path) -> str:
     if others:
         session.run(python, *PIP, "uninstall", "--yes", *others, external=True)
     return python
+
+
+def _from_wheels(session: nox.Session, default: str, *options: str) -> None:
+    """Test the built wheels, installed without the constraints, on the Pythons that are asked for.
+
+    They are the packages that do without torch, with all extras but mlflow; with --all, everything.
+    """
+    parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --")
+    parser.add_argument("python", nargs="?", default=default, help="such as 3.13, highest, or every")
+    parser.add_argument("--all", action="store_true", help="also what needs torch or mlflow")
+    given, found = parser.parse_args(session.posargs), pythons()
+    versions = {"every": list(found), "highest": list(found)[-1:]}.get(given.python, [given.python])
+    if not found.keys() >= set(versions):
+        session.error(f"there is no Python {given.python} here; there is {', '.join(found)}")
+    heavy = ("mlflow", "torch")
+    packages = [
+        package
+        for package in PACKAGES.values()
+        if given.all or not any("torch" in each.required for each in needed_by([package.name], extras=False))
+    ]
+    folder = ROOT / ".nox" / session.name
+    wheels = build_wheels(session, [package.name for package in packages], folder / "dist")
+    asked = [
+        with_extras(str(wheels[package.name]), [e for e in package.extras if given.all or e not in heavy])
+        for package in packages
+    ]
+    for version in versions:
+        session.run(found[version], "-m", "venv", "--clear", str(folder / version), external=True)
+        python = python_of(folder / version)
+        install = (python, *PIP, "install", "--only-binary", ":all:", *options, *TEST_TOOLS, *asked)
+        session.run(*install, external=True)
+        session.run(python, *PIP, "check", external=True)
+        session.run(python, *PIP, "freeze", external=True)
+        absent = () if given.all else ("--absent", *heavy, "--optional", *heavy)
+        for package in packages:
+            alone = (python, "-I", str(ROOT / ".ci" / "alone.py"), package.module, *absent)
+            session.run(*alone, external=True)
+        session.run(
+            python,
+            *("-m", "pytest", "--quiet", "-m", "not regression", "--durations=5", "--timeout=300"),
+            *(str(package.path / "tests") for package in packages),
+            env={**ONE_THREAD, "PYTHONPATH": ""},  # of the tree come the tests alone
+            external=True,
+        )
+
+
+@nox.session(venv_backend="none")
+def newest(session: nox.Session) -> None:
+    """Test the wheels with the newest of all they need, on each Python found: -- [3.13 | highest] [--all]."""
+    _from_wheels(session, "every")
+
+
+@nox.session(venv_backend="none")
+def oldest(session: nox.Session) -> None:
+    """Test the wheels with the lowest versions that the packages allow, on Python 3.11: -- [--all]."""
+    bounds = ROOT / ".nox" / "oldest" / "lowest.txt"
+    bounds.parent.mkdir(parents=True, exist_ok=True)
+    bounds.write_text("\n".join(lowest()) + "\n", encoding="utf-8")
+    _from_wheels(session, "3.11", "--constraint", str(bounds))
 
 
 @nox.session(venv_backend="none")

@@ -137,5 +137,5 @@ def test_a_scheduler_that_cannot_be_reached_is_named(tmp_path):
 
 def test_without_the_extra_it_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(HoloError, match=r"needs Dask: pip install 'holo-features\[dask\]'"):
+    with pytest.raises(HoloError, match=r"distributed is not installed: pip install 'holo-features\[dask\]'"):
         next(map_in_order(abs, [1], scheduler="tcp://127.0.0.1:9"))

@@ -39,7 +39,20 @@ def test_more_atoms_than_five_digits_count(write_pdb, residue):
     assert raw_atoms(write_pdb(*lines)).atoms.atom_name.tolist() == ["N", "CA", "C", "O"]
 
 
-@pytest.mark.parametrize(("text", "number"), [("A000", 10_000), ("ZZZZ", 1_223_055), ("a000", 1_223_056)])
+@pytest.mark.parametrize(
+    ("text", "number"),  # of the tables that hybrid-36 was published with, in four columns
+    [
+        *(("-999", -999), ("  +7", 7), ("9999", 9_999), ("A000", 10_000), ("A009", 10_009), ("A00A", 10_010)),
+        *(("A00Z", 10_035), ("A010", 10_036), ("A0ZZ", 11_295), ("A100", 11_296), ("AZZZ", 56_655)),
+        *(
+            ("B000", 56_656),
+            ("ZZZZ", 1_223_055),
+            ("a000", 1_223_056),
+            ("a00z", 1_223_091),
+            ("zzzz", 2_436_111),
+        ),
+    ],
+)
 def test_residue_numbers_of_more_than_four_digits(write_pdb, residue, text, number):
     lines = [line[:22] + text + line[26:] for line in residue()]
     assert set(raw_atoms(write_pdb(*lines)).atoms.res_id.tolist()) == {number}

@@ -65,6 +65,6 @@ def test_what_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(HoloError, match="index has the column 'z_0', which is a column of the table"):
         to_table(clash)
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(HoloError, match=r"tables need pandas: pip install holo-types\[table\]"):
+    with pytest.raises(HoloError, match=r"pandas is not installed: pip install 'holo-types\[table\]'"):
         write_table(EMBEDDINGS, tmp_path / "a.csv")
     assert not list(tmp_path.iterdir())

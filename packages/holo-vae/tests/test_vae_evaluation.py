@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import attrs
@@ -165,10 +166,13 @@ def test_without_training_rows_z_is_only_clustered(recipe: Recipe, holograms: Ho
 def test_scores_without_the_extra_say_what_to_install(
     recipe: Recipe, holograms: Holograms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for module in ("holo_downstream", "holo_downstream.classification"):
+        monkeypatch.setitem(sys.modules, module, None)
     model = initial_model(recipe, 1.0, "small")
     assert evaluate(model, holograms).latent is None
-    with pytest.raises(HoloError, match=r"pip install 'holo-vae\[evaluation\]'"):
+    with pytest.raises(
+        HoloError, match=r"holo_downstream is not installed: pip install 'holo-vae\[evaluation\]'"
+    ):
         evaluate(model, holograms, label_column="structure")
 
 

@@ -1,6 +1,5 @@
 """Embeddings as tables: pandas, Parquet, CSV. Needs the extra ``table`` (pandas, pyarrow)."""
 
-import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,18 +10,14 @@ from numpy.typing import NDArray
 from .atomic import replacing
 from .data import Embeddings
 from .errors import HoloError
+from .extras import extra
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["to_table", "write_table"]
 
-
-def _require(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise HoloError(f"tables need {module}: pip install holo-types[table]") from None
+_EXTRA = "holo-types[table]"
 
 
 def _columns(embeddings: Embeddings) -> dict[str, NDArray[Any]]:
@@ -69,7 +64,8 @@ def to_table(embeddings: Embeddings) -> "pd.DataFrame":
     >>> list(table)[:5], table.attrs["model"]["name"]
     (['chain', 'z_0', 'z_1', 'frame_xx', 'frame_xy'], 'demo')
     """
-    pandas = _require("pandas")
+    with extra(_EXTRA):
+        import pandas  # noqa: PLC0415 - an extra, and slow to import
     columns = _columns(embeddings)
     if clash := [name for name in embeddings.index if name in columns]:
         raise HoloError(f"index has the column {clash[0]!r}, which is a column of the table; rename it")
@@ -110,7 +106,8 @@ def write_table(embeddings: Embeddings, path: str | os.PathLike[str]) -> None:
     if path.suffix not in (".parquet", ".csv"):
         raise HoloError(f"{path}: has the ending {path.suffix!r}; a table's must be '.parquet' or '.csv'")
     if path.suffix == ".parquet":
-        _require("pyarrow")
+        with extra(_EXTRA):
+            import pyarrow  # noqa: F401, PLC0415 - pandas imports it
     table = to_table(embeddings)
     with replacing(path) as new:
         if path.suffix == ".parquet":

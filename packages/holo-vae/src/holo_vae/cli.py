@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,7 @@ import holo_types
 from holo_types import HoloError, Holograms
 from holo_types.atomic import replacing
 from holo_types.console import progress, run
+from holo_types.extras import extra
 
 from ._version import __version__
 
@@ -39,15 +40,6 @@ def _say(line: str) -> None:
     from rich.console import Console
 
     Console().print(line, soft_wrap=True, highlight=False, markup=False)
-
-
-@contextmanager
-def _extra(name: str) -> Iterator[None]:
-    """Say which extra brings a module that an import in the context lacks."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise HoloError(f"this needs {error.name}; pip install 'holo-vae[{name}]'") from None
 
 
 def _note(step: "Step", epochs: int) -> str:
@@ -211,7 +203,7 @@ def promote_command(name: str, version: str, /, *, alias: str = "champion") -> i
     alias
         The alias.
     """
-    with _extra("mlflow"):
+    with extra("holo-vae[mlflow]"):
         from .tracking.promotion import promote
 
     done = promote(name, version, alias)
@@ -231,8 +223,9 @@ def track_command(folder: Path, /) -> int:
     folder
         Of the training run.
     """
-    with _extra("mlflow"):
+    with extra("holo-vae[mlflow]"):
         from .tracking.journals import send_journals
+
     for sent in send_journals(folder):
         missing = f"; not tracked, for the files are gone: {', '.join(sent.missing)}" if sent.missing else ""
         _say(f"run {sent.run_id} in {sent.store} is complete{missing}")
@@ -280,7 +273,7 @@ def evaluate_command(
     from .networks.loading import load, load_model
 
     if report is not None:  # first of all: without its extra there is nothing to wait for
-        with _extra("evaluation"):
+        with extra("holo-vae[evaluation]"):
             from .report import write_report
 
     loaded, test = load_model(model), read_holograms(data)
@@ -404,7 +397,7 @@ def embed_command(
 def _embed_structures(
     inputs: Sequence[Path], model: "Model", out: Path, secondary_structure: bool, resume: bool
 ) -> int:
-    with _extra("structures"):
+    with extra("holo-vae[structures]"):
         from holo_features.encoding.files import structure_files
         from holo_features.encoding.structures import structure_names
     from .embedding import embed_structures
@@ -422,7 +415,7 @@ def _embed_structures(
 
 
 def _embed_pockets(data: Path, model: "Model", out: Path, secondary_structure: bool, resume: bool) -> int:
-    with _extra("structures"):
+    with extra("holo-vae[structures]"):
         from holo_features import find_complexes
         from holo_features.encoding.files import unusable
     from .embedding import embed_complexes

@@ -12,6 +12,7 @@ import attrs
 import torch
 
 from holo_types import Embeddings, HoloError, Holograms, concatenate
+from holo_types.extras import extra
 
 from .evaluation.reconstruction import row_cosines
 from .networks.loading import load_model
@@ -25,7 +26,6 @@ __all__ = ["EmbeddedStructure", "embed", "embed_complexes", "embed_holograms", "
 
 _BLOCK = 512  # rows that a thread computes at a time, a batch of `Model.encode`
 _AHEAD = 4  # structures for each thread that are encoded before they are asked for
-_NEEDS = "structures need holo-features; pip install 'holo-vae[structures]'"
 
 
 @attrs.frozen(eq=False)
@@ -87,10 +87,8 @@ def embed_structures(
     HoloError
         If holo-features is not installed (extra ``structures``), or the model is one of sphere images.
     """
-    try:
-        from holo_features import encode_structures  # noqa: PLC0415  (an extra)
-    except ImportError:
-        raise HoloError(_NEEDS) from None
+    with extra("holo-vae[structures]"):
+        from holo_features import encode_structures  # noqa: PLC0415
     return _embedded(encode_structures(paths, model.config.basis, secondary_structure, done), model)
 
 
@@ -121,10 +119,8 @@ def embed_complexes(
     HoloError
         If holo-features is not installed (extra ``structures``), or the model is one of sphere images.
     """
-    try:
-        from holo_features import PocketEncoding, encode_complexes  # noqa: PLC0415  (an extra)
-    except ImportError:
-        raise HoloError(_NEEDS) from None
+    with extra("holo-vae[structures]"):
+        from holo_features import PocketEncoding, encode_complexes  # noqa: PLC0415
     encoding = PocketEncoding(secondary_structure=secondary_structure)
     return _embedded(encode_complexes(sources, model.config.basis, encoding), model)
 

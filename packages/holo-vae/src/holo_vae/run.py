@@ -15,6 +15,7 @@ import torch
 
 from holo_types import Basis, HoloError, Holograms
 from holo_types.atomic import replacing
+from holo_types.extras import extra
 from holo_vae.data.batches import Rows, data_scale
 from holo_vae.evaluation.evaluate import Evaluation, evaluate
 from holo_vae.networks.classifier import Classifier, TrainedClassifier
@@ -177,7 +178,10 @@ def run_training(
     folder, paths = Path(folder), [data] if isinstance(data, Path | str) else list(data)
     state = folder / STATE
     tracked = importlib.util.find_spec("mlflow") is not None
-    _check_request(name, register and not tracked, None if resume else state)
+    if register:
+        with extra("holo-vae[mlflow]"):
+            import mlflow  # noqa: F401, PLC0415
+    _check_request(name, None if resume else state)
     with ExitStack() as stack:
         stack.enter_context(processes.joined())
         rows = _opened_by_turns(recipe, paths, validation, folder, processes)
@@ -192,7 +196,8 @@ def run_training(
         write_recipe(recipe, folder / "recipe.yaml")
         run = None
         if tracked:
-            from .tracking import run as tracking  # noqa: PLC0415  (mlflow is an extra)
+            with extra("holo-vae[mlflow]"):
+                from .tracking import run as tracking  # noqa: PLC0415
 
             source = ", ".join(map(str, paths))
             run = stack.enter_context(
@@ -246,9 +251,7 @@ def run_training(
     )
 
 
-def _check_request(name: str, lacks_mlflow: bool, there: Path | None) -> None:
-    if lacks_mlflow:
-        raise HoloError("registering needs mlflow; pip install 'holo-vae[mlflow]'")
+def _check_request(name: str, there: Path | None) -> None:
     if not name or set(name) & set("/:"):
         raise HoloError(f"the model's name is {name!r}; it must be text without / and :")
     if there is not None and has_checkpoint(there):

@@ -1,6 +1,5 @@
 """``holo-downstream affinity``: fit, predict, compare, leaks."""
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +20,7 @@ from holo_downstream.vectors.pooling import Pooling
 from holo_downstream.vectors.tables import Invariants, VectorTable, read_vectors, set_beside
 from holo_types import HoloError
 from holo_types.console import OK, SOME_FILES_FAILED, progress
+from holo_types.extras import extra
 
 __all__ = ["affinity"]
 
@@ -112,7 +112,8 @@ def fit_command(
     if register is not None and mlflow_experiment is None:
         raise HoloError("--register needs --mlflow-experiment, whose run it registers")
     if mlflow_experiment is not None:
-        _require_mlflow()  # before minutes of fitting, not after
+        with extra("holo-downstream[mlflow]"):  # before minutes of fitting, not after
+            import mlflow  # noqa: F401, PLC0415
     check_new_folder(out)
     settings = StudySettings(
         regressor, seeds, seed, resample, coverage, test=not validation_only, by=by, pooling=pooling
@@ -289,11 +290,6 @@ def _interval(predictor: Predictor) -> str:
     return (
         f"intervals of ± {predictor.half_width:.2f} are meant to hold {predictor.coverage:.0%} of the labels"
     )
-
-
-def _require_mlflow() -> None:
-    if importlib.util.find_spec("mlflow") is None:
-        raise HoloError("MLflow is not installed: pip install holo-downstream[mlflow]")
 
 
 def _log(study: Study, folder: Path, experiment: str, name: str | None) -> str:

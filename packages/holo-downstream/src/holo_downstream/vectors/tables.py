@@ -10,6 +10,7 @@ from jaxtyping import Float, Shaped
 
 import holo_types
 from holo_types import Embeddings, FormatError, HoloError, Holograms, ModelReference
+from holo_types.extras import extra
 
 from .csv_files import read_csv
 from .inputs import check_vectors, text_labels
@@ -266,10 +267,8 @@ def _read_columns(path: Path) -> dict[str, list[Any]]:
     """Read a table as text or numbers, column by column."""
     if path.suffix == ".csv":
         return dict(read_csv(path))
-    try:
-        from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an extra of holo-types
-    except ImportError:
-        raise HoloError(f"{path}: Parquet needs pyarrow: pip install holo-downstream[table]") from None
+    with extra("holo-downstream[table]"):
+        from pyarrow import ArrowException, parquet  # noqa: PLC0415
     try:
         table: dict[str, list[Any]] = parquet.read_table(path).to_pydict()
     except (OSError, ArrowException) as error:

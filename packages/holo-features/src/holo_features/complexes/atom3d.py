@@ -18,7 +18,8 @@ from holo_features.readers.raw import RawAtoms
 from holo_features.readers.symbols import HYDROGENS
 from holo_features.structures.selection import Selection
 from holo_features.structures.structure import Structure, structure_of
-from holo_types import FormatError, HoloError
+from holo_types import FormatError
+from holo_types.extras import extra
 
 from .complex import Complex, SkippedComplex
 from .ligands import Ligand
@@ -179,10 +180,8 @@ def read_atom3d_record(source: Atom3dRecord, selection: Selection) -> Complex:
 
 @contextmanager
 def _opened(folder: Path) -> "Iterator[lmdb.Transaction]":
-    try:
+    with extra("holo-features[atom3d]"):
         import lmdb  # noqa: PLC0415
-    except ImportError:
-        raise HoloError("ATOM3D data sets need lmdb: pip install 'holo-features[atom3d]'") from None
     if not (folder / _DATA).is_file():
         raise FormatError(f"{folder}: it holds no {_DATA}, so it is no ATOM3D data set")
     try:

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from holo_types import HoloError
+from holo_types.extras import extra
 
 __all__ = ["map_files", "map_in_order"]
 
@@ -252,10 +253,8 @@ def _tell_of_dead_workers(executors: Sequence[Any], over: threading.Event) -> No
 
 @contextlib.contextmanager
 def _cluster(address: str) -> Iterator[_Pool]:
-    try:
+    with extra("holo-features[dask]"):
         from distributed import Client, KilledWorker  # noqa: PLC0415
-    except ImportError:
-        raise HoloError("a scheduler needs Dask: pip install 'holo-features[dask]'") from None
     from joblib import Parallel, delayed  # noqa: PLC0415
 
     from .dask_backend import DaskBackend  # noqa: PLC0415

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import attrs
 import numpy as np
 from biotite.structure import AtomArray
-from biotite.structure.io.pdb.hybrid36 import decode_hybrid36
 from jaxtyping import Bool, Int, Shaped, UInt8
 from numpy.typing import NDArray
 
@@ -282,10 +281,15 @@ def _integers(
 
 
 def _hybrid(value: str) -> int:
-    """Read a residue number, beyond 9999 in hybrid-36."""
-    if not re.fullmatch(r" *([A-Z][0-9A-Z]{3}|[a-z][0-9a-z]{3}|[+-]?[0-9]+) *", value):
+    """Read a residue number, beyond 9999 in hybrid-36: to base 36 go A000 to ZZZZ on from there, then a000 to zzzz."""
+    found = re.fullmatch(r" *(?:([A-Z][0-9A-Z]{3})|([a-z][0-9a-z]{3})|([+-]?[0-9]+)) *", value)
+    if not found:
         raise ValueError
-    return int(decode_hybrid36(value))
+    capital, small, decimal = found.groups()
+    if decimal:
+        return int(decimal)
+    first = int("A000", 36) if capital else int("a000", 36) - 26 * 36**3
+    return int(capital or small, 36) - first + 10_000
 
 
 def record_decimals(

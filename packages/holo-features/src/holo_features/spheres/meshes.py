@@ -17,6 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from holo_types import FormatError, HoloError
+from holo_types.extras import extra
 
 from .off import read_off
 
@@ -136,10 +137,8 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
 
 def _trimesh_reader(suffix: str) -> Callable[[bytes], tuple[NDArray[np.float64], NDArray[np.int64]]]:
     """Give the function that reads a format by trimesh, which is looked for first."""
-    try:
+    with extra("holo-features[meshes]"):
         import trimesh  # noqa: PLC0415 - an extra, and slow to import
-    except ImportError:
-        raise HoloError("read_mesh needs trimesh: install holo-features[meshes]") from None
     # What trimesh has to say goes where the program's log goes, and not, for want of one, to the screen.
     logger = logging.getLogger("trimesh")
     if not logger.handlers:

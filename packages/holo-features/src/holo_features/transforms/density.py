@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from holo_types import HoloError, Holograms
 from holo_types.atomic import replacing, write_errors
+from holo_types.extras import extra
 
 from .zernike import inverse_zernike_transform
 
@@ -176,10 +177,8 @@ def write_density_map(density: DensityMap, channel: str, path: str | os.PathLike
         raise HoloError(f"{target}: the name of a map must end in {', '.join(_SUFFIXES)}")
     if channel not in density.channels:
         raise HoloError(f"write_density_map: channel is {channel!r}; it must be one of {density.channels}")
-    try:
-        import mrcfile  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise HoloError("maps need mrcfile: pip install 'holo-features[maps]'") from None
+    with extra("holo-features[maps]"):
+        import mrcfile  # noqa: PLC0415
     values = density.values[density.channels.index(channel)].astype(np.float32)
     with write_errors(target), replacing(target) as new, mrcfile.new(new) as file:
         file.set_data(np.ascontiguousarray(values.T))  # z slowest

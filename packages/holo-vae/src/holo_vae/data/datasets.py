@@ -7,6 +7,7 @@ import attrs
 
 import holo_types
 from holo_types import Basis, FormatError, HoloError, Holograms
+from holo_types.extras import extra
 from holo_vae.recipes.data import DataSet, MnistData
 
 from .structure_sets import SPLITS, available_workers, encode_split, read_table
@@ -69,10 +70,8 @@ def prepare(data: DataSet, basis: Basis, source: Path | str, folder: Path | str)
 
 
 def _prepare_mnist(data: MnistData, basis: Basis, source: Path | str, folder: Path | str) -> Prepared:
-    try:
-        from holo_features import encode_images, read_mnist  # noqa: PLC0415  (an extra)
-    except ImportError:
-        raise HoloError("data sets need holo-features; pip install 'holo-vae[structures]'") from None
+    with extra("holo-vae[structures]"):
+        from holo_features import encode_images, read_mnist  # noqa: PLC0415
     mnist = read_mnist(source)
     split = len(mnist.train.images) - data.validation_rows
     if split < 1:

@@ -12,6 +12,7 @@ import numpy as np
 
 import holo_types
 from holo_types import Basis, FormatError, HoloError, Holograms
+from holo_types.extras import extra
 from holo_vae.recipes.data import StructureData
 
 if TYPE_CHECKING:
@@ -181,12 +182,10 @@ def _encode(
     settings: dict[str, str],
     workers: int,
 ) -> None:
-    try:
-        from holo_features import Encoding, Selection, encode_structures  # noqa: PLC0415  (an extra)
+    with extra("holo-vae[structures]"):
+        from holo_features import Encoding, Selection, encode_structures  # noqa: PLC0415
         from holo_features.encoding.files import rows_of, write_rows  # noqa: PLC0415
         from holo_features.encoding.structures import structure_names  # noqa: PLC0415
-    except ImportError:
-        raise HoloError("data sets need holo-features; pip install 'holo-vae[structures]'") from None
 
     def encode(written: "Written") -> "Iterator[FileRows]":
         for encoded in encode_structures(

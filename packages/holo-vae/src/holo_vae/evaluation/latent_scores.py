@@ -1,6 +1,5 @@
 """How much order of labels there is in z."""
 
-import importlib.util
 from typing import Any
 
 import attrs
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holo_types import Embeddings, HoloError, Holograms
+from holo_types.extras import extra
 
 __all__ = ["LatentScores", "latent_scores", "row_labels"]
 
@@ -73,10 +73,9 @@ def latent_scores(
     As the published tables have it: the linear classifier learns from training and validation rows together,
     neighbours are sought among the training rows only, K-means sees only the scored rows.
     """
-    if importlib.util.find_spec("holo_downstream") is None:
-        raise HoloError("scores of z need holo-downstream; pip install 'holo-vae[evaluation]'")
-    from holo_downstream.probes.classification import knn_accuracy, linear_accuracy  # noqa: PLC0415
-    from holo_downstream.probes.clustering import cluster_scores  # noqa: PLC0415
+    with extra("holo-vae[evaluation]"):
+        from holo_downstream.probes.classification import knn_accuracy, linear_accuracy  # noqa: PLC0415
+        from holo_downstream.probes.clustering import cluster_scores  # noqa: PLC0415
 
     labels = row_labels(embeddings, column)
     clusters = cluster_scores(embeddings.invariants, labels, seed=seed)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import attrs
 
-from holo_types import FormatError, HoloError
+from holo_types import FormatError
+from holo_types.extras import extra
 
 from .classifier import TrainedClassifier
 from .model import Model
@@ -83,10 +84,6 @@ def _load(source: Path | str, kinds: tuple[type[TrainedT], ...]) -> TrainedT:
 
 
 def _download(uri: str) -> tuple[Path, str, str]:
-    try:
-        from .registry import download_model  # noqa: PLC0415  (mlflow is an extra)
-    except ModuleNotFoundError as error:
-        if error.name != "mlflow":
-            raise
-        raise HoloError(f"{uri}: needs mlflow; pip install 'holo-vae[mlflow]'") from None
+    with extra("holo-vae[mlflow]"):
+        from .registry import download_model  # noqa: PLC0415
     return download_model(uri)

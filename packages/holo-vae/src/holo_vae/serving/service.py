@@ -20,6 +20,7 @@ from mlflow.protos.databricks_pb2 import INTERNAL_ERROR
 from mlflow.types import ColSpec, DataType, Schema
 
 from holo_types import Embeddings, HoloError, Holograms, concatenate, to_table
+from holo_types.extras import extra
 from holo_vae.embedding import embed_holograms
 from holo_vae.networks.model import Model, read_model, write_model
 
@@ -216,10 +217,8 @@ class ServedModel:
         basis = self.model.config.basis
         if basis.radial is None:
             raise RefusedRequest("the model is one of sphere images; it takes holograms and basis")
-        try:
-            from .structures import holograms_of, read_structures  # noqa: PLC0415  (an extra)
-        except ImportError:
-            raise HoloError("structures need holo-features; pip install 'holo-vae[structures]'") from None
+        with extra("holo-vae[structures]"):
+            from .structures import holograms_of, read_structures  # noqa: PLC0415
         given = [(row["name"], row["content"], row.get(_RESIDUES)) for row in rows]
         for requested in read_structures(given, basis, self.limits, deadline):
             yield from holograms_of(requested, basis)
