@@ -1,4 +1,4 @@
 """The commands of holo-features, one module each.
 
-biotite, h5py, joblib and scipy are imported by the commands when they run, so that ``--help`` is quick.
+biotite, h5py and scipy are imported by the commands when they run, so that ``--help`` is quick.
 """
