@@ -140,7 +140,7 @@ class _Layout(NamedTuple):
     to_rows: bool
 
 
-class _Turn(torch.autograd.Function):
+class _Transpose(torch.autograd.Function):
     """Flat features to rows, or back: each is the other's gradient."""
 
     @staticmethod
@@ -163,7 +163,7 @@ class _Turn(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         back = ctx.layout._replace(to_rows=not ctx.layout.to_rows)
-        return _apply(_Turn, gradient, back), None
+        return _apply(_Transpose, gradient, back), None
 
 
 def _apply(function: type[torch.autograd.Function], *arguments: object) -> Tensor:
@@ -173,12 +173,12 @@ def _apply(function: type[torch.autograd.Function], *arguments: object) -> Tenso
 
 def to_rows(features: Tensor, widths: tuple[int, ...]) -> Tensor:
     """Turn flat features ``[batch, dim]`` into rows ``[batch × dim]``; ``widths`` are the channels of each degree."""
-    return _apply(_Turn, features, _Layout(widths, len(features), True))
+    return _apply(_Transpose, features, _Layout(widths, len(features), True))
 
 
 def from_rows(rows: Tensor, widths: tuple[int, ...], batch: int) -> Tensor:
     """Turn rows into flat features."""
-    return _apply(_Turn, rows, _Layout(widths, batch, False))
+    return _apply(_Transpose, rows, _Layout(widths, batch, False))
 
 
 def widths_of(irreps: o3.Irreps) -> tuple[int, ...]:

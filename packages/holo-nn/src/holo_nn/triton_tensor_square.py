@@ -194,7 +194,7 @@ class _Square(torch.autograd.Function):
         return _apply(_Bilinear, gradient, x, ctx.derivative, (1, 0, 2)), None, None
 
 
-class _Turn(torch.autograd.Function):
+class _Transpose(torch.autograd.Function):
     """Flat features ``[batch, dim]`` to rows ``[(degree, part, m), (batch, channel)]`` in one pass, or back."""
 
     @staticmethod
@@ -218,7 +218,7 @@ class _Turn(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         size, blocks, to_rows = ctx.settings
-        return _apply(_Turn, gradient.contiguous(), size, blocks, not to_rows), None, None, None
+        return _apply(_Transpose, gradient.contiguous(), size, blocks, not to_rows), None, None, None
 
 
 def triton_tensor_square(
@@ -248,6 +248,6 @@ def triton_tensor_square(
     blocks_out = tuple(
         (len(list(members)), 2 * degree + 1) for degree, members in groupby(paths, key=lambda path: path[2])
     )
-    rows = _apply(_Turn, features.contiguous(), (batch, channels), blocks_in, True)
+    rows = _apply(_Transpose, features.contiguous(), (batch, channels), blocks_in, True)
     squared = _apply(_Square, rows, *_square_forms(paths, degrees))
-    return _apply(_Turn, squared, (batch, channels), blocks_out, False)
+    return _apply(_Transpose, squared, (batch, channels), blocks_out, False)
