@@ -172,16 +172,16 @@ def test_resume_refuses_other_options(tmp_path, other, name):
     ("code", "absent"),
     [
         # What takes long to import is what makes a command line slow, whatever the machine.
-        ("import holo_features", ("biotite", "h5py", "joblib", "numpy", "scipy", "torch")),
+        ("import holo_features", ("biotite", "h5py", "numpy", "scipy", "torch")),
         (
             "from holo_features.cli.program import main; main(['--help'])",
-            ("biotite", "h5py", "joblib", "numpy", "scipy"),
+            ("biotite", "h5py", "numpy", "scipy"),
         ),
         (
             "from holo_features.cli.program import main; main(['structures', '--help'])",
-            ("biotite", "h5py", "joblib", "numpy", "scipy"),
+            ("biotite", "h5py", "numpy", "scipy"),
         ),
-        ("import holo_features.encoding.structures", ("distributed", "joblib", "torch")),
+        ("import holo_features.encoding.structures", ("distributed", "torch")),
     ],
 )
 def test_imports_are_light(code, absent):

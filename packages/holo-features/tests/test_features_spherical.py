@@ -7,7 +7,6 @@ from scipy.special import sph_harm_y
 from scipy.stats import special_ortho_group
 
 from holo_features import inverse_spherical_transform, sphere_grid, spherical_transform
-from holo_features.transforms.legendre import legendre_functions
 from holo_features.transforms.quarter_turn import quarter_turn
 from holo_types import Basis, HoloError, Holograms, SphereImages, Zernike
 
@@ -203,15 +202,6 @@ def test_linear_and_channel_by_channel(order, lmax, extra, grid):
 
 
 # --- the parts ---------------------------------------------------------------------------------------------
-
-
-def test_legendre_functions_equal_scipys_at_high_degrees():
-    colatitudes = np.array([0.001, 0.1, 1.0, np.pi / 2, 3.0])
-    functions = legendre_functions(colatitudes, 300)
-    for degree in (0, 1, 77, 300):
-        for order in {0, min(1, degree), degree // 2, degree}:
-            expected = (-1) ** order * sph_harm_y(degree, order, colatitudes, 0.0).real
-            np.testing.assert_allclose(functions[order][degree - order], expected, atol=1e-11)
 
 
 def test_quarter_turns_are_orthogonal_at_high_degrees():

@@ -1,22 +1,27 @@
-"""Work spread over processes, here by loky or on other machines by Dask, in the order of its items."""
+"""Work spread over processes of this machine, or of others by Dask, in the order of its items."""
 
 import contextlib
 import itertools
+import os
+import pickle
 import signal
+import subprocess
+import sys
 import threading
-import warnings
+import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import attrs
 
 from holo_types import HoloError
 from holo_types.extras import extra
 
-__all__ = ["map_files", "map_in_order"]
+__all__ = ["map_files", "map_in_order", "work"]
 
 About = TypeVar("About")
 Item = TypeVar("Item")
@@ -26,8 +31,11 @@ Result = TypeVar("Result")
 _BATCH_BYTES = 1 << 18
 _BATCH_FILES = 16
 _PACKED = {".gz": 8, ".bcif": 4}  # how much less these files are than the same as text
-_UNNOTICED = 2.0  # seconds; loky sees at once that a worker has ended, but for one case
+_UNDER_WAY = 4  # items a worker
 _ATTEMPTS = 3  # as often may workers end before an item is given up
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
 
 
 def map_files(
@@ -88,23 +96,6 @@ def _encode_batch(
     return [encode(path, about) for path, about in batch]
 
 
-@attrs.frozen
-class _Pool:
-    """Workers: how many, how they are started on a window of items, and what they raise when one ends."""
-
-    workers: int
-    launch: Callable[[Callable[[Any], Any], Sequence[Any]], Generator[Any, None, None]]
-    ended: type[Exception]
-
-
-@attrs.frozen
-class _Window(Generic[Item, Result]):
-    """Items that are under way together: those whose result has not been taken, and the results."""
-
-    left: deque[Item]
-    results: Generator[Result, None, None]
-
-
 def map_in_order(
     function: Callable[[Item], Result],
     items: Iterable[Item],
@@ -152,113 +143,171 @@ def map_in_order(
     return _map_in_processes(function, items, workers, scheduler)
 
 
+@attrs.frozen
+class _Pool:
+    """Workers: how many, what gives them a call, and what the call of one that ends raises."""
+
+    workers: int
+    submit: Callable[[Callable[[], Any]], Any]
+    ended: type[Exception]
+
+
 def _map_in_processes(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int, scheduler: str | None
 ) -> Iterator[Result]:
     source = iter(items)
-    failures = 0  # since the last result
-    running: deque[_Window[Item, Result]] = deque()
+    under_way: deque[tuple[Item, Any]] = deque()
     with _processes(workers) if scheduler is None else _cluster(scheduler) as pool:
-        try:
-            while True:
-                # One window is under way while the results of the one before it are taken. After a failure
-                # one item goes alone: if it fails again, it is the one to blame.
-                while len(running) < (1 if failures else 2):
-                    window = list(itertools.islice(source, 1 if failures else 2 * pool.workers))
-                    if not window:
-                        break
-                    running.append(_Window(deque(window), pool.launch(function, window)))
-                if not running:
-                    return
-                first = running[0]
-                try:
-                    for result in first.results:
-                        first.left.popleft()
-                        failures = 0
-                        yield result
-                except pool.ended:
-                    failures += 1
-                    if failures == _ATTEMPTS:
-                        raise HoloError(
-                            f"worker processes have ended {_ATTEMPTS} times, killed or out of memory, over "
-                            f"{first.left[0]}; take it away, or use fewer workers"
-                        ) from None
-                    unfinished = [item for window in running for item in window.left]
-                    _stop(running)
-                    source = itertools.chain(unfinished, source)
-                    continue
-                running.popleft()
-        finally:
-            _stop(running)
+        while True:
+            for item in itertools.islice(source, _UNDER_WAY * pool.workers - len(under_way)):
+                under_way.append((item, pool.submit(partial(function, item))))
+            if not under_way:
+                return
+            yield _take_first(function, under_way, pool)
 
 
-def _stop(running: "deque[_Window[Any, Any]]") -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # joblib warns of results that no one has taken
-        while running:
-            with contextlib.suppress(Exception):  # of a pool that is broken: it is what we come from
-                running.pop().results.close()
+def _take_first(
+    function: Callable[[Item], Result], under_way: deque[tuple[Item, Any]], pool: _Pool
+) -> Result:
+    item, future = under_way.popleft()
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            # Alone: there is memory for it, and if its worker ends again, it is the one to blame.
+            for _, other in under_way:
+                other.exception()  # waits
+            future = pool.submit(partial(function, item))
+        with contextlib.suppress(pool.ended):
+            result: Result = future.result()
+            return result
+    raise HoloError(
+        f"worker processes have ended {_ATTEMPTS} times, killed or out of memory, over {item}; take it away, "
+        "or use fewer workers"
+    )
+
+
+# Processes of this machine. Each has a thread here that sends it a call and waits for the outcome. This process
+# holds only its own ends of a worker's pipes, so that a read from a worker that is killed, wherever it is, ends.
+
+
+class _WorkerEnded(Exception):
+    """A process has ended over a call."""
 
 
 @contextlib.contextmanager
 def _processes(workers: int) -> Iterator[_Pool]:
-    from joblib import Parallel, delayed, parallel_config  # noqa: PLC0415 - only who uses workers waits for it
-    from joblib.externals.loky.process_executor import BrokenProcessPool  # noqa: PLC0415
+    living: list[subprocess.Popen[bytes]] = []
+    idle: list[subprocess.Popen[bytes]] = []
+    changing, over = threading.Lock(), threading.Event()
 
-    executors: list[Any] = []  # the one in use is the last
+    def run(call: bytes) -> Any:
+        with changing:
+            if over.is_set():
+                raise _WorkerEnded
+            if not idle:
+                living.append(_start())
+                idle.append(living[-1])
+            process = idle.pop()
+        try:
+            _send(process.stdin, call)  # type: ignore[arg-type]
+            outcome = _receive(process.stdout)  # type: ignore[arg-type]
+        except (OSError, EOFError):
+            with changing:
+                living.remove(process)
+            _end(process)
+            raise _WorkerEnded from None
+        with changing:
+            idle.append(process)
+        result, error = pickle.loads(outcome)
+        if error is not None:
+            raise error
+        return result
 
-    def launch(function: Callable[[Any], Any], window: Sequence[Any]) -> Generator[Any, None, None]:
-        with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
-            parallel = Parallel(return_as="generator", pre_dispatch="all", batch_size=1)
-        results: Generator[Any, None, None] = parallel(delayed(_in_worker)(function, item) for item in window)
-        executors[:] = [parallel._backend._workers]
-        return results
-
-    over = threading.Event()
-    watch = threading.Thread(target=_tell_of_dead_workers, args=(executors, over), daemon=True)
-    watch.start()
+    threads = ThreadPoolExecutor(workers, initializer=_leave_interrupts_to_others)
     try:
-        yield _Pool(workers, launch, BrokenProcessPool)
+        yield _Pool(
+            workers,
+            lambda call: threads.submit(run, pickle.dumps(call, pickle.HIGHEST_PROTOCOL)),
+            _WorkerEnded,
+        )
     finally:
-        over.set()
-        watch.join()
+        threads.shutdown(wait=False, cancel_futures=True)
+        with changing:
+            over.set()
+            for process in living:
+                process.kill()
+        threads.shutdown()
+        for process in idle:
+            _end(process)
 
 
-def _in_worker(function: Callable[[Item], Result], item: Item) -> Result:
-    """Leave Ctrl-C, which a terminal sends to workers too, to the process that they work for.
-
-    It would tear a result that is being sent, and loky would wait for the rest for ever.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return function(item)
+def _leave_interrupts_to_others() -> None:
+    """Block Ctrl-C, which a terminal sends to workers too, in this thread and in the processes that it starts."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
-def _tell_of_dead_workers(executors: Sequence[Any], over: threading.Event) -> None:
-    """Let loky see that a worker is dead which was killed while it sent its result.
+def _start() -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", f"from {__name__} import work; work()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(sys.path)},
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # Windows' way to keep Ctrl-C off
+    )
 
-    loky then reads the rest of that result, which never comes, since it holds the other end of the pipe open
-    itself, and looks at nothing else.
-    """
-    suspects: set[int] = set()
-    while not over.wait(_UNNOTICED):
-        for executor in executors:
-            processes = dict(executor._processes or {})
-            dead = {number for number, process in processes.items() if process.exitcode is not None}
-            if dead & suspects and executor._flags.broken is None:
-                for process in processes.values():
-                    process.terminate()
-                executor._result_queue._writer.close()
-            suspects = dead
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    for pipe in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):  # what was not sent is not missed
+            pipe.close()  # type: ignore[union-attr]
+    process.wait()
+
+
+def _send(pipe: BinaryIO, content: bytes) -> None:
+    pipe.write(len(content).to_bytes(8))
+    pipe.write(content)
+    pipe.flush()
+
+
+def _receive(pipe: BinaryIO) -> bytes:
+    size = int.from_bytes(pipe.read(8))
+    content = pipe.read(size)
+    if not 0 < size == len(content):
+        raise EOFError
+    return content
+
+
+def work() -> None:
+    """Be a worker process: make the calls that come through the input and send what comes of them back."""
+    calls, outcomes = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)  # what libraries print is no outcome
+    try:
+        while True:
+            _send(outcomes, _outcome(_receive(calls)))
+    except (OSError, EOFError):  # the process that it works for is gone
+        os._exit(0)
+
+
+def _outcome(call: bytes) -> bytes:
+    """Make a call and pickle its result and None, or None and what it raised."""
+    try:
+        return pickle.dumps((pickle.loads(call)(), None), pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # noqa: BLE001 - it is raised where the results are taken
+        error.add_note(f"In a worker process:\n{traceback.format_exc()}")
+        try:
+            content = pickle.dumps((None, error))
+            pickle.loads(content)
+        except Exception:  # noqa: BLE001 - of a class that cannot be pickled
+            return pickle.dumps((None, RuntimeError(traceback.format_exc())))
+        return content
 
 
 @contextlib.contextmanager
 def _cluster(address: str) -> Iterator[_Pool]:
     with extra("holo-features[dask]"):
         from distributed import Client, KilledWorker  # noqa: PLC0415
-    from joblib import Parallel, delayed  # noqa: PLC0415
-
-    from .dask_backend import DaskBackend  # noqa: PLC0415
-
     try:
         client = Client(address, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
@@ -268,14 +317,4 @@ def _cluster(address: str) -> Iterator[_Pool]:
         workers = sum(client.ncores().values())  # type: ignore[no-untyped-call]
         if not workers:
             raise HoloError(f"scheduler {address}: has no workers; start some (dask worker {address})")
-
-        def launch(function: Callable[[Any], Any], window: Sequence[Any]) -> Generator[Any, None, None]:
-            # A backend of its own for each window: one serves one call at a time.
-            backend = DaskBackend(client=client)
-            parallel = Parallel(
-                n_jobs=workers, backend=backend, return_as="generator", pre_dispatch="all", batch_size=1
-            )
-            results: Generator[Any, None, None] = parallel(delayed(function)(item) for item in window)
-            return results
-
-        yield _Pool(workers, launch, KilledWorker)
+        yield _Pool(workers, partial(client.submit, pure=False), KilledWorker)

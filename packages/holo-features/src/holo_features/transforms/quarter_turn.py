@@ -29,8 +29,9 @@ def quarter_turn(
 ) -> tuple[tuple[Float[np.ndarray, "cosines cosines"], Float[np.ndarray, "sines sines"]], ...]:
     """Compute the matrices X of Y_lm(R r) = Σ_m' X_mm' Y_lm'(r), R the quarter turn about y from z to x.
 
-    Y are the textbook's real harmonics with the pole z, see `legendre_functions`. The turn is symmetric under
-    the reflection of y, so that it mixes the orders m >= 0 (cosines) among themselves, and those m < 0.
+    Y are the textbook's real harmonics with the pole z, without Condon-Shortley phase: sqrt(2) Λ_lm cos mφ for m > 0,
+    sqrt(2) Λ_l|m| sin |m|φ for m < 0, Λ_l0 for m = 0. The turn is symmetric under the reflection of y, so that it
+    mixes the orders m >= 0 (cosines) among themselves, and those m < 0.
 
     Returns
     -------

@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import DTypeLike, NDArray
 from scipy.fft import irfft, rfft
+from scipy.special import sph_legendre_p_all
 
 from holo_types import Basis, Grid, HoloError, Holograms, SphereImages
 
 from .grids import sphere_grid
-from .legendre import legendre_functions
 from .quarter_turn import quarter_turn
 
 __all__ = ["inverse_spherical_transform", "spherical_transform"]
@@ -71,8 +71,11 @@ def _plan(grid: Grid, bandwidth: int, lmax: int) -> _Plan:
     fourier = np.concatenate(
         [np.ones((1, len(nodes.azimuths))), waves.reshape(2 * lmax, len(nodes.azimuths))]
     )
+    # Of all degrees and orders, the negative ones last, with Condon-Shortley's (-1)^m.
+    legendre = sph_legendre_p_all(lmax, lmax, nodes.colatitudes).reshape(lmax + 1, 2 * lmax + 1, -1)
     orders = []
-    for order, functions in enumerate(legendre_functions(nodes.colatitudes, lmax)):
+    for order in range(lmax + 1):
+        functions = (-1) ** order * legendre[order:, order]
         degrees = np.arange(order, lmax + 1)
         cosines, sines = degrees**2 + order, degrees**2 + degrees + order
         pair = slice(2 * order - 1, 2 * order + 1) if order else slice(0, 1)
