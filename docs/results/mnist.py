@@ -16,8 +16,8 @@ from cyclopts import App, Parameter
 
 import holo_vae
 from holo_types import HoloError
-from holo_types.atomic import replacing
 from holo_types.console import run
+from holo_types.files.atomic import replacing
 from holo_vae.cli import main as holo_vae_command
 from holo_vae.config import MnistData, ModelConfig
 from holo_vae.description import describe

@@ -19,7 +19,7 @@ EMBEDDINGS = Embeddings(
     {"chain": ["A", "A", "β", "NA"], "residue_number": [1, 2, -1, 7], "insertion_code": ["", "", "A", ""]},
     log_variances=RNG.standard_normal((4, 2)).astype(np.float32),
     degenerate=np.array([False, True, False, False]),
-    reconstruction_cosine=np.array([0.1, 5e-324, 1 / 3, 0.0]),
+    reconstruction_cosine_loss=np.array([0.1, 5e-324, 1 / 3, 0.0]),
 )
 FRAMES = [f"frame_{axis}{component}" for axis in "xyz" for component in "xyz"]
 
@@ -28,7 +28,7 @@ def test_the_columns_of_a_table() -> None:
     table = to_table(EMBEDDINGS)
     assert list(table) == [
         *("chain", "residue_number", "insertion_code", "z_0", "z_1", *FRAMES),
-        *("log_variance_0", "log_variance_1", "degenerate", "reconstruction_cosine"),
+        *("log_variance_0", "log_variance_1", "degenerate", "reconstruction_cosine_loss"),
     ]
     assert np.array_equal(table[["z_0", "z_1"]].to_numpy(), EMBEDDINGS.invariants)
     assert np.array_equal(table[FRAMES].to_numpy().reshape(4, 3, 3), EMBEDDINGS.frames)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from holo_types import FormatError, HoloError
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 
 from .csv_files import read_csv, write_csv
 from .statistics import METRICS, Metric, PairedTest, RegressionScores, paired_test, regression_scores

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from holo_types import FormatError, HoloError, ModelReference
-from holo_types.atomic import replacing, write_errors
+from holo_types.files.atomic import replacing, write_errors
 
 from .csv_files import write_csv
 from .pooling import Pooling

@@ -8,8 +8,8 @@ import attrs
 import numpy as np
 
 from holo_types import HoloError
-from holo_types.atomic import replacing, write_errors
 from holo_types.console import write_skipped
+from holo_types.files.atomic import replacing, write_errors
 
 from ._version import __version__
 from .csv_files import write_csv

@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 
 from .bootstrap import Interval
 from .probes import ProbeTable

@@ -9,7 +9,7 @@ from biotite.structure import AtomArray, get_residue_starts
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
-from holo_types import HoloError, Index, Rows
+from holo_types import HoloError, Index, RowSelection
 
 from .structures import Structure
 
@@ -69,7 +69,7 @@ class Centers:
     def __len__(self) -> int:
         return len(self.positions)
 
-    def __getitem__(self, rows: Rows) -> "Centers":
+    def __getitem__(self, rows: RowSelection) -> "Centers":
         return Centers(self.positions[rows], self.index.take(rows), self.atoms[rows], self.skipped)
 
 

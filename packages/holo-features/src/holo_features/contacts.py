@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from holo_types import HoloError
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 
 from .channels import check_channels, element_memberships
 from .complexes import Complex

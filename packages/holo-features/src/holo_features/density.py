@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from holo_types import HoloError, Holograms
-from holo_types.atomic import replacing, write_errors
+from holo_types.files.atomic import replacing, write_errors
 
 from .zernike import inverse_zernike_transform
 

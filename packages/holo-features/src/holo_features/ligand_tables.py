@@ -15,7 +15,7 @@ from jaxtyping import Bool, Int
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import shortest_path
 
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 
 from .complexes import Complex
 from .ligands import Ligand

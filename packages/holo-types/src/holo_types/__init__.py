@@ -6,22 +6,20 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .basis import AngularNormalization, Basis, PointNormalization, RadialNormalization, Zernike
-    from .data import (
-        Data,
-        Embeddings,
-        Grid,
-        Holograms,
-        ModelReference,
-        PointClouds,
-        SphereImages,
-        concatenate,
-    )
     from .errors import FormatError, HoloError
-    from .index import Index, Rows
-    from .irreps import Irreps
-    from .storage import SCHEMA_VERSION, Reader, Writer, load, open, save
-    from .tables import to_table, write_table
+    from .files.reader import Reader, load, open
+    from .files.schema import SCHEMA_VERSION
+    from .files.tables import to_table, write_table
+    from .files.writer import Writer, save
+    from .objects.basis import AngularNormalization, Basis, PointNormalization, RadialNormalization, Zernike
+    from .objects.columns import Index, PointColumns, RowSelection
+    from .objects.embeddings import Embeddings, ModelReference
+    from .objects.holograms import Holograms
+    from .objects.irreps import Irreps
+    from .objects.joining import Data, concatenate
+    from .objects.named_arrays import NamedArrays
+    from .objects.point_clouds import PointClouds
+    from .objects.sphere_images import Grid, SphereImages
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -36,11 +34,13 @@ __all__ = [
     "Index",
     "Irreps",
     "ModelReference",
+    "NamedArrays",
     "PointClouds",
+    "PointColumns",
     "PointNormalization",
     "RadialNormalization",
     "Reader",
-    "Rows",
+    "RowSelection",
     "SphereImages",
     "Writer",
     "Zernike",
@@ -56,22 +56,26 @@ __all__ = [
 # numpy and h5py take a fifth of a second to import, which a command line's --help need not wait for: each
 # name brings its module when it is first used.
 _HOMES = {
-    "basis": ("AngularNormalization", "Basis", "PointNormalization", "RadialNormalization", "Zernike"),
-    "data": (
-        "Data",
-        "Embeddings",
-        "Grid",
-        "Holograms",
-        "ModelReference",
-        "PointClouds",
-        "SphereImages",
-        "concatenate",
-    ),
     "errors": ("FormatError", "HoloError"),
-    "index": ("Index", "Rows"),
-    "irreps": ("Irreps",),
-    "storage": ("SCHEMA_VERSION", "Reader", "Writer", "load", "open", "save"),
-    "tables": ("to_table", "write_table"),
+    "files.reader": ("Reader", "load", "open"),
+    "files.schema": ("SCHEMA_VERSION",),
+    "files.tables": ("to_table", "write_table"),
+    "files.writer": ("Writer", "save"),
+    "objects.basis": (
+        "AngularNormalization",
+        "Basis",
+        "PointNormalization",
+        "RadialNormalization",
+        "Zernike",
+    ),
+    "objects.columns": ("Index", "PointColumns", "RowSelection"),
+    "objects.embeddings": ("Embeddings", "ModelReference"),
+    "objects.holograms": ("Holograms",),
+    "objects.irreps": ("Irreps",),
+    "objects.joining": ("Data", "concatenate"),
+    "objects.named_arrays": ("NamedArrays",),
+    "objects.point_clouds": ("PointClouds",),
+    "objects.sphere_images": ("Grid", "SphereImages"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -15,8 +15,8 @@ from cyclopts import Parameter
 
 import holo_types
 from holo_types import HoloError, Holograms
-from holo_types.atomic import replacing
 from holo_types.console import progress, run
+from holo_types.files.atomic import replacing
 
 from ._version import __version__
 

@@ -15,7 +15,7 @@ import torch
 
 import holo_types
 from holo_types import Basis, HoloError, Holograms
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 
 from .batches import Rows, data_scale, open_rows, split_by_group
 from .checkpoints import has_checkpoint
