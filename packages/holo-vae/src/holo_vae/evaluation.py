@@ -402,9 +402,7 @@ def row_labels(rows: Embeddings | Holograms, column: str) -> NDArray[Any]:
     HoloError
         If the index has no such column.
     """
-    if column not in rows.index:
-        raise HoloError(f"index has no column {column!r}; it has {', '.join(rows.index) or 'none'}")
-    return rows.index[column]
+    return rows.index.column(column)
 
 
 def score_samples(
