@@ -37,7 +37,7 @@ from holo_types import (
     Writer,
     Zernike,
 )
-from holo_types.files import schema
+from holo_types.files import datasets, schema
 
 BASIS = Basis(lmax=1, radial=Zernike(nmax=2, cutoff=10.0), channels=("C", "N"))
 MODEL = ModelReference("demo", "1", "0" * 64, BASIS.digest)
@@ -647,3 +647,201 @@ def test_one_column_is_read_alone(tmp_path: Path) -> None:
             np.testing.assert_array_equal(reader.column(name), holograms(3).index[name])
         with pytest.raises(HoloError, match=r"a\.h5: its index has no column 'absent'"):
             reader.column("absent")
+
+
+# Checksums
+
+
+def noted(path: Path) -> Callable[[Callable[[Path], object]], str]:
+    """Give what damages a copy of a file, reads it, and says how the damage was noticed."""
+    whole = path.read_bytes()
+
+    def damage(change: Callable[[Path], object]) -> str:
+        path.write_bytes(whole)
+        change(path)
+        with pytest.raises(FormatError, match=r"a\.h5: ") as caught:
+            holo_types.load(path)
+        return str(caught.value)
+
+    return damage
+
+
+def test_a_flipped_bit_of_a_value_is_noticed_wherever_it_is(tmp_path: Path) -> None:
+    """Texts and whole numbers are stored so that HDF5 itself checks nothing: a bit is flipped in the file."""
+    path = tmp_path / "a.h5"
+    rows = holograms(3, chain=["marked", "x", "y"], number=[1, 2, 3])
+    holo_types.save(attrs.evolve(rows, centers=np.full((3, 3), 7.25)), path)
+    damage = noted(path)
+    text = path.read_bytes().index(b"marked")
+
+    def flip(path: Path) -> None:
+        content = bytearray(path.read_bytes())
+        content[text] ^= 1
+        path.write_bytes(content)
+
+    assert "rows 0 to 2 of index/chain do not match their checksum" in damage(flip)
+    for name, value in (("index/number", 4), ("fields/centers", 7.2500000001)):
+        change = rewrite(lambda file, name=name, value=value: file[name].__setitem__(2, value))  # type: ignore[misc]
+        assert f"of {name} do not match their checksum" in damage(change)
+
+
+@pytest.mark.parametrize("kind", ["PointClouds", "SphereImages", "Holograms", "Embeddings", "VectorIndex"])
+def test_no_flipped_bit_changes_a_value_unnoticed(kind: str, tmp_path: Path) -> None:
+    """In the chunks, the texts and the header: what is read is refused by name, or the same."""
+    stored = CONTRACT / "schema2" / f"{kind}.h5"
+    whole, example, rng = stored.read_bytes(), recipe()["EXAMPLES"][kind], np.random.default_rng(0)
+    places: list[int] = []
+    with h5py.File(stored) as file:
+        for name in json.loads(file.attrs["datasets"]):
+            if len(file[name]):
+                chunk = file[name].id.get_chunk_info(0)
+                places += rng.integers(chunk.byte_offset, chunk.byte_offset + chunk.size, 6).tolist()
+        for text in (file.attrs["header"], file.attrs["datasets"], file.attrs["header_digest"]):
+            start = whole.index(text.encode())
+            places += rng.integers(start, start + len(text), 6).tolist()
+    if kind in ("PointClouds", "Holograms"):
+        places += [whole.index(b"1abc"), whole.rindex("β".encode())]
+    path, refused = tmp_path / "a.h5", 0
+    for place in places:
+        content = bytearray(whole)
+        content[place] ^= 1 << rng.integers(8)
+        path.write_bytes(content)
+        try:
+            loaded = holo_types.load(path)
+        except FormatError:
+            refused += 1
+        else:
+            assert loaded == example, place
+    assert refused > 0.6 * len(places)  # by the rest gzip only says otherwise how it came by the same zeros
+
+
+def test_a_chunk_in_the_place_of_another_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    size = datasets._CHUNK_ROWS
+    holo_types.save(holograms(2 * size, number=np.arange(2 * size) % size), path)
+    with h5py.File(path, "r+") as file:
+        first, second = (file["index/number"].id.get_chunk_info(i) for i in (0, 1))
+    content = bytearray(path.read_bytes())
+    assert first.size == second.size
+    parts = [content[each.byte_offset : each.byte_offset + each.size] for each in (first, second)]
+    assert parts[0] == parts[1]  # the same rows twice, of which each knows its place
+    holo_types.save(holograms(2 * size, number=np.arange(2 * size)), path)
+    with h5py.File(path, "r+") as file:
+        numbers = file["index/number"]
+        numbers[:] = np.roll(numbers[:], size)
+    with holo_types.open(path) as reader, pytest.raises(FormatError, match="rows 0 to 4095 of index/number"):
+        reader[:1]
+
+
+def test_only_what_is_read_is_compared_and_the_rest_stays_readable(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    rows = holograms(10_000, number=np.arange(10_000))
+    with Writer(path) as writer:
+        for start in range(0, 10_000, 3000):
+            writer.append(rows[start : start + 3000])
+            writer.commit()
+    rewrite(lambda file: file["index/number"].__setitem__(5000, 1))(path)
+    with holo_types.open(path) as reader:
+        assert_same_bits(reader[:4096], rows[:4096])
+        assert_same_bits(reader[np.array([9999, 0])], rows[np.array([9999, 0])])
+        np.testing.assert_array_equal(reader.field("coefficients", slice(0, 10_000)), rows.coefficients)
+        for read in (
+            lambda: reader[4000:4200],
+            lambda: reader[np.array([6000])],
+            lambda: reader.column("number"),
+        ):
+            with pytest.raises(FormatError, match="rows 4096 to 8191 of index/number do not match"):
+                read()
+
+
+def test_damage_is_not_sealed_by_the_rows_that_follow_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with Writer(path) as writer:
+        writer.append(holograms(5))
+    rewrite(lambda file: file["index/chain"].__setitem__(1, "B"))(path)
+    rewrite(lambda file: file["fields/coefficients"].__setitem__((1, 0), 99))(path)
+    with Writer(path, resume=True) as writer:
+        writer.append(holograms(5))
+    with holo_types.open(path) as reader:
+        for read in (lambda: reader.column("chain"), lambda: reader.field("coefficients", slice(7, 8))):
+            with pytest.raises(FormatError, match=r"rows 0 to 9 of .* do not match their checksum"):
+                read()
+
+
+# Named arrays
+
+
+def test_named_arrays_come_back_to_the_bit(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    rng = np.random.default_rng(0)
+    arrays = {
+        "vectors": rng.standard_normal((100_000, 30)).astype(np.float32),
+        "codes": rng.integers(0, 255, (5, 7, 2), np.uint8),
+        "big": np.array([2**64 - 1], np.uint64),
+        "flags": np.array([True, False]),
+        "missing": np.array([np.nan, -0.0]),
+        "names": ["β", "", "1abc"],
+    }
+    index = NamedArrays("VectorIndex", arrays, {"metric": "cosine", "probes": 3})
+    holo_types.save(index, path)  # in more than one commit
+    loaded = holo_types.load(path, kind=NamedArrays)
+    assert loaded == index
+    for name, values in index.arrays.items():
+        assert (loaded.arrays[name].dtype, loaded.arrays[name].tobytes()) == (values.dtype, values.tobytes())
+    with holo_types.open(path) as reader:
+        assert (reader.kind, reader.header, reader.complete) == ("VectorIndex", index.header, True)
+        np.testing.assert_array_equal(
+            reader.field("vectors", slice(70_000, 70_009)), arrays["vectors"][70_000:70_009]
+        )
+        np.testing.assert_array_equal(reader.field("names", np.array([2, 0])), np.array(["1abc", "β"]))
+        for refused in (lambda: len(reader), lambda: reader[:]):
+            with pytest.raises(
+                HoloError, match=r"a\.h5: holds VectorIndex, each of whose arrays has rows of its own"
+            ):
+                refused()
+    with Writer(tmp_path / "b.h5") as writer, pytest.raises(HoloError, match="cannot append a NamedArrays"):
+        inspect.unwrap(Writer.append)(writer, index)
+
+
+# Kinds
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_centers_and_columns_of_points_are_of_all_appends_or_none(resume: bool, tmp_path: Path) -> None:
+    cloud = PointClouds(np.zeros((3, 3)), np.ones((3, 1)), np.array([0, 1, 3]), ("C",), {"a": [0.5, np.nan]})
+    whole = attrs.evolve(cloud, centers=np.eye(3)[:2], point_columns={"own": np.array([True, False, True])})
+    path = tmp_path / "a.h5"
+    writer = Writer(path)
+    writer.append(whole)
+    if resume:
+        writer.close()
+        writer = Writer(path, resume=True)
+    for other, message in (
+        (attrs.evolve(whole, centers=None), r"its centers is absent; it must be float64 \[n, 3\]"),
+        (
+            attrs.evolve(whole, point_columns=None),
+            "its points have the columns {}; it must have {'own': 'bool'}",
+        ),
+        (
+            attrs.evolve(whole, index={"a": np.zeros(2, np.float32)}),
+            "has the columns {'a': 'float32'}; it must have",
+        ),
+    ):
+        with pytest.raises(HoloError, match=message):
+            writer.append(other)
+    writer.append(whole)
+    writer.close()
+    assert_same_bits(holo_types.load(path), holo_types.concatenate([whole, whole]))
+
+
+def test_a_file_of_another_kind_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    holo_types.save(holograms(), path)
+    assert holo_types.load(path, kind=Holograms) == holograms()
+    with pytest.raises(FormatError, match=r"a\.h5: holds Holograms; it must hold Embeddings$"):
+        holo_types.load(path, kind=Embeddings)
+    with pytest.raises(FormatError, match=r"a\.h5: holds Holograms; it must hold NamedArrays$"):
+        holo_types.load(path, kind=NamedArrays)
+    holo_types.save(NamedArrays("VectorIndex", {"vectors": np.eye(2)}), path)
+    with pytest.raises(FormatError, match=r"a\.h5: holds VectorIndex; it must hold Holograms$"):
+        holo_types.load(path, kind=Holograms)

@@ -58,8 +58,9 @@ def _column(where: str, values: ArrayLike, kinds: str) -> NDArray[Any]:
         return text_array(where, array.tolist())
     if array.size == 0 and not isinstance(values, np.ndarray):  # of which numpy makes floats
         return array.astype(np.int64)
-    if array.dtype.kind in kinds and array.dtype in (np.float32, np.float64, np.bool_):
-        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    native = array.dtype.newbyteorder("=")
+    if native.kind in kinds and native in (np.float32, np.float64, np.bool_):
+        return array.astype(native, copy=False)
     if array.dtype.kind != "U":
         truths = "only truth values, " if "b" in kinds else ""
         raise HoloError(

@@ -15,12 +15,15 @@ from .columns import check_name, text_array
 
 __all__ = ["NamedArrays"]
 
+_TAKEN = ("PointClouds", "SphereImages", "Holograms", "Embeddings", "NamedArrays")
 _TYPES = "truth values, integers, float32, float64 or text"
 
 
 def _kind(value: object) -> str:
     if not isinstance(value, str) or not value.isidentifier():
         raise HoloError(f"NamedArrays.kind is {value!r}; it must be a name such as 'VectorIndex'")
+    if value in _TAKEN:
+        raise HoloError(f"NamedArrays.kind is {value!r}; it must be a name of its own, not that of a type")
     return value
 
 
@@ -35,12 +38,15 @@ def _array(name: str, values: ArrayLike) -> NDArray[Any]:
         if array.ndim != 1 or not all(isinstance(value, str) for value in array.tolist()):
             raise HoloError(f"{where} has dtype {array.dtype}; it must hold {_TYPES}, text in one dimension")
         return text_array(where, array.tolist())
-    if array.dtype.kind not in "biu" and array.dtype not in (np.float32, np.float64):
+    native = array.dtype.newbyteorder("=")
+    if native.kind not in "biu" and native not in (np.float32, np.float64):
         raise HoloError(f"{where} has dtype {array.dtype}; it must hold {_TYPES}")
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+    return array.astype(native, copy=False)
 
 
 def _arrays(arrays: Mapping[str, ArrayLike]) -> Mapping[str, NDArray[Any]]:
+    if not arrays:
+        raise HoloError("NamedArrays.arrays is empty; it must hold at least one array")
     checked = {}
     for name, values in arrays.items():
         check_name(f"NamedArrays.arrays: {name!r} is no name", name)
