@@ -35,7 +35,7 @@ class Report:
 
 def _slices(report: Report) -> Figure:
     """Draw neighbourhoods at the 10th, 50th and 90th percentile of the loss: good, usual and bad ones."""
-    losses, index = report.embeddings.reconstruction_cosine, report.embeddings.index
+    losses, index = report.embeddings.reconstruction_cosine_loss, report.embeddings.index
     radial = report.held_out.basis.radial
     assert losses is not None
     assert radial is not None
@@ -43,7 +43,7 @@ def _slices(report: Report) -> Figure:
     rows = order[[len(order) * share // 100 for share in (10, 50, 90)]]
     titles = [
         f"{index['residue_name'][row]} {index['residue_number'][row]}, {index['structure'][row]}\n"
-        f"cosine {losses[row]:.3f}"
+        f"cosine loss {losses[row]:.3f} (0 is perfect)"
         for row in rows
     ]
     true = density_slice(report.held_out[rows])
@@ -58,7 +58,7 @@ def _reconstruction_section(report: Report) -> str:
     return page.section(
         "Reconstruction",
         page.table(
-            ("", "cosine", "mean squared error"),
+            ("", "cosine loss, 0 is perfect", "mean squared error"),
             [
                 ("trained model", f"{trained.cosine:.4f}", f"{trained.mse:.3e}"),
                 ("the same network, untrained", f"{untrained.cosine:.4f}", f"{untrained.mse:.3e}"),

@@ -16,8 +16,8 @@ from cyclopts import App, Parameter
 
 import holo_vae
 from holo_types import HoloError
-from holo_types.atomic import replacing
 from holo_types.console import run
+from holo_types.files.atomic import replacing
 from holo_vae.cli import main as holo_vae_command
 from holo_vae.networks.description import describe
 from holo_vae.recipes.data import MnistData

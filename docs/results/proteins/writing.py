@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from holo_downstream import Interval
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 
 __all__ = ["markdown_table", "signed", "write_figures"]
 

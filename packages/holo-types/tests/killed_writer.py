@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import holo_types
-from holo_types import storage
+from holo_types.files import journal, writer
 
 BASIS = holo_types.Basis(lmax=4, radial=holo_types.Zernike(6, 10.0), channels=("C", "N"))
 BATCHES = 30
@@ -65,7 +65,7 @@ def check_finished(path: Path) -> None:
     with holo_types.open(path) as reader:
         assert reader.complete
         assert reader[:] == expected(BATCHES)
-    assert not storage.journal_of(path).exists(), "a journal is left"
+    assert not journal.journal_of(path).exists(), "a journal is left"
 
 
 def in_child(work: Callable[[], None]) -> int:
@@ -189,5 +189,5 @@ if __name__ == "__main__":
     # Of a killed process the system keeps all that it wrote; waiting for the disk only helps in a power cut.
     os.fsync = lambda _descriptor: None  # type: ignore[assignment]
     if sys.argv[1] != "memory":
-        storage._COMMIT_BYTES = 6_000 if sys.argv[1] != "steps" else 16_000  # commits every few appends
+        writer._COMMIT_BYTES = 6_000 if sys.argv[1] != "steps" else 16_000  # commits every few appends
     sys.stdout.write(json.dumps(MODES[sys.argv[1]](Path(sys.argv[2]))) + "\n")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from holo_types.chunks import extend_floats
+from holo_types.files.chunks import extend_floats
 
 CHUNK = 50
 
@@ -73,3 +73,15 @@ def test_it_is_about_as_small_as_hdf5_makes_it(
     theirs = written(tmp_path / "theirs.h5", [values], by_hdf5=True)
     assert ours < at_most * theirs
     assert ours < 0.9 * values.nbytes
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_chunk_of_few_rows_takes_little_more_than_they_do(tmp_path: Path, dtype: str) -> None:
+    values = np.random.default_rng(0).standard_normal((3, 2)).astype(dtype)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        dataset = file.create_dataset(
+            "x", (0, 2), dtype, maxshape=(None, 2), chunks=(4096, 2), shuffle=True, compression="gzip"
+        )
+        extend_floats(dataset, values)
+        np.testing.assert_array_equal(dataset[:], values)
+        assert dataset.id.get_storage_size() < 1000  # 4096 rows are 32 or 64 KiB

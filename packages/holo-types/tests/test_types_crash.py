@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import holo_types
-from holo_types import HoloError, Holograms, Writer, journal, storage
+from holo_types import HoloError, Holograms, Writer
+from holo_types.files import journal
 
 BASIS = holo_types.Basis(lmax=1, radial=None, channels=("image",))
 ROWS = Holograms(np.arange(12.0).reshape(3, 4), BASIS, {"image": [0, 1, 2]})
@@ -64,15 +65,15 @@ def test_a_journal_that_is_not_whole_or_another_files_is_ignored(tmp_path: Path)
     page = b"\xff" * journal.PAGE
     good = journal._Journal(size, size, {0: page}).to_bytes()
     for content in (b"", good[:100], good[:-1], good[:-1] + b"x", b"x" + good[1:]):
-        storage.journal_of(path).write_bytes(content)
+        journal.journal_of(path).write_bytes(content)
         assert holo_types.load(path) == ROWS
-    storage.journal_of(path).write_bytes(journal._Journal(size + 1, size + 1, {0: page}).to_bytes())
+    journal.journal_of(path).write_bytes(journal._Journal(size + 1, size + 1, {0: page}).to_bytes())
     assert holo_types.load(path) == ROWS
-    storage.journal_of(path).write_bytes(good)
+    journal.journal_of(path).write_bytes(good)
     with pytest.raises(holo_types.FormatError, match=r"a\.h5: "):
         holo_types.load(path)  # which shows that a whole journal of this file is heeded
     holo_types.save(ROWS, path)
-    assert not storage.journal_of(path).exists()
+    assert not journal.journal_of(path).exists()
 
 
 def test_two_writers_of_one_file_are_refused(tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_a_commit_that_fails_after_its_journal_is_whole_is_not_done_twice(
             patch.setattr(journal.PagedFile, "_apply", fail)
             with pytest.raises(HoloError, match=r"\.h5: cannot be written: Input/output error"):
                 writer.commit()
-        assert storage.journal_of(path).exists()
+        assert journal.journal_of(path).exists()
         assert len(writer) == len(holo_types.load(path)) == 6
     assert holo_types.load(path) == holo_types.concatenate([ROWS, ROWS])
 

@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+import holo_types
 from holo_types import (
     Basis,
     Embeddings,
@@ -19,12 +21,14 @@ from holo_types import (
     Index,
     Irreps,
     ModelReference,
+    NamedArrays,
     PointClouds,
+    PointColumns,
     SphereImages,
     Zernike,
-    basis as basis_module,
     concatenate,
 )
+from holo_types.objects import basis as basis_module
 
 PROTEIN = Basis(lmax=6, radial=Zernike(nmax=20, cutoff=10.0), channels=("C", "N", "O", "S"))
 SPHERE = Basis(lmax=1, radial=None, channels=("image",))
@@ -118,6 +122,21 @@ def test_every_parameter_of_a_basis_changes_its_digest() -> None:
     assert len(digests | {PROTEIN.digest}) == len(changes) + 1
 
 
+def test_a_field_that_is_added_later_changes_no_digest_while_it_is_absent() -> None:
+    """A basis as a later version may have it: its text, of which the digest is made, is the present one's."""
+    later = attrs.make_class(
+        "Basis",
+        {**{name: attrs.field() for name in attrs.fields_dict(Basis)}, "envelope": attrs.field(default=None)},
+    )
+    sphere = {**{name: getattr(SPHERE, name) for name in attrs.fields_dict(Basis)}, "channels": ["image"]}
+    assert basis_module._plain(later(**sphere)) == SPHERE.to_dict()
+    assert "radial" in SPHERE.to_dict()  # None too, but said in every file since the first
+    assert basis_module._plain(later(**sphere, envelope="smooth")) == {
+        **SPHERE.to_dict(),
+        "envelope": "smooth",
+    }
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -166,11 +185,55 @@ def test_an_index_knows_integers_and_text() -> None:
     assert (len(Index()), Index().rows) == (0, None)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_index_keeps_floats_to_the_bit(dtype: type[np.floating[Any]]) -> None:
+    whole = np.random.default_rng(0).bytes(4000)
+    values = np.frombuffer(whole, dtype)
+    index = Index({"b_factor": values})
+    assert np.isnan(values).any()
+    assert (index["b_factor"].dtype, index["b_factor"].tobytes()) == (dtype, whole)
+    assert index.take(slice(0, 0))["b_factor"].dtype == dtype
+    assert Index.concatenate([index.take(slice(0, 9)), index.take(slice(9, None))]) == index
+    swapped = Index({"b_factor": values.astype(values.dtype.newbyteorder())})
+    assert swapped["b_factor"].tobytes() == whole
+
+
+def test_a_missing_value_equals_itself_and_nothing_else() -> None:
+    missing = Index({"a": [1.0, np.nan]})
+    assert missing == Index({"a": [1.0, np.nan]})
+    assert missing != Index({"a": [1.0, 2.0]})
+    assert missing != Index({"a": np.array([1.0, np.nan], np.float32)})
+    assert Index({"a": [1]}) != Index({"a": [1.0]})
+    assert PointColumns({"a": [1]}) != Index({"a": [1]})
+
+
+def test_a_column_is_asked_for_by_name() -> None:
+    index = Index({"chain": ["A"], "model": [1]})
+    assert index.column("model").tolist() == [1]
+    with pytest.raises(HoloError, match=r"^index has no column 'chian'; it has chain, model$"):
+        index.column("chian")
+    with pytest.raises(HoloError, match=r"^index has no column 'chain'; it has none$"):
+        Index().column("chain")
+
+
+def test_a_part_without_rows_does_not_decide_the_type_of_a_column() -> None:
+    assert Index.concatenate([Index({"a": []}), Index({"a": ["x"]}), Index({"a": []})]) == Index({"a": ["x"]})
+    assert Index.concatenate([Index({"a": []}), Index({"a": []})])["a"].dtype == np.int64
+    for one, other, types in (([1], ["x"], "int64 and text"), ([1], [1.5], "float64 and int64")):
+        with pytest.raises(HoloError, match=rf"index\['a'\] is of {types}; all parts must be of one type"):
+            Index.concatenate([Index({"a": one}), Index({"a": other})])
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
         ({"a": [[1], [2]]}, r"index\['a'\] has shape \(2, 1\); it must have one dimension"),
-        ({"a": [1.5]}, r"index\['a'\] has dtype float64; it must hold only integers or only text"),
+        (
+            {"a": np.array([1.5], np.float16)},
+            r"index\['a'\] has dtype float16; it must hold only integers, only float",
+        ),
+        ({"a": [1.5 + 2j]}, r"index\['a'\] has dtype complex128"),
+        ({"a": ["x", 1.5]}, r"index\['a'\] has dtype object"),
         ({"a": [True]}, r"index\['a'\] has dtype bool"),
         ({"a": ["x", 1]}, r"index\['a'\] has dtype object"),
         ({"a": [b"x"]}, r"index\['a'\] has dtype"),
@@ -189,7 +252,7 @@ def test_an_index_that_is_none(columns: Any, message: str) -> None:
 
 
 def test_a_missing_column_is_named_with_those_there_are() -> None:
-    with pytest.raises(KeyError, match=r"index has no column 'chian'; it has \['chain'\]"):
+    with pytest.raises(KeyError, match=r"index has no column 'chian'; it has chain"):
         Index({"chain": ["A"]})["chian"]
     with pytest.raises(HoloError, match=r"index: columns \['b'\] do not match \['a'\]"):
         Index.concatenate([Index({"a": [1]}), Index({"b": [1]})])
@@ -205,6 +268,8 @@ def clouds(**changes: Any) -> PointClouds:
         "offsets": np.array([0, 1, 3]),
         "channels": ("C", "N"),
         "index": {"row": [0, 1]},
+        "centers": np.zeros((2, 3)),
+        "point_columns": {"own": np.array([True, False, True]), "side": ["a", "b", ""]},
     }
     return PointClouds(**{**values, **changes})
 
@@ -220,7 +285,12 @@ def images(**changes: Any) -> SphereImages:
 
 
 def holograms(**changes: Any) -> Holograms:
-    values: dict[str, Any] = {"coefficients": np.zeros((2, 4)), "basis": SPHERE, "index": {"row": [0, 1]}}
+    values: dict[str, Any] = {
+        "coefficients": np.zeros((2, 4)),
+        "basis": SPHERE,
+        "index": {"row": [0, 1]},
+        "centers": np.zeros((2, 3)),
+    }
     return Holograms(**{**values, **changes})
 
 
@@ -232,7 +302,8 @@ def embeddings(**changes: Any) -> Embeddings:
         "index": {"row": [0, 1]},
         "log_variances": np.zeros((2, 5)),
         "degenerate": np.zeros(2, bool),
-        "reconstruction_cosine": np.zeros(2),
+        "reconstruction_cosine_loss": np.zeros(2),
+        "centers": np.zeros((2, 3)),
     }
     return Embeddings(**{**values, **changes})
 
@@ -240,12 +311,15 @@ def embeddings(**changes: Any) -> Embeddings:
 FLOAT_FIELDS = [
     (clouds, "coordinates"),
     (clouds, "weights"),
+    (clouds, "centers"),
     (images, "values"),
     (holograms, "coefficients"),
     (embeddings, "invariants"),
     (embeddings, "frames"),
     (embeddings, "log_variances"),
-    (embeddings, "reconstruction_cosine"),
+    (embeddings, "reconstruction_cosine_loss"),
+    (embeddings, "centers"),
+    (holograms, "centers"),
 ]
 
 
@@ -306,6 +380,21 @@ def test_a_float_field_refuses_what_does_not_fit(
         (clouds, {"offsets": [0, 3]}, "PointClouds.offsets is .* must be an integer array"),
         (clouds, {"offsets": np.array([0, 3])}, r"PointClouds.index\['row'\] has 2 values; it must have 1"),
         (clouds, {"channels": ("C", "C")}, "PointClouds.channels is .* each once"),
+        (
+            clouds,
+            {"centers": np.zeros((1, 3))},
+            r"PointClouds.centers has shape \[1, 3\]; it must be \[2, 3\]",
+        ),
+        (
+            clouds,
+            {"point_columns": {"own": [1]}},
+            r"PointClouds.point_columns\['own'\] has 1 .* 3, one a point",
+        ),
+        (
+            clouds,
+            {"point_columns": {"own": [b"x"] * 3}},
+            r"point_columns\['own'\] has dtype .*only truth values",
+        ),
         (clouds, {"channels": "CN"}, "channels are 'CN'; they must be a sequence"),
         (images, {"values": np.zeros((2, 1, 4, 5))}, "SphereImages.values has 4 × 5 samples; driscoll-healy"),
         (images, {"values": np.zeros((2, 1, 3, 3))}, "SphereImages.values has 3 × 3 samples; driscoll-healy"),
@@ -363,12 +452,84 @@ def test_objects_are_equal_by_value_and_joined_in_order(make: Callable[..., Any]
         ([embeddings(), embeddings(degenerate=None)], "differ in degenerate: absent"),
         ([embeddings(degenerate=None), embeddings()], "differ in degenerate: absent"),
         ([clouds(), clouds(channels=("C", "O"))], "differ in channels"),
+        ([clouds(), clouds(centers=None)], "differ in centers: absent, float64"),
+        ([clouds(), clouds(point_columns={})], "point_columns: columns .* do not match"),
         ([holograms(), holograms(index={})], "index: columns .* do not match"),
     ],
 )
 def test_parts_that_do_not_belong_together(parts: list[Any], message: str) -> None:
     with pytest.raises(HoloError, match=message):
         concatenate(parts)
+
+
+def test_what_is_cut_keeps_its_centers_and_the_columns_of_its_points() -> None:
+    whole = clouds(centers=np.arange(6.0).reshape(2, 3))
+    for rows in (slice(1, None), np.array([1]), np.array([False, True])):
+        part = whole[rows]
+        assert part.centers is not None
+        assert part.centers.tolist() == [[3, 4, 5]]
+        assert part.point_columns["own"].tolist() == [False, True]
+        assert part.point_columns["side"].tolist() == ["b", ""]
+    assert whole[np.array([1, 0])].point_columns["side"].tolist() == ["b", "", "a"]
+    for make in (clouds, holograms, embeddings):
+        assert make(centers=None)[:1].centers is None
+
+
+def test_the_former_name_of_the_loss_is_an_alias() -> None:
+    losses = np.array([0.0, 0.5])
+    whole = embeddings(reconstruction_cosine_loss=losses)
+    assert whole.reconstruction_cosine is whole.reconstruction_cosine_loss is losses
+    with pytest.raises(AttributeError):
+        whole.reconstruction_cosine = losses  # type: ignore[misc]
+
+
+# Named arrays
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"kind": "a kind"}, "NamedArrays.kind is 'a kind'; it must be a name such as"),
+        ({"arrays": {}}, "NamedArrays.arrays is empty; it must hold at least one array"),
+        ({"arrays": {"a/b": [1]}}, "NamedArrays.arrays: 'a/b' is no name"),
+        ({"arrays": {"a": np.array(1)}}, r"NamedArrays.arrays\['a'\] has shape \[\]; it must have rows"),
+        (
+            {"arrays": {"a": np.zeros((2, 0))}},
+            r"NamedArrays.arrays\['a'\] has shape \[2, 0\]; it must have rows",
+        ),
+        (
+            {"arrays": {"a": [1j]}},
+            r"NamedArrays.arrays\['a'\] has dtype complex128; it must hold truth values",
+        ),
+        ({"arrays": {"a": np.zeros(1, np.float16)}}, r"NamedArrays.arrays\['a'\] has dtype float16"),
+        (
+            {"arrays": {"a": np.array([["x"]])}},
+            r"NamedArrays.arrays\['a'\] has dtype .*text in one dimension",
+        ),
+        ({"arrays": {"a": np.array([None])}}, r"NamedArrays.arrays\['a'\] has dtype object"),
+        ({"header": {"a": np.zeros(1)}}, "NamedArrays.header is .*; it must hold text, finite numbers"),
+        ({"header": {"a": float("nan")}}, "NamedArrays.header is .*; it must hold text, finite numbers"),
+    ],
+)
+def test_named_arrays_that_are_none(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(HoloError, match=message):
+        NamedArrays(**{"kind": "VectorIndex", "arrays": {"a": [1]}, **values})
+
+
+@pytest.mark.parametrize("kind", ["Embeddings", "Holograms"])
+def test_named_arrays_do_not_pass_for_another_type(kind: str) -> None:
+    with pytest.raises(HoloError, match=f"NamedArrays.kind is '{kind}'; it must be a name of its own"):
+        NamedArrays(kind, {"a": [1]})
+
+
+def test_named_arrays_are_equal_by_value_and_cannot_change_by_their_maps() -> None:
+    arrays = {"a": np.array([1.0, np.nan])}
+    index = NamedArrays("VectorIndex", arrays, {"sizes": (1, 2)})
+    assert index == NamedArrays("VectorIndex", {"a": np.array([1.0, np.nan])}, {"sizes": [1, 2]})
+    assert index != NamedArrays("VectorIndex", {"a": np.array([1.0, 2.0])}, {"sizes": [1, 2]})
+    assert index != NamedArrays("VectorIndex", arrays, {"sizes": [1, 2.5]})
+    with pytest.raises(TypeError):
+        index.arrays["b"] = arrays["a"]  # type: ignore[index]
 
 
 def test_one_degree_of_holograms_and_the_bandwidth_of_images() -> None:
@@ -378,6 +539,12 @@ def test_one_degree_of_holograms_and_the_bandwidth_of_images() -> None:
     assert block[0, 0, 0] == 44 + 40 * 3
     assert images().bandwidth == 2
     assert images(values=np.zeros((2, 1, 4, 7)), grid="gauss-legendre").bandwidth == 4
+
+
+def test_no_room_bears_the_name_of_a_public_function() -> None:
+    rooms = {path.parent.name for path in Path(holo_types.__file__).parent.glob("*/__init__.py")}
+    assert {"files", "objects"} <= rooms
+    assert not rooms & set(holo_types.__all__)
 
 
 def test_importing_holo_types_brings_no_other_package_along() -> None:

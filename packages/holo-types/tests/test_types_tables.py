@@ -16,10 +16,17 @@ EMBEDDINGS = Embeddings(
     RNG.standard_normal((4, 2)).astype(np.float32),
     RNG.standard_normal((4, 3, 3)),
     ModelReference("demo", "1", "0" * 64, "1" * 64),
-    {"chain": ["A", "A", "β", "NA"], "residue_number": [1, 2, -1, 7], "insertion_code": ["", "", "A", ""]},
+    {
+        "chain": ["A", "A", "β", "NA"],
+        "residue_number": [1, 2, -1, 7],
+        "insertion_code": ["", "", "A", ""],
+        "b_factor": np.array([0.1, np.nan, 1 / 3, -0.0]),
+        "occupancy": np.array([0.1, np.nan, 1 / 3, -0.0], np.float32),
+    },
     log_variances=RNG.standard_normal((4, 2)).astype(np.float32),
     degenerate=np.array([False, True, False, False]),
-    reconstruction_cosine=np.array([0.1, 5e-324, 1 / 3, 0.0]),
+    reconstruction_cosine_loss=np.array([0.1, 5e-324, 1 / 3, 0.0]),
+    centers=RNG.standard_normal((4, 3)),
 )
 FRAMES = [f"frame_{axis}{component}" for axis in "xyz" for component in "xyz"]
 
@@ -27,8 +34,9 @@ FRAMES = [f"frame_{axis}{component}" for axis in "xyz" for component in "xyz"]
 def test_the_columns_of_a_table() -> None:
     table = to_table(EMBEDDINGS)
     assert list(table) == [
-        *("chain", "residue_number", "insertion_code", "z_0", "z_1", *FRAMES),
-        *("log_variance_0", "log_variance_1", "degenerate", "reconstruction_cosine"),
+        *("chain", "residue_number", "insertion_code", "b_factor", "occupancy"),
+        *("center_x", "center_y", "center_z", "z_0", "z_1", *FRAMES),
+        *("log_variance_0", "log_variance_1", "degenerate", "reconstruction_cosine_loss"),
     ]
     assert np.array_equal(table[["z_0", "z_1"]].to_numpy(), EMBEDDINGS.invariants)
     assert np.array_equal(table[FRAMES].to_numpy().reshape(4, 3, 3), EMBEDDINGS.frames)
@@ -49,10 +57,26 @@ def test_parquet_keeps_every_bit_and_the_model(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["a.parquet"]
 
 
+def test_a_flipped_bit_of_a_parquet_page_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    write_table(EMBEDDINGS, path)
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = parquet.ParquetFile(path).metadata.row_group(0)
+    numbers = {rows.column(i).path_in_schema: rows.column(i) for i in range(rows.num_columns)}
+    chunk = numbers["frame_xx"]
+    content = bytearray(path.read_bytes())
+    content[chunk.dictionary_page_offset + chunk.total_compressed_size - 1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(OSError, match="CRC checksum verification failed"):
+        parquet.read_table(path, page_checksum_verification=True)
+
+
 def test_csv_reads_back_as_the_same_values(tmp_path: Path) -> None:
     write_table(EMBEDDINGS, tmp_path / "a.csv")
     table = to_table(EMBEDDINGS)
-    back = pandas.read_csv(tmp_path / "a.csv", keep_default_na=False, dtype=dict(table.dtypes))
+    missing = dict.fromkeys(("b_factor", "occupancy"), "")
+    types = dict(table.dtypes)
+    back = pandas.read_csv(tmp_path / "a.csv", keep_default_na=False, na_values=missing, dtype=types)
     pandas.testing.assert_frame_equal(back, table, check_exact=True)
 
 

@@ -261,8 +261,10 @@ def test_numbers_that_are_not_finite_are_named(tmp_path: Path, bad: float, shuff
     holograms.coefficients[77, 3] = bad  # neither our types nor our writer would take it
     with h5py.File(tmp_path / "bad.h5", "r+") as file:
         file["fields/coefficients"][77, 3] = bad
-    message = f"row 77 holds {bad} in coefficient 3"
-    for source in (holograms, tmp_path / "bad.h5"):
+    for source, message in (
+        (holograms, f"row 77 holds {bad} in coefficient 3"),
+        (tmp_path / "bad.h5", r"bad\.h5: rows 0 to 99 of fields/coefficients do not match their checksum"),
+    ):
         with pytest.raises(HoloError, match=message):
             list(opened(source, shuffle_rows=shuffle_rows).epoch(0, 0, 10))
     assert len(opened(tmp_path / "bad.h5", rows=np.arange(77), shuffle_rows=500)) == 77

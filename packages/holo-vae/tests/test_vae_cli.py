@@ -76,8 +76,8 @@ def test_train_evaluate_and_embed_from_files(
     embeddings = load(tmp_path / "z.h5")
     assert isinstance(embeddings, Embeddings)
     assert embeddings.index == holograms.index
-    assert embeddings.reconstruction_cosine is not None
-    assert embeddings.reconstruction_cosine.mean() == pytest.approx(
+    assert embeddings.reconstruction_cosine_loss is not None
+    assert embeddings.reconstruction_cosine_loss.mean() == pytest.approx(
         figures["reconstruction"]["cosine"], abs=1e-5
     )
 

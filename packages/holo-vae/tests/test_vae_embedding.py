@@ -36,7 +36,7 @@ def equal(found: Embeddings | None, expected: Embeddings) -> None:
     assert found is not None
     assert found.model == expected.model
     np.testing.assert_array_equal(found.degenerate, expected.degenerate)
-    for name in ("invariants", "frames", "reconstruction_cosine"):
+    for name in ("invariants", "frames", "reconstruction_cosine_loss"):
         value, wanted = getattr(found, name), getattr(expected, name)
         # Sums over a batch of another size round otherwise.
         np.testing.assert_allclose(value, wanted, rtol=0, atol=1e-5 * abs(wanted).max(), err_msg=name)

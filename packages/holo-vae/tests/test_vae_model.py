@@ -193,7 +193,7 @@ def test_the_reconstruction_cosine_of_a_conditional_model_is_told_the_category(
         torch.from_numpy(decoded.coefficients).double(),
         str(labelled.basis.irreps),
     )
-    np.testing.assert_allclose(embeddings.reconstruction_cosine, losses, atol=1e-6)
+    np.testing.assert_allclose(embeddings.reconstruction_cosine_loss, losses, atol=1e-6)
     with pytest.raises(HoloError, match="no column 'label'"):
         embed_holograms(model, holograms)
 

@@ -159,7 +159,7 @@ def test_a_conditional_model_gives_no_cosine() -> None:
     answer = served.predict(input_example(served.model))
     expected = signature(served.model).outputs.input_names()
     assert list(answer) == [name for name in expected if name != "hologram"]
-    assert "reconstruction_cosine" not in expected
+    assert "reconstruction_cosine_loss" not in expected
     assert len(served.predict(pd.DataFrame(of_holograms(holograms(4))))) == 4
 
 

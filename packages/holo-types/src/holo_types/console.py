@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .atomic import replacing
 from .errors import HoloError
+from .files.atomic import replacing
 
 if TYPE_CHECKING:
     from cyclopts import App

@@ -15,9 +15,9 @@ from cyclopts import Parameter
 
 import holo_types
 from holo_types import HoloError, Holograms
-from holo_types.atomic import replacing
 from holo_types.console import progress, run
 from holo_types.extras import extra
+from holo_types.files.atomic import replacing
 
 from ._version import __version__
 
@@ -380,9 +380,7 @@ def embed_command(
         return _embed_structures(inputs, load_model(model), out, secondary_structure, resume)
     if resume or secondary_structure:
         raise HoloError("--resume and --secondary-structure are for structures, not for a file of holograms")
-    data = holo_types.load(inputs[0])
-    if not isinstance(data, Holograms):
-        raise HoloError(f"{inputs[0]}: holds {type(data).__name__}; it must hold Holograms")
+    data = holo_types.load(inputs[0], kind=Holograms)
     if not len(data):
         raise HoloError(f"{inputs[0]}: holds no holograms")
     embeddings = embed_holograms(load_model(model), data)
@@ -468,9 +466,7 @@ def _write_embeddings(
         empty=empty,
     )
     if report.count and rows != out:
-        embeddings = holo_types.load(rows)
-        assert isinstance(embeddings, holo_types.Embeddings)
-        holo_types.write_table(embeddings, out)
+        holo_types.write_table(holo_types.load(rows, kind=holo_types.Embeddings), out)
         rows.unlink()
     return report.show(out)
 

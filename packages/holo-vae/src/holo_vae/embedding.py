@@ -55,7 +55,7 @@ def embed_holograms(model: Model, holograms: Holograms) -> Embeddings:
     embeddings = model.encode(holograms)
     losses = row_cosines(holograms, model.decode(embeddings, model.categories(holograms.index)))
     return attrs.evolve(
-        embeddings, reconstruction_cosine=losses.astype(embeddings.invariants.dtype, copy=False)
+        embeddings, reconstruction_cosine_loss=losses.astype(embeddings.invariants.dtype, copy=False)
     )
 
 

@@ -10,7 +10,7 @@ from string import Template
 
 from matplotlib.figure import Figure
 
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 
 __all__ = ["beside", "figure", "paragraph", "section", "table", "write_page"]
 

@@ -148,7 +148,7 @@ def _slices(scene: Scene) -> str:
     some = scene.embeddings[rows]
     true = density_slice(scene.rows[rows])
     again = density_slice(scene.model.decode(some, scene.model.categories(some.index)))
-    titles = [f"cosine {scene.losses[row]:.3f}" for row in rows]
+    titles = [f"cosine loss {scene.losses[row]:.3f}" for row in rows]
     return page.figure(
         pictures.density_slices(
             list(zip(titles, true, again, strict=True)), scene.rows.basis.channels, radial.cutoff

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from holo_types import Basis, HoloError, Holograms
-from holo_types.atomic import replacing
 from holo_types.extras import extra
+from holo_types.files.atomic import replacing
 from holo_vae.data.batches import Rows, data_scale
 from holo_vae.evaluation.evaluate import Evaluation, evaluate
 from holo_vae.networks.classifier import Classifier, TrainedClassifier

@@ -19,7 +19,7 @@ from holo_downstream.validation.statistics import (
 )
 from holo_downstream.vectors.csv_files import read_csv, write_csv
 from holo_types import FormatError, HoloError
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 
 __all__ = ["Comparison", "Pair", "compare_studies", "write_comparison"]
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import cyclopts
 from rich.box import SIMPLE_HEAD
@@ -14,14 +13,12 @@ import holo_types
 from holo_downstream._version import __version__
 from holo_downstream.probes.probes import ProbeTable, probe_embeddings
 from holo_downstream.probes.table import write_probes
-from holo_types import Embeddings, FormatError, HoloError, Holograms
+from holo_types import Embeddings, HoloError, Holograms
 from holo_types.console import run
 
 from .affinity import affinity
 
 __all__ = ["app", "main"]
-
-KindT = TypeVar("KindT", Embeddings, Holograms)
 
 app = cyclopts.App(
     name="holo-downstream", help="From embeddings to predictions and scores.", version=__version__
@@ -66,10 +63,10 @@ def probe_command(
     if out is not None and not out.absolute().parent.is_dir():
         raise HoloError(f"{out} cannot be written: there is no folder {out.parent}")
     table = probe_embeddings(
-        _load(embeddings, Embeddings),
+        holo_types.load(embeddings, kind=Embeddings),
         target,
         groups,
-        holograms=None if holograms is None else _load(holograms, Holograms),
+        holograms=None if holograms is None else holo_types.load(holograms, kind=Holograms),
         folds=folds,
         seed=seed,
     )
@@ -84,13 +81,6 @@ def probe_command(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit status: 0, 1 nothing useful came out, 2 wrong usage."""
     return run(app, argv)
-
-
-def _load(path: Path, kind: type[KindT]) -> KindT:
-    data = holo_types.load(path)
-    if not isinstance(data, kind):
-        raise FormatError(f"{path} holds {type(data).__name__}; it must hold {kind.__name__}")
-    return data
 
 
 def _render(table: ProbeTable) -> Table:

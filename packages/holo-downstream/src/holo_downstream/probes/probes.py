@@ -324,11 +324,7 @@ def _features(
 
 
 def _column(index: Index, name: str) -> Shaped[np.ndarray, "n"]:
-    if name not in index:
-        raise HoloError(
-            f"the embeddings' index has no column {name!r}; it has {', '.join(index) or 'no column'}"
-        )
-    return index[name]
+    return index.column(name)
 
 
 def _check_same_rows(embeddings: Embeddings, holograms: Holograms) -> None:

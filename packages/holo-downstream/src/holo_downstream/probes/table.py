@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from holo_downstream.validation.bootstrap import Interval
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 
 from .probes import ProbeTable
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from holo_types import FormatError
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 
 __all__ = ["read_csv", "write_csv"]
 

@@ -212,14 +212,13 @@ def pool(
     >>> table.ids.tolist(), table.vectors.ravel().tolist()
     (['1abc', '2abc'], [3.0, 4.0])
     """
-    if by not in data.index:
-        raise HoloError(f"the index has no column {by!r}; it has {', '.join(data.index) or 'no column'}")
+    names = data.index.column(by)
     if isinstance(data, Embeddings):
         vectors, source = data.invariants, Source("z", data.model, data.model.basis_digest)
     else:
         vectors = scalar_coefficients(data) if invariants == "scalars" else power_spectrum(data)
         source = Source(invariants, None, data.basis.digest)
-    return VectorTable(*pool_rows(vectors, data.index[by], how), source)
+    return VectorTable(*pool_rows(vectors, names, how), source)
 
 
 def read_vectors(
@@ -270,7 +269,7 @@ def _read_columns(path: Path) -> dict[str, list[Any]]:
     with extra("holo-downstream[table]"):
         from pyarrow import ArrowException, parquet  # noqa: PLC0415
     try:
-        table: dict[str, list[Any]] = parquet.read_table(path).to_pydict()
+        table: dict[str, list[Any]] = parquet.read_table(path, page_checksum_verification=True).to_pydict()
     except (OSError, ArrowException) as error:
         raise FormatError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
     return table

@@ -13,7 +13,7 @@ from holo_features.surroundings.channels import check_channels, element_membersh
 from holo_features.surroundings.neighbors import PROTEIN_CHANNELS, checked_cutoff
 from holo_features.surroundings.pairs import pairs_within
 from holo_types import HoloError
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 
 from .complex import Complex
 

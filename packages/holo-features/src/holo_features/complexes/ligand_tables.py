@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import shortest_path
 
 from holo_features.readers.symbols import HYDROGENS
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 
 from .complex import Complex
 from .ligands import Ligand

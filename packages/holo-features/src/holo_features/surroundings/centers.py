@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 from holo_features.structures.structure import Structure
-from holo_types import HoloError, Index, Rows
+from holo_types import HoloError, Index, RowSelection
 
 __all__ = [
     "Centers",
@@ -68,7 +68,7 @@ class Centers:
     def __len__(self) -> int:
         return len(self.positions)
 
-    def __getitem__(self, rows: Rows) -> "Centers":
+    def __getitem__(self, rows: RowSelection) -> "Centers":
         return Centers(self.positions[rows], self.index.take(rows), self.atoms[rows], self.skipped)
 
 

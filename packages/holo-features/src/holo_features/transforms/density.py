@@ -11,8 +11,8 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from holo_types import HoloError, Holograms
-from holo_types.atomic import replacing, write_errors
 from holo_types.extras import extra
+from holo_types.files.atomic import replacing, write_errors
 
 from .zernike import inverse_zernike_transform
 

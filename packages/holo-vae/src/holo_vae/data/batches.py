@@ -92,11 +92,7 @@ class _Memory:
         return f"the holograms: row {row}"
 
     def column(self, name: str) -> Iterator[NDArray[Any]]:
-        if name not in self.holograms.index:
-            raise HoloError(
-                f"the holograms' index has no column {name!r}; it has {list(self.holograms.index)}"
-            )
-        yield self.holograms.index[name]
+        yield self.holograms.index.column(name)
 
     def pieces(self) -> Iterator[NDArray[Any]]:
         yield from np.array_split(self.holograms.coefficients, math.ceil(len(self) / 1024) or 1)

@@ -54,9 +54,7 @@ def read_holograms(path: Path | str) -> Holograms:
     HoloError
         If the file cannot be read, holds something else, or holds no rows.
     """
-    data = holo_types.load(path)
-    if not isinstance(data, Holograms):
-        raise HoloError(f"{path}: holds {type(data).__name__}; Holograms are needed")
+    data = holo_types.load(path, kind=Holograms)
     if not len(data):
         raise HoloError(f"{path}: holds no holograms")
     return data

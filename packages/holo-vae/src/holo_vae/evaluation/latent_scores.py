@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from holo_types import Embeddings, HoloError, Holograms
+from holo_types import Embeddings, Holograms
 from holo_types.extras import extra
 
 __all__ = ["LatentScores", "latent_scores", "row_labels"]
@@ -119,6 +119,4 @@ def row_labels(rows: Embeddings | Holograms, column: str) -> NDArray[Any]:
     HoloError
         If the index has no such column.
     """
-    if column not in rows.index:
-        raise HoloError(f"index has no column {column!r}; it has {', '.join(rows.index) or 'none'}")
-    return rows.index[column]
+    return rows.index.column(column)

@@ -1,6 +1,5 @@
 """The categories of conditional models and classifiers: from index columns to numbers."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from holo_types import HoloError
 from holo_vae.recipes.model import Condition
 
-__all__ = ["category_numbers", "column_of"]
+__all__ = ["category_numbers"]
 
 
 def category_numbers(condition: Condition, values: NDArray[Any] | int | str) -> NDArray[np.int64]:
@@ -41,22 +40,3 @@ def category_numbers(condition: Condition, values: NDArray[Any] | int | str) -> 
             f"it must be one of {', '.join(map(repr, condition.categories))}"
         )
     return np.array([places[value] for value in found], dtype=np.int64).reshape(array.shape)
-
-
-def column_of(condition: Condition, index: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    """Give the column that a condition names.
-
-    Raises
-    ------
-    HoloError
-        If there is no such column.
-
-    Examples
-    --------
-    >>> condition = Condition(column="label", categories=(0, 1, 7))
-    >>> column_of(condition, {"label": np.array([7, 0, 7])})
-    array([7, 0, 7])
-    """
-    if condition.column not in index:
-        raise HoloError(f"index has no column {condition.column!r}; it has {', '.join(index) or 'none'}")
-    return index[condition.column]

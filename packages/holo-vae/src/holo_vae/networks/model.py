@@ -1,6 +1,5 @@
 """A model: an autoencoder with its name and version, on typed data and on disk."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,10 +10,10 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from holo_types import Embeddings, HoloError, Holograms
+from holo_types import Embeddings, HoloError, Holograms, Index
 from holo_vae.recipes.model import Condition, ModelConfig
 
-from .categories import category_numbers, column_of
+from .categories import category_numbers
 from .network import HolographicAutoencoder
 from .storage import TrainedNetwork, as_array, as_tensor, batches, read_folder, write_model
 
@@ -130,7 +129,7 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
                 decoded[rows] = as_array(divided * network.scale)
         return Holograms(decoded, self.config.basis, embeddings.index)
 
-    def categories(self, index: Mapping[str, NDArray[Any]]) -> NDArray[Any] | None:
+    def categories(self, index: Index) -> NDArray[Any] | None:
         """Give what `decode` must be told of rows: the column that ``config.condition`` names.
 
         None of a model that is not conditional.
@@ -140,9 +139,10 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
         HoloError
             If there is no such column.
         """
-        return None if self.config.condition is None else column_of(self.config.condition, index)
+        condition = self.config.condition
+        return None if condition is None else index.column(condition.column)
 
-    def condition(self, index: Mapping[str, NDArray[Any]]) -> Float[Tensor, "n categories"]:
+    def condition(self, index: Index) -> Float[Tensor, "n categories"]:
         """Give the one-hot vectors that `network.decode` takes, from the column that ``config.condition`` names.
 
         Raises
@@ -151,7 +151,7 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
             If the model is not conditional, there is no such column, or a value in it is no category.
         """
         condition = self._condition()
-        return self._one_hot(category_numbers(condition, column_of(condition, index)))
+        return self._one_hot(category_numbers(condition, index.column(condition.column)))
 
     def _condition(self) -> Condition:
         if self.config.condition is None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from holo_nn import clebsch_gordan_digest
 from holo_types import FormatError, HoloError, Holograms, ModelReference
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 from holo_vae.recipes.model import BlocksConfig, ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import from_plain, to_plain
 

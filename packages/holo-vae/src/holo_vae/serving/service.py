@@ -162,7 +162,8 @@ class ServedModel:
         -------
         pandas.DataFrame
             One row per residue or hologram, as `holo_types.to_table` gives it; holograms are numbered in the
-            column ``hologram``. Answers of a conditional model have no ``reconstruction_cosine``.
+            column ``hologram``. Answers of a conditional model have no
+            ``reconstruction_cosine_loss`` (0 is perfect).
 
         Raises
         ------

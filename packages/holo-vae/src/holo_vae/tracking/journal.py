@@ -15,8 +15,8 @@ import cattrs
 from cattrs.strategies import configure_tagged_union
 
 from holo_types import FormatError, HoloError
-from holo_types.atomic import write_errors
-from holo_types.journal import lock
+from holo_types.files.atomic import write_errors
+from holo_types.files.journal import lock
 
 __all__ = [
     "DataSet",

@@ -157,9 +157,7 @@ def _recorded(candidate: Registered, champion: Registered | None) -> Holograms:
     """Give the champion's recorded rows; the candidate's own only where there is no champion that has some."""
     for version in (champion, candidate):
         if version is not None and (version.root / RECORDED).is_file():
-            rows = holo_types.load(version.root / RECORDED)
-            assert isinstance(rows, Holograms)
-            return rows
+            return holo_types.load(version.root / RECORDED, kind=Holograms)
     raise HoloError(
         f"models:/{candidate.name}/{candidate.version}: no validation rows were recorded with it, and there is "
         "nothing to measure it on"

@@ -20,7 +20,7 @@ from mlflow.models import Model as MlflowModel
 from mlflow.types import Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 
 from .journal import (
     DataSet,

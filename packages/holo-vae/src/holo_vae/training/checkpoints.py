@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from holo_types import FormatError
-from holo_types.atomic import replacing
+from holo_types.files.atomic import replacing
 
 __all__ = [
     "Checkpoint",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from .errors import HoloError
+from holo_types.errors import HoloError
 
 __all__ = ["replacing", "sync_folder", "uninterrupted", "write_errors"]
 

@@ -21,8 +21,9 @@ from typing import Any
 
 import attrs
 
+from holo_types.errors import HoloError
+
 from .atomic import sync_folder
-from .errors import HoloError
 
 __all__ = ["PagedFile", "journal_of", "lock"]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
-from .errors import HoloError
+from holo_types.errors import HoloError
 
 __all__ = ["Irreps"]
 

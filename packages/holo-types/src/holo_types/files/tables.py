@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from numpy.typing import NDArray
 
+from holo_types.errors import HoloError
+from holo_types.extras import extra
+from holo_types.objects.embeddings import Embeddings
+
 from .atomic import replacing
-from .data import Embeddings
-from .errors import HoloError
-from .extras import extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +24,14 @@ _EXTRA = "holo-types[table]"
 def _columns(embeddings: Embeddings) -> dict[str, NDArray[Any]]:
     optional = {
         "degenerate": embeddings.degenerate,
-        "reconstruction_cosine": embeddings.reconstruction_cosine,
+        "reconstruction_cosine_loss": embeddings.reconstruction_cosine_loss,
     }
-    columns = {f"z_{i}": values for i, values in enumerate(embeddings.invariants.T)}
+    columns: dict[str, NDArray[Any]] = {}
+    if embeddings.centers is not None:
+        columns |= {
+            f"center_{axis}": values for axis, values in zip("xyz", embeddings.centers.T, strict=True)
+        }
+    columns |= {f"z_{i}": values for i, values in enumerate(embeddings.invariants.T)}
     for i, axis in enumerate("xyz"):
         for j, component in enumerate("xyz"):
             columns[f"frame_{axis}{component}"] = embeddings.frames[:, i, j]
@@ -45,10 +51,11 @@ def to_table(embeddings: Embeddings) -> "pd.DataFrame":
     Returns
     -------
     pandas.DataFrame
-        The columns of the index; then ``z_0``, ``z_1``, ... (the invariants); ``frame_xx``, ``frame_xy``,
-        ... ``frame_zz`` (first letter: the frame's axis, second: its component); and where the embeddings
-        have them ``log_variance_0``, ..., ``degenerate``, ``reconstruction_cosine``. Values keep their
-        dtype. ``DataFrame.attrs["model"]`` says what made them.
+        The columns of the index; where the embeddings have them ``center_x``, ``center_y``, ``center_z`` (in Å);
+        then ``z_0``, ``z_1``, ... (the invariants); ``frame_xx``, ``frame_xy``, ... ``frame_zz`` (first letter: the
+        frame's axis, second: its component); and where the embeddings have them ``log_variance_0``, ...,
+        ``degenerate``, ``reconstruction_cosine_loss`` (0 is perfect). Values keep their dtype.
+        ``DataFrame.attrs["model"]`` says what made them.
 
     Raises
     ------
@@ -83,8 +90,9 @@ def write_table(embeddings: Embeddings, path: str | os.PathLike[str]) -> None:
     embeddings
         What to write.
     path
-        A file ending in ``.parquet`` (keeps every bit, and the model) or ``.csv`` (UTF-8, digits enough to
-        read back the same values; no model).
+        A file ending in ``.parquet`` (keeps every bit, and the model; each page has a checksum, which readers
+        compare if asked to, as with pyarrow's ``page_checksum_verification=True``) or ``.csv`` (UTF-8, digits enough
+        to read back the same values; no model).
 
     Raises
     ------
@@ -111,6 +119,6 @@ def write_table(embeddings: Embeddings, path: str | os.PathLike[str]) -> None:
     table = to_table(embeddings)
     with replacing(path) as new:
         if path.suffix == ".parquet":
-            table.to_parquet(new, engine="pyarrow", index=False)
+            table.to_parquet(new, engine="pyarrow", index=False, write_page_checksum=True)
         else:
             table.to_csv(new, index=False, encoding="utf-8", lineterminator="\n")

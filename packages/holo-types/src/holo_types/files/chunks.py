@@ -93,11 +93,16 @@ def extend_floats(dataset: h5py.Dataset, values: NDArray[Any]) -> None:
     start, size = len(dataset), dataset.chunks[0]
     first = start - start % size  # the last chunk may have room: it is written anew
     rows = np.concatenate([dataset[first:start], values])
-    codings = codings_for(rows[:size])
+    codings = codings_for(_filled(rows[:size], size))
     dataset.resize(start + len(values), axis=0)
     rest = (0,) * (dataset.ndim - 1)
     for begin in range(0, len(rows), size):
-        chunk = rows[begin : begin + size]
-        if len(chunk) < size:  # HDF5 keeps whole chunks
-            chunk = np.concatenate([chunk, np.zeros((size - len(chunk), *rows.shape[1:]), rows.dtype)])
+        chunk = _filled(rows[begin : begin + size], size)
         dataset.id.write_direct_chunk((first + begin, *rest), deflated(chunk, codings))
+
+
+def _filled(rows: NDArray[Any], size: int) -> NDArray[Any]:
+    """Fill a chunk up with zeros, as HDF5 keeps whole chunks."""
+    if len(rows) == size:
+        return rows
+    return np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]), rows.dtype)])

@@ -5,11 +5,12 @@ import json
 import math
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
-from .errors import HoloError
+from holo_types.errors import HoloError
+
 from .irreps import Irreps
 
 __all__ = ["AngularNormalization", "Basis", "PointNormalization", "RadialNormalization", "Zernike"]
@@ -40,6 +41,14 @@ def _length(value: float) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise HoloError(f"Zernike.cutoff is {value!r}; it must be a finite length > 0 Å") from None
+
+
+def _plain(value: Any) -> dict[str, object]:  # an attrs object
+    """Give an object's fields; one that may be None, and is, is left out.
+
+    So a field can be added later, with None as its default, and every digest that was recorded before stays.
+    """
+    return attrs.asdict(value, filter=lambda field, value: value is not None or field.default is not None)
 
 
 def channel_names(names: Iterable[str]) -> tuple[str, ...]:
@@ -165,8 +174,7 @@ class Basis:
 
     def to_dict(self) -> dict[str, object]:
         """Give the basis as plain values, as JSON stores it."""
-        plain = attrs.asdict(self)
-        return {**plain, "channels": list(self.channels)}
+        return {**_plain(self), "channels": list(self.channels)}
 
     @classmethod
     def from_dict(cls, plain: dict[str, object]) -> "Basis":

@@ -1,0 +1,187 @@
+"""One array in a file: rows appended, rows read, and each chunk's checksum."""
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from holo_types.errors import HoloError
+
+from .chunks import extend_floats
+
+__all__ = ["TEXT", "StoredArray", "create_checksums", "create_dataset", "dtype_name"]
+
+TEXT = "text"
+
+_CHUNK_BYTES = 1 << 18
+_CHUNK_ROWS = 1 << 12  # at most, so that short rows do not make chunks that every commit rewrites
+
+
+def dtype_name(dtype: np.dtype[Any]) -> str:
+    """Name the type of an array's values, in memory or in a file; text of any length is one type."""
+    return TEXT if dtype.kind == "U" or h5py.check_string_dtype(dtype) else dtype.name
+
+
+def create_dataset(file: h5py.File, path: str, dtype: str, row: tuple[int, ...]) -> None:
+    """Make an empty dataset whose rows have a type and a shape."""
+    stored = h5py.string_dtype() if dtype == TEXT else np.dtype(dtype)
+    row_bytes = max(1, stored.itemsize * int(np.prod(row)))
+    chunk = max(1, min(_CHUNK_BYTES // row_bytes, _CHUNK_ROWS))
+    _create(file, path, stored, row, chunk)
+
+
+def create_checksums(file: h5py.File, datasets: int) -> None:
+    """Make the empty table of checksums, with a column for each dataset."""
+    _create(file, "checksums", np.dtype(np.uint32), (datasets,), 256)
+
+
+def _create(file: h5py.File, path: str, dtype: np.dtype[Any], row: tuple[int, ...], chunk: int) -> None:
+    file.create_dataset(
+        path,
+        shape=(0, *row),
+        maxshape=(None, *row),
+        dtype=dtype,
+        chunks=(chunk, *row),
+        shuffle=True,
+        compression="gzip",
+        compression_opts=1,
+        track_times=False,
+    )
+
+
+def _bytes(values: NDArray[Any]) -> Any:  # with the buffer protocol
+    if values.dtype.kind in "UO":
+        return "".join([f"{text}\0" for text in values.tolist()]).encode()
+    return np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+
+
+class StoredArray:
+    """A dataset of a file, whose chunks are checked when they are read.
+
+    Parameters
+    ----------
+    path
+        What the array is called in messages and checksums, such as ``"fields/coefficients"``.
+    dataset
+        The dataset.
+    checksums
+        The file's table of checksums and the dataset's column there; None if the file has none.
+    """
+
+    def __init__(self, path: str, dataset: h5py.Dataset, checksums: tuple[h5py.Dataset, int] | None) -> None:
+        self.path = path
+        self._dataset = dataset
+        self._checksums = checksums
+        self._checked: set[int] = set()  # chunks
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    @property
+    def dtype(self) -> str:
+        """The type of its values."""
+        return dtype_name(self._dataset.dtype)
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """The shape of a row."""
+        return tuple(self._dataset.shape[1:])
+
+    @property
+    def chunk_rows(self) -> int:
+        """How many rows are compressed together."""
+        return int(self._dataset.chunks[0])
+
+    def append(self, values: NDArray[Any]) -> None:
+        """Add rows of the dataset's type, and what they change of its checksums."""
+        if len(values) == 0:
+            return
+        start = len(self)
+        if values.dtype.kind == "f":
+            extend_floats(self._dataset, values)
+        else:
+            self._dataset.resize(start + len(values), axis=0)
+            self._dataset[start:] = values.astype(object) if values.dtype.kind == "U" else values
+        if self._checksums is None:
+            return
+        table, column = self._checksums
+        first = start // self.chunk_rows
+        sums = [
+            zlib.crc32(
+                _bytes(values[rows.start - start : rows.stop - start]), self._sum_before(chunk, rows.start)
+            )
+            for chunk, rows in self._chunks(start, start + len(values))
+        ]
+        if first + len(sums) > len(table):
+            table.resize(first + len(sums), axis=0)
+        table[first : first + len(sums), column] = np.array(sums, np.uint32)
+
+    def read(self, rows: "slice | NDArray[np.int64]") -> NDArray[Any]:
+        """Read rows, each chunk that holds any of them once.
+
+        Parameters
+        ----------
+        rows
+            A slice without a step, or row numbers from the start.
+
+        Raises
+        ------
+        HoloError
+            If a chunk does not match its checksum; the message names the dataset, and the caller the file.
+        """
+        if isinstance(rows, slice):
+            return self._read(rows.start, rows.stop)
+        values = np.empty((len(rows), *self.row), object if self.dtype == TEXT else self._dataset.dtype)
+        order = np.argsort(rows, kind="stable")
+        chunks = rows[order] // self.chunk_rows
+        for part in np.split(order, np.flatnonzero(np.diff(chunks)) + 1):
+            if len(part):
+                first, last = int(rows[part[0]]), int(rows[part[-1]])
+                values[part] = self._read(first, last + 1)[rows[part] - first]
+        return values
+
+    def _read(self, start: int, stop: int) -> NDArray[Any]:
+        size = self.chunk_rows
+        chunks = range(start // size, -(-stop // size)) if stop > start else range(0)
+        if self._checksums is None or self._checked.issuperset(chunks):
+            return self._decoded(start, stop)
+        first = chunks.start * size
+        values = self._decoded(first, min(chunks.stop * size, len(self)))
+        table, column = self._checksums
+        expected = table[chunks.start : chunks.stop, column]
+        for (chunk, rows), its in zip(self._chunks(first, first + len(values)), expected, strict=True):
+            seed = self._seed(chunk)
+            if (
+                chunk not in self._checked
+                and zlib.crc32(_bytes(values[rows.start - first : rows.stop - first]), seed) != its
+            ):
+                raise HoloError(
+                    f"rows {rows.start} to {rows.stop - 1} of {self.path} do not match their checksum; "
+                    "the file is damaged or was changed"
+                )
+        self._checked.update(chunks)
+        return values[start - first : stop - first]
+
+    def _decoded(self, start: int, stop: int) -> NDArray[Any]:
+        source = self._dataset.asstr() if self.dtype == TEXT else self._dataset
+        return np.asarray(source[start:stop])
+
+    def _chunks(self, start: int, stop: int) -> Iterator[tuple[int, range]]:
+        """Cut rows at the edges of chunks: the chunk's number, and those of its rows."""
+        size = self.chunk_rows
+        for chunk in range(start // size, -(-stop // size)):
+            yield chunk, range(max(start, chunk * size), min(stop, (chunk + 1) * size))
+
+    def _sum_before(self, chunk: int, row: int) -> int:
+        """Give the checksum of a chunk's rows before one of them."""
+        if row % self.chunk_rows == 0 or self._checksums is None:
+            return self._seed(chunk)
+        table, column = self._checksums
+        return int(table[chunk, column])
+
+    def _seed(self, chunk: int) -> int:
+        """Begin the checksum of a chunk, so that one chunk in the place of another is noticed."""
+        return zlib.crc32(f"{self.path} {chunk}".encode())

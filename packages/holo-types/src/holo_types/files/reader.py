@@ -1,0 +1,341 @@
+"""Objects read from files, whole or the rows that are asked for."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from holo_types.errors import FormatError, HoloError
+from holo_types.objects.basis import Basis
+from holo_types.objects.columns import Index, PointColumns, RowSelection
+from holo_types.objects.embeddings import Embeddings, ModelReference
+from holo_types.objects.holograms import Holograms
+from holo_types.objects.joining import Data
+from holo_types.objects.named_arrays import NamedArrays
+from holo_types.objects.point_clouds import PointClouds
+from holo_types.objects.sphere_images import Grid, SphereImages
+
+from .journal import PagedFile
+from .schema import KINDS, read_layout, stored_arrays
+
+__all__ = ["HDF5", "Reader", "load", "open", "open_hdf5"]
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+
+KindT = TypeVar("KindT", PointClouds, SphereImages, Holograms, Embeddings, NamedArrays)
+
+
+def open_hdf5(stream: PagedFile, mode: str) -> h5py.File:
+    """Let HDF5 read and write a file through a stream."""
+    # The format of HDF5 1.8: later ones mark a file as "being written" until HDF5 itself has closed it.
+    return h5py.File(stream.path, mode, driver="fileobj", fileobj=stream, libver="v108")
+
+
+@overload
+def load(path: str | os.PathLike[str]) -> Data | NamedArrays: ...
+
+
+@overload
+def load(path: str | os.PathLike[str], *, kind: type[KindT]) -> KindT: ...
+
+
+def load(path: str | os.PathLike[str], *, kind: Any = None) -> Any:
+    """Read a whole HDF5 file.
+
+    Parameters
+    ----------
+    path
+        The file; one that an interrupted run left gives what it holds.
+    kind
+        The type that it must hold, such as `Embeddings`; by default it may hold any.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing or damaged, holds another kind of object, or is not a Holo file of a schema version
+        that is known here.
+
+    Examples
+    --------
+    >>> load("absent.h5")
+    Traceback (most recent call last):
+    ...
+    holo_types.errors.FormatError: absent.h5: there is no such file; it must be a Holo HDF5 file
+    """
+    with Reader(path) as reader:
+        if kind is not None and kind is not KINDS.get(reader.kind, NamedArrays):
+            raise FormatError(f"{path}: holds {reader.kind}; it must hold {kind.__name__}")
+        return reader.read()
+
+
+def open(path: str | os.PathLike[str]) -> "Reader":
+    """Open an HDF5 file to read rows of it; the same as `Reader`."""
+    return Reader(path)
+
+
+class Reader:
+    """The rows of an HDF5 file, read when asked for.
+
+    It has a length; ``reader[rows]`` gives an object with the chosen rows (a slice, a bool array, or an
+    array of row numbers), `chunks` one object after the other. Only the HDF5 chunks with those rows are
+    read, and each is compared with its checksum. Use it in ``with``, or call `close`.
+
+    Of `NamedArrays`, each array has rows of its own: `field` reads them, `read` the whole.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing or damaged, or is not a Holo file of a schema version that is known here; also
+        when rows are read that are damaged, or after a `Writer` has changed the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from holo_types import save
+    >>> path = Path(tempfile.mkdtemp(), "holograms.h5")
+    >>> basis = Basis(lmax=1, radial=None, channels=("image",))
+    >>> save(Holograms(np.eye(4), basis, {"image": range(4)}), path)
+    >>> with open(path) as reader:
+    ...     reader.kind, len(reader), reader[1:3].index["image"], [len(part) for part in reader.chunks(3)]
+    ('Holograms', 4, array([1, 2]), [3, 1])
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._stream = _open_to_read(self.path)
+        try:
+            with self._damage():
+                self._file = open_hdf5(self._stream, "r")
+                self._layout, self._rows = read_layout(self._file, self.path)
+                self._arrays = stored_arrays(self._file, self._layout)
+                self._complete = bool(self._file.attrs["complete"])
+        except BaseException:
+            self._stream.close()
+            raise
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        self._stream.close()
+
+    def __len__(self) -> int:
+        if self._rows is None:
+            raise HoloError(
+                f"{self.path}: holds {self.kind}, each of whose arrays has rows of its own; read a field"
+            )
+        return self._rows
+
+    @property
+    def kind(self) -> str:
+        """PointClouds, SphereImages, Holograms or Embeddings, or the kind of `NamedArrays`."""
+        return self._layout.kind
+
+    @property
+    def schema_version(self) -> int:
+        """The version of the schema that the file is written in."""
+        return int(self._file.attrs["schema_version"])
+
+    @property
+    def complete(self) -> bool:
+        """Whether its writer was closed; false in what an interrupted run has left."""
+        return self._complete
+
+    @property
+    def basis(self) -> Basis:
+        """The basis, of holograms."""
+        return self._header("basis")  # type: ignore[no-any-return]
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels, of all but embeddings."""
+        if self.kind == "Holograms":
+            return self.basis.channels
+        return self._header("channels")  # type: ignore[no-any-return]
+
+    @property
+    def grid(self) -> Grid:
+        """The grid, of sphere images."""
+        return self._header("grid")  # type: ignore[no-any-return]
+
+    @property
+    def model(self) -> ModelReference:
+        """What made them, of embeddings."""
+        return self._header("model")  # type: ignore[no-any-return]
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The header, of `NamedArrays`."""
+        return self._header("header")  # type: ignore[no-any-return]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """How the rows were made, as far as the writer was told."""
+        with self._damage():
+            return dict(json.loads(self._file.attrs.get("settings", "{}")))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the index's columns, in order."""
+        return self._layout.names("index")
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Read one column of the index.
+
+        Raises
+        ------
+        HoloError
+            If there is no such column; the message names those there are.
+        """
+        if name not in self.columns:
+            there = ", ".join(self.columns) or "none"
+            raise HoloError(f"{self.path}: its index has no column {name!r}; it has {there}")
+        with self._damage():
+            values = self._arrays[f"index/{name}"].read(slice(0, len(self)))
+            return Index({name: values})[name]
+
+    def field(self, name: str, rows: RowSelection) -> NDArray[Any]:
+        """Read rows of one array, without the index.
+
+        Parameters
+        ----------
+        name
+            As the object names it, such as ``"coefficients"``; not of point clouds, whose rows differ in length.
+        rows
+            A slice, a bool array, or an array of row numbers.
+        """
+        names = [] if self.kind == "PointClouds" else list(self._layout.names("fields"))
+        if name not in names:
+            raise HoloError(
+                f"{self.path}: holds {self.kind}, of which rows of {names} are read, not of {name!r}"
+            )
+        array = self._arrays[f"fields/{name}"]
+        chosen = _checked_rows(rows, len(array))
+        with self._damage():
+            values = array.read(chosen)
+            return values.astype(np.str_) if values.dtype.kind == "O" else values
+
+    @property
+    def chunk_rows(self) -> int:
+        """How many rows are compressed together: to read one of them costs as much as to read them all."""
+        return next(array.chunk_rows for path, array in self._arrays.items() if path.startswith("fields/"))
+
+    @property
+    def index(self) -> Index:
+        """The whole index, read anew each time."""
+        with self._damage():
+            return Index(self._read_group("index", slice(0, len(self))))
+
+    def __getitem__(self, rows: RowSelection) -> Data:
+        chosen = _checked_rows(rows, len(self))
+        with self._damage():
+            clouds = self.kind == "PointClouds"
+            values = self._read_clouds(chosen) if clouds else self._read_group("fields", chosen)
+            index = Index(self._read_group("index", chosen))
+            return KINDS[self.kind](**self._layout.header, **values, index=index)  # type: ignore[arg-type]
+
+    def read(self) -> Data | NamedArrays:
+        """Read the whole object."""
+        if self.kind in KINDS:
+            return self[:]
+        with self._damage():
+            fields = {name: self._arrays[f"fields/{name}"] for name in self._layout.names("fields")}
+            arrays = {name: array.read(slice(0, len(array))) for name, array in fields.items()}
+            return NamedArrays(self.kind, arrays, self.header)
+
+    def chunks(self, rows: int) -> Iterator[Data]:
+        """Give all rows in order, `rows` at a time."""
+        for start in range(0, len(self), rows):
+            yield self[start : start + rows]
+
+    def _header(self, name: str) -> Any:
+        if name not in self._layout.header:
+            raise HoloError(f"{self.path}: holds {self.kind}, which have no {name}")
+        return self._layout.header[name]
+
+    def _read_group(self, group: str, rows: "slice | NDArray[np.int64]") -> dict[str, Any]:
+        return {name: self._arrays[f"{group}/{name}"].read(rows) for name in self._layout.names(group)}
+
+    def _read_clouds(self, rows: "slice | NDArray[np.int64]") -> dict[str, Any]:
+        edges = self._arrays["fields/offsets"]
+        if isinstance(rows, slice):
+            bounds = edges.read(slice(rows.start, rows.stop + 1))
+            points: slice | NDArray[np.int64] = slice(int(bounds[0]), int(bounds[-1]))
+            offsets = bounds - bounds[0]
+        else:
+            starts, stops = edges.read(rows), edges.read(rows + 1)
+            sizes = stops - starts
+            offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+            points = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], sizes)
+        values = {name: self._arrays[f"fields/{name}"].read(points) for name in ("coordinates", "weights")}
+        if "fields/centers" in self._arrays:
+            values["centers"] = self._arrays["fields/centers"].read(rows)
+        return {
+            **values,
+            "offsets": offsets,
+            "point_columns": PointColumns(self._read_group("points", points)),
+        }
+
+    @contextlib.contextmanager
+    def _damage(self) -> Iterator[None]:
+        """Turn what goes wrong inside a file into one error that names the file."""
+        try:
+            yield
+        except FormatError:
+            raise
+        except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+            if self._stream.changed():
+                reason = "was written to after it was opened; open it again"
+            elif isinstance(error, HoloError):
+                reason = str(error)
+            else:
+                reason = f"is cut short or damaged ({' '.join(str(error).split())})"
+            raise FormatError(f"{self.path}: {reason}") from error
+        if self._stream.changed():
+            raise FormatError(f"{self.path}: was written to after it was opened; open it again")
+
+
+def _open_to_read(path: Path) -> PagedFile:
+    expected = "it must be a Holo HDF5 file"
+    if not path.exists():
+        raise FormatError(f"{path}: there is no such file; {expected}")
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "no regular file"
+        raise FormatError(f"{path}: is {what}; {expected}")
+    try:
+        stream = PagedFile(path)
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read: {error.strerror or error}") from error
+    first = bytearray(len(HDF5))
+    size = stream.readinto(memoryview(first))
+    if bytes(first) != HDF5:
+        stream.close()
+        raise FormatError(f"{path}: is {'empty' if size == 0 else 'not HDF5'}; {expected}")
+    return stream
+
+
+def _checked_rows(rows: object, length: int) -> "slice | NDArray[np.int64]":
+    """Give chosen rows as a slice without a step, or as row numbers from the start."""
+    if isinstance(rows, slice):
+        start, stop, step = rows.indices(length)
+        return slice(start, max(start, stop)) if step == 1 else np.arange(start, stop, step)
+    if not isinstance(rows, np.ndarray) or rows.ndim != 1 or rows.dtype.kind not in "iub":
+        raise HoloError(f"rows are {rows!r}; they must be a slice, a bool array, or an array of row numbers")
+    numbers: NDArray[np.int64] = np.arange(length)[rows]  # with numpy's own checks and meaning
+    return numbers

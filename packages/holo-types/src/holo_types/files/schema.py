@@ -1,0 +1,258 @@
+"""What a file's root says of its datasets, in each version of the schema."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from holo_types._version import __version__
+from holo_types.errors import FormatError
+from holo_types.objects.basis import Basis
+from holo_types.objects.embeddings import Embeddings, ModelReference
+from holo_types.objects.holograms import Holograms
+from holo_types.objects.joining import Data
+from holo_types.objects.named_arrays import NamedArrays
+from holo_types.objects.point_clouds import PointClouds
+from holo_types.objects.sphere_images import SphereImages
+
+from .datasets import StoredArray, create_checksums, create_dataset, dtype_name
+
+__all__ = [
+    "KINDS",
+    "SCHEMA_VERSION",
+    "Layout",
+    "arrays_of",
+    "create_file",
+    "mark",
+    "read_layout",
+    "stored_arrays",
+]
+
+SCHEMA_VERSION = 2
+
+KINDS: dict[str, type[Data]] = {
+    kind.__name__: kind for kind in (PointClouds, SphereImages, Holograms, Embeddings)
+}
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "PointClouds": ("coordinates", "weights", "offsets", "centers"),
+    "SphereImages": ("values",),
+    "Holograms": ("coefficients", "centers"),
+    "Embeddings": (
+        *("invariants", "frames", "log_variances", "degenerate", "reconstruction_cosine_loss", "centers"),
+    ),
+}
+_OPTIONAL = {"log_variances", "degenerate", "reconstruction_cosine_loss", "centers"}
+_HEADERS: dict[str, tuple[str, ...]] = {
+    "PointClouds": ("channels",),
+    "SphereImages": ("grid", "channels"),
+    "Holograms": ("basis",),
+    "Embeddings": ("model",),
+}
+_TO_JSON: dict[str, Callable[[Any], object]] = {
+    "basis": Basis.to_dict,
+    "channels": list,
+    "grid": str,
+    "model": attrs.asdict,
+    "header": dict,
+}
+_FROM_JSON: dict[str, Callable[[Any], object]] = {
+    "basis": Basis.from_dict,
+    "channels": tuple,
+    "grid": str,
+    "model": lambda plain: ModelReference(**plain),
+    "header": dict,
+}
+_OF_POINTS = ("fields/coordinates", "fields/weights", "points/")
+_NAMES_IN_VERSION_1 = {"fields/reconstruction_cosine_loss": "fields/reconstruction_cosine"}
+
+
+def arrays_of(data: Data | NamedArrays) -> dict[str, NDArray[Any]]:
+    """Give the arrays of an object by the paths that they have in a file."""
+    if isinstance(data, NamedArrays):
+        return {f"fields/{name}": values for name, values in data.arrays.items()}
+    fields = {name: getattr(data, name) for name in _FIELDS[type(data).__name__]}
+    points = data.point_columns if isinstance(data, PointClouds) else {}
+    return {
+        **{f"fields/{name}": values for name, values in fields.items() if values is not None},
+        **{f"points/{name}": values for name, values in points.items()},
+        **{f"index/{name}": values for name, values in data.index.items()},
+    }
+
+
+@attrs.frozen
+class Layout:
+    """All that one file's rows have in common.
+
+    Parameters
+    ----------
+    kind
+        The name of the type, or the kind of a `NamedArrays`.
+    header
+        What the object says once for all its rows, by the name of its field.
+    datasets
+        Path to the type and the shape of a row.
+    """
+
+    kind: str
+    header: dict[str, object]
+    datasets: dict[str, tuple[str, tuple[int, ...]]]
+
+    @classmethod
+    def of(cls, data: Data | NamedArrays) -> "Layout":
+        """Describe an object."""
+        kind = data.kind if isinstance(data, NamedArrays) else type(data).__name__
+        names = _HEADERS.get(kind, ("header",))
+        datasets = {path: (dtype_name(a.dtype), a.shape[1:]) for path, a in arrays_of(data).items()}
+        return cls(kind, {name: getattr(data, name) for name in names}, datasets)
+
+    def names(self, group: str) -> tuple[str, ...]:
+        """Give the names in a group (fields, points or index) in order."""
+        return tuple(path.removeprefix(f"{group}/") for path in self.datasets if path.startswith(f"{group}/"))
+
+    def difference(self, other: "Layout") -> str | None:
+        """Say in what the other differs from this, or None."""
+        if other.kind != self.kind:
+            return f"it is {other.kind}; it must be {self.kind}"
+        for name, value in self.header.items():
+            if other.header[name] != value:
+                return f"its {name} is {other.header[name]}; it must be {value}"
+        for group, what in (("index", "its index has"), ("points", "its points have")):
+            mine, its = (
+                {name: each.datasets[f"{group}/{name}"][0] for name in each.names(group)}
+                for each in (self, other)
+            )
+            if list(its.items()) != list(mine.items()):
+                return f"{what} the columns {its}; it must have {mine}"
+        for name in _FIELDS[self.kind]:
+            here, there = self.datasets.get(f"fields/{name}"), other.datasets.get(f"fields/{name}")
+            if here != there:
+                return f"its {name} is {_described(there)}; it must be {_described(here)}"
+        return None
+
+
+def _described(field: tuple[str, tuple[int, ...]] | None) -> str:
+    return "absent" if field is None else f"{field[0]} [{', '.join(map(str, ('n', *field[1])))}]"
+
+
+# Writing
+
+
+def create_file(file: h5py.File, layout: Layout, settings: Mapping[str, str] | None = None) -> None:
+    """Write all but the rows."""
+    plain = {name: _TO_JSON[name](value) for name, value in layout.header.items()}
+    file.attrs["format"] = "holo"
+    file.attrs["schema_version"] = SCHEMA_VERSION
+    file.attrs["kind"] = layout.kind
+    file.attrs["header"] = json.dumps(plain)
+    file.attrs["datasets"] = json.dumps(list(layout.datasets))
+    file.attrs["written_by"] = f"holo-types {__version__}"
+    if settings is not None:
+        file.attrs["settings"] = json.dumps(dict(settings))
+    if isinstance(basis := layout.header.get("basis"), Basis):
+        file.attrs["basis_digest"] = basis.digest
+    for group in ("fields", "points", "index"):
+        if group != "points" or layout.names(group):
+            file.create_group(group)
+    for path, (dtype, row) in layout.datasets.items():
+        create_dataset(file, path, dtype, row)
+    create_checksums(file, len(layout.datasets))
+    if layout.kind == "PointClouds":
+        stored_arrays(file, layout)["fields/offsets"].append(np.zeros(1, np.int64))
+    mark(file, complete=False)
+
+
+def mark(file: h5py.File, *, complete: bool) -> None:
+    """Say whether the file is complete, and seal what its root says."""
+    file.attrs["complete"] = complete
+    file.attrs["header_digest"] = _header_digest(file)
+
+
+def _header_digest(file: h5py.File) -> str:
+    said = {name: value for name, value in file.attrs.items() if name != "header_digest"}
+    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in said.items()}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+# Reading
+
+
+def stored_arrays(file: h5py.File, layout: Layout) -> dict[str, StoredArray]:
+    """Give the arrays of a file by their paths."""
+    table = file.get("checksums")
+    if table is None:  # of version 1
+        return {
+            path: StoredArray(path, file[path if path in file else _NAMES_IN_VERSION_1[path]], None)
+            for path in layout.datasets
+        }
+    return {path: StoredArray(path, file[path], (table, i)) for i, path in enumerate(layout.datasets)}
+
+
+def read_layout(file: h5py.File, path: Path) -> tuple[Layout, int | None]:
+    """Read and check all but the values; give the number of rows too, of which `NamedArrays` have none.
+
+    Raises
+    ------
+    FormatError
+        If the file is not what the schema says, or its header was changed; the message names the file.
+    """
+    root = file.attrs
+    if root.get("format") != "holo":
+        raise FormatError(
+            f"{path}: is HDF5, but not written by Holo; it must have the attribute format 'holo'"
+        )
+    version = root.get("schema_version")
+    if version not in (1, SCHEMA_VERSION):
+        raise FormatError(
+            f"{path}: has schema version {version}; holo-types {__version__} reads versions 1 and {SCHEMA_VERSION}"
+        )
+    if version != 1 and root["header_digest"] != _header_digest(file):
+        raise FormatError(
+            f"{path}: its header does not match its header_digest; the file is damaged or was changed"
+        )
+    kind = root["kind"]
+    if version == 1 and kind not in KINDS:
+        raise FormatError(f"{path}: holds {kind!r}; it must be one of {', '.join(KINDS)}")
+    plain = json.loads(root["header"])
+    header = {name: _FROM_JSON[name](plain[name]) for name in _HEADERS.get(kind, ("header",))}
+    if isinstance(basis := header.get("basis"), Basis) and basis.digest != root["basis_digest"]:
+        raise FormatError(f"{path}: its basis does not match its basis_digest; the file was changed")
+    stored = {
+        name: name for name in (_paths_in_version_1(file) if version == 1 else json.loads(root["datasets"]))
+    }
+    if version == 1:
+        stored |= {new: stored.pop(old) for new, old in _NAMES_IN_VERSION_1.items() if old in stored}
+    stored |= {f"fields/{name}": f"fields/{name}" for name in _FIELDS.get(kind, ()) if name not in _OPTIONAL}
+    if lacking := [old for old in stored.values() if old not in file]:
+        raise FormatError(f"{path}: holds {kind}, but lacks {lacking[0]}")
+    if version != 1 and ("checksums" not in file or file["checksums"].shape[1:] != (len(stored),)):
+        raise FormatError(f"{path}: holds {kind}, but lacks checksums of its {len(stored)} datasets")
+    datasets = {new: (dtype_name(file[old].dtype), file[old].shape[1:]) for new, old in stored.items()}
+    layout = Layout(kind, header, datasets)
+    return layout, _rows(stored_arrays(file, layout), kind, path) if kind in KINDS else None
+
+
+def _paths_in_version_1(file: h5py.File) -> list[str]:
+    return [
+        *(f"fields/{name}" for name in file["fields"]),
+        *(f"index/{name}" for name in json.loads(file.attrs["columns"])),
+    ]
+
+
+def _rows(arrays: Mapping[str, StoredArray], kind: str, path: Path) -> int:
+    rows = {name: len(array) - (name == "fields/offsets") for name, array in arrays.items()}
+    if kind == "PointClouds":
+        offsets = arrays["fields/offsets"]
+        points = int(offsets.read(slice(len(offsets) - 1, len(offsets)))[0])
+        if {rows.pop(name) for name in list(rows) if name.startswith(_OF_POINTS)} != {points}:
+            raise FormatError(
+                f"{path}: its coordinates, weights and columns of points must have {points} rows, as offsets says"
+            )
+    if len(set(rows.values())) != 1:
+        raise FormatError(f"{path}: its datasets must have one number of rows; they have {rows}")
+    return next(iter(rows.values()))
