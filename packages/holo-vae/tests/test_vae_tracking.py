@@ -26,8 +26,9 @@ from holo_types import FormatError, HoloError, Holograms
 from holo_vae import Recipe
 from holo_vae.data.batches import open_rows
 from holo_vae.data.opening import RunData
-from holo_vae.networks.model import Model, write_model
+from holo_vae.networks.model import Model
 from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.networks.storage import write_model
 from holo_vae.tracking import run as tracking, sender as tracking_sender, store as tracking_store
 from holo_vae.tracking.journal import Journal, Metrics, RunStart, journals, read_journal
 from holo_vae.tracking.provenance import Revision, git_revision

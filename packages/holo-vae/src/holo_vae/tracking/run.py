@@ -87,7 +87,7 @@ def _now() -> int:
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
-    """Name the numbers in nested records: ``evaluation/reconstruction/cosine``."""
+    """Name the numbers in nested records: ``evaluation/reconstruction/cosine_loss``."""
     for key, value in values.items():
         name = f"{prefix}/{key}"
         if isinstance(value, Mapping):
@@ -157,7 +157,7 @@ class Run:
         self.log_values(values, epoch.number)
 
     def log_evaluation(self, evaluation: Evaluation) -> None:
-        """Log the final figures, ``evaluation/reconstruction/cosine`` and others."""
+        """Log the final figures, ``evaluation/reconstruction/cosine_loss`` and others."""
         self.log_values(dict(_flat(attrs.asdict(evaluation), "evaluation")))
 
     def log_file(self, path: Path, target: str | None = None) -> None:
