@@ -175,6 +175,15 @@ def test_a_damaged_state_is_refused_by_name(
         _trained(holograms, recipe, state=tmp_path)
 
 
+def test_a_state_that_calls_the_cosine_loss_cosine_is_read(
+    holograms: Holograms, recipe: Recipe, tmp_path: Path
+) -> None:
+    _, history = _trained(holograms, recipe, state=tmp_path)
+    state = tmp_path / "state.json"
+    state.write_text(state.read_text().replace('"cosine_loss"', '"cosine"'))
+    assert _trained(holograms, recipe, state=tmp_path)[1] == history
+
+
 def test_training_stops_early(holograms: Holograms, recipe: Recipe) -> None:
     chosen = _evolve(recipe, epochs=50, learning_rate=0.0, early_stopping=3)
     _, history = _trained(holograms, chosen)

@@ -232,10 +232,11 @@ def track_command(folder: Path, /) -> int:
         Of the training run.
     """
     with _extra("mlflow"):
-        from .tracking.journals import send_journals
-    for sent in send_journals(folder):
-        missing = f"; not tracked, for the files are gone: {', '.join(sent.missing)}" if sent.missing else ""
-        _say(f"run {sent.run_id} in {sent.store} is complete{missing}")
+        from .tracking.sender import send_journals
+    for store in send_journals(folder):
+        gone = ", ".join(store.sent.missing)
+        missing = f"; not tracked, for the files are gone: {gone}" if gone else ""
+        _say(f"run {store.sent.run_id} in {store.uri} is complete{missing}")
     return 0
 
 
