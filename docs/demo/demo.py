@@ -120,7 +120,7 @@ def main() -> None:
     untrained = holo_vae.initial_model(RECIPE, scale, "untrained")
     trained_figures = holo_vae.reconstruction(model, held_out)
     untrained_figures = holo_vae.reconstruction(untrained, held_out)
-    mean_cosine = holo_vae.mean_hologram_cosine(training, held_out)
+    mean_cosine_loss = holo_vae.mean_hologram_cosine_loss(training, held_out)
 
     embeddings = embed(held_out_paths, model)
     holo_types.save(embeddings, out / "embeddings.h5")
@@ -141,7 +141,7 @@ def main() -> None:
         embeddings=embeddings,
         trained=trained_figures,
         untrained=untrained_figures,
-        mean_cosine=mean_cosine,
+        mean_cosine_loss=mean_cosine_loss,
         probes=probes,
         equivariance=equivariance,
         end_to_end=end_to_end,
@@ -157,8 +157,8 @@ def _wanting(report: Report) -> list[str]:
     """Name what the demo should show and does not."""
     z = [result for result in report.probes[0].results if result.features == "z"]
     shown = {
-        "a held-out cosine under half of both baselines": 2 * report.trained.cosine
-        < min(report.untrained.cosine, report.mean_cosine),
+        "a held-out cosine loss under half of both baselines": 2 * report.trained.cosine_loss
+        < min(report.untrained.cosine_loss, report.mean_cosine_loss),
         "z naming the secondary structure better than the majority class": any(r.beats_majority for r in z),
         "z the same after a rotation, to 1e-5": report.end_to_end.invariants < 1e-5,
     }
@@ -169,7 +169,9 @@ def summarize(report: Report, out: Path) -> None:
     """Say in a dozen lines what came out and where it is."""
     trained, errors = report.trained, report.end_to_end
     verdict = (
-        "under" if 2 * trained.cosine < min(report.untrained.cosine, report.mean_cosine) else "NOT under"
+        "under"
+        if 2 * trained.cosine_loss < min(report.untrained.cosine_loss, report.mean_cosine_loss)
+        else "NOT under"
     )
     secondary = report.probes[0]
     store = tracking_uri(out / "run")
@@ -177,8 +179,8 @@ def summarize(report: Report, out: Path) -> None:
         "",
         f"Holo demo, {report.seconds:.0f} s: {len(report.training)} residues learned from, "
         f"{len(report.held_out)} held out",
-        f"  held-out cosine {trained.cosine:.4f}; untrained {report.untrained.cosine:.4f}, mean hologram "
-        f"{report.mean_cosine:.4f}: {verdict} half of both",
+        f"  held-out cosine loss {trained.cosine_loss:.4f}; untrained {report.untrained.cosine_loss:.4f}, "
+        f"mean hologram {report.mean_cosine_loss:.4f}: {verdict} half of both",
         f"  {secondary.summary()}",
         f"  {report.probes[1].summary()}",
         f"  rotating a structure end to end changes z by {errors.invariants:.1e}, frames by {errors.frame_p99:.1e}, "

@@ -26,7 +26,7 @@ class Report:
     embeddings: Embeddings
     trained: Reconstruction
     untrained: Reconstruction
-    mean_cosine: float
+    mean_cosine_loss: float
     probes: tuple[ProbeTable, ...]
     equivariance: EquivarianceErrors
     end_to_end: EquivarianceErrors
@@ -60,9 +60,9 @@ def _reconstruction_section(report: Report) -> str:
         page.table(
             ("", "cosine loss, 0 is perfect", "mean squared error"),
             [
-                ("trained model", f"{trained.cosine:.4f}", f"{trained.mse:.3e}"),
-                ("the same network, untrained", f"{untrained.cosine:.4f}", f"{untrained.mse:.3e}"),
-                ("mean hologram of the training set", f"{report.mean_cosine:.4f}", ""),
+                ("trained model", f"{trained.cosine_loss:.4f}", f"{trained.mse:.3e}"),
+                ("the same network, untrained", f"{untrained.cosine_loss:.4f}", f"{untrained.mse:.3e}"),
+                ("mean hologram of the training set", f"{report.mean_cosine_loss:.4f}", ""),
             ],
         ),
         page.paragraph(
@@ -78,7 +78,7 @@ def _reconstruction_section(report: Report) -> str:
         ),
         page.figure(
             pictures.degree_bars(
-                {"trained": trained.cosine_per_degree, "untrained": untrained.cosine_per_degree}
+                {"trained": trained.cosine_loss_per_degree, "untrained": untrained.cosine_loss_per_degree}
             ),
             "cosine loss per degree",
             "Cosine loss of each degree by itself, on the held-out structures. High degrees hold the fine angular "
@@ -175,7 +175,7 @@ def write_report(report: Report, path: Path) -> None:
     lead = (
         f"A holographic autoencoder learned from {len(report.training):,} residue surroundings of {learned} protein "
         f"chains and is judged on {len(report.held_out):,} of {held_out} others. Held-out cosine loss "
-        f"{report.trained.cosine:.3f}."
+        f"{report.trained.cosine_loss:.3f}."
     )
     sections = [
         _reconstruction_section(report),

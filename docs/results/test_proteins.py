@@ -32,10 +32,8 @@ from holo_features import (
 )
 from holo_features.datasets import example_structures
 from holo_types import Basis, Holograms, PointClouds, Zernike, concatenate
-from holo_vae import Model, ModelConfig, Recipe
-from holo_vae.data.clusters import ClusterColumns
+from holo_vae import ClusterColumns, Model, ModelConfig, Recipe, write_model
 from holo_vae.data.structure_sets import TableRow
-from holo_vae.networks.model import write_model
 
 PROGRAM, PAGE = Path(__file__).with_name("proteins"), Path(__file__).with_name("proteins.md")
 
@@ -138,21 +136,21 @@ def run(
     )
 
 
-def test_cosines_are_those_of_numpy(run: Run) -> None:
+def test_cosine_losses_are_those_of_numpy(run: Run) -> None:
     accuracy, index = run.figures["accuracy"], run.holograms.index
     assert accuracy["rows"] == len(run.losses) == 445
     assert (accuracy["chains"], accuracy["clusters"]) == (6, 5)
-    assert accuracy["cosine"]["estimate"] == pytest.approx(run.losses.mean(), rel=1e-6)
-    assert accuracy["reconstruction"]["cosine"] == pytest.approx(run.losses.mean(), rel=1e-6)
+    assert accuracy["cosine_loss"]["estimate"] == pytest.approx(run.losses.mean(), rel=1e-6)
+    assert accuracy["reconstruction"]["cosine_loss"] == pytest.approx(run.losses.mean(), rel=1e-6)
     for name, column in (("by_type", "residue_name"), ("by_structure", "secondary_structure")):
         for group in accuracy[name]:
             chosen = index[column] == group["name"]
             assert group["rows"] == chosen.sum()
-            assert group["cosine"] == pytest.approx(run.losses[chosen].mean(), rel=1e-6)
+            assert group["cosine_loss"] == pytest.approx(run.losses[chosen].mean(), rel=1e-6)
     for name in ("by_type", "by_structure", "by_burial", "by_atoms"):
         groups = accuracy[name]
         assert sum(group["rows"] for group in groups) == len(run.losses)
-        mean = sum(group["rows"] * group["cosine"] for group in groups) / len(run.losses)
+        mean = sum(group["rows"] * group["cosine_loss"] for group in groups) / len(run.losses)
         assert mean == pytest.approx(run.losses.mean(), rel=1e-6)
 
 
@@ -162,7 +160,9 @@ def test_degrees_are_compared_one_by_one(run: Run) -> None:
     for degree in range(3):
         x, y = (rows.degree(degree).reshape(445, -1).astype(float) for rows in (run.holograms, again))
         expected.append(np.mean(1 - (x * y).sum(1) / np.sqrt((x * x).sum(1) * (y * y).sum(1))))
-    assert run.figures["accuracy"]["reconstruction"]["cosine_per_degree"] == pytest.approx(expected, rel=1e-6)
+    assert run.figures["accuracy"]["reconstruction"]["cosine_loss_per_degree"] == pytest.approx(
+        expected, rel=1e-6
+    )
 
 
 def test_the_interval_draws_whole_clusters(run: Run) -> None:
@@ -173,7 +173,7 @@ def test_the_interval_draws_whole_clusters(run: Run) -> None:
         np.concatenate([members[i] for i in generator.integers(len(members), size=len(members))]).mean()
         for _ in range(2000)
     ]
-    found = run.figures["accuracy"]["cosine"]
+    found = run.figures["accuracy"]["cosine_loss"]
     width = found["upper"] - found["lower"]
     assert width == pytest.approx(np.diff(np.quantile(means, (0.025, 0.975))).item(), rel=0.15)
 
@@ -456,7 +456,7 @@ def test_amino_acids_are_drawn_equally_often(
     assert (figures["validation_rows"], figures["test_rows"]) == (60, 60)
     assert "<!-- end amino_acids -->" in (out / "tables.md").read_text("utf-8")
     assert (out / "map.png").exists()
-    model = holo_vae.load_model(str(out / "models" / "amino-acids-100"))
+    model = holo_vae.load(out / "models" / "amino-acids-100", holo_vae.Model)
     assert figures["parameters"] == sum(weights.numel() for weights in model.network.parameters())
     capsys.readouterr()
     assert program("amino-acids", tmp_path, "--out", out, "--sizes", 30) == 1
@@ -531,14 +531,14 @@ def test_pockets_are_measured_with_and_without_their_ligand(
             again, each = model.decode(model.encode(rows)), found[title, name]
             assert each["rows"] == len(rows)
             means.append(_losses(rows, again).mean())
-            assert each["cosine"]["estimate"] == pytest.approx(means[-1], rel=1e-6)
+            assert each["cosine_loss"]["estimate"] == pytest.approx(means[-1], rel=1e-6)
             for number, channel in enumerate(each["channels"]):
                 x, y = (_only(holograms, [number]) for holograms in (rows, again))
                 there = np.abs(x.coefficients).max(axis=1) > 0
                 assert channel["rows"] == there.sum()
                 if there.any():
                     losses = _losses(x[np.flatnonzero(there)], y[np.flatnonzero(there)])
-                    assert channel["cosine"] == pytest.approx(losses.mean(), rel=1e-6)
+                    assert channel["cosine_loss"] == pytest.approx(losses.mean(), rel=1e-6)
         assert found[title, names[0]]["change"]["estimate"] == pytest.approx(means[0] - means[1], abs=1e-6)
         assert 0 < found[title, names[2]]["rows"] <= len(bound)
     chlorines = [found["C N O S other", name]["channels"][4]["rows"] for name in names]

@@ -29,10 +29,7 @@ import holo_features
 import holo_vae
 from holo_features import Encoding, ResidueId, encode_structures
 from holo_types import Basis, Holograms, Zernike
-from holo_vae.embedding import embed_holograms
-from holo_vae.networks.model import Model, write_model
-from holo_vae.networks.network import HolographicAutoencoder
-from holo_vae.recipes.model import ModelConfig
+from holo_vae import HolographicAutoencoder, Model, ModelConfig, embed_holograms, write_model
 from holo_vae.serving.holograms import encode_coefficients
 from holo_vae.serving.service import encode_content, input_example, signature
 
@@ -197,7 +194,7 @@ def main() -> None:
     torch.set_num_threads(1)
     named = contextlib.nullcontext(arguments.model) if arguments.model else untrained()
     with named as uri:
-        asked = cases(holo_vae.load(uri))
+        asked = cases(holo_vae.load(uri, Model))
         for guarded in (True, False):
             port = free_port()
             started = command("127.0.0.1", port) if guarded else mlflow_command(uri, port)

@@ -27,8 +27,7 @@ import holo_features
 import holo_vae
 from holo_features import encode_structures
 from holo_types import to_table
-from holo_vae.embedding import embed_holograms
-from holo_vae.networks.loading import load_model
+from holo_vae import Model, embed_holograms, load
 from holo_vae.serving.holograms import encode_coefficients
 from holo_vae.serving.service import encode_content, write_served
 
@@ -200,7 +199,7 @@ def main() -> None:
     if registered:
         os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///demo/run/mlflow.db")
     structure = holo_features.datasets.example_structures()[0]
-    model = load_model(arguments.model)
+    model = load(arguments.model, Model)
     variables = environment({**os.environ, "HOLO_MODEL": arguments.model})
     with tempfile.TemporaryDirectory() as folder:
         alone = arguments.model

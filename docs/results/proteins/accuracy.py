@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from holo_downstream import Interval, bootstrap_mean
 from holo_types import Embeddings, Holograms
-from holo_vae import Model, Reconstruction, mean_hologram_cosine, reconstruction
-from holo_vae.evaluation.reconstruction import row_cosines
+from holo_vae import Model, Reconstruction, mean_hologram_cosine_loss, reconstruction, row_cosine_losses
 
 __all__ = ["Accuracy", "GroupCosine", "measure_accuracy"]
 
@@ -23,7 +22,7 @@ class GroupCosine:
 
     name: str
     rows: int
-    cosine: float
+    cosine_loss: float
 
 
 @attrs.frozen(kw_only=True)
@@ -34,7 +33,7 @@ class Accuracy:
     ----------
     rows, chains, clusters
         How many were measured.
-    cosine
+    cosine_loss
         Cosine loss (s = +1) with a 95 % interval, a bootstrap over clusters.
     reconstruction
         All figures of `holo_vae.reconstruction`.
@@ -47,7 +46,7 @@ class Accuracy:
     rows: int
     chains: int
     clusters: int
-    cosine: Interval
+    cosine_loss: Interval
     reconstruction: Reconstruction
     mean_hologram: float
     by_type: tuple[GroupCosine, ...]
@@ -60,7 +59,7 @@ def measure_accuracy(
     model: Model, holograms: Holograms, embeddings: Embeddings, training: Holograms
 ) -> Accuracy:
     """Reconstruct residues and compare."""
-    losses = row_cosines(holograms, model.decode(embeddings))
+    losses = row_cosine_losses(holograms, model.decode(embeddings))
     index = holograms.index
     edges = np.unique(np.quantile(index["atoms"], np.linspace(0, 1, _ATOM_BINS + 1)).astype(np.int64))
     bins = np.clip(np.searchsorted(edges, index["atoms"], side="right") - 1, 0, len(edges) - 2)
@@ -71,9 +70,9 @@ def measure_accuracy(
         rows=len(holograms),
         chains=len(np.unique(index["structure"])),
         clusters=len(np.unique(index["cluster"])),
-        cosine=bootstrap_mean(losses, index["cluster"]),
+        cosine_loss=bootstrap_mean(losses, index["cluster"]),
         reconstruction=reconstruction(model, holograms, embeddings),
-        mean_hologram=mean_hologram_cosine(training, holograms),
+        mean_hologram=mean_hologram_cosine_loss(training, holograms),
         by_type=_means(losses, index["residue_type"], types),
         by_structure=_means(losses, index["secondary_structure"], ("helix", "sheet", "coil")),
         by_burial=_means(losses, index["burial"], BURIALS),

@@ -10,8 +10,8 @@ from jaxtyping import Float
 import holo_features
 from holo_features import Centers, Encoding, Selection, Structure
 from holo_types import Basis, HoloError, Holograms, PointClouds, concatenate
+from holo_vae import StructureData
 from holo_vae.data.structure_sets import TableRow, read_table
-from holo_vae.recipes.data import StructureData
 
 __all__ = [
     "BURIALS",

@@ -74,20 +74,20 @@ def accuracy_figure(accuracy: Accuracy) -> Figure:
     """Draw the cosine loss by degree, atom count, residue type, secondary structure and burial."""
     figure = Figure(figsize=(9, 6), layout="constrained")
     (degrees, atoms), (types, classes) = figure.subplots(2, 2, width_ratios=(1.2, 1))
-    mean = accuracy.cosine.estimate
+    mean = accuracy.cosine_loss.estimate
 
-    per_degree = accuracy.reconstruction.cosine_per_degree
+    per_degree = accuracy.reconstruction.cosine_loss_per_degree
     degrees.bar(range(len(per_degree)), per_degree, 0.7, color=BLUE)
     degrees.set(title="each degree l by itself", xlabel="degree l", ylabel="cosine loss")
     degrees.set_xticks(range(len(per_degree)))
 
     ranges = [tuple(map(int, group.name.split(" to "))) for group in accuracy.by_atoms]
     middles = [(low + high) / 2 for low, high in ranges]
-    atoms.plot(middles, [group.cosine for group in accuracy.by_atoms], "o-", color=BLUE, ms=4, lw=1.4)
+    atoms.plot(middles, [group.cosine_loss for group in accuracy.by_atoms], "o-", color=BLUE, ms=4, lw=1.4)
     atoms.set(title="number of atoms within 10 Å", xlabel="heavy atoms", ylabel="cosine loss")
 
-    ordered = sorted(accuracy.by_type, key=lambda group: group.cosine)
-    types.bar(range(len(ordered)), [group.cosine for group in ordered], 0.7, color=BLUE)
+    ordered = sorted(accuracy.by_type, key=lambda group: group.cosine_loss)
+    types.bar(range(len(ordered)), [group.cosine_loss for group in ordered], 0.7, color=BLUE)
     types.set_xticks(range(len(ordered)), [group.name.capitalize() for group in ordered], rotation=90)
     types.set(title="residue type", ylabel="cosine loss")
 
@@ -95,7 +95,7 @@ def accuracy_figure(accuracy: Accuracy) -> Figure:
     colours = [STRUCTURES[group.name] for group in accuracy.by_structure]
     colours += [GREEN] * len(accuracy.by_burial)
     places = [place + (0.6 if place >= len(accuracy.by_structure) else 0) for place in range(len(groups))]
-    classes.bar(places, [group.cosine for group in groups], 0.7, color=colours)
+    classes.bar(places, [group.cosine_loss for group in groups], 0.7, color=colours)
     classes.set_xticks(places, [group.name for group in groups])
     classes.set(title="secondary structure and burial", ylabel="cosine loss")
 

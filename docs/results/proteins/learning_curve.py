@@ -21,13 +21,10 @@ import holo_vae
 from holo_downstream import Interval, bootstrap_mean
 from holo_types import Basis, HoloError
 from holo_types.console import progress
-from holo_vae import Model, Recipe
-from holo_vae.data.clusters import ClusterColumns, Clusters
+from holo_vae import ClusterColumns, Model, Recipe, StructureData, find_recipe, row_cosine_losses
+from holo_vae.data.clusters import Clusters
 from holo_vae.data.datasets import Prepared, prepare
 from holo_vae.data.structure_sets import SPLITS
-from holo_vae.evaluation.reconstruction import row_cosines
-from holo_vae.recipes.data import StructureData
-from holo_vae.recipes.shipped import find_recipe
 
 __all__ = ["LearningCurve", "learning_curve"]
 
@@ -123,7 +120,7 @@ def learning_curve(directory: Path, /, *, data: Path, recipe: str, out: Path, st
             {"learning_curve": learning_curve_figure(points)},
         )
     Console(soft_wrap=True, highlight=False).print(
-        f"{out}: test cosine {', '.join(f'{p.test.estimate:.3f}' for p in points)} of "
+        f"{out}: test cosine loss {', '.join(f'{p.test.estimate:.3f}' for p in points)} of "
         f"{', '.join(str(p.clusters) for p in points)} clusters",
         markup=False,
     )
@@ -183,8 +180,8 @@ def _point(recipe: Recipe, prepared: Prepared, part: Part, steps: int, state: Pa
     with progress(epochs, f"training on {part.clusters} clusters, epochs") as advance:
         for epoch in holo_vae.train(model.network, rows, judged, lasting, state=state):
             seconds += epoch.seconds
-            kept = epoch.parts["cosine"] if epoch.best else kept
-            advance(1, f"validation cosine {epoch.validation['cosine']:.4f}")
+            kept = epoch.parts["cosine_loss"] if epoch.best else kept
+            advance(1, f"validation cosine loss {epoch.validation['cosine_loss']:.4f}")
     return Point(
         clusters=part.clusters,
         chains=part.chains,
@@ -192,15 +189,15 @@ def _point(recipe: Recipe, prepared: Prepared, part: Part, steps: int, state: Pa
         epochs=epochs,
         steps=epochs * epoch_steps,
         training=kept,
-        validation=_cosine(model, prepared.validation),
-        test=_cosine(model, prepared.test),
+        validation=_cosine_loss(model, prepared.validation),
+        test=_cosine_loss(model, prepared.test),
         seconds=seconds,
     )
 
 
-def _cosine(model: Model, path: Path) -> Interval:
+def _cosine_loss(model: Model, path: Path) -> Interval:
     holograms = holo_vae.read_holograms(path)
-    losses = row_cosines(holograms, model.decode(model.encode(holograms)))
+    losses = row_cosine_losses(holograms, model.decode(model.encode(holograms)))
     return bootstrap_mean(losses, holograms.index[CLUSTER])
 
 

@@ -45,13 +45,13 @@ class ChannelCosine:
         Its name.
     rows
         How many residues have such atoms.
-    cosine
+    cosine_loss
         None where no residue has.
     """
 
     channel: str
     rows: int
-    cosine: float | None
+    cosine_loss: float | None
 
 
 @attrs.frozen(kw_only=True)
@@ -66,10 +66,10 @@ class Surroundings:
         One of `SURROUNDINGS`.
     rows
         How many residues.
-    cosine
+    cosine_loss
         Cosine loss (s = +1) with a 95 % interval, a bootstrap over the complexes' clusters.
     change
-        By how much the cosine is higher than without the ligand, residue by residue; None but with the ligand.
+        By how much the loss is higher than without the ligand, residue by residue; None but with the ligand.
     channels
         Each by itself.
     """
@@ -77,7 +77,7 @@ class Surroundings:
     model: str
     name: str
     rows: int
-    cosine: Interval
+    cosine_loss: Interval
     change: Interval | None
     channels: tuple[ChannelCosine, ...]
 
@@ -149,7 +149,7 @@ def ligands(directory: Path, model: str, /, *models: str, out: Path) -> int:
     write_figures(out, results, {"ligands": _table(surroundings)}, {})
     Console(soft_wrap=True, highlight=False).print(
         f"{out}: {results.complexes} complexes of {results.clusters} clusters, "
-        + ", ".join(f"{s.model} {s.name} {s.cosine.estimate:.3f}" for s in surroundings),
+        + ", ".join(f"{s.model} {s.name} {s.cosine_loss.estimate:.3f}" for s in surroundings),
         markup=False,
     )
     return 0
@@ -218,22 +218,22 @@ def _measured(model: Model, encoded: Sequence[_Rows], clusters: Mapping[str, str
     for parts in zip(*encoded, strict=True):
         rows = concatenate(parts)
         products.append(channel_products(rows, model.decode(model.encode(rows))))
-        losses.append(_cosines(products[-1], range(len(channels))))
+        losses.append(_cosine_losses(products[-1], range(len(channels))))
         groups.append(np.array([clusters[str(name)] for name in rows.index["structure"]]))
     for number, name in enumerate(SURROUNDINGS):
         present = products[number][1] > 0
-        each = [_cosines(products[number], [channel]) for channel in range(len(channels))]
+        each = [_cosine_losses(products[number], [channel]) for channel in range(len(channels))]
         yield Surroundings(
             model=" ".join(channels),
             name=name,
             rows=len(losses[number]),
-            cosine=bootstrap_mean(losses[number], groups[number]),
+            cosine_loss=bootstrap_mean(losses[number], groups[number]),
             change=bootstrap_mean(losses[0] - losses[1], groups[0]) if number == 0 else None,
             channels=tuple(
                 ChannelCosine(
                     channel=channel,
                     rows=int(there.sum()),
-                    cosine=float(values[there].mean()) if there.any() else None,
+                    cosine_loss=float(values[there].mean()) if there.any() else None,
                 )
                 for channel, values, there in zip(channels, each, present.T, strict=True)
             ),
@@ -251,7 +251,9 @@ def channel_products(x: Holograms, y: Holograms) -> Float[np.ndarray, "3 n chann
     return products
 
 
-def _cosines(products: Float[np.ndarray, "3 n channels"], channels: Sequence[int]) -> Float[np.ndarray, "n"]:
+def _cosine_losses(
+    products: Float[np.ndarray, "3 n channels"], channels: Sequence[int]
+) -> Float[np.ndarray, "n"]:
     """Give the cosine losses over some channels; 1 where either has nothing there."""
     xy, xx, yy = products[..., list(channels)].sum(axis=2)
     norms = np.sqrt(xx * yy)
@@ -268,17 +270,17 @@ def _table(surroundings: Sequence[Surroundings]) -> str:
             (
                 f"{each.model}: {each.name}",
                 f"{each.rows:,}",
-                str(each.cosine),
+                str(each.cosine_loss),
                 signed(each.change),
                 *(_channel(found.get(name), each.rows) for name in names),
             )
         )
-    headings = ("channels: surroundings", "residues", "cosine [95 %]", "more than without", *names)
+    headings = ("channels: surroundings", "residues", "cosine loss [95 %]", "more than without", *names)
     return markdown_table(headings, rows)
 
 
 def _channel(found: ChannelCosine | None, rows: int) -> str:
-    """Give the cosine, and of how many residues it is where that is not all of them."""
-    if found is None or found.cosine is None:
+    """Give the loss, and of how many residues it is where that is not all of them."""
+    if found is None or found.cosine_loss is None:
         return ""
-    return f"{found.cosine:.3f}" + (f" ({found.rows:,})" if found.rows < rows else "")
+    return f"{found.cosine_loss:.3f}" + (f" ({found.rows:,})" if found.rows < rows else "")

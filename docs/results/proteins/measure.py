@@ -156,7 +156,7 @@ def measure(directory: Path, model: str, /, *, out: Path) -> int:
     }
     write_figures(out, measured, measure_tables(measured), pictures)
     Console(soft_wrap=True, highlight=False).print(
-        f"{out}: {accuracy.rows} residues of {accuracy.chains} chains, cosine {accuracy.cosine}, "
+        f"{out}: {accuracy.rows} residues of {accuracy.chains} chains, cosine loss {accuracy.cosine_loss}, "
         f"{sum(seconds.values()):.0f} s",
         markup=False,
     )

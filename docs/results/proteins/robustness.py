@@ -11,8 +11,7 @@ from torch import Tensor
 
 import holo_features
 from holo_types import Holograms, PointClouds, concatenate
-from holo_vae import EquivarianceErrors, Model, equivariance_errors
-from holo_vae.evaluation.reconstruction import row_cosines
+from holo_vae import EquivarianceErrors, Model, equivariance_errors, row_cosine_losses
 
 __all__ = ["Denoising", "measure_denoising", "measure_equivariance"]
 
@@ -58,7 +57,7 @@ def measure_denoising(
     for noise in noises:
         noisy = concatenate([_noisy(protein, model, noise, generator) for protein in proteins])
         decoded = model.decode(model.encode(noisy))
-        losses = (float(row_cosines(clean, rows).mean()) for rows in (noisy, decoded))
+        losses = (float(row_cosine_losses(clean, rows).mean()) for rows in (noisy, decoded))
         measured.append(Denoising(noise, *losses))
     return tuple(measured)
 

@@ -33,9 +33,9 @@ def _reconstruction(measured: "Measured") -> str:
     accuracy, found = measured.accuracy, measured.accuracy.reconstruction
     rows = [
         ("residues, chains, clusters", f"{accuracy.rows:,}, {accuracy.chains}, {accuracy.clusters}"),
-        ("cosine [95 %]", str(accuracy.cosine)),
+        ("cosine loss [95 %]", str(accuracy.cosine_loss)),
         ("mean squared error, divided scale", f"{found.mse:.3e}"),
-        ("cosine of the training residues' mean", f"{accuracy.mean_hologram:.3f}"),
+        ("cosine loss of the training residues' mean", f"{accuracy.mean_hologram:.3f}"),
         ("correlation of powers within a residue", f"{found.power_correlation:.4f}"),
         ("parameters", f"{measured.model.parameters:,}"),
         ("z", str(measured.model.latent_dim)),
@@ -46,14 +46,14 @@ def _reconstruction(measured: "Measured") -> str:
 
 
 def _per_degree(measured: "Measured") -> str:
-    losses = measured.accuracy.reconstruction.cosine_per_degree
+    losses = measured.accuracy.reconstruction.cosine_loss_per_degree
     headings = ("degree l", *map(str, range(len(losses))))
-    return markdown_table(headings, [("cosine", *(f"{loss:.3f}" for loss in losses))])
+    return markdown_table(headings, [("cosine loss", *(f"{loss:.3f}" for loss in losses))])
 
 
 def _groups(name: str, groups: "tuple[GroupCosine, ...]") -> str:
-    rows = [(group.name, f"{group.rows:,}", f"{group.cosine:.3f}") for group in groups]
-    return markdown_table((name, "residues", "cosine"), rows)
+    rows = [(group.name, f"{group.rows:,}", f"{group.cosine_loss:.3f}") for group in groups]
+    return markdown_table((name, "residues", "cosine loss"), rows)
 
 
 def _equivariance(measured: "Measured") -> str:

@@ -30,9 +30,9 @@ from holo_features import encode_structures, read_structure
 from holo_features.datasets import example_structures
 from holo_features.encoding.files import structure_files
 from holo_types import Embeddings, Writer
+from holo_vae import Model, load
 from holo_vae.embedding import embed_holograms
-from holo_vae.evaluation.reconstruction import row_cosines
-from holo_vae.networks.loading import load_model
+from holo_vae.evaluation.reconstruction import row_cosine_losses
 
 MODEL = "microenvironment-z128"
 
@@ -84,7 +84,7 @@ def parts_of(structures: Path, out: Path) -> dict[str, float]:
     """Give the processor seconds of each part of the work, on one thread."""
     torch.set_num_threads(1)
     paths, _ = structure_files([structures])
-    model = load_model(MODEL)
+    model = load(MODEL, Model)
     (warm,) = encode_structures(paths[:1], model.config.basis)
     if warm.holograms is None:
         raise warm.error or RuntimeError(f"{paths[0]} gave nothing")
@@ -106,7 +106,7 @@ def parts_of(structures: Path, out: Path) -> dict[str, float]:
             decoded = [(network.decode(code.mean, code.frame) * scale).numpy() for code in codes]
     with timed(parts, "cosine of the reconstruction"):
         for each, rows in zip(holograms, decoded, strict=True):
-            row_cosines(each, attrs.evolve(each, coefficients=rows))
+            row_cosine_losses(each, attrs.evolve(each, coefficients=rows))
     embeddings = [
         Embeddings(code.mean.numpy(), code.frame.numpy(), model.reference, each.index)
         for code, each in zip(codes, holograms, strict=True)

@@ -6,9 +6,8 @@ import torch
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Basis, HoloError, Holograms, Zernike
-from holo_vae import Model, ModelConfig, load, read_model, write_model
+from holo_vae import Model, ModelConfig, load, write_model
 from holo_vae.networks.classifier import Classifier, TrainedClassifier
-from holo_vae.networks.loading import load_model
 from holo_vae.networks.network import HolographicAutoencoder
 from holo_vae.recipes.model import ClassifierConfig, Condition
 
@@ -108,20 +107,19 @@ def test_another_basis_is_refused() -> None:
 def test_a_written_classifier_computes_the_same(tmp_path) -> None:
     classifier, holograms = _classifier(CONFIGS["lengths too"]), _holograms(5)
     write_model(classifier, tmp_path)
-    again = load(tmp_path)
-    assert isinstance(again, TrainedClassifier)
+    assert isinstance(load(tmp_path), TrainedClassifier)
+    again = load(tmp_path, TrainedClassifier)
     assert again.reference == classifier.reference
     assert again.predict(holograms).tobytes() == classifier.predict(holograms).tobytes()
 
 
-@pytest.mark.parametrize("read", [load_model, read_model])
-def test_who_needs_an_autoencoder_is_told_that_it_is_none(tmp_path, read) -> None:
+def test_who_needs_an_autoencoder_is_told_that_it_is_none(tmp_path) -> None:
     write_model(_classifier(CONFIGS["scalars"]), tmp_path)
     with pytest.raises(HoloError, match="'scorer' is of the kind 'classifier'; it must be 'autoencoder'"):
-        read(tmp_path)
+        load(tmp_path, Model)
     config = ModelConfig(basis=BASIS, latent_dim=2, lmax=(2, 1), channels=(3, 3), initial_projection=3)
     write_model(Model(HolographicAutoencoder(config), "auto"), tmp_path)
-    assert read(tmp_path).name == "auto"
+    assert load(tmp_path, Model).name == "auto"
 
 
 def test_classes_count_in_the_digest() -> None:

@@ -78,7 +78,7 @@ def test_train_evaluate_and_embed_from_files(
     assert embeddings.index == holograms.index
     assert embeddings.reconstruction_cosine_loss is not None
     assert embeddings.reconstruction_cosine_loss.mean() == pytest.approx(
-        figures["reconstruction"]["cosine"], abs=1e-5
+        figures["reconstruction"]["cosine_loss"], abs=1e-5
     )
 
 

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from holo_types import Basis, FormatError, HoloError, Zernike
-from holo_vae import ModelConfig, Recipe, TrainingConfig, default_recipe, read_recipe, write_recipe
+from holo_vae import ModelConfig, Recipe, TrainingConfig, read_recipe, write_recipe
 from holo_vae.recipes.data import MnistData, StructureData
 from holo_vae.recipes.model import ClassifierConfig, Condition
 from holo_vae.recipes.recipe import from_plain, to_plain
+from holo_vae.run import default_recipe
 
 PROTEIN = Basis(6, Zernike(20, 10.0), ("C", "N", "O", "S"))
 

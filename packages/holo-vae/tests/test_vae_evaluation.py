@@ -24,12 +24,12 @@ from holo_vae import (
     equivariance_errors,
     evaluate,
     initial_model,
-    mean_hologram_cosine,
+    mean_hologram_cosine_loss,
     reconstruction,
     run_training,
 )
 from holo_vae.evaluation.latent_scores import latent_scores
-from holo_vae.evaluation.reconstruction import power_spectra, row_cosines
+from holo_vae.evaluation.reconstruction import power_spectra, row_cosine_losses
 from holo_vae.evaluation.sample_scores import score_samples
 from holo_vae.networks.classifier import Classifier, TrainedClassifier
 from holo_vae.recipes.model import ClassifierConfig, Condition
@@ -43,10 +43,10 @@ def _cosine(x: np.ndarray, y: np.ndarray, holograms: Holograms) -> float:
     return 1 - (weights * x * y).sum() / np.sqrt((weights * x * x).sum() * (weights * y * y).sum())
 
 
-def test_row_cosines_are_the_definition(holograms: Holograms) -> None:
+def test_row_cosine_losses_are_the_definition(holograms: Holograms) -> None:
     rng = np.random.default_rng(1)
     other = attrs.evolve(holograms, coefficients=rng.normal(size=holograms.coefficients.shape))
-    losses = row_cosines(holograms, other)
+    losses = row_cosine_losses(holograms, other)
     for row in range(0, 80, 13):
         x, y = holograms.coefficients[row].astype(float), other.coefficients[row]
         assert losses[row] == pytest.approx(_cosine(x, y, holograms), abs=1e-10)
@@ -54,13 +54,13 @@ def test_row_cosines_are_the_definition(holograms: Holograms) -> None:
 
 def test_an_empty_hologram_has_cosine_loss_one(holograms: Holograms) -> None:
     zero = attrs.evolve(holograms, coefficients=np.zeros_like(holograms.coefficients))
-    assert (row_cosines(zero, holograms) == 1).all()
+    assert (row_cosine_losses(zero, holograms) == 1).all()
 
 
 def test_the_mean_hologram_is_perfect_for_equal_rows(holograms: Holograms) -> None:
     same = holograms[np.zeros(5, dtype=np.int64)]
-    assert mean_hologram_cosine(same, same) == pytest.approx(0, abs=1e-6)
-    assert mean_hologram_cosine(holograms, holograms) > 0.01
+    assert mean_hologram_cosine_loss(same, same) == pytest.approx(0, abs=1e-6)
+    assert mean_hologram_cosine_loss(holograms, holograms) > 0.01
 
 
 def test_reconstruction_is_measured_in_the_divided_scale(recipe: Recipe, holograms: Holograms) -> None:
@@ -69,8 +69,8 @@ def test_reconstruction_is_measured_in_the_divided_scale(recipe: Recipe, hologra
     decoded = model.decode(model.encode(holograms))
     expected = np.square((decoded.coefficients - holograms.coefficients) / 4.0).mean()
     assert figures.mse == pytest.approx(expected, rel=1e-5)
-    assert figures.cosine == pytest.approx(row_cosines(holograms, decoded).mean())
-    assert len(figures.cosine_per_degree) == 3
+    assert figures.cosine_loss == pytest.approx(row_cosine_losses(holograms, decoded).mean())
+    assert len(figures.cosine_loss_per_degree) == 3
 
 
 def test_an_untrained_network_is_equivariant(recipe: Recipe, holograms: Holograms) -> None:
@@ -118,10 +118,10 @@ def test_power_correlations_are_scipys(recipe: Recipe, holograms: Holograms) -> 
 
 def test_chunks_change_nothing(recipe: Recipe, holograms: Holograms, monkeypatch: pytest.MonkeyPatch) -> None:
     model = initial_model(recipe, 1.0, "small")
-    whole, losses = reconstruction(model, holograms), row_cosines(holograms, holograms[::-1])
+    whole, losses = reconstruction(model, holograms), row_cosine_losses(holograms, holograms[::-1])
     monkeypatch.setattr("holo_vae.evaluation.chunks._CHUNK_VALUES", 7 * holograms.basis.dim)
     assert attrs.astuple(reconstruction(model, holograms))[:2] == pytest.approx(attrs.astuple(whole)[:2])
-    np.testing.assert_allclose(row_cosines(holograms, holograms[::-1]), losses, rtol=1e-12)
+    np.testing.assert_allclose(row_cosine_losses(holograms, holograms[::-1]), losses, rtol=1e-12)
 
 
 def _two_kinds(embeddings: Embeddings, seed: int) -> Embeddings:

@@ -15,7 +15,6 @@ from holo_vae import (
     embed_holograms,
     initial_model,
     load as load_model,
-    read_model,
     write_model,
 )
 from holo_vae.recipes.model import Condition
@@ -96,7 +95,7 @@ def test_writing_again_replaces_the_weights(model: Model, tmp_path) -> None:
     with torch.no_grad():
         model.network.mean.bias.add_(1)
     write_model(model, tmp_path)
-    assert read_model(tmp_path).digest == model.digest
+    assert load_model(tmp_path).digest == model.digest
     assert len(list(tmp_path.iterdir())) == 2
 
 

@@ -19,8 +19,8 @@ from holo_types import Basis, HoloError, Holograms
 from holo_vae import Model, ModelConfig, Recipe, load
 from holo_vae.data.batches import open_rows
 from holo_vae.data.opening import RunData
-from holo_vae.networks.model import write_model
 from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.networks.storage import write_model
 from holo_vae.tracking import run as tracking
 from holo_vae.tracking.promotion import PromotionRefused, _comparison, promote
 

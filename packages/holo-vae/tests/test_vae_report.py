@@ -126,7 +126,7 @@ def test_everything_of_a_conditional_model_is_in_one_file(
     assert "<sphere & co>" in text
     assert "a <file>" in text
     assert model.digest in text
-    assert f"{evaluation.reconstruction.cosine:.4f}" in text
+    assert f"{evaluation.reconstruction.cosine_loss:.4f}" in text
     assert evaluation.latent is not None
     assert f"{evaluation.latent.v_measure:.3f}" in text
     assert evaluation.prior_samples is not None

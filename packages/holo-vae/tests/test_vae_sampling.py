@@ -9,7 +9,7 @@ from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Embeddings, HoloError, Holograms
 from holo_vae import HolographicAutoencoder, Model, Recipe
-from holo_vae.evaluation.reconstruction import row_cosines
+from holo_vae.evaluation.reconstruction import row_cosine_losses
 from holo_vae.evaluation.sampling import (
     canonical,
     interpolate,
@@ -105,8 +105,8 @@ def test_data_turned_to_its_frame_does_not_turn(model: Model, holograms: Hologra
     again = to_canonical_frame(other, model.encode(other).frames)
     np.testing.assert_allclose(again.coefficients, aligned.coefficients, atol=1e-4)  # of float32 data
     # The canonical reconstruction is as far from the aligned data as the reconstruction is from the data.
-    losses = row_cosines(holograms, model.decode(encoded))
-    np.testing.assert_allclose(row_cosines(aligned, canonical(model, encoded)), losses, atol=1e-5)
+    losses = row_cosine_losses(holograms, model.decode(encoded))
+    np.testing.assert_allclose(row_cosine_losses(aligned, canonical(model, encoded)), losses, atol=1e-5)
 
 
 def test_rows_without_a_frame_are_not_turned(model: Model, holograms: Holograms) -> None:

@@ -31,8 +31,9 @@ from mlflow.pyfunc import scoring_server
 import holo_features
 from holo_types import Basis, HoloError, Holograms, Zernike, to_table
 from holo_vae.embedding import embed, embed_holograms
-from holo_vae.networks.model import Model, write_model
+from holo_vae.networks.model import Model
 from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.networks.storage import write_model
 from holo_vae.recipes.model import Condition, ModelConfig
 from holo_vae.serving import service as serving
 from holo_vae.serving.guard import Guard, create_app

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import holo_types
+import holo_vae
 from holo_features import Encoding, encode_structures
 from holo_features.datasets import example_structures
 from holo_types import Basis, FormatError, HoloError, Zernike, load
-from holo_vae import ModelConfig, Recipe, TrainingConfig, describe, evaluate, load_model, write_recipe
+from holo_vae import Model, ModelConfig, Recipe, TrainingConfig, describe, evaluate, write_recipe
 from holo_vae.cli import main
 from holo_vae.data import structure_sets
 from holo_vae.data.datasets import Prepared, prepare
@@ -213,7 +214,7 @@ def test_a_recipe_trains_from_the_folder(
     said = capsys.readouterr().out
     assert "1 of 3 structure files for training.h5 gave nothing" in said
     test = load(out / "data" / "test.h5")
-    assert evaluate(load_model(out / "model"), test).rows == len(test)
+    assert evaluate(holo_vae.load(out / "model", Model), test).rows == len(test)
 
 
 @pytest.mark.parametrize(

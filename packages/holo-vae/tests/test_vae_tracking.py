@@ -26,12 +26,13 @@ from holo_types import FormatError, HoloError, Holograms
 from holo_vae import Recipe
 from holo_vae.data.batches import open_rows
 from holo_vae.data.opening import RunData
-from holo_vae.networks.model import Model, write_model
+from holo_vae.networks.model import Model
 from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.networks.storage import write_model
 from holo_vae.tracking import run as tracking, sender as tracking_sender, store as tracking_store
 from holo_vae.tracking.journal import Journal, Metrics, RunStart, journals, read_journal
-from holo_vae.tracking.journals import Sent, send_journals
 from holo_vae.tracking.provenance import Revision, git_revision
+from holo_vae.tracking.sender import send_journals
 from holo_vae.training.checkpoints import Epoch
 from holo_vae.training.engine import Step
 
@@ -72,12 +73,12 @@ def data(holograms: Holograms) -> RunData:
     )
 
 
-RunOf = Callable[[Path], AbstractContextManager[tracking.Run]]
+RunOf = Callable[..., AbstractContextManager[tracking.Run]]
 
 
 @pytest.fixture
 def run_of(recipe: Recipe, data: RunData) -> RunOf:
-    return lambda folder: tracking.start_run(folder, "small", recipe, data)
+    return lambda folder, **options: tracking.start_run(folder, "small", recipe, data, **options)
 
 
 @pytest.fixture
@@ -235,6 +236,25 @@ def test_a_new_run_leaves_the_old_one_alone(tmp_path: Path, recipe: Recipe, data
     assert_steps(client, second.info.run_id, 2)
 
 
+def test_a_copied_folder_goes_on_by_itself(tmp_path: Path, run_of: RunOf) -> None:
+    def break_off() -> None:
+        with run_of(tmp_path / "run") as run:
+            log_steps(run, 0, 3)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    send_journals(tmp_path / "copy")
+    with run_of(tmp_path / "copy", resume=True) as run:
+        log_steps(run, 1, 5)
+    counts = {}
+    for name in ("run", "copy"):
+        client = mlflow.MlflowClient(tracking.tracking_uri(tmp_path / name))
+        counts[name] = len(client.get_metric_history(only_run(client).info.run_id, "step/loss"))
+    assert counts == {"run": 3, "copy": 5}
+
+
 def test_one_process_tracks_a_run(tmp_path: Path, recipe: Recipe, data: RunData) -> None:
     with (
         tracking.start_run(tmp_path, "small", recipe, data),
@@ -284,8 +304,8 @@ def test_what_a_killed_process_left_of_a_line_is_cut_off(tmp_path: Path) -> None
     with path.open("ab") as file:
         file.write(b'{"entry": "Metr')
     journal = Journal(path)
-    assert journal.written.start == start
-    assert journal.written.last == {"loss": 7}
+    assert journal.start == start
+    assert journal.last == {"loss": 7}
     journal.append(Metrics(3, 8, {"loss": 2.0}))
     journal.close()
     assert [entry for entry, _ in read_journal(path)] == [
@@ -406,7 +426,7 @@ def test_a_server_that_is_killed_and_comes_back_has_everything_once(
     folder = tmp_path / "run"
     with run_of(folder) as run:
         log_steps(run, 0, 500)  # many requests
-        wait_for(lambda: run._store.progress.offset > 20_000, "the first requests")
+        wait_for(lambda: run._store.sent.offset > 20_000, "the first requests")
         server.kill()
         log_steps(run, 500, 600)
         wait_for(lambda: "does not take" in caplog.text, "the warning")
@@ -418,7 +438,7 @@ def test_a_server_that_is_killed_and_comes_back_has_everything_once(
     found = only_run(client)
     assert found.info.status == "FINISHED"
     assert_steps(client, found.info.run_id, 700)
-    assert send_journals(folder)[0].run_id == found.info.run_id
+    assert send_journals(folder)[0].sent.run_id == found.info.run_id
     assert_steps(client, found.info.run_id, 700)
 
 
@@ -448,10 +468,11 @@ def test_what_a_server_never_took_is_sent_later(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     server.start()
     for _ in range(2):  # the second time there is nothing left
-        (sent,) = send_journals(folder)
+        (store,) = send_journals(folder)
         client = mlflow.MlflowClient(server.uri)
         found = only_run(client)
-        assert sent == Sent(found.info.run_id, server.uri, {"small": "1"}, ())
+        assert (store.uri, store.sent.run_id) == (server.uri, found.info.run_id)
+        assert (store.sent.versions, store.sent.missing) == ({"small": "1"}, ())
         assert found.info.status == "FINISHED"
         assert_steps(client, found.info.run_id, 300)
         assert [file.path for file in client.list_artifacts(found.info.run_id, "pictures")] == [

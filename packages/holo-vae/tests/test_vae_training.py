@@ -22,7 +22,7 @@ from holo_vae import (
     split_by_group,
     train,
 )
-from holo_vae.networks.network import Encoding
+from holo_vae.networks.network import Latent
 from holo_vae.training.engine import Epoch, Step
 from holo_vae.training.objectives import Autoencoding, kl_divergence
 from holo_vae.training.schedules import learning_rate
@@ -175,6 +175,15 @@ def test_a_damaged_state_is_refused_by_name(
         _trained(holograms, recipe, state=tmp_path)
 
 
+def test_a_state_that_calls_the_cosine_loss_cosine_is_read(
+    holograms: Holograms, recipe: Recipe, tmp_path: Path
+) -> None:
+    _, history = _trained(holograms, recipe, state=tmp_path)
+    state = tmp_path / "state.json"
+    state.write_text(state.read_text().replace('"cosine_loss"', '"cosine"'))
+    assert _trained(holograms, recipe, state=tmp_path)[1] == history
+
+
 def test_training_stops_early(holograms: Holograms, recipe: Recipe) -> None:
     chosen = _evolve(recipe, epochs=50, learning_rate=0.0, early_stopping=3)
     _, history = _trained(holograms, chosen)
@@ -187,7 +196,7 @@ def test_training_stops_early(holograms: Holograms, recipe: Recipe) -> None:
 def test_masked_blocks_are_whole(basis: Basis) -> None:
     config = ModelConfig(basis=basis, latent_dim=4, lmax=(2, 1), channels=(6, 8), initial_projection=6)
     objective = Autoencoding(config, TrainingConfig(masking=0.3))
-    kept = objective.draw(torch.Generator().manual_seed(0), 2000).kept
+    kept = objective.draw(torch.Generator().manual_seed(0), 2000)["kept"]
     assert kept is not None
     start, shares = 0, []
     for channels, degree in basis.irreps:
@@ -205,7 +214,7 @@ def test_masking_hides_the_input_and_asks_for_all_of_it(holograms: Holograms, re
     x = torch.from_numpy(holograms.coefficients)
     draws = objective.draw(torch.Generator().manual_seed(0), len(x))
     mse = objective.values(network, x, None, draws)[:, 0]
-    decoded, _ = network(x * draws.kept)
+    decoded, _ = network(x * draws["kept"])
     torch.testing.assert_close(mse, (decoded - x / 4.0).square().mean(dim=1))
 
 
@@ -225,7 +234,11 @@ def test_frames_are_pulled_to_the_axes_of_rows_in_one_pose(basis: Basis, recipe:
     frames = network.encode(in_any_pose).frame.double()
     # frame' = frame Rᵀ: of a row that is turned by R the frame is Rᵀ.
     assert (frames - turned.mT).square().mean() < 0.02
-    assert set(history[-1].validation) == {"mse", "kl", "cosine"}  # poses of validation rows mean nothing
+    assert set(history[-1].validation) == {
+        "mse",
+        "kl",
+        "cosine_loss",
+    }  # poses of validation rows mean nothing
     weight = chosen.training.reconstruction_weight
     assert history[-1].validation_loss == pytest.approx(weight * history[-1].validation["mse"])
 
@@ -287,7 +300,7 @@ def test_the_plateau_schedule_is_that_of_torch() -> None:
 def test_the_kl_is_that_of_torch_distributions() -> None:
     generator = torch.Generator().manual_seed(0)
     mean, log_variance = torch.randn(2, 5, 4, generator=generator)
-    ours = kl_divergence(Encoding(mean, log_variance, torch.zeros(5, 3, 3)))
+    ours = kl_divergence(Latent(mean, log_variance, torch.zeros(5, 3, 3)))
     theirs = torch.distributions.kl_divergence(
         torch.distributions.Normal(mean, (log_variance / 2).exp()), torch.distributions.Normal(0.0, 1.0)
     )

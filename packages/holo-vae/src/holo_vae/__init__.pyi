@@ -2,10 +2,7 @@ from ._version import (
     __version__ as __version__,
 )
 from .data.batches import (
-    Rows as Rows,
-    Split as Split,
     data_scale as data_scale,
-    dataset_digest as dataset_digest,
     open_rows as open_rows,
     split_by_group as split_by_group,
 )
@@ -14,7 +11,6 @@ from .data.clusters import (
 )
 from .data.opening import read_holograms as read_holograms
 from .embedding import (
-    EmbeddedStructure as EmbeddedStructure,
     embed as embed,
     embed_complexes as embed_complexes,
     embed_holograms as embed_holograms,
@@ -28,10 +24,10 @@ from .evaluation.evaluate import Evaluation as Evaluation, evaluate as evaluate
 from .evaluation.latent_scores import LatentScores as LatentScores, latent_scores as latent_scores
 from .evaluation.reconstruction import (
     Reconstruction as Reconstruction,
-    mean_hologram_cosine as mean_hologram_cosine,
+    mean_hologram_cosine_loss as mean_hologram_cosine_loss,
     reconstruction as reconstruction,
+    row_cosine_losses as row_cosine_losses,
 )
-from .evaluation.sample_scores import SampleScores as SampleScores, score_samples as score_samples
 from .evaluation.sampling import (
     canonical as canonical,
     interpolate as interpolate,
@@ -45,26 +41,19 @@ from .networks.classifier import (
     TrainedClassifier as TrainedClassifier,
 )
 from .networks.description import (
-    Description as Description,
     describe as describe,
 )
 from .networks.loading import (
     load as load,
-    load_model as load_model,
     shipped_models as shipped_models,
 )
-from .networks.model import (
-    Model as Model,
-    read_model as read_model,
-    write_model as write_model,
-)
-from .networks.network import (
-    Encoding as Encoding,
-    HolographicAutoencoder as HolographicAutoencoder,
-)
+from .networks.model import Model as Model
+from .networks.network import HolographicAutoencoder as HolographicAutoencoder
 from .networks.reference import (
     import_reference as import_reference,
 )
+from .networks.storage import write_model as write_model
+from .recipes.data import MnistData as MnistData, StructureData as StructureData
 from .recipes.model import (
     ClassifierConfig as ClassifierConfig,
     Condition as Condition,
@@ -81,13 +70,13 @@ from .report import (
 )
 from .run import (
     TrainingRun as TrainingRun,
-    default_recipe as default_recipe,
     initial_classifier as initial_classifier,
     initial_model as initial_model,
     run_training as run_training,
 )
+from .training.checkpoints import Epoch as Epoch
 from .training.engine import (
-    Epoch as Epoch,
     Step as Step,
     train as train,
 )
+from .training.objectives import Objective as Objective

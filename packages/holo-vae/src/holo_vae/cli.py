@@ -175,8 +175,8 @@ def import_command(folder: Path, /, *, out: Path) -> int:
     out
         Folder for the model.
     """
-    from .networks.model import write_model
     from .networks.reference import import_reference
+    from .networks.storage import write_model
 
     if out.exists():
         raise HoloError(f"--out is {out}, which is there already; give another folder")
@@ -224,11 +224,12 @@ def track_command(folder: Path, /) -> int:
         Of the training run.
     """
     with extra("holo-vae[mlflow]"):
-        from .tracking.journals import send_journals
+        from .tracking.sender import send_journals
 
-    for sent in send_journals(folder):
-        missing = f"; not tracked, for the files are gone: {', '.join(sent.missing)}" if sent.missing else ""
-        _say(f"run {sent.run_id} in {sent.store} is complete{missing}")
+    for store in send_journals(folder):
+        gone = ", ".join(store.sent.missing)
+        missing = f"; not tracked, for the files are gone: {gone}" if gone else ""
+        _say(f"run {store.sent.run_id} in {store.uri} is complete{missing}")
     return 0
 
 
@@ -270,17 +271,16 @@ def evaluate_command(
     from .data.opening import read_holograms
     from .evaluation.evaluate import evaluate
     from .networks.classifier import TrainedClassifier
-    from .networks.loading import load, load_model
+    from .networks.loading import load
+    from .networks.model import Model
 
     if report is not None:  # first of all: without its extra there is nothing to wait for
         with extra("holo-vae[evaluation]"):
             from .report import write_report
 
-    loaded, test = load_model(model), read_holograms(data)
+    loaded, test = load(model, Model), read_holograms(data)
     others = [None if path is None else read_holograms(path) for path in (training, validation)]
-    judge = None if classifier is None else load(classifier)
-    if judge is not None and not isinstance(judge, TrainedClassifier):
-        raise HoloError(f"{classifier}: is an autoencoder; --classifier takes a classifier")
+    judge = None if classifier is None else load(classifier, TrainedClassifier)
     figures = evaluate(
         loaded,
         test,
@@ -308,7 +308,7 @@ def evaluate_command(
         )
     reconstruction, errors = figures.reconstruction, figures.equivariance
     _say(
-        f"{figures.rows} holograms: cosine loss {reconstruction.cosine:.4f}, mse {reconstruction.mse:.3e}; "
+        f"{figures.rows} holograms: cosine loss {reconstruction.cosine_loss:.4f}, mse {reconstruction.mse:.3e}; "
         f"equivariance errors: z {errors.invariants:.1e}, frame {errors.frame_p99:.1e}, "
         f"reconstruction {errors.reconstruction_p99:.1e} (99th percentile)"
     )
@@ -363,7 +363,8 @@ def embed_command(
         Go on with an unfinished output, given the same inputs.
     """
     from .embedding import embed_holograms
-    from .networks.loading import load_model
+    from .networks.loading import load
+    from .networks.model import Model
 
     if out.suffix not in (".h5", ".parquet", ".csv"):
         raise HoloError(f"--out is {out}; it must end in .h5, .parquet or .csv")
@@ -375,15 +376,15 @@ def embed_command(
             f"--pocket takes one data set of complexes (CSV file, folder, LMDB); it was given {given}"
         )
     if pocket:
-        return _embed_pockets(inputs[0], load_model(model), out, secondary_structure, resume)
+        return _embed_pockets(inputs[0], load(model, Model), out, secondary_structure, resume)
     if not (len(inputs) == 1 and inputs[0].suffix == ".h5"):
-        return _embed_structures(inputs, load_model(model), out, secondary_structure, resume)
+        return _embed_structures(inputs, load(model, Model), out, secondary_structure, resume)
     if resume or secondary_structure:
         raise HoloError("--resume and --secondary-structure are for structures, not for a file of holograms")
     data = holo_types.load(inputs[0], kind=Holograms)
     if not len(data):
         raise HoloError(f"{inputs[0]}: holds no holograms")
-    embeddings = embed_holograms(load_model(model), data)
+    embeddings = embed_holograms(load(model, Model), data)
     if out.suffix == ".h5":
         holo_types.save(embeddings, out)
     else:

@@ -14,8 +14,8 @@ import torch
 from holo_types import Embeddings, HoloError, Holograms, concatenate
 from holo_types.extras import extra
 
-from .evaluation.reconstruction import row_cosines
-from .networks.loading import load_model
+from .evaluation.reconstruction import row_cosine_losses
+from .networks.loading import load
 from .networks.model import Model
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def embed_holograms(model: Model, holograms: Holograms) -> Embeddings:
         If the basis is not the model's; or the model is conditional and the index does not have its column.
     """
     embeddings = model.encode(holograms)
-    losses = row_cosines(holograms, model.decode(embeddings, model.categories(holograms.index)))
+    losses = row_cosine_losses(holograms, model.decode(embeddings, model.categories(holograms.index)))
     return attrs.evolve(
         embeddings, reconstruction_cosine_loss=losses.astype(embeddings.invariants.dtype, copy=False)
     )
@@ -196,7 +196,7 @@ def embed(paths: Sequence[Path | str], model: Model | Path | str) -> Embeddings:
         If a file cannot be read, or no file has a residue to embed. To go on after a bad file, use
         `embed_structures`.
     """
-    loaded = model if isinstance(model, Model) else load_model(model)
+    loaded = model if isinstance(model, Model) else load(model, Model)
     parts = []
     for result in embed_structures(paths, loaded):
         if result.encoded.error is not None:

@@ -39,7 +39,7 @@ def _key(evaluation: Evaluation) -> str:
     """Give the figures that are looked for first."""
     latent, samples = evaluation.latent, evaluation.prior_samples
     entries = [
-        ("cosine loss, 0 is perfect", _number(evaluation.reconstruction.cosine, 4)),
+        ("cosine loss, 0 is perfect", _number(evaluation.reconstruction.cosine_loss, 4)),
         ("largest change of z by a rotation", f"{evaluation.equivariance.invariants:.0e}"),
     ]
     if latent is not None:
@@ -104,7 +104,7 @@ def _reconstruction_section(evaluation: Evaluation, scene: Scene) -> str:
     table = page.table(
         ("", "mean"),
         [
-            ("cosine loss", _number(figures.cosine, 4)),
+            ("cosine loss", _number(figures.cosine_loss, 4)),
             ("mean squared error", f"{figures.mse:.3e}"),
             ("power correlation", _number(figures.power_correlation, 4)),
             ("total power correlation", _number(figures.total_power_correlation, 4)),
@@ -116,7 +116,7 @@ def _reconstruction_section(evaluation: Evaluation, scene: Scene) -> str:
             "over the rows; whether strong signals stay strong",
         ),
     )
-    degrees = pictures.degree_bars({"mean over the rows": figures.cosine_per_degree})
+    degrees = pictures.degree_bars({"mean over the rows": figures.cosine_loss_per_degree})
     return page.section(
         "Reconstruction",
         page.figure(pictures.tiles(lines, titles), "inputs and reconstructions", caption),

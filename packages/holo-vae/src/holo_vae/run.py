@@ -19,8 +19,9 @@ from holo_types.files.atomic import replacing
 from holo_vae.data.batches import Rows, data_scale
 from holo_vae.evaluation.evaluate import Evaluation, evaluate
 from holo_vae.networks.classifier import Classifier, TrainedClassifier
-from holo_vae.networks.model import Model, write_model
+from holo_vae.networks.model import Model
 from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.networks.storage import write_model
 from holo_vae.recipes.model import ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import Recipe, write_recipe
 from holo_vae.recipes.training import TrainingConfig
@@ -299,8 +300,8 @@ def _finish(
         evaluation = evaluate(model, _first_rows(validation, 10_000, model))
         with replacing(folder / "evaluation.json") as new:
             new.write_text(json.dumps(attrs.asdict(evaluation), indent=2) + "\n")
-        per_degree = evaluation.reconstruction.cosine_per_degree
-        figures["cosine_per_degree"] = degree_bars({"validation": per_degree})
+        per_degree = evaluation.reconstruction.cosine_loss_per_degree
+        figures["cosine_loss_per_degree"] = degree_bars({"validation": per_degree})
     for title, figure in figures.items():
         figure.savefig(folder / f"{title}.png", dpi=150)
     if run is not None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from holo_types import Embeddings, Holograms
 
 from .evaluation.latent_scores import row_labels
-from .evaluation.reconstruction import row_cosines
+from .evaluation.reconstruction import row_cosine_losses
 from .evaluation.sampling import to_canonical_frame
 from .networks.model import Model
 from .tracking import pictures
@@ -126,7 +126,7 @@ def make_scene(model: Model, test: Holograms, training: Holograms | None, column
     """
     rows = test[:_ROWS]
     embeddings = model.encode(rows)
-    losses = row_cosines(rows, model.decode(embeddings, model.categories(embeddings.index)))
+    losses = row_cosine_losses(rows, model.decode(embeddings, model.categories(embeddings.index)))
     labels = None if column is None else row_labels(rows, column)
     classes = () if labels is None else tuple(np.unique(labels).tolist())
     axes: NDArray[np.float64] | None = None

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from holo_types import Basis, Holograms, Zernike
-from holo_vae.networks.model import Model, write_model
+from holo_vae.networks.model import Model
 from holo_vae.networks.network import HolographicAutoencoder
+from holo_vae.networks.storage import write_model
 from holo_vae.recipes.model import ModelConfig
 
 FOLDER = Path(__file__).parent / "contracts"

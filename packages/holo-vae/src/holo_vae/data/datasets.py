@@ -8,7 +8,7 @@ import attrs
 import holo_types
 from holo_types import Basis, FormatError, HoloError, Holograms
 from holo_types.extras import extra
-from holo_vae.recipes.data import DataSet, MnistData
+from holo_vae.recipes.data import DataConfig, MnistData
 
 from .structure_sets import SPLITS, available_workers, encode_split, read_table
 
@@ -33,7 +33,7 @@ class Prepared:
     skipped: tuple[str, ...] = ()
 
 
-def prepare(data: DataSet, basis: Basis, source: Path | str, folder: Path | str) -> Prepared:
+def prepare(data: DataConfig, basis: Basis, source: Path | str, folder: Path | str) -> Prepared:
     """Encode a data set, unless that is done already.
 
     Parameters

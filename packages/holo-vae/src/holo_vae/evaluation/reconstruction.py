@@ -11,7 +11,13 @@ from holo_vae.networks.model import Model
 
 from .chunks import in_double, row_chunks
 
-__all__ = ["Reconstruction", "mean_hologram_cosine", "power_spectra", "reconstruction", "row_cosines"]
+__all__ = [
+    "Reconstruction",
+    "mean_hologram_cosine_loss",
+    "power_spectra",
+    "reconstruction",
+    "row_cosine_losses",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -22,10 +28,10 @@ class Reconstruction:
     ----------
     mse
         Mean squared error in the divided scale.
-    cosine
-        Cosine loss with s = +1; 0 is perfect, about 1 is chance.
-    cosine_per_degree
-        Plain cosine loss of each degree l by itself.
+    cosine_loss
+        With s = +1; 0 is perfect, about 1 is chance.
+    cosine_loss_per_degree
+        The plain loss of each degree l by itself.
     power_correlation
         Pearson correlation, within a row, between the powers of each (channel, degree) of the input and of
         the reconstruction; 1 is perfect.
@@ -34,14 +40,14 @@ class Reconstruction:
     """
 
     mse: float
-    cosine: float
-    cosine_per_degree: tuple[float, ...]
+    cosine_loss: float
+    cosine_loss_per_degree: tuple[float, ...]
     power_correlation: float
     total_power_correlation: float
 
 
-def row_cosines(holograms: Holograms, reconstructed: Holograms) -> NDArray[np.float64]:
-    """Give the cosine loss (s = +1) of each row; 1 where either is zero."""
+def row_cosine_losses(holograms: Holograms, reconstructed: Holograms) -> NDArray[np.float64]:
+    """Give the cosine loss (s = +1) of each row: 0 is perfect; 1 where either is zero."""
     irreps = str(holograms.basis.irreps)
     losses = np.empty(len(holograms))
     for rows in row_chunks(len(holograms), holograms.basis.dim):
@@ -103,29 +109,29 @@ def reconstruction(
     if embeddings is None:
         embeddings = model.encode(holograms)
     irreps, scale = str(holograms.basis.irreps), float(model.network.scale)
-    squares, cosines, per_degree = 0.0, 0.0, np.zeros(holograms.basis.lmax + 1)
+    squares, losses, per_degree = 0.0, 0.0, np.zeros(holograms.basis.lmax + 1)
     powers: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     for rows in row_chunks(len(holograms), holograms.basis.dim):
         given, known = holograms[rows], embeddings[rows]
         decoded = model.decode(known, model.categories(known.index))
         x, y = in_double(given), in_double(decoded)
         squares += float((y - x).square().sum()) / scale**2
-        cosines += float(cosine_loss(x, y, irreps).sum())
+        losses += float(cosine_loss(x, y, irreps).sum())
         per_degree += cosine_loss_per_degree(x, y, irreps).sum(dim=0).numpy()
         powers.append((power_spectra(given), power_spectra(decoded)))
     true, again = (np.concatenate(parts) for parts in zip(*powers, strict=True))
     count = len(holograms)
     return Reconstruction(
         mse=squares / holograms.coefficients.size,
-        cosine=cosines / count,
-        cosine_per_degree=tuple((per_degree / count).tolist()),
+        cosine_loss=losses / count,
+        cosine_loss_per_degree=tuple((per_degree / count).tolist()),
         power_correlation=float(_pearson(true.reshape(count, -1), again.reshape(count, -1)).mean()),
         total_power_correlation=float(_pearson(true.sum(axis=(1, 2)), again.sum(axis=(1, 2)))),
     )
 
 
-def mean_hologram_cosine(training: Holograms, holograms: Holograms) -> float:
+def mean_hologram_cosine_loss(training: Holograms, holograms: Holograms) -> float:
     """Give the cosine loss of guessing the training set's mean hologram for every row."""
     mean = training.coefficients.mean(axis=0, dtype=np.float64)
     guess = Holograms(np.broadcast_to(mean, holograms.coefficients.shape).copy(), holograms.basis)
-    return float(row_cosines(holograms, guess).mean())
+    return float(row_cosine_losses(holograms, guess).mean())

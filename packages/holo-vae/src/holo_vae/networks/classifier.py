@@ -13,7 +13,7 @@ from holo_types import Holograms
 from holo_vae.recipes.model import ClassifierConfig
 
 from .network import HologramNetwork, dense_layers, stages
-from .storage import TrainedNetwork, as_array, as_tensor, batches
+from .storage import TrainedNetwork, as_array, as_tensor, in_batches
 
 __all__ = ["Classifier", "TrainedClassifier"]
 
@@ -132,6 +132,6 @@ class TrainedClassifier(TrainedNetwork[Classifier]):
         with torch.inference_mode():
             probabilities = [
                 network(as_tensor(batch, network)).softmax(dim=1)
-                for batch in batches(holograms.coefficients, batch_size)
+                for batch in in_batches(holograms.coefficients, batch_size)
             ]
         return as_array(torch.cat(probabilities))

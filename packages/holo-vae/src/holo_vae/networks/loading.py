@@ -1,6 +1,7 @@
-"""The only loaders of models: one that comes with holo-vae, a folder, or a model in an MLflow registry."""
+"""The only loader of models: of one that comes with holo-vae, from a folder, or from an MLflow registry."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 import attrs
 
@@ -9,9 +10,12 @@ from holo_types.extras import extra
 
 from .classifier import TrainedClassifier
 from .model import Model
-from .storage import TrainedT, read_folder
+from .storage import TrainedNetwork, TrainedT, read_folder
 
-__all__ = ["load", "load_model", "shipped_models"]
+if TYPE_CHECKING:
+    from .registry import Registered
+
+__all__ = ["load", "shipped_models"]
 
 _SHIPPED = Path(__file__).parents[1] / "shipped" / "models"
 
@@ -27,7 +31,15 @@ def shipped_models() -> list[str]:
     return sorted(path.parent.name for path in _SHIPPED.glob("*/model.json"))
 
 
-def load(source: Path | str) -> Model | TrainedClassifier:
+@overload
+def load(source: Path | str) -> Model | TrainedClassifier: ...
+
+
+@overload
+def load(source: Path | str, kind: type[TrainedT]) -> TrainedT: ...
+
+
+def load(source: Path | str, kind: type[TrainedNetwork[Any]] | None = None) -> Any:
     """Load an autoencoder or a classifier.
 
     Parameters
@@ -36,44 +48,26 @@ def load(source: Path | str) -> Model | TrainedClassifier:
         The name of a model that comes with holo-vae (see `shipped_models`); a folder that holo-vae wrote; or
         ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` in the registry that ``MLFLOW_TRACKING_URI`` names
         (extra ``mlflow``).
+    kind
+        `Model` or `TrainedClassifier`, for who can use nothing else; by default whichever it is.
 
     Raises
     ------
     FormatError
         If there is no such folder, or it holds no readable model.
     HoloError
-        If the registry has no such model, or mlflow is not installed.
+        If it is of another kind, the registry has no such model, or mlflow is not installed.
 
     Examples
     --------
     >>> load("spherical-mnist-z16").config.latent_dim
     16
     """
-    kinds: tuple[type[Model | TrainedClassifier], ...] = (Model, TrainedClassifier)
-    return _load(source, kinds)
-
-
-def load_model(source: Path | str) -> Model:
-    """Load an autoencoder; the same as `load` for who can use nothing else.
-
-    Parameters
-    ----------
-    source
-        As of `load`.
-
-    Raises
-    ------
-    FormatError, HoloError
-        As of `load`; a HoloError also if the source holds a classifier.
-    """
-    return _load(source, (Model,))
-
-
-def _load(source: Path | str, kinds: tuple[type[TrainedT], ...]) -> TrainedT:
+    kinds = (Model, TrainedClassifier) if kind is None else (kind,)
     text = str(source)
     if text.startswith("models:/"):
-        folder, name, version = _download(text)
-        return attrs.evolve(read_folder(folder, kinds), name=name, version=version)
+        found = _fetch(text)
+        return attrs.evolve(read_folder(found.folder, kinds), name=found.name, version=found.version)
     folder = _SHIPPED / text if text in shipped_models() else Path(source)
     if not folder.is_dir():
         raise FormatError(
@@ -83,7 +77,7 @@ def _load(source: Path | str, kinds: tuple[type[TrainedT], ...]) -> TrainedT:
     return read_folder(folder, kinds)
 
 
-def _download(uri: str) -> tuple[Path, str, str]:
+def _fetch(uri: str) -> "Registered":
     with extra("holo-vae[mlflow]"):
-        from .registry import download_model  # noqa: PLC0415
-    return download_model(uri)
+        from .registry import fetch_registered  # noqa: PLC0415
+    return fetch_registered(uri)

@@ -1,6 +1,5 @@
 """A model: an autoencoder with its name and version, on typed data and on disk."""
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
@@ -15,9 +14,9 @@ from holo_vae.recipes.model import Condition, ModelConfig
 
 from .categories import category_numbers
 from .network import HolographicAutoencoder
-from .storage import TrainedNetwork, as_array, as_tensor, batches, read_folder, write_model
+from .storage import TrainedNetwork, as_array, as_tensor, in_batches
 
-__all__ = ["Model", "read_model", "write_model"]
+__all__ = ["Model"]
 
 
 @attrs.frozen(eq=False)
@@ -67,14 +66,14 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
         self.check_basis(holograms)
         network = self.network.to(device).eval()
         with torch.inference_mode():
-            encodings = [
+            latents = [
                 network.encode(as_tensor(batch, network))
-                for batch in batches(holograms.coefficients, batch_size)
+                for batch in in_batches(holograms.coefficients, batch_size)
             ]
-        frames = as_array(torch.cat([encoding.frame for encoding in encodings]))
-        log_variances = [e.log_variance for e in encodings if e.log_variance is not None]
+        frames = as_array(torch.cat([latent.frame for latent in latents]))
+        log_variances = [latent.log_variance for latent in latents if latent.log_variance is not None]
         return Embeddings(
-            as_array(torch.cat([encoding.mean for encoding in encodings])),
+            as_array(torch.cat([latent.mean for latent in latents])),
             frames,
             self.reference,
             holograms.index,
@@ -168,16 +167,3 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
 
     def _one_hot(self, numbers: NDArray[np.int64]) -> Tensor:
         return as_tensor(np.eye(len(self._condition().categories))[numbers], self.network)
-
-
-def read_model(folder: Path | str) -> Model:
-    """Read a model from the folder that `write_model` made.
-
-    Raises
-    ------
-    FormatError
-        If the folder holds no model, one of another format version, or one that was damaged or changed.
-    HoloError
-        If it holds a trained classifier.
-    """
-    return read_folder(folder, (Model,))

@@ -12,10 +12,10 @@ from holo_nn import Block, Blocks, Linear, full_precision, orthonormal_frame, wi
 from holo_types import HoloError
 from holo_vae.recipes.model import BlocksConfig, ModelConfig
 
-__all__ = ["Encoding", "HologramNetwork", "HolographicAutoencoder", "dense_layers", "stages"]
+__all__ = ["HologramNetwork", "HolographicAutoencoder", "Latent", "dense_layers", "stages"]
 
 
-class Encoding(NamedTuple):
+class Latent(NamedTuple):
     """What the encoder gives.
 
     Attributes
@@ -176,7 +176,7 @@ class HolographicAutoencoder(HologramNetwork):
         self.frame_projection = Linear("3x1e", f"{width}x1e")
         self.decoder = self.make_blocks(mirrored=True)
 
-    def encode(self, holograms: Float[Tensor, "n dim"]) -> Encoding:
+    def encode(self, holograms: Float[Tensor, "n dim"]) -> Latent:
         """Give z and the frame of holograms."""
         features = widened(self.last_features(holograms))
         width = self.config.channels[-1]
@@ -188,7 +188,7 @@ class HolographicAutoencoder(HologramNetwork):
             frame = orthonormal_frame(first, second, scale=features.detach().norm(dim=-1)).axes
             scalars = self.hidden(scalars)
             log_variance = None if self.log_variance is None else self.log_variance(scalars)
-            return Encoding(self.mean(scalars), log_variance, frame)
+            return Latent(self.mean(scalars), log_variance, frame)
 
     def decode(
         self,
@@ -227,7 +227,7 @@ class HolographicAutoencoder(HologramNetwork):
         noise: Float[Tensor, "n d"] | None = None,
         condition: Float[Tensor, "n categories"] | None = None,
         masked: Float[Tensor, "n dim"] | None = None,
-    ) -> tuple[Float[Tensor, "n dim"], Encoding]:
+    ) -> tuple[Float[Tensor, "n dim"], Latent]:
         """Encode, draw z with standard normal noise if any is given, and decode.
 
         Parameters
@@ -246,8 +246,8 @@ class HolographicAutoencoder(HologramNetwork):
         HoloError
             As `decode`.
         """
-        encoding = self.encode(holograms if masked is None else masked)
-        z = encoding.mean
-        if noise is not None and encoding.log_variance is not None:
-            z = z + noise * torch.exp(0.5 * encoding.log_variance)
-        return self.decode(z, encoding.frame, condition), encoding
+        latent = self.encode(holograms if masked is None else masked)
+        z = latent.mean
+        if noise is not None and latent.log_variance is not None:
+            z = z + noise * torch.exp(0.5 * latent.log_variance)
+        return self.decode(z, latent.frame, condition), latent

@@ -8,7 +8,7 @@ from mlflow.exceptions import MlflowException
 
 from holo_types import HoloError
 
-__all__ = ["Registered", "download_model", "fetch_registered", "reason"]
+__all__ = ["Registered", "fetch_registered", "reason"]
 
 
 @attrs.frozen
@@ -61,18 +61,6 @@ def fetch_registered(uri: str, store: str | None = None) -> Registered:
     if len(found) != 1:
         raise HoloError(f"{uri}: is no holo-vae model")
     return Registered(root, found[0].parent, name, str(version))
-
-
-def download_model(uri: str) -> tuple[Path, str, str]:
-    """Fetch a registered model: the folder with its files, its name and its version.
-
-    Raises
-    ------
-    HoloError
-        As `fetch_registered`.
-    """
-    found = fetch_registered(uri)
-    return found.folder, found.name, found.version
 
 
 def reason(error: Exception) -> str:

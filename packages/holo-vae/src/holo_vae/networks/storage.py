@@ -22,7 +22,7 @@ from holo_vae.recipes.recipe import from_plain, to_plain
 
 from .network import HologramNetwork
 
-__all__ = ["TrainedNetwork", "as_array", "as_tensor", "batches", "read_folder", "write_model"]
+__all__ = ["TrainedNetwork", "as_array", "as_tensor", "in_batches", "read_folder", "write_model"]
 
 FORMAT = "holo-vae model"
 # Version 1 knew autoencoders only and had no `kind`.
@@ -94,7 +94,7 @@ class TrainedNetwork(Generic[NetworkT]):
 TrainedT = TypeVar("TrainedT", bound=TrainedNetwork[Any])
 
 
-def batches(array: NDArray[Any], size: int) -> Iterator[NDArray[Any]]:
+def in_batches(array: NDArray[Any], size: int) -> Iterator[NDArray[Any]]:
     """Cut rows into batches; without any rows there is one, empty."""
     for start in range(0, max(len(array), 1), size):
         yield array[start : start + size]

@@ -6,7 +6,7 @@ import attrs
 
 from .bounds import at_least
 
-__all__ = ["DataSet", "MnistData", "StructureData"]
+__all__ = ["DataConfig", "MnistData", "StructureData"]
 
 
 @attrs.frozen(kw_only=True)
@@ -72,4 +72,4 @@ class StructureData:
         return self.pose == "backbone"
 
 
-DataSet = MnistData | StructureData
+DataConfig = MnistData | StructureData

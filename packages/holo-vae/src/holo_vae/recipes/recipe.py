@@ -10,7 +10,7 @@ import yaml
 from holo_types import FormatError, HoloError
 
 from .conversion import WrongValueError, complaints, strict_converter
-from .data import DataSet, MnistData, StructureData
+from .data import DataConfig, MnistData, StructureData
 from .model import ClassifierConfig, ModelConfig
 from .training import TrainingConfig
 
@@ -32,7 +32,7 @@ class Recipe:
 
     model: ModelConfig | ClassifierConfig
     training: TrainingConfig = attrs.field(factory=TrainingConfig)
-    data: DataSet | None = None
+    data: DataConfig | None = None
 
     def __attrs_post_init__(self) -> None:
         training, model = self.training, self.model
@@ -75,7 +75,7 @@ def _data_set(value: object, _: Any) -> object:
     raise HoloError(f"data.kind is {given!r}; it must be 'mnist' or 'structures'")
 
 
-_converter.register_structure_hook(DataSet | None, _data_set)
+_converter.register_structure_hook(DataConfig | None, _data_set)
 
 
 def from_plain(plain: object, kind: type[ConfigT]) -> ConfigT:

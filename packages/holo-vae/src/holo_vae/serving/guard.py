@@ -16,7 +16,8 @@ import mlflow.pyfunc
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, DEADLINE_EXCEEDED
 from mlflow.pyfunc import PyFuncModel, scoring_server
 
-from holo_vae.networks.loading import load_model
+from holo_vae.networks.loading import load
+from holo_vae.networks.model import Model
 
 from .limits import Limits, RefusedRequest
 from .service import write_served
@@ -105,7 +106,7 @@ def _served(source: str) -> PyFuncModel:
         written = source
         if not source.startswith("models:/"):
             written = str(Path(folder, "model"))
-            write_served(load_model(source), Path(written))
+            write_served(load(source, Model), Path(written))
         served: PyFuncModel = mlflow.pyfunc.load_model(written)
     return served
 

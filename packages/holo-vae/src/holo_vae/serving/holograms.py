@@ -15,7 +15,7 @@ from holo_types import Basis, Holograms
 
 from .limits import Limits, RefusedRequest
 
-__all__ = ["encode_coefficients", "read_holograms"]
+__all__ = ["encode_coefficients", "parse_holograms"]
 
 _DTYPES = (np.dtype("<f4"), np.dtype("<f8"))
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -34,8 +34,8 @@ def encode_coefficients(coefficients: NDArray[np.floating[Any]]) -> str:
     return base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def read_holograms(text: str, digest: str, basis: Basis, limits: Limits, what: str) -> Holograms:
-    """Read a batch of holograms.
+def parse_holograms(text: str, digest: str, basis: Basis, limits: Limits, what: str) -> Holograms:
+    """Parse a batch of holograms.
 
     Nothing is made of a header's word: the array is as long as what was sent.
 

@@ -22,9 +22,11 @@ from mlflow.types import ColSpec, DataType, Schema
 from holo_types import Embeddings, HoloError, Holograms, concatenate, to_table
 from holo_types.extras import extra
 from holo_vae.embedding import embed_holograms
-from holo_vae.networks.model import Model, read_model, write_model
+from holo_vae.networks.loading import load
+from holo_vae.networks.model import Model
+from holo_vae.networks.storage import write_model
 
-from .holograms import encode_coefficients, read_holograms
+from .holograms import encode_coefficients, parse_holograms
 from .limits import Deadline, Limits, RefusedRequest
 
 __all__ = ["ServedModel", "encode_content", "input_example", "signature", "write_served"]
@@ -210,7 +212,7 @@ class ServedModel:
         if len(rows) > 1:
             raise RefusedRequest(f"the request has {len(rows)} rows of holograms; it must have one")
         digest, text = rows[0]["basis"], rows[0]["holograms"]
-        holograms = read_holograms(text, digest, self.model.config.basis, self.limits, "row 0")
+        holograms = parse_holograms(text, digest, self.model.config.basis, self.limits, "row 0")
         for start in range(0, len(holograms), _BATCH):
             yield holograms[start : start + _BATCH]
 
@@ -282,4 +284,4 @@ def write_served(model: Model, folder: Path) -> None:
 
 def _load_pyfunc(data_path: str) -> ServedModel:
     """Load the model folder that `holo_vae.tracking.run` logged (MLflow's entry point)."""
-    return ServedModel(read_model(data_path), Limits.from_environment(os.environ))
+    return ServedModel(load(data_path, Model), Limits.from_environment(os.environ))

@@ -30,7 +30,6 @@ __all__ = [
     "RunStart",
     "Status",
     "Tags",
-    "Written",
     "journals",
     "open_journal",
     "read_journal",
@@ -146,25 +145,6 @@ _converter = cattrs.Converter(forbid_extra_keys=True)
 configure_tagged_union(Entry, _converter, tag_name="entry")
 
 
-@attrs.frozen
-class Written:
-    """How far the curves in a journal have come.
-
-    Parameters
-    ----------
-    start
-        The journal's first entry; None if it has none yet.
-    last
-        The highest step of each curve.
-    finished
-        Whether the run came to its end.
-    """
-
-    start: RunStart | None
-    last: Mapping[str, int]
-    finished: bool
-
-
 def read_journal(path: Path, offset: int = 0) -> Iterator[tuple[Entry, int]]:
     """Read entries from a position on, each with the position after it. A last line that is not whole is left.
 
@@ -196,6 +176,17 @@ class Journal:
     path
         The file; made if there is none. What a killed process left of a line is cut off.
 
+    Attributes
+    ----------
+    start
+        The first entry; None if there was none when the journal was opened.
+    last
+        The highest step of each curve that was there then.
+    finished
+        Whether the run had come to its end.
+    size
+        Bytes that are written.
+
     Raises
     ------
     HoloError
@@ -211,20 +202,19 @@ class Journal:
         if not lock(self._descriptor):
             os.close(self._descriptor)
             raise HoloError(f"{path}: another process writes or sends this journal; wait until it has ended")
-        start: RunStart | None = None
-        last: dict[str, int] = {}
-        finished = False
+        self.start: RunStart | None = None
+        self.last: dict[str, int] = {}
+        self.finished = False
         self.size = 0
         for entry, self.size in read_journal(path):
             if isinstance(entry, RunStart):
-                start = entry
+                self.start = entry
             elif isinstance(entry, Metrics):
                 for name in entry.values:
-                    last[name] = max(entry.step, last.get(name, entry.step))
+                    self.last[name] = max(entry.step, self.last.get(name, entry.step))
             elif isinstance(entry, Status):
-                finished = entry.status == "FINISHED"
+                self.finished = entry.status == "FINISHED"
         os.ftruncate(self._descriptor, self.size)
-        self.written = Written(start, last, finished)
 
     def append(self, entry: Entry) -> None:
         """Write an entry; when this returns, it survives the process.
@@ -257,10 +247,10 @@ def open_journal(folder: Path, *, resume: bool) -> Journal:
     """
     found = journals(folder)
     if resume and found:
-        last = Journal(found[-1])
-        if not last.written.finished:
-            return last
-        last.close()
+        journal = Journal(found[-1])
+        if not journal.finished:
+            return journal
+        journal.close()
     number = int(found[-1].parent.name) + 1 if found else 1
     return Journal(folder / "tracking" / str(number) / "journal.jsonl")
 

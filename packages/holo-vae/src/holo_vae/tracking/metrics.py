@@ -53,7 +53,7 @@ class SystemMetrics:
         self._journal = journal
         self._monitors = _monitors()
         self._step = max(
-            (step + 1 for name, step in journal.written.last.items() if name.startswith("system/")), default=0
+            (step + 1 for name, step in journal.last.items() if name.startswith("system/")), default=0
         )
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="holo-vae system metrics", daemon=True)

@@ -45,7 +45,7 @@ _RADIUS = 0.46  # of a view, in inches
 _MEASURED = {
     "mse": "mean squared error (divided scale)",
     "kl": "KL divergence",
-    "cosine": "cosine loss",
+    "cosine_loss": "cosine loss",
     "errors": "share of wrong classes",
 }
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 import holo_types
 from holo_types import HoloError, Holograms
 from holo_vae.evaluation.equivariance import equivariance_errors
-from holo_vae.evaluation.reconstruction import mean_hologram_cosine, row_cosines
-from holo_vae.networks.loading import load_model
+from holo_vae.evaluation.reconstruction import mean_hologram_cosine_loss, row_cosine_losses
+from holo_vae.networks.loading import load
 from holo_vae.networks.model import Model
 from holo_vae.networks.registry import Registered, fetch_registered
 
@@ -165,7 +165,7 @@ def _recorded(candidate: Registered, champion: Registered | None) -> Holograms:
 
 
 def _checks(candidate: Registered, champion: Registered | None, rows: Holograms) -> tuple[Check, ...]:
-    model = load_model(candidate.folder)
+    model = load(candidate.folder, Model)
     basis = _basis_check(model, rows)
     if not basis.held:
         return (basis,)  # the recorded rows mean nothing to the model
@@ -176,7 +176,7 @@ def _checks(candidate: Registered, champion: Registered | None, rows: Holograms)
     ]
     losses = _losses(model, rows)
     if champion is None:
-        mean = mean_hologram_cosine(rows, rows)
+        mean = mean_hologram_cosine_loss(rows, rows)
         reconstruction = Check(
             "reconstruction",
             f"a mean cosine loss of {losses.mean():.4f}",
@@ -184,7 +184,7 @@ def _checks(candidate: Registered, champion: Registered | None, rows: Holograms)
             bool(losses.mean() < mean),
         )
     else:
-        reconstruction = _comparison(losses, _losses(load_model(champion.folder), rows))
+        reconstruction = _comparison(losses, _losses(load(champion.folder, Model), rows))
     return (basis, *equivariance, reconstruction)
 
 
@@ -202,7 +202,7 @@ def _basis_check(model: Model, rows: Holograms) -> Check:
 def _losses(model: Model, rows: Holograms) -> NDArray[np.float64]:
     condition = model.config.condition
     given = None if condition is None else rows.index[condition.column]
-    return row_cosines(rows, model.decode(model.encode(rows), given))
+    return row_cosine_losses(rows, model.decode(model.encode(rows), given))
 
 
 def _comparison(candidate: NDArray[np.float64], champion: NDArray[np.float64]) -> Check:

@@ -87,7 +87,7 @@ def _now() -> int:
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
-    """Name the numbers in nested records: ``evaluation/reconstruction/cosine``."""
+    """Name the numbers in nested records: ``evaluation/reconstruction/cosine_loss``."""
     for key, value in values.items():
         name = f"{prefix}/{key}"
         if isinstance(value, Mapping):
@@ -114,7 +114,7 @@ class Run:
     @property
     def note(self) -> str | None:
         """What the user must know of what the store does not have; None if it has everything."""
-        missing = self._store.progress.missing
+        missing = self._store.sent.missing
         if not self._sender.done and (self._ended or self._sender.failure is not None):
             return (
                 f"the tracking store {self._store.uri} did not take all of the run "
@@ -125,7 +125,7 @@ class Run:
 
     def log_values(self, values: Mapping[str, float], step: int = 0) -> None:
         """Add a point to curves. What a run that goes on has logged already is left out."""
-        last = self._journal.written.last
+        last = self._journal.last
         new = {name: float(value) for name, value in values.items() if step > last.get(name, -1)}
         if new:
             self._journal.append(Metrics(_now(), step, new))
@@ -157,7 +157,7 @@ class Run:
         self.log_values(values, epoch.number)
 
     def log_evaluation(self, evaluation: Evaluation) -> None:
-        """Log the final figures, ``evaluation/reconstruction/cosine`` and others."""
+        """Log the final figures, ``evaluation/reconstruction/cosine_loss`` and others."""
         self.log_values(dict(_flat(attrs.asdict(evaluation), "evaluation")))
 
     def log_file(self, path: Path, target: str | None = None) -> None:
@@ -204,7 +204,7 @@ class Run:
         if recorded is not None:
             save(recorded_rows(recorded), path / RECORDED)
         self._journal.append(LoggedModel(self._relative(path)))
-        return f"models:/{self._store.progress.model_id}" if self._sender.wait() else None
+        return f"models:/{self._store.sent.model_id}" if self._sender.wait() else None
 
     def register(self, name: str) -> str | None:
         """Register the logged model under a name.
@@ -215,7 +215,7 @@ class Run:
             The version; None if the store does not answer now, and the model is registered later.
         """
         self._journal.append(Registration(name))
-        return self._store.progress.versions[name] if self._sender.wait() else None
+        return self._store.sent.versions[name] if self._sender.wait() else None
 
     def _relative(self, path: Path) -> str:
         path, folder = path.resolve(), self._folder.resolve()
@@ -287,7 +287,7 @@ def start_run(
     """
     _use_store(tracking_uri(folder))
     journal = open_journal(folder, resume=resume)
-    if journal.written.start is None:
+    if journal.start is None:
         store = os.environ.get("MLFLOW_TRACKING_URI")
         journal.append(RunStart(experiment, store, uuid.uuid4().hex, _now(), resolve_tags()))
         _describe(journal, folder, recipe, data, source)

@@ -1,15 +1,20 @@
-"""A thread that sends a journal to the tracking store while training goes on, which never waits for it."""
+"""Journals are sent to the tracking store: by a thread while training goes on, which never waits for it, or later."""
 
 import logging
+import math
 import threading
 import time
+from pathlib import Path
 
+from mlflow.exceptions import MlflowException
+
+from holo_types import HoloError
 from holo_vae.networks.registry import reason
 
-from .journal import Journal
+from .journal import Journal, journals
 from .store import Store
 
-__all__ = ["Sender"]
+__all__ = ["Sender", "send_journals"]
 
 _EVERY = 2.0  # seconds between requests, each with all that has come meanwhile
 _LONGEST = 60.0  # between tries at a store that does not answer
@@ -18,6 +23,7 @@ _LONGEST = 60.0  # between tries at a store that does not answer
 # at the end.
 _REST = 9.0
 _PATIENCE = 30.0  # seconds that `wait` waits in all for a store that does not answer
+_LOOK = 0.05  # seconds after which `wait` looks again
 
 _logger = logging.getLogger(__name__)
 
@@ -31,13 +37,17 @@ class Sender:
         Where to send.
     journal
         What to send.
+
+    Attributes
+    ----------
+    failure
+        Why the store did not take what was sent last; None if it did.
     """
 
     def __init__(self, store: Store, journal: Journal) -> None:
         self.failure: str | None = None
         self._store, self._journal = store, journal
-        self._turn = threading.Condition()
-        self._waiting = self._ended = False
+        self._hurry, self._end = threading.Event(), threading.Event()
         self._patience = _PATIENCE
         self._spent = 0.0
         self._thread = threading.Thread(target=self._work, name="holo-vae tracking", daemon=True)
@@ -46,7 +56,7 @@ class Sender:
     @property
     def done(self) -> bool:
         """Whether the store has all that is in the journal."""
-        return self._store.progress.offset >= self._journal.size
+        return self._store.sent.offset >= self._journal.size
 
     def wait(self) -> bool:
         """Wait until the store has all that is in the journal, and say whether it has.
@@ -54,35 +64,30 @@ class Sender:
         That takes as long as it takes while the store answers; for one that does not, all waits together last
         30 s at most.
         """
-        with self._turn:
-            self._waiting = True
-            self._turn.notify_all()
-            while not self.done and self._patience > 0:
-                since = time.monotonic()
-                self._turn.wait(0.2)
-                if self.failure is not None:
-                    self._patience -= time.monotonic() - since
-            self._waiting = False
-            return self.done
+        self._hurry.set()
+        while not self.done and self._patience > 0:
+            time.sleep(_LOOK)
+            if self.failure is not None:
+                self._patience -= _LOOK
+        self._hurry.clear()
+        return self.done
 
-    def close(self, patience: float = _PATIENCE) -> None:
+    def close(self, patience: float = math.inf) -> None:
         """Send what is left, within what `wait` has left of its time or less, and end."""
         self._patience = min(self._patience, patience)
         self.wait()
-        with self._turn:
-            self._ended = True
-            self._turn.notify_all()
+        self._end.set()
+        self._hurry.set()
         # A request under way is not waited for: the thread is a daemon, and what it sends twice comes once.
         self._thread.join(timeout=1.0)
 
     def _work(self) -> None:
         delay = _EVERY
         while True:
-            with self._turn:
-                if not self._waiting or self.failure is not None:
-                    self._turn.wait(min(delay, 1.0) if self._waiting else delay)
-                if self._ended:
-                    return
+            if self._hurry.wait(delay):
+                self._end.wait(_LOOK if self.failure is None else min(delay, 1.0))
+            if self._end.is_set():
+                return
             try:
                 self._spent = time.thread_time()
                 self._store.send(self._rest)
@@ -92,13 +97,9 @@ class Sender:
             else:
                 self._succeeded()
                 delay = _EVERY
-            with self._turn:
-                self._turn.notify_all()
 
     def _rest(self) -> None:
-        with self._turn:
-            if not self._waiting:
-                self._turn.wait(_REST * (time.thread_time() - self._spent))
+        self._hurry.wait(_REST * (time.thread_time() - self._spent))
         self._spent = time.thread_time()
 
     def _failed(self, failure: str) -> None:
@@ -115,3 +116,41 @@ class Sender:
         if self.failure is not None:
             _logger.warning("%s: the tracking store answers again; it has all that was kept", self._store.uri)
         self.failure = None
+
+
+def send_journals(folder: Path | str) -> tuple[Store, ...]:
+    """Send what the runs in a folder could not send; what the store has is not sent again.
+
+    Parameters
+    ----------
+    folder
+        Of a training run. ``MLFLOW_TRACKING_URI`` may say where the server is now; the run must be known there
+        if it was before.
+
+    Returns
+    -------
+    tuple of Store
+        Of each run, with what was `sent`.
+
+    Raises
+    ------
+    HoloError
+        If the folder holds no tracked run, one of them is still under way, or the store does not answer.
+    """
+    folder = Path(folder)
+    found = journals(folder)
+    if not found:
+        raise HoloError(f"{folder}: holds no tracked run; give the folder of a training run")
+    return tuple(_sent(path, folder) for path in found)
+
+
+def _sent(path: Path, folder: Path) -> Store:
+    journal = Journal(path)
+    store = Store(path, folder)
+    try:
+        store.send()
+    except (MlflowException, OSError) as error:
+        raise HoloError(f"{path}: cannot be sent to {store.uri} ({reason(error)})") from None
+    finally:
+        journal.close()
+    return store

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from holo_types.files.atomic import replacing
 
 from .journal import (
     DataSet,
+    Entry,
     File,
     LoggedModel,
     Metrics,
@@ -35,12 +37,11 @@ from .journal import (
     read_journal,
 )
 
-__all__ = ["Progress", "Store", "store_uri"]
+__all__ = ["Sent", "Store", "store_uri"]
 
 _RUN_TAG = "holo.run"
 _ENTRY_TAG = "holo.entry"
-# MLflow takes twice as many metrics in a request; a busy server answers half as many in time.
-_BATCH = {"metrics": 500, "params": 100, "tags": 100}
+_METRICS = 500  # in a request: MLflow takes twice as many, but a busy server does not answer them in time
 # A request that fails is tried again by us, later: MLflow's own retries would block for minutes.
 _REQUESTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -55,7 +56,7 @@ def store_uri(folder: Path) -> str:
 
 
 @attrs.frozen
-class Progress:
+class Sent:
     """How far a journal has been sent; it stands beside the journal.
 
     Parameters
@@ -73,8 +74,8 @@ class Progress:
     """
 
     offset: int = 0
-    run_id: str | None = None
-    experiment_id: str | None = None
+    run_id: str = ""
+    experiment_id: str = ""
     model_id: str | None = None
     model_location: str | None = None
     versions: Mapping[str, str] = attrs.field(factory=dict)
@@ -96,37 +97,6 @@ def _brief_requests() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-@attrs.define
-class _Batch:
-    """Entries that go in one request."""
-
-    metrics: list[Metric] = attrs.field(factory=list)
-    params: list[Param] = attrs.field(factory=list)
-    tags: list[RunTag] = attrs.field(factory=list)
-
-    def add(self, entry: Metrics | Parameters | Tags) -> None:
-        if isinstance(entry, Metrics):
-            self.metrics += [
-                Metric(name, value, entry.time, entry.step) for name, value in entry.values.items()
-            ]
-        elif isinstance(entry, Parameters):
-            self.params += [Param(name, value) for name, value in entry.values.items()]
-        else:
-            self.tags += [RunTag(name, value) for name, value in entry.values.items()]
-
-    @property
-    def full(self) -> bool:
-        """Whether any part has reached what one request may hold."""
-        return any(len(getattr(self, part)) >= most for part, most in _BATCH.items())
-
-    def requests(self) -> Iterator[dict[str, list[Any]]]:
-        """Cut into what single requests may hold."""
-        for part, most in _BATCH.items():
-            items = getattr(self, part)
-            for start in range(0, len(items), most):
-                yield {part: items[start : start + most]}
-
-
 class Store:
     """The MLflow store that a journal is sent to.
 
@@ -141,11 +111,21 @@ class Store:
     def __init__(self, journal: Path, folder: Path) -> None:
         self.journal, self.folder = journal, folder
         self._file = journal.with_name("sent.json")
-        self.progress = Progress()
+        self.sent = Sent()
         if self._file.exists():
-            self.progress = _converter.structure(json.loads(self._file.read_text()), Progress)
-        self._client: mlflow.MlflowClient | None = None
-        self.uri: str | None = None
+            self.sent = _converter.structure(json.loads(self._file.read_text()), Sent)
+
+    @cached_property
+    def uri(self) -> str:
+        """Where the journal is sent: a server may be elsewhere by now, a store in the folder is where that is."""
+        start, _ = next(read_journal(self.journal))
+        assert isinstance(start, RunStart)
+        return os.environ.get("MLFLOW_TRACKING_URI", start.store) if start.store else store_uri(self.folder)
+
+    @cached_property
+    def client(self) -> mlflow.MlflowClient:
+        """The connection."""
+        return mlflow.MlflowClient(tracking_uri=self.uri)
 
     def send(self, between: Callable[[], None] = lambda: None) -> None:
         """Send all that the journal holds and the store has not; what is sent is noted as it goes.
@@ -161,85 +141,69 @@ class Store:
             If the store does not answer or does not take an entry; the next call goes on from there.
         """
         with _brief_requests():
-            if self._client is None:
-                self._connect()
-            batch = _Batch()
-            offset = self.progress.offset
+            metrics: list[Metric] = []
+            offset = self.sent.offset
             for entry, end in read_journal(self.journal, offset):
-                if isinstance(entry, Metrics | Parameters | Tags):
-                    batch.add(entry)
-                    if batch.full:
-                        self._send_batch(batch, end)
-                        batch = _Batch()
+                if isinstance(entry, Metrics):
+                    metrics += [
+                        Metric(name, value, entry.time, entry.step) for name, value in entry.values.items()
+                    ]
+                    if len(metrics) >= _METRICS:
+                        self._send_metrics(metrics, end)
+                        metrics = []
                         between()
                 else:
-                    self._send_batch(batch, offset)
-                    batch = _Batch()
+                    self._send_metrics(metrics, offset)
+                    metrics = []
                     self._send_one(entry)
                     self._note(offset=end)
                     if isinstance(entry, LoggedModel):
                         shutil.rmtree(self.folder / entry.path)  # the store has it, and the run its own
                 offset = end
-            self._send_batch(batch, offset)
+            self._send_metrics(metrics, offset)
 
-    def _connect(self) -> None:
-        start, _ = next(read_journal(self.journal))
-        assert isinstance(start, RunStart)
-        # A server may be elsewhere by now; a store in the folder is where the folder is.
-        asked = os.environ.get("MLFLOW_TRACKING_URI", start.store)
-        self.uri = asked if start.store else store_uri(self.folder)
-        self._client = mlflow.MlflowClient(tracking_uri=self.uri)
-
-    @property
-    def client(self) -> mlflow.MlflowClient:
-        """The connection."""
-        assert self._client is not None
-        return self._client
-
-    @property
-    def run_id(self) -> str:
-        """The run's id in the store, which its first entry gave it."""
-        assert self.progress.run_id is not None
-        return self.progress.run_id
-
-    @property
-    def _experiment_id(self) -> str:
-        assert self.progress.experiment_id is not None
-        return self.progress.experiment_id
-
-    def _note(self, **changes: Any) -> None:  # fields of `Progress`
-        self.progress = attrs.evolve(self.progress, **changes)
+    def _note(self, **changes: Any) -> None:  # fields of `Sent`
+        self.sent = attrs.evolve(self.sent, **changes)
         with replacing(self._file) as new:
-            new.write_text(json.dumps(_converter.unstructure(self.progress)))
+            new.write_text(json.dumps(_converter.unstructure(self.sent)))
 
-    def _send_batch(self, batch: _Batch, end: int) -> None:
+    def _send_metrics(self, metrics: list[Metric], end: int) -> None:
         # A batch that arrived although the answer did not is sent again. Times and values are the same, and a
         # store knows points that it has: (run, name, time, step, value) is its key.
-        for request in batch.requests():
-            self.client.log_batch(self.run_id, **request, synchronous=True)
-        if end > self.progress.offset:
+        for start in range(0, len(metrics), _METRICS):
+            self._log_batch(metrics=metrics[start : start + _METRICS])
+        if end > self.sent.offset:
             self._note(offset=end)
 
-    def _send_one(self, entry: RunStart | DataSet | File | LoggedModel | Registration | Status) -> None:
+    def _log_batch(self, **items: list[Any]) -> None:
+        # Synchronously whatever the user has set: what is noted as sent must be there.
+        self.client.log_batch(self.sent.run_id, **items, synchronous=True)
+
+    def _send_one(self, entry: Entry) -> None:
+        run_id = self.sent.run_id
         if isinstance(entry, RunStart):
             self._start(entry)
+        elif isinstance(entry, Parameters):
+            self._log_batch(params=[Param(name, value) for name, value in entry.values.items()])
+        elif isinstance(entry, Tags):
+            self._log_batch(tags=[RunTag(name, value) for name, value in entry.values.items()])
         elif isinstance(entry, DataSet):
             tags = [InputTag(MLFLOW_DATASET_CONTEXT, entry.context)]
-            self.client.log_inputs(self.run_id, [DatasetInput(_dataset(entry), tags)])
+            self.client.log_inputs(run_id, [DatasetInput(_dataset(entry), tags)])
         elif isinstance(entry, File):
             path = self.folder / entry.path
             if path.is_file():
-                self.client.log_artifact(self.run_id, str(path), entry.target)
+                self.client.log_artifact(run_id, str(path), entry.target)
             else:
-                self._note(missing=(*self.progress.missing, str(path)))
+                self._note(missing=(*self.sent.missing, str(path)))
         elif isinstance(entry, LoggedModel):
             self._send_model(self.folder / entry.path)
         elif isinstance(entry, Registration):
             self._register(entry.name)
-        elif entry.status == "RUNNING":
-            self.client.update_run(self.run_id, status="RUNNING")
-        else:
-            self.client.set_terminated(self.run_id, entry.status, entry.time)
+        elif isinstance(entry, Status) and entry.status == "RUNNING":
+            self.client.update_run(run_id, status="RUNNING")
+        elif isinstance(entry, Status):
+            self.client.set_terminated(run_id, entry.status, entry.time)
 
     def _start(self, start: RunStart) -> None:
         experiment = self.client.get_experiment_by_name(start.experiment)
@@ -257,8 +221,8 @@ class Store:
         self._note(run_id=run_id, experiment_id=experiment_id)
 
     def _send_model(self, path: Path) -> None:
-        run_id, experiment_id = self.run_id, self._experiment_id
-        key = f"{run_id}:{self.progress.offset}"
+        run_id, experiment_id = self.sent.run_id, self.sent.experiment_id
+        key = f"{run_id}:{self.sent.offset}"
         found = self.client.search_logged_models([experiment_id], f"tags.`{_ENTRY_TAG}` = '{key}'")
         logged = found[0] if found else self.client.create_logged_model(
             experiment_id, name="model", source_run_id=run_id, tags={_ENTRY_TAG: key}
@@ -275,19 +239,19 @@ class Store:
         self._note(model_id=logged.model_id, model_location=logged.artifact_location)
 
     def _register(self, name: str) -> None:
-        model_id, location = self.progress.model_id, self.progress.model_location
+        model_id, location = self.sent.model_id, self.sent.model_location
         assert location is not None
         try:
             self.client.create_registered_model(name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        versions = self.client.search_model_versions(f"name = '{name}' and run_id = '{self.run_id}'")
+        versions = self.client.search_model_versions(f"name = '{name}' and run_id = '{self.sent.run_id}'")
         found = [version for version in versions if version.model_id == model_id]
         version = found[0] if found else self.client.create_model_version(
-            name, location, self.run_id, model_id=model_id
+            name, location, self.sent.run_id, model_id=model_id
         )  # fmt: skip
-        self._note(versions={**self.progress.versions, name: str(version.version)})
+        self._note(versions={**self.sent.versions, name: str(version.version)})
 
 
 def _dataset(entry: DataSet) -> Dataset:

@@ -37,7 +37,7 @@ class Epoch:
     loss
         The weighted sum of `parts`, on the training rows.
     parts, validation
-        What the objective measures (such as ``mse``, ``kl``, ``cosine``): means over the training samples, as
+        What the objective measures (such as ``mse``, ``kl``, ``cosine_loss``): means over the training samples, as
         they were trained on, and over the validation rows.
     validation_loss
         The weighted sum of `validation`.
@@ -148,6 +148,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
                 f"{path}: has format version {description['format_version']!r}; this holo-vae reads "
                 f"version {FORMAT_VERSION}"
             )
+        for epoch in description["progress"]["epochs"]:
+            _name_the_loss(epoch["parts"])
+            _name_the_loss(epoch["validation"])
         progress = _converter.structure(description["progress"], Progress)
         tensors = safetensors.torch.load_file(folder / Path(description["tensors"]).name)
     except FormatError:
@@ -155,6 +158,12 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     except (OSError, ValueError, KeyError, TypeError, cattrs.BaseValidationError, SafetensorError) as error:
         raise FormatError(f"{path}: cannot be read as a {FORMAT} ({error!r})") from None
     return Checkpoint(progress, tensors)
+
+
+def _name_the_loss(measured: dict[str, float]) -> None:
+    """Call the cosine loss what it is in states that were written while it was called ``cosine``."""
+    if "cosine" in measured:
+        measured["cosine_loss"] = measured.pop("cosine")
 
 
 def _clear(folder: Path, keep: str) -> None:

@@ -76,15 +76,17 @@ class Step:
     samples: int
 
 
-def run_digest(recipe: Recipe, training: Rows, validation: Rows) -> str:
-    """Give a digest of what decides a run's weights: the recipe and the data's sizes and basis."""
+def run_digest(recipe: Recipe, training: Rows, validation: Rows, objective: Objective | None = None) -> str:
+    """Give a digest of what decides a run's weights: the recipe, an own objective, the data's sizes and basis."""
     decided = to_plain(recipe)
     decided["training"].pop("checkpoint_minutes")  # how often a state is written changes nothing
-    plain = {
+    plain: dict[str, object] = {
         "recipe": decided,
         "rows": [len(training), len(validation)],
         "basis": training.basis.digest,
     }
+    if objective is not None:
+        plain["objective"] = f"{type(objective).__module__}.{type(objective).__qualname__}"
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
@@ -94,6 +96,7 @@ def train(
     validation: Rows,
     recipe: Recipe,
     *,
+    objective: Objective | None = None,
     state: Path | None = None,
     processes: Processes = ALONE,
     on_step: Callable[[Step], None] = lambda _: None,
@@ -111,6 +114,8 @@ def train(
         From `holo_vae.data.batches.open_rows`.
     recipe
         What to train and how.
+    objective
+        What to train for; by default reconstruction or classification, as the recipe's model says.
     state
         Folder for the run's state. If there is one, the run goes on from it: epochs that it has done are given
         again, from the record.
@@ -140,6 +145,7 @@ def train(
         training=training,
         validation=validation,
         recipe=recipe,
+        objective=objective,
         state=state,
         processes=processes,
         on_step=on_step,
@@ -156,13 +162,14 @@ class _Run:
         training: Rows,
         validation: Rows,
         recipe: Recipe,
+        objective: Objective | None,
         state: Path | None,
         processes: Processes,
         on_step: Callable[[Step], None],
     ) -> None:
         self.training, self.validation = training, validation
         self.recipe, self.config = recipe, recipe.training
-        self.objective: Objective = objective_of(recipe)
+        self.objective = objective_of(recipe) if objective is None else objective
         self.state, self.processes, self.device, self.on_step = state, processes, processes.device, on_step
         self.dtype = weights_dtype(self.config.precision)
         self.network = network.to(self.device, self.dtype)
@@ -178,7 +185,9 @@ class _Run:
         self.steps_per_epoch = training.steps(self.config.batch_size)
         self.average = copy.deepcopy(network) if self.config.ema_decay is not None else None
         self.best: dict[str, Tensor] = {}
-        self.progress = Progress(run=run_digest(recipe, training, validation), sums=self._no_sums())
+        self.progress = Progress(
+            run=run_digest(recipe, training, validation, objective), sums=self._no_sums()
+        )
         self.written = time.monotonic()
         if state is not None and has_checkpoint(state):
             self._resume(read_checkpoint(state))
@@ -293,11 +302,11 @@ class _Run:
     def _draws(self, step: int, samples: int, holograms: Tensor) -> Draws:
         seed = np.random.SeedSequence((self.config.seed, step)).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(seed[0] >> np.uint64(1)))
-        draws, part = self.objective.draw(generator, samples), self.processes.part(samples)
-        return Draws(
-            None if draws.noise is None else draws.noise[part].to(holograms),
-            None if draws.kept is None else draws.kept[part].to(holograms.device),
-        )
+        drawn, part = self.objective.draw(generator, samples), self.processes.part(samples)
+        return {
+            name: values[part].to(holograms.device, holograms.dtype if values.is_floating_point() else None)
+            for name, values in drawn.items()
+        }
 
     def _record(self, epoch: int, row: Sequence[float], samples: int, rate: float, seconds: float) -> None:
         """Count a step as done."""
@@ -365,7 +374,7 @@ class _Run:
             for batch in self.validation.in_order(max(self.config.batch_size, 256)):
                 holograms = batch.coefficients.to(self.device, self.dtype)
                 labels = None if batch.labels is None else batch.labels.to(self.device)
-                values = self.objective.values(network, holograms, labels, Draws())[:, :count]
+                values = self.objective.values(network, holograms, labels, {})[:, :count]
                 totals += values.double().sum(dim=0)
         means: list[float] = (totals / len(self.validation)).tolist()
         return means

@@ -1,12 +1,18 @@
-"""What a network is trained for: the losses of each sample, and what they weigh."""
+"""What a network is trained for: the losses of each sample, and what they weigh.
+
+A new loss is a new class: an `Objective`, which `holo_vae.train` takes.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
 
 import attrs
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from holo_nn import cosine_loss
-from holo_vae.networks.network import Encoding
+from holo_vae.networks.network import Latent
 from holo_vae.recipes.model import ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import Recipe
 from holo_vae.recipes.training import TrainingConfig
@@ -14,32 +20,90 @@ from holo_vae.recipes.training import TrainingConfig
 __all__ = ["Autoencoding", "Classification", "Draws", "Objective", "kl_divergence", "objective_of"]
 
 
-@attrs.frozen(eq=False)
-class Draws:
-    """What chance decides for each sample of a batch.
+# What chance decides for each sample of a batch, by names that the objective chooses.
+Draws = Mapping[str, Shaped[Tensor, "n ..."]]
 
-    Parameters
-    ----------
-    noise
-        Standard normal, with which z is drawn; of an H-AE None.
-    kept
-        Which (channel, degree) blocks of the input stay, spread over their coefficients; None for all.
+
+class Objective(Protocol):
+    """What a network is trained for: the quantities measured of each sample, and their weights in the loss.
+
+    The loss of an epoch is the sum of the quantities, each times its weight, averaged over the samples. Classes
+    that derive from this one need give only `names`, `weights` and `values`.
+
+    Examples
+    --------
+    A classifier trained for the squared error of its probabilities, the Brier score:
+
+    >>> class BrierScore(Objective):
+    ...     names = ("brier",)
+    ...     def weights(self, epoch):
+    ...         return (1.0,)
+    ...     def values(self, network, holograms, labels, draws):
+    ...         probabilities = network(holograms).softmax(dim=1)
+    ...         wanted = nn.functional.one_hot(labels, probabilities.shape[1])
+    ...         return (probabilities - wanted).square().sum(dim=1, keepdim=True)
+    >>> BrierScore().values(lambda rows: torch.zeros(len(rows), 2), torch.ones(1, 9), torch.tensor([1]), {})
+    tensor([[0.5000]])
     """
 
-    noise: Float[Tensor, "n d"] | None = None
-    kept: Bool[Tensor, "n dim"] | None = None
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name the quantities that are measured in training."""
+        ...
+
+    @property
+    def validated(self) -> tuple[str, ...]:
+        """Name those measured in validation too, the first of `names`: by default all."""
+        return self.names
+
+    def weights(self, epoch: int) -> tuple[float, ...]:
+        """Give the weight of each of `names` in the loss of an epoch, counted from 0; 0 for what is only watched."""
+        ...
+
+    def comparable(self, epoch: int) -> bool:
+        """Say whether an epoch's validation loss can be compared with others, to choose the best weights."""
+        return True
+
+    def draw(self, generator: torch.Generator, count: int) -> Draws:
+        """Draw what chance decides for a whole batch: tensors with a row for each sample, in training only.
+
+        Chance must come from the generator alone, so that runs can be resumed and shared among processes.
+        """
+        return {}
+
+    def values(
+        self,
+        network: nn.Module,
+        holograms: Float[Tensor, "n dim"],
+        labels: Int[Tensor, " n"] | None,
+        draws: Draws,
+    ) -> Float[Tensor, "n k"]:
+        """Give the quantities of each sample, in the order of `names`.
+
+        Parameters
+        ----------
+        network
+            The one that is trained.
+        holograms
+            A batch, in the data's own scale.
+        labels
+            Number of each sample's category, where the recipe's model has a condition or classes.
+        draws
+            These samples' rows of what `draw` gave, floating point in the network's precision; empty in validation.
+        """
+        ...
 
 
-def kl_divergence(encoding: Encoding) -> Float[Tensor, " n"]:
+def kl_divergence(latent: Latent) -> Float[Tensor, " n"]:
     """Give KL(q(z|x) ‖ N(0, 1)), summed over the latent dimensions; 0 for an H-AE."""
-    mean, log_variance = encoding.mean, encoding.log_variance
+    mean, log_variance = latent.mean, latent.log_variance
     if log_variance is None:
         return torch.zeros_like(mean[:, 0])
     return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=-1)
 
 
 @attrs.frozen
-class Autoencoding:
+class Autoencoding(Objective):
     """The objective of an autoencoder: α MSE + β KL / d; the cosine loss (s = +1) is measured beside.
 
     Where the training rows lie in one pose, γ times the frame's squared error is added: without it the frame of
@@ -57,7 +121,7 @@ class Autoencoding:
     @property
     def validated(self) -> tuple[str, ...]:
         """Name what is measured in validation, whose rows may lie in any pose: the first of `names`."""
-        return ("mse", "kl", "cosine")
+        return ("mse", "kl", "cosine_loss")
 
     def weights(self, epoch: int) -> tuple[float, ...]:
         """Give (α, β / d, 0), and γ where it counts."""
@@ -71,16 +135,16 @@ class Autoencoding:
         return not self.model.variational or self.training.kl_weight_at(epoch) == self.training.kl_weight
 
     def draw(self, generator: torch.Generator, count: int) -> Draws:
-        """Draw the noise of z and the masked blocks, as far as the recipe has them."""
-        noise = kept = None
+        """Draw ``noise``, with which z is drawn, and ``kept``, which coefficients masking leaves."""
+        draws = {}
         if self.model.variational:
-            noise = torch.randn(count, self.model.latent_dim, generator=generator)
+            draws["noise"] = torch.randn(count, self.model.latent_dim, generator=generator)
         if self.training.masking:
             blocks = [(channels, 2 * degree + 1) for channels, degree in self.model.basis.irreps]
             share = torch.rand(count, sum(channels for channels, _ in blocks), generator=generator)
             sizes = torch.tensor([size for channels, size in blocks for _ in range(channels)])
-            kept = (share >= self.training.masking).repeat_interleave(sizes, dim=1)
-        return Draws(noise, kept)
+            draws["kept"] = (share >= self.training.masking).repeat_interleave(sizes, dim=1)
+        return draws
 
     def values(
         self,
@@ -94,22 +158,22 @@ class Autoencoding:
         if self.model.condition is not None:
             assert labels is not None
             condition = nn.functional.one_hot(labels, len(self.model.condition.categories)).to(holograms)
-        masked = None if draws.kept is None else holograms * draws.kept
-        decoded, encoding = network(holograms, draws.noise, condition, masked)
+        masked = holograms * draws["kept"] if "kept" in draws else None
+        decoded, latent = network(holograms, draws.get("noise"), condition, masked)
         scale = torch.as_tensor(network.scale)  # not get_buffer: torch.compile's wrapper has none
         target = holograms / scale
         decoded = decoded.to(target.dtype)
         cosine = cosine_loss(decoded.detach(), target, str(self.model.basis.irreps))
         mse = (decoded - target).square().mean(dim=1)
-        measured = [mse, kl_divergence(encoding).to(mse), cosine]
+        measured = [mse, kl_divergence(latent).to(mse), cosine]
         if self.training.frame_weight:
             axes = torch.eye(3, device=mse.device)
-            measured.append((encoding.frame - axes).square().mean(dim=(1, 2)).to(mse))
+            measured.append((latent.frame - axes).square().mean(dim=(1, 2)).to(mse))
         return torch.stack(measured, dim=1)
 
 
 @attrs.frozen
-class Classification:
+class Classification(Objective):
     """The objective of a classifier: cross-entropy; the share of wrong classes is measured beside."""
 
     @property
@@ -117,22 +181,9 @@ class Classification:
         """Name what is measured in training."""
         return ("cross_entropy", "errors")
 
-    @property
-    def validated(self) -> tuple[str, ...]:
-        """Name what is measured in validation: all of it."""
-        return self.names
-
     def weights(self, epoch: int) -> tuple[float, ...]:
         """Only the cross-entropy counts."""
         return (1.0, 0.0)
-
-    def comparable(self, epoch: int) -> bool:
-        """All epochs can be compared."""
-        return True
-
-    def draw(self, generator: torch.Generator, count: int) -> Draws:
-        """Nothing is left to chance."""
-        return Draws()
 
     def values(
         self,
@@ -146,9 +197,6 @@ class Classification:
         logits: Tensor = network(holograms).float()
         loss = nn.functional.cross_entropy(logits, labels, reduction="none")
         return torch.stack([loss, (logits.argmax(dim=1) != labels).to(loss)], dim=1)
-
-
-Objective = Autoencoding | Classification
 
 
 def objective_of(recipe: Recipe) -> Objective:
