@@ -72,7 +72,7 @@ def sphere_view(
     stretch = np.sqrt(2 - squared[inside])
     directions = np.stack([across[inside] * stretch, up[inside] * stretch, 1 - squared[inside]], axis=1)
     harmonics = solid_harmonics(directions @ axes, basis.lmax)
-    norm = np.sqrt(4 * np.pi) if basis.angular_normalization == "component" else 1.0
+    norm = np.sqrt(basis.angular_squared_norm)
     first = np.concatenate([holograms.degree(degree)[:, 0] for degree in range(basis.lmax + 1)], axis=1)
     values = np.full((len(holograms), size, size), np.nan)
     values[:, inside] = first @ harmonics / norm
