@@ -67,7 +67,7 @@ def test_skipped_residues_and_atoms_are_handed_on(write_pdb, residue, atom):
     )
     (encoded,) = encode_structures([path], BASIS)
     assert len(encoded.holograms) == 1
-    assert [skipped.residue_number for skipped in encoded.skipped] == [2]
+    assert [skipped.residue.residue_number for skipped in encoded.skipped] == [2]
     assert [left.atom_name for left in encoded.left_out_atoms] == ["XD1"]
 
 
@@ -88,7 +88,7 @@ def test_an_element_that_is_no_channel_does_not_contribute():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+    with pytest.raises(AttributeError, match="nonsense"):
         holo_features.nonsense  # noqa: B018
     assert set(holo_features.__all__) <= {*dir(holo_features)}
     for name in holo_features.__all__:

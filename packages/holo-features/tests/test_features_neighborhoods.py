@@ -17,8 +17,8 @@ from holo_features import (
     zernike_transform,
 )
 from holo_features.datasets import example_structures
+from holo_features.structures.residue import ResidueId
 from holo_features.surroundings.centers import (
-    ResidueId,
     alpha_carbons,
     atom_centers,
     point_centers,
@@ -98,7 +98,7 @@ def test_a_calcium_ion_is_no_alpha_carbon(write_pdb, residue, atom):
     inside = atom("CA", (5.0, 1.0, 1.0), residue="ALA", number=2, element="CA")
     structure = read_structure(write_pdb(*residue(), *bare, inside, ion))
     assert neighborhoods(structure).index["residue_number"].tolist() == [1]
-    assert [skipped.residue_number for skipped in skipped_residues(structure)] == [2]
+    assert [skipped.residue.residue_number for skipped in skipped_residues(structure)] == [2]
 
 
 def test_skipped_residues_are_named(write_pdb, residue):
@@ -109,11 +109,13 @@ def test_skipped_residues_are_named(write_pdb, residue):
     )
     structure = read_structure(path)
     assert skipped_residues(structure) == (
-        SkippedResidue("made", 1, "A", 7, "B", "ALA", "it has no atom CA"),
-        SkippedResidue("made", 1, "Z", 99, "", "ALA", "no atom of C, N, O, S is within 10 Å of its CA"),
+        SkippedResidue("made", 1, ResidueId("A", 7, "B"), "ALA", "it has no atom CA"),
+        SkippedResidue(
+            "made", 1, ResidueId("Z", 99), "ALA", "no atom of C, N, O, S is within 10 Å of its CA"
+        ),
     )
     assert neighborhoods(structure).index["residue_number"].tolist() == [1]
-    assert [s.residue_number for s in skipped_residues(structure, cutoff=600.0)] == [7]
+    assert [s.residue.residue_number for s in skipped_residues(structure, cutoff=600.0)] == [7]
 
 
 def test_a_structure_without_alpha_carbons_has_no_neighborhoods(write_pdb, residue):

@@ -66,6 +66,9 @@ from .spheres.shapes import (
     read_labels as read_labels,
     shape_images as shape_images,
 )
+from .structures.residue import (
+    ResidueId as ResidueId,
+)
 from .structures.selection import (
     Selection as Selection,
 )
@@ -77,7 +80,7 @@ from .structures.structure import (
 )
 from .surroundings.centers import (
     Centers as Centers,
-    ResidueId as ResidueId,
+    SkippedResidue as SkippedResidue,
     alpha_carbons as alpha_carbons,
     atom_centers as atom_centers,
     point_centers as point_centers,
@@ -88,7 +91,6 @@ from .surroundings.exposure import (
 )
 from .surroundings.neighbors import (
     Neighborhoods as Neighborhoods,
-    SkippedResidue as SkippedResidue,
     cut_neighborhoods as cut_neighborhoods,
     neighborhoods as neighborhoods,
     skipped_residues as skipped_residues,

@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Bool
 
 from holo_features.readers.formats import structure_stem
+from holo_features.structures.residue import ResidueId
 from holo_features.structures.selection import Selection
 from holo_features.structures.structure import LeftOutAtom, RepeatedResidue, Structure, read_structure
 from holo_features.surroundings.centers import (
     Centers,
-    ResidueId,
     SkippedResidue,
     alpha_carbons,
     atom_centers,

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 from numpy.typing import NDArray
 
+from holo_features.structures.residue import residue_numbers
 from holo_features.structures.secondary_structure import secondary_structure as assign_secondary_structure
 from holo_features.structures.structure import Structure
 from holo_types import HoloError, PointClouds
@@ -18,7 +19,6 @@ from .centers import (
     alpha_carbons,
     amino_acids,
     name_skipped,
-    residue_numbers,
 )
 from .channels import channel_weights
 from .pairs import pairs_within
@@ -26,7 +26,6 @@ from .pairs import pairs_within
 __all__ = [
     "PROTEIN_CHANNELS",
     "Neighborhoods",
-    "SkippedResidue",
     "checked_cutoff",
     "cut_in_blocks",
     "cut_neighborhoods",
