@@ -34,13 +34,11 @@ from .complexes.tables import (
     ComplexColumns as ComplexColumns,
     ComplexFiles as ComplexFiles,
 )
-from .encoding.complexes import (
-    PocketEncoding as PocketEncoding,
-    encode_complexes as encode_complexes,
-)
 from .encoding.structures import (
     EncodedStructure as EncodedStructure,
     Encoding as Encoding,
+    PocketEncoding as PocketEncoding,
+    encode_complexes as encode_complexes,
     encode_structures as encode_structures,
 )
 from .spheres.idx import (
