@@ -61,7 +61,7 @@ from .spheres.shapes import (
     MeshFile as MeshFile,
     encode_mesh as encode_mesh,
     mesh_files as mesh_files,
-    read_labels as read_labels,
+    read_shape_labels as read_shape_labels,
     shape_images as shape_images,
 )
 from .structures.residue import (
