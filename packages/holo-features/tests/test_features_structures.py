@@ -9,10 +9,9 @@ import pytest
 from biotite.structure.io.pdb import PDBFile
 from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile, set_structure
 
-from holo_features import LeftOutAtom, Selection, read_structure
+from holo_features import ResidueId, Selection, read_structure
 from holo_features.datasets import example_structures
-from holo_features.structures.residue import ResidueId
-from holo_features.structures.structure import RepeatedResidue
+from holo_features.structures.structure import LeftOutAtom, RepeatedResidue
 
 ALTERNATE = Path(__file__).parent / "alternate_locations.pdb"
 EXAMPLES = {path.name.partition(".")[0]: path for path in example_structures()}

@@ -182,9 +182,13 @@ def _encode(
     workers: int,
 ) -> None:
     try:
-        from holo_features import Encoding, Selection, encode_structures  # noqa: PLC0415  (an extra)
+        from holo_features import (  # noqa: PLC0415  (an extra)
+            Encoding,
+            Selection,
+            encode_structures,
+            structure_names,
+        )
         from holo_features.encoding.files import rows_of, write_rows  # noqa: PLC0415
-        from holo_features.encoding.structures import structure_names  # noqa: PLC0415
     except ImportError:
         raise HoloError("data sets need holo-features; pip install 'holo-vae[structures]'") from None
 
