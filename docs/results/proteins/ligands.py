@@ -16,6 +16,7 @@ from writing import markdown_table, signed, write_figures
 from holo_downstream import Interval, bootstrap_mean
 from holo_downstream.affinity.labels import read_labels
 from holo_features import (
+    ComplexSource,
     alpha_carbons,
     complex_neighborhoods,
     cut_neighborhoods,
@@ -24,7 +25,6 @@ from holo_features import (
     read_complex,
     zernike_transform,
 )
-from holo_features.complexes.sets import ComplexSource
 from holo_types import Basis, HoloError, Holograms, PointClouds, concatenate
 from holo_types.console import progress
 from holo_vae import Model

@@ -5,7 +5,7 @@ import numpy as np
 from chains import Protein
 from jaxtyping import Float, Int, Shaped
 
-from holo_features.surroundings.centers import residue_numbers
+from holo_features import residue_numbers
 from holo_types import Embeddings
 
 __all__ = ["Scene", "scene"]

@@ -1,6 +1,8 @@
 """Structure files to holograms, one after the other."""
 
 import pkgutil
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,7 +69,7 @@ def test_skipped_residues_and_atoms_are_handed_on(write_pdb, residue, atom):
     )
     (encoded,) = encode_structures([path], BASIS)
     assert len(encoded.holograms) == 1
-    assert [skipped.residue_number for skipped in encoded.skipped] == [2]
+    assert [skipped.residue.residue_number for skipped in encoded.skipped] == [2]
     assert [left.atom_name for left in encoded.left_out_atoms] == ["XD1"]
 
 
@@ -99,3 +101,9 @@ def test_no_public_name_is_hidden_by_a_module():
     # A submodule becomes an attribute of the package when it is imported, in place of a function of that name.
     modules = {module.name for module in pkgutil.iter_modules(holo_features.__path__)}
     assert modules & set(holo_features.__all__) == {"datasets"}
+
+
+def test_the_page_of_the_package_lists_all_public_names():
+    page = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    names = {*holo_features.__all__} - {"__version__"}
+    assert {name for name in names if not re.search(rf"\b{name}\b", page)} == set()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from holo_features import encode_images, image_rotations, project_images, sphere_grid, spherical_transform
+from holo_features import encode_images, project_images, sphere_grid, spherical_transform
+from holo_features.spheres.images import image_rotations
 from holo_types import HoloError, concatenate
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -10,15 +10,14 @@ from biotite.structure import annotate_sse
 from hypothesis import given, settings, strategies as st
 
 from holo_features import (
-    SkippedResidue,
     neighborhoods,
     read_structure,
-    skipped_residues,
     zernike_transform,
 )
 from holo_features.datasets import example_structures
+from holo_features.structures.residue import ResidueId
 from holo_features.surroundings.centers import (
-    ResidueId,
+    SkippedResidue,
     alpha_carbons,
     atom_centers,
     point_centers,
@@ -98,7 +97,7 @@ def test_a_calcium_ion_is_no_alpha_carbon(write_pdb, residue, atom):
     inside = atom("CA", (5.0, 1.0, 1.0), residue="ALA", number=2, element="CA")
     structure = read_structure(write_pdb(*residue(), *bare, inside, ion))
     assert neighborhoods(structure).index["residue_number"].tolist() == [1]
-    assert [skipped.residue_number for skipped in skipped_residues(structure)] == [2]
+    assert [skipped.residue.residue_number for skipped in cut_neighborhoods(structure).skipped] == [2]
 
 
 def test_skipped_residues_are_named(write_pdb, residue):
@@ -108,12 +107,14 @@ def test_skipped_residues_are_named(write_pdb, residue):
         *residue(number=99, chain="Z", names=("CA",), shift=500.0),
     )
     structure = read_structure(path)
-    assert skipped_residues(structure) == (
-        SkippedResidue("made", 1, "A", 7, "B", "ALA", "it has no atom CA"),
-        SkippedResidue("made", 1, "Z", 99, "", "ALA", "no atom of C, N, O, S is within 10 Å of its CA"),
+    assert cut_neighborhoods(structure).skipped == (
+        SkippedResidue("made", 1, ResidueId("A", 7, "B"), "ALA", "it has no atom CA"),
+        SkippedResidue(
+            "made", 1, ResidueId("Z", 99), "ALA", "no atom of C, N, O, S is within 10 Å of its CA"
+        ),
     )
     assert neighborhoods(structure).index["residue_number"].tolist() == [1]
-    assert [s.residue_number for s in skipped_residues(structure, cutoff=600.0)] == [7]
+    assert [s.residue.residue_number for s in cut_neighborhoods(structure, cutoff=600.0).skipped] == [7]
 
 
 def test_a_structure_without_alpha_carbons_has_no_neighborhoods(write_pdb, residue):
@@ -121,14 +122,14 @@ def test_a_structure_without_alpha_carbons_has_no_neighborhoods(write_pdb, resid
     clouds = neighborhoods(structure, secondary_structure=True)
     assert len(clouds) == 0
     assert "secondary_structure" in clouds.index
-    assert len(skipped_residues(structure)) == 1
+    assert len(cut_neighborhoods(structure).skipped) == 1
 
 
 @given(st.sampled_from(sorted(EXAMPLES)), st.floats(0.5, 14.0))
 @settings(max_examples=25, deadline=None)
 def test_every_residue_is_either_there_or_skipped(name, cutoff):
     structure = EXAMPLES[name]
-    clouds, skipped = neighborhoods(structure, cutoff), skipped_residues(structure, cutoff)
+    clouds, skipped = neighborhoods(structure, cutoff), cut_neighborhoods(structure, cutoff).skipped
     atoms = structure.atoms
     residues = set(zip(atoms.chain_id.tolist(), atoms.res_id.tolist(), atoms.ins_code.tolist(), strict=True))
     assert len(clouds) + len(skipped) == len(residues)
@@ -313,7 +314,7 @@ def test_atoms_as_centers():
 def test_an_atom_without_neighbors_is_named():
     structure = EXAMPLES["1ten_A"]
     centers = atom_centers(structure, structure.atoms.atom_name == "NZ")
-    skipped = skipped_residues(structure, 1.0, centers=centers)
+    skipped = cut_neighborhoods(structure, 1.0, centers=centers).skipped
     assert len(skipped) == len(centers)
     assert {s.reason for s in skipped} == {"no atom of C, N, O, S is within 1 Å of its NZ"}
 
@@ -340,7 +341,7 @@ def test_points_as_centers_keep_their_rows():
         np.testing.assert_array_equal(clouds[i : i + 1].coordinates, places[near] - point)
     assert (clouds[:1].coordinates == 0).all(axis=1).sum() == 1  # a point is no atom; the atom there stays
     assert point_centers(structure, points).index["point"].tolist() == [0, 1, 2]
-    assert skipped_residues(structure, 5.0, centers=point_centers(structure, points)) == ()
+    assert cut_neighborhoods(structure, 5.0, centers=point_centers(structure, points)).skipped == ()
 
 
 def test_what_points_cannot_have_is_refused():
@@ -374,7 +375,7 @@ def test_the_central_residue_can_be_left_out(name):
             (np.linalg.norm(places - places[center], axis=1) <= 6.0) & ~own & np.isin(atoms.element, CHANNELS)
         )
         np.testing.assert_array_equal(clouds[i : i + 1].coordinates, places[near] - places[center])
-    skipped = skipped_residues(structure, 1.0, central_residue=False)
+    skipped = cut_neighborhoods(structure, 1.0, central_residue=False).skipped
     assert skipped[0].reason == "no atom of C, N, O, S of another residue is within 1 Å of its CA"
 
 

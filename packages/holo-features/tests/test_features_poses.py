@@ -68,7 +68,7 @@ def test_a_residue_without_axes_is_skipped_by_name(write_pdb, residue, atom):
     found = Backbones.of(structure).pose(cut_neighborhoods(structure))
     assert found.clouds.index["residue_number"].tolist() == [1, 5]
     assert structure.atoms.res_id[found.atoms].tolist() == [1, 5]
-    assert [(each.residue_number, each.reason) for each in found.skipped] == [
+    assert [(each.residue.residue_number, each.reason) for each in found.skipped] == [
         (number, "its atoms N, CA and C define no axes") for number in (2, 3, 4)
     ]
 

@@ -68,7 +68,7 @@ def test_incomplete_residues_are_named(write_pdb, residue, atom):
     found = single_residues(read_structure(path))
     assert found.clouds.index["residue_number"].tolist() == [1, 5]
     assert found.clouds.index["label"].tolist() == ["ALA", "GLY"]
-    assert [(s.residue_number, s.reason) for s in found.skipped] == [
+    assert [(s.residue.residue_number, s.reason) for s in found.skipped] == [
         (3, "it has no atom CA"),
         (2, "it lacks the atom CB"),
         (4, "01 is not in the Chemical Component Dictionary"),

@@ -13,8 +13,8 @@ from holo_features import (
     Mesh,
     encode_mesh,
     mesh_files,
-    read_labels,
     read_mesh,
+    read_shape_labels,
     shape_images,
     sphere_grid,
     spherical_transform,
@@ -482,9 +482,9 @@ def test_reads_labels(tmp_path):
     path.write_text(
         "id,synsetId,subSynsetId,modelId,split\n000003,02691156,1,a,train\n000007,02747177,2,b,train\n"
     )
-    assert read_labels(path) == {"000003": "02691156", "000007": "02747177"}
+    assert read_shape_labels(path) == {"000003": "02691156", "000007": "02747177"}
     path.write_text("file,class\nchair.off,seat\n")
-    assert read_labels(path) == {"chair": "seat"}
+    assert read_shape_labels(path) == {"chair": "seat"}
 
 
 @pytest.mark.parametrize(
@@ -502,7 +502,7 @@ def test_refuses_what_is_no_table_of_labels(tmp_path, content, match):
     path = tmp_path / "labels.csv"
     path.write_bytes(content)
     with pytest.raises(FormatError, match=match):
-        read_labels(path)
+        read_shape_labels(path)
 
 
 def test_trimesh_is_imported_when_a_mesh_is_read_only():

@@ -9,9 +9,9 @@ import pytest
 from biotite.structure.io.pdb import PDBFile
 from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile, set_structure
 
-from holo_features import LeftOutAtom, Selection, read_structure
+from holo_features import ResidueId, Selection, read_structure
 from holo_features.datasets import example_structures
-from holo_features.structures.structure import RepeatedResidue
+from holo_features.structures.structure import LeftOutAtom, RepeatedResidue
 
 ALTERNATE = Path(__file__).parent / "alternate_locations.pdb"
 EXAMPLES = {path.name.partition(".")[0]: path for path in example_structures()}
@@ -175,7 +175,7 @@ def test_unknown_elements_are_left_out_by_name(write_pdb, residue, atom):
     structure = read_structure(path)
     assert names(structure) == ["N", "CA", "C", "O"]
     assert structure.left_out_atoms == (
-        LeftOutAtom("A", 1, "", "ALA", "XD1", "X", "its element 'X' is unknown"),
+        LeftOutAtom(ResidueId("A", 1), "ALA", "XD1", "X", "its element 'X' is unknown"),
     )
 
 
@@ -194,8 +194,8 @@ def test_what_is_there_twice_is_named(write_pdb, residue):
     }
     # Another residue of that name is kept, unless it lies where the first one does.
     assert structure.repeated_residues == (
-        RepeatedResidue("A", 1, "", "GLY", kept=True),
-        RepeatedResidue("A", 1, "", "ALA", kept=False),
+        RepeatedResidue(ResidueId("A", 1), "GLY", kept=True),
+        RepeatedResidue(ResidueId("A", 1), "ALA", kept=False),
     )
 
 

@@ -96,6 +96,12 @@ def test_the_layout_and_digest_of_a_basis(basis: Basis, irreps: str, dim: int, d
     assert Basis.from_dict(basis.to_dict()) == basis
 
 
+def test_the_squared_norm_of_harmonics() -> None:
+    # Y of degree 0 is a constant: 1 in the normalization "component", so that its square sums to the sphere's area.
+    assert PROTEIN.angular_squared_norm == 1
+    assert attrs.evolve(PROTEIN, angular_normalization="component").angular_squared_norm == 4 * np.pi
+
+
 def test_the_digest_is_the_same_in_another_process() -> None:
     code = (
         "from holo_types import Basis, Zernike;"

@@ -2,6 +2,8 @@ from . import datasets as datasets
 from ._version import (
     __version__ as __version__,
 )
+
+# Complexes of a protein and a ligand, and what is counted of them.
 from .complexes.complex import (
     Complex as Complex,
     SkippedComplex as SkippedComplex,
@@ -9,15 +11,11 @@ from .complexes.complex import (
     pocket as pocket,
 )
 from .complexes.contacts import (
-    ContactCounts as ContactCounts,
     contact_counts as contact_counts,
-    write_contact_table as write_contact_table,
 )
 from .complexes.ligand_tables import (
-    LigandSize as LigandSize,
     ligand_key as ligand_key,
     ligand_size as ligand_size,
-    write_ligand_table as write_ligand_table,
 )
 from .complexes.ligands import (
     Ligand as Ligand,
@@ -25,7 +23,7 @@ from .complexes.ligands import (
     read_ligands as read_ligands,
 )
 from .complexes.sets import (
-    FoundComplexes as FoundComplexes,
+    ComplexSource as ComplexSource,
     find_complexes as find_complexes,
     read_complex as read_complex,
     read_complexes as read_complexes,
@@ -34,24 +32,30 @@ from .complexes.tables import (
     ComplexColumns as ComplexColumns,
     ComplexFiles as ComplexFiles,
 )
-from .encoding.complexes import (
-    PocketEncoding as PocketEncoding,
-    encode_complexes as encode_complexes,
-)
+
+# Many files to holograms, over processes.
 from .encoding.structures import (
     EncodedStructure as EncodedStructure,
     Encoding as Encoding,
+    PocketEncoding as PocketEncoding,
+    encode_complexes as encode_complexes,
     encode_structures as encode_structures,
+    structure_names as structure_names,
 )
+
+# What the names of structure files say.
+from .readers.formats import (
+    is_structure_path as is_structure_path,
+    split_suffix as split_suffix,
+    structure_stem as structure_stem,
+)
+
+# Images on a sphere: planar ones, and shapes.
 from .spheres.idx import (
-    LabelledImages as LabelledImages,
-    Mnist as Mnist,
-    read_idx as read_idx,
     read_mnist as read_mnist,
 )
 from .spheres.images import (
     encode_images as encode_images,
-    image_rotations as image_rotations,
     project_images as project_images,
 )
 from .spheres.meshes import (
@@ -59,25 +63,28 @@ from .spheres.meshes import (
     read_mesh as read_mesh,
 )
 from .spheres.shapes import (
-    EncodedMesh as EncodedMesh,
-    MeshFile as MeshFile,
     encode_mesh as encode_mesh,
     mesh_files as mesh_files,
-    read_labels as read_labels,
+    read_shape_labels as read_shape_labels,
     shape_images as shape_images,
+)
+
+# Structures.
+from .structures.residue import (
+    ResidueId as ResidueId,
+    residue_numbers as residue_numbers,
 )
 from .structures.selection import (
     Selection as Selection,
 )
 from .structures.structure import (
-    LeftOutAtom as LeftOutAtom,
-    RepeatedResidue as RepeatedResidue,
     Structure as Structure,
     read_structure as read_structure,
 )
+
+# What lies around a residue, an atom or a point.
 from .surroundings.centers import (
     Centers as Centers,
-    ResidueId as ResidueId,
     alpha_carbons as alpha_carbons,
     atom_centers as atom_centers,
     point_centers as point_centers,
@@ -88,10 +95,9 @@ from .surroundings.exposure import (
 )
 from .surroundings.neighbors import (
     Neighborhoods as Neighborhoods,
-    SkippedResidue as SkippedResidue,
+    cut_in_blocks as cut_in_blocks,
     cut_neighborhoods as cut_neighborhoods,
     neighborhoods as neighborhoods,
-    skipped_residues as skipped_residues,
 )
 from .surroundings.poses import (
     Backbones as Backbones,
@@ -99,14 +105,17 @@ from .surroundings.poses import (
 from .surroundings.residues import (
     single_residues as single_residues,
 )
+
+# Points and images to holograms, and back.
 from .transforms.density import (
-    DensityMap as DensityMap,
     density_map as density_map,
     write_density_map as write_density_map,
 )
 from .transforms.grids import (
-    SphereGrid as SphereGrid,
     sphere_grid as sphere_grid,
+)
+from .transforms.harmonics import (
+    solid_harmonics as solid_harmonics,
 )
 from .transforms.spherical import (
     inverse_spherical_transform as inverse_spherical_transform,

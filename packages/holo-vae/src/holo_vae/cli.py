@@ -397,8 +397,8 @@ def _embed_structures(
     inputs: Sequence[Path], model: "Model", out: Path, secondary_structure: bool, resume: bool
 ) -> int:
     with extra("holo-vae[structures]"):
+        from holo_features import structure_names
         from holo_features.encoding.files import structure_files
-        from holo_features.encoding.structures import structure_names
     from .embedding import embed_structures
 
     paths, empty = structure_files(inputs)

@@ -19,8 +19,7 @@ from .networks.loading import load
 from .networks.model import Model
 
 if TYPE_CHECKING:
-    from holo_features import EncodedStructure
-    from holo_features.complexes.sets import ComplexSource
+    from holo_features import ComplexSource, EncodedStructure
 
 __all__ = ["EmbeddedStructure", "embed", "embed_complexes", "embed_holograms", "embed_structures"]
 

@@ -3,8 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-import holo_features
-from holo_features.transforms.harmonics import solid_harmonics
+from holo_features import inverse_zernike_transform, solid_harmonics
 from holo_types import HoloError, Holograms
 
 __all__ = ["camera", "common_pose", "density_slice", "sphere_view"]
@@ -72,7 +71,7 @@ def sphere_view(
     stretch = np.sqrt(2 - squared[inside])
     directions = np.stack([across[inside] * stretch, up[inside] * stretch, 1 - squared[inside]], axis=1)
     harmonics = solid_harmonics(directions @ axes, basis.lmax)
-    norm = np.sqrt(4 * np.pi) if basis.angular_normalization == "component" else 1.0
+    norm = np.sqrt(basis.angular_squared_norm)
     first = np.concatenate([holograms.degree(degree)[:, 0] for degree in range(basis.lmax + 1)], axis=1)
     values = np.full((len(holograms), size, size), np.nan)
     values[:, inside] = first @ harmonics / norm
@@ -94,5 +93,5 @@ def density_slice(holograms: Holograms, size: int = 64) -> Float[np.ndarray, "n 
         raise HoloError("density_slice: the basis is of a sphere; it must have a Zernike radial part")
     x, y = np.meshgrid(*[((np.arange(size) + 0.5) / size * 2 - 1) * basis.radial.cutoff] * 2)
     points = np.stack([x, y, np.zeros_like(x)], axis=-1).reshape(-1, 3)
-    values = holo_features.inverse_zernike_transform(holograms, points)
+    values = inverse_zernike_transform(holograms, points)
     return values.reshape(len(holograms), len(basis.channels), size, size).astype(np.float64)

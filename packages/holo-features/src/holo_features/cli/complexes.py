@@ -65,8 +65,8 @@ def complexes_command(
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
     """
     from holo_features.complexes.sets import find_complexes
-    from holo_features.encoding.complexes import PocketEncoding, encode_complexes
     from holo_features.encoding.files import rows_of, unusable, write_rows
+    from holo_features.encoding.structures import PocketEncoding, encode_complexes
 
     found = find_complexes(data if run.scheduler is None else data.absolute())
     encoding = PocketEncoding(

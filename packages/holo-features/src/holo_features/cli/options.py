@@ -36,7 +36,7 @@ OptionalNames = Annotated[tuple[str, ...] | None, Parameter(consume_multiple=Tru
 
 def _check_residues(_: object, names: tuple[str, ...] | None) -> None:
     """Refuse what names no residue as wrong usage."""
-    from holo_features.surroundings.centers import ResidueId  # noqa: PLC0415
+    from holo_features.structures.residue import ResidueId  # noqa: PLC0415
 
     for name in names or ():
         ResidueId.parse(name)

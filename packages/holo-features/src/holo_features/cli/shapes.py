@@ -53,12 +53,12 @@ def shapes_command(
     """
     from holo_features.encoding.files import FileRows, write_rows
     from holo_features.encoding.parallel import map_files
-    from holo_features.spheres.shapes import mesh_files, read_labels
+    from holo_features.spheres.shapes import mesh_files, read_shape_labels
 
     meshes = mesh_files(folder)
     # Rows have a column of classes all of them or none.
     in_folders = labels is None and all(mesh.label is not None for mesh in meshes)
-    classes = {} if labels is None else read_labels(labels)
+    classes = {} if labels is None else read_shape_labels(labels)
 
     def encode(written: "Written") -> "Iterator[FileRows]":
         wanted = [mesh for mesh in meshes if mesh.name not in written.structures]

@@ -62,7 +62,7 @@ def structures_command(
     """
     from holo_features.encoding.files import rows_of, structure_files, write_rows
     from holo_features.encoding.structures import Encoding, encode_structures, structure_names
-    from holo_features.surroundings.centers import ResidueId
+    from holo_features.structures.residue import ResidueId
 
     paths, empty = structure_files(inputs)
     encoding = Encoding(

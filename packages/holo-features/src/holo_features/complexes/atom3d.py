@@ -16,6 +16,7 @@ from jaxtyping import Bool, Shaped
 
 from holo_features.readers.raw import RawAtoms
 from holo_features.readers.symbols import HYDROGENS
+from holo_features.structures.residue import ResidueId, of_residues
 from holo_features.structures.selection import Selection
 from holo_features.structures.structure import Structure, structure_of
 from holo_types import FormatError
@@ -296,14 +297,5 @@ def _label(record: Mapping[str, Any]) -> float | None:
 
 def _listed(protein: Structure, pocket: _Frame) -> Bool[np.ndarray, "atoms"]:
     """Find the pocket's residues in the protein."""
-    listed = set(
-        zip(
-            pocket.text("chain").tolist(),
-            pocket.numbers("residue", np.int64).tolist(),
-            pocket.text("insertion_code").tolist(),
-            strict=True,
-        )
-    )
-    atoms = protein.atoms
-    residues = zip(atoms.chain_id.tolist(), atoms.res_id.tolist(), atoms.ins_code.tolist(), strict=True)
-    return np.fromiter((residue in listed for residue in residues), dtype=bool, count=len(atoms))
+    columns = (pocket.text("chain"), pocket.numbers("residue", np.int64), pocket.text("insertion_code"))
+    return of_residues(protein.atoms, set(map(ResidueId, *(column.tolist() for column in columns))))

@@ -9,8 +9,9 @@ from jaxtyping import Bool
 from numpy.typing import NDArray
 
 from holo_features.structures.charges import bonds_of
+from holo_features.structures.residue import residue_numbers
 from holo_features.structures.structure import Structure
-from holo_features.surroundings.centers import alpha_carbons, amino_acids, residue_numbers
+from holo_features.surroundings.centers import alpha_carbons, amino_acids
 from holo_features.surroundings.neighbors import (
     PROTEIN_CHANNELS,
     Neighborhoods,

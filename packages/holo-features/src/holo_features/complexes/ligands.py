@@ -10,7 +10,13 @@ import numpy as np
 from biotite.structure import AtomArray
 
 from holo_features.readers.elements import is_element
-from holo_features.readers.formats import damage_named, file_content, is_structure_path, raw_atoms, suffixes
+from holo_features.readers.formats import (
+    damage_named,
+    file_content,
+    is_structure_path,
+    raw_atoms,
+    split_suffix,
+)
 from holo_features.readers.mol2 import mol2_molecules
 from holo_features.readers.molecules import Molecule
 from holo_features.readers.pdbqt import pdbqt_molecules
@@ -51,7 +57,7 @@ def is_ligand_path(path: str | os.PathLike[str]) -> bool:
     >>> is_ligand_path("ligand.SDF"), is_ligand_path("ligand.mol2.gz"), is_ligand_path("1abc.pdb")
     (True, True, False)
     """
-    return suffixes(Path(path))[0] in _SUFFIXES
+    return split_suffix(path)[0] in _SUFFIXES
 
 
 def read_ligand(path: str | os.PathLike[str], molecule: int | str = 1, *, hydrogens: bool = False) -> Ligand:
@@ -100,7 +106,7 @@ def read_ligands(path: str | os.PathLike[str], *, hydrogens: bool = False) -> It
 
 
 def _molecules(place: Path) -> list[Molecule]:
-    suffix, zipped = suffixes(place)
+    suffix, zipped = split_suffix(place)
     if is_structure_path(place):
         return list(_residues(raw_atoms(place)))
     if os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
@@ -131,7 +137,7 @@ def _residues(raw: RawAtoms) -> Iterator[Molecule]:
 
 def _ligand(place: Path, number: int, molecule: Molecule, hydrogens: bool) -> Ligand:
     name = f"molecule {number}" + (f" ({molecule.name})" if molecule.name else "")
-    with damage_named(f"{place}: {name}", suffixes(place)[0]):
+    with damage_named(f"{place}: {name}", split_suffix(place)[0]):
         atoms = molecule.read()
         unknown = np.flatnonzero(~is_element(atoms.element))
         if len(unknown):

@@ -93,10 +93,10 @@ def rows_of(encoded: "EncodedStructure", rows: "Holograms | Embeddings | None") 
     file = str(encoded.path)
     left_out = sum(not residue.kept for residue in encoded.repeated_residues)
     skipped = [
-        *((_residue_name(residue), residue.reason) for residue in encoded.skipped),
-        *((_residue_name(residue), _REPEATED[residue.kept]) for residue in encoded.repeated_residues),
+        *((_name(residue), residue.reason) for residue in encoded.skipped),
+        *((_name(residue), _REPEATED[residue.kept]) for residue in encoded.repeated_residues),
         *(
-            (_residue_name(atom), f"atom {atom.atom_name} was left out: {atom.reason}")
+            (_name(atom), f"atom {atom.atom_name} was left out: {atom.reason}")
             for atom in encoded.left_out_atoms
         ),
     ]
@@ -109,8 +109,9 @@ def rows_of(encoded: "EncodedStructure", rows: "Holograms | Embeddings | None") 
     )
 
 
-def _residue_name(residue: "SkippedResidue | RepeatedResidue | LeftOutAtom") -> str:
-    return f"{residue.chain} {residue.residue_number}{residue.insertion_code} {residue.residue_name}"
+def _name(of: "SkippedResidue | RepeatedResidue | LeftOutAtom") -> str:
+    residue = of.residue
+    return f"{residue.chain} {residue.residue_number}{residue.insertion_code} {of.residue_name}"
 
 
 @attrs.frozen

@@ -1,8 +1,8 @@
-"""Structure files to holograms, one after the other or spread over processes."""
+"""Structure files, and protein-ligand complexes, to holograms: one after the other or spread over processes."""
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -11,12 +11,14 @@ import attrs
 import numpy as np
 from jaxtyping import Bool
 
+from holo_features.complexes.complex import complex_neighborhoods
+from holo_features.complexes.sets import ComplexSource, read_complex
 from holo_features.readers.formats import structure_stem
+from holo_features.structures.residue import ResidueId
 from holo_features.structures.selection import Selection
 from holo_features.structures.structure import LeftOutAtom, RepeatedResidue, Structure, read_structure
 from holo_features.surroundings.centers import (
     Centers,
-    ResidueId,
     SkippedResidue,
     alpha_carbons,
     atom_centers,
@@ -28,9 +30,16 @@ from holo_features.surroundings.residues import single_residues
 from holo_features.transforms.zernike import zernike_transform
 from holo_types import Basis, HoloError, Holograms, concatenate
 
-from .parallel import map_files
+from .parallel import map_files, map_in_order
 
-__all__ = ["EncodedStructure", "Encoding", "encode_structures", "structure_names"]
+__all__ = [
+    "EncodedStructure",
+    "Encoding",
+    "PocketEncoding",
+    "encode_complexes",
+    "encode_structures",
+    "structure_names",
+]
 
 _BLOCK = 512  # centres whose neighbourhoods are in memory together
 
@@ -74,14 +83,44 @@ class Encoding:
     double_precision: bool = False
 
 
+@attrs.frozen(kw_only=True)
+class PocketEncoding:
+    """Which neighbourhoods `encode_complexes` makes of a complex, by default those of all residues of its pocket.
+
+    Parameters
+    ----------
+    selection
+        What is taken of the protein's file, and whether hydrogens are, of the ligand too.
+    pocket_distance
+        See `holo_features.complexes.complex.pocket`, in Å; None takes the residues that the data set lists.
+    central_residue
+        Keep the residue of the centre in its neighbourhood.
+    secondary_structure
+        Add the column ``secondary_structure`` to the index.
+    double_precision
+        Give coefficients in float64.
+
+    Examples
+    --------
+    >>> PocketEncoding().pocket_distance
+    6.0
+    """
+
+    selection: Selection = attrs.field(factory=Selection)
+    pocket_distance: float | None = 6.0
+    central_residue: bool = True
+    secondary_structure: bool = False
+    double_precision: bool = False
+
+
 @attrs.frozen(eq=False)
 class EncodedStructure:
-    """What came of one structure file.
+    """What came of one structure file, or one complex.
 
     Parameters
     ----------
     path
-        The file.
+        The file; of a complex, its name.
     name
         What the index calls it.
     holograms
@@ -174,13 +213,12 @@ def encode_structures(
     >>> [encoded.error for encoded in encode_structures(example_structures()[:2], basis)]
     [None, None]
     """
-    if basis.radial is None:
-        raise HoloError(
-            "encode_structures: the basis is of a sphere (radial None); it must be a Zernike basis"
-        )
+    _check_radial(basis, "encode_structures")
     names = structure_names(paths)
     files = ((path, name) for path, name in names.items() if name not in done)
-    encode = partial(_encode, basis=basis, secondary_structure=secondary_structure, encoding=encoding)
+    encode = partial(
+        _encode_structure, basis=basis, secondary_structure=secondary_structure, encoding=encoding
+    )
     if scheduler is None:
         return map_files(encode, files, workers)
     # Workers elsewhere have a working folder of their own; the paths that are handed on stay as given.
@@ -189,23 +227,110 @@ def encode_structures(
     return (attrs.evolve(encoded, path=given[encoded.name]) for encoded in found)
 
 
-def _encode(
+def encode_complexes(
+    sources: Iterable[ComplexSource],
+    basis: Basis,
+    encoding: PocketEncoding = PocketEncoding(),
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[EncodedStructure]:
+    """Encode the neighbourhoods of pocket residues as holograms, the ligand's atoms among them.
+
+    In all else it is as `encode_structures`.
+
+    Parameters
+    ----------
+    sources
+        Where the complexes are, see `holo_features.complexes.sets.find_complexes`.
+    encoding
+        Which neighbourhoods, and of what.
+    basis, workers, scheduler
+        As for `encode_structures`.
+
+    Yields
+    ------
+    EncodedStructure
+        One for each source; its path and name are the complex's.
+
+    Raises
+    ------
+    HoloError
+        As for `encode_structures`.
+
+    Examples
+    --------
+    >>> from holo_features.complexes.tables import ComplexFiles
+    >>> from holo_types import Zernike
+    >>> basis = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N", "O", "S"))
+    >>> encoded, = encode_complexes([ComplexFiles("1abc", Path("1abc.pdb"), Path("1abc.sdf"))], basis)
+    >>> print(encoded.error)
+    complex 1abc: 1abc.pdb does not exist
+    """
+    _check_radial(basis, "encode_complexes")
+    encode = partial(_encode_complex, basis=basis, encoding=encoding)
+    return map_in_order(encode, sources, workers, scheduler)
+
+
+def _check_radial(basis: Basis, function: str) -> None:
+    if basis.radial is None:
+        raise HoloError(f"{function}: the basis is of a sphere (radial None); it must be a Zernike basis")
+
+
+def _encode_structure(
     path: Path, name: str, *, basis: Basis, secondary_structure: bool, encoding: Encoding
 ) -> EncodedStructure:
-    dtype = np.float64 if encoding.double_precision else np.float32
+    def cut() -> tuple[Structure, Iterator[Neighborhoods]]:
+        structure = attrs.evolve(read_structure(path, encoding.selection), name=name)
+        found = _neighborhoods(structure, basis, secondary_structure, encoding)
+        return structure, map(Backbones.of(structure).pose, found) if encoding.pose == "backbone" else found
+
+    nothing = f"{path}: no residue has a neighbourhood"
+    return _encoded(path, name, cut, basis, encoding.double_precision, nothing=nothing)
+
+
+def _encode_complex(source: ComplexSource, *, basis: Basis, encoding: PocketEncoding) -> EncodedStructure:
+    assert basis.radial is not None
+    cutoff = basis.radial.cutoff
+
+    def cut() -> tuple[Structure, Iterator[Neighborhoods]]:
+        complex_ = read_complex(source, encoding.selection)
+        found = complex_neighborhoods(
+            complex_,
+            cutoff,
+            basis.channels,
+            encoding.secondary_structure,
+            pocket_distance=encoding.pocket_distance,
+            central_residue=encoding.central_residue,
+        )
+        return complex_.protein, iter((found,))
+
+    nothing = f"complex {source.name}: no residue of the pocket has a neighbourhood"
+    return _encoded(Path(source.name), source.name, cut, basis, encoding.double_precision, nothing=nothing)
+
+
+def _encoded(
+    path: Path,
+    name: str,
+    cut: Callable[[], tuple[Structure, Iterator[Neighborhoods]]],
+    basis: Basis,
+    double_precision: bool,
+    *,
+    nothing: str,
+) -> EncodedStructure:
+    """Encode what is cut out of a structure, a block of neighbourhoods at a time; say why, if that is nothing."""
+    dtype = np.float64 if double_precision else np.float32
     parts: list[Holograms] = []
     skipped: list[SkippedResidue] = []
     try:
-        structure = attrs.evolve(read_structure(path, encoding.selection), name=name)
-        backbones = Backbones.of(structure) if encoding.pose == "backbone" else None
-        for lying in _neighborhoods(structure, basis, secondary_structure, encoding):
-            found = lying if backbones is None else backbones.pose(lying)
+        structure, blocks = cut()
+        for found in blocks:
             skipped += found.skipped
             if len(found.clouds):
                 parts.append(zernike_transform(found.clouds, basis, dtype))
         if not parts:
             reasons = "; ".join(dict.fromkeys(residue.reason for residue in skipped))
-            raise HoloError(f"{path}: no residue has a neighbourhood ({reasons or 'there is no centre'})")
+            raise HoloError(f"{nothing} ({reasons or 'there is no centre'})")
     except HoloError as error:
         return EncodedStructure(path, name, None, error=error)
     holograms = parts[0] if len(parts) == 1 else concatenate(parts)

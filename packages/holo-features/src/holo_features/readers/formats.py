@@ -17,7 +17,7 @@ from .pdb import read_pdb
 from .pdbqt import read_pdbqt
 from .raw import RawAtoms, atom_name
 
-__all__ = ["damage_named", "file_content", "is_structure_path", "raw_atoms", "structure_stem", "suffixes"]
+__all__ = ["damage_named", "file_content", "is_structure_path", "raw_atoms", "split_suffix", "structure_stem"]
 
 _PDB, _MMCIF, _BINARYCIF = (".pdb", ".ent"), (".cif", ".mmcif"), (".bcif",)
 _SUFFIXES = (*_PDB, *_MMCIF, *_BINARYCIF)
@@ -44,9 +44,15 @@ _DAMAGE = (
 )
 
 
-def suffixes(path: Path) -> tuple[str, bool]:
-    """Give a path's last suffix in lower case, less .gz, and whether there was a .gz."""
-    name = path.name.lower()
+def split_suffix(path: str | os.PathLike[str]) -> tuple[str, bool]:
+    """Give the suffix of a file's name in lower case, less .gz, and whether there is a .gz.
+
+    Examples
+    --------
+    >>> split_suffix("folder/1abc.CIF.gz"), split_suffix("1abc.pdb")
+    (('.cif', True), ('.pdb', False))
+    """
+    name = Path(path).name.lower()
     plain = name.removesuffix(".gz")
     return Path(plain).suffix, plain != name
 
@@ -59,7 +65,7 @@ def is_structure_path(path: str | os.PathLike[str]) -> bool:
     >>> is_structure_path("1abc.cif.gz"), is_structure_path("1abc.csv")
     (True, False)
     """
-    return suffixes(Path(path))[0] in _SUFFIXES
+    return split_suffix(path)[0] in _SUFFIXES
 
 
 def structure_stem(path: str | os.PathLike[str]) -> str:
@@ -73,7 +79,7 @@ def structure_stem(path: str | os.PathLike[str]) -> str:
     name = Path(path).name
     if name.lower().endswith(".gz"):
         name = name[:-3]
-    return Path(name).stem if suffixes(Path(name))[0] in _READERS else name
+    return Path(name).stem if split_suffix(name)[0] in _READERS else name
 
 
 def raw_atoms(
@@ -98,7 +104,7 @@ def raw_atoms(
         one atom's fault.
     """
     place = Path(path)
-    suffix, zipped = suffixes(place)
+    suffix, zipped = split_suffix(place)
     if os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
         raise FormatError(f"{place} is a folder; it must be a structure file")
     if suffix not in _READERS:

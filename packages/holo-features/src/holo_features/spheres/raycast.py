@@ -98,7 +98,7 @@ def first_hits(
 
 def _facing(
     corners: Float[np.ndarray, "faces 3 3"],
-) -> tuple[Float[np.ndarray, "faces 3 3"], Float[np.ndarray, "faces"], Float[np.ndarray, "faces 3"]]:
+) -> tuple[Float[np.ndarray, "seen 3 3"], Float[np.ndarray, "seen"], Float[np.ndarray, "seen 3"]]:
     """Turn faces so that the centre lies behind them; give their corners, distances of their planes, and normals.
 
     Faces that are seen from their edge are left out.

@@ -22,7 +22,7 @@ __all__ = [
     "MeshFile",
     "encode_mesh",
     "mesh_files",
-    "read_labels",
+    "read_shape_labels",
     "shape_images",
 ]
 
@@ -175,7 +175,7 @@ def mesh_files(folder: str | os.PathLike[str]) -> tuple[MeshFile, ...]:
 
     The class is the innermost folder that is not named train, test, val or the like: ``chair`` in
     ``chair/train/chair_0001.off`` (ModelNet) and in ``train/chair/1.obj``. Where the labels are in a table
-    (SHREC17), read them with `read_labels`.
+    (SHREC17), read them with `read_shape_labels`.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def mesh_files(folder: str | os.PathLike[str]) -> tuple[MeshFile, ...]:
     return tuple(found)
 
 
-def read_labels(path: str | os.PathLike[str]) -> dict[str, str]:
+def read_shape_labels(path: str | os.PathLike[str]) -> dict[str, str]:
     """Read a table of labels: of each mesh's name, which is its file's without folder and suffix.
 
     Parameters

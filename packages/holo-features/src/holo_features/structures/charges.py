@@ -6,11 +6,13 @@ from functools import lru_cache
 
 import biotite.structure as biotite
 import numpy as np
-from biotite.structure import AtomArray, BondList, BondType, get_residue_starts
+from biotite.structure import AtomArray, BondList, BondType
 from biotite.structure.info import bonds_in_residue
 from jaxtyping import Float, Shaped
 
 from holo_features.readers.symbols import HYDROGENS
+
+from .residue import residue_starts
 
 __all__ = ["bonds_of", "partial_charges"]
 
@@ -95,7 +97,7 @@ def _formal_charges(
     known = "charge" in atoms.get_annotation_categories()
     formal = atoms.charge.astype(np.float32) if known else np.zeros(len(atoms), dtype=np.float32)
     resonant = []
-    starts = get_residue_starts(atoms, add_exclusive_stop=True)
+    starts = np.append(residue_starts(atoms), len(atoms))
     for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         places = {name: start + i for i, name in enumerate(atoms.atom_name[start:stop].tolist())}
         groups = [_CHARGED[atoms.res_name[start]]] if atoms.res_name[start] in _CHARGED else []
@@ -136,7 +138,7 @@ def bonds_of(atoms: AtomArray) -> BondList:
     if atoms.bonds is not None:
         return atoms.bonds
     bonds = biotite.connect_via_residue_names(atoms)
-    starts = get_residue_starts(atoms, add_exclusive_stop=True)
+    starts = np.append(residue_starts(atoms), len(atoms))
     for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         if not _is_known(atoms.res_name[start], atoms.atom_name[start:stop].tolist()):
             part = biotite.connect_via_distances(

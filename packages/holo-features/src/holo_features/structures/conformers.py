@@ -6,6 +6,8 @@ from biotite.structure import AtomArray
 from jaxtyping import Bool, Float, Int, Shaped
 from numpy.typing import NDArray
 
+from .residue import residue_starts
+
 __all__ = ["Conformers", "select_conformers"]
 
 
@@ -84,8 +86,7 @@ def select_conformers(
 def _residues(atoms: AtomArray, labels: Shaped[np.ndarray, "atoms"]) -> NDArray[np.int64]:
     """Give each atom its residue's number; neighbours that differ in name only are one if both have labels."""
     starts = np.zeros(len(labels), dtype=bool)
-    for values in (atoms.chain_id, atoms.res_id, atoms.ins_code):
-        starts[1:] |= values[1:] != values[:-1]
+    starts[residue_starts(atoms)[1:]] = True
     labelled = labels != ""
     renamed = atoms.res_name[1:] != atoms.res_name[:-1]
     starts[1:] |= renamed & ~(labelled[1:] & labelled[:-1])

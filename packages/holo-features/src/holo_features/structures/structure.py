@@ -19,6 +19,7 @@ from holo_features.readers.symbols import HYDROGENS
 from holo_types import FormatError
 
 from .conformers import Conformers, select_conformers
+from .residue import ResidueId, residue_ids, residue_starts
 from .selection import Selection
 
 __all__ = ["LeftOutAtom", "RepeatedResidue", "Structure", "classify", "read_structure", "structure_of"]
@@ -54,7 +55,7 @@ class LeftOutAtom:
 
     Parameters
     ----------
-    chain, residue_number, insertion_code, residue_name, atom_name
+    residue, residue_name, atom_name
         Which atom.
     element
         What the file says its element is, in upper case.
@@ -62,9 +63,7 @@ class LeftOutAtom:
         Why, in words.
     """
 
-    chain: str
-    residue_number: int
-    insertion_code: str
+    residue: ResidueId
     residue_name: str
     atom_name: str
     element: str
@@ -77,16 +76,14 @@ class RepeatedResidue:
 
     Parameters
     ----------
-    chain, residue_number, insertion_code, residue_name
-        Which residue.
+    residue, residue_name
+        Which residue, and of which type.
     kept
         False if it was left out, for it lies where the earlier one does. True if it lies elsewhere: then it
         is there, but its name does not tell it from the earlier one.
     """
 
-    chain: str
-    residue_number: int
-    insertion_code: str
+    residue: ResidueId
     residue_name: str
     kept: bool
 
@@ -285,12 +282,10 @@ def _have_backbone(atoms: AtomArray, firsts: Int[np.ndarray, "residues"]) -> Boo
 def _left_out(
     atoms: AtomArray, unknown: Bool[np.ndarray, "atoms"], repeated: Bool[np.ndarray, "atoms"]
 ) -> tuple[LeftOutAtom, ...]:
-    rows = np.flatnonzero(unknown | repeated).tolist()
+    rows = np.flatnonzero(unknown | repeated)
     return tuple(
         LeftOutAtom(
-            str(atoms.chain_id[row]),
-            int(atoms.res_id[row]),
-            str(atoms.ins_code[row]),
+            residue,
             str(atoms.res_name[row]),
             str(atoms.atom_name[row]),
             str(atoms.element[row]),
@@ -298,32 +293,22 @@ def _left_out(
             if repeated[row]
             else f"its element {str(atoms.element[row])!r} is unknown",
         )
-        for row in rows
+        for row, residue in zip(rows.tolist(), residue_ids(atoms, rows), strict=True)
     )
 
 
 def _repeated_residues(atoms: AtomArray) -> tuple[Bool[np.ndarray, "atoms"], tuple[RepeatedResidue, ...]]:
     """Find amino acid residues that have the name of an earlier one, and say which atoms lie where it does."""
     again = np.zeros(len(atoms), dtype=bool)
-    starts = np.ones(len(atoms), dtype=bool)
-    starts[1:] = False
-    for values in (atoms.chain_id, atoms.res_id, atoms.ins_code, atoms.res_name):
-        starts[1:] |= values[1:] != values[:-1]
-    firsts = np.flatnonzero(starts)
+    renamed = np.flatnonzero(atoms.res_name[1:] != atoms.res_name[:-1]) + 1
+    firsts = np.union1d(residue_starts(atoms), renamed)
     ends = np.append(firsts[1:], len(atoms))
     of_amino_acid = atoms.amino_acid[firsts]
     firsts, ends = firsts[of_amino_acid], ends[of_amino_acid]
-    names = list(
-        zip(
-            atoms.chain_id[firsts].tolist(),
-            atoms.res_id[firsts].tolist(),
-            atoms.ins_code[firsts].tolist(),
-            strict=True,
-        )
-    )
+    names = residue_ids(atoms, firsts)
     if len(set(names)) == len(names):
         return again, ()
-    seen: dict[tuple[str, int, str], slice] = {}
+    seen: dict[ResidueId, slice] = {}
     repeated = []
     for name, first, end in zip(names, firsts.tolist(), ends.tolist(), strict=True):
         residue = slice(first, end)
@@ -332,7 +317,7 @@ def _repeated_residues(atoms: AtomArray) -> tuple[Bool[np.ndarray, "atoms"], tup
             continue
         kept = not _same_place(atoms[seen[name]], atoms[residue])
         again[residue] = not kept
-        repeated.append(RepeatedResidue(*name, str(atoms.res_name[first]), kept))
+        repeated.append(RepeatedResidue(name, str(atoms.res_name[first]), kept))
     return again, tuple(repeated)
 
 

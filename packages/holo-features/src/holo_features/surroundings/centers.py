@@ -1,20 +1,19 @@
 """What neighbourhoods are cut around: Cα of residues, atoms, or points."""
 
-import re
 from collections.abc import Iterable
 
 import attrs
 import numpy as np
-from biotite.structure import AtomArray, get_residue_starts
+from biotite.structure import AtomArray
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
+from holo_features.structures.residue import ResidueId, of_residues, residue_ids, residue_starts
 from holo_features.structures.structure import Structure
 from holo_types import HoloError, Index, RowSelection
 
 __all__ = [
     "Centers",
-    "ResidueId",
     "SkippedResidue",
     "alpha_carbons",
     "atom_centers",
@@ -29,17 +28,17 @@ class SkippedResidue:
 
     Parameters
     ----------
-    structure, model, chain, residue_number, insertion_code, residue_name
-        Which residue, as in the index.
+    structure, model
+        Where it is, as in the index.
+    residue, residue_name
+        Which residue, and of which type.
     reason
         Why, in words.
     """
 
     structure: str
     model: int
-    chain: str
-    residue_number: int
-    insertion_code: str
+    residue: ResidueId
     residue_name: str
     reason: str
 
@@ -72,61 +71,6 @@ class Centers:
         return Centers(self.positions[rows], self.index.take(rows), self.atoms[rows], self.skipped)
 
 
-@attrs.frozen
-class ResidueId:
-    """Which residue of a structure, in the numbering of the authors of the entry.
-
-    Parameters
-    ----------
-    chain, residue_number, insertion_code
-        As in the index.
-
-    Examples
-    --------
-    >>> ResidueId.parse("H:52A")
-    ResidueId(chain='H', residue_number=52, insertion_code='A')
-    >>> str(ResidueId("A", -3))
-    'A:-3'
-    """
-
-    chain: str
-    residue_number: int
-    insertion_code: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> "ResidueId":
-        """Read a residue written as chain, colon, number and insertion code.
-
-        Raises
-        ------
-        HoloError
-            If the text is written otherwise.
-        """
-        match = re.fullmatch(r"(.+):(-?\d+)([A-Za-z]?)", text)
-        if match is None:
-            raise HoloError(f"residue {text!r}: it must be written as chain:number, such as A:52 or A:52B")
-        return cls(match[1], int(match[2]), match[3])
-
-    def __str__(self) -> str:
-        return f"{self.chain}:{self.residue_number}{self.insertion_code}"
-
-
-def residue_numbers(atoms: AtomArray) -> Int[np.ndarray, "atoms"]:
-    """Give each atom the position of its residue in the structure, from 0.
-
-    Examples
-    --------
-    >>> from biotite.structure.info import residue
-    >>> glycine, alanine = residue("GLY"), residue("ALA")
-    >>> alanine.res_id += 1
-    >>> len(glycine), residue_numbers(glycine + alanine)[[0, 9, 10]].tolist()
-    (10, [0, 0, 1])
-    """
-    numbers = np.zeros(len(atoms), dtype=np.int64)
-    numbers[get_residue_starts(atoms)[1:]] = 1
-    return np.cumsum(numbers)
-
-
 def select_residues(structure: Structure, residues: Iterable[ResidueId]) -> Bool[np.ndarray, "atoms"]:
     """Find residues by chain, number and insertion code.
 
@@ -156,18 +100,12 @@ def select_residues(structure: Structure, residues: Iterable[ResidueId]) -> Bool
     >>> len(alpha_carbons(structure, chosen))
     1
     """
-    atoms = structure.atoms
-    chosen = np.zeros(len(atoms), dtype=bool)
-    for residue in residues:
-        found = (
-            (atoms.chain_id == residue.chain)
-            & (atoms.res_id == residue.residue_number)
-            & (atoms.ins_code == residue.insertion_code)
-        )
-        if not found.any():
+    wanted = tuple(residues)
+    there = frozenset(residue_ids(structure.atoms, residue_starts(structure.atoms)))
+    for residue in wanted:
+        if residue not in there:
             raise HoloError(f"structure {structure.name} has no residue {residue}")
-        chosen |= found
-    return chosen
+    return of_residues(structure.atoms, wanted)
 
 
 def alpha_carbons(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | None = None) -> Centers:
@@ -199,7 +137,7 @@ def alpha_carbons(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | None
     ((153, 3), ['VAL', 'LEU', 'SER'])
     """
     atoms = structure.atoms
-    first = get_residue_starts(atoms)
+    first = residue_starts(atoms)
     wanted = amino_acids(atoms)[first]
     if chosen is not None:
         wanted &= np.logical_or.reduceat(_mask(structure, chosen), first)
@@ -339,9 +277,7 @@ def name_skipped(index: Index, reasons: Iterable[str]) -> tuple[SkippedResidue, 
         SkippedResidue(
             index["structure"][row].item(),
             index["model"][row].item(),
-            index["chain"][row].item(),
-            index["residue_number"][row].item(),
-            index["insertion_code"][row].item(),
+            ResidueId(*(index[name][row].item() for name in ("chain", "residue_number", "insertion_code"))),
             index["residue_name"][row].item(),
             reason,
         )

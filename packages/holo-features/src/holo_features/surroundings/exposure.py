@@ -6,10 +6,11 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from holo_features.structures.residue import residue_numbers
 from holo_features.structures.structure import Structure
 from holo_features.structures.surface import surface_areas
 
-from .centers import alpha_carbons, residue_numbers
+from .centers import alpha_carbons
 
 __all__ = ["relative_surface_areas"]
 

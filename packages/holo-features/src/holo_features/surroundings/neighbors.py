@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 from numpy.typing import NDArray
 
+from holo_features.structures.residue import residue_numbers
 from holo_features.structures.secondary_structure import secondary_structure as assign_secondary_structure
 from holo_features.structures.structure import Structure
 from holo_types import HoloError, PointClouds
@@ -18,7 +19,6 @@ from .centers import (
     alpha_carbons,
     amino_acids,
     name_skipped,
-    residue_numbers,
 )
 from .channels import channel_weights
 from .pairs import pairs_within
@@ -26,12 +26,10 @@ from .pairs import pairs_within
 __all__ = [
     "PROTEIN_CHANNELS",
     "Neighborhoods",
-    "SkippedResidue",
     "checked_cutoff",
     "cut_in_blocks",
     "cut_neighborhoods",
     "neighborhoods",
-    "skipped_residues",
 ]
 
 PROTEIN_CHANNELS = ("C", "N", "O", "S")
@@ -75,7 +73,7 @@ def neighborhoods(
     itself is left out. Each has weight 1 in the channel of its element, or a weight of its own, see
     `holo_features.surroundings.channels.channel_weights`; an atom whose weights are all 0, as of an element that is no
     channel, is not there. A residue without a Cα, or with no such atom around it, has no neighbourhood:
-    `skipped_residues` names those, and `cut_neighborhoods` gives both at once.
+    `cut_neighborhoods` names those too.
 
     Parameters
     ----------
@@ -123,38 +121,6 @@ def neighborhoods(
     ).clouds
 
 
-def skipped_residues(
-    structure: Structure,
-    cutoff: float = 10.0,
-    channels: Sequence[str] = PROTEIN_CHANNELS,
-    *,
-    centers: Centers | None = None,
-    central_residue: bool = True,
-) -> tuple[SkippedResidue, ...]:
-    """Name the residues that `neighborhoods` skips.
-
-    Parameters
-    ----------
-    structure, cutoff, channels, centers, central_residue
-        As for `neighborhoods`.
-
-    Returns
-    -------
-    tuple of SkippedResidue
-        First those without a centre, then those without a neighbour, each in the order of the file.
-
-    Examples
-    --------
-    >>> from holo_features.datasets import example_structures
-    >>> from holo_features.structures.structure import read_structure
-    >>> skipped_residues(read_structure(example_structures()[0]))
-    ()
-    """
-    return cut_neighborhoods(
-        structure, cutoff, channels, centers=centers, central_residue=central_residue
-    ).skipped
-
-
 def cut_neighborhoods(
     structure: Structure,
     cutoff: float = 10.0,
@@ -164,7 +130,7 @@ def cut_neighborhoods(
     centers: Centers | None = None,
     central_residue: bool = True,
 ) -> Neighborhoods:
-    """Give `neighborhoods` and `skipped_residues` of one search.
+    """Give `neighborhoods`, and name the residues that have none.
 
     Parameters
     ----------

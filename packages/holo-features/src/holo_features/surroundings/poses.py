@@ -5,9 +5,10 @@ import numpy as np
 from biotite.structure import AtomArray
 from jaxtyping import Float, Int
 
+from holo_features.structures.residue import residue_numbers
 from holo_features.structures.structure import Structure
 
-from .centers import name_skipped, residue_numbers
+from .centers import name_skipped
 from .neighbors import Neighborhoods
 
 __all__ = ["Backbones"]

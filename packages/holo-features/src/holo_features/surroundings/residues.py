@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from biotite.structure import get_residue_starts
 from biotite.structure.info import residue as dictionary_residue
 
 from holo_features.readers.symbols import HYDROGENS
+from holo_features.structures.residue import residue_numbers, residue_starts
 from holo_features.structures.structure import Structure
 from holo_features.transforms.radial import squared_lengths
 from holo_types import PointClouds
 
-from .centers import Centers, alpha_carbons, name_skipped, residue_numbers
+from .centers import Centers, alpha_carbons, name_skipped
 from .channels import channel_weights
 from .neighbors import PROTEIN_CHANNELS, Neighborhoods, checked_cutoff
 
@@ -93,7 +93,7 @@ def single_residues(
 def _incomplete(structure: Structure, about: Centers) -> list[str | None]:
     """Say of each residue what it lacks, None if nothing."""
     atoms = structure.atoms
-    starts = get_residue_starts(atoms, add_exclusive_stop=True)
+    starts = np.append(residue_starts(atoms), len(atoms))
     numbers = np.searchsorted(starts, about.atoms, side="right")
     reasons: list[str | None] = []
     for first, last in zip(starts[numbers - 1].tolist(), starts[numbers].tolist(), strict=True):

@@ -36,15 +36,15 @@ class _Tables:
     def of(cls, basis: Basis, kind: np.dtype[np.floating]) -> "_Tables":
         assert basis.radial is not None
         radial, lmax = basis.radial, basis.lmax
-        angular_square = 4 * math.pi if basis.angular_normalization == "component" else 1.0
         sectoral, rise, fall = legendre_recurrence(lmax)
         degrees = [
-            math.sqrt(angular_square) * chebyshev_series(radial, degree).T for degree in range(lmax + 1)
+            math.sqrt(basis.angular_squared_norm) * chebyshev_series(radial, degree).T
+            for degree in range(lmax + 1)
         ]
         series = np.concatenate([table.ravel() for table in degrees])
         steps = np.triu_indices(lmax)  # m <= l < lmax
         tables = (
-            angular_square * vector_square_series(radial, lmax),
+            basis.angular_squared_norm * vector_square_series(radial, lmax),
             *(np.ascontiguousarray(table) for table in (sectoral, rise[steps], fall[steps])),
             series.astype(kind),
         )

@@ -262,7 +262,7 @@ def inverse_spherical_transform(
         )
     plan = _plan(grid, size, basis.lmax)
     channels, (rows, columns) = len(basis.channels), plan.shape
-    norm = math.sqrt(4 * math.pi) if basis.angular_normalization == "component" else 1.0
+    norm = math.sqrt(basis.angular_squared_norm)
     values = np.empty((len(holograms), channels, rows, columns), dtype=holograms.coefficients.dtype)
     batch = max(1, _BLOCK_BYTES // (8 * channels * rows * columns))
     for start in range(0, len(holograms), batch):

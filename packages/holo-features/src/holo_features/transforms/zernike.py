@@ -36,11 +36,6 @@ def _radial(basis: Basis, function: str) -> Zernike:
     return basis.radial
 
 
-def _angular_square(basis: Basis) -> float:
-    """Give ∫ Y² over the sphere."""
-    return 4 * math.pi if basis.angular_normalization == "component" else 1.0
-
-
 @attrs.frozen(eq=False)
 class _Evaluated:
     """What the basis functions at some points are made of: T_j(ρ) and Y_lm(r̂)."""
@@ -99,7 +94,7 @@ def _moments(
         weight = weights[point, channel[order]].astype(np.float64)
         if basis.point_normalization == "unit":
             squares = vector_square_series(radial, basis.lmax) @ evaluated.polynomials**2
-            weight /= _angular_square(basis) * squares
+            weight /= basis.angular_squared_norm * squares
         firsts = np.flatnonzero(np.diff(group, prepend=-1))
         lasts = [*firsts[1:], len(group)]
         for parity in (0, 1):
@@ -113,7 +108,7 @@ def _moments(
 def _pure_transform(clouds: PointClouds, basis: Basis, kind: np.dtype[Any]) -> Float[np.ndarray, "n dim"]:
     """Compute the coefficients in numpy, in float64."""
     radial = _radial(basis, "zernike_transform")
-    angular = math.sqrt(_angular_square(basis))
+    angular = math.sqrt(basis.angular_squared_norm)
     coefficients = np.empty((len(clouds), basis.dim), dtype=kind)
     size = 8 * len(basis.channels) * (radial.nmax // 2 + 1) * (basis.lmax + 1) ** 2
     batch = max(1, _MOMENT_BYTES // size)
@@ -249,7 +244,7 @@ def inverse_zernike_transform(
     if not np.isfinite(places).all():
         raise HoloError("inverse_zernike_transform: points holds a value that is not a finite number")
     n, channels = len(holograms), len(basis.channels)
-    angular = _angular_square(basis)
+    angular = basis.angular_squared_norm
     density = np.zeros((n, channels, len(places)), dtype=holograms.coefficients.dtype)
     for start in range(0, len(places), _POINTS):
         scaled = places[start : start + _POINTS].astype(np.float64) / radial.cutoff

@@ -168,6 +168,11 @@ class Basis:
         """The number of coefficients."""
         return self.irreps.dim
 
+    @property
+    def angular_squared_norm(self) -> float:
+        """The squared norm of a spherical harmonic, ∫ Y² over the sphere."""
+        return 4 * math.pi if self.angular_normalization == "component" else 1.0
+
     def multiplicity(self, degree: int) -> int:
         """Give the number of (channel, radial order) pairs of a degree."""
         return len(self.channels) * (1 if self.radial is None else len(self.radial.orders(degree)))

@@ -183,9 +183,8 @@ def _encode(
     workers: int,
 ) -> None:
     with extra("holo-vae[structures]"):
-        from holo_features import Encoding, Selection, encode_structures  # noqa: PLC0415
+        from holo_features import Encoding, Selection, encode_structures, structure_names  # noqa: PLC0415
         from holo_features.encoding.files import rows_of, write_rows  # noqa: PLC0415
-        from holo_features.encoding.structures import structure_names  # noqa: PLC0415
 
     def encode(written: "Written") -> "Iterator[FileRows]":
         for encoded in encode_structures(

@@ -14,9 +14,17 @@ import attrs
 import numpy as np
 from jaxtyping import Bool
 
-from holo_features import Centers, Structure, alpha_carbons, read_structure, zernike_transform
-from holo_features.readers.formats import is_structure_path, structure_stem, suffixes
-from holo_features.surroundings.neighbors import cut_in_blocks
+from holo_features import (
+    Centers,
+    Structure,
+    alpha_carbons,
+    cut_in_blocks,
+    is_structure_path,
+    read_structure,
+    split_suffix,
+    structure_stem,
+    zernike_transform,
+)
 from holo_types import Basis, FormatError, Holograms
 
 from .limits import Deadline, Limits, RefusedRequest
@@ -86,7 +94,7 @@ def read_structures(
                 f"{what}: name, apart from its ending, is that of row {seen[stem]}; each needs one of its own"
             )
         seen[stem] = row
-        content, suffix = _content(path, text, left, what), suffixes(path)[0]
+        content, suffix = _content(path, text, left, what), split_suffix(path)[0]
         left -= len(content)
         structure = attrs.evolve(_structure(content, suffix, what), name=stem)
         _check_crowding(structure, basis.radial.cutoff, what)
@@ -132,7 +140,7 @@ def _path(name: str, what: str) -> Path:
 
 
 def _content(path: Path, text: str, most: int, what: str) -> bytes:
-    suffix, packed = suffixes(path)
+    suffix, packed = split_suffix(path)
     try:
         binary = packed or suffix == _BINARY
         content = base64.b64decode(text, validate=True) if binary else text.encode()
