@@ -15,10 +15,10 @@ import attrs
 from cyclopts import App, Parameter
 
 import holo_vae
+from holo_lab.cli.program import main as holo
 from holo_types import HoloError
 from holo_types.atomic import replacing
 from holo_types.console import run
-from holo_vae.cli import main as holo_vae_command
 from holo_vae.networks.description import describe
 from holo_vae.recipes.data import MnistData
 from holo_vae.recipes.model import ModelConfig
@@ -101,7 +101,7 @@ def score(folder: Path, part: str, classifier: Path) -> Figures:
         learned = ("--training", str(data / "training.h5"), "--validation", str(data / "validation.h5"))
         command = ("evaluate", str(folder / "model"), str(data / f"{part}.h5"), *learned, *judge)
         report = ("--report", str(folder / f"{part}.html")) if folder.name.endswith("-seed0") else ()
-        if holo_vae_command([*command, "--label", "label", "--out", str(out), *report]):
+        if holo([*command, "--label", "label", "--out", str(out), *report]):
             raise HoloError(f"{folder}: could not be evaluated")
     figures: Figures = json.loads(out.read_text(encoding="utf-8"))
     return figures

@@ -76,9 +76,6 @@ from .recipes.shipped import (
     recipe_names as recipe_names,
 )
 from .recipes.training import TrainingConfig as TrainingConfig
-from .report import (
-    write_report as write_report,
-)
 from .run import (
     TrainingRun as TrainingRun,
     default_recipe as default_recipe,
