@@ -1,6 +1,6 @@
 """Score the runs on spherical MNIST, and write the tables of mnist.md: ``python docs/results/mnist.py RUNS``.
 
-RUNS holds one folder a run, RECIPE-seedN, as ``holo-vae train`` leaves it, and ``classifier``, the network that
+RUNS holds one folder a run, RECIPE-seedN, as ``holo train`` leaves it, and ``classifier``, the network that
 judges samples. What a run was scored at once stays: its test digits are seen once.
 """
 
