@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cyclopts import App, Argument
 
 from holo_downstream.cli.program import app as downstream
 from holo_features.cli.program import app as features
@@ -20,7 +22,7 @@ from holo_vae.cli import app as vae
 PROGRAMS = (features, vae, downstream)
 
 
-def commands(program) -> set[str]:
+def commands(program: App) -> set[str]:
     return {name for name in program if not name.startswith("-")}
 
 
@@ -55,6 +57,34 @@ def test_commands_stand_in_groups_and_the_packages_programs_are_as_they_were(
 
 def _panels(text: str) -> list[str]:
     return [line.strip("╭╮─ ") for line in text.splitlines() if line.startswith("╭")]
+
+
+def test_an_option_that_several_commands_share_means_the_same_in_each() -> None:
+    """One definition gives one type and one help; --model is the network, and nothing of a structure."""
+    shared = (
+        "--chains",
+        "--residues",
+        "--structure-model",
+        "--assembly",
+        "--hetero",
+        "--workers",
+        "--device",
+        "--model",
+    )
+    meanings: dict[str, set[tuple[str, str]]] = {name: set() for name in shared}
+    for argument in _arguments(app):
+        for name in {*argument.names} & {*shared}:
+            meanings[name].add((str(argument.hint), argument.parameter.help))
+    assert {name: len(each) for name, each in meanings.items()} == dict.fromkeys(shared, 1)
+    assert "folder of a model" in meanings["--model"].pop()[1]
+
+
+def _arguments(program: App) -> Iterator[Argument]:
+    for name in commands(program):
+        command = program[name]
+        if command.default_command:
+            yield from command.assemble_argument_collection(parse_docstring=True)
+        yield from _arguments(command)
 
 
 @pytest.mark.parametrize("command", [[], ["evaluate"], ["structures"], ["affinity", "fit"]])

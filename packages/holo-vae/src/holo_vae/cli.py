@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .networks.model import Model
     from .training.engine import Step
 
-__all__ = ["EvaluationOptions", "app", "evaluate_files", "main", "show_figures", "write_figures"]
+__all__ = ["Evaluated", "EvaluationOptions", "app", "evaluate_files", "main", "show_figures", "write_figures"]
 
 app = cyclopts.App(
     name="holo-vae", help="Train, evaluate and use holographic autoencoders.", version=__version__
@@ -248,7 +248,7 @@ class EvaluationOptions:
     training
         HDF5 file of holograms from which classifiers of z learn, with --label.
     validation
-        HDF5 file of holograms on which their settings are chosen.
+        HDF5 file of holograms from which they learn too, or which choose the number of neighbours.
     label
         Column of the index with labels: z is clustered and classified beside them (extra evaluation).
     classifier
