@@ -73,15 +73,20 @@ class Package:
     """A package of the workspace, as its pyproject.toml describes it."""
 
     name: str
-    extras: tuple[str, ...]
+    extras: dict[str, frozenset[str]]  # distributions that each adds
     required: frozenset[str]  # distributions that it always needs
-    optional: frozenset[str]  # distributions that its extras add
+    asked: frozenset[tuple[str, str]]  # distributions with an extra that it always needs, as holo-types[cli]
     requirements: tuple[Requirement, ...]  # all that it states, extras included
 
     @property
     def module(self) -> str:
         """Its import name."""
         return self.name.replace("-", "_")
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """Distributions that its extras add."""
+        return frozenset().union(*self.extras.values())
 
     @property
     def path(self) -> Path:
@@ -106,15 +111,17 @@ def _names(requirements: Iterable[Requirement]) -> frozenset[str]:
 
 def _read(pyproject: Path) -> Package:
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    extras = project.get("optional-dependencies", {})
     required = [Requirement(line) for line in project["dependencies"]]
-    optional = [Requirement(line) for lines in extras.values() for line in lines]
+    extras = {
+        name: [Requirement(line) for line in lines]
+        for name, lines in sorted(project.get("optional-dependencies", {}).items())
+    }
     return Package(
         project["name"],
-        tuple(sorted(extras)),
+        {name: _names(requirements) for name, requirements in extras.items()},
         _names(required),
-        _names(optional),
-        (*required, *optional),
+        frozenset((canonicalize_name(one.name), extra) for one in required for extra in one.extras),
+        (*required, *(one for requirements in extras.values() for one in requirements)),
     )
 
 
@@ -310,7 +317,11 @@ def isolation(session: nox.Session) -> None:
     wheels = build_wheels(session, closures, folder / "dist")
     for name in [name for name in PACKAGES if name in names]:
         closure = needed_by([name], extras=False)
-        required = frozenset[str]().union(*(package.required for package in closure))
+        asked = {one for package in closure for one in package.asked if one[0] in PACKAGES}
+        required = frozenset[str]().union(
+            *(package.required for package in closure),
+            *(PACKAGES[sibling].extras[extra] for sibling, extra in asked),
+        )
         if "torch" in required:
             python = _only_torch(session, folder / "torch")
         else:
@@ -320,7 +331,7 @@ def isolation(session: nox.Session) -> None:
         session.run(python, *PIP, "check", external=True)
         absent = {package.module for package in PACKAGES.values()} - {package.module for package in closure}
         absent |= set(HEAVY) - required
-        optional = {extra.replace("-", "_") for package in closure for extra in package.optional}
+        optional = {extra.replace("-", "_") for package in closure for extra in package.optional - required}
         session.run(
             python,
             *("-I", str(ROOT / ".ci" / "alone.py"), PACKAGES[name].module),
@@ -436,18 +447,17 @@ def affinity(session: nox.Session) -> None:
     parser.add_argument("--model", default="microenvironment-z128", help="name, folder or models:/ URI")
     parser.add_argument("--out", type=Path, default=Path("build", "affinity"), help="folder for the results")
     given, options = parser.parse_known_args(session.posargs)
-    programs = Path(holo(session, PACKAGES)).parent
+    program = Path(holo(session, PACKAGES)).with_name("holo")
     given.out.mkdir(parents=True, exist_ok=True)
     ligands, embeddings = given.out / "ligands.csv", given.out / "embeddings.h5"
     fit = (embeddings, given.data / "labels.csv", "--ligands", ligands, "--out", given.out / "study")
-    for program, *arguments in (
-        ("holo-features", "ligands", given.data, "--out", ligands),
-        ("holo-vae", "embed", "--pocket", given.data, "--model", given.model, "--out", embeddings),
-        ("holo-downstream", "affinity", "fit", *fit, *options),
+    for command in (
+        ("ligands", given.data, "--out", ligands),
+        ("embed", "--pocket", given.data, "--model", given.model, "--out", embeddings),
+        ("affinity", "fit", *fit, *options),
     ):
         # 3: some complexes were left out, and are named; the others go on.
-        command = (programs / program, *arguments)
-        session.run(*map(str, command), env=ONE_THREAD, success_codes=[0, 3], external=True)
+        session.run(str(program), *map(str, command), env=ONE_THREAD, success_codes=[0, 3], external=True)
 
 
 @nox.session(venv_backend="none")

@@ -14,13 +14,13 @@ from pathlib import Path
 import attrs
 import numpy as np
 import torch
-from report import Report, write_report
 from rich.console import Console
 
 import holo_features
 import holo_types
 import holo_vae
 from holo_downstream import probe_embeddings
+from holo_lab import TrainingReport, write_training_report
 from holo_types import Embeddings, Holograms, concatenate
 from holo_types.console import progress
 from holo_vae import EquivarianceErrors, Model, Step, TrainingRun
@@ -134,8 +134,9 @@ def main() -> None:
     equivariance = holo_vae.equivariance_errors(model, held_out)
     end_to_end = rotate_end_to_end(held_out_paths[0], model)
 
-    report = Report(
-        run=run,
+    report = TrainingReport(
+        model=model,
+        history=run.history,
         training=training,
         held_out=held_out,
         embeddings=embeddings,
@@ -147,13 +148,13 @@ def main() -> None:
         end_to_end=end_to_end,
         seconds=time.monotonic() - started,
     )
-    write_report(report, out / "report.html")
-    summarize(report, out)
+    write_training_report(report, out / "report.html")
+    summarize(report, run, out)
     if wanting := _wanting(report):
         sys.exit(f"the demo did not show: {'; '.join(wanting)}")
 
 
-def _wanting(report: Report) -> list[str]:
+def _wanting(report: TrainingReport) -> list[str]:
     """Name what the demo should show and does not."""
     z = [result for result in report.probes[0].results if result.features == "z"]
     shown = {
@@ -165,7 +166,7 @@ def _wanting(report: Report) -> list[str]:
     return [what for what, is_shown in shown.items() if not is_shown]
 
 
-def summarize(report: Report, out: Path) -> None:
+def summarize(report: TrainingReport, run: TrainingRun, out: Path) -> None:
     """Say in a dozen lines what came out and where it is."""
     trained, errors = report.trained, report.end_to_end
     verdict = (
@@ -188,7 +189,7 @@ def summarize(report: Report, out: Path) -> None:
         f"  report      {out / 'report.html'}",
         f"  embeddings  {out / 'embeddings.parquet'}",
         f"  model       {out / 'run' / 'model'}, registered as models:/{MODEL_NAME}@champion "
-        f"(version {report.run.registered_version})",
+        f"(version {run.registered_version})",
         f"  MLflow      {Path(sys.executable).with_name('mlflow')} ui --backend-store-uri {store}",
         f"  serve       python3 start.py -s serve -- --store {store}",
     ]

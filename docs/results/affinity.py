@@ -79,17 +79,17 @@ def make_inputs(data: Path, models: dict[str, str], out: Path, needed: set[str])
     """Make holograms, embeddings and tables from the complexes."""
     folder = str(data.resolve())
     commands = {
-        "contacts.csv": f"holo-features contacts {folder}",
-        "ligands.csv": f"holo-features ligands {folder}",
+        "contacts.csv": f"holo contacts {folder}",
+        "ligands.csv": f"holo ligands {folder}",
     }
     for model, name in models.items():
         path = Path(name).resolve() if Path(name).is_dir() else name
-        commands[f"{model}.h5"] = f"holo-features complexes {folder} --channels {CHANNELS[model]}"
-        commands[f"z-{model}.h5"] = f"holo-vae embed --pocket {folder} --model {path}"
+        commands[f"{model}.h5"] = f"holo complexes {folder} --channels {CHANNELS[model]}"
+        commands[f"z-{model}.h5"] = f"holo embed --pocket {folder} --model {path}"
     for distance in POCKETS:
         pockets = f"cnos-{distance:g}.h5"
-        commands[pockets] = f"holo-features complexes {folder} --pocket-distance {distance:g}"
-        commands[f"z-{pockets}"] = f"holo-vae embed {pockets} --model {Path(models['cnos']).resolve()}"
+        commands[pockets] = f"holo complexes {folder} --pocket-distance {distance:g}"
+        commands[f"z-{pockets}"] = f"holo embed {pockets} --model {Path(models['cnos']).resolve()}"
     needed = needed | {
         name.removeprefix("z-") for name in needed if name.removeprefix("z-").startswith("cnos-")
     }
@@ -108,9 +108,7 @@ def fit(data: Path, out: Path, name: str, options: str, part: str) -> None:
         return
     first, _, others = options.partition(" ")
     labels = data.resolve() / "labels.csv"
-    command = (
-        f"holo-downstream affinity fit {first} {labels} {others} --ligands ligands.csv --out {part}/{name}"
-    )
+    command = f"holo affinity fit {first} {labels} {others} --ligands ligands.csv --out {part}/{name}"
     run(command + (" --validation-only" if part == "validation" else ""), out)
 
 
@@ -132,7 +130,7 @@ def compare(out: Path, names: list[str], part: str) -> None:
     for against in (LEARNED, "mean"):
         target = f"{part}-against-{against}.md"
         run(
-            f"holo-downstream affinity compare {studies} --part {which} --against {against} --out {target}",
+            f"holo affinity compare {studies} --part {which} --against {against} --out {target}",
             out,
         )
     reports = {

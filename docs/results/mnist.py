@@ -1,6 +1,6 @@
 """Score the runs on spherical MNIST, and write the tables of mnist.md: ``python docs/results/mnist.py RUNS``.
 
-RUNS holds one folder a run, RECIPE-seedN, as ``holo-vae train`` leaves it, and ``classifier``, the network that
+RUNS holds one folder a run, RECIPE-seedN, as ``holo train`` leaves it, and ``classifier``, the network that
 judges samples. What a run was scored at once stays: its test digits are seen once.
 """
 
@@ -15,11 +15,11 @@ import attrs
 from cyclopts import App, Parameter
 
 import holo_vae
+from holo_lab.cli.program import main as holo
 from holo_types import HoloError
 from holo_types.console import run
 from holo_types.files.atomic import replacing
 from holo_vae import MnistData, ModelConfig, describe
-from holo_vae.cli import main as holo_vae_command
 
 PAGE = Path(__file__).with_suffix(".md")
 Figures = dict[str, Any]
@@ -106,7 +106,7 @@ def score(folder: Path, part: str, classifier: Path) -> Figures:
         learned = ("--training", str(data / "training.h5"), "--validation", str(data / "validation.h5"))
         command = ("evaluate", str(folder / "model"), str(data / f"{part}.h5"), *learned, *judge)
         report = ("--report", str(folder / f"{part}.html")) if folder.name.endswith("-seed0") else ()
-        if holo_vae_command([*command, "--label", "label", "--out", str(out), *report]):
+        if holo([*command, "--label", "label", "--out", str(out), *report]):
             raise HoloError(f"{folder}: could not be evaluated")
     figures: Figures = json.loads(out.read_text(encoding="utf-8"))
     return figures

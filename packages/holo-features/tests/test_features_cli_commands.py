@@ -28,6 +28,10 @@ def test_residues_and_atoms_are_centres(tmp_path):
     chosen = ("--residues", "A:30", "A:31")
     assert run("structures", example_structures()[0], "--out", out, *SMALL, *chosen) == 0
     assert holo_types.load(out).index["residue_number"].tolist() == [30, 31]
+    assert (
+        run("structures", example_structures()[0], "--out", out, *SMALL, "--residues", "A:31,33", "A:30") == 0
+    )
+    assert holo_types.load(out).index["residue_number"].tolist() == [30, 31, 33]
     assert run("structures", example_structures()[0], "--out", out, *SMALL, "--center-atoms", "NZ", "SD") == 0
     index = holo_types.load(out).index
     assert set(zip(index["residue_name"].tolist(), index["atom_name"].tolist(), strict=True)) == {
@@ -56,7 +60,7 @@ def test_what_of_a_file_is_taken_is_chosen(tmp_path, write_pdb, residue, atom, c
         more = rows(option)
         assert more.index == everything.index
         assert (more.coefficients != everything.coefficients).any()
-    assert run("structures", path, "--out", out, *SMALL, "--model", 7) == 1
+    assert run("structures", path, "--out", out, *SMALL, "--structure-model", 7) == 1
     assert "made.pdb" in capsys.readouterr().err
 
 
@@ -65,8 +69,9 @@ def test_a_file_without_a_chosen_residue_is_named(tmp_path, capsys):
     first, second = example_structures()[:2]
     assert run("structures", first, second, "--out", out, *SMALL, "--residues", "A:500") == 1
     assert "has no residue A:500" in capsys.readouterr().err
-    assert run("structures", first, "--out", out, *SMALL, "--residues", "A500") == 2
-    assert "must be written as chain:number" in capsys.readouterr().err
+    for wrong in ("A500", "A:5,", "A:5,B:6", "5"):
+        assert run("structures", first, "--out", out, *SMALL, "--residues", wrong) == 2
+        assert "must be written as chain:number" in capsys.readouterr().err
 
 
 def test_the_central_residue_is_left_out(tmp_path):

@@ -65,9 +65,6 @@ from .recipes.shipped import (
     recipe_names as recipe_names,
 )
 from .recipes.training import TrainingConfig as TrainingConfig
-from .report import (
-    write_report as write_report,
-)
 from .run import (
     TrainingRun as TrainingRun,
     initial_classifier as initial_classifier,

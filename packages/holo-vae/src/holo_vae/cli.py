@@ -18,6 +18,7 @@ from holo_types import HoloError, Holograms
 from holo_types.console import progress, run
 from holo_types.extras import extra
 from holo_types.files.atomic import replacing
+from holo_types.options import Device, Flag, Together
 
 from ._version import __version__
 
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     from holo_types.console import Skipped
 
     from .embedding import EmbeddedStructure
+    from .evaluation.evaluate import Evaluation
     from .networks.model import Model
     from .training.engine import Step
 
-__all__ = ["app", "main"]
+__all__ = ["Evaluated", "EvaluationOptions", "app", "evaluate_files", "main", "show_figures", "write_figures"]
 
 app = cyclopts.App(
     name="holo-vae", help="Train, evaluate and use holographic autoencoders.", version=__version__
@@ -56,9 +58,9 @@ def train_command(
     validation: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
     name: str = "holo",
     seed: int | None = None,
-    resume: Annotated[bool, Parameter(negative="")] = False,
-    device: str = "cpu",
-    register: Annotated[bool, Parameter(negative="")] = False,
+    resume: Flag = False,
+    device: Device = "cpu",
+    register: Flag = False,
     alias: str = "champion",
 ) -> int:
     """Train a network on holograms; the weights that are best on validation are kept.
@@ -75,8 +77,8 @@ def train_command(
     out
         Folder for the model, its history, figures and pictures.
     recipe
-        YAML file, or name of a recipe that comes with holo-vae (see holo-vae recipes); by default a small model for
-        the data's basis.
+        YAML file, or name of a recipe that comes with holo-vae, as the command recipes lists them; by default a
+        small model for the data's basis.
     validation
         HDF5 files to choose the best weights on; by default a part of the data, as the recipe says.
     name
@@ -85,8 +87,6 @@ def train_command(
         In place of the recipe's.
     resume
         Go on with the run in OUT.
-    device
-        Where to train, such as cpu or cuda.
     register
         Register the model under its name.
     alias
@@ -233,19 +233,65 @@ def track_command(folder: Path, /) -> int:
     return 0
 
 
+@attrs.frozen
+class EvaluationOptions:
+    """What a model is measured with.
+
+    Parameters
+    ----------
+    training
+        HDF5 file of holograms from which classifiers of z learn, with --label.
+    validation
+        HDF5 file of holograms from which they learn too, or which choose the number of neighbours.
+    label
+        Column of the index with labels: z is clustered and classified beside them (extra evaluation).
+    classifier
+        A trained classifier, which judges samples.
+    seed
+        Of clusterings and samples.
+    """
+
+    training: Path | None = None
+    validation: Path | None = None
+    label: str | None = None
+    classifier: str | None = None
+    seed: int = 0
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Evaluated:
+    """A model and the rows that it was measured on, read from files, and the figures.
+
+    Parameters
+    ----------
+    model, test
+        What was measured.
+    training
+        The rows from which classifiers of z learned.
+    judge
+        Name of the classifier that judged samples; empty without one.
+    figures
+        What came out.
+    """
+
+    model: "Model"
+    test: Holograms
+    training: Holograms | None
+    judge: str
+    figures: "Evaluation"
+
+
+_NO_EVALUATION = EvaluationOptions()
+
+
 @app.command(name="evaluate")
 def evaluate_command(
     model: str,
     data: Path,
     /,
     *,
-    training: Path | None = None,
-    validation: Path | None = None,
-    label: str | None = None,
-    classifier: str | None = None,
+    options: Annotated[EvaluationOptions, Together] = _NO_EVALUATION,
     out: Path | None = None,
-    report: Path | None = None,
-    seed: int = 0,
 ) -> int:
     """Measure a model: reconstruction, equivariance, what z knows of labels, and what samples are worth.
 
@@ -255,18 +301,23 @@ def evaluate_command(
         Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     data
         HDF5 file of holograms.
-    training, validation
-        HDF5 files of holograms from which classifiers of z learn, with --label.
-    label
-        Column of the index with labels: z is clustered and classified beside them (extra evaluation).
-    classifier
-        A trained classifier, which judges samples.
     out
         JSON file for the figures.
-    report
-        HTML file for the report, with pictures (extra evaluation).
-    seed
-        Of clusterings and samples.
+    """
+    figures = evaluate_files(model, data, options).figures
+    if out is not None:
+        write_figures(figures, out)
+    show_figures(figures)
+    return 0
+
+
+def evaluate_files(model: str, data: Path, options: EvaluationOptions) -> Evaluated:
+    """Read a model and the files that it is measured with, and measure it.
+
+    Raises
+    ------
+    HoloError
+        If a file does not hold what it should, or does not go with the model.
     """
     from .data.opening import read_holograms
     from .evaluation.evaluate import evaluate
@@ -274,38 +325,37 @@ def evaluate_command(
     from .networks.loading import load
     from .networks.model import Model
 
-    if report is not None:  # first of all: without its extra there is nothing to wait for
-        with extra("holo-vae[evaluation]"):
-            from .report import write_report
-
     loaded, test = load(model, Model), read_holograms(data)
-    others = [None if path is None else read_holograms(path) for path in (training, validation)]
-    judge = None if classifier is None else load(classifier, TrainedClassifier)
+    others = [
+        None if path is None else read_holograms(path) for path in (options.training, options.validation)
+    ]
+    judge = None if options.classifier is None else load(options.classifier, TrainedClassifier)
     figures = evaluate(
         loaded,
         test,
         training=others[0],
         validation=others[1],
-        label_column=label,
+        label_column=options.label,
         classifier=judge,
-        seed=seed,
+        seed=options.seed,
     )
-    if out is not None:
-        with replacing(out) as new:
-            new.write_text(json.dumps(attrs.asdict(figures), indent=2) + "\n")
-    if report is not None:
-        given = {"test": data, "training": training, "validation": validation}
-        write_report(
-            figures,
-            loaded,
-            test,
-            report,
-            training=others[0],
-            label_column=label,
-            judge="" if judge is None else judge.name,
-            sources={name: path.name for name, path in given.items() if path is not None},
-            seed=seed,
-        )
+    return Evaluated(
+        model=loaded,
+        test=test,
+        training=others[0],
+        judge="" if judge is None else judge.name,
+        figures=figures,
+    )
+
+
+def write_figures(figures: "Evaluation", path: Path) -> None:
+    """Write the figures as JSON."""
+    with replacing(path) as new:
+        new.write_text(json.dumps(attrs.asdict(figures), indent=2) + "\n")
+
+
+def show_figures(figures: "Evaluation") -> None:
+    """Say the figures that are looked for first."""
     reconstruction, errors = figures.reconstruction, figures.equivariance
     _say(
         f"{figures.rows} holograms: cosine loss {reconstruction.cosine_loss:.4f}, mse {reconstruction.mse:.3e}; "
@@ -324,8 +374,7 @@ def evaluate_command(
             }.items()
             if value is not None
         )
-        _say(f"z beside {label}: {known}")
-    return 0
+        _say(f"z beside {latent.column}: {known}")
 
 
 @app.command(name="embed")
@@ -335,9 +384,9 @@ def embed_command(
     *,
     out: Path,
     model: str = "microenvironment-z128",
-    pocket: Annotated[bool, Parameter(negative="")] = False,
-    secondary_structure: Annotated[bool, Parameter(negative="")] = False,
-    resume: Annotated[bool, Parameter(negative="")] = False,
+    pocket: Flag = False,
+    secondary_structure: Flag = False,
+    resume: Flag = False,
 ) -> int:
     """Embed every residue of structures, the pockets of complexes, or every row of a file of holograms.
 

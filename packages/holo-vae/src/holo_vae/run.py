@@ -25,7 +25,7 @@ from holo_vae.networks.storage import write_model
 from holo_vae.recipes.model import ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import Recipe, write_recipe
 from holo_vae.recipes.training import TrainingConfig
-from holo_vae.tracking.pictures import degree_bars, learning_curves
+from holo_vae.tracking.plots import degree_bars, learning_curves
 from holo_vae.training.checkpoints import has_checkpoint
 from holo_vae.training.distributed import ALONE, Processes
 from holo_vae.training.engine import Epoch, Step, train

@@ -135,7 +135,7 @@ def fit_command(
 
 @affinity.command(name="predict")
 def predict_command(
-    model: Path,
+    study: Path,
     embeddings: Path,
     /,
     *,
@@ -150,7 +150,7 @@ def predict_command(
 
     Parameters
     ----------
-    model
+    study
         Folder of a study, or its folder model/.
     embeddings
         As for fit.
@@ -159,7 +159,7 @@ def predict_command(
     invariants, beside
         As for fit.
     """
-    predictor = read_predictor(model)
+    predictor = read_predictor(study)
     table = _read_all(embeddings, beside, predictor.by, predictor.pooling, invariants)
     predictions = predictor.predict(table)
     if not len(table):

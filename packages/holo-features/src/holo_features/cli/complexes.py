@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from .options import (
     BasisOptions,
-    Count,
     Flag,
     Length,
     OfBasis,
     RunOptions,
+    Scheduler,
     SelectionOptions,
     Together,
+    Workers,
     settings_of,
 )
 
@@ -112,8 +113,8 @@ def contacts_command(
     *,
     out: Path,
     cutoff: Length = 12.0,
-    workers: Count = 1,
-    scheduler: str | None = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
 ) -> int:
     """Count the pairs of protein and ligand atoms that are near each other, by their elements.
 
@@ -127,11 +128,8 @@ def contacts_command(
         CSV file, one row a complex: id, split, label, and a column for each pair of elements.
     cutoff
         Distance up to which a pair counts, in Å.
-    workers
-        Number of processes.
-    scheduler
-        Address of a Dask scheduler, such as tcp://host:8786, whose workers count instead (extra dask); they
-        must see the files under the same paths.
+    workers, scheduler
+        Who does the work.
     """
     from holo_features.complexes.contacts import contact_counts, write_contact_table
 
@@ -141,7 +139,7 @@ def contacts_command(
     )
 
 
-def ligands_command(data: Path, /, *, out: Path, workers: Count = 1, scheduler: str | None = None) -> int:
+def ligands_command(data: Path, /, *, out: Path, workers: Workers = 1, scheduler: Scheduler = None) -> int:
     """Say of each complex which ligand it has and how large that is.
 
     Exit status: 0, every complex gave a row; 3, some gave none; 1, nothing useful came out; 2, wrong usage.
@@ -153,11 +151,8 @@ def ligands_command(data: Path, /, *, out: Path, workers: Count = 1, scheduler: 
     out
         CSV file, one row a complex: id, split, label; ligand_key, the same for the same ligand, whatever its
         hydrogens, charges and stereochemistry; heavy_atoms; heavy_atom_weight, in g/mol, without hydrogens.
-    workers
-        Number of processes.
-    scheduler
-        Address of a Dask scheduler, such as tcp://host:8786, whose workers do it instead (extra dask); they
-        must see the files under the same paths.
+    workers, scheduler
+        Who does the work.
     """
     from holo_features.complexes.ligand_tables import ligand_size, write_ligand_table
 

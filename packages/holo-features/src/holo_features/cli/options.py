@@ -1,12 +1,16 @@
-"""Options that several commands have."""
+"""Options that several commands have: each is defined here once, or in `holo_types.options`."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import attrs
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from holo_types.options import Count, Flag, Together, Workers
+
 if TYPE_CHECKING:
+    from holo_features import ResidueId
     from holo_features.structures.selection import Selection
     from holo_types import Basis
 
@@ -21,31 +25,64 @@ __all__ = [
     "OptionalResidues",
     "Order",
     "RunOptions",
+    "Scheduler",
     "SelectionOptions",
     "Together",
+    "Workers",
+    "residue_ids",
     "settings_of",
 ]
 
 Order = Annotated[int, Parameter(validator=Number(gte=0))]
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Length = Annotated[float, Parameter(validator=Number(gt=0))]
-Flag = Annotated[bool, Parameter(negative="")]
 Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=" ".join)]
 OptionalNames = Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True, negative="")]
 
 
-def _check_residues(_: object, names: tuple[str, ...] | None) -> None:
-    """Refuse what names no residue as wrong usage."""
-    from holo_features.structures.residue import ResidueId  # noqa: PLC0415
+def residue_ids(texts: Iterable[str]) -> "tuple[ResidueId, ...]":
+    """Read residues as ``--residues`` takes them: a chain, a colon, and numbers between commas.
 
-    for name in names or ():
-        ResidueId.parse(name)
+    Raises
+    ------
+    HoloError
+        If a text is written otherwise.
+
+    Examples
+    --------
+    >>> [str(residue) for residue in residue_ids(["A:57,102B", "B:-5"])]
+    ['A:57', 'A:102B', 'B:-5']
+    """
+    from holo_features import ResidueId  # noqa: PLC0415
+
+    def each(text: str) -> list[str]:
+        chain, colon, numbers = text.rpartition(":")
+        return [f"{chain}{colon}{number}" for number in numbers.split(",")]
+
+    return tuple(ResidueId.parse(name) for text in texts for name in each(text))
+
+
+def _check_residues(_: object, texts: tuple[str, ...] | None) -> None:
+    """Refuse what names no residue as wrong usage."""
+    residue_ids(texts or ())
 
 
 OptionalResidues = Annotated[
-    tuple[str, ...] | None, Parameter(consume_multiple=True, negative="", validator=_check_residues)
+    tuple[str, ...] | None,
+    Parameter(
+        consume_multiple=True,
+        negative="",
+        validator=_check_residues,
+        help="Residues to take, as CHAIN:NUMBER with the insertion code, several of a chain between commas, "
+        "such as A:57,102B B:5; by default all. A file without one of them gives no results.",
+    ),
 ]
-Together = Parameter(name="*")  # the fields of a class are options of their own
+Scheduler = Annotated[
+    str | None,
+    Parameter(
+        help="Address of a Dask scheduler, such as tcp://host:8786, whose workers do it instead (extra dask); they "
+        "must see the files under the same paths."
+    ),
+]
 
 
 def _check_basis(_: object, options: "BasisOptions") -> None:
@@ -100,7 +137,7 @@ class SelectionOptions:
     Parameters
     ----------
     model
-        Number of the model, as the file gives it; by default the first.
+        Number of the model of a structure that has several, as the file gives it; by default the first.
     chains
         Chains to take, by the authors' names; by default all.
     assembly
@@ -113,7 +150,8 @@ class SelectionOptions:
         Take all else too that is no amino acid residue of a chain: ligands, ions, nucleic acids.
     """
 
-    model: int | None = None
+    # --model is a network everywhere.
+    model: Annotated[int | None, Parameter(name="structure-model")] = None
     chains: OptionalNames = None
     assembly: str | None = None
     hydrogens: Flag = False
@@ -134,17 +172,14 @@ class RunOptions:
 
     Parameters
     ----------
-    workers
-        Number of processes that encode.
-    scheduler
-        Address of a Dask scheduler, such as tcp://host:8786, whose workers encode instead (extra dask); they
-        must see the files under the same paths.
+    workers, scheduler
+        Who does the work.
     resume
         Go on with an unfinished output, given the same inputs and options; what it has is not encoded again.
     """
 
-    workers: Count = 1
-    scheduler: str | None = None
+    workers: Workers = 1
+    scheduler: Scheduler = None
     resume: Flag = False
 
 

@@ -15,6 +15,7 @@ from .options import (
     RunOptions,
     SelectionOptions,
     Together,
+    residue_ids,
     settings_of,
 )
 
@@ -51,8 +52,7 @@ def structures_command(
     out
         HDF5 file for the holograms, one row a residue; it is replaced unless --resume is given.
     residues
-        Residues about whose Cα to encode, as CHAIN:NUMBER with the insertion code, such as A:52B; by default
-        all. A file without one of them gives no results.
+        Residues about whose Cα to encode.
     center_atoms
         Names of atoms about which to encode instead of the Cα, such as CB.
     without_central_residue
@@ -62,12 +62,12 @@ def structures_command(
     """
     from holo_features.encoding.files import rows_of, structure_files, write_rows
     from holo_features.encoding.structures import Encoding, encode_structures, structure_names
-    from holo_features.structures.residue import ResidueId
 
     paths, empty = structure_files(inputs)
+    chosen = None if residues is None else residue_ids(residues)
     encoding = Encoding(
         selection=selection.selection,
-        residues=None if residues is None else tuple(map(ResidueId.parse, residues)),
+        residues=chosen,
         center_atoms=center_atoms,
         central_residue=not without_central_residue,
         double_precision=basis.float64,
@@ -89,7 +89,7 @@ def structures_command(
         "structures",
         basis,
         selection,
-        residues=residues,
+        residues=chosen,
         center_atoms=center_atoms,
         without_central_residue=without_central_residue,
         secondary_structure=secondary_structure,

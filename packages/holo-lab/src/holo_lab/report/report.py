@@ -1,4 +1,4 @@
-"""The report of an evaluation: one HTML file with every picture inside, which opens offline (extra ``evaluation``)."""
+"""The report of an evaluation: one HTML file with every picture inside, which opens offline."""
 
 import html
 from collections.abc import Mapping
@@ -13,15 +13,21 @@ from numpy.typing import NDArray
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Holograms
+from holo_vae.evaluation.evaluate import Evaluation
+from holo_vae.evaluation.sample_scores import SampleScores
+from holo_vae.evaluation.sampling import (
+    interpolate,
+    sample_posterior,
+    sample_prior,
+    to_canonical_frame,
+    traverse,
+)
+from holo_vae.networks.model import Model
+from holo_vae.tracking.plots import degree_bars
 
-from . import page
-from .evaluation.evaluate import Evaluation
-from .evaluation.sample_scores import SampleScores
-from .evaluation.sampling import interpolate, sample_posterior, sample_prior, to_canonical_frame, traverse
-from .networks.model import Model
-from .scenes import COLUMNS, Label, Scene, make_scene
-from .tracking import pictures
-from .views import density_slice
+from . import page, plots
+from .scenes import COLUMNS, Label, Scene, densities_by_loss, make_scene
+from .views import in_plane
 
 __all__ = ["write_report"]
 
@@ -116,13 +122,13 @@ def _reconstruction_section(evaluation: Evaluation, scene: Scene) -> str:
             "over the rows; whether strong signals stay strong",
         ),
     )
-    degrees = pictures.degree_bars({"mean over the rows": figures.cosine_loss_per_degree})
+    degrees = degree_bars({"mean over the rows": figures.cosine_loss_per_degree})
     return page.section(
         "Reconstruction",
-        page.figure(pictures.tiles(lines, titles), "inputs and reconstructions", caption),
+        page.figure(plots.tiles(lines, titles), "inputs and reconstructions", caption),
         page.beside(
             page.figure(
-                pictures.loss_histogram(scene.losses),
+                plots.loss_histogram(scene.losses),
                 "distribution of cosine losses",
                 f"Cosine losses of {len(scene.losses):,} rows.",
             )
@@ -143,16 +149,8 @@ def _slices(scene: Scene) -> str:
     radial = scene.rows.basis.radial
     if radial is None:
         return ""
-    order = np.argsort(scene.losses, kind="stable")
-    rows = order[[len(order) * share // 100 for share in (10, 50, 90)]]
-    some = scene.embeddings[rows]
-    true = density_slice(scene.rows[rows])
-    again = density_slice(scene.model.decode(some, scene.model.categories(some.index)))
-    titles = [f"cosine loss {scene.losses[row]:.3f}" for row in rows]
     return page.figure(
-        pictures.density_slices(
-            list(zip(titles, true, again, strict=True)), scene.rows.basis.channels, radial.cutoff
-        ),
+        densities_by_loss(scene.model, scene.rows, scene.embeddings, scene.losses),
         "true and reconstructed densities, channel by channel",
         f"Densities in the plane z = 0, channel by channel, true above and reconstructed below, with one colour scale; "
         f"rows at the 10th, 50th and 90th percentile of the loss. The circle is the cutoff, {radial.cutoff:g} Å.",
@@ -205,14 +203,14 @@ def _rotation_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
     )
     return page.section(
         "Rotations",
-        page.figure(pictures.tiles(lines), "one input in several orientations", caption),
+        page.figure(plots.tiles(lines), "one input in several orientations", caption),
         page.beside(table, page.paragraph(note, "note")),
     )
 
 
 def _latent_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
     latent = evaluation.latent
-    points, how = _plane(scene.embeddings.invariants[:_MAP_ROWS].astype(np.float64), seed)
+    points, how = in_plane(scene.embeddings.invariants[:_MAP_ROWS], seed)
     labels = None if scene.labels is None else scene.labels[:_MAP_ROWS]
     what = (
         ""
@@ -222,7 +220,7 @@ def _latent_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
     if labels is not None and scene.model.config.condition is not None:
         what = " Colours: the class."
     drawn = page.figure(
-        pictures.embedding_map(points, labels, ""),
+        plots.embedding_map(points, labels, ""),
         "map of z",
         f"z of {len(points):,} rows in two dimensions ({how}). Near points have similar z.{what}",
     )
@@ -261,17 +259,6 @@ def _latent_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
     return page.section("The embedding z", page.beside(drawn, table + page.paragraph(note, "note")))
 
 
-def _plane(z: NDArray[np.float64], seed: int) -> tuple[NDArray[Any], str]:
-    """Give z in two dimensions: t-SNE, or of few rows or dimensions the principal components."""
-    if min(z.shape) > 2 and len(z) >= 30:
-        from sklearn.manifold import TSNE  # noqa: PLC0415 - a second that other sections need not wait for
-
-        return TSNE(random_state=seed, perplexity=min(30, len(z) / 4)).fit_transform(z), "t-SNE"
-    centred = z - z.mean(axis=0)
-    components = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
-    return np.pad(components, ((0, 0), (0, 2 - components.shape[1]))), "principal components"
-
-
 def _traversal_section(scene: Scene) -> str:
     spread = scene.embeddings.invariants.astype(np.float64).std(axis=0)
     dimensions = np.argsort(-spread, kind="stable")[:_DIMENSIONS]
@@ -291,7 +278,7 @@ def _traversal_section(scene: Scene) -> str:
         f"({titles[place]}), the {len(dimensions)} numbers that vary most. The frame stays."
     )
     titles = [f"{step:+g} sd" if step else "row" for step in steps]
-    return page.section("Traversals", page.figure(pictures.tiles(lines, titles), "traversals of z", caption))
+    return page.section("Traversals", page.figure(plots.tiles(lines, titles), "traversals of z", caption))
 
 
 def _pair(scene: Scene, rows: NDArray[np.int64], start: int) -> tuple[int, int, int]:
@@ -327,7 +314,7 @@ def _interpolation_section(scene: Scene) -> str:
     else:
         caption += ", decoded in one frame."
     return page.section(
-        "Interpolation", page.figure(pictures.tiles(lines), "interpolations between rows", caption)
+        "Interpolation", page.figure(plots.tiles(lines), "interpolations between rows", caption)
     )
 
 
@@ -348,7 +335,7 @@ def _sample_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
         ]
         titles = [str(category) for category in classes]
         prior = page.figure(
-            pictures.tiles(grid, titles),
+            plots.tiles(grid, titles),
             "samples from the prior, class by class",
             f"z drawn from the prior N(0, 1) and decoded with the class that heads the column ({condition.column}).",
         )
@@ -357,7 +344,7 @@ def _sample_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
         views = scene.look(samples)[0]
         grid = [("", views[line * COLUMNS : (line + 1) * COLUMNS]) for line in range(3)]
         prior = page.figure(
-            pictures.tiles(grid),
+            plots.tiles(grid),
             "samples from the prior",
             "z drawn from the prior N(0, 1), decoded in the canonical frame.",
         )
@@ -369,7 +356,7 @@ def _sample_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
         turned = to_canonical_frame(some, np.swapaxes(scene.posed(rows), 1, 2))
         lines.append(("drawn" if draw == 0 else "", scene.look(turned)[0]))
     posterior = page.figure(
-        pictures.tiles(lines, titles),
+        plots.tiles(lines, titles),
         "samples from the posterior",
         "z drawn from what the encoder says of one row, N(mean, variance): what the model takes for the same.",
     )
@@ -420,16 +407,12 @@ def _sample_scores(evaluation: Evaluation) -> str:
         "for. Diversity: the mean cosine loss between two of a class, all in the canonical frame. Means over classes."
     )
     diversity = page.figure(
-        pictures.class_bars(
-            {name: scores.diversity for name, scores in kinds.items()}, classes, "cosine loss"
-        ),
+        plots.class_bars({name: scores.diversity for name, scores in kinds.items()}, classes, "cosine loss"),
         "diversity of each class",
         "Diversity class by class. As diverse as the data is best: less is a model that repeats itself.",
     )
     quality = page.figure(
-        pictures.class_bars(
-            {name: scores.confidence for name, scores in kinds.items()}, classes, "probability"
-        ),
+        plots.class_bars({name: scores.confidence for name, scores in kinds.items()}, classes, "probability"),
         "quality of each class",
         "Quality class by class: the mean probability that the supervised network gives to the class.",
     )

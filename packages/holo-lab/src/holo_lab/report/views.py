@@ -1,12 +1,13 @@
-"""Holograms as pictures see them: the sphere from its centre, densities in a plane (extra ``evaluation``)."""
+"""What pictures show of holograms and z: the sphere from its centre, densities in a plane, z in two dimensions."""
 
 import numpy as np
 from jaxtyping import Float
+from sklearn.manifold import TSNE
 
 from holo_features import inverse_zernike_transform, solid_harmonics
 from holo_types import HoloError, Holograms
 
-__all__ = ["camera", "common_pose", "density_slice", "sphere_view"]
+__all__ = ["camera", "common_pose", "density_slice", "in_plane", "sphere_view"]
 
 # Frames within 45° of one another lie alike; 2.5 % of random ones do, and a fifth is no chance.
 _ALIKE = 1 + 2 * np.cos(np.pi / 4)  # the trace of a rotation by 45°
@@ -95,3 +96,14 @@ def density_slice(holograms: Holograms, size: int = 64) -> Float[np.ndarray, "n 
     points = np.stack([x, y, np.zeros_like(x)], axis=-1).reshape(-1, 3)
     values = inverse_zernike_transform(holograms, points)
     return values.reshape(len(holograms), len(basis.channels), size, size).astype(np.float64)
+
+
+def in_plane(z: Float[np.ndarray, "n dim"], seed: int) -> tuple[Float[np.ndarray, "n 2"], str]:
+    """Give z in two dimensions and how: t-SNE, or of few rows or dimensions the principal components."""
+    z = z.astype(np.float64)
+    if min(z.shape) > 2 and len(z) >= 30:
+        points = TSNE(random_state=seed, perplexity=min(30, len(z) / 4)).fit_transform(z)
+        return points.astype(np.float64), "t-SNE"
+    centred = z - z.mean(axis=0)
+    components = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    return np.pad(components, ((0, 0), (0, 2 - components.shape[1]))), "principal components"

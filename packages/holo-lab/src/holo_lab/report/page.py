@@ -81,7 +81,9 @@ def write_page(path: Path, heading: str, lead: str, sections: Sequence[str], key
     key
         HTML between the top and the sections: the figures that are looked for first.
     """
-    template = Template(files("holo_vae").joinpath("templates/report.html").read_text(encoding="utf-8"))
+    template = Template(
+        files("holo_lab.report").joinpath("templates/report.html").read_text(encoding="utf-8")
+    )
     text = template.substitute(
         heading=html.escape(heading), lead=paragraph(lead), key=key, sections="\n".join(sections)
     )

@@ -10,16 +10,32 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from holo_downstream import probe_embeddings
 from holo_features import inverse_spherical_transform
+from holo_lab.report import plots
+from holo_lab.report.report import write_report
+from holo_lab.report.training import TrainingReport, write_training_report
+from holo_lab.report.views import camera, common_pose, density_slice, sphere_view
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Basis, HoloError, Holograms
-from holo_vae import HolographicAutoencoder, Model, ModelConfig, Recipe, evaluate
+from holo_vae import (
+    HolographicAutoencoder,
+    Model,
+    ModelConfig,
+    Recipe,
+    data_scale,
+    equivariance_errors,
+    evaluate,
+    initial_model,
+    mean_hologram_cosine_loss,
+    open_rows,
+    reconstruction,
+    train,
+)
+from holo_vae.evaluation.reconstruction import row_cosine_losses
 from holo_vae.networks.classifier import Classifier, TrainedClassifier
 from holo_vae.recipes.model import ClassifierConfig, Condition
-from holo_vae.report import write_report
-from holo_vae.tracking import pictures
-from holo_vae.views import camera, common_pose, density_slice, sphere_view
 
 _VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -204,7 +220,7 @@ def test_pictures_in_one_frame_do_not_turn(
         drawn.append(rows)
         return Figure(figsize=(1, 1))
 
-    monkeypatch.setattr(pictures, "tiles", record)
+    monkeypatch.setattr(plots, "tiles", record)
     evaluation = evaluate(model, images)
     for rows in (images, turned):
         write_report(evaluation, model, rows, tmp_path / "r.html", training=images, label_column="label")
@@ -226,3 +242,51 @@ def test_pictures_in_one_frame_do_not_turn(
 def test_a_sphere_has_no_slice(images: Holograms) -> None:
     with pytest.raises(HoloError, match="it must have a Zernike radial part"):
         density_slice(images)
+
+
+def test_a_training_on_residues_is_reported(recipe: Recipe, holograms: Holograms, tmp_path: Path) -> None:
+    training, held_out = holograms[:40], holograms[40:]
+    parts = [open_rows(part, shuffle_rows=100) for part in (training, held_out)]
+    model = initial_model(recipe, data_scale(parts[0]), "residues")
+    untrained = reconstruction(model, held_out)
+    history = list(train(model.network, *parts, recipe))
+    embeddings = model.encode(held_out)
+    embeddings = attrs.evolve(
+        embeddings,
+        reconstruction_cosine=row_cosine_losses(held_out, model.decode(embeddings)).astype(np.float32),
+    )
+    errors = equivariance_errors(model, held_out)
+    probe = probe_embeddings(embeddings, "residue_name", folds=2)
+    report = TrainingReport(
+        model=model,
+        history=history,
+        training=training,
+        held_out=held_out,
+        embeddings=embeddings,
+        trained=reconstruction(model, held_out),
+        untrained=untrained,
+        mean_cosine_loss=mean_hologram_cosine_loss(training, held_out),
+        probes=(probe,),
+        equivariance=errors,
+        end_to_end=errors,
+        seconds=12.3,
+    )
+    write_training_report(report, tmp_path / "report.html")
+    page = _read(tmp_path / "report.html")
+    assert page.headings == [
+        "Reconstruction",
+        "Embeddings",
+        "Probe: residue name",
+        "Rotations",
+        "How it was made",
+    ]
+    text = " ".join(page.text)
+    assert f"{report.mean_cosine:.4f}" in text
+    assert f"{report.trained.mse:.3e}" in text
+    assert probe.summary() in text
+    assert model.digest[:16] in text
+    assert "12 s" in text
+    assert len(page.sources) == 4  # learning curves, degrees, densities, map
+    blind = attrs.evolve(report, embeddings=attrs.evolve(embeddings, reconstruction_cosine=None))
+    with pytest.raises(HoloError, match="has no reconstruction_cosine"):
+        write_training_report(blind, tmp_path / "blind.html")

@@ -1,22 +1,23 @@
-"""What a report draws: rows, the frames in which each class is drawn, and the views of them (extra ``evaluation``)."""
+"""What a report draws: rows, the frames in which each class is drawn, and the views of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from holo_types import Embeddings, Holograms
+from holo_vae.evaluation.latent_scores import row_labels
+from holo_vae.evaluation.reconstruction import row_cosine_losses
+from holo_vae.evaluation.sampling import to_canonical_frame
+from holo_vae.networks.model import Model
 
-from .evaluation.latent_scores import row_labels
-from .evaluation.reconstruction import row_cosine_losses
-from .evaluation.sampling import to_canonical_frame
-from .networks.model import Model
-from .tracking import pictures
+from . import plots
 from .views import camera, common_pose, density_slice, sphere_view
 
-__all__ = ["COLUMNS", "Label", "Scene", "make_scene"]
+__all__ = ["COLUMNS", "Label", "Scene", "densities_by_loss", "make_scene"]
 
 COLUMNS = 10  # of a grid of pictures
 _ROWS = 5000  # that losses are drawn of, and pictures are chosen from
@@ -68,7 +69,7 @@ class Scene:
         if self.axes is None:
             densities = density_slice(holograms)
             limits = np.percentile(np.abs(densities), 99, axis=(1, 2, 3)) if like is None else like
-            return pictures.density_colours(densities, holograms.basis.channels, limits), limits
+            return plots.density_colours(densities, holograms.basis.channels, limits), limits
         if follow:
             single = [holograms[row : row + 1] for row in range(len(holograms))]
             values = np.concatenate([sphere_view(one, camera(one)) for one in single])
@@ -76,7 +77,7 @@ class Scene:
             values = sphere_view(holograms, self.axes)
         if like is None:
             like = np.stack([np.nanmin(values, axis=(1, 2)), np.nanmax(values, axis=(1, 2))], axis=1)
-        return pictures.sphere_colours(values, like), like
+        return plots.sphere_colours(values, like), like
 
     def chosen(self) -> tuple[NDArray[np.int64], list[str]]:
         """Give rows of usual loss in each class, or of losses from low to high; and their titles."""
@@ -147,6 +148,30 @@ def make_scene(model: Model, test: Holograms, training: Holograms | None, column
         poses=poses,
         axes=axes,
     )
+
+
+def densities_by_loss(
+    model: Model, rows: Holograms, embeddings: Embeddings, losses: NDArray[Any], names: Sequence[str] = ()
+) -> Figure:
+    """Draw true and reconstructed densities of rows at the 10th, 50th and 90th percentile of the loss.
+
+    Parameters
+    ----------
+    model, rows, embeddings, losses
+        As in `Scene`; the basis has a Zernike radial part.
+    names
+        What to call each row, above its loss.
+    """
+    radial = rows.basis.radial
+    assert radial is not None
+    order = np.argsort(losses, kind="stable")
+    chosen = order[[len(order) * share // 100 for share in (10, 50, 90)]]
+    some = embeddings[chosen]
+    true = density_slice(rows[chosen])
+    again = density_slice(model.decode(some, model.categories(some.index)))
+    titles = [(f"{names[row]}\n" if names else "") + f"cosine loss {losses[row]:.3f}" for row in chosen]
+    pairs = list(zip(titles, true, again, strict=True))
+    return plots.density_slices(pairs, rows.basis.channels, radial.cutoff)
 
 
 def _poses(lying: Holograms, frames: NDArray[Any], column: str | None) -> dict[Label, NDArray[np.float64]]:

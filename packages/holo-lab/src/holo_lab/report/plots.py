@@ -1,4 +1,4 @@
-"""Figures of a training, and of what a model reconstructs, embeds and samples."""
+"""The plots of a report: what a model reconstructs, embeds and samples."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,27 +8,24 @@ from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from holo_vae.training.engine import Epoch
+from holo_vae.tracking.plots import BLUE, GREY, ORANGE, tidy
 
 __all__ = [
     "class_bars",
-    "degree_bars",
     "density_colours",
     "density_slices",
     "embedding_map",
-    "learning_curves",
     "loss_histogram",
     "sphere_colours",
     "tiles",
 ]
 
-_BLUE, _ORANGE, _GREY, _INK, _RIM = "#2a6f97", "#e07a3f", "#9aa5ae", "#3b4750", "#cfd5d9"
+_INK, _RIM = "#3b4750", "#cfd5d9"
 _TEN = (
-    "#2a6f97",
-    "#e07a3f",
+    BLUE,
+    ORANGE,
     "#5a9367",
     "#b5475b",
     "#7b6bb0",
@@ -41,56 +38,6 @@ _TEN = (
 _ELEMENTS = {"C": "#6b747b", "N": "#2f62c9", "O": "#d3382f", "S": "#d9a514", "H": "#b9c0c5"}
 _MOST_NAMED = 30  # classes in a legend
 _RADIUS = 0.46  # of a view, in inches
-
-_MEASURED = {
-    "mse": "mean squared error (divided scale)",
-    "kl": "KL divergence",
-    "cosine_loss": "cosine loss",
-    "errors": "share of wrong classes",
-}
-
-
-def _tidy(figure: Figure) -> Figure:
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
-def learning_curves(history: Sequence[Epoch]) -> Figure:
-    """Draw what the objective measures in training and in validation over epochs, one panel each.
-
-    What is zero throughout, such as the divergence of a model that is not variational, is left out.
-    """
-    shown = [name for name in history[0].validation if any(epoch.validation[name] for epoch in history)]
-    figure = Figure(figsize=(4.5 * max(len(shown), 1), 3.2), layout="constrained")
-    epochs = [epoch.number + 1 for epoch in history]
-    kept = [epoch for epoch in history if epoch.best][-1:]
-    panels = np.atleast_1d(figure.subplots(1, max(len(shown), 1)))
-    for axes, name in zip(panels, shown, strict=False):
-        validation = [epoch.validation[name] for epoch in history]
-        axes.plot(epochs, [epoch.parts[name] for epoch in history], color=_GREY, label="training")
-        axes.plot(epochs, validation, color=_BLUE, label="validation")
-        for epoch in kept:
-            axes.plot(epoch.number + 1, epoch.validation[name], "o", color=_ORANGE, label="kept")
-        axes.set(xlabel="epoch", ylabel=_MEASURED.get(name, name.replace("_", " ")), yscale="log")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panels[0].legend(frameon=False)
-    return _tidy(figure)
-
-
-def degree_bars(losses: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw the cosine loss of each degree l, side by side for several models or baselines."""
-    figure = Figure(figsize=(9, 3), layout="constrained")
-    axes = figure.subplots()
-    colours = [_BLUE, _ORANGE, _GREY, "#5a9367"]
-    width = 0.8 / len(losses)
-    for position, (name, values) in enumerate(losses.items()):
-        places = np.arange(len(values)) + (position - (len(losses) - 1) / 2) * width
-        axes.bar(places, values, width, label=name, color=colours[position % len(colours)])
-    axes.set(xlabel="degree l", ylabel="cosine loss")
-    axes.set_xticks(range(len(next(iter(losses.values())))))
-    figure.legend(frameon=False, loc="outside upper right", ncols=len(losses))
-    return _tidy(figure)
 
 
 def density_slices(
@@ -150,11 +97,11 @@ def embedding_map(points: NDArray[Any], labels: NDArray[Any] | None, title: str)
     figure = Figure(figsize=(6.8, 5.6), layout="constrained")
     axes = figure.subplots()
     names = [None] if labels is None else list(np.unique(labels))
-    known = {"helix": _ORANGE, "sheet": _BLUE, "coil": _GREY}
+    known = {"helix": ORANGE, "sheet": BLUE, "coil": GREY}
     size = float(np.clip(9000 / len(points), 3, 14))
     for number, label in enumerate(names):
         chosen = points if labels is None else points[labels == label]
-        colour = _BLUE if label is None else known.get(str(label), _class_colour(number, len(names)))
+        colour = BLUE if label is None else known.get(str(label), _class_colour(number, len(names)))
         axes.scatter(chosen[:, 0], chosen[:, 1], s=size, alpha=0.75, lw=0, color=colour, label=str(label))
     if 1 < len(names) <= _MOST_NAMED:
         axes.legend(frameon=False, markerscale=2.5, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -176,12 +123,12 @@ def loss_histogram(losses: NDArray[Any]) -> Figure:
     axes = figure.subplots()
     # The last hundredth would squeeze the rest into a corner; it is counted in the last bar.
     top = float(np.percentile(losses, 99)) or 1.0
-    axes.hist(np.minimum(losses, top), bins=60, color=_BLUE, alpha=0.85)
+    axes.hist(np.minimum(losses, top), bins=60, color=BLUE, alpha=0.85)
     for value, name, style in ((np.median(losses), "median", "-"), (losses.mean(), "mean", "--")):
-        axes.axvline(float(value), color=_ORANGE, lw=1.6, ls=style, label=f"{name} {value:.4f}")
+        axes.axvline(float(value), color=ORANGE, lw=1.6, ls=style, label=f"{name} {value:.4f}")
     axes.set(xlabel="cosine loss of a row (the last bar: all above)", ylabel="rows", xlim=(0, top))
     axes.legend(frameon=False)
-    return _tidy(figure)
+    return tidy(figure)
 
 
 def class_bars(
@@ -190,7 +137,7 @@ def class_bars(
     """Draw a number of each class, side by side for several kinds of samples; no bar where there is none."""
     figure = Figure(figsize=(6.8, 2.6), layout="constrained")
     axes = figure.subplots()
-    colours = [_GREY, _BLUE, _ORANGE]
+    colours = [GREY, BLUE, ORANGE]
     width = 0.8 / len(shares)
     for position, (kind, values) in enumerate(shares.items()):
         places = np.arange(len(classes)) + (position - (len(shares) - 1) / 2) * width
@@ -199,7 +146,7 @@ def class_bars(
     axes.set(ylabel=name)
     axes.set_xticks(range(len(classes)), [str(label) for label in classes])
     figure.legend(frameon=False, loc="outside upper right", ncols=len(shares))
-    return _tidy(figure)
+    return tidy(figure)
 
 
 def sphere_colours(values: NDArray[Any], limits: NDArray[Any]) -> NDArray[Any]:

@@ -1,26 +1,50 @@
-"""The demo's report: one HTML file with every picture inside, which opens offline."""
+"""The report of a training on residues' surroundings, judged on held-out structures: one HTML file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
 import numpy as np
-from matplotlib.figure import Figure
-from sklearn.manifold import TSNE
 
 from holo_downstream import ProbeTable
-from holo_types import Embeddings, Holograms
-from holo_vae import EquivarianceErrors, Reconstruction, TrainingRun, page
-from holo_vae.tracking import pictures
-from holo_vae.views import density_slice
+from holo_types import Embeddings, HoloError, Holograms
+from holo_vae import Epoch, EquivarianceErrors, Model, Reconstruction
+from holo_vae.tracking.plots import degree_bars, learning_curves
 
-__all__ = ["Report", "write_report"]
+from . import page, plots
+from .scenes import densities_by_loss
+from .views import in_plane
+
+__all__ = ["TrainingReport", "write_training_report"]
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Report:
-    """All that the report shows."""
+class TrainingReport:
+    """All that the report of a training shows.
 
-    run: TrainingRun
+    Parameters
+    ----------
+    model, history
+        With the best weights on validation, and a record of each epoch, as `holo_vae.run_training` gives them.
+    training, held_out
+        The residues' surroundings that it learned from, and those of structures that it did not see.
+    embeddings
+        Of the held-out rows, whose index says structure, residue and what the probes were asked; with
+        reconstruction cosine losses.
+    trained, untrained
+        Reconstruction of the held-out rows by the model, and by the same network with its first weights.
+    mean_cosine_loss
+        Cosine loss of the training rows' mean hologram on the held-out rows.
+    probes
+        What the embeddings know; the first one's target colours the map.
+    equivariance, end_to_end
+        Errors of turned holograms, and of a turned structure that is encoded and embedded again.
+    seconds
+        How long all that took.
+    """
+
+    model: Model
+    history: Sequence[Epoch]
     training: Holograms
     held_out: Holograms
     embeddings: Embeddings
@@ -33,28 +57,17 @@ class Report:
     seconds: float
 
 
-def _slices(report: Report) -> Figure:
-    """Draw neighbourhoods at the 10th, 50th and 90th percentile of the loss: good, usual and bad ones."""
-    losses, index = report.embeddings.reconstruction_cosine_loss, report.embeddings.index
-    radial = report.held_out.basis.radial
-    assert losses is not None
-    assert radial is not None
-    order = np.argsort(losses)
-    rows = order[[len(order) * share // 100 for share in (10, 50, 90)]]
-    titles = [
-        f"{index['residue_name'][row]} {index['residue_number'][row]}, {index['structure'][row]}\n"
-        f"cosine loss {losses[row]:.3f} (0 is perfect)"
-        for row in rows
-    ]
-    true = density_slice(report.held_out[rows])
-    again = density_slice(report.run.model.decode(report.embeddings[rows]))
-    return pictures.density_slices(
-        list(zip(titles, true, again, strict=True)), report.held_out.basis.channels, radial.cutoff
-    )
+def _row_names(report: TrainingReport) -> list[str]:
+    index = report.embeddings.index
+    columns = (index["residue_name"], index["residue_number"], index["structure"])
+    return [f"{name} {number}, {structure}" for name, number, structure in zip(*columns, strict=True)]
 
 
-def _reconstruction_section(report: Report) -> str:
+def _reconstruction_section(report: TrainingReport) -> str:
     trained, untrained = report.trained, report.untrained
+    losses = report.embeddings.reconstruction_cosine_loss
+    if losses is None:
+        raise HoloError("TrainingReport.embeddings has no reconstruction_cosine_loss; the report needs it")
     return page.section(
         "Reconstruction",
         page.table(
@@ -71,13 +84,13 @@ def _reconstruction_section(report: Report) -> str:
             "note",
         ),
         page.figure(
-            pictures.learning_curves(report.run.history),
+            learning_curves(report.history),
             "learning curves",
             "Learning curves. Validation structures are not training structures; the marked epoch's weights were "
             "kept.",
         ),
         page.figure(
-            pictures.degree_bars(
+            degree_bars(
                 {"trained": trained.cosine_loss_per_degree, "untrained": untrained.cosine_loss_per_degree}
             ),
             "cosine loss per degree",
@@ -85,7 +98,7 @@ def _reconstruction_section(report: Report) -> str:
             "detail, which the bottleneck gives up first.",
         ),
         page.figure(
-            _slices(report),
+            densities_by_loss(report.model, report.held_out, report.embeddings, losses, _row_names(report)),
             "true and reconstructed densities",
             "Density in the plane z = 0 through the Cα of held-out residues, true above and reconstructed below, "
             "one colour scale for both. The circle is the cutoff.",
@@ -93,15 +106,15 @@ def _reconstruction_section(report: Report) -> str:
     )
 
 
-def _embedding_section(report: Report) -> str:
-    points = TSNE(random_state=0, perplexity=30).fit_transform(report.embeddings.invariants)
-    labels = report.embeddings.index["secondary_structure"]
+def _embedding_section(report: TrainingReport) -> str:
+    points, how = in_plane(report.embeddings.invariants, seed=0)
+    target = report.probes[0].target
     return page.section(
         "Embeddings",
         page.figure(
-            pictures.embedding_map(points, labels, "z of held-out residues (t-SNE)"),
+            plots.embedding_map(points, report.embeddings.index[target], f"z of held-out residues ({how})"),
             "map of embeddings",
-            "Each point is the surrounding of one held-out residue; colours are its secondary structure (P-SEA), "
+            f"Each point is the surrounding of one held-out residue; colours are its {target.replace('_', ' ')}, "
             "which the model was never told.",
         ),
     )
@@ -126,7 +139,7 @@ def _probe_section(table: ProbeTable) -> str:
     return page.section(title, page.table(headings, rows), page.paragraph(note, "note"))
 
 
-def _rotation_section(report: Report) -> str:
+def _rotation_section(report: TrainingReport) -> str:
     names = {
         "invariants": "z, relative to the largest",
         "frame": "frame axes",
@@ -149,8 +162,8 @@ def _rotation_section(report: Report) -> str:
     )
 
 
-def _settings_section(report: Report) -> str:
-    history, model = report.run.history, report.run.model
+def _settings_section(report: TrainingReport) -> str:
+    history, model = report.history, report.model
     best = max((epoch.number + 1 for epoch in history if epoch.best), default=0)
     parameters = sum(parameter.numel() for parameter in model.network.parameters())
     rows = [
@@ -167,8 +180,21 @@ def _settings_section(report: Report) -> str:
     return page.section("How it was made", page.table(("", ""), rows))
 
 
-def write_report(report: Report, path: Path) -> None:
-    """Write the report as one HTML file."""
+def write_training_report(report: TrainingReport, path: Path | str) -> None:
+    """Write the report of a training as one HTML file with all pictures inside; nothing is fetched.
+
+    Parameters
+    ----------
+    report
+        What it shows.
+    path
+        Replaced if it exists.
+
+    Raises
+    ------
+    HoloError
+        If the embeddings have no reconstruction cosine losses, or the file cannot be written.
+    """
     learned, held_out = (
         len(np.unique(part.index["structure"])) for part in (report.training, report.held_out)
     )
@@ -184,4 +210,4 @@ def write_report(report: Report, path: Path) -> None:
         _rotation_section(report),
         _settings_section(report),
     ]
-    page.write_page(path, "Holo on real protein surroundings", lead, sections)
+    page.write_page(Path(path), "Holo on real protein surroundings", lead, sections)

@@ -1,0 +1,43 @@
+"""The program ``holo``."""
+
+from collections.abc import Sequence
+from copy import copy
+
+from cyclopts import App
+
+from holo_downstream.cli.program import app as downstream
+from holo_features.cli.program import app as features
+from holo_lab._version import __version__
+from holo_types.console import run
+from holo_vae.cli import app as vae
+
+from .evaluate import evaluate_command
+
+__all__ = ["app", "main"]
+
+_ENCODE, _MODELS, _USE = "Encode data as holograms", "Train, judge and use models", "Work with embeddings"
+
+app = App(
+    name="holo", help="From files to holograms, embeddings, predictions and reports.", version=__version__
+)
+app.command(evaluate_command, name="evaluate", group=_MODELS)
+
+
+def _mount(program: App, group: str, own: frozenset[str]) -> None:
+    """Mount the commands of a package's program; where the bench has a command of the same name, its own stays."""
+    for name in program:
+        if not name.startswith("-") and name not in own:
+            command = copy(program[name])  # for the group is this program's
+            command.group = group
+            app.command(command, name=name)
+
+
+_OWN = frozenset(app)
+_mount(features, _ENCODE, _OWN)
+_mount(vae, _MODELS, _OWN)
+_mount(downstream, _USE, _OWN)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit status: 0, 1 nothing useful, 2 wrong usage, 3 some files failed."""
+    return run(app, argv)

@@ -1,0 +1,64 @@
+"""Figures of a training: what it measured from epoch to epoch, and degree by degree."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from holo_vae.training.engine import Epoch
+
+__all__ = ["BLUE", "GREY", "ORANGE", "degree_bars", "learning_curves", "tidy"]
+
+BLUE, ORANGE, GREY, _GREEN = "#2a6f97", "#e07a3f", "#9aa5ae", "#5a9367"
+
+_MEASURED = {
+    "mse": "mean squared error (divided scale)",
+    "kl": "KL divergence",
+    "cosine_loss": "cosine loss",
+    "errors": "share of wrong classes",
+}
+
+
+def tidy(figure: Figure) -> Figure:
+    """Take away the upper and the right line around each panel, and give the figure."""
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def learning_curves(history: Sequence[Epoch]) -> Figure:
+    """Draw what the objective measures in training and in validation over epochs, one panel each.
+
+    What is zero throughout, such as the divergence of a model that is not variational, is left out.
+    """
+    shown = [name for name in history[0].validation if any(epoch.validation[name] for epoch in history)]
+    figure = Figure(figsize=(4.5 * max(len(shown), 1), 3.2), layout="constrained")
+    epochs = [epoch.number + 1 for epoch in history]
+    kept = [epoch for epoch in history if epoch.best][-1:]
+    panels = np.atleast_1d(figure.subplots(1, max(len(shown), 1)))
+    for axes, name in zip(panels, shown, strict=False):
+        validation = [epoch.validation[name] for epoch in history]
+        axes.plot(epochs, [epoch.parts[name] for epoch in history], color=GREY, label="training")
+        axes.plot(epochs, validation, color=BLUE, label="validation")
+        for epoch in kept:
+            axes.plot(epoch.number + 1, epoch.validation[name], "o", color=ORANGE, label="kept")
+        axes.set(xlabel="epoch", ylabel=_MEASURED.get(name, name.replace("_", " ")), yscale="log")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[0].legend(frameon=False)
+    return tidy(figure)
+
+
+def degree_bars(losses: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw the cosine loss of each degree l, side by side for several models or baselines."""
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    axes = figure.subplots()
+    colours = [BLUE, ORANGE, GREY, _GREEN]
+    width = 0.8 / len(losses)
+    for position, (name, values) in enumerate(losses.items()):
+        places = np.arange(len(values)) + (position - (len(losses) - 1) / 2) * width
+        axes.bar(places, values, width, label=name, color=colours[position % len(colours)])
+    axes.set(xlabel="degree l", ylabel="cosine loss")
+    axes.set_xticks(range(len(next(iter(losses.values())))))
+    figure.legend(frameon=False, loc="outside upper right", ncols=len(losses))
+    return tidy(figure)
