@@ -281,7 +281,7 @@ def test_a_training_on_residues_is_reported(recipe: Recipe, holograms: Holograms
         "How it was made",
     ]
     text = " ".join(page.text)
-    assert f"{report.mean_cosine:.4f}" in text
+    assert f"{report.mean_cosine_loss:.4f}" in text
     assert f"{report.trained.mse:.3e}" in text
     assert probe.summary() in text
     assert model.digest[:16] in text
