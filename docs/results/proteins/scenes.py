@@ -7,6 +7,7 @@ from jaxtyping import Float, Int, Shaped
 
 from holo_features import residue_numbers
 from holo_types import Embeddings
+from holo_types.frames import in_frame
 
 __all__ = ["Scene", "scene"]
 
@@ -54,7 +55,7 @@ def scene(protein: Protein, row: int, embeddings: Embeddings, radius: float) -> 
     """
     frame = embeddings.frames[row].astype(np.float64)
     origin = protein.centers.positions[row]
-    trace = (protein.centers.positions - origin) @ frame.T
+    trace = in_frame(protein.centers.positions - origin, frame)
     steps = np.stack([trace[:-1], trace[1:]], axis=1)
     chains = embeddings.index["chain"]
     shown = (
@@ -64,7 +65,7 @@ def scene(protein: Protein, row: int, embeddings: Embeddings, radius: float) -> 
     )
     numbers = residue_numbers(protein.structure.atoms)
     own = protein.structure.atoms[numbers == numbers[protein.centers.atoms[row]]]
-    atoms = (own.coord.astype(np.float64) - origin) @ frame.T
+    atoms = in_frame(own.coord.astype(np.float64) - origin, frame)
     between = np.linalg.norm(atoms[:, None] - atoms, axis=2)
     return Scene(
         steps[shown],

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import attrs
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Holograms
+from holo_types.frames import turn_frame
 from holo_vae.networks.model import Model
 
 from .chunks import in_double
@@ -60,7 +60,7 @@ def equivariance_errors(
     categories = model.categories(holograms.index)
     decoded = in_double(model.decode(first, categories))
     original = in_double(holograms)
-    frames = torch.from_numpy(first.frames).double()
+    frames = first.frames.astype(np.float64)
     invariants, frame, reconstructed = [], [], []
     for rotation in random_rotations(rotations, seed=seed):
         if turned is not None:
@@ -70,8 +70,7 @@ def equivariance_errors(
             second = model.encode(Holograms(coefficients, holograms.basis, holograms.index))
         redecoded = in_double(model.decode(second, categories))
         invariants.append(np.abs(second.invariants - first.invariants).max(axis=1))
-        expected_frames = frames @ rotation.T
-        frame.append((torch.from_numpy(second.frames).double() - expected_frames).abs().amax((1, 2)).numpy())
+        frame.append(np.abs(second.frames - turn_frame(frames, rotation.numpy())).max(axis=(1, 2)))
         difference = redecoded - rotate(decoded, irreps, rotation)
         reconstructed.append(difference.abs().amax(1).numpy())
     largest_z, largest_x = np.abs(first.invariants).max(), float(decoded.abs().max())

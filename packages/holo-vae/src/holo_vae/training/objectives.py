@@ -4,7 +4,7 @@ A new loss is a new class: an `Objective`, which `holo_vae.train` takes.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 import torch
@@ -24,6 +24,7 @@ __all__ = ["Autoencoding", "Classification", "Draws", "Objective", "kl_divergenc
 Draws = Mapping[str, Shaped[Tensor, "n ..."]]
 
 
+@runtime_checkable
 class Objective(Protocol):
     """What a network is trained for: the quantities measured of each sample, and their weights in the loss.
 
