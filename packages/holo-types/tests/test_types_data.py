@@ -503,7 +503,10 @@ def test_the_former_name_of_the_loss_is_an_alias() -> None:
             r"NamedArrays.arrays\['a'\] has dtype complex128; it must hold truth values",
         ),
         ({"arrays": {"a": np.zeros(1, np.float16)}}, r"NamedArrays.arrays\['a'\] has dtype float16"),
-        ({"arrays": {"a": np.array([["x"]])}}, r"NamedArrays.arrays\['a'\] has dtype .*text in one dimension"),
+        (
+            {"arrays": {"a": np.array([["x"]])}},
+            r"NamedArrays.arrays\['a'\] has dtype .*text in one dimension",
+        ),
         ({"arrays": {"a": np.array([None])}}, r"NamedArrays.arrays\['a'\] has dtype object"),
         ({"header": {"a": np.zeros(1)}}, "NamedArrays.header is .*; it must hold text, finite numbers"),
         ({"header": {"a": float("nan")}}, "NamedArrays.header is .*; it must hold text, finite numbers"),
