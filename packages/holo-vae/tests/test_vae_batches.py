@@ -270,7 +270,10 @@ def test_numbers_that_are_not_finite_are_named(tmp_path: Path, bad: float, shuff
     ):
         with pytest.raises(HoloError, match=message):
             list(opened(source, shuffle_rows=shuffle_rows).epoch(0, 0, 10))
-    for source in (holograms, tmp_path / "bad.h5"):  # what is not read, and lies in another chunk, does no harm
+    for source in (
+        holograms,
+        tmp_path / "bad.h5",
+    ):  # what is not read, and lies in another chunk, does no harm
         assert len(opened(source, rows=np.arange(70), shuffle_rows=500)) == 70
 
 
