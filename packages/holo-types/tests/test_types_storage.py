@@ -547,6 +547,21 @@ def test_files_of_schema_version_1_stay_readable(kind: str, tmp_path: Path) -> N
     assert_same_bits(holo_types.load(copy), holo_types.concatenate([example, example]))
 
 
+def test_what_an_interrupted_run_left_in_version_1_stays_readable() -> None:
+    with holo_types.open(CONTRACT / "schema1" / "interrupted.h5") as reader:
+        assert (reader.complete, reader.settings, reader.columns) == (
+            False,
+            {"waters": "False"},
+            ("image", "label"),
+        )
+        rows = reader[:]
+    assert isinstance(rows, Holograms)
+    np.testing.assert_array_equal(
+        rows.coefficients, np.repeat(np.arange(3, dtype=np.float32), 2)[:, None] * np.ones(4)
+    )
+    assert rows.index == Index({"image": range(6), "label": ["a", "β"] * 3})
+
+
 def test_the_former_name_of_the_loss_is_read() -> None:
     path = CONTRACT / "schema1" / "Embeddings.h5"
     loss = recipe()["EXAMPLES_OF_VERSION_1"]["Embeddings"].reconstruction_cosine_loss

@@ -263,11 +263,18 @@ def test_numbers_that_are_not_finite_are_named(tmp_path: Path, bad: float, shuff
         file["fields/coefficients"][77, 3] = bad
     for source, message in (
         (holograms, f"row 77 holds {bad} in coefficient 3"),
-        (tmp_path / "bad.h5", r"bad\.h5: rows 0 to 99 of fields/coefficients do not match their checksum"),
+        (
+            tmp_path / "bad.h5",
+            r"bad\.h5: rows [0-9]+ to [0-9]+ of fields/coefficients do not match their checksum",
+        ),
     ):
         with pytest.raises(HoloError, match=message):
             list(opened(source, shuffle_rows=shuffle_rows).epoch(0, 0, 10))
-    assert len(opened(tmp_path / "bad.h5", rows=np.arange(77), shuffle_rows=500)) == 77
+    for source in (
+        holograms,
+        tmp_path / "bad.h5",
+    ):  # what is not read, and lies in another chunk, does no harm
+        assert len(opened(source, rows=np.arange(70), shuffle_rows=500)) == 70
 
 
 def test_numbers_that_float32_cannot_hold_are_named(tmp_path: Path) -> None:

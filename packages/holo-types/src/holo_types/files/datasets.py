@@ -73,27 +73,15 @@ class StoredArray:
 
     def __init__(self, path: str, dataset: h5py.Dataset, checksums: tuple[h5py.Dataset, int] | None) -> None:
         self.path = path
+        self.dtype = dtype_name(dataset.dtype)
+        self.row: tuple[int, ...] = dataset.shape[1:]
+        self.chunk_rows = int(dataset.chunks[0])  # how many rows are compressed together
         self._dataset = dataset
         self._checksums = checksums
         self._checked: set[int] = set()  # chunks
 
     def __len__(self) -> int:
         return len(self._dataset)
-
-    @property
-    def dtype(self) -> str:
-        """The type of its values."""
-        return dtype_name(self._dataset.dtype)
-
-    @property
-    def row(self) -> tuple[int, ...]:
-        """The shape of a row."""
-        return tuple(self._dataset.shape[1:])
-
-    @property
-    def chunk_rows(self) -> int:
-        """How many rows are compressed together."""
-        return int(self._dataset.chunks[0])
 
     def append(self, values: NDArray[Any]) -> None:
         """Add rows of the dataset's type, and what they change of its checksums."""
@@ -110,10 +98,8 @@ class StoredArray:
         table, column = self._checksums
         first = start // self.chunk_rows
         sums = [
-            zlib.crc32(
-                _bytes(values[rows.start - start : rows.stop - start]), self._sum_before(chunk, rows.start)
-            )
-            for chunk, rows in self._chunks(start, start + len(values))
+            zlib.crc32(_bytes(part), self._sum_before(chunk, row))
+            for chunk, row, part in self._cut(values, start)
         ]
         if first + len(sums) > len(table):
             table.resize(first + len(sums), axis=0)
@@ -152,14 +138,10 @@ class StoredArray:
         values = self._decoded(first, min(chunks.stop * size, len(self)))
         table, column = self._checksums
         expected = table[chunks.start : chunks.stop, column]
-        for (chunk, rows), its in zip(self._chunks(first, first + len(values)), expected, strict=True):
-            seed = self._seed(chunk)
-            if (
-                chunk not in self._checked
-                and zlib.crc32(_bytes(values[rows.start - first : rows.stop - first]), seed) != its
-            ):
+        for (chunk, row, part), its in zip(self._cut(values, first), expected, strict=True):
+            if zlib.crc32(_bytes(part), self._seed(chunk)) != its:
                 raise HoloError(
-                    f"rows {rows.start} to {rows.stop - 1} of {self.path} do not match their checksum; "
+                    f"rows {row} to {row + len(part) - 1} of {self.path} do not match their checksum; "
                     "the file is damaged or was changed"
                 )
         self._checked.update(chunks)
@@ -169,11 +151,12 @@ class StoredArray:
         source = self._dataset.asstr() if self.dtype == TEXT else self._dataset
         return np.asarray(source[start:stop])
 
-    def _chunks(self, start: int, stop: int) -> Iterator[tuple[int, range]]:
-        """Cut rows at the edges of chunks: the chunk's number, and those of its rows."""
-        size = self.chunk_rows
+    def _cut(self, values: NDArray[Any], start: int) -> Iterator[tuple[int, int, NDArray[Any]]]:
+        """Cut rows at the edges of chunks: the chunk's number, the number of its first row here, its rows."""
+        size, stop = self.chunk_rows, start + len(values)
         for chunk in range(start // size, -(-stop // size)):
-            yield chunk, range(max(start, chunk * size), min(stop, (chunk + 1) * size))
+            row = max(start, chunk * size)
+            yield chunk, row, values[row - start : (chunk + 1) * size - start]
 
     def _sum_before(self, chunk: int, row: int) -> int:
         """Give the checksum of a chunk's rows before one of them."""

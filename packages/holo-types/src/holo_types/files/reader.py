@@ -22,7 +22,7 @@ from holo_types.objects.point_clouds import PointClouds
 from holo_types.objects.sphere_images import Grid, SphereImages
 
 from .journal import PagedFile
-from .schema import KINDS, read_layout, stored_arrays
+from .schema import KINDS, read_layout
 
 __all__ = ["HDF5", "Reader", "load", "open", "open_hdf5"]
 
@@ -117,8 +117,7 @@ class Reader:
         try:
             with self._damage():
                 self._file = open_hdf5(self._stream, "r")
-                self._layout, self._rows = read_layout(self._file, self.path)
-                self._arrays = stored_arrays(self._file, self._layout)
+                self._layout, self._arrays, self._rows = read_layout(self._file, self.path)
                 self._complete = bool(self._file.attrs["complete"])
         except BaseException:
             self._stream.close()

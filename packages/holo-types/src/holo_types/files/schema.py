@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ _FROM_JSON: dict[str, Callable[[Any], object]] = {
     "header": dict,
 }
 _OF_POINTS = ("fields/coordinates", "fields/weights", "points/")
-_NAMES_IN_VERSION_1 = {"fields/reconstruction_cosine_loss": "fields/reconstruction_cosine"}
+_PLACES_IN_VERSION_1 = {"fields/reconstruction_cosine_loss": "fields/reconstruction_cosine"}
 
 
 def arrays_of(data: Data | NamedArrays) -> dict[str, NDArray[Any]]:
@@ -144,7 +144,7 @@ def _described(field: tuple[str, tuple[int, ...]] | None) -> str:
 
 
 def create_file(file: h5py.File, layout: Layout, settings: Mapping[str, str] | None = None) -> None:
-    """Write all but the rows."""
+    """Write all but the rows and the seal."""
     plain = {name: _TO_JSON[name](value) for name, value in layout.header.items()}
     file.attrs["format"] = "holo"
     file.attrs["schema_version"] = SCHEMA_VERSION
@@ -163,18 +163,17 @@ def create_file(file: h5py.File, layout: Layout, settings: Mapping[str, str] | N
         create_dataset(file, path, dtype, row)
     create_checksums(file, len(layout.datasets))
     if layout.kind == "PointClouds":
-        stored_arrays(file, layout)["fields/offsets"].append(np.zeros(1, np.int64))
-    mark(file, complete=False)
+        stored_arrays(file, layout.datasets)["fields/offsets"].append(np.zeros(1, np.int64))
 
 
 def mark(file: h5py.File, *, complete: bool) -> None:
-    """Say whether the file is complete, and seal what its root says."""
+    """Say whether the file is complete, and seal what its root says; every commit ends so."""
     file.attrs["complete"] = complete
-    file.attrs["header_digest"] = _header_digest(file)
+    file.attrs["header_digest"] = _header_digest(dict(file.attrs))
 
 
-def _header_digest(file: h5py.File) -> str:
-    said = {name: value for name, value in file.attrs.items() if name != "header_digest"}
+def _header_digest(root: Mapping[str, Any]) -> str:
+    said = {name: value for name, value in root.items() if name != "header_digest"}
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in said.items()}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
@@ -182,26 +181,32 @@ def _header_digest(file: h5py.File) -> str:
 # Reading
 
 
-def stored_arrays(file: h5py.File, layout: Layout) -> dict[str, StoredArray]:
-    """Give the arrays of a file by their paths."""
-    table = file.get("checksums")
-    if table is None:  # of version 1
-        return {
-            path: StoredArray(path, file[path if path in file else _NAMES_IN_VERSION_1[path]], None)
-            for path in layout.datasets
-        }
-    return {path: StoredArray(path, file[path], (table, i)) for i, path in enumerate(layout.datasets)}
+def stored_arrays(
+    file: h5py.File, paths: Iterable[str], places: Mapping[str, str] | None = None
+) -> dict[str, StoredArray]:
+    """Give the arrays of a file by their paths; `places` says where those lie that lie elsewhere."""
+    table = file.get("checksums")  # None in version 1
+    elsewhere = places or {}
+    return {
+        path: StoredArray(path, file[elsewhere.get(path, path)], None if table is None else (table, column))
+        for column, path in enumerate(paths)
+    }
 
 
-def read_layout(file: h5py.File, path: Path) -> tuple[Layout, int | None]:
-    """Read and check all but the values; give the number of rows too, of which `NamedArrays` have none.
+def read_layout(file: h5py.File, path: Path) -> tuple[Layout, dict[str, StoredArray], int | None]:
+    """Read and check all but the values.
+
+    Returns
+    -------
+    tuple
+        The layout, the arrays by their paths, and the number of rows, of which `NamedArrays` have none.
 
     Raises
     ------
     FormatError
         If the file is not what the schema says, or its header was changed; the message names the file.
     """
-    root = file.attrs
+    root = dict(file.attrs)
     if root.get("format") != "holo":
         raise FormatError(
             f"{path}: is HDF5, but not written by Holo; it must have the attribute format 'holo'"
@@ -211,7 +216,7 @@ def read_layout(file: h5py.File, path: Path) -> tuple[Layout, int | None]:
         raise FormatError(
             f"{path}: has schema version {version}; holo-types {__version__} reads versions 1 and {SCHEMA_VERSION}"
         )
-    if version != 1 and root["header_digest"] != _header_digest(file):
+    if version != 1 and root["header_digest"] != _header_digest(root):
         raise FormatError(
             f"{path}: its header does not match its header_digest; the file is damaged or was changed"
         )
@@ -222,26 +227,23 @@ def read_layout(file: h5py.File, path: Path) -> tuple[Layout, int | None]:
     header = {name: _FROM_JSON[name](plain[name]) for name in _HEADERS.get(kind, ("header",))}
     if isinstance(basis := header.get("basis"), Basis) and basis.digest != root["basis_digest"]:
         raise FormatError(f"{path}: its basis does not match its basis_digest; the file was changed")
-    stored = {
-        name: name for name in (_paths_in_version_1(file) if version == 1 else json.loads(root["datasets"]))
-    }
-    if version == 1:
-        stored |= {new: stored.pop(old) for new, old in _NAMES_IN_VERSION_1.items() if old in stored}
-    stored |= {f"fields/{name}": f"fields/{name}" for name in _FIELDS.get(kind, ()) if name not in _OPTIONAL}
-    if lacking := [old for old in stored.values() if old not in file]:
+    places = _PLACES_IN_VERSION_1 if version == 1 else {}
+    paths = _paths_in_version_1(file) if version == 1 else json.loads(root["datasets"])
+    needed = [f"fields/{name}" for name in _FIELDS.get(kind, ()) if name not in _OPTIONAL]
+    if lacking := [each for each in (*needed, *paths) if places.get(each, each) not in file]:
         raise FormatError(f"{path}: holds {kind}, but lacks {lacking[0]}")
-    if version != 1 and ("checksums" not in file or file["checksums"].shape[1:] != (len(stored),)):
-        raise FormatError(f"{path}: holds {kind}, but lacks checksums of its {len(stored)} datasets")
-    datasets = {new: (dtype_name(file[old].dtype), file[old].shape[1:]) for new, old in stored.items()}
-    layout = Layout(kind, header, datasets)
-    return layout, _rows(stored_arrays(file, layout), kind, path) if kind in KINDS else None
+    if version != 1 and ("checksums" not in file or file["checksums"].shape[1:] != (len(paths),)):
+        raise FormatError(f"{path}: holds {kind}, but lacks checksums of its {len(paths)} datasets")
+    arrays = stored_arrays(file, paths, places)
+    layout = Layout(kind, header, {name: (array.dtype, array.row) for name, array in arrays.items()})
+    return layout, arrays, _rows(arrays, kind, path) if kind in KINDS else None
 
 
 def _paths_in_version_1(file: h5py.File) -> list[str]:
-    return [
-        *(f"fields/{name}" for name in file["fields"]),
-        *(f"index/{name}" for name in json.loads(file.attrs["columns"])),
-    ]
+    names = {old: new for new, old in _PLACES_IN_VERSION_1.items()}
+    fields = [f"fields/{name}" for name in file["fields"]]
+    columns = json.loads(file.attrs["columns"])
+    return [*(names.get(path, path) for path in fields), *(f"index/{name}" for name in columns)]
 
 
 def _rows(arrays: Mapping[str, StoredArray], kind: str, path: Path) -> int:

@@ -27,7 +27,7 @@ _COMMIT_BYTES = 1 << 23
 
 
 def _append(file: h5py.File, layout: Layout, rows: Mapping[str, NDArray[Any]]) -> None:
-    arrays = stored_arrays(file, layout)
+    arrays = stored_arrays(file, layout.datasets)
     for path, values in rows.items():
         array, more = arrays[path], values
         if path == "fields/offsets" and layout.kind == "PointClouds":
