@@ -11,9 +11,9 @@ from rich.console import Console
 
 from holo_types import HoloError
 from holo_types.console import OK, SOME_FILES_FAILED, progress
+from holo_types.csv_files import write_csv
 
 from .comparison import compare_studies, write_comparison
-from .csv_files import write_csv
 from .labels import LabelColumns, Labelled, Unit, read_labels, with_ligand_keys
 from .pooling import Pooling
 from .predictor import Predictor, read_predictor, write_predictions

@@ -11,8 +11,9 @@ from jaxtyping import Float
 
 from holo_types import FormatError, HoloError
 from holo_types.atomic import replacing
+from holo_types.csv_files import write_csv
 
-from .csv_files import read_csv, write_csv
+from .csv_files import read_csv
 from .statistics import METRICS, Metric, PairedTest, RegressionScores, paired_test, regression_scores
 
 __all__ = ["Comparison", "Pair", "compare_studies", "write_comparison"]

@@ -14,8 +14,8 @@ from jaxtyping import Float, Shaped
 
 from holo_types import FormatError, HoloError, ModelReference
 from holo_types.atomic import replacing, write_errors
+from holo_types.csv_files import write_csv
 
-from .csv_files import write_csv
 from .pooling import Pooling
 from .vector_tables import Source, VectorTable
 

@@ -10,9 +10,9 @@ import numpy as np
 from holo_types import HoloError
 from holo_types.atomic import replacing, write_errors
 from holo_types.console import write_skipped
+from holo_types.csv_files import write_csv
 
 from ._version import __version__
-from .csv_files import write_csv
 from .predictor import write_predictor
 from .study import Study
 
