@@ -88,7 +88,7 @@ def test_what_a_killed_worker_was_doing_is_done_again(tmp_path):
 def test_a_worker_that_is_killed_while_it_sends_its_result_is_noticed(tmp_path):
     @ByValue
     def dies_while_sending(number):
-        from holo_features import parallel
+        import holo_features.encoding.parallel
 
         def send_half(pipe, content):
             pipe.write(len(content).to_bytes(8))
@@ -99,7 +99,7 @@ def test_a_worker_that_is_killed_while_it_sends_its_result_is_noticed(tmp_path):
         marker = tmp_path / "dead"
         if number == 7 and not marker.exists():
             marker.touch()
-            parallel._send = send_half
+            holo_features.encoding.parallel._send = send_half
         return bytes([number]) * (50_000_000 if number == 7 else 30_000)
 
     results = map_in_order(dies_while_sending, range(20), workers=2)

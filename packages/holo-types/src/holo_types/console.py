@@ -4,18 +4,16 @@ It needs the extra ``cli`` (cyclopts, rich), which it imports only when used.
 """
 
 import contextlib
-import csv
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
 from .errors import HoloError
-from .files.atomic import replacing
+from .files.csv_files import write_csv
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -232,16 +230,10 @@ def write_skipped(path: str | os.PathLike[str], skipped: Iterable[Skipped]) -> N
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> path = Path(tempfile.mkdtemp(), "skipped.csv")
     >>> write_skipped(path, [Skipped("1abc.cif", "A 7 GLY", "it has no atom CA")])
     >>> path.read_text(encoding="utf-8").splitlines()
     ['file,residue,reason', '1abc.cif,A 7 GLY,it has no atom CA']
     """
-    # Names of files need not be valid Unicode.
-    with (
-        replacing(Path(path)) as new,
-        new.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(attrs.fields_dict(Skipped))
-        rows.writerows(map(attrs.astuple, skipped))
+    write_csv(path, attrs.fields_dict(Skipped), map(attrs.astuple, skipped))

@@ -1,6 +1,5 @@
 """A training run as a user starts it: files of holograms to a folder with all that came of it."""
 
-import csv
 import importlib.util
 import json
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ import torch
 from holo_types import Basis, HoloError, Holograms
 from holo_types.extras import extra
 from holo_types.files.atomic import replacing
+from holo_types.files.csv_files import write_csv
 from holo_vae.data.batches import Rows, data_scale
 from holo_vae.evaluation.evaluate import Evaluation, evaluate
 from holo_vae.networks.classifier import Classifier, TrainedClassifier
@@ -338,7 +338,4 @@ def _write_history(history: Sequence[Epoch], path: Path) -> None:
         }
         for epoch in history
     ]
-    with replacing(path) as new, new.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(table[0]))
-        writer.writeheader()
-        writer.writerows(table)
+    write_csv(path, table[0], ([row.get(name) for name in table[0]] for row in table))

@@ -17,9 +17,10 @@ from holo_downstream.validation.statistics import (
     paired_test,
     regression_scores,
 )
-from holo_downstream.vectors.csv_files import read_csv, write_csv
+from holo_downstream.vectors.csv_files import read_csv
 from holo_types import FormatError, HoloError
 from holo_types.files.atomic import replacing
+from holo_types.files.csv_files import write_csv
 
 __all__ = ["Comparison", "Pair", "compare_studies", "write_comparison"]
 

@@ -12,11 +12,11 @@ import attrs
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from holo_downstream.vectors.csv_files import write_csv
 from holo_downstream.vectors.pooling import Pooling
 from holo_downstream.vectors.tables import Source, VectorTable
 from holo_types import FormatError, HoloError, ModelReference
 from holo_types.files.atomic import replacing, write_errors
+from holo_types.files.csv_files import write_csv
 
 __all__ = [
     "Predictions",

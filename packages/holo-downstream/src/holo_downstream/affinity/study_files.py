@@ -8,10 +8,10 @@ import attrs
 import numpy as np
 
 from holo_downstream._version import __version__
-from holo_downstream.vectors.csv_files import write_csv
 from holo_types import HoloError
 from holo_types.console import write_skipped
 from holo_types.files.atomic import replacing, write_errors
+from holo_types.files.csv_files import write_csv
 
 from .predictor import write_predictor
 from .study import Study

@@ -15,12 +15,12 @@ from holo_downstream.affinity.regressors import Regressor
 from holo_downstream.affinity.study import Study, StudySettings, run_study
 from holo_downstream.affinity.study_files import check_new_folder, write_study
 from holo_downstream.validation.splits import leak_check
-from holo_downstream.vectors.csv_files import write_csv
 from holo_downstream.vectors.pooling import Pooling
 from holo_downstream.vectors.tables import Invariants, VectorTable, read_vectors, set_beside
 from holo_types import HoloError
 from holo_types.console import OK, SOME_FILES_FAILED, progress
 from holo_types.extras import extra
+from holo_types.files.csv_files import write_csv
 
 __all__ = ["affinity"]
 

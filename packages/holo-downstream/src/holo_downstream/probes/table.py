@@ -1,10 +1,9 @@
 """Probe tables as CSV."""
 
-import csv
 from pathlib import Path
 
 from holo_downstream.validation.bootstrap import Interval
-from holo_types.files.atomic import replacing
+from holo_types.files.csv_files import write_csv
 
 from .probes import ProbeTable
 
@@ -44,21 +43,19 @@ def write_probes(table: ProbeTable, path: Path) -> None:
     ['target', 'groups', 'folds']
     """
     about = (table.target, table.groups, table.folds, table.rows, table.left_out, table.group_count)
-    with replacing(path) as new, new.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_HEADER)
-        for result in table.results:
-            writer.writerow(
-                (
-                    *about,
-                    result.features,
-                    result.estimator,
-                    *_cells(result.accuracy),
-                    result.balanced_accuracy,
-                    *_cells(result.above_majority),
-                    *_cells(result.above_scalars),
-                )
-            )
+    rows = (
+        (
+            *about,
+            result.features,
+            result.estimator,
+            *_cells(result.accuracy),
+            result.balanced_accuracy,
+            *_cells(result.above_majority),
+            *_cells(result.above_scalars),
+        )
+        for result in table.results
+    )
+    write_csv(path, _HEADER, rows)
 
 
 def _cells(interval: Interval | None) -> tuple[float | None, ...]:

@@ -1,13 +1,12 @@
-"""CSV files as columns of text, and columns as CSV files."""
+"""CSV files as columns of text."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from holo_types import FormatError
-from holo_types.files.atomic import replacing
 
-__all__ = ["read_csv", "write_csv"]
+__all__ = ["read_csv"]
 
 
 def read_csv(path: Path) -> Mapping[str, list[str]]:
@@ -41,25 +40,3 @@ def read_csv(path: Path) -> Mapping[str, list[str]]:
         if len(row) != len(header):
             raise FormatError(f"{path}: row {number} has {len(row)} values; the header has {len(header)}")
     return {name: [row[column] for row in rows] for column, name in enumerate(header)}
-
-
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write rows to a CSV file, which appears whole or not at all; None becomes empty.
-
-    Raises
-    ------
-    HoloError
-        If the file cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp(), "table.csv")
-    >>> write_csv(path, ["id", "label"], [["1abc", None]])
-    >>> path.read_text().split()
-    ['id,label', '1abc,']
-    """
-    with replacing(path) as new, new.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)

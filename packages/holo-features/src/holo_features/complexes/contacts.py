@@ -1,8 +1,8 @@
 """Contacts of a protein with a ligand, counted by pairs of elements."""
 
-import csv
+import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -13,7 +13,7 @@ from holo_features.surroundings.channels import check_channels, element_membersh
 from holo_features.surroundings.neighbors import PROTEIN_CHANNELS, checked_cutoff
 from holo_features.surroundings.pairs import pairs_within
 from holo_types import HoloError
-from holo_types.files.atomic import replacing
+from holo_types.files.csv_files import write_csv
 
 from .complex import Complex
 
@@ -140,17 +140,17 @@ def write_contact_table(counts: Iterable[ContactCounts], path: str | os.PathLike
     >>> path.read_text().split()
     ['id,split,label,C-N,C-O', '1abc,,6.5,3,4']
     """
-    path = Path(path)
-    pairs: tuple[str, ...] | None = None
-    rows = 0
-    with replacing(path) as new, new.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        for row in counts:
-            if pairs is None:
-                pairs = row.pairs
-                writer.writerow(("id", "split", "label", *pairs))
-            if row.pairs != pairs:
-                raise HoloError(f"{path}: complex {row.name} has the pairs {row.pairs}; they must be {pairs}")
-            writer.writerow((row.name, row.split, row.label, *row.counts.ravel().tolist()))
-            rows += 1
-    return rows
+    remaining = iter(counts)
+    first = next(remaining, None)
+    if first is None:
+        return write_csv(path, ("id", "split", "label"), ())
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        for row in itertools.chain([first], remaining):
+            if row.pairs != first.pairs:
+                raise HoloError(
+                    f"{Path(path)}: complex {row.name} has the pairs {row.pairs}; they must be {first.pairs}"
+                )
+            yield row.name, row.split, row.label, *row.counts.ravel().tolist()
+
+    return write_csv(path, ("id", "split", "label", *first.pairs), rows())

@@ -1,11 +1,9 @@
 """What a ligand is and how large, without its protein: a table beside that of contacts."""
 
-import csv
 import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 
 import attrs
 import numpy as np
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import shortest_path
 
 from holo_features.readers.symbols import HYDROGENS
-from holo_types.files.atomic import replacing
+from holo_types.files.csv_files import write_csv
 
 from .complex import Complex
 from .ligands import Ligand
@@ -136,21 +134,19 @@ def write_ligand_table(sizes: Iterable[LigandSize], path: str | os.PathLike[str]
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> path = Path(tempfile.mkdtemp(), "ligands.csv")
     >>> write_ligand_table([LigandSize("1abc", 6.5, None, 2, 28.01, "CO-0a1b")], path)
     1
     >>> path.read_text().split()
     ['id,split,label,ligand_key,heavy_atoms,heavy_atom_weight', '1abc,,6.5,CO-0a1b,2,28.01']
     """
-    rows = 0
-    with replacing(Path(path)) as new, new.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("id", "split", "label", "ligand_key", "heavy_atoms", "heavy_atom_weight"))
-        for size in sizes:
-            about = (size.name, size.split, size.label, size.key)
-            writer.writerow((*about, size.heavy_atoms, size.heavy_atom_weight))
-            rows += 1
-    return rows
+    header = ("id", "split", "label", "ligand_key", "heavy_atoms", "heavy_atom_weight")
+    rows = (
+        (size.name, size.split, size.label, size.key, size.heavy_atoms, size.heavy_atom_weight)
+        for size in sizes
+    )
+    return write_csv(path, header, rows)
 
 
 def _heavy(ligand: Ligand) -> AtomArray:
