@@ -190,7 +190,7 @@ def zernike_transform(
     coefficients = compiled_transform(point_clouds, basis, kind, threads)
     if coefficients is None:
         coefficients = _pure_transform(point_clouds, basis, kind)
-    return Holograms(coefficients, basis, point_clouds.index)
+    return Holograms(coefficients, basis, point_clouds.index, centers=point_clouds.centers)
 
 
 def inverse_zernike_transform(

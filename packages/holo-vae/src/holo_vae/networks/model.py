@@ -77,6 +77,7 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
             frames,
             self.reference,
             holograms.index,
+            centers=holograms.centers,
             log_variances=as_array(torch.cat(log_variances)) if log_variances else None,
             degenerate=(frames == 0).all(axis=2).any(axis=1),
         )
@@ -126,7 +127,7 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
                 frame = as_tensor(embeddings.frames[rows], network)
                 divided = network.decode(z, frame, None if given is None else given[rows])
                 decoded[rows] = as_array(divided * network.scale)
-        return Holograms(decoded, self.config.basis, embeddings.index)
+        return Holograms(decoded, self.config.basis, embeddings.index, centers=embeddings.centers)
 
     def categories(self, index: Index) -> NDArray[Any] | None:
         """Give what `decode` must be told of rows: the column that ``config.condition`` names.
