@@ -78,6 +78,18 @@ def test_index():
     assert Counter(clouds.index["insertion_code"].tolist())[""] < len(clouds)
 
 
+def test_points_lie_in_the_file_at_their_center_plus_their_coordinates():
+    structure = EXAMPLES["1zr0_B"]
+    clouds = neighborhoods(structure)
+    alphas = structure.atoms[structure.atoms.atom_name == "CA"]
+    np.testing.assert_array_equal(clouds.centers, alphas.coord[: len(clouds)].astype(np.float64))
+    places = {tuple(place) for place in structure.atoms.coord.tolist()}
+    absolute = clouds.coordinates + np.repeat(clouds.centers, np.diff(clouds.offsets), axis=0)
+    assert {tuple(place) for place in absolute.astype(np.float32).tolist()} <= places
+    small = Basis(lmax=1, radial=Zernike(1, 10.0), channels=clouds.channels)
+    np.testing.assert_array_equal(zernike_transform(clouds, small).centers, clouds.centers)
+
+
 def test_the_cutoff_is_included(write_pdb, residue, atom):
     lines = [
         *residue(names=("CA",)),

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pytest
 import torch
 
 import holo_vae
-from holo_features import encode_structures
+from holo_features import encode_structures, neighborhoods, read_structure, zernike_transform
 from holo_features.datasets import example_structures
-from holo_types import Basis, Embeddings, HoloError, Zernike
+from holo_types import Basis, Embeddings, HoloError, Zernike, load, save
+from holo_types.frames import rotation_between
 from holo_vae import HolographicAutoencoder, Model, ModelConfig
 from holo_vae.embedding import embed_holograms, embed_structures
 
@@ -90,3 +92,26 @@ def test_what_a_thread_raises_is_raised(model: Model, monkeypatch: pytest.Monkey
     monkeypatch.setattr("holo_vae.embedding.embed_holograms", failing)
     with pytest.raises(HoloError, match="of a thread"):
         holo_vae.embed(example_structures()[:1], model)
+
+
+def test_two_structures_are_superposed_by_centers_and_frames_alone(model: Model, tmp_path: Path) -> None:
+    """A rigid motion is found from one residue of each embedding, without the structures."""
+    rng = np.random.default_rng(3)
+    q, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    rotation, shift = q * np.linalg.det(q), np.array([5.0, -3.0, 8.0])
+    structure = read_structure(example_structures()[0])
+    moved = structure.atoms.copy()
+    moved.coord = (structure.atoms.coord @ rotation.T + shift).astype(np.float32)
+    first, second = (
+        model.encode(zernike_transform(neighborhoods(attrs.evolve(structure, atoms=atoms)), BASIS))
+        for atoms in (structure.atoms, moved)
+    )
+    save(second, tmp_path / "second.h5")
+    second = load(tmp_path / "second.h5", kind=Embeddings)
+    assert first.centers is not None
+    assert second.centers is not None
+    row = int(np.flatnonzero(~first.degenerate)[0])
+    turn = rotation_between(first.frames[row].astype(float), second.frames[row].astype(float))
+    superposed = (first.centers - first.centers[row]) @ turn.T + second.centers[row]
+    # The frames of float32 holograms are exact to some 1e-5, and an error of an angle grows over 50 Å.
+    np.testing.assert_allclose(superposed, second.centers, atol=5e-3)

@@ -260,6 +260,7 @@ class _Surroundings:
             np.concatenate([[0], np.cumsum(found.counts[kept])]),
             self.channels,
             about.index if kept.all() else about.index.take(kept),
+            centers=about.positions[kept],
         )
         return Neighborhoods(clouds, about.atoms[kept], about.skipped + self._lonely(about[~kept]))
 

@@ -83,6 +83,7 @@ def single_residues(
         np.concatenate([[0], np.cumsum(counts[kept])]).astype(np.int64),
         tuple(channels),
         index.assign(label=index["residue_name"]).take(kept),
+        centers=about.positions[complete][kept],
     )
     incomplete = name_skipped(about.index.take(~complete), [reason for reason in reasons if reason])
     without = f"it has no atom of {', '.join(channels)} within {radius:g} Å of its CA"

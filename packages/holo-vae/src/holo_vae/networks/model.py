@@ -77,6 +77,7 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
             frames,
             self.reference,
             holograms.index,
+            centers=holograms.centers,
             log_variances=as_array(torch.cat(log_variances)) if log_variances else None,
             degenerate=(frames == 0).all(axis=2).any(axis=1),
             centers=holograms.centers,

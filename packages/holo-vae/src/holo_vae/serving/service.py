@@ -46,6 +46,9 @@ _INDEX = {  # of the answer, in either form
     "insertion_code": DataType.string,
     "residue_name": DataType.string,
     "hologram": DataType.long,
+    "center_x": DataType.double,
+    "center_y": DataType.double,
+    "center_z": DataType.double,
 }
 
 _logger = logging.getLogger(__name__)
