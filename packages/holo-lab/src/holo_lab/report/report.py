@@ -484,6 +484,20 @@ def write_report(
     ------
     HoloError
         If a basis is not the model's, a conditional model's column is missing, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from holo_types import Basis
+    >>> from holo_vae import ModelConfig, Recipe, evaluate, initial_model
+    >>> basis = Basis(lmax=2, radial=None, channels=("image",))
+    >>> images = Holograms(np.random.default_rng(0).normal(size=(12, basis.dim)), basis)
+    >>> recipe = Recipe(model=ModelConfig(basis=basis, latent_dim=4, lmax=(2, 1), channels=(4, 4)))
+    >>> model = initial_model(recipe, 1.0, "images")
+    >>> path = Path(tempfile.mkdtemp(), "report.html")
+    >>> write_report(evaluate(model, images), model, images, path)
+    >>> path.read_text(encoding="utf-8")[:15]
+    '<!doctype html>'
     """
     scene = make_scene(model, test, training, label_column)
     sections = [
