@@ -52,7 +52,9 @@ def test_parquet_keeps_every_bit_and_the_model(tmp_path: Path) -> None:
 def test_csv_reads_back_as_the_same_values(tmp_path: Path) -> None:
     write_table(EMBEDDINGS, tmp_path / "a.csv")
     table = to_table(EMBEDDINGS)
-    back = pandas.read_csv(tmp_path / "a.csv", keep_default_na=False, dtype=dict(table.dtypes))
+    back = pandas.read_csv(
+        tmp_path / "a.csv", keep_default_na=False, dtype=dict(table.dtypes), float_precision="round_trip"
+    )
     pandas.testing.assert_frame_equal(back, table, check_exact=True)
 
 
