@@ -1,9 +1,11 @@
 """Single residues about their Cα."""
 
+from functools import cache
+
 import attrs
 import numpy as np
 import pytest
-from biotite.structure.info import residue as dictionary_residue
+from biotite.structure import info
 
 from holo_features import read_structure, zernike_transform
 from holo_features.datasets import example_structures
@@ -11,6 +13,7 @@ from holo_features.surroundings.residues import single_residues
 from holo_types import Basis, HoloError, Zernike
 
 EXAMPLES = {path.name.partition(".")[0]: read_structure(path) for path in example_structures()}
+dictionary_residue = cache(info.residue)  # biotite 1.2 looks through the whole dictionary each time
 TWENTY = set("ALA ARG ASN ASP CYS GLN GLU GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL".split())  # noqa: SIM905
 
 

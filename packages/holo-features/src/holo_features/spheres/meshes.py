@@ -6,6 +6,7 @@ import math
 import os
 import re
 import struct
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +39,8 @@ _DAMAGE = (
     NameError,
     OSError,
     struct.error,
+    DeprecationWarning,  # numpy 1, of text that is no number; numpy 2.4 raises a ValueError
+    ImportError,  # trimesh guesses the encoding of what is not UTF-8 by a package that it does not bring
 )
 
 # Where a PLY file says how many faces follow.
@@ -120,7 +123,10 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
     content = _content(place)
     read = read_off if suffix == ".off" else _trimesh_reader(suffix)
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.filterwarnings(
+                "error", "string or file could not be read to its end", DeprecationWarning
+            )
             vertices, faces = read(content)
     except _DAMAGE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
