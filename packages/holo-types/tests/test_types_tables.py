@@ -74,15 +74,14 @@ def test_a_flipped_bit_of_a_parquet_page_is_noticed(tmp_path: Path) -> None:
 def test_csv_reads_back_as_the_same_values(tmp_path: Path) -> None:
     write_table(EMBEDDINGS, tmp_path / "a.csv")
     table = to_table(EMBEDDINGS)
-<<<<<<< HEAD
     missing = dict.fromkeys(("b_factor", "occupancy"), "")
-    types = dict(table.dtypes)
-    back = pandas.read_csv(tmp_path / "a.csv", keep_default_na=False, na_values=missing, dtype=types)
-=======
     back = pandas.read_csv(
-        tmp_path / "a.csv", keep_default_na=False, dtype=dict(table.dtypes), float_precision="round_trip"
+        tmp_path / "a.csv",
+        keep_default_na=False,
+        na_values=missing,
+        dtype=dict(table.dtypes),
+        float_precision="round_trip",
     )
->>>>>>> every-python
     pandas.testing.assert_frame_equal(back, table, check_exact=True)
 
 

@@ -80,7 +80,6 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
             centers=holograms.centers,
             log_variances=as_array(torch.cat(log_variances)) if log_variances else None,
             degenerate=(frames == 0).all(axis=2).any(axis=1),
-            centers=holograms.centers,
         )
 
     def decode(
