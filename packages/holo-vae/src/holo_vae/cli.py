@@ -358,7 +358,8 @@ def show_figures(figures: "Evaluation") -> None:
     """Say the figures that are looked for first."""
     reconstruction, errors = figures.reconstruction, figures.equivariance
     _say(
-        f"{figures.rows} holograms: cosine loss {reconstruction.cosine_loss:.4f}, mse {reconstruction.mse:.3e}; "
+        f"{figures.rows} holograms: cosine loss {reconstruction.cosine_loss:.4f} (0 is perfect), "
+        f"mse {reconstruction.mse:.3e}; "
         f"equivariance errors: z {errors.invariants:.1e}, frame {errors.frame_p99:.1e}, "
         f"reconstruction {errors.reconstruction_p99:.1e} (99th percentile)"
     )
