@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from holo_types import HoloError, Holograms
 from holo_types.extras import extra
 from holo_types.files.atomic import replacing, write_errors
+from holo_types.objects.frames import in_frame
 
 from .zernike import inverse_zernike_transform
 
@@ -116,7 +117,7 @@ def density_map(
     # A margin for rounding: the inverse itself decides what is within the cutoff.
     near = x * x + y * y + z * z <= cutoff**2 * (1 + 1e-9)
     points = np.stack([side[index] for side, index in zip(sides, np.nonzero(near), strict=True)], axis=1)
-    inside = inverse_zernike_transform(holograms[np.array([row])], points @ axes.T)[0]
+    inside = inverse_zernike_transform(holograms[np.array([row])], in_frame(points, axes))[0]
     values = np.zeros((len(basis.channels), *near.shape), dtype=inside.dtype)
     values[:, near] = inside
     i, j, k = map(int, lowest)

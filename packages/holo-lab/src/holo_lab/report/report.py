@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Holograms
+from holo_types.objects.frames import rotation_between
 from holo_vae.evaluation.evaluate import Evaluation
 from holo_vae.evaluation.sample_scores import SampleScores
 from holo_vae.evaluation.sampling import (
@@ -71,7 +72,7 @@ def _reconstruction_section(evaluation: Evaluation, scene: Scene) -> str:
     decoded = scene.model.decode(some, scene.model.categories(some.index))
     poses = scene.posed(rows)
     # To the canonical frame by the row's own frame, and from there to the pose: R = poseᵀ frame.
-    together = np.swapaxes(poses, 1, 2) @ some.frames
+    together = rotation_between(some.frames, poses)
     posed = attrs.evolve(some, frames=poses.astype(some.frames.dtype))
     given, limits = scene.look(true, follow=True)
     aligned, aligned_limits = scene.look(to_canonical_frame(true, together))
@@ -353,7 +354,7 @@ def _sample_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
     lines = [("z's mean", _aligned_means(scene, rows))]
     for draw in range(4):
         some = drawn[draw::4]
-        turned = to_canonical_frame(some, np.swapaxes(scene.posed(rows), 1, 2))
+        turned = to_canonical_frame(some, rotation_between(np.eye(3), scene.posed(rows)))
         lines.append(("drawn" if draw == 0 else "", scene.look(turned)[0]))
     posterior = page.figure(
         plots.tiles(lines, titles),

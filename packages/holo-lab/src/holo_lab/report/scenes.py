@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from holo_types import Embeddings, Holograms
+from holo_types.objects.frames import rotation_between
 from holo_vae.evaluation.latent_scores import row_labels
 from holo_vae.evaluation.reconstruction import row_cosine_losses
 from holo_vae.evaluation.sampling import to_canonical_frame
@@ -94,7 +95,9 @@ class Scene:
     def turn(self, holograms: Holograms, label: Label) -> Holograms:
         """Turn what was decoded in the canonical frame to where its class is drawn."""
         pose = self.poses.get(label, self.poses[None])
-        return to_canonical_frame(holograms, np.broadcast_to(pose.T, (len(holograms), 3, 3)))
+        return to_canonical_frame(
+            holograms, np.broadcast_to(rotation_between(np.eye(3), pose), (len(holograms), 3, 3))
+        )
 
     def label(self, row: int) -> Label:
         """Give the class of a row."""

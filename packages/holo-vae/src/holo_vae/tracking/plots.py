@@ -15,7 +15,7 @@ BLUE, ORANGE, GREY, _GREEN = "#2a6f97", "#e07a3f", "#9aa5ae", "#5a9367"
 _MEASURED = {
     "mse": "mean squared error (divided scale)",
     "kl": "KL divergence",
-    "cosine_loss": "cosine loss",
+    "cosine_loss": "cosine loss (0 is perfect)",
     "errors": "share of wrong classes",
 }
 
@@ -58,7 +58,7 @@ def degree_bars(losses: Mapping[str, Sequence[float]]) -> Figure:
     for position, (name, values) in enumerate(losses.items()):
         places = np.arange(len(values)) + (position - (len(losses) - 1) / 2) * width
         axes.bar(places, values, width, label=name, color=colours[position % len(colours)])
-    axes.set(xlabel="degree l", ylabel="cosine loss")
+    axes.set(xlabel="degree l", ylabel="cosine loss (0 is perfect)")
     axes.set_xticks(range(len(next(iter(losses.values())))))
     figure.legend(frameon=False, loc="outside upper right", ncols=len(losses))
     return tidy(figure)
