@@ -439,7 +439,7 @@ def scrambled(path: Path) -> None:
             rewrite(lambda f: f.attrs.__setitem__("settings", "{}")),
             "its header does not match its header_digest",
         ),
-        (no_attribute("header_digest"), "is cut short or damaged .*attribute"),
+        (no_attribute("header_digest"), "is cut short or damaged .*header_digest"),
         (without("checksums"), "lacks checksums of its 2 datasets"),
         (attribute("header", "{"), "is cut short or damaged"),
         (attribute("basis_digest", "0" * 64), "its basis does not match its basis_digest"),
