@@ -1,12 +1,15 @@
-"""The rooms of the packages are what the page on the architecture says, and their names can mean nothing else."""
+"""The rooms and public names of the packages are those that the pages list, and a room's name means nothing else."""
 
 import ast
 import importlib
+import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`([^`]+)`")
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/src/*/__init__.py"))
 ROOMS = [
     path for package in PACKAGES for path in sorted(package.iterdir()) if (path / "__init__.py").exists()
@@ -28,3 +31,11 @@ def test_no_room_or_module_has_the_name_of_a_public_function(package: Path) -> N
     rooms = {room.name for room in ROOMS if room.parent == package}
     public = set(importlib.import_module(package.name).__all__)
     assert not rooms & public
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_the_page_of_a_package_lists_its_public_names(package: Path) -> None:
+    page = FENCED.sub("", (package.parents[1] / "README.md").read_text("utf-8"))
+    listed = {word for code in CODE.findall(page) for word in re.findall(r"\w+", code)}
+    public = {*importlib.import_module(package.name).__all__} - {"__version__"}
+    assert public - listed == set()

@@ -17,17 +17,16 @@ from holo_downstream import (
     Source,
     StudySettings,
     VectorTable,
-    choose,
     compare_studies,
     read_predictor,
     run_study,
     set_beside,
     write_comparison,
-    write_predictor,
     write_study,
 )
 from holo_downstream.affinity import regressors
-from holo_downstream.affinity.predictor import conformal_half_width
+from holo_downstream.affinity.predictor import conformal_half_width, write_predictor
+from holo_downstream.affinity.regressors import choose
 from holo_types import FormatError, HoloError, ModelReference
 
 SOURCE = Source("z", ModelReference("demo", "1", "a" * 64, "b" * 64), "b" * 64)

@@ -1,8 +1,6 @@
 """Structure files to holograms, one after the other."""
 
 import pkgutil
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,9 +99,3 @@ def test_no_public_name_is_hidden_by_a_module():
     # A submodule becomes an attribute of the package when it is imported, in place of a function of that name.
     modules = {module.name for module in pkgutil.iter_modules(holo_features.__path__)}
     assert modules & set(holo_features.__all__) == {"datasets"}
-
-
-def test_the_page_of_the_package_lists_all_public_names():
-    page = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    names = {*holo_features.__all__} - {"__version__"}
-    assert {name for name in names if not re.search(rf"\b{name}\b", page)} == set()

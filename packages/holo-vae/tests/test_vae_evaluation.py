@@ -166,7 +166,7 @@ def test_without_training_rows_z_is_only_clustered(recipe: Recipe, holograms: Ho
 def test_scores_without_the_extra_say_what_to_install(
     recipe: Recipe, holograms: Holograms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("holo_downstream", "holo_downstream.classification"):
+    for module in ("holo_downstream", "holo_downstream.probes.classification"):
         monkeypatch.setitem(sys.modules, module, None)
     model = initial_model(recipe, 1.0, "small")
     assert evaluate(model, holograms).latent is None

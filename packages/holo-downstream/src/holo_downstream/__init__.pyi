@@ -1,6 +1,8 @@
 from ._version import (
     __version__ as __version__,
 )
+
+# Binding affinities: labels, a study, its predictor.
 from .affinity.comparison import (
     Comparison as Comparison,
     compare_studies as compare_studies,
@@ -10,8 +12,6 @@ from .affinity.labels import (
     LabelColumns as LabelColumns,
     Labelled as Labelled,
     LabelTable as LabelTable,
-    Unit as Unit,
-    pk_of as pk_of,
     read_labels as read_labels,
     with_ligand_keys as with_ligand_keys,
 )
@@ -20,12 +20,6 @@ from .affinity.predictor import (
     Predictor as Predictor,
     read_predictor as read_predictor,
     write_predictions as write_predictions,
-    write_predictor as write_predictor,
-)
-from .affinity.regressors import (
-    GRIDS as GRIDS,
-    Regressor as Regressor,
-    choose as choose,
 )
 from .affinity.study import (
     Study as Study,
@@ -38,8 +32,9 @@ from .affinity.study_files import (
 from .datasets import (
     example_series as example_series,
 )
+
+# What vectors know: probes, classes, clusters, retrieval.
 from .probes.classification import (
-    KNNAccuracy as KNNAccuracy,
     knn_accuracy as knn_accuracy,
     linear_accuracy as linear_accuracy,
 )
@@ -61,15 +56,13 @@ from .probes.retrieval import (
 from .probes.table import (
     write_probes as write_probes,
 )
+
+# How a figure is measured: splits, scores, intervals, tests.
 from .validation.bootstrap import (
     Interval as Interval,
     bootstrap_mean as bootstrap_mean,
 )
-from .validation.cross_validation import (
-    Estimator as Estimator,
-)
 from .validation.splits import (
-    Leak as Leak,
     leak_check as leak_check,
     split_by_cluster as split_by_cluster,
 )
@@ -80,11 +73,8 @@ from .validation.statistics import (
     regression_scores as regression_scores,
     scores_by_family as scores_by_family,
 )
-from .vectors.pooling import (
-    Pooling as Pooling,
-    pool_rows as pool_rows,
-    pool_vectors as pool_vectors,
-)
+
+# One vector a complex, or a residue.
 from .vectors.spectra import (
     power_spectrum as power_spectrum,
     scalar_coefficients as scalar_coefficients,

@@ -35,7 +35,8 @@ class StudySettings:
     Parameters
     ----------
     regressor
-        A name of `holo_downstream.GRIDS`.
+        ``"mean"`` (of the training labels), ``"linear"``, ``"ridge"``, ``"kernel-ridge"``, ``"forest"`` or
+        ``"boosting"``.
     seeds
         How many members: each chooses its own settings and has its own seed.
     seed

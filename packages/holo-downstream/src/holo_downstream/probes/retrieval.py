@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from holo_downstream.vectors.inputs import check_vectors, text_labels
 from holo_types import HoloError
 
-__all__ = ["Average", "Metric", "RetrievalScores", "retrieval_scores"]
+__all__ = ["Average", "Distance", "RetrievalScores", "retrieval_scores"]
 
 Average = Literal["micro", "macro"]
-Metric = Literal["cosine", "euclidean"]
+Distance = Literal["cosine", "euclidean"]
 
 _LIST_LENGTH = 1000  # as many as SHREC17 takes of one query
 _QUERIES_AT_ONCE = 512
@@ -52,7 +52,7 @@ def retrieval_scores(
     *,
     predicted: ArrayLike | None = None,
     limit: int = _LIST_LENGTH,
-    metric: Metric = "cosine",
+    metric: Distance = "cosine",
     average: Average = "micro",
 ) -> RetrievalScores:
     """Let every row look for the rows of its own label among all rows, and score what it finds.
@@ -131,7 +131,7 @@ def retrieval_scores(
     return RetrievalScores(*map(float, scores.mean(axis=0)))
 
 
-def _points(vectors: Float[np.ndarray, "n d"], metric: Metric) -> Float[np.ndarray, "n d"]:
+def _points(vectors: Float[np.ndarray, "n d"], metric: Distance) -> Float[np.ndarray, "n d"]:
     """Give points whose Euclidean distances have the order of the metric."""
     if metric == "euclidean":
         return vectors

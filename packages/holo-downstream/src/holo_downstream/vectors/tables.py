@@ -194,7 +194,8 @@ def pool(
     by
         The column of the index that names the complex of a row.
     how
-        See `pool_vectors`.
+        ``"sum"``; ``"mean"``; ``"max"``, of each component; ``"sum_count"``, the sum and then the number of
+        residues.
     invariants
         What of holograms is pooled: ``"scalars"``, the l = 0 coefficients, or ``"power"``, the power spectrum
         of all degrees.

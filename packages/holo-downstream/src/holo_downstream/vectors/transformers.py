@@ -23,7 +23,7 @@ class BagPooling(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
     Parameters
     ----------
     how
-        See `holo_downstream.pool_vectors`.
+        As for `holo_downstream.pool`.
 
     Attributes
     ----------
