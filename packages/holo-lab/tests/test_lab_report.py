@@ -253,7 +253,7 @@ def test_a_training_on_residues_is_reported(recipe: Recipe, holograms: Holograms
     embeddings = model.encode(held_out)
     embeddings = attrs.evolve(
         embeddings,
-        reconstruction_cosine=row_cosine_losses(held_out, model.decode(embeddings)).astype(np.float32),
+        reconstruction_cosine_loss=row_cosine_losses(held_out, model.decode(embeddings)).astype(np.float32),
     )
     errors = equivariance_errors(model, held_out)
     probe = probe_embeddings(embeddings, "residue_name", folds=2)
@@ -287,6 +287,6 @@ def test_a_training_on_residues_is_reported(recipe: Recipe, holograms: Holograms
     assert model.digest[:16] in text
     assert "12 s" in text
     assert len(page.sources) == 4  # learning curves, degrees, densities, map
-    blind = attrs.evolve(report, embeddings=attrs.evolve(embeddings, reconstruction_cosine=None))
-    with pytest.raises(HoloError, match="has no reconstruction_cosine"):
+    blind = attrs.evolve(report, embeddings=attrs.evolve(embeddings, reconstruction_cosine_loss=None))
+    with pytest.raises(HoloError, match="has no reconstruction_cosine_loss"):
         write_training_report(blind, tmp_path / "blind.html")

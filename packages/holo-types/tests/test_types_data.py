@@ -4,7 +4,6 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -12,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-import holo_types
 from holo_types import (
     Basis,
     Embeddings,
@@ -545,12 +543,6 @@ def test_one_degree_of_holograms_and_the_bandwidth_of_images() -> None:
     assert block[0, 0, 0] == 44 + 40 * 3
     assert images().bandwidth == 2
     assert images(values=np.zeros((2, 1, 4, 7)), grid="gauss-legendre").bandwidth == 4
-
-
-def test_no_room_bears_the_name_of_a_public_function() -> None:
-    rooms = {path.parent.name for path in Path(holo_types.__file__).parent.glob("*/__init__.py")}
-    assert {"files", "objects"} <= rooms
-    assert not rooms & set(holo_types.__all__)
 
 
 def test_importing_holo_types_brings_no_other_package_along() -> None:

@@ -42,7 +42,7 @@ class ResidueId(NamedTuple):
         HoloError
             If the text is written otherwise.
         """
-        match = re.fullmatch(r"(.+):(-?\d+)([A-Za-z]?)", text)
+        match = re.fullmatch(r"([^:,]+):(-?\d+)([A-Za-z]?)", text)
         if match is None:
             raise HoloError(f"residue {text!r}: it must be written as chain:number, such as A:52 or A:52B")
         return cls(match[1], int(match[2]), match[3])
