@@ -112,7 +112,7 @@ def test_evaluate_writes_figures_and_a_report(files: Path, capsys: pytest.Captur
     assert "80 holograms: cosine loss" in capsys.readouterr().out
     figures = json.loads((files / "figures.json").read_text(encoding="utf-8"))
     page = (files / "report.html").read_text(encoding="utf-8")
-    assert f"{figures['reconstruction']['cosine']:.4f}" in page
+    assert f"{figures['reconstruction']['cosine_loss']:.4f}" in page
     assert "data.h5" in page
     # The program of the package alone measures the same, and has no report.
     assert vae([*arguments[:-1], "again.json"], result_action="return_value") == 0
