@@ -45,8 +45,8 @@ TRITON = "triton==3.9.0"  # not a constraint: CUDA builds of torch bring their o
 # Dependencies that nobody gets who did not ask for them.
 HEAVY = ("biotite", "mlflow", "torch")
 
-# Licences under which anyone may use Holo for anything; MPL binds only who changes the package's own files.
-LICENCES = (
+# Licenses under which anyone may use Holo for anything; MPL binds only who changes the package's own files.
+LICENSES = (
     "Apache",
     "BSD",
     "HPND",
@@ -57,9 +57,9 @@ LICENCES = (
     "PSF",
     "Python Software",
 )
-# Read by hand: huey and skops are MIT, by their licence files; biotraj is LGPL, and biotite imports it unchanged;
+# Read by hand: huey and skops are MIT, by their license files; biotraj is LGPL, and biotite imports it unchanged;
 # lmdb's is OpenLDAP's, which permits all use, and biopython's its own, much like BSD.
-LICENCES_READ = ("biopython", "biotraj", "huey", "lmdb", "skops")
+LICENSES_READ = ("biopython", "biotraj", "huey", "lmdb", "skops")
 
 # The arrays of the tests and of the demo are small: a second thread costs more than it brings.
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
@@ -551,10 +551,10 @@ def release(session: nox.Session) -> None:
 
 @nox.session
 def audit(session: nox.Session) -> None:
-    """Look for known vulnerabilities (online) and for licences that bind those who use Holo."""
+    """Look for known vulnerabilities (online) and for licenses that bind those who use Holo."""
     install(session, "python", "pip-audit", "pip-licenses")
-    licences = ("--partial-match", f"--allow-only={';'.join(LICENCES)}", "--ignore-packages", *LICENCES_READ)
-    session.run("pip-licenses", "--python", holo(session, PACKAGES), "--from=mixed", *licences)
+    licenses = ("--partial-match", f"--allow-only={';'.join(LICENSES)}", "--ignore-packages", *LICENSES_READ)
+    session.run("pip-licenses", "--python", holo(session, PACKAGES), "--from=mixed", *licenses)
     # Strict, so that what could not be looked up, because the service cannot be reached, is a failure.
     session.run("pip-audit", "--strict", "--no-deps", "--disable-pip", "--requirement", str(CONSTRAINTS))
 

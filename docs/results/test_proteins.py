@@ -216,9 +216,9 @@ def test_noise_moves_each_coordinate_by_its_standard_deviation(run: Run, chains:
         places = structure.atoms.coord.astype(float)
         elements = structure.atoms.element[:, None] == np.array(basis.channels)
         for target, sigma in ((clean, 0.0), (shaken, 0.5)):
-            for centre in np.flatnonzero(structure.atoms.atom_name == "CA"):
-                moved = places - places[centre] + generator.normal(scale=sigma, size=places.shape)
-                near = (np.linalg.norm(moved, axis=1) <= 6) & (np.arange(len(places)) != centre)
+            for center in np.flatnonzero(structure.atoms.atom_name == "CA"):
+                moved = places - places[center] + generator.normal(scale=sigma, size=places.shape)
+                near = (np.linalg.norm(moved, axis=1) <= 6) & (np.arange(len(places)) != center)
                 cloud = PointClouds(
                     moved[near], elements[near].astype(float), np.array([0, near.sum()]), basis.channels
                 )
@@ -259,7 +259,7 @@ def test_every_property_is_probed_from_all_features(run: Run) -> None:
     )
 
 
-def test_neighbours_are_of_other_clusters(run: Run) -> None:
+def test_neighbors_are_of_other_clusters(run: Run) -> None:
     z = run.model.encode(run.holograms).invariants.astype(float)
     distances = cdist(z, z)
     distances[run.clusters[:, None] == run.clusters] = np.inf
@@ -295,7 +295,7 @@ def test_pictures_are_drawn(run: Run) -> None:
     assert {path.name for path in run.folder.glob("*.png")} == {
         "accuracy.png",
         "denoising.png",
-        "neighbours.png",
+        "neighbors.png",
         "probes.png",
     }
 

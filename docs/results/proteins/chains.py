@@ -74,7 +74,7 @@ class Protein:
     def clouds(
         self, cutoff: float, channels: tuple[str, ...], *, central_residue: bool = True
     ) -> PointClouds:
-        """Cut out the neighbourhoods of all residues."""
+        """Cut out the neighborhoods of all residues."""
         return holo_features.neighborhoods(
             self.structure,
             cutoff,
@@ -85,7 +85,7 @@ class Protein:
         )
 
     def turned(self, rotation: Float[np.ndarray, "3 3"]) -> "Protein":
-        """Turn all atoms about their centre, in float64; they are rounded to the float32 of `Structure`."""
+        """Turn all atoms about their center, in float64; they are rounded to the float32 of `Structure`."""
         atoms = self.structure.atoms.copy()
         places = atoms.coord.astype(np.float64)
         atoms.coord = ((places - places.mean(axis=0)) @ rotation.T).astype(np.float32)
@@ -137,7 +137,7 @@ def _read(chain: TableRow, selection: Selection) -> Protein:
 
 
 def encode(proteins: Iterable[Protein], basis: Basis, *, central_residue: bool = True) -> Holograms:
-    """Encode the neighbourhoods of all residues, with their labels in the index."""
+    """Encode the neighborhoods of all residues, with their labels in the index."""
     assert basis.radial is not None
     cutoff = basis.radial.cutoff
     return concatenate(

@@ -28,12 +28,12 @@ __all__ = [
     "amino_acid_map",
     "denoising_figure",
     "learning_curve_figure",
-    "neighbours_figure",
+    "neighbors_figure",
     "probes_figure",
 ]
 
-BLUE, ORANGE, GREY, GREEN, INK, RIM = "#2a6f97", "#e07a3f", "#9aa5ae", "#5a9367", "#3b4750", "#cfd5d9"
-STRUCTURES = {"helix": ORANGE, "sheet": BLUE, "coil": GREY}
+BLUE, ORANGE, GRAY, GREEN, INK, RIM = "#2a6f97", "#e07a3f", "#9aa5ae", "#5a9367", "#3b4750", "#cfd5d9"
+STRUCTURES = {"helix": ORANGE, "sheet": BLUE, "coil": GRAY}
 # One hue for each kind of side chain: small and aliphatic, with sulfur, aromatic, polar, positive, negative.
 AMINO_ACIDS = {
     "GLY": "#9aa5ae",
@@ -63,7 +63,7 @@ ELEMENTS = {"C": INK, "N": "#2f62c9", "O": "#d3382f", "S": "#d9a514"}
 def tidy(axes: Axes) -> None:
     """Leave only what carries information."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.spines[["left", "bottom"]].set_color(GRAY)
     axes.tick_params(colors=INK, labelsize=8, length=2.5)
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set(color=INK, size=9)
@@ -92,10 +92,10 @@ def accuracy_figure(accuracy: Accuracy) -> Figure:
     types.set(title="residue type", ylabel="cosine loss")
 
     groups: list[GroupCosine] = [*accuracy.by_structure, *accuracy.by_burial]
-    colours = [STRUCTURES[group.name] for group in accuracy.by_structure]
-    colours += [GREEN] * len(accuracy.by_burial)
+    colors = [STRUCTURES[group.name] for group in accuracy.by_structure]
+    colors += [GREEN] * len(accuracy.by_burial)
     places = [place + (0.6 if place >= len(accuracy.by_structure) else 0) for place in range(len(groups))]
-    classes.bar(places, [group.cosine_loss for group in groups], 0.7, color=colours)
+    classes.bar(places, [group.cosine_loss for group in groups], 0.7, color=colors)
     classes.set_xticks(places, [group.name for group in groups])
     classes.set(title="secondary structure and burial", ylabel="cosine loss")
 
@@ -117,11 +117,11 @@ def denoising_figure(denoising: Sequence[Denoising]) -> Figure:
     figure = Figure(figsize=(4.6, 3.1), layout="constrained")
     axes = figure.subplots()
     noises = [point.noise for point in denoising]
-    for name, values, colour in (
-        ("noisy atoms", [point.noisy for point in denoising], GREY),
+    for name, values, color in (
+        ("noisy atoms", [point.noisy for point in denoising], GRAY),
         ("reconstructed from noisy atoms", [point.reconstructed for point in denoising], BLUE),
     ):
-        axes.plot(noises, values, "o-", color=colour, ms=4, lw=1.6, label=name)
+        axes.plot(noises, values, "o-", color=color, ms=4, lw=1.6, label=name)
     axes.set(xlabel="noise of each coordinate (Å)", ylabel="cosine loss to the clean hologram")
     axes.set_ylim(bottom=0)
     axes.set_xticks(noises)
@@ -138,15 +138,15 @@ def probes_figure(scores: Sequence[ProbeScore], titles: Mapping[str, str]) -> Fi
     panels: list[Axes] = list(figure.subplots(1, len(targets), sharey=True, squeeze=False)[0])
     for axes, target in zip(panels, targets, strict=True):
         chosen = [score for score in scores if score.target == target]
-        axes.axvline(chosen[0].majority, color=GREY, lw=1, ls="--", zorder=0)
-        for estimator, colour, shift in (("linear", BLUE, -0.13), ("forest", ORANGE, 0.13)):
+        axes.axvline(chosen[0].majority, color=GRAY, lw=1, ls="--", zorder=0)
+        for estimator, color, shift in (("linear", BLUE, -0.13), ("forest", ORANGE, 0.13)):
             for score in chosen:
                 if score.estimator != estimator:
                     continue
                 line = features.index(score.features) + shift
                 accuracy = score.accuracy
-                axes.plot([accuracy.lower, accuracy.upper], [line, line], color=colour, lw=1.6)
-                axes.plot(accuracy.estimate, line, "o", color=colour, ms=5, label=estimator)
+                axes.plot([accuracy.lower, accuracy.upper], [line, line], color=color, lw=1.6)
+                axes.plot(accuracy.estimate, line, "o", color=color, ms=5, label=estimator)
         axes.set(title=titles[target], xlabel="accuracy")
         axes.set_yticks(range(len(features)), features)
         axes.set_ylim(len(features) - 0.5, -0.5)
@@ -154,7 +154,7 @@ def probes_figure(scores: Sequence[ProbeScore], titles: Mapping[str, str]) -> Fi
     handles = [
         Line2D([], [], color=BLUE, marker="o", ms=5, lw=1.6, label="linear"),
         Line2D([], [], color=ORANGE, marker="o", ms=5, lw=1.6, label="forest"),
-        Line2D([], [], color=GREY, lw=1, ls="--", label="majority"),
+        Line2D([], [], color=GRAY, lw=1, ls="--", label="majority"),
     ]
     figure.legend(
         handles=handles, frameon=False, fontsize=8, labelcolor=INK, loc="outside lower center", ncols=3
@@ -167,12 +167,12 @@ def learning_curve_figure(points: "Sequence[Point]") -> Figure:
     figure = Figure(figsize=(4.6, 3.1), layout="constrained")
     axes = figure.subplots()
     clusters = [point.clusters for point in points]
-    for name, values, colour in (
-        ("learned from", [point.training for point in points], GREY),
+    for name, values, color in (
+        ("learned from", [point.training for point in points], GRAY),
         ("validation", [point.validation.estimate for point in points], ORANGE),
         ("test, 95 %", [point.test.estimate for point in points], BLUE),
     ):
-        axes.plot(clusters, values, "o-", color=colour, ms=4, lw=1.6, label=name)
+        axes.plot(clusters, values, "o-", color=color, ms=4, lw=1.6, label=name)
     lower, upper = ([getattr(point.test, bound) for point in points] for bound in ("lower", "upper"))
     axes.fill_between(clusters, lower, upper, color=BLUE, alpha=0.15, lw=0)
     axes.set(xlabel="clusters learned from", ylabel="cosine loss", xscale="log")
@@ -197,13 +197,13 @@ def amino_acid_map(points: NDArray[Any], labels: NDArray[Any], title: str) -> Fi
     anchors = np.stack([(of := points[labels == name])[_densest(of)] for name in names])
     # In any order, so that no type lies on all others.
     order = np.random.default_rng(0).permutation(len(points))
-    colours = [AMINO_ACIDS[str(name)] for name in labels[order]]
-    axes.scatter(points[order, 0], points[order, 1], s=9, alpha=0.75, lw=0, color=colours)
+    colors = [AMINO_ACIDS[str(name)] for name in labels[order]]
+    axes.scatter(points[order, 0], points[order, 1], s=9, alpha=0.75, lw=0, color=colors)
     places = _label_places((points - low) / scale, (anchors - low) / scale, size) * scale + low
     for name, anchor, place in zip(names, anchors, places, strict=True):
-        colour = AMINO_ACIDS[name]
+        color = AMINO_ACIDS[name]
         axes.plot(*zip(anchor, place, strict=True), color=INK, lw=0.7, zorder=3)
-        axes.plot(*anchor, "o", ms=5, mfc=colour, mec=INK, mew=0.7, zorder=4)
+        axes.plot(*anchor, "o", ms=5, mfc=color, mec=INK, mew=0.7, zorder=4)
         axes.text(
             place[0],
             place[1],
@@ -213,7 +213,7 @@ def amino_acid_map(points: NDArray[Any], labels: NDArray[Any], title: str) -> Fi
             size=8.5,
             weight="bold",
             color=INK,
-            bbox={"boxstyle": "round,pad=0.18", "fc": "white", "ec": colour, "lw": 1.4},
+            bbox={"boxstyle": "round,pad=0.18", "fc": "white", "ec": color, "lw": 1.4},
             zorder=5,
         )
     axes.set(title=title, xlabel="z₁", ylabel="z₂", xticks=[], yticks=[])
@@ -272,16 +272,16 @@ class Tile:
 
 @attrs.frozen(eq=False)
 class TileRow:
-    """A residue, its neighbours, and how many of these share what with it.
+    """A residue, its neighbors, and how many of these share what with it.
 
     Parameters
     ----------
     name
         Of the residue, written at the left.
     tiles
-        The residue, then its neighbours.
+        The residue, then its neighbors.
     shared
-        A number for each of `neighbours_figure`'s columns.
+        A number for each of `neighbors_figure`'s columns.
     """
 
     name: str
@@ -293,17 +293,17 @@ _LEFT, _RIGHT, _TOP, _PITCH = 1.15, 1.95, 0.75, 1.1  # inches
 _DISC, _GAP = 0.44, 0.18
 
 
-def neighbours_figure(
+def neighbors_figure(
     rows: Sequence[TileRow], columns: Sequence[str], chance: Sequence[float], radius: float
 ) -> Figure:
-    """Draw residues and their nearest neighbours in z, each in its own frame.
+    """Draw residues and their nearest neighbors in z, each in its own frame.
 
     Parameters
     ----------
     rows
         From top to bottom.
     columns, chance
-        What neighbours may share, and how many of them would by chance.
+        What neighbors may share, and how many of them would by chance.
     radius
         Of what is drawn, in Å.
     """
@@ -319,7 +319,7 @@ def neighbours_figure(
             x = _LEFT + column + 0.5 + (_GAP if column else 0)
             _draw(axes, tile.scene, (x, middle), _DISC / radius, query=column == 0)
             if column:
-                weight, colour = ("bold", INK) if tile.same else ("normal", GREY)
+                weight, color = ("bold", INK) if tile.same else ("normal", GRAY)
                 axes.text(
                     x,
                     middle + _DISC + 0.02,
@@ -327,14 +327,14 @@ def neighbours_figure(
                     ha="center",
                     va="bottom",
                     size=6.5,
-                    color=colour,
+                    color=color,
                     weight=weight,
                 )
         for place, number in zip(_places(width, len(columns)), row.shared, strict=True):
             axes.text(place, middle, str(number), ha="center", va="center", size=9, color=INK)
     for place, name, value in zip(_places(width, len(columns)), columns, chance, strict=True):
         axes.text(place, height - 0.2, name, ha="center", va="top", size=7.5, color=INK, linespacing=1.2)
-        axes.text(place, height - 0.62, f"{value:.1f}", ha="center", va="center", size=7.5, color=GREY)
+        axes.text(place, height - 0.62, f"{value:.1f}", ha="center", va="center", size=7.5, color=GRAY)
     axes.text(_LEFT + 0.5, height - 0.2, "residue", ha="center", va="top", size=9, color=INK)
     axes.text(
         _LEFT + _GAP + 1.06,
@@ -345,7 +345,7 @@ def neighbours_figure(
         color=INK,
     )
     _legend(axes, height - 0.52)
-    axes.text(width - _RIGHT + 0.02, height - 0.62, "chance", ha="right", va="center", size=7.5, color=GREY)
+    axes.text(width - _RIGHT + 0.02, height - 0.62, "chance", ha="right", va="center", size=7.5, color=GRAY)
     return figure
 
 
@@ -355,17 +355,17 @@ def _places(width: float, count: int) -> NDArray[np.float64]:
 
 def _legend(axes: Axes, y: float) -> None:
     x = _LEFT + _GAP + 1.06
-    for name, colour in STRUCTURES.items():
-        axes.plot([x, x + 0.22], [y, y], color=colour, lw=3, solid_capstyle="round")
+    for name, color in STRUCTURES.items():
+        axes.plot([x, x + 0.22], [y, y], color=color, lw=3, solid_capstyle="round")
         axes.text(x + 0.3, y, name, va="center", size=8, color=INK)
         x += 0.85
     axes.plot([x, x + 0.12, x + 0.24], [y - 0.03, y + 0.03, y - 0.03], "o-", color=INK, lw=1.2, ms=2.5)
     axes.text(x + 0.32, y, "atoms of the residue itself", va="center", size=8, color=INK)
 
 
-def _draw(axes: Axes, scene: Scene, centre: tuple[float, float], scale: float, *, query: bool) -> None:
-    disc = Circle(centre, _DISC, transform=axes.transData)
-    place = np.array(centre)
+def _draw(axes: Axes, scene: Scene, center: tuple[float, float], scale: float, *, query: bool) -> None:
+    disc = Circle(center, _DISC, transform=axes.transData)
+    place = np.array(center)
     depth = scene.steps[:, :, 2].mean(axis=1)
     order = np.argsort(depth)
     nearness = np.clip(0.5 + depth / (2 * _DISC / scale), 0, 1)
@@ -373,7 +373,7 @@ def _draw(axes: Axes, scene: Scene, centre: tuple[float, float], scale: float, *
     chain = LineCollection(
         lines,
         colors=[
-            _faded(STRUCTURES.get(str(name), GREY), near)
+            _faded(STRUCTURES.get(str(name), GRAY), near)
             for name, near in zip(scene.structures[order], nearness[order], strict=True)
         ],
         linewidths=1.0 + 2.2 * nearness[order],
@@ -386,12 +386,12 @@ def _draw(axes: Axes, scene: Scene, centre: tuple[float, float], scale: float, *
         atoms[scene.bonds].tolist(), colors=INK, linewidths=1.3, capstyle="round", zorder=3
     )
     axes.add_collection(bonds)
-    colours = [ELEMENTS.get(str(element), GREEN) for element in scene.elements]
-    axes.scatter(atoms[:, 0], atoms[:, 1], s=7, color=colours, lw=0, zorder=4)
-    axes.add_patch(Circle(centre, _DISC, fill=False, lw=1.4 if query else 0.6, ec=INK if query else RIM))
+    colors = [ELEMENTS.get(str(element), GREEN) for element in scene.elements]
+    axes.scatter(atoms[:, 0], atoms[:, 1], s=7, color=colors, lw=0, zorder=4)
+    axes.add_patch(Circle(center, _DISC, fill=False, lw=1.4 if query else 0.6, ec=INK if query else RIM))
 
 
-def _faded(colour: str, near: float) -> tuple[float, float, float]:
+def _faded(color: str, near: float) -> tuple[float, float, float]:
     """Mix with white what is far away."""
-    red, green, blue = (1 - (0.3 + 0.7 * near) * (1 - part) for part in to_rgb(colour))
+    red, green, blue = (1 - (0.3 + 0.7 * near) * (1 - part) for part in to_rgb(color))
     return red, green, blue

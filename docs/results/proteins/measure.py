@@ -17,10 +17,10 @@ from chains import (
     read_splits,
     selection_of,
 )
-from drawing import Tile, TileRow, accuracy_figure, denoising_figure, neighbours_figure, probes_figure
+from drawing import Tile, TileRow, accuracy_figure, denoising_figure, neighbors_figure, probes_figure
 from jaxtyping import Int
 from loading import load_surroundings_model
-from neighbours import Agreement, agreements, draw_queries, nearest
+from neighbors import Agreement, agreements, draw_queries, nearest
 from probing import ProbeScore, Spectrum, features_of, probe_target
 from rich.console import Console
 from robustness import Denoising, measure_denoising, measure_equivariance
@@ -41,7 +41,7 @@ TRAINING_CLUSTERS = 120  # of which one chain each gives the mean hologram and t
 TURNED_CHAINS, ROTATIONS = 8, 4
 NOISES = (0.0, 0.1, 0.3, 0.5)  # Å
 FOLDS, FOREST_ROWS = 5, 4000
-NEIGHBOURS = 10
+NEIGHBORS = 10
 DRAWN_RADIUS = 10.0  # Å
 SHARED = {"residue_type": "residue\ntype", "secondary_structure": "secondary\nstructure", "burial": "burial"}
 TARGETS = {
@@ -120,8 +120,8 @@ def measure(directory: Path, model: str, /, *, out: Path) -> int:
         equivariance = measure_equivariance(loaded, _some(proteins, TURNED_CHAINS), ROTATIONS, SEED)
     with _timed("denoising", seconds):
         denoising = measure_denoising(loaded, proteins, test, NOISES, SEED)
-    with _timed("nearest neighbours", seconds):
-        rows, _ = nearest(embeddings, np.arange(len(test)), NEIGHBOURS)
+    with _timed("nearest neighbors", seconds):
+        rows, _ = nearest(embeddings, np.arange(len(test)), NEIGHBORS)
         shared = agreements(test.index, rows, tuple(SHARED))
     with _timed("probes", seconds):
         probes = _probes(loaded, (test, training), (bare, bare_training))
@@ -147,10 +147,10 @@ def measure(directory: Path, model: str, /, *, out: Path) -> int:
         "accuracy": accuracy_figure(accuracy),
         "denoising": denoising_figure(denoising),
         "probes": probes_figure(probes, TARGETS),
-        "neighbours": neighbours_figure(
+        "neighbors": neighbors_figure(
             _tile_rows(proteins, embeddings, rows),
             tuple(SHARED.values()),
-            [NEIGHBOURS * agreement.chance for agreement in shared],
+            [NEIGHBORS * agreement.chance for agreement in shared],
             DRAWN_RADIUS,
         ),
     }
@@ -201,7 +201,7 @@ def _some(proteins: Sequence[Protein], count: int) -> list[Protein]:
 def _probes(
     model: Model, whole: tuple[Holograms, Holograms], bare: tuple[Holograms, Holograms]
 ) -> tuple[ProbeScore, ...]:
-    """Probe whole neighbourhoods; for the residue type, those without the residue's own atoms."""
+    """Probe whole neighborhoods; for the residue type, those without the residue's own atoms."""
     scores: list[ProbeScore] = []
     parts = ((whole, ("secondary_structure", "burial")), (bare, ("residue_type",)))
     with progress(6 * len(TARGETS), "probing") as advance:

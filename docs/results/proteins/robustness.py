@@ -51,7 +51,7 @@ class Denoising:
 def measure_denoising(
     model: Model, proteins: Sequence[Protein], clean: Holograms, noises: Sequence[float], seed: int
 ) -> tuple[Denoising, ...]:
-    """Move all atoms of each neighbourhood about its centre, and reconstruct."""
+    """Move all atoms of each neighborhood about its center, and reconstruct."""
     generator = np.random.default_rng(seed)
     measured = []
     for noise in noises:

@@ -23,7 +23,7 @@ def measure_tables(measured: "Measured") -> dict[str, str]:
         "atoms": _groups("heavy atoms within 10 Å", accuracy.by_atoms),
         "equivariance": _equivariance(measured),
         "probes": _probes(measured),
-        "neighbours": _agreements(measured),
+        "neighbors": _agreements(measured),
         "denoising": _denoising(measured),
         "times": _times(measured),
     }

@@ -33,7 +33,7 @@ def write_figures(
 
 
 def _write_picture(figure: Figure, path: Path) -> None:
-    """Write a PNG of 256 colours, which is a third as large and looks the same."""
+    """Write a PNG of 256 colors, which is a third as large and looks the same."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=140)
     with Image.open(drawn) as picture, replacing(path) as new:

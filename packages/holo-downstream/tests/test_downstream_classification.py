@@ -43,7 +43,7 @@ def test_linear_accuracy_does_not_depend_on_scale_and_reads_linear_classes(parts
     scales = np.array([1e-3, 1e3, 1, 1e4, 1e-2], dtype=np.float32)
     accuracy = linear_accuracy(train, known, test, asked)
     assert linear_accuracy(train * scales, known, test * scales, asked) == accuracy
-    # The best possible classifier knows the centres and the unit noise.
+    # The best possible classifier knows the centers and the unit noise.
     best = np.mean(np.array(["ALA", "GLY", "LEU"])[test[:, :3].argmax(axis=1)] == asked)
     assert best - 0.1 < accuracy < best + 0.05
 

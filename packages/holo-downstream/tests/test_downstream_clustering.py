@@ -11,8 +11,8 @@ from holo_types import HoloError
 def blobs(seed=0, spread=0.1, rows=30, classes=3):
     random = np.random.default_rng(seed)
     code = np.repeat(np.arange(classes), rows)
-    centres = 10 * np.eye(classes)
-    return centres[code] + spread * random.normal(size=(classes * rows, classes)), code
+    centers = 10 * np.eye(classes)
+    return centers[code] + spread * random.normal(size=(classes * rows, classes)), code
 
 
 def test_separated_blobs_are_found():

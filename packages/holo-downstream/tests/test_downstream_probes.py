@@ -53,10 +53,10 @@ def test_table_has_every_baseline_on_the_same_rows():
     assert (table.rows, table.left_out, table.group_count) == (355, 5, 9)
     assert table.classes == ("coil", "helix", "sheet")
     labels = embeddings.index["secondary_structure"]
-    labelled = labels != ""
+    labeled = labels != ""
     for result in table.results:
-        assert np.array_equal(result.predictions != "", labelled)
-        right = (result.predictions == labels)[labelled].mean()
+        assert np.array_equal(result.predictions != "", labeled)
+        right = (result.predictions == labels)[labeled].mean()
         assert result.accuracy.estimate == pytest.approx(right)
         assert result.accuracy.lower < right < result.accuracy.upper
     majority = table["none", "majority"]

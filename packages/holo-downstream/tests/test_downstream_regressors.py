@@ -88,11 +88,11 @@ def test_linear_is_least_squares(parts):
 def test_kernel_ridge_is_a_gaussian_process_mean(parts):
     train, train_labels, validation, _ = parts
     mean, deviation = train.mean(axis=0), train.std(axis=0)
-    centre, scale = train_labels.mean(), train_labels.std()
+    center, scale = train_labels.mean(), train_labels.std()
     # exp(-s |x - y|² / d) = exp(-|x - y|² / (2 length²))
     process = GaussianProcessRegressor(RBF(np.sqrt(6 / (2 * 0.3))), alpha=0.1, optimizer=None)
-    process.fit((train - mean) / deviation, (train_labels - centre) / scale)
-    expected = process.predict((validation - mean) / deviation) * scale + centre
+    process.fit((train - mean) / deviation, (train_labels - center) / scale)
+    expected = process.predict((validation - mean) / deviation) * scale + center
     found = KernelRidge(0.1, 0.3).make(0, 6).fit(train, train_labels).predict(validation)
     np.testing.assert_allclose(found, expected, rtol=1e-8)
 

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from holo_downstream import (
-    Labelled,
+    Labeled,
     LabelTable,
     Predictor,
     Source,
@@ -48,7 +48,7 @@ def made_up(noise=0.3, seed=0, series=True):
     clusters = np.concatenate([np.arange(90) // 3, [100] * 12, [101] * 12])[:count]
     ids = [f"{number:03}x" for number in range(count)]
     complexes = tuple(
-        Labelled(name, float(label), str(cluster), str(split))
+        Labeled(name, float(label), str(cluster), str(split))
         for name, label, cluster, split in zip(ids, labels, clusters, splits, strict=True)
     )
     return VectorTable(np.array(ids), vectors, SOURCE), LabelTable(complexes)
@@ -146,8 +146,8 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_used():
     complexes[60] = attrs.evolve(complexes[60], cluster="0")  # validation; cluster 0 is training
     complexes[80] = attrs.evolve(complexes[80], cluster="19")  # test; cluster 19 is validation
     complexes[85] = attrs.evolve(complexes[85], ligand_key="ATP")
-    complexes.append(Labelled("none", 5.0, "500", "train"))
-    complexes.append(Labelled("twice", 5.0, "501", "train"))
+    complexes.append(Labeled("none", 5.0, "500", "train"))
+    complexes.append(Labeled("twice", 5.0, "501", "train"))
     table = attrs.evolve(
         table,
         ids=np.append(table.ids, "extra"),
@@ -188,7 +188,7 @@ def test_splits_are_made_by_cluster_where_there_are_none():
 def test_studies_of_nothing_are_refused():
     table, labels = made_up(series=False)
     with pytest.raises(HoloError, match=r"none of the 1 complexes with a label.*such as 'other' and '000x'"):
-        run_study(table, LabelTable((Labelled("other", 5.0),)))
+        run_study(table, LabelTable((Labeled("other", 5.0),)))
     with pytest.raises(HoloError, match="54 training and 0 validation complexes"):
         run_study(table, LabelTable(labels.complexes[:54]))
     with pytest.raises(HoloError, match="0 seeds"):

@@ -177,7 +177,7 @@ def spread(values: Sequence[float]) -> str:
 
 def stages(paths: Sequence[Path], folder: Path) -> None:
     """Print what each stage of holo-features takes, in processor time of one core."""
-    seconds = dict.fromkeys(("reading", "neighbourhoods", "projection", "writing"), 0.0)
+    seconds = dict.fromkeys(("reading", "neighborhoods", "projection", "writing"), 0.0)
     residues = 0
 
     def timed(stage: str, function: Callable[..., object], *arguments: object) -> object:
@@ -189,7 +189,7 @@ def stages(paths: Sequence[Path], folder: Path) -> None:
     with Writer(folder / "stages.h5") as writer:
         for path in paths:
             structure = timed("reading", read_structure, path)
-            clouds = timed("neighbourhoods", cut_neighborhoods, structure).clouds  # type: ignore[attr-defined]
+            clouds = timed("neighborhoods", cut_neighborhoods, structure).clouds  # type: ignore[attr-defined]
             holograms = timed("projection", zernike_transform, clouds, DEFAULT)
             timed("writing", writer.append, holograms)
             residues += len(holograms)  # type: ignore[arg-type]

@@ -1,8 +1,8 @@
-"""Rate of the Zernike transform: coordinates in memory to coefficients, 100 neighbourhoods of 213 atoms at a time.
+"""Rate of the Zernike transform: coordinates in memory to coefficients, 100 neighborhoods of 213 atoms at a time.
 
 ``nox -s bench -- holo-features --reference DIR`` runs the reference beside it: a checkout of
 gvisani/Holographic-VAE, whose projection is imported as it is. Besides: the numpy form, e3nn's harmonics with
-scipy's Jacobi polynomials, and featomic's spherical expansion (another basis; neighbour search included) where
+scipy's Jacobi polynomials, and featomic's spherical expansion (another basis; neighbor search included) where
 it is installed. First all of one encoding must agree. Then all take turns. One thread is timed by the processor's
 time, which others on the machine cost little; two by the clock, and of them those turns count in which a probe
 ran at about its best rate. Peak memory is above what was held before (Linux).
@@ -33,7 +33,7 @@ from holo_types import Basis, PointClouds, Zernike
 
 ATOMS, CLOUDS, LMAX, NMAX, CUTOFF = 213, 100, 6, 20, 10.0
 CHANNELS = ("C", "N", "O", "S")
-MEGAFLOP = 0.27  # a neighbourhood, moments first
+MEGAFLOP = 0.27  # a neighborhood, moments first
 TURNS, SECONDS, SHORTEST = 7, 90.0, 0.03
 SLOW = 1.15  # a turn counts while the probe takes at most so many times its best
 
@@ -51,7 +51,7 @@ PUBLISHED_PLAIN = basis_of("floor", "component", "none")
 
 
 def example_clouds() -> PointClouds:
-    """Take the nearest atoms of the large neighbourhoods of the example structures, in turn until enough."""
+    """Take the nearest atoms of the large neighborhoods of the example structures, in turn until enough."""
     coordinates, weights = [], []
     for path in datasets.example_structures():
         clouds = neighborhoods(read_structure(path), CUTOFF, CHANNELS)
@@ -116,7 +116,7 @@ def reference(clouds: PointClouds, folder: Path, normalization: str | None) -> T
 
 
 def featomic(clouds: PointClouds) -> Transform:
-    """Give featomic's spherical expansion about the same centres, 10 radial functions."""
+    """Give featomic's spherical expansion about the same centers, 10 radial functions."""
     ase, calculators = importlib.import_module("ase"), importlib.import_module("featomic")
     labels = importlib.import_module("metatensor").Labels
     calculator = calculators.SphericalExpansion(
@@ -133,8 +133,8 @@ def featomic(clouds: PointClouds) -> Transform:
         ase.Atoms(["H", *names[a:b]], np.vstack([np.zeros((1, 3)), clouds.coordinates[a:b]]))
         for a, b in zip(clouds.offsets[:-1], clouds.offsets[1:], strict=True)
     ]
-    centres = labels(["system", "atom"], np.array([[i, 0] for i in range(len(systems))]))
-    return lambda: calculator.compute(systems, selected_samples=centres)
+    centers = labels(["system", "atom"], np.array([[i, 0] for i in range(len(systems))]))
+    return lambda: calculator.compute(systems, selected_samples=centers)
 
 
 # --- measuring ---------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def probe() -> float:
 
 
 def rate(threads: int, function: Transform) -> float:
-    """Give the neighbourhoods a second of some calls."""
+    """Give the neighborhoods a second of some calls."""
     clock = time.process_time if threads == 1 else time.perf_counter
     start, calls = clock(), 0
     while calls == 0 or clock() - start < SHORTEST:
@@ -277,11 +277,11 @@ def main() -> None:
             max((name for name in medians if name.startswith("reference")), key=medians.__getitem__)
         )
     print(
-        f"\n{CLOUDS} neighbourhoods of {ATOMS} atoms, lmax {LMAX}, nmax {NMAX}, {', '.join(CHANNELS)}; median of"
+        f"\n{CLOUDS} neighborhoods of {ATOMS} atoms, lmax {LMAX}, nmax {NMAX}, {', '.join(CHANNELS)}; median of"
     )
     print(f"the {len(next(iter(measured.values())))} quietest turns of each (least and most of them)")
     ratios = "".join(f"{'/ ' + name.split(',')[0]:>18}" for name in baselines)
-    print(f"{'':36}{'neighbourhoods/s':>17}{'':22}{ratios}{'peak MiB':>10}")
+    print(f"{'':36}{'neighborhoods/s':>17}{'':22}{ratios}{'peak MiB':>10}")
     for name, values in measured.items():
         ratios = "".join(f"{medians[name] / medians[baseline]:18,.1f}" for baseline in baselines)
         spread = f"({min(values):,.0f} to {max(values):,.0f})"

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from holo_features import read_structure
 from holo_features.readers.formats import raw_atoms
 from holo_features.spheres.idx import read_idx
-from holo_features.spheres.meshes import centre, read_mesh
+from holo_features.spheres.meshes import center, read_mesh
 
 __all__ = ["Atoms", "Inconsistent", "Reading", "Refused", "holo_chosen", "holo_reading", "other_reading"]
 
@@ -54,7 +54,7 @@ def holo_chosen(form: str, path: Path, reading: Reading) -> None:
         If it does.
     """
     if form == "off":
-        _centred(path)
+        _centered(path)
     elif form != "idx":
         _selected(path, cast(Atoms, reading))
 
@@ -121,12 +121,12 @@ def _turned(triangle: list[int]) -> tuple[int, ...]:
     return min((a, b, c), (b, c, a), (c, a, b))
 
 
-def _centred(path: Path) -> None:
-    mesh = centre(read_mesh(path))
+def _centered(path: Path) -> None:
+    mesh = center(read_mesh(path))
     if not np.isfinite(mesh.vertices).all() or not np.isclose(
         np.linalg.norm(mesh.vertices, axis=1).max(), 1.0
     ):
-        raise Inconsistent("the farthest vertex of a centred mesh is not at distance 1")
+        raise Inconsistent("the farthest vertex of a centered mesh is not at distance 1")
 
 
 def _holo_array(path: Path) -> Array:

@@ -1,6 +1,6 @@
 """Draw a slice of the inverse Zernike transform beside the atoms it came from: docs/features/density.png.
 
-The neighbourhood of Cys 23 of 2imm, an example structure, in the core of an antibody's domain. The plane
+The neighborhood of Cys 23 of 2imm, an example structure, in the core of an antibody's domain. The plane
 holds its Cα and two sulphurs. Run with matplotlib installed: ``MPLBACKEND=agg python draw_density.py PICTURE.png``.
 """
 
@@ -24,7 +24,7 @@ from holo_features import (
 from holo_types import Basis, Zernike
 
 CUTOFF, CHANNELS = 10.0, ("C", "N", "O", "S")
-COLOURS = {"C": "#37474f", "N": "#1f5fd0", "O": "#d32f2f", "S": "#b8860b"}
+COLORS = {"C": "#37474f", "N": "#1f5fd0", "O": "#d32f2f", "S": "#b8860b"}
 NAMES = {"C": "carbon", "N": "nitrogen", "O": "oxygen", "S": "sulphur"}
 THICKNESS, POINTS = 0.9, 401
 
@@ -43,11 +43,11 @@ def plane_of(sulphurs: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([first, np.cross(normal, first), normal])
 
 
-def frame(axes: Axes, title: str, colour: str) -> None:
+def frame(axes: Axes, title: str, color: str) -> None:
     """Draw the ball's edge, without ticks."""
     axes.add_patch(pyplot.Circle((0, 0), CUTOFF, fill=False, color="#90a4ae", lw=0.8))
     axes.plot(0, 0, "+", color="#263238", ms=6, mew=1)
-    axes.set_title(title, color=colour, fontsize=10, pad=4)
+    axes.set_title(title, color=color, fontsize=10, pad=4)
     axes.set(xlim=(-10.3, 10.3), ylim=(-10.3, 10.3), aspect="equal")
     axes.axis("off")
 
@@ -77,22 +77,22 @@ def main(target: Path) -> None:
             own = near & (elements == number)
             size = 70 * np.sqrt(1 - (off[own] / THICKNESS) ** 2)
             rows[0].scatter(
-                across[own], along[own], size, COLOURS[channel], edgecolors="white", linewidths=0.6
+                across[own], along[own], size, COLORS[channel], edgecolors="white", linewidths=0.6
             )
             values = np.where(beyond, np.nan, densities[number].reshape(x.shape))
             high = np.nanmax(np.abs(values))
-            shades = LinearSegmentedColormap.from_list(channel, ["#cfd8dc", "white", COLOURS[channel]])
+            shades = LinearSegmentedColormap.from_list(channel, ["#cfd8dc", "white", COLORS[channel]])
             panel = rows[number + 1]
             panel.imshow(
                 values, cmap=shades, vmin=-high, vmax=high, origin="lower", extent=2 * (-CUTOFF, CUTOFF)
             )
             panel.scatter(across[own], along[own], size, "none", edgecolors="#263238", lw=0.7, clip_on=False)
-            frame(panel, NAMES[channel], COLOURS[channel])
+            frame(panel, NAMES[channel], COLORS[channel])
         frame(rows[0], f"atoms, {THICKNESS} Å either side", "#263238")
         text = f"lmax {chosen.lmax}, nmax {chosen.radial.nmax}" if chosen.radial else ""
         rows[0].text(-11.6, 0, text, fontsize=10, color="#263238", rotation=90, ha="right", va="center")
     figure.canvas.draw()
-    # As few colours as look the same make a small file.
+    # As few colors as look the same make a small file.
     picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
     picture.quantize(160, dither=Image.Dither.NONE).save(target, optimize=True)
 

@@ -28,7 +28,7 @@ def atom_array(*atoms):
 
 
 def turned(structure, seed):
-    """The structure about its centre, turned, in float64 before it is rounded to the atoms' float32."""
+    """The structure about its center, turned, in float64 before it is rounded to the atoms' float32."""
     atoms = structure.atoms.copy()
     places = atoms.coord.astype(np.float64)
     turn = Rotation.random(rng=np.random.default_rng(seed)).as_matrix()
@@ -241,7 +241,7 @@ def test_bonds_by_distance_are_those_of_the_dictionary_where_names_are_unknown()
     assert {tuple(sorted(bond)) for bond in bonds_of(caffeine).as_array()[:, :2].tolist()} == expected
 
 
-# In neighbourhoods
+# In neighborhoods
 
 
 def test_weights_of_a_neighborhood_are_those_of_its_atoms():

@@ -105,7 +105,7 @@ def test_status_1_when_the_output_cannot_be_written(tmp_path):
         (("structures", "a.pdb", "--out", "x.h5", "--cutoff", "ten"), "--cutoff"),
         (("structures", "a.pdb", "--out", "x.h5", "--lmax", "8", "--nmax", "4"), "at least lmax, 8"),
         (("structures", "a.pdb", "--out", "x.h5", "--channels", "C", "C"), "each once"),
-        (("structures", "a.pdb", "--out", "x.h5", "--colour", "red"), "--colour"),
+        (("structures", "a.pdb", "--out", "x.h5", "--color", "red"), "--color"),
         (("structures", "a.pdb", "--out", "x.h5", "--workers", "0"), "--workers"),
         (("nonsense",), "nonsense"),
     ],

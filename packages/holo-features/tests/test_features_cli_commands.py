@@ -23,7 +23,7 @@ def skipped_rows(path):
         return [tuple(row.values()) for row in csv.DictReader(file)]
 
 
-def test_residues_and_atoms_are_centres(tmp_path):
+def test_residues_and_atoms_are_centers(tmp_path):
     out = tmp_path / "out.h5"
     chosen = ("--residues", "A:30", "A:31")
     assert run("structures", example_structures()[0], "--out", out, *SMALL, *chosen) == 0

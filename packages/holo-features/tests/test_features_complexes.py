@@ -1,4 +1,4 @@
-"""Protein-ligand complexes: tables of files, the pocket, its neighbourhoods."""
+"""Protein-ligand complexes: tables of files, the pocket, its neighborhoods."""
 
 import csv
 import pickle
@@ -100,7 +100,7 @@ def test_the_distance_itself_is_near_and_water_is_no_residue(write_pdb, residue,
     assert not pocket(attrs.evolve(complex_, protein=attrs.evolve(structure, atoms=water)), 6.0).any()
 
 
-# Neighbourhoods
+# Neighborhoods
 
 
 def test_neighborhoods_of_the_pocket_have_the_ligand(bound):
@@ -135,7 +135,7 @@ def test_the_ligand_hides_surface_and_keeps_its_own_charges(bound):
         complex_neighborhoods(bound, 500.0, ("other", "charge"), pocket_distance=4.5).clouds[:1].weights[:, 1]
     )
     np.testing.assert_allclose(charges[-3:], partial_charges(bound.ligand.atoms), atol=1e-6)
-    # The Cα at the centre is the one atom that is not there.
+    # The Cα at the center is the one atom that is not there.
     alpha = alpha_carbons(PROTEIN, pocket(bound, 4.5)).atoms[0]
     expected = np.delete(partial_charges(PROTEIN.atoms), alpha)
     np.testing.assert_allclose(charges[:-3], expected, atol=1e-6)

@@ -65,7 +65,7 @@ def test_float32_stays_float32(holograms):
     assert np.abs(density.values - double).max() < 1e-6 * np.abs(double).max()
 
 
-def test_a_centre_moves_the_map_and_grids_share_their_points(holograms):
+def test_a_center_moves_the_map_and_grids_share_their_points(holograms):
     center = np.array([11.3, -40.2, 0.06])
     density = density_map(holograms, 2, 0.9, center)
     points = positions(density)

@@ -31,7 +31,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path, write_pdb, residue):
     assert [result.holograms is not None for result in results] == [True, False, False, False, True]
     assert isinstance(results[1].error, FormatError)
     assert "does not exist" in str(results[2].error)
-    assert str(results[3].error) == f"{bare}: no residue has a neighbourhood (it has no atom CA)"
+    assert str(results[3].error) == f"{bare}: no residue has a neighborhood (it has no atom CA)"
 
 
 def test_names_are_unique(tmp_path, residue):

@@ -33,7 +33,7 @@ def test_a_residue_alone_is_all_exposed_and_most_of_a_protein_is_not():
     assert np.median(shares) < 0.3
 
 
-def test_who_has_few_neighbours_is_exposed():
+def test_who_has_few_neighbors_is_exposed():
     places = alpha_carbons(STRUCTURE).positions
     near = (np.linalg.norm(places[:, None] - places[None], axis=2) < 10).sum(axis=1)
     assert spearmanr(near, relative_surface_areas(STRUCTURE)).statistic < -0.6

@@ -1,4 +1,4 @@
-"""Neighbourhoods: who is in them, what they are called, what is skipped."""
+"""Neighborhoods: who is in them, what they are called, what is skipped."""
 
 from collections import Counter
 
@@ -267,7 +267,7 @@ def test_an_atom_at_the_end_of_the_world_changes_nothing():
     assert clouds == neighborhoods(attrs.evolve(structure, atoms=atoms[:-1]))
 
 
-# Centres
+# Centers
 
 
 def test_chosen_residues_are_rows_of_all():
@@ -359,9 +359,9 @@ def test_points_as_centers_keep_their_rows():
 def test_what_points_cannot_have_is_refused():
     structure = EXAMPLES["1ten_A"]
     centers = point_centers(structure, np.zeros((1, 3)))
-    with pytest.raises(HoloError, match="secondary_structure needs centres in residues; these are points"):
+    with pytest.raises(HoloError, match="secondary_structure needs centers in residues; these are points"):
         neighborhoods(structure, secondary_structure=True, centers=centers)
-    with pytest.raises(HoloError, match="central_residue=False needs centres in residues; these are points"):
+    with pytest.raises(HoloError, match="central_residue=False needs centers in residues; these are points"):
         neighborhoods(structure, centers=centers, central_residue=False)
     with pytest.raises(HoloError, match="points holds a value that is not a finite number"):
         point_centers(structure, np.array([[0.0, np.nan, 0]]))

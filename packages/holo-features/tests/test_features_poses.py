@@ -1,4 +1,4 @@
-"""Neighbourhoods in the pose of their residue's backbone."""
+"""Neighborhoods in the pose of their residue's backbone."""
 
 import attrs
 import numpy as np

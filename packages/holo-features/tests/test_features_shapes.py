@@ -19,7 +19,7 @@ from holo_features import (
     sphere_grid,
     spherical_transform,
 )
-from holo_features.spheres.meshes import centre
+from holo_features.spheres.meshes import center
 from holo_types import FormatError, HoloError
 
 DIRECTIONS = {b: sphere_grid("driscoll-healy", b).directions() for b in (8, 12, 20, 90)}
@@ -284,7 +284,7 @@ def test_names_several_bodies_and_a_far_centroid():
     both = Mesh(np.concatenate([first, second]), np.concatenate([box().faces, box().faces + 8]))
     remarks = shape_images(Mesh(both.vertices + np.array([0, 100.0, 0]), both.faces), 12)[1]
     assert "several bodies: 2" in remarks
-    assert any(remark.startswith("off centre: its centroid is 17.6 times its radius") for remark in remarks)
+    assert any(remark.startswith("off center: its centroid is 17.6 times its radius") for remark in remarks)
     assert any(remark.endswith("rays miss the surface") for remark in remarks)
 
 
@@ -298,8 +298,8 @@ def test_leaves_out_faces_without_area():
 
 def test_equal_positions_are_one_vertex():
     split = Mesh(box().vertices[box().faces].reshape(-1, 3), np.arange(36).reshape(-1, 3))
-    assert centre(split).remarks == ()
-    assert len(centre(split).vertices) == 8
+    assert center(split).remarks == ()
+    assert len(center(split).vertices) == 8
 
 
 def test_a_vertex_in_no_face_may_be_anything():

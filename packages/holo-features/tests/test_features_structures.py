@@ -146,7 +146,7 @@ def test_an_amino_acid_ligand_after_the_chain_is_no_residue(write_pdb, residue):
     assert set(read_structure(write_pdb(*chain, *ligand)).atoms.res_id.tolist()) == {1, 301}
 
 
-def test_residues_of_modelling_programs_count(write_pdb, residue):
+def test_residues_of_modeling_programs_count(write_pdb, residue):
     path = write_pdb(*residue(residue="HIE"), *residue(residue="CYX", number=2, shift=4.0))
     assert set(read_structure(path).atoms.res_name.tolist()) == {"HIE", "CYX"}
 

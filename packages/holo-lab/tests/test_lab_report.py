@@ -231,7 +231,7 @@ def test_pictures_in_one_frame_do_not_turn(
     for before, after in zip(still, again, strict=True):
         for (name, views), (_, others) in zip(before, after, strict=True):
             if name in aligned or name.startswith("z") or "→" in name:
-                # A value on the border of two of the colour map's 256 colours may fall into the other.
+                # A value on the border of two of the color map's 256 colors may fall into the other.
                 np.testing.assert_allclose(others, views, atol=0.03)
                 aligned[name] = aligned.get(name, 0) + 1
     assert aligned["input, aligned"] == 1

@@ -26,7 +26,7 @@ def modules():
         "a block of two networks": nn.Sequential(Block(EVEN, EVEN, skip=False), BatchNorm(EVEN)),
     }
     found = {name: (module.double(), 1e-12) for name, module in exact.items()}
-    # Scalars around 50 (see below) cost two of float32's seven digits before the norm centres them.
+    # Scalars around 50 (see below) cost two of float32's seven digits before the norm centers them.
     return found | {"blocks in float32": (Blocks(Block(EVEN, EVEN), Block(EVEN, "3x0e+3x1e")), 1e-4)}
 
 

@@ -39,7 +39,7 @@ def silent() -> None:
         (["encode", "two"], 2, "holo-test --help"),
         (["encode"], 2, "requires an argument. See holo-test --help."),
         (["decode"], 2, "decode"),
-        (["encode", "1", "--colour", "red"], 2, "--colour"),
+        (["encode", "1", "--color", "red"], 2, "--color"),
         (["encode", "1", "--fail", "error"], 1, "Error: data.h5: its values are [n, 3]; they must be [n, 4]"),
         (["encode", "1", "--fail", "interrupt"], 130, "Interrupted. What was already written is kept."),
     ],

@@ -166,7 +166,7 @@ def test_a_field_that_is_added_later_changes_no_digest_while_it_is_absent() -> N
             "Basis.angular_normalization is 'norm'; it must be 'orthonormal' or 'component'",
         ),
         (lambda: attrs.evolve(SPHERE, point_normalization="unit"), "on a sphere it must be 'none'"),
-        (lambda: Basis.from_dict({**PROTEIN.to_dict(), "colour": 1}), "basis: .* does not describe a basis"),
+        (lambda: Basis.from_dict({**PROTEIN.to_dict(), "color": 1}), "basis: .* does not describe a basis"),
         (lambda: Basis.from_dict({"lmax": 1}), "basis: .* does not describe a basis"),
     ],
 )

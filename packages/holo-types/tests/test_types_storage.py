@@ -445,7 +445,7 @@ def scrambled(path: Path) -> None:
         (attribute("basis_digest", "0" * 64), "its basis does not match its basis_digest"),
         (header(lambda plain: plain["basis"].update(lmax=2)), "its basis does not match its basis_digest"),
         (header(lambda plain: plain["basis"].update(lmax=-1)), "Basis.lmax is -1"),
-        (header(lambda plain: plain["basis"].update(colour=1)), "does not describe a basis"),
+        (header(lambda plain: plain["basis"].update(color=1)), "does not describe a basis"),
         (header(lambda plain: plain.clear()), "is cut short or damaged .*basis"),
         (without("fields/coefficients"), "holds Holograms, but lacks fields/coefficients"),
         (without("index/chain"), "holds Holograms, but lacks index/chain"),

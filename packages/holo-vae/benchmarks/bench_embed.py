@@ -93,9 +93,9 @@ def parts_of(structures: Path, out: Path) -> dict[str, float]:
     with timed(parts, "reading files"):
         for path in paths:
             read_structure(path)
-    with timed(parts, "neighbourhoods and Zernike transform"):
+    with timed(parts, "neighborhoods and Zernike transform"):
         encoded = [found.holograms for found in encode_structures(paths, model.config.basis)]
-    parts["neighbourhoods and Zernike transform"] -= parts["reading files"]  # it reads them too
+    parts["neighborhoods and Zernike transform"] -= parts["reading files"]  # it reads them too
     holograms = [each for each in encoded if each is not None]
     network, scale = model.network, model.network.scale
     inputs = [torch.from_numpy(each.coefficients) for each in holograms]

@@ -166,10 +166,10 @@ def test_streamed_rows_are_mixed_over_the_epoch_and_within_batches(long_rows: Ro
     assert min(distinct) >= 3  # in the first window, an eighth of a whole one
     assert np.median(distinct) >= 20  # nearly all chunks of a window
 
-    # Neighbours in the file are together in a batch as seldom as batch / window says: about 256 / 100,000.
-    neighbours = [np.isin(batch.rows + 1, batch.rows).mean() for batch in batches]
-    assert np.median(neighbours) <= 2 / 256
-    assert np.mean(neighbours) < 0.01
+    # Neighbors in the file are together in a batch as seldom as batch / window says: about 256 / 100,000.
+    neighbors = [np.isin(batch.rows + 1, batch.rows).mean() for batch in batches]
+    assert np.median(neighbors) <= 2 / 256
+    assert np.mean(neighbors) < 0.01
 
 
 def test_within_a_window_each_chunk_comes_everywhere_alike(long_rows: Rows) -> None:
@@ -229,10 +229,10 @@ def test_an_epoch_that_is_left_ends_its_threads(shards: list[Path]) -> None:
 
 def test_labels_are_the_numbers_of_categories(rows: Rows, shards: list[Path], whole: Holograms) -> None:
     source = whole if rows.shards is None else shards
-    labelled = opened(
+    labeled = opened(
         source, shuffle_rows=rows.shuffle_rows, condition=Condition(column="label", categories=(2, 0, 1))
     )
-    for batch in [*labelled.epoch(0, 0, 100), *labelled.in_order(100)]:
+    for batch in [*labeled.epoch(0, 0, 100), *labeled.in_order(100)]:
         assert batch.labels is not None
         assert batch.labels.dtype == torch.int64
         values = np.array([2, 0, 1])[batch.labels.numpy()]

@@ -56,7 +56,7 @@ def test_what_it_sees_does_not_turn(config: ClassifierConfig, dtype: torch.dtype
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
-def test_gradients_are_finite_also_of_an_empty_neighbourhood(config: ClassifierConfig) -> None:
+def test_gradients_are_finite_also_of_an_empty_neighborhood(config: ClassifierConfig) -> None:
     network = Classifier(config).train()
     x = torch.randn(6, BASIS.dim)
     x[0] = 0

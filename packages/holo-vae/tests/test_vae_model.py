@@ -116,18 +116,18 @@ def _conditional(recipe: Recipe) -> Model:
     )
 
 
-def _labelled(holograms: Holograms) -> Holograms:
+def _labeled(holograms: Holograms) -> Holograms:
     labels = np.array(["c", "a", "b", "a"] * 20)
     return attrs.evolve(holograms, index={**holograms.index, "label": labels})
 
 
 def test_a_conditional_model_decodes_what_it_is_told(recipe: Recipe, holograms: Holograms) -> None:
-    model, labelled = _conditional(recipe), _labelled(holograms)
-    embeddings = model.encode(labelled)
-    decoded = model.decode(embeddings, labelled.index["label"], batch_size=7).coefficients
+    model, labeled = _conditional(recipe), _labeled(holograms)
+    embeddings = model.encode(labeled)
+    decoded = model.decode(embeddings, labeled.index["label"], batch_size=7).coefficients
     of_each = {label: model.decode(embeddings, label).coefficients for label in "abc"}
     assert not np.allclose(of_each["a"], of_each["b"], atol=1e-3)
-    for row, label in enumerate(labelled.index["label"]):
+    for row, label in enumerate(labeled.index["label"]):
         np.testing.assert_allclose(decoded[row], of_each[label][row], atol=1e-5)
     # The linear map of the condition is added to z: the others' z stands for the same as that of this condition.
     network = model.network
@@ -142,7 +142,7 @@ def test_a_conditional_model_decodes_what_it_is_told(recipe: Recipe, holograms: 
 
 
 def test_the_condition_is_read_from_its_column(recipe: Recipe, holograms: Holograms) -> None:
-    condition = _conditional(recipe).condition(_labelled(holograms).index)
+    condition = _conditional(recipe).condition(_labeled(holograms).index)
     assert condition[:4].tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0], [1, 0, 0]]
     assert condition.dtype == torch.float32
 
@@ -184,13 +184,13 @@ def test_a_model_without_condition_takes_none(model: Model, holograms: Holograms
 def test_the_reconstruction_cosine_of_a_conditional_model_is_told_the_category(
     recipe: Recipe, holograms: Holograms
 ) -> None:
-    model, labelled = _conditional(recipe), _labelled(holograms)
-    embeddings = embed_holograms(model, labelled)
-    decoded = model.decode(model.encode(labelled), labelled.index["label"])
+    model, labeled = _conditional(recipe), _labeled(holograms)
+    embeddings = embed_holograms(model, labeled)
+    decoded = model.decode(model.encode(labeled), labeled.index["label"])
     losses = cosine_loss(
-        torch.from_numpy(labelled.coefficients).double(),
+        torch.from_numpy(labeled.coefficients).double(),
         torch.from_numpy(decoded.coefficients).double(),
-        str(labelled.basis.irreps),
+        str(labeled.basis.irreps),
     )
     np.testing.assert_allclose(embeddings.reconstruction_cosine_loss, losses, atol=1e-6)
     with pytest.raises(HoloError, match="no column 'label'"):

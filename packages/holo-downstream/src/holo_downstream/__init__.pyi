@@ -10,7 +10,7 @@ from .affinity.comparison import (
 )
 from .affinity.labels import (
     LabelColumns as LabelColumns,
-    Labelled as Labelled,
+    Labeled as Labeled,
     LabelTable as LabelTable,
     read_labels as read_labels,
     with_ligand_keys as with_ligand_keys,

@@ -242,7 +242,7 @@ class EvaluationOptions:
     training
         HDF5 file of holograms from which classifiers of z learn, with --label.
     validation
-        HDF5 file of holograms from which they learn too, or which choose the number of neighbours.
+        HDF5 file of holograms from which they learn too, or which choose the number of neighbors.
     label
         Column of the index with labels: z is clustered and classified beside them (extra evaluation).
     classifier
@@ -406,7 +406,7 @@ def embed_command(
     model
         Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     pocket
-        Embed the residues with any atom within 6 Å of the ligand, the ligand's atoms among their neighbours.
+        Embed the residues with any atom within 6 Å of the ligand, the ligand's atoms among their neighbors.
     secondary_structure
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
     resume

@@ -94,7 +94,7 @@ def embed_structures(
 def embed_complexes(
     sources: "Iterable[ComplexSource]", model: Model, secondary_structure: bool = False
 ) -> Iterator[EmbeddedStructure]:
-    """Embed the pocket residues of protein-ligand complexes, the ligand's atoms among their neighbours.
+    """Embed the pocket residues of protein-ligand complexes, the ligand's atoms among their neighbors.
 
     A bad complex stops none of the others. A residue is in the pocket if any of its atoms is within 6 Å of the
     ligand.
@@ -104,7 +104,7 @@ def embed_complexes(
     sources
         Where the complexes are, see `holo_features.find_complexes`.
     model
-        Its basis decides how the neighbourhoods are encoded.
+        Its basis decides how the neighborhoods are encoded.
     secondary_structure
         Add the column ``secondary_structure`` to the index.
 

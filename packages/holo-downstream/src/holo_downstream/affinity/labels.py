@@ -13,7 +13,7 @@ from holo_downstream.vectors.csv_files import read_csv
 from holo_types import FormatError, HoloError
 from holo_types.console import Skipped
 
-__all__ = ["LabelColumns", "LabelTable", "Labelled", "Unit", "pk_of", "read_labels", "with_ligand_keys"]
+__all__ = ["LabelColumns", "LabelTable", "Labeled", "Unit", "pk_of", "read_labels", "with_ligand_keys"]
 
 Unit = Literal["pK", "M", "mM", "uM", "nM", "pM", "fM", "kcal/mol", "kJ/mol"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -60,7 +60,7 @@ class LabelColumns:
 
 
 @attrs.frozen
-class Labelled:
+class Labeled:
     """A complex and what is known of it; text is empty where nothing is.
 
     Parameters
@@ -89,7 +89,7 @@ class Labelled:
 
 @attrs.frozen
 class LabelTable:
-    """Labelled complexes, each once, and the rows that could not be used.
+    """Labeled complexes, each once, and the rows that could not be used.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class LabelTable:
         What was left out, and why.
     """
 
-    complexes: tuple[Labelled, ...]
+    complexes: tuple[Labeled, ...]
     skipped: tuple[Skipped, ...] = ()
 
     @property
@@ -205,7 +205,7 @@ def read_labels(
             repeated.add(name)
             continue
         try:
-            complexes.append(_labelled(row, unit, temperature))
+            complexes.append(_labeled(row, unit, temperature))
         except HoloError as error:
             skipped.append(Skipped(name, "", str(error)))
     return LabelTable(tuple(complexes), tuple(skipped))
@@ -231,7 +231,7 @@ def with_ligand_keys(labels: LabelTable, path: Path) -> LabelTable:
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "ligands.csv")
     >>> _ = path.write_text("id,ligand_key\n1abc,C2O-5f3a\n")
-    >>> with_ligand_keys(LabelTable((Labelled("1abc", 6.5),)), path).complexes[0].ligand_key
+    >>> with_ligand_keys(LabelTable((Labeled("1abc", 6.5),)), path).complexes[0].ligand_key
     'C2O-5f3a'
     """
     table = read_csv(path)
@@ -261,7 +261,7 @@ def _names(path: Path, table: Mapping[str, list[str]], columns: LabelColumns) ->
     return {**attrs.asdict(columns), "label": label, "cluster": cluster}
 
 
-def _labelled(row: Mapping[str, str], unit: Unit | Literal["column"], temperature: float) -> Labelled:
+def _labeled(row: Mapping[str, str], unit: Unit | Literal["column"], temperature: float) -> Labeled:
     if not row["id"]:
         raise HoloError("it has no id")
     try:
@@ -276,7 +276,7 @@ def _labelled(row: Mapping[str, str], unit: Unit | Literal["column"], temperatur
         raise HoloError(f"its label is in {row['unit']}, the others are said to be in {told}")
     if row["split"] and row["split"].lower() not in _SPLITS:
         raise HoloError(f"its split is {row['split']!r}; it must be train, val, test or series")
-    return Labelled(
+    return Labeled(
         row["id"],
         pk_of(value, told, temperature),
         row["cluster"],

@@ -99,7 +99,7 @@ class KernelRidge:
 
         del seed
         kernel = Estimator(alpha=self.alpha, kernel="rbf", gamma=self.sharpness / width)
-        # It has no intercept: the labels are centred too.
+        # It has no intercept: the labels are centered too.
         return TransformedTargetRegressor(_standardized(kernel), transformer=StandardScaler())
 
 

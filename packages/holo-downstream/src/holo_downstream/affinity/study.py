@@ -19,7 +19,7 @@ from holo_downstream.vectors.tables import Source, VectorTable
 from holo_types import HoloError
 from holo_types.console import Skipped
 
-from .labels import Labelled, LabelTable, Split
+from .labels import Labeled, LabelTable, Split
 from .predictor import Predictor, conformal_half_width
 from .regressors import Chosen, Regressor, Settings, choose, fit
 
@@ -148,7 +148,7 @@ class Study:
 
     settings: StudySettings
     source: Source
-    complexes: tuple[Labelled, ...]
+    complexes: tuple[Labeled, ...]
     splits: Shaped[np.ndarray, "n"]
     predictions: Float[np.ndarray, "members n"]
     members: tuple[Member, ...]
@@ -224,7 +224,7 @@ def run_study(
     >>> names = np.array([f"{number}abc" for number in range(60)])
     >>> vectors = np.random.default_rng(0).normal(size=(60, 2))
     >>> table = VectorTable(names, vectors, Source("table", None, "", ("a", "b")))
-    >>> complexes = [Labelled(name, 5 + x, name) for name, x in zip(names.tolist(), vectors[:, 0].tolist())]
+    >>> complexes = [Labeled(name, 5 + x, name) for name, x in zip(names.tolist(), vectors[:, 0].tolist())]
     >>> study = run_study(table, LabelTable(tuple(complexes)), StudySettings("linear", seeds=1))
     >>> round(study.test.rmsd.interval.estimate, 3), study.members[0].settings
     (0.0, Linear())
@@ -303,7 +303,7 @@ def run_study(
 
 def _joined(
     table: VectorTable, labels: LabelTable
-) -> tuple[list[Labelled], Float[np.ndarray, "n d"], list[Skipped]]:
+) -> tuple[list[Labeled], Float[np.ndarray, "n d"], list[Skipped]]:
     """Give the complexes that have a label and a vector, and name the others."""
     row_of = {name: row for row, name in enumerate(table.ids.tolist())}
     used = [complex_ for complex_ in labels.complexes if complex_.id in row_of]
@@ -331,7 +331,7 @@ def _joined(
     return used, table.vectors[[row_of[complex_.id] for complex_ in used]], skipped
 
 
-def _splits(used: Sequence[Labelled], seed: int) -> Shaped[np.ndarray, "n"]:
+def _splits(used: Sequence[Labeled], seed: int) -> Shaped[np.ndarray, "n"]:
     given: list[Split | None] = [complex_.split for complex_ in used]
     if any(split is not None for split in given):
         if None in given:
@@ -345,7 +345,7 @@ def _splits(used: Sequence[Labelled], seed: int) -> Shaped[np.ndarray, "n"]:
 
 
 def _without_leaks(
-    used: Sequence[Labelled], splits: Shaped[np.ndarray, "n"]
+    used: Sequence[Labeled], splits: Shaped[np.ndarray, "n"]
 ) -> tuple[Int[np.ndarray, "kept"], tuple[Leak, ...], list[Skipped]]:
     """Give the rows without held-out complexes whose cluster was learned from, and what was found."""
     ids = [complex_.id for complex_ in used]

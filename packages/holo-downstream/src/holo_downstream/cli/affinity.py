@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from holo_downstream.affinity.comparison import compare_studies, write_comparison
-from holo_downstream.affinity.labels import LabelColumns, Labelled, Unit, read_labels, with_ligand_keys
+from holo_downstream.affinity.labels import LabelColumns, Labeled, Unit, read_labels, with_ligand_keys
 from holo_downstream.affinity.predictor import Predictor, read_predictor, write_predictions
 from holo_downstream.affinity.regressors import Regressor
 from holo_downstream.affinity.study import Study, StudySettings, run_study
@@ -272,7 +272,7 @@ def _remarks(study: Study) -> list[str]:
     return lines
 
 
-def _unknown(complexes: Sequence[Labelled]) -> list[str]:
+def _unknown(complexes: Sequence[Labeled]) -> list[str]:
     """Say what the leak check could not compare."""
     lines = []
     for name, known in (

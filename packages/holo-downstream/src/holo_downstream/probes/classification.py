@@ -16,12 +16,12 @@ __all__ = ["KNNAccuracy", "knn_accuracy", "linear_accuracy"]
 
 @attrs.frozen
 class KNNAccuracy:
-    """The accuracy of a vote of the k nearest neighbours, k chosen on validation rows.
+    """The accuracy of a vote of the k nearest neighbors, k chosen on validation rows.
 
     Parameters
     ----------
     k
-        The chosen number of neighbours.
+        The chosen number of neighbors.
     validation, test
         The accuracy with it.
     """
@@ -60,10 +60,10 @@ def linear_accuracy(
     >>> linear_accuracy(np.array([[0.0], [1.0]]), ["x", "y"], np.array([[-1.0], [0.2]]), ["x", "y"])
     0.5
     """
-    known = _labelled("train", train, train_labels, train.shape[1])
+    known = _labeled("train", train, train_labels, train.shape[1])
     if len(np.unique(known)) < 2:
         raise HoloError(f"train_labels hold one class, {str(known[0])!r}; at least two are needed")
-    wanted = _labelled("test", test, test_labels, train.shape[1])
+    wanted = _labeled("test", test, test_labels, train.shape[1])
     # float32 is too coarse for the line search of lbfgs near the optimum.
     model = make_classifier("linear").fit(train.astype(np.float64), known)
     return float(np.mean(model.predict(test.astype(np.float64)) == wanted))
@@ -81,7 +81,7 @@ def knn_accuracy(  # noqa: PLR0917 - three parts of vectors and labels, in the o
     """Give the accuracy of a vote of the k nearest training rows, k chosen on validation.
 
     Distances are Euclidean, votes weigh the same, and of classes with equal votes the first in alphabetical
-    order wins. The neighbours of test rows are training rows only.
+    order wins. The neighbors of test rows are training rows only.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def knn_accuracy(  # noqa: PLR0917 - three parts of vectors and labels, in the o
     train_labels, validation_labels, test_labels : ArrayLike
         The class of each row, text or integers.
     ks
-        The numbers of neighbours to choose from; those beyond the number of training rows are left out. Of
+        The numbers of neighbors to choose from; those beyond the number of training rows are left out. Of
         equally good ones the first is chosen.
 
     Raises
@@ -105,15 +105,15 @@ def knn_accuracy(  # noqa: PLR0917 - three parts of vectors and labels, in the o
     KNNAccuracy(k=1, validation=1.0, test=0.5)
     """
     width = train.shape[1]
-    known = _labelled("train", train, train_labels, width)
+    known = _labeled("train", train, train_labels, width)
     usable = [k for k in ks if 1 <= k <= len(train)]
     if not usable:
         raise HoloError(f"ks are {list(ks)}; one must be from 1 to {len(train)}, the training rows")
     right = _right_votes(
-        train, known, validation, _labelled("validation", validation, validation_labels, width), usable
+        train, known, validation, _labeled("validation", validation, validation_labels, width), usable
     )
     best = int(np.argmax(right))
-    on_test = _right_votes(train, known, test, _labelled("test", test, test_labels, width), [usable[best]])
+    on_test = _right_votes(train, known, test, _labeled("test", test, test_labels, width), [usable[best]])
     return KNNAccuracy(usable[best], right[best], on_test[0])
 
 
@@ -139,7 +139,7 @@ def _right_votes(
     return [shares[k] for k in ks]
 
 
-def _labelled(
+def _labeled(
     name: str, vectors: Float[np.ndarray, "n d"], labels: ArrayLike, width: int
 ) -> Shaped[np.ndarray, "n"]:
     check_vectors(name, vectors)

@@ -127,7 +127,7 @@ def _verdict(difference: Interval) -> str:
 
 @attrs.frozen(eq=False)
 class _Task:
-    """Labelled rows in their folds, and the majority baseline that every result is compared with."""
+    """Labeled rows in their folds, and the majority baseline that every result is compared with."""
 
     kept: Bool[np.ndarray, "n"]
     labels: Shaped[np.ndarray, "m"]
@@ -146,7 +146,7 @@ class _Task:
             raise HoloError(f"labels: none of the {rows} rows has a label; at least two classes are needed")
         if (group_text[kept] == "").any():
             row = int(np.flatnonzero(kept & (group_text == ""))[0])
-            raise HoloError(f"groups[{row}] is empty; every labelled row must name its group")
+            raise HoloError(f"groups[{row}] is empty; every labeled row must name its group")
         split = grouped_folds(label_text[kept], group_text[kept], folds)
         return cls(kept, label_text[kept], group_text[kept], split, seed)
 

@@ -57,7 +57,7 @@ def pooled_width(width: int, how: Pooling) -> int:
 def pool_rows(
     vectors: Float[np.ndarray, "rows d"], ids: Shaped[np.ndarray, "rows"], how: Pooling
 ) -> tuple[Shaped[np.ndarray, "n"], Float[np.ndarray, "n width"]]:
-    """Pool the rows that have one id, which need not be neighbours.
+    """Pool the rows that have one id, which need not be neighbors.
 
     Parameters
     ----------

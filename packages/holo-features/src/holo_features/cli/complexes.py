@@ -45,7 +45,7 @@ def complexes_command(
     secondary_structure: Flag = False,
     run: Annotated[RunOptions, Together] = _NO_RUN,
 ) -> int:
-    """Encode the neighbourhoods of pocket residues of protein-ligand complexes, ligand atoms among them.
+    """Encode the neighborhoods of pocket residues of protein-ligand complexes, ligand atoms among them.
 
     Skipped complexes and residues are listed in a CSV file beside the output, with the reason. Exit status:
     0, every complex gave results; 3, some gave none; 1, nothing useful came out; 2, wrong usage.
@@ -61,7 +61,7 @@ def complexes_command(
     listed_pocket
         Take the residues that the data set itself lists as the pocket instead.
     without_central_residue
-        Leave the residue of the centre out of its neighbourhood.
+        Leave the residue of the center out of its neighborhood.
     secondary_structure
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
     """

@@ -97,7 +97,7 @@ OfBasis = Parameter(name="*", validator=_check_basis)
 
 @attrs.frozen
 class BasisOptions:
-    """How neighbourhoods are encoded.
+    """How neighborhoods are encoded.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class BasisOptions:
     nmax
         Highest radial order n, at least lmax.
     cutoff
-        Radius of a neighbourhood, in Å.
+        Radius of a neighborhood, in Å.
     channels
         One channel each: chemical elements; other, for all elements that are not named; sasa, the
         solvent-accessible surface area in Å²; charge, the partial charge in e.

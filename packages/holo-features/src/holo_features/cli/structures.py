@@ -40,7 +40,7 @@ def structures_command(
     secondary_structure: Flag = False,
     run: Annotated[RunOptions, Together] = _NO_RUN,
 ) -> int:
-    """Encode the neighbourhood of every residue of protein structures as a Zernike hologram.
+    """Encode the neighborhood of every residue of protein structures as a Zernike hologram.
 
     Skipped files and residues are listed in a CSV file beside the output, with the reason. Exit status: 0,
     every file gave results; 3, some files gave none; 1, nothing useful came out; 2, wrong usage.
@@ -56,7 +56,7 @@ def structures_command(
     center_atoms
         Names of atoms about which to encode instead of the Cα, such as CB.
     without_central_residue
-        Leave the residue of the centre out of its neighbourhood.
+        Leave the residue of the center out of its neighborhood.
     secondary_structure
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
     """

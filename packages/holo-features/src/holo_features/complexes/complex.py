@@ -1,4 +1,4 @@
-"""Protein-ligand complexes: the pocket, and the neighbourhoods of its residues."""
+"""Protein-ligand complexes: the pocket, and the neighborhoods of its residues."""
 
 from collections.abc import Sequence
 

@@ -88,7 +88,7 @@ def ligand_key(ligand: Ligand) -> str:
 
     Notes
     -----
-    Atoms are coloured by their element and then, three times over, by the colours and graph distances of all
+    Atoms are colored by their element and then, three times over, by the colors and graph distances of all
     others: the refinement of Weisfeiler and Leman with distances, which tells rings apart that are equal bond
     by bond (decalin and bicyclopentyl).
 
@@ -101,13 +101,13 @@ def ligand_key(ligand: Ligand) -> str:
     """
     atoms = _heavy(ligand)
     distances = _graph_distances(atoms)
-    colours = atoms.element.tolist()
+    colors = atoms.element.tolist()
     for _ in range(_ROUNDS):
-        colours = [
-            _digest([colour, *sorted(f"{d} {other}" for d, other in zip(row, colours, strict=True))])
-            for colour, row in zip(colours, distances.tolist(), strict=True)
+        colors = [
+            _digest([color, *sorted(f"{d} {other}" for d, other in zip(row, colors, strict=True))])
+            for color, row in zip(colors, distances.tolist(), strict=True)
         ]
-    return f"{_formula(atoms)}-{_digest(sorted(colours))[:_DIGITS]}"
+    return f"{_formula(atoms)}-{_digest(sorted(colors))[:_DIGITS]}"
 
 
 def write_ligand_table(sizes: Iterable[LigandSize], path: str | os.PathLike[str]) -> int:

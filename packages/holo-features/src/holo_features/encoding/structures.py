@@ -41,28 +41,28 @@ __all__ = [
     "structure_names",
 ]
 
-_BLOCK = 512  # centres whose neighbourhoods are in memory together
+_BLOCK = 512  # centers whose neighborhoods are in memory together
 
 
 @attrs.frozen(kw_only=True)
 class Encoding:
-    """Which neighbourhoods `encode_structures` makes of a structure, by default those of all its residues.
+    """Which neighborhoods `encode_structures` makes of a structure, by default those of all its residues.
 
     Parameters
     ----------
     selection
         What is taken of a file.
     single_residues
-        Make no neighbourhoods but residues by themselves, see `holo_features.single_residues`; the centres and
+        Make no neighborhoods but residues by themselves, see `holo_features.single_residues`; the centers and
         the secondary structure are then not chosen.
     residues
         The residues about which to encode; None takes all. A structure without one of them gives its error.
     center_atoms
         Names of atoms about which to encode, each of them; None takes the Cα.
     central_residue
-        Keep the residue of the centre in its neighbourhood.
+        Keep the residue of the center in its neighborhood.
     pose
-        How neighbourhoods lie: ``"file"``, as in the file; ``"backbone"``, each turned so that its residue's
+        How neighborhoods lie: ``"file"``, as in the file; ``"backbone"``, each turned so that its residue's
         backbone lies along the axes, see `holo_features.surroundings.poses`. For training, see
         `holo_vae.TrainingConfig.frame_weight`.
     double_precision
@@ -85,7 +85,7 @@ class Encoding:
 
 @attrs.frozen(kw_only=True)
 class PocketEncoding:
-    """Which neighbourhoods `encode_complexes` makes of a complex, by default those of all residues of its pocket.
+    """Which neighborhoods `encode_complexes` makes of a complex, by default those of all residues of its pocket.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class PocketEncoding:
     pocket_distance
         See `holo_features.complexes.complex.pocket`, in Å; None takes the residues that the data set lists.
     central_residue
-        Keep the residue of the centre in its neighbourhood.
+        Keep the residue of the center in its neighborhood.
     secondary_structure
         Add the column ``secondary_structure`` to the index.
     double_precision
@@ -124,9 +124,9 @@ class EncodedStructure:
     name
         What the index calls it.
     holograms
-        One row for each residue that has a neighbourhood; None if the file gave nothing.
+        One row for each residue that has a neighborhood; None if the file gave nothing.
     skipped
-        Residues without a neighbourhood.
+        Residues without a neighborhood.
     left_out_atoms
         Atoms that were left out, see `Structure`.
     repeated_residues
@@ -171,7 +171,7 @@ def encode_structures(
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[EncodedStructure]:
-    """Encode the neighbourhoods of structure files as holograms, file by file.
+    """Encode the neighborhoods of structure files as holograms, file by file.
 
     A file that cannot be used gives its error, and the others go on. What comes, and in what order, does not
     depend on how many processes do the work.
@@ -181,13 +181,13 @@ def encode_structures(
     paths
         Structure files, see `read_structure`.
     basis
-        Its cutoff is the radius of the neighbourhoods, its channels are those of `neighborhoods`.
+        Its cutoff is the radius of the neighborhoods, its channels are those of `neighborhoods`.
     secondary_structure
         Add the column ``secondary_structure`` to the index, see `neighborhoods`.
     done
         Names of structures that need no encoding any more; they are passed over.
     encoding
-        Which neighbourhoods, and of what.
+        Which neighborhoods, and of what.
     workers
         Number of processes, of one thread each; with 1 everything happens in this one.
     scheduler
@@ -235,7 +235,7 @@ def encode_complexes(
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[EncodedStructure]:
-    """Encode the neighbourhoods of pocket residues as holograms, the ligand's atoms among them.
+    """Encode the neighborhoods of pocket residues as holograms, the ligand's atoms among them.
 
     In all else it is as `encode_structures`.
 
@@ -244,7 +244,7 @@ def encode_complexes(
     sources
         Where the complexes are, see `holo_features.complexes.sets.find_complexes`.
     encoding
-        Which neighbourhoods, and of what.
+        Which neighborhoods, and of what.
     basis, workers, scheduler
         As for `encode_structures`.
 
@@ -285,7 +285,7 @@ def _encode_structure(
         found = _neighborhoods(structure, basis, secondary_structure, encoding)
         return structure, map(Backbones.of(structure).pose, found) if encoding.pose == "backbone" else found
 
-    nothing = f"{path}: no residue has a neighbourhood"
+    nothing = f"{path}: no residue has a neighborhood"
     return _encoded(path, name, cut, basis, encoding.double_precision, nothing=nothing)
 
 
@@ -305,7 +305,7 @@ def _encode_complex(source: ComplexSource, *, basis: Basis, encoding: PocketEnco
         )
         return complex_.protein, iter((found,))
 
-    nothing = f"complex {source.name}: no residue of the pocket has a neighbourhood"
+    nothing = f"complex {source.name}: no residue of the pocket has a neighborhood"
     return _encoded(Path(source.name), source.name, cut, basis, encoding.double_precision, nothing=nothing)
 
 
@@ -318,7 +318,7 @@ def _encoded(
     *,
     nothing: str,
 ) -> EncodedStructure:
-    """Encode what is cut out of a structure, a block of neighbourhoods at a time; say why, if that is nothing."""
+    """Encode what is cut out of a structure, a block of neighborhoods at a time; say why, if that is nothing."""
     dtype = np.float64 if double_precision else np.float32
     parts: list[Holograms] = []
     skipped: list[SkippedResidue] = []
@@ -330,7 +330,7 @@ def _encoded(
                 parts.append(zernike_transform(found.clouds, basis, dtype))
         if not parts:
             reasons = "; ".join(dict.fromkeys(residue.reason for residue in skipped))
-            raise HoloError(f"{nothing} ({reasons or 'there is no centre'})")
+            raise HoloError(f"{nothing} ({reasons or 'there is no center'})")
     except HoloError as error:
         return EncodedStructure(path, name, None, error=error)
     holograms = parts[0] if len(parts) == 1 else concatenate(parts)
@@ -347,7 +347,7 @@ def _neighborhoods(
     if encoding.single_residues:
         yield single_residues(structure, cutoff, basis.channels)
         return
-    # A few at a time: a capsid's neighbourhoods, or those of twenty models in one, fill gigabytes.
+    # A few at a time: a capsid's neighborhoods, or those of twenty models in one, fill gigabytes.
     yield from cut_in_blocks(
         structure,
         cutoff,

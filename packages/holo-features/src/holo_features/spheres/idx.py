@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from holo_types import FormatError
 
-__all__ = ["LabelledImages", "Mnist", "read_idx", "read_mnist"]
+__all__ = ["LabeledImages", "Mnist", "read_idx", "read_mnist"]
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -26,13 +26,13 @@ _STEP = 1 << 20
 
 
 @attrs.frozen(eq=False)
-class LabelledImages:
+class LabeledImages:
     """Images and what they show.
 
     Parameters
     ----------
     images : UInt8[ndarray, "n height width"]
-        Grey values.
+        Gray values.
     labels : Int[ndarray, "n"]
         One an image.
     """
@@ -48,8 +48,8 @@ class LabelledImages:
 class Mnist:
     """The two parts of MNIST, or of a data set in its form."""
 
-    train: LabelledImages
-    test: LabelledImages
+    train: LabeledImages
+    test: LabeledImages
 
 
 def read_idx(path: str | os.PathLike[str]) -> Shaped[np.ndarray, "..."]:
@@ -152,10 +152,10 @@ def read_mnist(folder: str | os.PathLike[str]) -> Mnist:
         If a file is missing or damaged, is not of images or of labels, or their numbers differ.
     """
     place = Path(folder)
-    return Mnist(train=_labelled(place, "train"), test=_labelled(place, "t10k"))
+    return Mnist(train=_labeled(place, "train"), test=_labeled(place, "t10k"))
 
 
-def _labelled(folder: Path, part: str) -> LabelledImages:
+def _labeled(folder: Path, part: str) -> LabeledImages:
     paths = [_found(folder, f"{part}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1")]
     images, labels = map(read_idx, paths)
     for path, array, dimensions in zip(paths, (images, labels), (3, 1), strict=True):
@@ -167,7 +167,7 @@ def _labelled(folder: Path, part: str) -> LabelledImages:
         raise FormatError(
             f"{paths[1]}: it has {len(labels)} labels; it must have {len(images)}, one an image"
         )
-    return LabelledImages(images, labels.astype(np.int64))
+    return LabeledImages(images, labels.astype(np.int64))
 
 
 def _found(folder: Path, name: str) -> Path:

@@ -104,8 +104,8 @@ def project_images(
 
     Notes
     -----
-    Cohen, Geiger, Koehler and Welling, *Spherical CNNs*, ICLR 2018. Its program takes as a sample's neighbours the
-    pixels before and after the one in which it lies, and weights them by the distance to the opposite neighbour:
+    Cohen, Geiger, Koehler and Welling, *Spherical CNNs*, ICLR 2018. Its program takes as a sample's neighbors the
+    pixels before and after the one in which it lies, and weights them by the distance to the opposite neighbor:
     inside a pixel the value goes from their mean to the next one's. Every published figure rests on such images.
     Not taken over is that a node within 1e-3 of the north pole, in one image of a thousand, shows the image's middle.
     The published rotation is the inverse of R here, and its angles are those of e3nn, whose pole is y.
@@ -145,7 +145,7 @@ def project_images(
 def _sampled(
     pixels: Shaped[np.ndarray, "n height width"], places: Float[np.ndarray, "n 3 nodes"]
 ) -> Float[np.ndarray, "n nodes"]:
-    """Sample images, centred about the south pole, at places on the unit sphere."""
+    """Sample images, centered about the south pole, at places on the unit sphere."""
     count, height, width = pixels.shape
     reached = places[:, 2] < _TOP
     x, y, z = (places[:, axis][reached] for axis in range(3))

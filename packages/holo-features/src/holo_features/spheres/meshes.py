@@ -22,7 +22,7 @@ from holo_types.extras import extra
 
 from .off import read_off
 
-__all__ = ["CentredMesh", "Mesh", "centre", "is_mesh_path", "read_mesh"]
+__all__ = ["CenteredMesh", "Mesh", "center", "is_mesh_path", "read_mesh"]
 
 _SUFFIXES = (".off", ".obj", ".stl", ".ply")
 
@@ -70,8 +70,8 @@ class Mesh:
 
 
 @attrs.frozen(eq=False)
-class CentredMesh:
-    """A mesh about its centroid, its farthest vertex at distance 1; see `centre`.
+class CenteredMesh:
+    """A mesh about its centroid, its farthest vertex at distance 1; see `center`.
 
     Parameters
     ----------
@@ -174,10 +174,10 @@ def _content(place: Path) -> bytes:
     return content
 
 
-def centre(mesh: Mesh) -> CentredMesh:
+def center(mesh: Mesh) -> CenteredMesh:
     """Bring a mesh about its centroid, scale its farthest vertex to distance 1, and name what is unusual.
 
-    The centroid is that of the surface: the mean of the triangles' centres, weighted by their areas. It does not
+    The centroid is that of the surface: the mean of the triangles' centers, weighted by their areas. It does not
     depend on the order of faces, nor on their winding.
 
     Parameters
@@ -187,7 +187,7 @@ def centre(mesh: Mesh) -> CentredMesh:
 
     Returns
     -------
-    CentredMesh
+    CenteredMesh
         Equal positions are one vertex; faces of no area are left out.
 
     Raises
@@ -199,7 +199,7 @@ def centre(mesh: Mesh) -> CentredMesh:
     --------
     >>> corners = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
     >>> tetrahedron = Mesh(corners, np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2]]))
-    >>> centre(tetrahedron).remarks
+    >>> center(tetrahedron).remarks
     ('not watertight: 3 edges have one face, 0 more than two',)
     """
     used, faces = np.unique(mesh.faces, return_inverse=True)
@@ -241,8 +241,8 @@ def centre(mesh: Mesh) -> CentredMesh:
         raise HoloError(f"{mesh.name}: all its vertices lie in one plane; a mesh must have a thickness")
     offset = float(np.linalg.norm(centroid * size + middle) / (radius * size))
     if offset > 1:
-        remarks.append(f"off centre: its centroid is {offset:.3g} times its radius from the origin")
-    return CentredMesh(vertices, faces, (*remarks, *_topology(len(vertices), faces)))
+        remarks.append(f"off center: its centroid is {offset:.3g} times its radius from the origin")
+    return CenteredMesh(vertices, faces, (*remarks, *_topology(len(vertices), faces)))
 
 
 def _topology(vertices: int, faces: NDArray[np.int64]) -> list[str]:

@@ -14,7 +14,7 @@ __all__ = ["FirstHits", "first_hits"]
 
 # Added to the bounds of a spherical triangle, in radians, against rounding.
 _MARGIN = 1e-7
-# A face whose plane passes the centre at less than this distance is seen from its edge by every ray.
+# A face whose plane passes the center at less than this distance is seen from its edge by every ray.
 _EDGE_ON = 1e-12
 # Pairs of a ray and a face that are tested at once.
 _PAIRS = 1 << 19
@@ -22,18 +22,18 @@ _PAIRS = 1 << 19
 
 @attrs.frozen(eq=False)
 class FirstHits:
-    """What rays that come in from the unit sphere through its centre meet first.
+    """What rays that come in from the unit sphere through its center meet first.
 
     Parameters
     ----------
     distances : Float[ndarray, "theta phi"]
-        From the start of the ray on the unit sphere, 0..2; 1, the centre, where a ray meets nothing.
+        From the start of the ray on the unit sphere, 0..2; 1, the center, where a ray meets nothing.
     cosines, sines : Float[ndarray, "theta phi"]
         Of the angle, at most 90°, between the ray and the normal of the face it meets; 0 where it meets nothing.
     missed : Bool[ndarray, "theta phi"]
         Rays that meet nothing.
     beyond : Bool[ndarray, "theta phi"]
-        Rays that meet the surface beyond the centre only.
+        Rays that meet the surface beyond the center only.
     """
 
     distances: Float[np.ndarray, "theta phi"]
@@ -46,12 +46,12 @@ class FirstHits:
 def first_hits(
     vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"], grid: SphereGrid
 ) -> FirstHits:
-    """Cast a ray from each node of a grid on the unit sphere through the centre, and find the face it meets first.
+    """Cast a ray from each node of a grid on the unit sphere through the center, and find the face it meets first.
 
     Parameters
     ----------
     vertices : Float[ndarray, "vertices 3"]
-        Positions about the centre, inside the unit sphere.
+        Positions about the center, inside the unit sphere.
     faces : Int[ndarray, "faces 3"]
         Triangles, in any winding: the normal is taken on the side from which the ray comes, which on a closed
         surface is its outside.
@@ -65,7 +65,7 @@ def first_hits(
     that no ray slips between them. In place of a tree of boxes, the triangle's bounds in each row of the grid give
     the nodes to test. That is as simple as it is exact in float64. Embree, the quick caster of trimesh, takes two
     thirds of the time, is a compiled dependency, and chooses faces in float32: of 780,000 rays at 24 meshes, three
-    met a neighbour of the face found here.
+    met a neighbor of the face found here.
     """
     directions = grid.directions().reshape(-1, 3)
     triangles, heights, normals = _facing(vertices[faces])
@@ -74,7 +74,7 @@ def first_hits(
     forward = cosine > 0  # rounding may have it otherwise where a ray grazes a face
     face, ray, cosine = face[forward], ray[forward], cosine[forward]
     radius = np.minimum(heights[face] / cosine, 1)
-    # By ray, then by distance from the centre; where faces meet in an edge, their order must play no part.
+    # By ray, then by distance from the center; where faces meet in an edge, their order must play no part.
     order = np.lexsort((cosine, radius, ray))
     face, ray, radius, cosine = face[order], ray[order], radius[order], cosine[order]
     sine = np.linalg.norm(np.cross(directions[ray], normals[face]), axis=1)
@@ -85,7 +85,7 @@ def first_hits(
     opposite = np.roll(np.arange(len(directions)).reshape(shape)[::-1], shape[1] // 2, axis=1).ravel()
     distances, cosines, sines = np.ones(len(directions)), np.zeros(len(directions)), np.zeros(len(directions))
     before, beyond = np.zeros(len(directions), dtype=bool), np.zeros(len(directions), dtype=bool)
-    # What lies beyond the centre counts where a ray meets nothing before.
+    # What lies beyond the center counts where a ray meets nothing before.
     behind, ahead = opposite[ray[nearest]], ray[farthest]
     distances[behind], cosines[behind], sines[behind] = 1 + radius[nearest], cosine[nearest], sine[nearest]
     distances[ahead], cosines[ahead], sines[ahead] = 1 - radius[farthest], cosine[farthest], sine[farthest]
@@ -99,7 +99,7 @@ def first_hits(
 def _facing(
     corners: Float[np.ndarray, "faces 3 3"],
 ) -> tuple[Float[np.ndarray, "seen 3 3"], Float[np.ndarray, "seen"], Float[np.ndarray, "seen 3"]]:
-    """Turn faces so that the centre lies behind them; give their corners, distances of their planes, and normals.
+    """Turn faces so that the center lies behind them; give their corners, distances of their planes, and normals.
 
     Faces that are seen from their edge are left out.
     """
@@ -115,7 +115,7 @@ def _facing(
 def _met(
     triangles: Float[np.ndarray, "faces 3 3"], directions: Float[np.ndarray, "nodes 3"], grid: SphereGrid
 ) -> tuple[Int[np.ndarray, "pairs"], Int[np.ndarray, "pairs"]]:
-    """Give all pairs of a face and a node in whose direction it is seen from the centre."""
+    """Give all pairs of a face and a node in whose direction it is seen from the center."""
     edges = _edges(triangles)
     pairs = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))]
     for face, node in _near(triangles, grid):
@@ -134,7 +134,7 @@ def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _edges(corners: Float[np.ndarray, "faces 3 3"]) -> Float[np.ndarray, "faces 3 3"]:
-    """Give the normals of the planes through the centre and each edge; swapped ends give the negative, to the bit."""
+    """Give the normals of the planes through the center and each edge; swapped ends give the negative, to the bit."""
     edges: NDArray[np.float64] = np.cross(corners, np.roll(corners, -1, axis=1))
     return edges
 

@@ -13,7 +13,7 @@ from holo_features.transforms.grids import sphere_grid
 from holo_features.transforms.spherical import spherical_transform
 from holo_types import FormatError, HoloError, Holograms, SphereImages
 
-from .meshes import Mesh, centre, is_mesh_path, read_mesh
+from .meshes import Mesh, center, is_mesh_path, read_mesh
 from .raycast import first_hits
 
 __all__ = [
@@ -72,7 +72,7 @@ class MeshFile:
 def shape_images(mesh: Mesh, bandwidth: int = 90) -> tuple[SphereImages, tuple[str, ...]]:
     """Draw a mesh as six images on a sphere.
 
-    The mesh is brought about its centroid, see `centre`, its farthest vertex at distance 1. From each node of a
+    The mesh is brought about its centroid, see `center`, its farthest vertex at distance 1. From each node of a
     Driscoll-Healy grid on the unit sphere a ray goes through the centroid; where it first meets the surface, before
     or beyond the centroid, it gives the distance from its start (0..2) and the sine and the cosine of its angle, at
     most 90°, with the normal there. A ray that meets nothing has the distance 1, where the centroid is, and sine and
@@ -111,15 +111,15 @@ def shape_images(mesh: Mesh, bandwidth: int = 90) -> tuple[SphereImages, tuple[s
     ((1, 6, 8, 8), (), True)
     """
     grid = sphere_grid("driscoll-healy", bandwidth)
-    centred = centre(mesh)
+    centered = center(mesh)
     try:
-        hull = ConvexHull(centred.vertices).simplices.astype(np.int64)
+        hull = ConvexHull(centered.vertices).simplices.astype(np.int64)
     except QhullError:
         raise HoloError(f"{mesh.name}: it has no convex hull; a mesh must have a thickness") from None
-    surface = first_hits(centred.vertices, centred.faces, grid)
-    outline = first_hits(centred.vertices, hull, grid)
+    surface = first_hits(centered.vertices, centered.faces, grid)
+    outline = first_hits(centered.vertices, hull, grid)
     channels = [image for hits in (surface, outline) for image in (hits.distances, hits.sines, hits.cosines)]
-    remarks = list(centred.remarks)
+    remarks = list(centered.remarks)
     for rays, what in (
         (surface.missed, "miss the surface"),
         (surface.beyond, "meet it beyond the centroid only"),

@@ -84,12 +84,12 @@ def select_conformers(
 
 
 def _residues(atoms: AtomArray, labels: Shaped[np.ndarray, "atoms"]) -> NDArray[np.int64]:
-    """Give each atom its residue's number; neighbours that differ in name only are one if both have labels."""
+    """Give each atom its residue's number; neighbors that differ in name only are one if both have labels."""
     starts = np.zeros(len(labels), dtype=bool)
     starts[residue_starts(atoms)[1:]] = True
-    labelled = labels != ""
+    labeled = labels != ""
     renamed = atoms.res_name[1:] != atoms.res_name[:-1]
-    starts[1:] |= renamed & ~(labelled[1:] & labelled[:-1])
+    starts[1:] |= renamed & ~(labeled[1:] & labeled[:-1])
     return np.cumsum(starts)
 
 

@@ -8,7 +8,7 @@ __all__ = ["secondary_structure"]
 
 # Letters are biotite 1's, numbers biotite 2's.
 _NAMES = {"a": "helix", "b": "sheet", "c": "coil", "": "coil", 1: "helix", 2: "sheet", 0: "coil", -1: "coil"}
-# Cα of neighbours in a chain are 3.8 Å apart, 2.9 Å where the peptide bond is cis.
+# Cα of neighbors in a chain are 3.8 Å apart, 2.9 Å where the peptide bond is cis.
 _LONGEST_STEP = 4.5
 
 

@@ -24,7 +24,7 @@ from .selection import Selection
 
 __all__ = ["LeftOutAtom", "RepeatedResidue", "Structure", "classify", "read_structure", "structure_of"]
 
-# By the Chemical Component Dictionary and by modelling programs; some cut four letters to three.
+# By the Chemical Component Dictionary and by modeling programs; some cut four letters to three.
 _WATERS = frozenset(
     [
         "HOH",

@@ -1,4 +1,4 @@
-"""The surroundings of points: which atoms are near a residue's Cα or another centre, in which channels and pose.
+"""The surroundings of points: which atoms are near a residue's Cα or another center, in which channels and pose.
 
-A `Structure` enters; `PointClouds` about each centre leave.
+A `Structure` enters; `PointClouds` about each center leave.
 """

@@ -1,4 +1,4 @@
-"""What neighbourhoods are cut around: Cα of residues, atoms, or points."""
+"""What neighborhoods are cut around: Cα of residues, atoms, or points."""
 
 from collections.abc import Iterable
 
@@ -24,7 +24,7 @@ __all__ = [
 
 @attrs.frozen
 class SkippedResidue:
-    """A residue that has no neighbourhood, and why.
+    """A residue that has no neighborhood, and why.
 
     Parameters
     ----------
@@ -45,18 +45,18 @@ class SkippedResidue:
 
 @attrs.frozen(eq=False)
 class Centers:
-    """Where neighbourhoods are cut out; made by `alpha_carbons`, `atom_centers` or `point_centers`.
+    """Where neighborhoods are cut out; made by `alpha_carbons`, `atom_centers` or `point_centers`.
 
     Parameters
     ----------
     positions : Float[ndarray, "n 3"]
         In Å, float64.
     index
-        What each centre is.
+        What each center is.
     atoms : Int[ndarray, "n"]
-        The atom at each centre, which is no neighbour of itself; -1 where the centre is a point.
+        The atom at each center, which is no neighbor of itself; -1 where the center is a point.
     skipped
-        Residues that were to be centres and cannot.
+        Residues that were to be centers and cannot.
     """
 
     positions: Float[np.ndarray, "n 3"]
@@ -109,7 +109,7 @@ def select_residues(structure: Structure, residues: Iterable[ResidueId]) -> Bool
 
 
 def alpha_carbons(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | None = None) -> Centers:
-    """Take the Cα of amino acid residues as centres.
+    """Take the Cα of amino acid residues as centers.
 
     Parameters
     ----------
@@ -145,19 +145,19 @@ def alpha_carbons(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | None
     # The element tells a Cα from a calcium ion. Backwards, so that the first of several stays.
     candidates = np.flatnonzero((atoms.atom_name == "CA") & (atoms.element == "C"))[::-1]
     alpha[np.searchsorted(first, candidates, side="right") - 1] = candidates
-    centred = np.flatnonzero(wanted & (alpha >= 0))
+    centered = np.flatnonzero(wanted & (alpha >= 0))
     bare = first[wanted & (alpha < 0)]
     reasons = ["it has no atom CA"] * len(bare)
     return Centers(
-        atoms.coord[alpha[centred]].astype(np.float64),
-        residue_index(structure, first[centred]),
-        alpha[centred],
+        atoms.coord[alpha[centered]].astype(np.float64),
+        residue_index(structure, first[centered]),
+        alpha[centered],
         name_skipped(residue_index(structure, bare), reasons) if reasons else (),
     )
 
 
 def atom_centers(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | Int[np.ndarray, "n"]) -> Centers:
-    """Take atoms as centres.
+    """Take atoms as centers.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def atom_centers(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | Int[n
 def point_centers(
     structure: Structure, points: Float[np.ndarray, "n 3"], index: Index | None = None
 ) -> Centers:
-    """Take points in space as centres.
+    """Take points in space as centers.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the channels of a neighbourhood hold: chemical elements, and weights of atoms."""
+"""What the channels of a neighborhood hold: chemical elements, and weights of atoms."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ _OTHER, _AREA, _CHARGE = "other", "sasa", "charge"
 
 
 def check_channels(channels: Sequence[str]) -> None:
-    """Refuse names that are no channels of a neighbourhood.
+    """Refuse names that are no channels of a neighborhood.
 
     A channel is a chemical element, in whatever case (``"Se"`` is ``"SE"``); ``"other"``, all elements that
     are not named; ``"sasa"`` or ``"charge"``. Those three are in lower case.

@@ -1,4 +1,4 @@
-"""Neighbourhoods: the atoms around Cα of residues, around atoms, or around points."""
+"""Neighborhoods: the atoms around Cα of residues, around atoms, or around points."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -41,16 +41,16 @@ _MANY_ATOMS = 200
 
 @attrs.frozen(eq=False)
 class Neighborhoods:
-    """Neighbourhoods, and what has none.
+    """Neighborhoods, and what has none.
 
     Parameters
     ----------
     clouds
-        One point cloud for each centre that has a neighbourhood.
+        One point cloud for each center that has a neighborhood.
     atoms
-        The atom of the structure at each cloud's centre; -1 where it is a point.
+        The atom of the structure at each cloud's center; -1 where it is a point.
     skipped
-        Residues that have none: first those without a centre, then those without a neighbour.
+        Residues that have none: first those without a center, then those without a neighbor.
     """
 
     clouds: PointClouds
@@ -67,12 +67,12 @@ def neighborhoods(
     centers: Centers | None = None,
     central_residue: bool = True,
 ) -> PointClouds:
-    """Cut out the atoms around each residue's Cα, or around other centres.
+    """Cut out the atoms around each residue's Cα, or around other centers.
 
-    A neighbourhood holds the atoms of the structure at r <= cutoff from its centre; the atom at the centre
+    A neighborhood holds the atoms of the structure at r <= cutoff from its center; the atom at the center
     itself is left out. Each has weight 1 in the channel of its element, or a weight of its own, see
     `holo_features.surroundings.channels.channel_weights`; an atom whose weights are all 0, as of an element that is no
-    channel, is not there. A residue without a Cα, or with no such atom around it, has no neighbourhood:
+    channel, is not there. A residue without a Cα, or with no such atom around it, has no neighborhood:
     `cut_neighborhoods` names those too.
 
     Parameters
@@ -91,14 +91,14 @@ def neighborhoods(
         By default `alpha_carbons` of the structure; or of some of its residues, `atom_centers`, or
         `point_centers`.
     central_residue
-        Whether a neighbourhood has the atoms of the centre's own residue.
+        Whether a neighborhood has the atoms of the center's own residue.
 
     Returns
     -------
     PointClouds
-        One cloud a centre, in their order, coordinates float64 in Å relative to the centre; atoms are in the
+        One cloud a center, in their order, coordinates float64 in Å relative to the center; atoms are in the
         order of the file. The index has ``structure, model, chain, residue_number, insertion_code,
-        residue_name``; ``atom_name`` too if atoms are the centres. A point keeps its row also if nothing is
+        residue_name``; ``atom_name`` too if atoms are the centers. A point keeps its row also if nothing is
         around it.
 
     Raises
@@ -106,7 +106,7 @@ def neighborhoods(
     HoloError
         If the cutoff is not a finite length > 0, a channel is not known or named twice, or there is no
         channel; if secondary structure or leaving out the central residue is asked for about points; if more
-        atoms lie around a centre than any matter holds, as where models were written as one.
+        atoms lie around a center than any matter holds, as where models were written as one.
 
     Examples
     --------
@@ -170,7 +170,7 @@ def cut_in_blocks(
     central_residue: bool = True,
     block: int | None = None,
 ) -> Iterator[Neighborhoods]:
-    """Give `cut_neighborhoods` a block of centres at a time: those of a virus fill gigabytes.
+    """Give `cut_neighborhoods` a block of centers at a time: those of a virus fill gigabytes.
 
     What is asked of the whole structure, such as surface areas, is computed once.
 
@@ -179,12 +179,12 @@ def cut_in_blocks(
     structure, cutoff, channels, secondary_structure, centers, central_residue
         As for `neighborhoods`.
     block
-        Number of centres at a time; None takes all.
+        Number of centers at a time; None takes all.
 
     Yields
     ------
     Neighborhoods
-        At least one; the first has the residues without a centre too.
+        At least one; the first has the residues without a center too.
 
     Raises
     ------
@@ -203,7 +203,7 @@ def cut_in_blocks(
     about = alpha_carbons(structure) if centers is None else centers
     if (about.atoms < 0).any() and (secondary_structure or not central_residue):
         asked = "central_residue=False" if not central_residue else "secondary_structure"
-        raise HoloError(f"neighborhoods: {asked} needs centres in residues; these are points")
+        raise HoloError(f"neighborhoods: {asked} needs centers in residues; these are points")
     if secondary_structure:
         named = about.index.assign(secondary_structure=_secondary_structure(structure, about.atoms))
         about = attrs.evolve(about, index=named)
@@ -225,7 +225,7 @@ def cut_in_blocks(
 
 @attrs.frozen(eq=False)
 class _Surroundings:
-    """The atoms that count, and what of them a neighbourhood takes.
+    """The atoms that count, and what of them a neighborhood takes.
 
     ``atoms`` are their numbers in the structure; ``residues``, of all atoms of the structure, is there if the
     central residue is to be left out.
@@ -239,7 +239,7 @@ class _Surroundings:
     residues: Int[np.ndarray, "all"] | None
 
     def of(self, about: Centers) -> Neighborhoods:
-        """Cut out the neighbourhoods of centres."""
+        """Cut out the neighborhoods of centers."""
         residues = self.residues
         found = pairs_within(
             self.positions,
@@ -276,7 +276,7 @@ class _Surroundings:
             )
 
     def _lonely(self, about: Centers) -> tuple[SkippedResidue, ...]:
-        """Name the residues of centres around which nothing is."""
+        """Name the residues of centers around which nothing is."""
         if len(about) == 0:
             return ()
         what = f"no atom of {', '.join(self.channels)} " + (

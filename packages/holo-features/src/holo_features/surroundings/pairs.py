@@ -1,4 +1,4 @@
-"""Which points are within a radius of which centres."""
+"""Which points are within a radius of which centers."""
 
 import attrs
 import numpy as np
@@ -9,7 +9,7 @@ from holo_features.transforms.radial import squared_lengths
 
 __all__ = ["Pairs", "pairs_within"]
 
-# Centres at once: their distances from all points stay in the processor's cache.
+# Centers at once: their distances from all points stay in the processor's cache.
 _BLOCK = 64
 # Where there are more points, those too far from a block are sorted out first.
 _MANY = 4096
@@ -17,14 +17,14 @@ _MANY = 4096
 
 @attrs.frozen(eq=False)
 class Pairs:
-    """The points near each centre.
+    """The points near each center.
 
     Parameters
     ----------
     counts : Int[ndarray, "centers"]
-        Number of points of each centre.
+        Number of points of each center.
     points : Int[ndarray, "pairs"]
-        The points of the first centre, of the second, ...; of each in their order.
+        The points of the first center, of the second, ...; of each in their order.
     """
 
     counts: Int[np.ndarray, "centers"]
@@ -40,7 +40,7 @@ def pairs_within(
     point_groups: Int[np.ndarray, "points"] | None = None,
     center_groups: Int[np.ndarray, "centers"] | None = None,
 ) -> Pairs:
-    """Find the points at a distance <= radius from each centre.
+    """Find the points at a distance <= radius from each center.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def pairs_within(
     radius
         In the same unit.
     origins
-        For each centre a point that is not its neighbour, although near: itself; -1 for none.
+        For each center a point that is not its neighbor, although near: itself; -1 for none.
     point_groups, center_groups
-        If given, points are no neighbours of a centre of their own group.
+        If given, points are no neighbors of a center of their own group.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def pairs_within(
 
     Notes
     -----
-    Squared distances are |p|² + |c|² - 2 p·c, one matrix product for each block of centres. Where that is too
+    Squared distances are |p|² + |c|² - 2 p·c, one matrix product for each block of centers. Where that is too
     close to the radius to say, the very expression decides by which `zernike_transform` does: the squared
     length of (p - c) / radius is at most 1.
 
@@ -109,7 +109,7 @@ def pairs_within(
 def _near(
     centers: Float[np.ndarray, "block 3"], right: Float[np.ndarray, "4 points"], radius: float
 ) -> NDArray[np.int64]:
-    """Give the points that a ball about a block of centres holds, in their order."""
+    """Give the points that a ball about a block of centers holds, in their order."""
     middle = (centers.min(axis=0) + centers.max(axis=0)) / 2
     reach = radius + float(np.sqrt(((centers - middle) ** 2).sum(axis=1).max()))
     # A thousandth more than needed, so that rounding leaves none out.
@@ -123,6 +123,6 @@ def _leave_out(
     rows = np.flatnonzero(origins >= 0)
     columns = origins[rows]
     if candidates is not None:
-        # An origin is at its centre, so it is among the candidates.
+        # An origin is at its center, so it is among the candidates.
         columns = np.searchsorted(candidates, columns)
     inside[rows, columns] = False

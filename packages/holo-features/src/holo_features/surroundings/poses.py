@@ -1,4 +1,4 @@
-"""Neighbourhoods turned into one pose: that of the backbone of the residue in their middle."""
+"""Neighborhoods turned into one pose: that of the backbone of the residue in their middle."""
 
 import attrs
 import numpy as np
@@ -19,7 +19,7 @@ _LEAST_SINE = 0.05  # between Cα→N and Cα→C; of the shapes that a backbone
 
 @attrs.frozen(eq=False)
 class Backbones:
-    """Where the backbones of a structure's residues are; made once for all its neighbourhoods by `Backbones.of`.
+    """Where the backbones of a structure's residues are; made once for all its neighborhoods by `Backbones.of`.
 
     The first axis of a residue points from Cα to N, the second lies in the plane of N, Cα and C on C's side, the
     third is their cross product.
@@ -76,9 +76,9 @@ class Backbones:
         return axes
 
     def pose(self, neighborhoods: Neighborhoods) -> Neighborhoods:
-        """Turn neighbourhoods so that the backbone of each one's own residue lies along the coordinate axes.
+        """Turn neighborhoods so that the backbone of each one's own residue lies along the coordinate axes.
 
-        Two neighbourhoods that are alike are then alike in their coordinates too; see
+        Two neighborhoods that are alike are then alike in their coordinates too; see
         `holo_vae.TrainingConfig.frame_weight` for what that is good for.
 
         Parameters

@@ -27,7 +27,7 @@ def single_residues(
 ) -> Neighborhoods:
     """Cut out each complete amino acid residue by itself, about its Cα.
 
-    A cloud holds the atoms of one residue; its Cα, the origin, is left out, as of a neighbourhood. Nothing
+    A cloud holds the atoms of one residue; its Cα, the origin, is left out, as of a neighborhood. Nothing
     else is left out by the default cutoff: the farthest atom of the twenty amino acids is 7.5 Å from the Cα.
 
     Parameters
@@ -65,16 +65,16 @@ def single_residues(
     about = alpha_carbons(structure)
     reasons = _incomplete(structure, about)
     complete = np.array([reason is None for reason in reasons], dtype=bool)
-    centred = about.atoms[complete]
+    centered = about.atoms[complete]
     numbers = residue_numbers(atoms)
     owners = np.full(int(numbers.max(initial=-1)) + 1, -1)
-    owners[numbers[centred]] = np.arange(len(centred))
+    owners[numbers[centered]] = np.arange(len(centered))
     owner = owners[numbers]
     members = np.flatnonzero((owner >= 0) & weights.any(axis=1))
-    members = members[members != centred[owner[members]]]
+    members = members[members != centered[owner[members]]]
     coordinates = atoms.coord[members].astype(np.float64) - about.positions[complete][owner[members]]
     inside = squared_lengths(coordinates / radius) <= 1
-    counts = np.bincount(owner[members[inside]], minlength=len(centred))
+    counts = np.bincount(owner[members[inside]], minlength=len(centered))
     kept = counts > 0
     index = about.index.take(complete)
     clouds = PointClouds(
@@ -88,7 +88,7 @@ def single_residues(
     incomplete = name_skipped(about.index.take(~complete), [reason for reason in reasons if reason])
     without = f"it has no atom of {', '.join(channels)} within {radius:g} Å of its CA"
     empty = name_skipped(index.take(~kept), [without] * int((~kept).sum()))
-    return Neighborhoods(clouds, centred[kept], about.skipped + incomplete + empty)
+    return Neighborhoods(clouds, centered[kept], about.skipped + incomplete + empty)
 
 
 def _incomplete(structure: Structure, about: Centers) -> list[str | None]:

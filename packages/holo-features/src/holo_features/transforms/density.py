@@ -34,7 +34,7 @@ class DensityMap:
         A weight for each cutoff³, see `inverse_zernike_transform`; zero beyond the cutoff.
     first
         Point [i, j, k] of the grid is at (first + [i, j, k]) × spacing, in Å. All grids of one spacing
-        therefore share their points, wherever their centre is.
+        therefore share their points, wherever their center is.
     spacing
         In Å.
     channels
@@ -59,7 +59,7 @@ def density_map(
     center: Sequence[float] | Float[np.ndarray, "3"] = (0.0, 0.0, 0.0),
     frame: Float[np.ndarray, "3 3"] | None = None,
 ) -> DensityMap:
-    """Evaluate the densities of one hologram on the grid points within the cutoff of its centre.
+    """Evaluate the densities of one hologram on the grid points within the cutoff of its center.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def write_density_map(density: DensityMap, channel: str, path: str | os.PathLike
     """Write one channel as a map in the MRC 2014 format, which CCP4 shares.
 
     Origin and first voxel are both set, so that PyMOL, ChimeraX, Coot, Mol* and gemmi lay the map over the
-    structure whose coordinates gave its centre. The file appears whole or not at all.
+    structure whose coordinates gave its center. The file appears whole or not at all.
 
     Parameters
     ----------

@@ -76,7 +76,7 @@ def solid_harmonics(points: Float[np.ndarray, "points 3"], lmax: int) -> Float[n
 
     Notes
     -----
-    Fully normalised associated Legendre functions by upward recurrence in l at fixed m, written for
+    Fully normalized associated Legendre functions by upward recurrence in l at fixed m, written for
     polynomials in x, y, z, so that nothing is singular at the poles or at the origin: Bigi, Fraux, Browning,
     Ceriotti, *J. Chem. Phys.* 159, 064802 (2023).
 
@@ -96,10 +96,10 @@ def solid_harmonics(points: Float[np.ndarray, "points 3"], lmax: int) -> Float[n
             cosine, sine = z * cosine - x * sine, z * sine + x * cosine
         lower, polar = np.zeros_like(y), np.full_like(y, sectoral[order])
         for degree in range(order, lmax + 1):
-            centre = degree * (degree + 1)
-            harmonics[centre + order] = polar * cosine
+            center = degree * (degree + 1)
+            harmonics[center + order] = polar * cosine
             if order > 0:
-                harmonics[centre - order] = polar * sine
+                harmonics[center - order] = polar * sine
             higher = rise[order, degree] * y * polar - fall[order, degree] * squared_length * lower
             lower, polar = polar, higher
     return harmonics

@@ -111,7 +111,7 @@ def _from_waves(waves: NDArray[np.float64], plan: _Plan) -> Float[np.ndarray, "r
     return rows
 
 
-def _analyse(samples: Float[np.ndarray, "images theta phi"], plan: _Plan) -> Float[np.ndarray, "images lm"]:
+def _analyze(samples: Float[np.ndarray, "images theta phi"], plan: _Plan) -> Float[np.ndarray, "images lm"]:
     """Give the coefficients in e3nn's harmonics."""
     images, rows, columns = samples.shape
     waves = _to_waves(samples.reshape(images * rows, columns), plan)
@@ -122,22 +122,22 @@ def _analyse(samples: Float[np.ndarray, "images theta phi"], plan: _Plan) -> Flo
             harmonics[places] = block[:, part * images : (part + 1) * images]
     coefficients = np.empty((images, len(harmonics)))
     for degree, (cosines, sines) in enumerate(plan.turns):
-        block, centre = harmonics[degree**2 : (degree + 1) ** 2].T, degree * (degree + 1)
-        coefficients[:, centre : centre + degree + 1] = block[:, : degree + 1] @ cosines.T
-        coefficients[:, degree**2 : centre][:, ::-1] = block[:, degree + 1 :] @ sines.T
+        block, center = harmonics[degree**2 : (degree + 1) ** 2].T, degree * (degree + 1)
+        coefficients[:, center : center + degree + 1] = block[:, : degree + 1] @ cosines.T
+        coefficients[:, degree**2 : center][:, ::-1] = block[:, degree + 1 :] @ sines.T
     return coefficients
 
 
-def _synthesise(
+def _synthesize(
     coefficients: Float[np.ndarray, "images lm"], plan: _Plan
 ) -> Float[np.ndarray, "images theta phi"]:
     """Give the samples of coefficients in e3nn's harmonics."""
     images, (rows, columns) = len(coefficients), plan.shape
     harmonics = np.empty((coefficients.shape[1], images))
     for degree, (cosines, sines) in enumerate(plan.turns):
-        block, centre = harmonics[degree**2 : (degree + 1) ** 2], degree * (degree + 1)
-        block[: degree + 1] = cosines.T @ coefficients[:, centre : centre + degree + 1].T
-        block[degree + 1 :] = sines.T @ coefficients[:, degree**2 : centre][:, ::-1].T
+        block, center = harmonics[degree**2 : (degree + 1) ** 2], degree * (degree + 1)
+        block[: degree + 1] = cosines.T @ coefficients[:, center : center + degree + 1].T
+        block[degree + 1 :] = sines.T @ coefficients[:, degree**2 : center][:, ::-1].T
     waves = np.empty((len(plan.fourier), images * rows))
     for order in plan.orders:
         for row, places in zip(waves[order.waves], order.places, strict=True):
@@ -198,7 +198,7 @@ def spherical_transform(images: SphereImages, lmax: int, dtype: DTypeLike = np.f
     batch = max(1, _BLOCK_BYTES // (8 * channels * rows * columns))
     for start in range(0, len(images), batch):
         block = images.values[start : start + batch].astype(np.float64, copy=False)
-        flat = _analyse(block.reshape(-1, rows, columns), plan)
+        flat = _analyze(block.reshape(-1, rows, columns), plan)
         coefficients[start : start + batch] = _by_degree(flat, channels)
     return Holograms(coefficients, basis, images.index)
 
@@ -269,5 +269,5 @@ def inverse_spherical_transform(
         block = holograms[start : start + batch]
         by_channel = np.concatenate([block.degree(degree) for degree in range(basis.lmax + 1)], axis=2)
         flat = by_channel.reshape(len(block) * channels, -1).astype(np.float64) / norm
-        values[start : start + batch] = _synthesise(flat, plan).reshape(-1, channels, rows, columns)
+        values[start : start + batch] = _synthesize(flat, plan).reshape(-1, channels, rows, columns)
     return SphereImages(values, grid, basis.channels, holograms.index)

@@ -20,7 +20,7 @@ struct NAMED(memory) {
     int64_t all_terms, all_lanes;       /* of both */
     double *scaled, *x, *y, *z;         /* [points, 3] as given; sorted by channel [points] */
     int32_t *keys, *order;              /* the first channel of each point; which point is at each place */
-    int64_t *ends, *centres;            /* where each channel's points end; in `rows`, order m = 0 of each degree */
+    int64_t *ends, *centers;            /* where each channel's points end; in `rows`, order m = 0 of each degree */
     REAL *factors, *weights;            /* of each sorted point: in all harmonics; in one channel's polynomials */
     REAL *polynomials, *weighted;       /* [points / LANES, terms, LANES], even ones first */
     REAL *rows, *harmonics;             /* [lanes, LANES] while they are evaluated; [points, lanes] */
@@ -54,7 +54,7 @@ static struct NAMED(memory) NAMED(layout)(const struct plan *plan, char *base)
     memory.keys = PART(int32_t, memory.points);
     memory.order = PART(int32_t, memory.points);
     memory.ends = PART(int64_t, channels + 2);
-    memory.centres = PART(int64_t, plan->lmax + 1);
+    memory.centers = PART(int64_t, plan->lmax + 1);
     memory.factors = PART(REAL, memory.points);
     memory.weights = PART(REAL, memory.points);
     memory.polynomials = PART(REAL, all_terms * memory.points);
@@ -216,7 +216,7 @@ INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) 
     /* At the origin the direction is zero, and all harmonics but l = 0 must be. */
     const NAMED(doubles) u = x * inverse, v = y * inverse, w = z * inverse;
     const double *sectoral = plan->sectoral, *rise = plan->rise, *fall = plan->fall;
-    const int64_t lmax = plan->lmax, *centres = memory->centres;
+    const int64_t lmax = plan->lmax, *centers = memory->centers;
     REAL *rows = memory->rows;
 #define ROW(place) *(NAMED(vector) *)(place)
 #define ROUNDED(value) __builtin_convertvector(value, NAMED(vector))
@@ -229,7 +229,7 @@ INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) 
     for (int64_t l = 1; l <= lmax; ++l) {
         const NAMED(doubles) higher = *rise++ * v * value - *fall++ * older;
         older = value, value = higher;
-        ROW(rows + centres[l]) = ROUNDED(value * cosine);
+        ROW(rows + centers[l]) = ROUNDED(value * cosine);
     }
     for (int64_t m = 1; m <= lmax; ++m) {
         const NAMED(doubles) turned = w * cosine - u * sine;
@@ -237,7 +237,7 @@ INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) 
         cosine = turned;
         older = (NAMED(doubles)){}, value = older + sectoral[m];
         for (int64_t l = m;;) {
-            REAL *row = rows + centres[l];
+            REAL *row = rows + centers[l];
             ROW(row + m * LANES) = ROUNDED(value * cosine);
             ROW(row - m * LANES) = ROUNDED(value * sine);
             if (l++ == lmax)
@@ -456,7 +456,7 @@ EXPORT void NAMED(zernike)(const struct plan *plan, const double *coordinates, c
 {
     const struct NAMED(memory) memory = NAMED(layout)(plan, working);
     for (int64_t l = 0; l <= plan->lmax; ++l)
-        memory.centres[l] = ((l & 1) * memory.lanes[0] + first_row(l) + l) * LANES;
+        memory.centers[l] = ((l & 1) * memory.lanes[0] + first_row(l) + l) * LANES;
     for (int64_t i = 0; i < memory.all_lanes * LANES; ++i)
         memory.rows[i] = 0;
     for (int64_t cloud = 0; cloud < clouds; ++cloud) {

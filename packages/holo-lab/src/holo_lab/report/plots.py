@@ -10,15 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from numpy.typing import NDArray
 
-from holo_vae.tracking.plots import BLUE, GREY, ORANGE, tidy
+from holo_vae.tracking.plots import BLUE, GRAY, ORANGE, tidy
 
 __all__ = [
     "class_bars",
-    "density_colours",
+    "density_colors",
     "density_slices",
     "embedding_map",
     "loss_histogram",
-    "sphere_colours",
+    "sphere_colors",
     "tiles",
 ]
 
@@ -43,7 +43,7 @@ _RADIUS = 0.46  # of a view, in inches
 def density_slices(
     pairs: Sequence[tuple[str, NDArray[Any], NDArray[Any]]], channels: Sequence[str], extent: float
 ) -> Figure:
-    """Draw true and reconstructed densities in the plane z = 0, a row per neighbourhood and kind.
+    """Draw true and reconstructed densities in the plane z = 0, a row per neighborhood and kind.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def density_slices(
     figure = Figure(figsize=(2.1 * len(channels) + 0.6, 2.05 * rows), layout="constrained")
     grid = figure.subplots(rows, len(channels), squeeze=False)
     for number, (title, true, reconstructed) in enumerate(pairs):
-        # One colour scale for both and for all channels, or a faint reconstruction would look like a good one,
+        # One color scale for both and for all channels, or a faint reconstruction would look like a good one,
         # and noise in an empty channel like atoms. The rim, where the basis is cut off, may saturate it.
         limit = max(float(np.percentile(np.abs(true), 99.5)), 1e-12)
         for channel, name in enumerate(channels):
@@ -83,26 +83,26 @@ def density_slices(
 
 
 def embedding_map(points: NDArray[Any], labels: NDArray[Any] | None, title: str) -> Figure:
-    """Draw embeddings in two dimensions, coloured by label.
+    """Draw embeddings in two dimensions, colored by label.
 
     Parameters
     ----------
     points
         ``[n, 2]``.
     labels
-        ``[n]`` text or integers; None to draw all in one colour.
+        ``[n]`` text or integers; None to draw all in one color.
     title
         What the map shows.
     """
     figure = Figure(figsize=(6.8, 5.6), layout="constrained")
     axes = figure.subplots()
     names = [None] if labels is None else list(np.unique(labels))
-    known = {"helix": ORANGE, "sheet": BLUE, "coil": GREY}
+    known = {"helix": ORANGE, "sheet": BLUE, "coil": GRAY}
     size = float(np.clip(9000 / len(points), 3, 14))
     for number, label in enumerate(names):
         chosen = points if labels is None else points[labels == label]
-        colour = BLUE if label is None else known.get(str(label), _class_colour(number, len(names)))
-        axes.scatter(chosen[:, 0], chosen[:, 1], s=size, alpha=0.75, lw=0, color=colour, label=str(label))
+        color = BLUE if label is None else known.get(str(label), _class_color(number, len(names)))
+        axes.scatter(chosen[:, 0], chosen[:, 1], s=size, alpha=0.75, lw=0, color=color, label=str(label))
     if 1 < len(names) <= _MOST_NAMED:
         axes.legend(frameon=False, markerscale=2.5, loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set(xticks=[], yticks=[], title=title)
@@ -110,8 +110,8 @@ def embedding_map(points: NDArray[Any], labels: NDArray[Any] | None, title: str)
     return figure
 
 
-def _class_colour(number: int, count: int) -> Any:
-    """Give distinct colours of one lightness, as far as there are: ten by hand, else around the circle."""
+def _class_color(number: int, count: int) -> Any:
+    """Give distinct colors of one lightness, as far as there are: ten by hand, else around the circle."""
     if count <= len(_TEN):
         return _TEN[number]
     return colormaps["hsv"](number / count)
@@ -137,20 +137,20 @@ def class_bars(
     """Draw a number of each class, side by side for several kinds of samples; no bar where there is none."""
     figure = Figure(figsize=(6.8, 2.6), layout="constrained")
     axes = figure.subplots()
-    colours = [GREY, BLUE, ORANGE]
+    colors = [GRAY, BLUE, ORANGE]
     width = 0.8 / len(shares)
     for position, (kind, values) in enumerate(shares.items()):
         places = np.arange(len(classes)) + (position - (len(shares) - 1) / 2) * width
         heights = [np.nan if value is None else value for value in values]
-        axes.bar(places, heights, width, label=kind, color=colours[position % len(colours)])
+        axes.bar(places, heights, width, label=kind, color=colors[position % len(colors)])
     axes.set(ylabel=name)
     axes.set_xticks(range(len(classes)), [str(label) for label in classes])
     figure.legend(frameon=False, loc="outside upper right", ncols=len(shares))
     return tidy(figure)
 
 
-def sphere_colours(values: NDArray[Any], limits: NDArray[Any]) -> NDArray[Any]:
-    """Colour views of a sphere.
+def sphere_colors(values: NDArray[Any], limits: NDArray[Any]) -> NDArray[Any]:
+    """Color views of a sphere.
 
     Parameters
     ----------
@@ -162,21 +162,21 @@ def sphere_colours(values: NDArray[Any], limits: NDArray[Any]) -> NDArray[Any]:
     """
     low, high = limits[:, 0, None, None], limits[:, 1, None, None]
     shades = np.clip((values - low) / np.maximum(high - low, 1e-12), 0, 1)
-    colours: NDArray[Any] = colormaps["magma"](np.nan_to_num(shades))[..., :3]
-    return colours
+    colors: NDArray[Any] = colormaps["magma"](np.nan_to_num(shades))[..., :3]
+    return colors
 
 
-def density_colours(densities: NDArray[Any], channels: Sequence[str], limits: NDArray[Any]) -> NDArray[Any]:
-    """Lay the densities of all channels over one another, each in its element's colour, on white.
+def density_colors(densities: NDArray[Any], channels: Sequence[str], limits: NDArray[Any]) -> NDArray[Any]:
+    """Lay the densities of all channels over one another, each in its element's color, on white.
 
     Parameters
     ----------
     densities
         ``[n, channels, size, size]``.
     channels
-        Names of the channels; C, N, O, S and H have the usual colours.
+        Names of the channels; C, N, O, S and H have the usual colors.
     limits
-        ``[n]``: the density that is drawn in full colour.
+        ``[n]``: the density that is drawn in full color.
     """
     inks = np.stack(
         [
@@ -193,7 +193,7 @@ def density_colours(densities: NDArray[Any], channels: Sequence[str], limits: ND
 
 
 def tiles(rows: Sequence[tuple[str, NDArray[Any]]], titles: Sequence[str] = ()) -> Figure:
-    """Draw coloured views as discs in a grid, each row with its name, each column with its title.
+    """Draw colored views as discs in a grid, each row with its name, each column with its title.
 
     Parameters
     ----------

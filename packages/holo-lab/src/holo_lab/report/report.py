@@ -55,7 +55,7 @@ def _key(evaluation: Evaluation) -> str:
             (name, _number(value))
             for name, value in (
                 ("linear accuracy", latent.linear_accuracy),
-                ("nearest neighbours", latent.knn_accuracy),
+                ("nearest neighbors", latent.knn_accuracy),
             )
             if value is not None
         ]
@@ -87,12 +87,12 @@ def _reconstruction_section(evaluation: Evaluation, scene: Scene) -> str:
     ]
     if scene.axes is None:
         seen = (
-            "Densities of all channels over one another, each in its colour, in the plane z = 0 through the origin "
+            "Densities of all channels over one another, each in its color, in the plane z = 0 through the origin "
             "out to the cutoff"
         )
     else:
         seen = (
-            "Half of the sphere as seen from its centre, in an equal-area projection; in the upper rows towards "
+            "Half of the sphere as seen from its center, in an equal-area projection; in the upper rows towards "
             "each signal's own middle, however it is turned"
         )
     which = (
@@ -106,7 +106,7 @@ def _reconstruction_section(evaluation: Evaluation, scene: Scene) -> str:
         f"{seen}. Columns: {which}. Lower rows: the input turned by its own learned frame, and z decoded in one "
         "frame for all, without the row's: what is left when the orientation is taken away. Frames are learned: "
         "shapes of one class may settle into more than one, and then lie upside down. A true picture and its "
-        f"reconstruction share one colour scale.{f' Of several channels {channels[0]} is shown.' if several else ''}"
+        f"reconstruction share one color scale.{f' Of several channels {channels[0]} is shown.' if several else ''}"
     )
     table = page.table(
         ("", "mean"),
@@ -153,7 +153,7 @@ def _slices(scene: Scene) -> str:
     return page.figure(
         densities_by_loss(scene.model, scene.rows, scene.embeddings, scene.losses),
         "true and reconstructed densities, channel by channel",
-        f"Densities in the plane z = 0, channel by channel, true above and reconstructed below, with one colour scale; "
+        f"Densities in the plane z = 0, channel by channel, true above and reconstructed below, with one color scale; "
         f"rows at the 10th, 50th and 90th percentile of the loss. The circle is the cutoff, {radial.cutoff:g} Å.",
     )
 
@@ -214,12 +214,10 @@ def _latent_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
     points, how = in_plane(scene.embeddings.invariants[:_MAP_ROWS], seed)
     labels = None if scene.labels is None else scene.labels[:_MAP_ROWS]
     what = (
-        ""
-        if labels is None or latent is None
-        else f" Colours: {latent.column}, which the model was not told."
+        "" if labels is None or latent is None else f" Colors: {latent.column}, which the model was not told."
     )
     if labels is not None and scene.model.config.condition is not None:
-        what = " Colours: the class."
+        what = " Colors: the class."
     drawn = page.figure(
         plots.embedding_map(points, labels, ""),
         "map of z",
@@ -237,9 +235,9 @@ def _latent_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
             ("silhouette", _number(latent.silhouette)),
             ("linear accuracy", _number(latent.linear_accuracy)),
             (
-                "nearest neighbours"
+                "nearest neighbors"
                 if latent.knn_neighbors is None
-                else f"{latent.knn_neighbors} nearest neighbours",
+                else f"{latent.knn_neighbors} nearest neighbors",
                 _number(latent.knn_accuracy),
             ),
         ],
@@ -473,7 +471,7 @@ def write_report(
         Rows that lie as signals usually do: if they were not turned, pictures of aligned spheres are drawn as
         they lie. Without them the test rows are asked.
     label_column
-        The index column of the classes, which then have a column of pictures and a colour each.
+        The index column of the classes, which then have a column of pictures and a color each.
     judge
         The name of the classifier that scored samples.
     sources

@@ -63,14 +63,14 @@ class Scene:
     def look(
         self, holograms: Holograms, like: NDArray[Any] | None = None, *, follow: bool = False
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Give coloured views, and the limits of their colours, to draw others like them.
+        """Give colored views, and the limits of their colors, to draw others like them.
 
         With `follow` the camera looks to where each row has its own signal.
         """
         if self.axes is None:
             densities = density_slice(holograms)
             limits = np.percentile(np.abs(densities), 99, axis=(1, 2, 3)) if like is None else like
-            return plots.density_colours(densities, holograms.basis.channels, limits), limits
+            return plots.density_colors(densities, holograms.basis.channels, limits), limits
         if follow:
             single = [holograms[row : row + 1] for row in range(len(holograms))]
             values = np.concatenate([sphere_view(one, camera(one)) for one in single])
@@ -78,7 +78,7 @@ class Scene:
             values = sphere_view(holograms, self.axes)
         if like is None:
             like = np.stack([np.nanmin(values, axis=(1, 2)), np.nanmax(values, axis=(1, 2))], axis=1)
-        return plots.sphere_colours(values, like), like
+        return plots.sphere_colors(values, like), like
 
     def chosen(self) -> tuple[NDArray[np.int64], list[str]]:
         """Give rows of usual loss in each class, or of losses from low to high; and their titles."""

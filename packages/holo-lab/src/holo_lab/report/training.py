@@ -36,7 +36,7 @@ class TrainingReport:
     mean_cosine_loss
         Cosine loss of the training rows' mean hologram on the held-out rows.
     probes
-        What the embeddings know; the first one's target colours the map.
+        What the embeddings know; the first one's target colors the map.
     equivariance, end_to_end
         Errors of turned holograms, and of a turned structure that is encoded and embedded again.
     seconds
@@ -101,7 +101,7 @@ def _reconstruction_section(report: TrainingReport) -> str:
             densities_by_loss(report.model, report.held_out, report.embeddings, losses, _row_names(report)),
             "true and reconstructed densities",
             "Density in the plane z = 0 through the Cα of held-out residues, true above and reconstructed below, "
-            "one colour scale for both. The circle is the cutoff.",
+            "one color scale for both. The circle is the cutoff.",
         ),
     )
 
@@ -114,7 +114,7 @@ def _embedding_section(report: TrainingReport) -> str:
         page.figure(
             plots.embedding_map(points, report.embeddings.index[target], f"z of held-out residues ({how})"),
             "map of embeddings",
-            f"Each point is the surrounding of one held-out residue; colours are its {target.replace('_', ' ')}, "
+            f"Each point is the surrounding of one held-out residue; colors are its {target.replace('_', ' ')}, "
             "which the model was never told.",
         ),
     )

@@ -1,4 +1,4 @@
-"""What pictures show of holograms and z: the sphere from its centre, densities in a plane, z in two dimensions."""
+"""What pictures show of holograms and z: the sphere from its center, densities in a plane, z in two dimensions."""
 
 import numpy as np
 from jaxtyping import Float
@@ -18,7 +18,7 @@ _RIM = 1.1  # the squared radius to which a disc is filled
 def camera(holograms: Holograms) -> Float[np.ndarray, "3 3"]:
     """Give the axes right, up and forward of who stands at the origin and looks to where most of the signal is.
 
-    Forward is the mean of the l = 1 coefficients, the signal's centre; up is the x axis, as far as it can be.
+    Forward is the mean of the l = 1 coefficients, the signal's center; up is the x axis, as far as it can be.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def common_pose(frames: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray, "3 3"] 
 def sphere_view(
     holograms: Holograms, axes: Float[np.ndarray, "3 3"], size: int = 96
 ) -> Float[np.ndarray, "n size size"]:
-    """Evaluate the first channel on the half of the sphere in front of a camera at the centre.
+    """Evaluate the first channel on the half of the sphere in front of a camera at the center.
 
     In Lambert's azimuthal projection, which keeps areas. The half sphere fills the disc of radius 1, which the
     square encloses; a rim beyond it is there for a smooth edge, the corners are NaN. Rows go from bottom to top.
@@ -104,6 +104,6 @@ def in_plane(z: Float[np.ndarray, "n dim"], seed: int) -> tuple[Float[np.ndarray
     if min(z.shape) > 2 and len(z) >= 30:
         points = TSNE(random_state=seed, perplexity=min(30, len(z) / 4)).fit_transform(z)
         return points.astype(np.float64), "t-SNE"
-    centred = z - z.mean(axis=0)
-    components = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    centered = z - z.mean(axis=0)
+    components = centered @ np.linalg.svd(centered, full_matrices=False)[2][:2].T
     return np.pad(components, ((0, 0), (0, 2 - components.shape[1]))), "principal components"

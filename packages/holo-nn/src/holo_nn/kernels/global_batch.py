@@ -64,7 +64,7 @@ def global_statistics(
     mean
         Their mean in each channel of degree 0.
     variance
-        Their mean power in each channel, scalars centred by that mean.
+        Their mean power in each channel, scalars centered by that mean.
 
     Raises
     ------

@@ -15,7 +15,7 @@ class BatchNorm(Norm):
     """Divide each channel of each degree by its root mean square over the batch: y = w x / sqrt(V + eps) + b.
 
     V of a channel is the mean over the batch of Σ_m x²/(2l+1) or Σ_m x², biased; scalars (degree 0) are
-    centred first. In evaluation the running statistics take the place of the batch's. The sum of x² over m
+    centered first. In evaluation the running statistics take the place of the batch's. The sum of x² over m
     does not change when samples turn, so the layer is equivariant also while it trains.
 
     Parameters
@@ -77,18 +77,18 @@ class BatchNorm(Norm):
         self.register_buffer("running_mean", torch.zeros(self._scalars))
         self.register_buffer("running_var", torch.ones(len(self._sizes)))
 
-    def centre_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the features with scalars centred, and the mean power of each channel over the batch."""
+    def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the features with scalars centered, and the mean power of each channel over the batch."""
         if not self.training:
             return self.shift_scalars(features, self.running_mean), self.running_var[None]
         mean = features[:, : self._scalars].mean(0)
-        centred = self.shift_scalars(features, mean)
-        variance = self.powers((centred * centred).mean(0, keepdim=True))
+        centered = self.shift_scalars(features, mean)
+        variance = self.powers((centered * centered).mean(0, keepdim=True))
         if self.synchronized:
             _, mean, merged = global_statistics(len(features), mean, variance[0])
-            centred, variance = self.shift_scalars(features, mean), merged[None]
+            centered, variance = self.shift_scalars(features, mean), merged[None]
         self.remember(mean, variance[0])
-        return centred, variance
+        return centered, variance
 
     @torch.no_grad()
     def remember(self, mean: Tensor, variance: Tensor) -> None:

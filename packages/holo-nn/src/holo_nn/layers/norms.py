@@ -18,8 +18,8 @@ Affine = Literal["degree", "channel"]
 class Norm(nn.Module):
     """Divide features by sqrt(V + eps), then weigh them: y = w x / sqrt(V + eps) + b.
 
-    What all norms share. One of its own says by `centre_and_variance` over what V is taken. A weight is the
-    same for all orders m, and only scalars are centred or get a bias, so every norm is equivariant. Under
+    What all norms share. One of its own says by `center_and_variance` over what V is taken. A weight is the
+    same for all orders m, and only scalars are centered or get a bias, so every norm is equivariant. Under
     autocast it works in float32.
 
     Parameters
@@ -81,19 +81,19 @@ class Norm(nn.Module):
         self.register_buffer("_channel", channel, persistent=False)
         self.register_buffer("_degree", degree, persistent=False)
 
-    def centre_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the features ``[batch, dim]`` with scalars centred, where the norm centres, and V.
+    def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the features ``[batch, dim]`` with scalars centered, where the norm centers, and V.
 
         V is ``[1 or batch, 1 or channels]``. A norm must say this.
         """
         raise NotImplementedError(
-            f"{type(self).__name__}.centre_and_variance must return (features, variance)"
+            f"{type(self).__name__}.center_and_variance must return (features, variance)"
         )
 
     def forward(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """Normalize features ``[batch, irreps.dim]``."""
         check_features(features, self._multiplicities)
-        centred, variance = self.centre_and_variance(widened(features))
+        centered, variance = self.center_and_variance(widened(features))
         scale = (variance + self.eps).rsqrt()
         if self.weight is not None:
             weight = self.weight if self.affine == "channel" else self.weight.index_select(0, self._degree)
@@ -101,9 +101,9 @@ class Norm(nn.Module):
         if scale.shape[1] > 1:
             scale = scale.index_select(1, self._channel)
         if self.bias is None:
-            return centred * scale
+            return centered * scale
         bias = nn.functional.pad(self.bias.expand(self._scalars), (0, features.shape[1] - self._scalars))
-        return torch.addcmul(bias, centred, scale)
+        return torch.addcmul(bias, centered, scale)
 
     def powers(self, squares: Float[Tensor, "rows dim"]) -> Float[Tensor, "rows channels"]:
         """Sum the squares of coefficients over m, or take their mean, as `normalization` says."""
@@ -151,7 +151,7 @@ class InstanceNorm(Norm):
     Notes
     -----
     Ulyanov, Vedaldi, Lempitsky, Instance normalization, arXiv 1607.08022, with the orders m in the place of
-    pixels. Degrees above 0 are those of ``e3nn.nn.BatchNorm(instance=True)``, which centres a lone scalar to
+    pixels. Degrees above 0 are those of ``e3nn.nn.BatchNorm(instance=True)``, which centers a lone scalar to
     zero.
 
     Examples
@@ -170,13 +170,13 @@ class InstanceNorm(Norm):
     ) -> None:
         super().__init__(irreps, normalization, affine, eps)
 
-    def centre_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Give the features, and the power of each channel of each sample."""
         return features, self.powers(features * features)
 
 
 class LayerNorm(Norm):
-    """Divide each degree of each sample by its root mean square over the channels, scalars centred first.
+    """Divide each degree of each sample by its root mean square over the channels, scalars centered first.
 
     y = w x / sqrt(V + eps), V = mean_c Σ_m x²/(2l+1) or mean_c Σ_m x². On scalars alone it is
     `torch.nn.LayerNorm`.
@@ -185,7 +185,7 @@ class LayerNorm(Norm):
     ----------
     irreps
         Of the features; degree 0 has at least two channels, or is not there: one channel alone would be
-        centred to zero.
+        centered to zero.
     normalization
         The power of a channel: ``"component"``, Σ_m x²/(2l+1); ``"norm"``, Σ_m x².
     affine
@@ -227,12 +227,12 @@ class LayerNorm(Norm):
         super().__init__(irreps, normalization, affine, eps)
         if self._scalars == 1:
             raise ValueError(
-                f"LayerNorm: irreps {self.irreps} have one scalar channel, which would be centred to zero; "
+                f"LayerNorm: irreps {self.irreps} have one scalar channel, which would be centered to zero; "
                 "there must be two or more, or none"
             )
 
-    def centre_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the features with scalars centred, and the mean power of each degree of each sample."""
+    def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the features with scalars centered, and the mean power of each degree of each sample."""
         if self._scalars:
             features = self.shift_scalars(features, features[:, : self._scalars].mean(1, keepdim=True))
         powers = torch.split(self.powers(features * features), self._counts, dim=1)

@@ -55,7 +55,7 @@ class SignalNorm(Norm):
     ) -> None:
         super().__init__(irreps, normalization, affine, eps)
 
-    def centre_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Give the features, and the power of each sample."""
         squares = features * features
         if self.normalization == "norm":

@@ -30,7 +30,7 @@ def _in_complex_basis(l1: int, l2: int) -> dict[int, NDArray[np.float64]]:
     tridiagonal in m1 and has the eigenvalues l3(l3+1): accurate to rounding error, which sums of factorials
     and lowering from m3 = l3 are not.
     """
-    # A frame of zeros around the states, so that neighbours need no special case.
+    # A frame of zeros around the states, so that neighbors need no special case.
     tables = {l3: np.zeros((2 * l1 + 2, 2 * l2 + 2, 2 * l3 + 1)) for l3 in range(abs(l1 - l2), l1 + l2 + 1)}
     for m3 in range(l1 + l2, -l1 - l2 - 1, -1):
         m1 = np.arange(max(-l1, m3 - l2), min(l1, m3 + l2) + 1)

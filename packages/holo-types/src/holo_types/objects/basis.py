@@ -78,7 +78,7 @@ class Zernike:
         Radius of the ball in Å.
     normalization
         ``"orthonormal"``: ∫₀¹ R_nl R_n'l ρ² dρ = δ. ``"floor"``: the radial functions of the authors'
-        published protein weights, orthogonal but not normalised.
+        published protein weights, orthogonal but not normalized.
 
     Examples
     --------

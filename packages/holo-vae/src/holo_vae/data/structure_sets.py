@@ -105,7 +105,7 @@ def _place(file: str, source: Path, places: dict[str, list[Path]]) -> Path:
 def encode_split(
     data: StructureData, basis: Basis, rows: Sequence[TableRow], path: Path, workers: int
 ) -> str | None:
-    """Encode the neighbourhoods of all residues of a split's structures, unless that is done already.
+    """Encode the neighborhoods of all residues of a split's structures, unless that is done already.
 
     The index has the secondary structure too. What an earlier call has begun in the same way is continued; a
     table beside the file, ``NAME.skipped.csv``, says what was left out.
@@ -113,7 +113,7 @@ def encode_split(
     Parameters
     ----------
     data, basis
-        What neighbourhoods hold, and how they are encoded.
+        What neighborhoods hold, and how they are encoded.
     rows
         Of the table.
     path

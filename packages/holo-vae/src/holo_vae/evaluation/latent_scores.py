@@ -59,7 +59,7 @@ def latent_scores(
     column
         Their labels: a column of the index, which the other embeddings must have too.
     training, validation
-        What is learned from, and what the number of neighbours is chosen on.
+        What is learned from, and what the number of neighbors is chosen on.
     seed
         Of K-means.
 
@@ -71,7 +71,7 @@ def latent_scores(
     Notes
     -----
     As the published tables have it: the linear classifier learns from training and validation rows together,
-    neighbours are sought among the training rows only, K-means sees only the scored rows.
+    neighbors are sought among the training rows only, K-means sees only the scored rows.
     """
     with extra("holo-vae[evaluation]"):
         from holo_downstream.probes.classification import knn_accuracy, linear_accuracy  # noqa: PLC0415

@@ -159,7 +159,7 @@ def describe(config: ModelConfig | ClassifierConfig) -> Description:
 
 
 def _short(irreps: str) -> str:
-    """Join neighbouring degrees of one multiplicity.
+    """Join neighboring degrees of one multiplicity.
 
     Examples
     --------

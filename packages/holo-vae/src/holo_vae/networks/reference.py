@@ -30,7 +30,7 @@ _WEIGHTS = "lowest_total_loss_with_final_kl_model.pt"
 _KNOWN: Mapping[str, tuple[object, ...]] = {
     "use_additive_skip_connections": (True, False),
     "use_batch_norm": (True, False),
-    # Their layer norm adds its eps twice, and their instance norm centres scalars by the batch.
+    # Their layer norm adds its eps twice, and their instance norm centers scalars by the batch.
     "norm_type": ("signal", None),
 }
 

@@ -54,9 +54,9 @@ class StructureData:
     columns
         Further columns of the table that the holograms' index is to have, as text.
     hetero
-        Whether neighbourhoods hold ligands, ions and nucleic acids too.
+        Whether neighborhoods hold ligands, ions and nucleic acids too.
     pose
-        How the neighbourhoods to train on lie: ``"file"``, as in the files; ``"backbone"``, all in the pose of
+        How the neighborhoods to train on lie: ``"file"``, as in the files; ``"backbone"``, all in the pose of
         their residue's backbone, see `holo_features.surroundings.poses`. Those of validation and test lie as in
         the files.
     """

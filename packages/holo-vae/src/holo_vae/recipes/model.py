@@ -134,7 +134,7 @@ class BlocksConfig:
         ):
             raise HoloError(
                 f"{name}.norm is 'layer' and a block takes one channel of degree 0 alone, which a layer norm "
-                "would centre to zero; there must be two or more"
+                "would center to zero; there must be two or more"
             )
 
     @property

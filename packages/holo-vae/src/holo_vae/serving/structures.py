@@ -34,7 +34,7 @@ __all__ = ["RequestedStructure", "holograms_of", "read_structures"]
 _BLOCK = 256  # residues between two looks at the clock
 _LONGEST_NAME = 200
 _PACKED, _BINARY = ".gz", ".bcif"
-# Å³ that an atom has at least. In proteins it has 10 or more; where there is less, neighbourhoods have no end.
+# Å³ that an atom has at least. In proteins it has 10 or more; where there is less, neighborhoods have no end.
 _ATOM_VOLUME = 2.0
 # What the readers say without a word of the file in it; their other errors quote the file.
 _REASONS = {
@@ -177,7 +177,7 @@ def _structure(content: bytes, suffix: str, what: str) -> Structure:
 
 
 def _check_crowding(structure: Structure, cutoff: float, what: str) -> None:
-    """Refuse a heap of atoms: a residue's neighbourhood would be all of it."""
+    """Refuse a heap of atoms: a residue's neighborhood would be all of it."""
     most = cutoff**3 / _ATOM_VOLUME
     if len(structure.atoms) > most:
         cells = np.floor(structure.atoms.coord.astype(np.float64) / cutoff)

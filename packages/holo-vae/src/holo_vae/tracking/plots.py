@@ -8,9 +8,9 @@ from matplotlib.ticker import MaxNLocator
 
 from holo_vae.training.engine import Epoch
 
-__all__ = ["BLUE", "GREY", "ORANGE", "degree_bars", "learning_curves", "tidy"]
+__all__ = ["BLUE", "GRAY", "ORANGE", "degree_bars", "learning_curves", "tidy"]
 
-BLUE, ORANGE, GREY, _GREEN = "#2a6f97", "#e07a3f", "#9aa5ae", "#5a9367"
+BLUE, ORANGE, GRAY, _GREEN = "#2a6f97", "#e07a3f", "#9aa5ae", "#5a9367"
 
 _MEASURED = {
     "mse": "mean squared error (divided scale)",
@@ -39,7 +39,7 @@ def learning_curves(history: Sequence[Epoch]) -> Figure:
     panels = np.atleast_1d(figure.subplots(1, max(len(shown), 1)))
     for axes, name in zip(panels, shown, strict=False):
         validation = [epoch.validation[name] for epoch in history]
-        axes.plot(epochs, [epoch.parts[name] for epoch in history], color=GREY, label="training")
+        axes.plot(epochs, [epoch.parts[name] for epoch in history], color=GRAY, label="training")
         axes.plot(epochs, validation, color=BLUE, label="validation")
         for epoch in kept:
             axes.plot(epoch.number + 1, epoch.validation[name], "o", color=ORANGE, label="kept")
@@ -53,11 +53,11 @@ def degree_bars(losses: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the cosine loss of each degree l, side by side for several models or baselines."""
     figure = Figure(figsize=(9, 3), layout="constrained")
     axes = figure.subplots()
-    colours = [BLUE, ORANGE, GREY, _GREEN]
+    colors = [BLUE, ORANGE, GRAY, _GREEN]
     width = 0.8 / len(losses)
     for position, (name, values) in enumerate(losses.items()):
         places = np.arange(len(values)) + (position - (len(losses) - 1) / 2) * width
-        axes.bar(places, values, width, label=name, color=colours[position % len(colours)])
+        axes.bar(places, values, width, label=name, color=colors[position % len(colors)])
     axes.set(xlabel="degree l", ylabel="cosine loss (0 is perfect)")
     axes.set_xticks(range(len(next(iter(losses.values())))))
     figure.legend(frameon=False, loc="outside upper right", ncols=len(losses))

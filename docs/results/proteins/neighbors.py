@@ -16,14 +16,14 @@ _QUERIES_AT_ONCE = 256
 
 @attrs.frozen
 class Agreement:
-    """How often nearest neighbours share a label with the residue whose neighbours they are.
+    """How often nearest neighbors share a label with the residue whose neighbors they are.
 
     Parameters
     ----------
     label
         Which.
     shared
-        The share of neighbours that have the residue's label, over all residues that have one.
+        The share of neighbors that have the residue's label, over all residues that have one.
     chance
         The same of residues of other clusters drawn at random.
     """
@@ -64,7 +64,7 @@ def nearest(
 def agreements(
     index: Index, rows: Int[np.ndarray, "n count"], columns: Sequence[str]
 ) -> tuple[Agreement, ...]:
-    """Say how often the neighbours of all rows share labels with them, and how often chance would."""
+    """Say how often the neighbors of all rows share labels with them, and how often chance would."""
     return tuple(_agreement(index, rows, column) for column in columns)
 
 
