@@ -6,8 +6,7 @@ from chains import Protein
 from jaxtyping import Float, Int, Shaped
 
 from holo_features import residue_numbers
-from holo_types import Embeddings
-from holo_types.objects.frames import in_frame
+from holo_types import Embeddings, in_frame
 
 __all__ = ["Scene", "scene"]
 

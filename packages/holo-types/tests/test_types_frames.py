@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from holo_types.objects.frames import in_frame, rotation_between, turn_frame
+from holo_types import in_frame, rotation_between, turn_frame
 
 
 def turned_about(axis, angle, vector):

@@ -10,8 +10,7 @@ import torch
 import holo_vae
 from holo_features import encode_structures, neighborhoods, read_structure, zernike_transform
 from holo_features.datasets import example_structures
-from holo_types import Basis, Embeddings, HoloError, Zernike, load, save
-from holo_types.objects.frames import rotation_between
+from holo_types import Basis, Embeddings, HoloError, Zernike, load, rotation_between, save
 from holo_vae import HolographicAutoencoder, Model, ModelConfig
 from holo_vae.embedding import embed_holograms, embed_structures
 

@@ -35,6 +35,11 @@ from .objects.embeddings import (
     Embeddings as Embeddings,
     ModelReference as ModelReference,
 )
+from .objects.frames import (
+    in_frame as in_frame,
+    rotation_between as rotation_between,
+    turn_frame as turn_frame,
+)
 from .objects.holograms import (
     Holograms as Holograms,
 )

@@ -10,10 +10,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from holo_types import HoloError, Holograms
+from holo_types import HoloError, Holograms, in_frame
 from holo_types.extras import extra
 from holo_types.files.atomic import replacing, write_errors
-from holo_types.objects.frames import in_frame
 
 from .zernike import inverse_zernike_transform
 

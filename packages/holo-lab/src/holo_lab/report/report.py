@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
-from holo_types import Holograms
-from holo_types.objects.frames import rotation_between
+from holo_types import Holograms, rotation_between
 from holo_vae.evaluation.evaluate import Evaluation
 from holo_vae.evaluation.sample_scores import SampleScores
 from holo_vae.evaluation.sampling import (

@@ -8,8 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from holo_types import Embeddings, Holograms
-from holo_types.objects.frames import rotation_between
+from holo_types import Embeddings, Holograms, rotation_between
 from holo_vae.evaluation.latent_scores import row_labels
 from holo_vae.evaluation.reconstruction import row_cosine_losses
 from holo_vae.evaluation.sampling import to_canonical_frame
