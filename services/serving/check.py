@@ -26,7 +26,7 @@ from serve import command, environment
 import holo_features
 import holo_vae
 from holo_features import encode_structures
-from holo_types import to_table
+from holo_types import Holograms, to_table
 from holo_vae import Model, embed_holograms, load
 from holo_vae.serving.holograms import encode_coefficients
 from holo_vae.serving.service import encode_content, write_served
@@ -157,7 +157,9 @@ def check(url: str, model: holo_vae.Model, structure: Path, guarded: bool) -> It
     chain = str(everything["chain"][0])
     first, last = map(int, everything["residue_number"][[0, 9]])
     chosen = everything[(everything["chain"] == chain) & everything["residue_number"].between(first, last)]
-    numbered = to_table(embed_holograms(model, holograms)).drop(columns=list(holograms.index))
+    # What is sent is coefficients alone: neither which residue a row is of nor where it lies.
+    bare = Holograms(holograms.coefficients, holograms.basis)
+    numbered = to_table(embed_holograms(model, bare))
     numbered.insert(0, "hologram", range(len(numbered)))
 
     yield answers(url, [record], everything, structure.name)
