@@ -32,7 +32,7 @@ from holo_features.encoding.files import structure_files
 from holo_types import Embeddings, Writer
 from holo_vae import Model, load
 from holo_vae.embedding import embed_holograms
-from holo_vae.evaluation.reconstruction import row_cosine_losses
+from holo_vae.networks.row_losses import row_cosine_losses
 
 MODEL = "microenvironment-z128"
 

@@ -11,9 +11,8 @@ from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Holograms
 from holo_types.objects.frames import turn_frame
+from holo_vae.networks.chunks import in_double
 from holo_vae.networks.model import Model
-
-from .chunks import in_double
 
 __all__ = ["EquivarianceErrors", "equivariance_errors"]
 
