@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -59,7 +60,7 @@ class _Loader:
 
 def _of_visualize(name: str) -> Any:
     """Give what biotite itself would have imported of its module for drawing."""
-    if name.startswith("__"):
+    if name.startswith("__") or find_spec("biotite.visualize") is None:
         raise AttributeError(name)
     drawing = import_module("biotite.visualize")
     return drawing if name == "visualize" else getattr(drawing, name)
