@@ -181,7 +181,7 @@ def test_resume_refuses_other_options(tmp_path, other, name):
             "from holo_features.cli.program import main; main(['structures', '--help'])",
             ("biotite", "h5py", "numpy", "scipy"),
         ),
-        ("import holo_features.encoding.structures", ("distributed", "torch")),
+        ("import holo_features.encoding.structures", ("distributed", "matplotlib", "networkx", "torch")),
     ],
 )
 def test_imports_are_light(code, absent):

@@ -6,12 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from biotite.structure.info import amino_acid_names
 from biotite.structure.io.pdb import PDBFile
 from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile, set_structure
 
 from holo_features import ResidueId, Selection, read_structure
 from holo_features.datasets import example_structures
-from holo_features.structures.structure import LeftOutAtom, RepeatedResidue
+from holo_features.structures.structure import (
+    _STANDARD,
+    _WATERS,
+    LeftOutAtom,
+    RepeatedResidue,
+)
 
 ALTERNATE = Path(__file__).parent / "alternate_locations.pdb"
 EXAMPLES = {path.name.partition(".")[0]: path for path in example_structures()}
@@ -144,6 +150,12 @@ def test_an_amino_acid_ligand_after_the_chain_is_no_residue(write_pdb, residue):
     assert set(read_structure(write_pdb(*chain, "TER", *ligand)).atoms.res_id.tolist()) == {1}
     # Without TER nothing tells the ligand from a residue of the chain.
     assert set(read_structure(write_pdb(*chain, *ligand)).atoms.res_id.tolist()) == {1, 301}
+
+
+def test_what_is_known_without_the_dictionary_is_what_it_says():
+    assert len(_STANDARD) == 20
+    assert set(amino_acid_names()) >= _STANDARD
+    assert not _WATERS & set(amino_acid_names())
 
 
 def test_residues_of_modeling_programs_count(write_pdb, residue):

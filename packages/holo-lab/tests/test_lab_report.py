@@ -33,8 +33,8 @@ from holo_vae import (
     reconstruction,
     train,
 )
-from holo_vae.evaluation.reconstruction import row_cosine_losses
 from holo_vae.networks.classifier import Classifier, TrainedClassifier
+from holo_vae.networks.row_losses import row_cosine_losses
 from holo_vae.recipes.model import ClassifierConfig, Condition
 
 _VOID = {"meta", "img", "br", "hr", "link", "input"}

@@ -1,13 +1,16 @@
 """The Clebsch-Gordan coefficients are the frozen ones, exact, and couple what they say."""
 
+import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from e3nn import o3
 
 from holo_nn import clebsch_gordan, clebsch_gordan_digest, wigner_D
+from holo_nn.so3.coupling_table import TABLE, read_table, write_table
 from holo_nn.testing import random_rotations
 
 GOLDEN = json.loads((Path(__file__).parent / "golden/clebsch_gordan.json").read_text())
@@ -17,6 +20,19 @@ GOLDEN = json.loads((Path(__file__).parent / "golden/clebsch_gordan.json").read_
 def test_golden_digest(lmax):
     # Another sign or basis upstream would spoil every trained weight in silence.
     assert clebsch_gordan_digest(int(lmax)) == GOLDEN["digest"][lmax]
+
+
+def test_the_table_is_frozen_to_the_bit():
+    values = b"".join(piece.astype("<f8").tobytes() for piece in read_table().values())
+    assert hashlib.sha256(values).hexdigest() == GOLDEN["table"]
+
+
+def test_the_table_is_what_is_computed(tmp_path):
+    # To rounding: the eigenvectors of another LAPACK, or on another processor, differ in their last bits.
+    write_table(tmp_path / "table.npz")
+    with np.load(TABLE) as shipped, np.load(tmp_path / "table.npz") as computed:
+        assert (shipped["nonzero"] == computed["nonzero"]).all()
+        np.testing.assert_allclose(shipped["values"], computed["values"], rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 ``nox -s bench -- holo-vae``; on the example structures, each several times, or on ``--structures DIR``, with the
 model that comes with holo-vae. The command runs as a process of its own, with its start; the median of several
 runs is printed, wall time and processor time (user and system) of the process. Where others compute at the same
-time only the processor time says something.
+time only the processor time says something. Of the start the import of torch, which is not ours, is told apart.
 
 The parts are then measured in this process, on one thread, one after the other, as processor time: for what runs
 in several threads the command takes less wall time than their sum.
@@ -32,14 +32,14 @@ from holo_features.encoding.files import structure_files
 from holo_types import Embeddings, Writer
 from holo_vae import Model, load
 from holo_vae.embedding import embed_holograms
-from holo_vae.evaluation.reconstruction import row_cosine_losses
+from holo_vae.networks.row_losses import row_cosine_losses
 
 MODEL = "microenvironment-z128"
 
 
 @attrs.frozen
 class Run:
-    """What one run of the command took, in seconds, and how many rows it gave."""
+    """What a process took, in seconds, and how many rows it gave."""
 
     rows: int
     wall: float
@@ -54,22 +54,24 @@ def repeated_examples(folder: Path, count: int) -> None:
         shutil.copy(example, folder / f"{number:03d}-{example.name}")
 
 
+def run_process(command: list[str], threads: int) -> Run:
+    """Run a process, which gives no rows that are known of here."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(
+        command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": str(threads)}
+    )
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Run(0, wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+
+
 def run(structures: Path, out: Path, threads: int) -> Run:
     """Run the command once."""
     program = shutil.which("holo-vae", path=Path(sys.executable).parent)
     if program is None:
         raise RuntimeError(f"holo-vae is not installed beside {sys.executable}")
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(
-        [program, "embed", str(structures), "--out", str(out)],
-        check=True,
-        capture_output=True,
-        env=os.environ | {"OMP_NUM_THREADS": str(threads)},
-    )
-    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-    processor = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    done = run_process([program, "embed", str(structures), "--out", str(out)], threads)
     with holo_types.open(out) as rows:
-        return Run(len(rows), wall, processor)
+        return attrs.evolve(done, rows=len(rows))
 
 
 @contextmanager
@@ -134,17 +136,22 @@ def main() -> None:
             structures.mkdir()
             repeated_examples(structures, arguments.copies)
         repeated_examples(few, 1)
-        runs, starts = [], []
+        runs, starts, imports = [], [], []
         for _ in range(arguments.rounds):
             runs.append(run(structures, out, arguments.threads))
             starts.append(run(few, out, arguments.threads))
-        for name, each in ((f"{runs[0].rows:,} residues", runs), ("one structure, so the start", starts)):
+            imports.append(run_process([sys.executable, "-c", "import torch"], arguments.threads))
+        for name, each in (
+            (f"{runs[0].rows:,} residues", runs),
+            ("one structure, so the start", starts),
+            ("import of torch alone", imports),
+        ):
             wall, processor = (
                 statistics.median(getattr(one, field) for one in each) for field in ("wall", "processor")
             )
+            rate = f", {each[0].rows / wall:7,.0f} residues/s" if each[0].rows else ""
             print(
-                f"{name:36} {arguments.threads} thread(s): {wall:7.2f} s, processor {processor:7.2f} s, "
-                f"{each[0].rows / wall:7,.0f} residues/s",
+                f"{name:36} {arguments.threads} thread(s): {wall:7.2f} s, processor {processor:7.2f} s{rate}",
                 flush=True,
             )
         parts = parts_of(structures, out)

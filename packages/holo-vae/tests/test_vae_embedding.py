@@ -1,5 +1,7 @@
 """Structures to embeddings by several threads: what one thread gives alone, in the order of the files."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import attrs
@@ -114,3 +116,27 @@ def test_two_structures_are_superposed_by_centers_and_frames_alone(model: Model,
     superposed = (first.centers - first.centers[row]) @ turn.T + second.centers[row]
     # The frames of float32 holograms are exact to some 1e-5, and an error of an angle grows over 50 Å.
     np.testing.assert_allclose(superposed, second.centers, atol=5e-3)
+
+
+def test_the_command_imports_nothing_that_it_does_not_use(tmp_path: Path) -> None:
+    # Each takes a second or a part of one, which who embeds a single structure waits for.
+    absent = (
+        "e3nn",
+        "holo_vae.evaluation",
+        "matplotlib",
+        "networkx",
+        "scipy.spatial",
+        "sympy",
+        "torch._dynamo",
+    )
+    arguments = ["holo-vae", "embed", str(example_structures()[0]), "--out", str(tmp_path / "embeddings.h5")]
+    program = f"""
+import sys
+from holo_vae.cli import main
+sys.argv = {arguments}
+print(main())
+print([module for module in {absent} if module in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2:] == ["0", "[]"]
+    assert len(load(tmp_path / "embeddings.h5", kind=Embeddings)) > 10

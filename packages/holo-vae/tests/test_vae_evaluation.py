@@ -29,9 +29,10 @@ from holo_vae import (
     run_training,
 )
 from holo_vae.evaluation.latent_scores import latent_scores
-from holo_vae.evaluation.reconstruction import power_spectra, row_cosine_losses
+from holo_vae.evaluation.reconstruction import power_spectra
 from holo_vae.evaluation.sample_scores import score_samples
 from holo_vae.networks.classifier import Classifier, TrainedClassifier
+from holo_vae.networks.row_losses import row_cosine_losses
 from holo_vae.recipes.model import ClassifierConfig, Condition
 
 
@@ -119,7 +120,7 @@ def test_power_correlations_are_scipys(recipe: Recipe, holograms: Holograms) -> 
 def test_chunks_change_nothing(recipe: Recipe, holograms: Holograms, monkeypatch: pytest.MonkeyPatch) -> None:
     model = initial_model(recipe, 1.0, "small")
     whole, losses = reconstruction(model, holograms), row_cosine_losses(holograms, holograms[::-1])
-    monkeypatch.setattr("holo_vae.evaluation.chunks._CHUNK_VALUES", 7 * holograms.basis.dim)
+    monkeypatch.setattr("holo_vae.networks.chunks._CHUNK_VALUES", 7 * holograms.basis.dim)
     assert attrs.astuple(reconstruction(model, holograms))[:2] == pytest.approx(attrs.astuple(whole)[:2])
     np.testing.assert_allclose(row_cosine_losses(holograms, holograms[::-1]), losses, rtol=1e-12)
 

@@ -9,7 +9,6 @@ from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Embeddings, HoloError, Holograms
 from holo_vae import HolographicAutoencoder, Model, Recipe
-from holo_vae.evaluation.reconstruction import row_cosine_losses
 from holo_vae.evaluation.sampling import (
     canonical,
     interpolate,
@@ -18,6 +17,7 @@ from holo_vae.evaluation.sampling import (
     to_canonical_frame,
     traverse,
 )
+from holo_vae.networks.row_losses import row_cosine_losses
 from holo_vae.recipes.model import Condition
 
 

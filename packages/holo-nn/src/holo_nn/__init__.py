@@ -13,6 +13,7 @@ from holo_nn.so3.connectivity import connectivity, product_connectivity
 from holo_nn.so3.frame import Frame, orthonormal_frame
 from holo_nn.so3.irreps import IrrepsLike, split_degrees
 from holo_nn.so3.precision import full_precision, widened
+from holo_nn.so3.representation import Irreps
 from holo_nn.so3.wigner import rotate, wigner_D
 
 from ._version import __version__
@@ -24,6 +25,7 @@ __all__ = [
     "Blocks",
     "Frame",
     "InstanceNorm",
+    "Irreps",
     "IrrepsLike",
     "LayerNorm",
     "Linear",

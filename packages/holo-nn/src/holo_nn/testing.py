@@ -16,7 +16,6 @@ import copy
 from collections.abc import Callable
 
 import torch
-from e3nn import o3
 from jaxtyping import Float64
 from torch import Tensor, nn
 
@@ -157,8 +156,8 @@ def equivariance_error(
 
 
 def _several(irreps: OneOrMore) -> tuple[IrrepsLike, ...]:
-    # Irreps are a tuple themselves.
-    return (irreps,) if isinstance(irreps, str | o3.Irreps) else irreps
+    # Irreps, ours and e3nn's, are tuples of a class of their own; several come in a plain one.
+    return irreps if type(irreps) is tuple else (irreps,)
 
 
 def _outputs(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:

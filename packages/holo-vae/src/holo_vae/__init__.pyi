@@ -26,7 +26,6 @@ from .evaluation.reconstruction import (
     Reconstruction as Reconstruction,
     mean_hologram_cosine_loss as mean_hologram_cosine_loss,
     reconstruction as reconstruction,
-    row_cosine_losses as row_cosine_losses,
 )
 from .evaluation.sampling import (
     canonical as canonical,
@@ -52,6 +51,7 @@ from .networks.network import HolographicAutoencoder as HolographicAutoencoder
 from .networks.reference import (
     import_reference as import_reference,
 )
+from .networks.row_losses import row_cosine_losses as row_cosine_losses
 from .networks.storage import write_model as write_model
 from .recipes.data import MnistData as MnistData, StructureData as StructureData
 from .recipes.model import (

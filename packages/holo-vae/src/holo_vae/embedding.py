@@ -14,9 +14,9 @@ import torch
 from holo_types import Embeddings, HoloError, Holograms, concatenate
 from holo_types.extras import extra
 
-from .evaluation.reconstruction import row_cosine_losses
 from .networks.loading import load
 from .networks.model import Model
+from .networks.row_losses import row_cosine_losses
 
 if TYPE_CHECKING:
     from holo_features import ComplexSource, EncodedStructure

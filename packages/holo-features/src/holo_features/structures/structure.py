@@ -46,6 +46,30 @@ _WATERS = frozenset(
         "OH2",
     ]
 )
+_STANDARD = frozenset(
+    [
+        "ALA",
+        "ARG",
+        "ASN",
+        "ASP",
+        "CYS",
+        "GLN",
+        "GLU",
+        "GLY",
+        "HIS",
+        "ILE",
+        "LEU",
+        "LYS",
+        "MET",
+        "PHE",
+        "PRO",
+        "SER",
+        "THR",
+        "TRP",
+        "TYR",
+        "VAL",
+    ]
+)
 _SAME_PLACE = 0.5  # Å; nearer than any two atoms can be
 
 
@@ -236,7 +260,7 @@ def classify(raw: RawAtoms) -> Conformers:
     residues = conformers.residues[rows]
     firsts = np.flatnonzero(np.diff(residues, prepend=-1))
     names = atoms.res_name[rows[firsts]].tolist()
-    amino_acid = np.fromiter((name in _amino_acids() for name in names), dtype=bool, count=len(names))
+    amino_acid = np.fromiter(map(_is_amino_acid, names), dtype=bool, count=len(names))
     water = np.fromiter((name in _WATERS for name in names), dtype=bool, count=len(names))
     others = np.flatnonzero(~(amino_acid | water))
     if len(others):
@@ -261,6 +285,11 @@ def _with_namesakes(raw: RawAtoms, conformers: Conformers) -> Conformers:
     chosen = conformers.chosen.copy()
     chosen[rows[np.unique(keys, axis=0, return_index=True)[1]]] = True
     return attrs.evolve(conformers, chosen=chosen, repeated=conformers.repeated & ~chosen)
+
+
+def _is_amino_acid(name: str) -> bool:
+    # Most structures have no other residues: the dictionary, which takes 0.1 s to read, is asked about others only.
+    return name in _STANDARD or (name not in _WATERS and name in _amino_acids())
 
 
 @lru_cache(maxsize=1)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from holo_types import Embeddings, Holograms, rotation_between
 from holo_vae.evaluation.latent_scores import row_labels
-from holo_vae.evaluation.reconstruction import row_cosine_losses
 from holo_vae.evaluation.sampling import to_canonical_frame
 from holo_vae.networks.model import Model
+from holo_vae.networks.row_losses import row_cosine_losses
 
 from . import plots
 from .views import camera, common_pose, density_slice, sphere_view

@@ -9,8 +9,9 @@ import ctypes
 from typing import Any, NamedTuple
 
 import torch
-from e3nn import o3
 from torch import Tensor
+
+from holo_nn.so3.representation import Irreps
 
 from .autograd import apply
 from .dispatch import compiled_functions
@@ -63,12 +64,12 @@ def from_rows(rows: Tensor, widths: tuple[int, ...], batch: int) -> Tensor:
     return apply(_Relayout, rows, _Layout(widths, batch, False))
 
 
-def widths_of(irreps: o3.Irreps) -> tuple[int, ...]:
+def widths_of(irreps: Irreps) -> tuple[int, ...]:
     """Give the channels of each degree from 0 to the highest, 0 for those that are not there.
 
     Examples
     --------
-    >>> widths_of(o3.Irreps("4x0e+2x2e"))
+    >>> widths_of(Irreps("4x0e+2x2e"))
     (4, 0, 2)
     """
     counts = {term.ir.l: term.mul for term in irreps}

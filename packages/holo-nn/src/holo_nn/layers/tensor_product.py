@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from holo_nn.so3.irreps import (
     split_degrees,
 )
 from holo_nn.so3.precision import widened
+from holo_nn.so3.representation import Irreps
 
 from .coupling import Coupled, Pair
 
@@ -50,7 +50,7 @@ class TensorProduct(Coupled):
 
     Attributes
     ----------
-    irreps_in1, irreps_in2, irreps_out : e3nn.o3.Irreps
+    irreps_in1, irreps_in2, irreps_out : holo_nn.Irreps
         Of what goes in and comes out.
     paths : tuple of (l1, l2, l3)
         In the order of the rows of each output degree l3; with ``"full"`` channels the channels of the first
@@ -108,7 +108,7 @@ class TensorProduct(Coupled):
         for l1, l2, l3 in paths:
             count = counts1[l1] if channels == "elementwise" else counts1[l1] * counts2[l2]
             rows[l3] = rows.get(l3, 0) + count
-        self.irreps_out = o3.Irreps([(count, (degree, 1)) for degree, count in rows.items()])
+        self.irreps_out = Irreps([(count, (degree, 1)) for degree, count in rows.items()])
 
     def forward(
         self, first: Float[Tensor, "batch dim_in1"], second: Float[Tensor, "batch dim_in2"]

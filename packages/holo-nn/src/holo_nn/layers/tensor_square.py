@@ -3,7 +3,6 @@
 from typing import Literal
 
 import torch
-from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from holo_nn.so3.irreps import (
     split_degrees,
 )
 from holo_nn.so3.precision import widened
+from holo_nn.so3.representation import Irreps
 
 from .coupling import Coupled, Pair
 
@@ -54,7 +54,7 @@ class TensorSquare(Coupled):
 
     Attributes
     ----------
-    irreps_in, irreps_out : e3nn.o3.Irreps
+    irreps_in, irreps_out : holo_nn.Irreps
         Of what goes in and comes out.
     paths : tuple of (l1, l2, l3)
         In the order of the rows of each output degree l3. Paths that are identically zero (``elementwise``:
@@ -111,7 +111,7 @@ class TensorSquare(Coupled):
         rows: dict[int, int] = {}
         for path in self.paths:
             rows[path[2]] = rows.get(path[2], 0) + self.rows(path)
-        self.irreps_out = o3.Irreps([(count, (degree, 1)) for degree, count in rows.items()])
+        self.irreps_out = Irreps([(count, (degree, 1)) for degree, count in rows.items()])
         self.hold_couplings(_pairs(self.paths, by_parity=channels == "full"))
 
     def rows(self, path: Path) -> int:

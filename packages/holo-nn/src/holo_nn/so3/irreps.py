@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
-from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
+
+from .representation import Irreps
 
 __all__ = [
     "IrrepsLike",
@@ -19,25 +20,26 @@ __all__ = [
     "split_degrees",
 ]
 
-IrrepsLike: TypeAlias = o3.Irreps | str
-# The channels of each degree, degrees ascending. Layers keep them: `torch.compile` cannot look into e3nn's irreps.
+# Irreps, their text, e3nn's irreps, or pairs (mul, (l, p)).
+IrrepsLike: TypeAlias = Irreps | str | Iterable[Any]
+# The channels of each degree, degrees ascending. Layers keep them: `torch.compile` need not look into irreps.
 Multiplicities: TypeAlias = dict[int, int]
 
 
-def read_irreps(irreps: IrrepsLike, name: str = "irreps") -> o3.Irreps:
+def read_irreps(irreps: IrrepsLike, name: str = "irreps") -> Irreps:
     """Read irreps that the layers can use: even parity, degrees ascending, each degree once.
 
     Parameters
     ----------
     irreps
-        Irreps, or their text.
+        Irreps, those of e3nn, or their text.
     name
         What an error message calls them.
 
     Raises
     ------
     ValueError
-        If the text cannot be read, there are none, a parity is odd, a multiplicity is zero, or the degrees
+        If they cannot be read, there are none, a parity is odd, a multiplicity is zero, or the degrees
         do not ascend.
 
     Examples
@@ -50,8 +52,8 @@ def read_irreps(irreps: IrrepsLike, name: str = "irreps") -> o3.Irreps:
     ValueError: irreps_in: the degrees of '2x1e+4x0e' are (1, 0); they must ascend, each degree once
     """
     try:
-        read = o3.Irreps(irreps)
-    except (ValueError, AssertionError) as error:
+        read = Irreps(irreps)
+    except ValueError as error:
         raise ValueError(f"{name}: {irreps!r} cannot be read; it must be text such as '4x0e+4x1e'") from error
     degrees = tuple(term.ir.l for term in read)
     if not degrees:
@@ -76,7 +78,7 @@ def multiplicities(irreps: IrrepsLike) -> Multiplicities:
     >>> multiplicities("4x0e+2x1e")
     {0: 4, 1: 2}
     """
-    return {term.ir.l: term.mul for term in o3.Irreps(irreps)}
+    return {term.ir.l: term.mul for term in Irreps(irreps)}
 
 
 def _counted(irreps: IrrepsLike | Multiplicities) -> Multiplicities:
@@ -93,7 +95,7 @@ def check_features(features: Tensor, irreps: IrrepsLike | Multiplicities, name: 
 
     Examples
     --------
-    >>> check_features(torch.zeros(5, 3), o3.Irreps("4x0e"))
+    >>> check_features(torch.zeros(5, 3), "4x0e")
     Traceback (most recent call last):
     ...
     ValueError: features has shape [5, 3]; it must be [batch, 4], the dimension of 4x0e

@@ -10,9 +10,8 @@ from torch import Tensor
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Holograms, turn_frame
+from holo_vae.networks.chunks import in_double
 from holo_vae.networks.model import Model
-
-from .chunks import in_double
 
 __all__ = ["EquivarianceErrors", "equivariance_errors"]
 

@@ -7,17 +7,11 @@ from numpy.typing import NDArray
 
 from holo_nn import cosine_loss, cosine_loss_per_degree
 from holo_types import Embeddings, HoloError, Holograms
+from holo_vae.networks.chunks import in_double, row_chunks
 from holo_vae.networks.model import Model
+from holo_vae.networks.row_losses import row_cosine_losses
 
-from .chunks import in_double, row_chunks
-
-__all__ = [
-    "Reconstruction",
-    "mean_hologram_cosine_loss",
-    "power_spectra",
-    "reconstruction",
-    "row_cosine_losses",
-]
+__all__ = ["Reconstruction", "mean_hologram_cosine_loss", "power_spectra", "reconstruction"]
 
 
 @attrs.frozen(kw_only=True)
@@ -44,16 +38,6 @@ class Reconstruction:
     cosine_loss_per_degree: tuple[float, ...]
     power_correlation: float
     total_power_correlation: float
-
-
-def row_cosine_losses(holograms: Holograms, reconstructed: Holograms) -> NDArray[np.float64]:
-    """Give the cosine loss (s = +1) of each row: 0 is perfect; 1 where either is zero."""
-    irreps = str(holograms.basis.irreps)
-    losses = np.empty(len(holograms))
-    for rows in row_chunks(len(holograms), holograms.basis.dim):
-        pair = in_double(holograms[rows]), in_double(reconstructed[rows])
-        losses[rows] = cosine_loss(*pair, irreps).numpy()
-    return losses
 
 
 def power_spectra(holograms: Holograms) -> Float[np.ndarray, "n channels degrees"]:

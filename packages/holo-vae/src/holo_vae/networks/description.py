@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
 
 import attrs
-from e3nn.o3 import Irreps
 
-from holo_nn import clebsch_gordan, connectivity
+from holo_nn import Irreps, clebsch_gordan, connectivity
 from holo_vae.recipes.model import BlocksConfig, ChannelRule, ClassifierConfig, Connectivity, ModelConfig
 
 from .network import stages
@@ -168,7 +167,7 @@ def _short(irreps: str) -> str:
     """
     terms = [
         (multiplicity, [term.ir.l for term in group])
-        for multiplicity, group in groupby(Irreps(irreps), lambda term: int(term.mul))
+        for multiplicity, group in groupby(Irreps(irreps), lambda term: term.mul)
     ]
     return "+".join(
         f"{multiplicity}x{degrees[0]}e" + (f"..{degrees[-1]}e" if degrees[1:] else "")

@@ -4,11 +4,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import torch
-from e3nn.o3 import Irreps
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from holo_nn import Block, Blocks, Linear, full_precision, orthonormal_frame, widened
+from holo_nn import Block, Blocks, Irreps, Linear, full_precision, orthonormal_frame, widened
 from holo_types import HoloError
 from holo_vae.recipes.model import BlocksConfig, ModelConfig
 

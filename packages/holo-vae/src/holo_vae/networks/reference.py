@@ -12,7 +12,6 @@ from textwrap import shorten
 from typing import Any, get_args
 
 import torch
-from e3nn.o3 import Irreps
 from torch import Tensor
 
 from holo_nn import Block, connectivity
@@ -208,8 +207,7 @@ def _block(block: Block, rule: Connectivity, theirs: Mapping[str, Tensor], sourc
 
 def _live_rows(block: Block, rule: Connectivity, degree: int) -> Tensor:
     """Say which rows of the authors' linear act on products that are not identically zero."""
-    irreps: Irreps = block.irreps_in
-    channels = irreps[0].mul
-    paths = connectivity(irreps.lmax, block.tensor_square.irreps_out.lmax, rule)
+    channels = block.irreps_in[0].mul
+    paths = connectivity(block.irreps_in.lmax, block.tensor_square.irreps_out.lmax, rule)
     live = [not (l1 == l2 and l3 % 2) for l1, l2, l3 in paths if l3 == degree]
     return torch.tensor(live).repeat_interleave(channels)

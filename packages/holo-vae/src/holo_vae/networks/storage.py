@@ -240,7 +240,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
             raise FormatError(f"{folder}: {name} in {_DESCRIPTION} is {description[name]!r}; it must be text")
     if description["clebsch_gordan_digest"] != clebsch_gordan_digest():
         raise FormatError(
-            f"{folder}: the model was trained with other Clebsch-Gordan coefficients than the installed e3nn's; "
+            f"{folder}: the model was trained with other Clebsch-Gordan coefficients than holo-nn's; "
             "its weights would give wrong results"
         )
     return description

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 import holo_types
 from holo_types import HoloError, Holograms
 from holo_vae.evaluation.equivariance import equivariance_errors
-from holo_vae.evaluation.reconstruction import mean_hologram_cosine_loss, row_cosine_losses
+from holo_vae.evaluation.reconstruction import mean_hologram_cosine_loss
 from holo_vae.networks.loading import load
 from holo_vae.networks.model import Model
 from holo_vae.networks.registry import Registered, fetch_registered
+from holo_vae.networks.row_losses import row_cosine_losses
 
 from .run import RECORDED
 
