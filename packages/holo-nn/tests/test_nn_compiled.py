@@ -127,13 +127,17 @@ def test_batches_of_any_size(batch, threads):
         assert torch.equal(tensor, again[name])
 
 
-def test_an_empty_batch():
-    block = Block(uniform(4, 2), uniform(3, 1)).eval()
-    x = torch.zeros(0, block.irreps_in.dim, requires_grad=True)
-    y = block(x)
+def test_a_step_without_samples_leaves_training_as_it_was():
+    blocks = randomized(Blocks(Block(uniform(4, 2), uniform(3, 1)), Block(uniform(3, 1), uniform(2, 1))))
+    other = copy.deepcopy(blocks)
+    optimizer = torch.optim.SGD(blocks.parameters(), lr=0.1)
+    x = features(blocks[0].irreps_in, 0).requires_grad_()
+    y = blocks(x)
     y.sum().backward()
-    assert y.shape == (0, block.irreps_out.dim)
-    assert x.grad.shape == x.shape
+    optimizer.step()
+    assert (len(y), x.grad.shape) == (0, x.shape)
+    z = features(blocks[0].irreps_in, 9)
+    assert_same(outcome(blocks, z), outcome(other, z), 0)
 
 
 def test_input_and_gradient_that_are_not_contiguous():

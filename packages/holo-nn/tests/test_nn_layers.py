@@ -1,12 +1,17 @@
 """Every layer passes the tests that the library ships for everyone's layers."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from e3nn import o3
 from torch import nn
 
 import holo_nn
-from holo_nn.testing import LayerTests
+from holo_nn.kernels import plan, threads
+from holo_nn.kernels.dispatch import pure_form
+from holo_nn.so3 import wigner
+from holo_nn.testing import LayerTests, random_rotations
 
 IRREPS = "3x0e+3x1e+3x2e+3x3e"
 UNEVEN = "4x0e+1x1e+2x2e"
@@ -243,7 +248,8 @@ class Loss(nn.Module):
         self.loss = loss
 
     def forward(self, x, y):
-        return self.loss(x, y, UNEVEN).reshape(x.shape[0], -1)
+        loss = self.loss(x, y, UNEVEN)
+        return loss if loss.ndim == 2 else loss[:, None]
 
 
 class TestCosineLoss(LayerTests):
@@ -281,6 +287,8 @@ FLAWS = {
     "one sample in all": lambda x, w, _: x * w.sum() * x[:1].norm(),
     "a tensor that does not move": lambda x, w, offset: x * w.sum() * offset.to(x.dtype),
     "cancellation": lambda x, w, _: (x * w.sum() + 1e3) @ torch.eye(6).to(x) - 1e3,
+    "the mean of no samples": lambda x, w, _: x * (w.sum() / (1 + x.square().mean())),
+    "a tensor on the default device": lambda x, w, _: x * w.sum() * torch.ones(1),
 }
 
 
@@ -295,6 +303,8 @@ FLAWS = {
         ("one sample in all", LayerTests.test_samples_keep_their_order),
         ("a tensor that does not move", LayerTests.test_devices),
         ("cancellation", LayerTests.test_autocast),
+        ("the mean of no samples", LayerTests.test_empty_batch),
+        ("a tensor on the default device", LayerTests.test_defaults),
     ],
 )
 def test_the_tests_find_a_flaw(flaw, test):
@@ -304,3 +314,28 @@ def test_the_tests_find_a_flaw(flaw, test):
 
     with pytest.raises((AssertionError, RuntimeError)):
         test(BrokenTests())
+
+
+def test_what_is_kept_of_a_first_call_under_a_default_device_serves_later_ones():
+    block, x = holo_nn.Block("3x0e+3x1e", "2x0e+2x1e"), torch.randn(8, 12)
+    rotations = random_rotations(8).float()
+    expected = block(x), holo_nn.rotate(x, "12x0e", rotations), holo_nn.wigner_D(3, rotations)
+    wigner._recursion.cache_clear()
+    plan.block_plan.cache_clear()
+    threads._work.clear()
+    for default in (torch.device("meta"), nullcontext()):
+        with default:
+            found = block(x), holo_nn.rotate(x, "12x0e", rotations), holo_nn.wigner_D(3, rotations)
+        assert all(map(torch.equal, found, expected))
+
+
+@pytest.mark.parametrize("options", [{}, {"norm": "layer"}, {"channels": "full"}])
+def test_a_block_made_without_memory_takes_a_state(options):
+    block, x = holo_nn.Block("3x0e+3x1e", "2x0e+2x1e", **options).eval(), torch.randn(8, 12)
+    with torch.device("meta"):
+        other = holo_nn.Block("3x0e+3x1e", "2x0e+2x1e", **options).eval()
+    assert {tensor.device.type for tensor in (*other.parameters(), *other.buffers())} == {"meta"}
+    other.to_empty(device="cpu").load_state_dict(block.state_dict())
+    assert torch.equal(other(x), block(x))
+    with pure_form():
+        assert torch.equal(other(x), block(x))

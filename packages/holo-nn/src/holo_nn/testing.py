@@ -13,12 +13,14 @@ training, saving and serving ask of it. Importing this module does not need pyte
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 import torch
 from jaxtyping import Float64
 from torch import Tensor, nn
 
+from holo_nn.kernels.dispatch import pure_form
 from holo_nn.so3.irreps import IrrepsLike, read_irreps
 from holo_nn.so3.wigner import rotate
 
@@ -52,13 +54,14 @@ def random_rotations(count: int, seed: int = 0) -> Float64[Tensor, "count 3 3"]:
     >>> bool((R @ R.mT - torch.eye(3)).abs().max() < 1e-14)
     True
     """
-    generator = torch.Generator().manual_seed(seed)
-    quaternions = torch.randn(count, 4, generator=generator, dtype=torch.float64)
+    generator = torch.Generator("cpu").manual_seed(seed)
+    quaternions = torch.randn(count, 4, generator=generator, dtype=torch.float64, device="cpu")
     w, *vector = (quaternions / quaternions.norm(dim=1, keepdim=True)).unbind(1)
     x, y, z = vector
     zero = torch.zeros_like(w)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=1).reshape(-1, 3, 3)
-    rotations: Tensor = torch.eye(3, dtype=torch.float64) + 2 * w[:, None, None] * cross + 2 * cross @ cross
+    identity = torch.eye(3, dtype=torch.float64, device="cpu")
+    rotations: Tensor = identity + 2 * w[:, None, None] * cross + 2 * cross @ cross
     return rotations
 
 
@@ -168,17 +171,39 @@ def _outputs(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 def _backward(result: Tensor | tuple[Tensor, ...]) -> None:
     """Start from random gradients: from a plain sum, what is constant on average would get none."""
     outputs = result if isinstance(result, tuple) else (result,)
-    generator = torch.Generator().manual_seed(3)
-    gradients = [torch.randn(output.shape, generator=generator).to(output) for output in outputs]
+    generator = torch.Generator("cpu").manual_seed(3)
+    gradients = [
+        torch.randn(output.shape, generator=generator, dtype=torch.float32, device="cpu").to(output)
+        for output in outputs
+    ]
     torch.autograd.backward(outputs, gradients)
 
 
 def _random_inputs(irreps_in: OneOrMore, samples: int, seed: int) -> tuple[Tensor, ...]:
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator("cpu").manual_seed(seed)
     return tuple(
-        torch.randn(samples, read_irreps(irreps).dim, generator=generator, dtype=torch.float64)
+        torch.randn(samples, read_irreps(irreps).dim, generator=generator, dtype=torch.float64, device="cpu")
         for irreps in _several(irreps_in)
     )
+
+
+@contextmanager
+def _default_device(device: str) -> Iterator[None]:
+    torch.set_default_device(device)
+    try:
+        yield
+    finally:
+        torch.set_default_device(None)
+
+
+@contextmanager
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 class LayerTests:
@@ -257,7 +282,7 @@ class LayerTests:
         """A batch in another order comes out in that order."""
         for training in (False, True):
             module, inputs = self._prepare(training=training)
-            order = torch.tensor([3, 0, 4, 1, 2])
+            order = torch.tensor([3, 0, 4, 1, 2], device="cpu")
             outputs = _outputs(module(*inputs))
             reordered = _outputs(module(*(features[order] for features in inputs)))
             for output, other in zip(outputs, reordered, strict=True):
@@ -271,6 +296,21 @@ class LayerTests:
             torch.testing.assert_close(lone, output[:1], rtol=1e-12, atol=1e-12)
         for lone in _outputs(module.train()(*(x[:1] for x in inputs))):
             assert lone.isfinite().all()
+
+    def test_empty_batch(self) -> None:
+        """A batch without samples gives one without samples; it changes no statistics, and nothing is learned."""
+        for training in (False, True):
+            for form in (nullcontext, pure_form):
+                module, inputs = self._prepare(training=training)
+                before = copy.deepcopy(dict(module.named_buffers()))
+                with form():
+                    result = module(*(features[:0].requires_grad_() for features in inputs))
+                    _backward(result)
+                assert all(len(output) == 0 for output in _outputs(result))
+                for name, buffer in module.named_buffers():
+                    assert torch.equal(buffer, before[name]), f"{name} changed, training={training}"
+                for name, parameter in module.named_parameters():
+                    assert parameter.grad is None or not parameter.grad.any(), f"{name} got a gradient"
 
     def test_gradients_are_right(self) -> None:
         """Gradients of inputs and parameters equal finite differences, in float64."""
@@ -376,6 +416,19 @@ class LayerTests:
                     if device != "meta":
                         error = (theirs.cpu() - ours).abs().max()
                         assert error <= self.tolerances[torch.float32] * ours.abs().max()
+
+    def test_defaults(self) -> None:
+        """Under another default device or dtype values and gradients are, to the bit, those of the usual one."""
+        for training in (False, True):
+            module, inputs = self._prepare(torch.float32, training, samples=8)
+            expected = self._values_and_gradients(copy.deepcopy(module), inputs)
+            for default in (torch.device("meta"), _default_device("meta"), _default_dtype(torch.float64)):
+                copied = copy.deepcopy(module)
+                with default:
+                    found = self._values_and_gradients(copied, inputs)
+                for ours, theirs in zip(expected, found, strict=True):
+                    assert theirs.device == ours.device
+                    assert torch.equal(theirs, ours), f"training={training}"
 
     @staticmethod
     def _values_and_gradients(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -207,7 +207,7 @@ def _gradients(
     sizes = [len(normalization.scale), channels, weights[0].shape[1]]
     dx = torch.empty_like(x)
     found = [x.new_zeros(plan.gradient_numbers) for _ in range(parts)]
-    sums = torch.zeros(parts, sum(sizes), dtype=torch.float64)
+    sums = x.new_zeros(parts, sum(sizes), dtype=torch.float64)
 
     @no_type_check
     def compute(part: int, begin: int, end: int) -> None:
@@ -238,7 +238,7 @@ def _gradients(
     slope, offset = _through_statistics(normalization, plan, inner, total)
     shared = (degree_bias.double() * dbias).to(x.dtype)
     dweights = [torch.empty_like(weight) for weight in weights]
-    dfactors = torch.zeros(parts, len(weights), dtype=torch.float64)
+    dfactors = x.new_zeros(parts, len(weights), dtype=torch.float64)
     sources, pointers, targets = _addresses(found), _addresses(weights), _addresses(dweights)
 
     @no_type_check
@@ -318,17 +318,18 @@ def _normalization(call: _Call, x: Tensor, weight: Tensor | None, bias: Tensor |
 
 def _orders(plan: BlockPlan) -> Tensor:
     """Count the orders, 2l + 1, of each channel of each degree."""
-    return torch.arange(plan.structure.degrees_in).mul_(2).add_(1).repeat_interleave(plan.structure.channels)
+    orders = torch.arange(1, 2 * plan.structure.degrees_in, 2, device="cpu")
+    return orders.repeat_interleave(plan.structure.channels)
 
 
 def _statistics(call: _Call, x: Tensor, *, synchronized: bool) -> tuple[float, Tensor, Tensor]:
     """Count the samples, and give the mean of degree 0 and the variance of each channel of each degree."""
     form, batch, parts, _ = call
     functions, structure, orders = form.plan.functions, form.plan.structure, _orders(form.plan)
-    total = torch.zeros(structure.channels, dtype=torch.float64)
+    total = x.new_zeros(structure.channels, dtype=torch.float64)
     functions.sums(structure, x.data_ptr(), 0, batch, total.data_ptr())
     mean = (total / batch).to(x.dtype)
-    squares = torch.zeros(parts, len(orders), dtype=torch.float64)
+    squares = x.new_zeros(parts, len(orders), dtype=torch.float64)
     in_parts(
         lambda part, begin, end: functions.squares(
             structure, x.data_ptr(), mean.data_ptr(), batch, begin, end, squares[part].data_ptr()

@@ -51,9 +51,9 @@ def workspace(size: int) -> Iterator[int]:
     try:
         work = _work.pop()
     except IndexError:
-        work = torch.empty(0, dtype=torch.uint8)
+        work = torch.empty(0, dtype=torch.uint8, device="cpu")
     if len(work) < size:
-        work = torch.empty(size, dtype=torch.uint8)
+        work = torch.empty(size, dtype=torch.uint8, device="cpu")
     try:
         yield work.data_ptr()
     finally:

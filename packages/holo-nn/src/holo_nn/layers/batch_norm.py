@@ -15,8 +15,9 @@ class BatchNorm(Norm):
     """Divide each channel of each degree by its root mean square over the batch: y = w x / sqrt(V + eps) + b.
 
     V of a channel is the mean over the batch of Σ_m x²/(2l+1) or Σ_m x², biased; scalars (degree 0) are
-    centered first. In evaluation the running statistics take the place of the batch's. The sum of x² over m
-    does not change when samples turn, so the layer is equivariant also while it trains.
+    centered first. In evaluation, and for a batch without samples, which has no statistics, the running ones
+    take the place of the batch's. The sum of x² over m does not change when samples turn, so the layer is
+    equivariant also while it trains.
 
     Parameters
     ----------
@@ -75,11 +76,12 @@ class BatchNorm(Norm):
         self.momentum = momentum
         self.synchronized = False
         self.register_buffer("running_mean", torch.zeros(self._scalars))
-        self.register_buffer("running_var", torch.ones(len(self._sizes)))
+        self.register_buffer("running_var", torch.ones(sum(self._counts)))
 
     def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Give the features with scalars centered, and the mean power of each channel over the batch."""
-        if not self.training:
+        # The statistics of no samples would be NaN, and the running ones with them, for good.
+        if not self.training or not (len(features) or self.synchronized):
             return self.shift_scalars(features, self.running_mean), self.running_var[None]
         mean = features[:, : self._scalars].mean(0)
         centered = self.shift_scalars(features, mean)

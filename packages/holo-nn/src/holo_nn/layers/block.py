@@ -56,8 +56,8 @@ def _without_noise(features: Tensor, norm: Norm) -> Tensor:
     """
     powers = norm.powers(features * features)
     least = torch.finfo(features.dtype).eps * powers.sum(1, keepdim=True)
-    kept = (powers > least) | (norm._degree == 0)
-    return features * kept.index_select(1, norm._channel)
+    scalar = torch.arange(powers.shape[1], device=features.device) < norm._scalars
+    return features * norm.spread(((powers > least) | scalar).to(powers))
 
 
 def _compiled_batch_norm(norm: BatchNorm) -> CompiledBatchNorm:

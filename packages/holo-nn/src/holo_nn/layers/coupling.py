@@ -39,7 +39,7 @@ class Coupled(nn.Module):
         """Register the matrices as buffers that no checkpoint carries."""
         self._pairs = tuple(pairs)
         for pair in self._pairs:
-            matrix = pair.matrix().to(torch.get_default_dtype())
+            matrix = pair.matrix().to(torch.get_default_device(), torch.get_default_dtype())
             self.register_buffer(pair.name, matrix, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Coupled":

@@ -1,4 +1,11 @@
-"""Normalization of equivariant features: what all norms share, and the norms of a sample by itself."""
+"""Normalization of equivariant features: what all norms share, and the norms of a sample by itself.
+
+Sums over the orders of a channel, and what goes back to each order, are split and joined by degree. Nothing gathers by
+an index: the gradient of that adds to a tensor of zeros, ``[batch, channels]``, and torch's inductor (2.13) merges it
+with other zeros of that shape, such as the gradient of degrees that a skip drops. It then lays those zeros out in the
+tensor into which they are joined and adds to them there, so that the gradient of one arrives in that of the other,
+without a word.
+"""
 
 from typing import Literal
 
@@ -6,7 +13,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from holo_nn.so3.irreps import IrrepsLike, check_features, multiplicities, read_irreps
+from holo_nn.so3.irreps import (
+    IrrepsLike,
+    check_features,
+    join_degrees,
+    multiplicities,
+    read_irreps,
+    split_degrees,
+)
 from holo_nn.so3.precision import widened
 
 __all__ = ["Affine", "InstanceNorm", "LayerNorm", "Norm", "Normalization"]
@@ -47,10 +61,6 @@ class Norm(nn.Module):
         If irreps are refused (see `holo_nn.so3.irreps.read_irreps`), or an option is unknown.
     """
 
-    _channel: Tensor
-    _degree: Tensor
-    _sizes: Tensor
-
     def __init__(
         self, irreps: IrrepsLike, normalization: Normalization, affine: Affine | None, eps: float
     ) -> None:
@@ -71,15 +81,6 @@ class Norm(nn.Module):
         weights, biases = (channels, self._scalars) if affine == "channel" else (len(counts), 1)
         self.weight = nn.Parameter(torch.ones(weights)) if affine else None
         self.bias = nn.Parameter(torch.zeros(biases)) if affine and self._scalars else None
-        # Whole numbers: they are right in any precision that the module is moved to.
-        sizes = torch.tensor([2 * degree + 1 for degree, count in counts.items() for _ in range(count)])
-        self.register_buffer("_sizes", sizes, persistent=False)
-        # The channel of each coefficient, and the degree of each channel: with them a layer of any number of
-        # degrees is a few passes over the features.
-        channel = torch.repeat_interleave(torch.arange(channels), sizes)
-        degree = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(self._counts))
-        self.register_buffer("_channel", channel, persistent=False)
-        self.register_buffer("_degree", degree, persistent=False)
 
     def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Give the features ``[batch, dim]`` with scalars centered, where the norm centers, and V.
@@ -96,10 +97,9 @@ class Norm(nn.Module):
         centered, variance = self.center_and_variance(widened(features))
         scale = (variance + self.eps).rsqrt()
         if self.weight is not None:
-            weight = self.weight if self.affine == "channel" else self.weight.index_select(0, self._degree)
-            scale = scale * weight
+            scale = scale * (self.weight if self.affine == "channel" else self._of_channels(self.weight))
         if scale.shape[1] > 1:
-            scale = scale.index_select(1, self._channel)
+            scale = self.spread(scale)
         if self.bias is None:
             return centered * scale
         bias = nn.functional.pad(self.bias.expand(self._scalars), (0, features.shape[1] - self._scalars))
@@ -107,8 +107,22 @@ class Norm(nn.Module):
 
     def powers(self, squares: Float[Tensor, "rows dim"]) -> Float[Tensor, "rows channels"]:
         """Sum the squares of coefficients over m, or take their mean, as `normalization` says."""
-        totals = squares.new_zeros(squares.shape[0], len(self._sizes)).index_add(1, self._channel, squares)
-        return totals / self._sizes if self.normalization == "component" else totals
+        pieces = split_degrees(squares, self._multiplicities).values()
+        mean = self.normalization == "component"
+        return torch.cat([piece.mean(2) if mean else piece.sum(2) for piece in pieces], dim=1)
+
+    def spread(self, values: Float[Tensor, "rows channels"]) -> Float[Tensor, "rows dim"]:
+        """Give each order of a channel the channel's value."""
+        pieces = torch.split(values, self._counts, dim=1)
+        return join_degrees(
+            piece[..., None].expand(-1, -1, 2 * degree + 1)
+            for degree, piece in zip(self._multiplicities, pieces, strict=True)
+        )
+
+    def _of_channels(self, values: Float[Tensor, " degrees"]) -> Float[Tensor, " channels"]:
+        """Give each channel of a degree the degree's value."""
+        pieces = torch.split(values, 1)
+        return torch.cat([piece.expand(count) for piece, count in zip(pieces, self._counts, strict=True)])
 
     def shift_scalars(self, features: Float[Tensor, "batch dim"], mean: Tensor) -> Float[Tensor, "batch dim"]:
         """Take a mean, ``[scalars]`` or ``[batch, 1]``, from the scalars."""
@@ -236,5 +250,5 @@ class LayerNorm(Norm):
         if self._scalars:
             features = self.shift_scalars(features, features[:, : self._scalars].mean(1, keepdim=True))
         powers = torch.split(self.powers(features * features), self._counts, dim=1)
-        means = [power.mean(1, keepdim=True) for power in powers]
-        return features, torch.cat(means, dim=1).index_select(1, self._degree)
+        means = [power.mean(1, keepdim=True).expand_as(power) for power in powers]
+        return features, torch.cat(means, dim=1)

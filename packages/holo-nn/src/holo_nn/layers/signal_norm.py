@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from holo_nn.so3.irreps import IrrepsLike
+from holo_nn.so3.irreps import IrrepsLike, join_degrees, split_degrees
 
 from .norms import Affine, Norm, Normalization
 
@@ -60,4 +60,5 @@ class SignalNorm(Norm):
         squares = features * features
         if self.normalization == "norm":
             return features, squares.sum(1, keepdim=True)
-        return features, (squares / self._sizes.index_select(0, self._channel)).sum(1, keepdim=True)
+        pieces = split_degrees(squares, self._multiplicities).values()
+        return features, join_degrees(piece / piece.shape[2] for piece in pieces).sum(1, keepdim=True)

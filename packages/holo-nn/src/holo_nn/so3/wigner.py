@@ -23,7 +23,7 @@ def _recursion(degree: int) -> tuple[Tensor, Tensor]:
     these are A and B.
     """
     shape = (2 * degree + 1, 3, 2 * degree - 1)
-    left, right = torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64)
+    left, right = (torch.zeros(shape, dtype=torch.float64, device="cpu") for _ in range(2))
 
     def add(matrix: Tensor, m: int, i: int, a: int, value: float) -> None:
         matrix[m + degree, i + 1, a + degree - 1] += value

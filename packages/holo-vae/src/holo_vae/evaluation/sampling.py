@@ -161,7 +161,7 @@ def to_canonical_frame(holograms: Holograms, frames: Float[np.ndarray, "n 3 3"])
     """
     turns = torch.from_numpy(frames.astype(np.float64))
     undefined = (turns == 0).all(dim=2).any(dim=1)
-    turns[undefined] = torch.eye(3, dtype=torch.float64)
+    turns[undefined] = torch.eye(3, dtype=torch.float64, device="cpu")
     # Frames turn by frame' = frame Rᵀ: R = frame takes an orthonormal one to the identity. In float32 the axes
     # are orthonormal to 1e-7 only; the nearest rotation is.
     left, _, right = torch.linalg.svd(turns)

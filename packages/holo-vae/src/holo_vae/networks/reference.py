@@ -210,4 +210,4 @@ def _live_rows(block: Block, rule: Connectivity, degree: int) -> Tensor:
     channels = block.irreps_in[0].mul
     paths = connectivity(block.irreps_in.lmax, block.tensor_square.irreps_out.lmax, rule)
     live = [not (l1 == l2 and l3 % 2) for l1, l2, l3 in paths if l3 == degree]
-    return torch.tensor(live).repeat_interleave(channels)
+    return torch.tensor(live, device="cpu").repeat_interleave(channels)

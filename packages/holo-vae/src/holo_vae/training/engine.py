@@ -301,7 +301,7 @@ class _Run:
 
     def _draws(self, step: int, samples: int, holograms: Tensor) -> Draws:
         seed = np.random.SeedSequence((self.config.seed, step)).generate_state(1, np.uint64)
-        generator = torch.Generator().manual_seed(int(seed[0] >> np.uint64(1)))
+        generator = torch.Generator("cpu").manual_seed(int(seed[0] >> np.uint64(1)))
         drawn, part = self.objective.draw(generator, samples), self.processes.part(samples)
         return {
             name: values[part].to(holograms.device, holograms.dtype if values.is_floating_point() else None)

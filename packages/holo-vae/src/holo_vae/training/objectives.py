@@ -139,11 +139,23 @@ class Autoencoding(Objective):
         """Draw ``noise``, with which z is drawn, and ``kept``, which coefficients masking leaves."""
         draws = {}
         if self.model.variational:
-            draws["noise"] = torch.randn(count, self.model.latent_dim, generator=generator)
+            draws["noise"] = torch.randn(
+                (count, self.model.latent_dim),
+                generator=generator,
+                dtype=torch.float32,
+                device=generator.device,
+            )
         if self.training.masking:
             blocks = [(channels, 2 * degree + 1) for channels, degree in self.model.basis.irreps]
-            share = torch.rand(count, sum(channels for channels, _ in blocks), generator=generator)
-            sizes = torch.tensor([size for channels, size in blocks for _ in range(channels)])
+            share = torch.rand(
+                (count, sum(channels for channels, _ in blocks)),
+                generator=generator,
+                dtype=torch.float32,
+                device=generator.device,
+            )
+            sizes = torch.tensor(
+                [size for channels, size in blocks for _ in range(channels)], device=generator.device
+            )
             draws["kept"] = (share >= self.training.masking).repeat_interleave(sizes, dim=1)
         return draws
 
@@ -168,7 +180,7 @@ class Autoencoding(Objective):
         mse = (decoded - target).square().mean(dim=1)
         measured = [mse, kl_divergence(latent).to(mse), cosine]
         if self.training.frame_weight:
-            axes = torch.eye(3, device=mse.device)
+            axes = torch.eye(3, dtype=torch.float32, device=mse.device)
             measured.append((latent.frame - axes).square().mean(dim=(1, 2)).to(mse))
         return torch.stack(measured, dim=1)
 
