@@ -18,7 +18,7 @@ from holo_types import HoloError, Holograms
 from holo_types.console import progress, run
 from holo_types.extras import extra
 from holo_types.files.atomic import replacing
-from holo_types.options import Device, Flag, Together
+from holo_types.options import Device, Flag, RunOptions, Together
 
 from ._version import __version__
 
@@ -281,7 +281,7 @@ class Evaluated:
     figures: "Evaluation"
 
 
-_NO_EVALUATION = EvaluationOptions()
+_NO_EVALUATION, _NO_RUN = EvaluationOptions(), RunOptions()
 
 
 @app.command(name="evaluate")
@@ -387,7 +387,7 @@ def embed_command(
     model: str = "microenvironment-z128",
     pocket: Flag = False,
     secondary_structure: Flag = False,
-    resume: Flag = False,
+    run: Annotated[RunOptions, Together] = _NO_RUN,
 ) -> int:
     """Embed every residue of structures, the pockets of complexes, or every row of a file of holograms.
 
@@ -409,8 +409,6 @@ def embed_command(
         Embed the residues with any atom within 6 Å of the ligand, the ligand's atoms among their neighbors.
     secondary_structure
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
-    resume
-        Go on with an unfinished output, given the same inputs.
     """
     from .embedding import embed_holograms
     from .networks.loading import load
@@ -426,11 +424,13 @@ def embed_command(
             f"--pocket takes one data set of complexes (CSV file, folder, LMDB); it was given {given}"
         )
     if pocket:
-        return _embed_pockets(inputs[0], load(model, Model), out, secondary_structure, resume)
+        return _embed_pockets(inputs[0], model, out, secondary_structure, run)
     if not (len(inputs) == 1 and inputs[0].suffix == ".h5"):
-        return _embed_structures(inputs, load(model, Model), out, secondary_structure, resume)
-    if resume or secondary_structure:
-        raise HoloError("--resume and --secondary-structure are for structures, not for a file of holograms")
+        return _embed_structures(inputs, model, out, secondary_structure, run)
+    if secondary_structure or run != _NO_RUN:
+        raise HoloError(
+            "--secondary-structure, --resume, --workers and --scheduler are for structures, not for a file of holograms"
+        )
     data = holo_types.load(inputs[0], kind=Holograms)
     if not len(data):
         raise HoloError(f"{inputs[0]}: holds no holograms")
@@ -444,36 +444,51 @@ def embed_command(
 
 
 def _embed_structures(
-    inputs: Sequence[Path], model: "Model", out: Path, secondary_structure: bool, resume: bool
+    inputs: Sequence[Path], model: str, out: Path, secondary_structure: bool, run: RunOptions
 ) -> int:
     with extra("holo-vae[structures]"):
         from holo_features import structure_names
         from holo_features.encoding.files import structure_files
     from .embedding import embed_structures
+    from .networks.loading import load
+    from .networks.model import Model
 
+    loaded = load(model, Model)
     paths, empty = structure_files(inputs)
     return _write_embeddings(
-        lambda written: embed_structures(paths, model, secondary_structure, written.structures),
+        lambda written: embed_structures(
+            paths,
+            loaded if run.alone else model,
+            secondary_structure,
+            written.structures,
+            workers=run.workers,
+            scheduler=run.scheduler,
+        ),
         structure_names(paths),
         out,
         doing="embedding structures",
-        settings={"model": f"{model.name} {model.digest}", "secondary_structure": str(secondary_structure)},
-        resume=resume,
+        settings={"model": f"{loaded.name} {loaded.digest}", "secondary_structure": str(secondary_structure)},
+        resume=run.resume,
         empty=empty,
     )
 
 
-def _embed_pockets(data: Path, model: "Model", out: Path, secondary_structure: bool, resume: bool) -> int:
+def _embed_pockets(data: Path, model: str, out: Path, secondary_structure: bool, run: RunOptions) -> int:
     with extra("holo-vae[structures]"):
         from holo_features import find_complexes
         from holo_features.encoding.files import unusable
     from .embedding import embed_complexes
+    from .networks.loading import load
+    from .networks.model import Model
 
-    found = find_complexes(data)
+    loaded, found = load(model, Model), find_complexes(data)
 
     def embedded(written: "Written") -> "Iterator[EmbeddedStructure]":
         sources = [source for source in found.sources if source.name not in written.structures]
-        return embed_complexes(sources, model, secondary_structure)
+        used = loaded if run.alone else model
+        return embed_complexes(
+            sources, used, secondary_structure, workers=run.workers, scheduler=run.scheduler
+        )
 
     return _write_embeddings(
         embedded,
@@ -481,11 +496,11 @@ def _embed_pockets(data: Path, model: "Model", out: Path, secondary_structure: b
         out,
         doing="embedding pockets",
         settings={
-            "model": f"{model.name} {model.digest}",
+            "model": f"{loaded.name} {loaded.digest}",
             "secondary_structure": str(secondary_structure),
             "pocket": "True",
         },
-        resume=resume,
+        resume=run.resume,
         empty=unusable(found.skipped),
     )
 
