@@ -96,6 +96,23 @@ def test_a_killed_worker_loses_nothing(model: Path, alone: Embeddings, tmp_path:
     assert embeddings_in(out) == alone
 
 
+@pytest.mark.parametrize("half", [False, True])
+def test_a_folder_of_parts_is_one_table_and_is_continued(
+    model: Path, alone: Embeddings, tmp_path: Path, half: bool
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    arguments = ["--model", str(model), "--out", str(tmp_path / "z"), *(["--half"] if half else [])]
+    assert main(["embed", *map(str, PATHS[:20]), *arguments]) == 0
+    assert main(["embed", *map(str, PATHS), *arguments]) == 1, "it is not empty"
+    assert main(["embed", *map(str, PATHS), *arguments, "--resume"]) == 0
+    found = pandas.read_parquet(tmp_path / "z")
+    assert len(list((tmp_path / "z").iterdir())) == 2
+    np.testing.assert_array_equal(found["structure"], alone.index["structure"])
+    z = found[[f"z_{i}" for i in range(5)]].to_numpy()
+    expected = alone.invariants.astype(np.float16).astype(np.float32) if half else alone.invariants
+    np.testing.assert_array_equal(z, expected)
+
+
 def test_several_workers_need_a_model_that_each_can_load() -> None:
     with pytest.raises(
         HoloError, match="model is the loaded model 'small'; for several workers it must be what"
@@ -110,7 +127,7 @@ def test_a_worker_that_loads_another_model_is_refused(model: Path, tmp_path: Pat
     shutil.rmtree(changing)
     write_model(small(1), changing)
     with pytest.raises(
-        HoloError, match="a worker loads one with the digest .*; it must be the one that the run"
+        HoloError, match=r"a worker loads one with the digest .*; it must be the one that the run"
     ):
         list(results)
 

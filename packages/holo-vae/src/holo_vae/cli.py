@@ -387,6 +387,7 @@ def embed_command(
     model: str = "microenvironment-z128",
     pocket: Flag = False,
     secondary_structure: Flag = False,
+    half: Flag = False,
     run: Annotated[RunOptions, Together] = _NO_RUN,
 ) -> int:
     """Embed every residue of structures, the pockets of complexes, or every row of a file of holograms.
@@ -403,19 +404,26 @@ def embed_command(
         ATOM3D LBA data set (LMDB).
     out
         File for the embeddings, .h5; or a table, .parquet or .csv. It is replaced unless --resume is given.
+        A name without an ending is a folder, which gets Parquet files as the run goes on, to be read as one table.
     model
         Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     pocket
         Embed the residues with any atom within 6 Å of the ligand, the ligand's atoms among their neighbors.
     secondary_structure
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
+    half
+        Keep z in 16 bits in a folder's files; it is read back as float32.
     """
     from .embedding import embed_holograms
     from .networks.loading import load
     from .networks.model import Model
 
-    if out.suffix not in (".h5", ".parquet", ".csv"):
-        raise HoloError(f"--out is {out}; it must end in .h5, .parquet or .csv")
+    if out.suffix not in (".h5", ".parquet", ".csv", ""):
+        raise HoloError(
+            f"--out is {out}; it must end in .h5, .parquet or .csv, or be a folder, without an ending"
+        )
+    if half and out.suffix:
+        raise HoloError(f"--half is for a folder of Parquet files; --out is {out}")
     if any(path.resolve() == out.resolve() for path in inputs):
         raise HoloError(f"--out is {out}, which is an input; give another file")
     if pocket and (len(inputs) != 1 or inputs[0].suffix == ".h5"):
@@ -424,9 +432,13 @@ def embed_command(
             f"--pocket takes one data set of complexes (CSV file, folder, LMDB); it was given {given}"
         )
     if pocket:
-        return _embed_pockets(inputs[0], model, out, secondary_structure, run)
+        return _embed_pockets(
+            inputs[0], model, out, half=half, secondary_structure=secondary_structure, run=run
+        )
     if not (len(inputs) == 1 and inputs[0].suffix == ".h5"):
-        return _embed_structures(inputs, model, out, secondary_structure, run)
+        return _embed_structures(
+            inputs, model, out, half=half, secondary_structure=secondary_structure, run=run
+        )
     if secondary_structure or run != _NO_RUN:
         raise HoloError(
             "--secondary-structure, --resume, --workers and --scheduler are for structures, not for a file of holograms"
@@ -437,6 +449,9 @@ def embed_command(
     embeddings = embed_holograms(load(model, Model), data)
     if out.suffix == ".h5":
         holo_types.save(embeddings, out)
+    elif not out.suffix:
+        with holo_types.PartsWriter(out, half=half) as writer:
+            writer.append(embeddings)
     else:
         holo_types.write_table(embeddings, out)
     _say(f"{len(embeddings)} embeddings in {out}")
@@ -444,7 +459,7 @@ def embed_command(
 
 
 def _embed_structures(
-    inputs: Sequence[Path], model: str, out: Path, secondary_structure: bool, run: RunOptions
+    inputs: Sequence[Path], model: str, out: Path, *, half: bool, secondary_structure: bool, run: RunOptions
 ) -> int:
     with extra("holo-vae[structures]"):
         from holo_features import structure_names
@@ -469,11 +484,14 @@ def _embed_structures(
         doing="embedding structures",
         settings={"model": f"{loaded.name} {loaded.digest}", "secondary_structure": str(secondary_structure)},
         resume=run.resume,
+        half=half,
         empty=empty,
     )
 
 
-def _embed_pockets(data: Path, model: str, out: Path, secondary_structure: bool, run: RunOptions) -> int:
+def _embed_pockets(
+    data: Path, model: str, out: Path, *, half: bool, secondary_structure: bool, run: RunOptions
+) -> int:
     with extra("holo-vae[structures]"):
         from holo_features import find_complexes
         from holo_features.encoding.files import unusable
@@ -501,6 +519,7 @@ def _embed_pockets(data: Path, model: str, out: Path, secondary_structure: bool,
             "pocket": "True",
         },
         resume=run.resume,
+        half=half,
         empty=unusable(found.skipped),
     )
 
@@ -513,13 +532,15 @@ def _write_embeddings(
     doing: str,
     settings: Mapping[str, str],
     resume: bool,
+    half: bool,
     empty: "Sequence[Skipped]",
 ) -> int:
     """Write embeddings as they come, and then as a table if that is what is asked for."""
     from holo_features.encoding.files import rows_of, write_rows
 
     # Rows go to an HDF5 file as they come, so that an interruption costs little; a table is made of it.
-    rows = out if out.suffix == ".h5" else out.with_name(f"{out.name}.partial.h5")
+    # A folder has parts for that.
+    rows = out if out.suffix in (".h5", "") else out.with_name(f"{out.name}.partial.h5")
     report = write_rows(
         lambda written: (rows_of(result.encoded, result.embeddings) for result in embedded(written)),
         files,
@@ -530,6 +551,8 @@ def _write_embeddings(
         resume=resume,
         table=out.with_suffix(".skipped.csv"),
         empty=empty,
+        parts=not out.suffix,
+        half=half,
     )
     if report.count and rows != out:
         holo_types.write_table(holo_types.load(rows, kind=holo_types.Embeddings), out)
