@@ -3,6 +3,9 @@ from .errors import (
     FormatError as FormatError,
     HoloError as HoloError,
 )
+from .files.parts import (
+    PartsWriter as PartsWriter,
+)
 from .files.reader import (
     Reader as Reader,
     load as load,

@@ -18,7 +18,7 @@ from holo_types import HoloError, Holograms
 from holo_types.console import progress, run
 from holo_types.extras import extra
 from holo_types.files.atomic import replacing
-from holo_types.options import Device, Flag, Together
+from holo_types.options import Device, Flag, RunOptions, Together
 
 from ._version import __version__
 
@@ -281,7 +281,7 @@ class Evaluated:
     figures: "Evaluation"
 
 
-_NO_EVALUATION = EvaluationOptions()
+_NO_EVALUATION, _NO_RUN = EvaluationOptions(), RunOptions()
 
 
 @app.command(name="evaluate")
@@ -387,7 +387,8 @@ def embed_command(
     model: str = "microenvironment-z128",
     pocket: Flag = False,
     secondary_structure: Flag = False,
-    resume: Flag = False,
+    half: Flag = False,
+    run: Annotated[RunOptions, Together] = _NO_RUN,
 ) -> int:
     """Embed every residue of structures, the pockets of complexes, or every row of a file of holograms.
 
@@ -403,21 +404,26 @@ def embed_command(
         ATOM3D LBA data set (LMDB).
     out
         File for the embeddings, .h5; or a table, .parquet or .csv. It is replaced unless --resume is given.
+        A name without an ending is a folder, which gets Parquet files as the run goes on, to be read as one table.
     model
         Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     pocket
         Embed the residues with any atom within 6 Å of the ligand, the ligand's atoms among their neighbors.
     secondary_structure
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
-    resume
-        Go on with an unfinished output, given the same inputs.
+    half
+        Keep z in 16 bits in a folder's files; it is read back as float32.
     """
     from .embedding import embed_holograms
     from .networks.loading import load
     from .networks.model import Model
 
-    if out.suffix not in (".h5", ".parquet", ".csv"):
-        raise HoloError(f"--out is {out}; it must end in .h5, .parquet or .csv")
+    if out.suffix not in (".h5", ".parquet", ".csv", ""):
+        raise HoloError(
+            f"--out is {out}; it must end in .h5, .parquet or .csv, or be a folder, without an ending"
+        )
+    if half and out.suffix:
+        raise HoloError(f"--half is for a folder of Parquet files; --out is {out}")
     if any(path.resolve() == out.resolve() for path in inputs):
         raise HoloError(f"--out is {out}, which is an input; give another file")
     if pocket and (len(inputs) != 1 or inputs[0].suffix == ".h5"):
@@ -426,17 +432,26 @@ def embed_command(
             f"--pocket takes one data set of complexes (CSV file, folder, LMDB); it was given {given}"
         )
     if pocket:
-        return _embed_pockets(inputs[0], load(model, Model), out, secondary_structure, resume)
+        return _embed_pockets(
+            inputs[0], model, out, half=half, secondary_structure=secondary_structure, run=run
+        )
     if not (len(inputs) == 1 and inputs[0].suffix == ".h5"):
-        return _embed_structures(inputs, load(model, Model), out, secondary_structure, resume)
-    if resume or secondary_structure:
-        raise HoloError("--resume and --secondary-structure are for structures, not for a file of holograms")
+        return _embed_structures(
+            inputs, model, out, half=half, secondary_structure=secondary_structure, run=run
+        )
+    if secondary_structure or run != _NO_RUN:
+        raise HoloError(
+            "--secondary-structure, --resume, --workers and --scheduler are for structures, not for a file of holograms"
+        )
     data = holo_types.load(inputs[0], kind=Holograms)
     if not len(data):
         raise HoloError(f"{inputs[0]}: holds no holograms")
     embeddings = embed_holograms(load(model, Model), data)
     if out.suffix == ".h5":
         holo_types.save(embeddings, out)
+    elif not out.suffix:
+        with holo_types.PartsWriter(out, half=half) as writer:
+            writer.append(embeddings)
     else:
         holo_types.write_table(embeddings, out)
     _say(f"{len(embeddings)} embeddings in {out}")
@@ -444,36 +459,54 @@ def embed_command(
 
 
 def _embed_structures(
-    inputs: Sequence[Path], model: "Model", out: Path, secondary_structure: bool, resume: bool
+    inputs: Sequence[Path], model: str, out: Path, *, half: bool, secondary_structure: bool, run: RunOptions
 ) -> int:
     with extra("holo-vae[structures]"):
         from holo_features import structure_names
         from holo_features.encoding.files import structure_files
     from .embedding import embed_structures
+    from .networks.loading import load
+    from .networks.model import Model
 
+    loaded = load(model, Model)
     paths, empty = structure_files(inputs)
     return _write_embeddings(
-        lambda written: embed_structures(paths, model, secondary_structure, written.structures),
+        lambda written: embed_structures(
+            paths,
+            loaded if run.alone else model,
+            secondary_structure,
+            written.structures,
+            workers=run.workers,
+            scheduler=run.scheduler,
+        ),
         structure_names(paths),
         out,
         doing="embedding structures",
-        settings={"model": f"{model.name} {model.digest}", "secondary_structure": str(secondary_structure)},
-        resume=resume,
+        settings={"model": f"{loaded.name} {loaded.digest}", "secondary_structure": str(secondary_structure)},
+        resume=run.resume,
+        half=half,
         empty=empty,
     )
 
 
-def _embed_pockets(data: Path, model: "Model", out: Path, secondary_structure: bool, resume: bool) -> int:
+def _embed_pockets(
+    data: Path, model: str, out: Path, *, half: bool, secondary_structure: bool, run: RunOptions
+) -> int:
     with extra("holo-vae[structures]"):
         from holo_features import find_complexes
         from holo_features.encoding.files import unusable
     from .embedding import embed_complexes
+    from .networks.loading import load
+    from .networks.model import Model
 
-    found = find_complexes(data)
+    loaded, found = load(model, Model), find_complexes(data)
 
     def embedded(written: "Written") -> "Iterator[EmbeddedStructure]":
         sources = [source for source in found.sources if source.name not in written.structures]
-        return embed_complexes(sources, model, secondary_structure)
+        used = loaded if run.alone else model
+        return embed_complexes(
+            sources, used, secondary_structure, workers=run.workers, scheduler=run.scheduler
+        )
 
     return _write_embeddings(
         embedded,
@@ -481,11 +514,12 @@ def _embed_pockets(data: Path, model: "Model", out: Path, secondary_structure: b
         out,
         doing="embedding pockets",
         settings={
-            "model": f"{model.name} {model.digest}",
+            "model": f"{loaded.name} {loaded.digest}",
             "secondary_structure": str(secondary_structure),
             "pocket": "True",
         },
-        resume=resume,
+        resume=run.resume,
+        half=half,
         empty=unusable(found.skipped),
     )
 
@@ -498,13 +532,15 @@ def _write_embeddings(
     doing: str,
     settings: Mapping[str, str],
     resume: bool,
+    half: bool,
     empty: "Sequence[Skipped]",
 ) -> int:
     """Write embeddings as they come, and then as a table if that is what is asked for."""
     from holo_features.encoding.files import rows_of, write_rows
 
     # Rows go to an HDF5 file as they come, so that an interruption costs little; a table is made of it.
-    rows = out if out.suffix == ".h5" else out.with_name(f"{out.name}.partial.h5")
+    # A folder has parts for that.
+    rows = out if out.suffix in (".h5", "") else out.with_name(f"{out.name}.partial.h5")
     report = write_rows(
         lambda written: (rows_of(result.encoded, result.embeddings) for result in embedded(written)),
         files,
@@ -515,6 +551,8 @@ def _write_embeddings(
         resume=resume,
         table=out.with_suffix(".skipped.csv"),
         empty=empty,
+        parts=not out.suffix,
+        half=half,
     )
     if report.count and rows != out:
         holo_types.write_table(holo_types.load(rows, kind=holo_types.Embeddings), out)

@@ -1,11 +1,12 @@
 """Structures, or pockets of complexes, straight to embeddings (extra ``structures``)."""
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import attrs
@@ -14,7 +15,7 @@ import torch
 from holo_types import Embeddings, HoloError, Holograms, concatenate
 from holo_types.extras import extra
 
-from .networks.loading import load
+from .networks.loading import load, shipped_models
 from .networks.model import Model
 from .networks.row_losses import row_cosine_losses
 
@@ -34,7 +35,8 @@ class EmbeddedStructure:
     Parameters
     ----------
     encoded
-        Its holograms, with the residues that were skipped, or the error that says why there are none.
+        Its holograms, with the residues that were skipped, or the error that says why there are none. Where
+        several workers embed, the holograms stay with them.
     embeddings
         One row for each hologram; None if there are none.
     """
@@ -60,21 +62,28 @@ def embed_holograms(model: Model, holograms: Holograms) -> Embeddings:
 
 def embed_structures(
     paths: Iterable[Path | str],
-    model: Model,
+    model: Model | Path | str,
     secondary_structure: bool = False,
     done: Collection[str] = (),
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> Iterator[EmbeddedStructure]:
     """Embed every residue of structure files; a bad file stops none.
 
-    Blocks of residues are spread over as many threads as torch uses; results come in the order of the files, and do
-    not depend on the number of threads.
+    In one process, blocks of residues are spread over as many threads as torch uses. Results come in the order of
+    the files; they are the same to the bit for any number of threads, processes or machines of one kind, for a
+    block holds rows of one structure only, and one thread computes it.
 
     Parameters
     ----------
     paths, secondary_structure, done
         As for `holo_features.encode_structures`.
     model
-        Its basis decides how the structures are encoded.
+        A model, or what `load` takes. Its basis decides how the structures are encoded. Several workers each load
+        it for themselves, so they need what `load` takes.
+    workers, scheduler
+        As for `holo_features.encode_structures`; each worker has one thread.
 
     Yields
     ------
@@ -84,15 +93,28 @@ def embed_structures(
     Raises
     ------
     HoloError
-        If holo-features is not installed (extra ``structures``), or the model is one of sphere images.
+        If holo-features is not installed (extra ``structures``), the model is one of sphere images, or several
+        workers are given a model that is loaded already, or load another than is here.
     """
     with extra("holo-vae[structures]"):
-        from holo_features import encode_structures  # noqa: PLC0415
-    return _embedded(encode_structures(paths, model.config.basis, secondary_structure, done), model)
+        from holo_features.encoding.structures import encode_structures, map_structures  # noqa: PLC0415
+    loaded = _loaded(model)
+    basis = loaded.config.basis
+    if workers == 1 and scheduler is None:
+        return _embedded(encode_structures(paths, basis, secondary_structure, done), loaded)
+    embed_one = _by_worker(model, loaded)
+    return map_structures(
+        embed_one, paths, basis, secondary_structure, done, workers=workers, scheduler=scheduler
+    )
 
 
 def embed_complexes(
-    sources: "Iterable[ComplexSource]", model: Model, secondary_structure: bool = False
+    sources: "Iterable[ComplexSource]",
+    model: Model | Path | str,
+    secondary_structure: bool = False,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> Iterator[EmbeddedStructure]:
     """Embed the pocket residues of protein-ligand complexes, the ligand's atoms among their neighbors.
 
@@ -103,10 +125,10 @@ def embed_complexes(
     ----------
     sources
         Where the complexes are, see `holo_features.find_complexes`.
-    model
-        Its basis decides how the neighborhoods are encoded.
     secondary_structure
         Add the column ``secondary_structure`` to the index.
+    model, workers, scheduler
+        As for `embed_structures`.
 
     Yields
     ------
@@ -116,12 +138,21 @@ def embed_complexes(
     Raises
     ------
     HoloError
-        If holo-features is not installed (extra ``structures``), or the model is one of sphere images.
+        As for `embed_structures`.
     """
     with extra("holo-vae[structures]"):
-        from holo_features import PocketEncoding, encode_complexes  # noqa: PLC0415
-    encoding = PocketEncoding(secondary_structure=secondary_structure)
-    return _embedded(encode_complexes(sources, model.config.basis, encoding), model)
+        from holo_features import PocketEncoding  # noqa: PLC0415
+        from holo_features.encoding.structures import encode_complexes, map_complexes  # noqa: PLC0415
+    loaded, encoding = _loaded(model), PocketEncoding(secondary_structure=secondary_structure)
+    basis = loaded.config.basis
+    if workers == 1 and scheduler is None:
+        return _embedded(encode_complexes(sources, basis, encoding), loaded)
+    embed_one = _by_worker(model, loaded)
+    return map_complexes(embed_one, sources, basis, encoding, workers=workers, scheduler=scheduler)
+
+
+def _loaded(model: Model | Path | str) -> Model:
+    return model if isinstance(model, Model) else load(model, Model)
 
 
 @attrs.frozen(eq=False)
@@ -133,18 +164,61 @@ class _Unchanging(Model):
         return Model(self.network, self.name, self.version).digest
 
 
+def _unchanging(model: Model) -> Model:
+    return _Unchanging(model.network, model.name, model.version)
+
+
+# What a worker process keeps from one structure to the next: the one model that it has loaded.
+_own: dict[str, Model] = {}
+_loading = Lock()
+
+
+def _by_worker(model: Model | Path | str, loaded: Model) -> "Callable[[EncodedStructure], EmbeddedStructure]":
+    """Give what a worker does with a structure; it goes to it with the model's name, not with its weights."""
+    if isinstance(model, Model):
+        raise HoloError(
+            f"model is the loaded model {model.name!r}; for several workers it must be what `load` takes, "
+            "since each loads its own"
+        )
+    source = str(model)
+    if source not in shipped_models() and Path(model).is_dir():
+        source = str(Path(model).absolute())  # workers elsewhere have a working folder of their own
+    return partial(_embed_in_worker, source=source, digest=loaded.digest)
+
+
+def _embed_in_worker(encoded: "EncodedStructure", *, source: str, digest: str) -> EmbeddedStructure:
+    _compute_alone()
+    with _loading:  # of Dask's threads the first loads for all
+        if source not in _own or _own[source].digest != digest:
+            _own.clear()
+            _own[source] = _unchanging(load(source, Model))
+        model = _own[source]
+    if model.digest != digest:
+        raise HoloError(
+            f"model {source}: a worker loads one with the digest {model.digest[:12]}; it must be the one that the "
+            f"run began with, {digest[:12]}"
+        )
+    parts = [embed_holograms(model, block) for block in _blocks(encoded.holograms)]
+    return _joined(attrs.evolve(encoded, holograms=None), parts)
+
+
 def _embedded(results: "Iterable[EncodedStructure]", model: Model) -> Iterator[EmbeddedStructure]:
     """Embed as many blocks of rows at a time as torch has threads, and meanwhile encode the next structures."""
-    used = _Unchanging(model.network, model.name, model.version)
+    used = _unchanging(model)
     waiting: deque[tuple[EncodedStructure, list[Future[Embeddings]]]] = deque()
+
+    def finished() -> EmbeddedStructure:
+        encoded, blocks = waiting.popleft()
+        return _joined(encoded, [block.result() for block in blocks])
+
     with _threads() as pool:
         for encoded in results:
             blocks = [pool.submit(embed_holograms, used, block) for block in _blocks(encoded.holograms)]
             waiting.append((encoded, blocks))
             if len(waiting) > _AHEAD * torch.get_num_threads():
-                yield _finished(*waiting.popleft())
+                yield finished()
         while waiting:
-            yield _finished(*waiting.popleft())
+            yield finished()
 
 
 def _blocks(holograms: Holograms | None) -> Iterator[Holograms]:
@@ -153,8 +227,7 @@ def _blocks(holograms: Holograms | None) -> Iterator[Holograms]:
             yield holograms[start : start + _BLOCK]
 
 
-def _finished(encoded: "EncodedStructure", blocks: list[Future[Embeddings]]) -> EmbeddedStructure:
-    parts = [block.result() for block in blocks]
+def _joined(encoded: "EncodedStructure", parts: list[Embeddings]) -> EmbeddedStructure:
     return EmbeddedStructure(encoded, concatenate(parts) if parts else None)
 
 
@@ -195,7 +268,7 @@ def embed(paths: Sequence[Path | str], model: Model | Path | str) -> Embeddings:
         If a file cannot be read, or no file has a residue to embed. To go on after a bad file, use
         `embed_structures`.
     """
-    loaded = model if isinstance(model, Model) else load(model, Model)
+    loaded = _loaded(model)
     parts = []
     for result in embed_structures(paths, loaded):
         if result.encoded.error is not None:

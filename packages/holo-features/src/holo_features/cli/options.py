@@ -7,7 +7,7 @@ import attrs
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from holo_types.options import Count, Flag, Together, Workers
+from holo_types.options import Count, Flag, RunOptions, Scheduler, Together, Workers
 
 if TYPE_CHECKING:
     from holo_features import ResidueId
@@ -74,13 +74,6 @@ OptionalResidues = Annotated[
         validator=_check_residues,
         help="Residues to take, as CHAIN:NUMBER with the insertion code, several of a chain between commas, "
         "such as A:57,102B B:5; by default all. A file without one of them gives no results.",
-    ),
-]
-Scheduler = Annotated[
-    str | None,
-    Parameter(
-        help="Address of a Dask scheduler, such as tcp://host:8786, whose workers do it instead (extra dask); they "
-        "must see the files under the same paths."
     ),
 ]
 
@@ -164,23 +157,6 @@ class SelectionOptions:
         from holo_features.structures.selection import Selection  # noqa: PLC0415
 
         return Selection(**attrs.asdict(self))
-
-
-@attrs.frozen
-class RunOptions:
-    """How the work is done, which changes nothing in the output.
-
-    Parameters
-    ----------
-    workers, scheduler
-        Who does the work.
-    resume
-        Go on with an unfinished output, given the same inputs and options; what it has is not encoded again.
-    """
-
-    workers: Workers = 1
-    scheduler: Scheduler = None
-    resume: Flag = False
 
 
 def settings_of(command: str, *options: BasisOptions | SelectionOptions, **others: object) -> dict[str, str]:

@@ -12,7 +12,7 @@ import attrs
 
 import holo_types
 from holo_features.readers.formats import is_structure_path
-from holo_types import HoloError, Writer
+from holo_types import HoloError, PartsWriter, Writer
 from holo_types.console import Outcome, Skipped, progress, write_skipped
 
 if TYPE_CHECKING:
@@ -163,8 +163,10 @@ def write_rows(
     of_residues: bool = True,
     table: Path | None = None,
     empty: Sequence[Skipped] = (),
+    parts: bool = False,
+    half: bool = False,
 ) -> Report:
-    """Write what input files give to an HDF5 file, with progress and a table of what was skipped.
+    """Write what input files give to an HDF5 file or a folder, with progress and a table of what was skipped.
 
     Rows are committed as they come. A run that was stopped is continued with `resume`: files that the output
     has are passed over, and what was skipped of them stays in the table; all others come anew.
@@ -193,6 +195,8 @@ def write_rows(
         Another file for the table.
     empty
         Inputs that hold no file.
+    parts, half
+        Write a folder of Parquet files in place of an HDF5 file, see `holo_types.PartsWriter`.
 
     Returns
     -------
@@ -209,8 +213,13 @@ def write_rows(
     table = out.with_suffix(".skipped.csv") if table is None else table
     errors = list(empty)
     skipped_residues = 0 if of_residues else None
-    with Writer(out, resume=resume, settings=settings) as writer:
-        written = _written(out) if len(writer) else Written()
+    writer = (
+        PartsWriter(out, resume=resume, settings=settings, half=half)
+        if parts
+        else Writer(out, resume=resume, settings=settings)
+    )
+    with writer:
+        written = _written(writer) if len(writer) else Written()
         succeeded = {path for path, name in files.items() if name in written.structures}
         with (
             _skipped_table(table, kept=succeeded) as skip,
@@ -226,7 +235,7 @@ def write_rows(
                 for row in result.skipped:
                     skip(row)
                 if result.rows is not None:
-                    writer.append(result.rows)
+                    writer.append(result.rows)  # type: ignore[arg-type]  # parts are of embeddings
                     succeeded.add(result.file)
                 if skipped_residues is not None:
                     skipped_residues += result.skipped_residues
@@ -238,8 +247,10 @@ def write_rows(
     return Report(what, count, outcome, tuple(errors), table)
 
 
-def _written(out: Path) -> Written:
-    with holo_types.open(out) as reader:
+def _written(writer: Writer | PartsWriter) -> Written:
+    if isinstance(writer, PartsWriter):
+        return Written(len(writer), writer.written("structure"))
+    with holo_types.open(writer.path) as reader:
         names = reader.column("structure").tolist() if "structure" in reader.columns else ()
         return Written(len(reader), frozenset(names))
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import attrs
 import numpy as np
@@ -38,8 +38,12 @@ __all__ = [
     "PocketEncoding",
     "encode_complexes",
     "encode_structures",
+    "map_complexes",
+    "map_structures",
     "structure_names",
 ]
+
+Result = TypeVar("Result")
 
 _BLOCK = 512  # centers whose neighborhoods are in memory together
 
@@ -213,18 +217,82 @@ def encode_structures(
     >>> [encoded.error for encoded in encode_structures(example_structures()[:2], basis)]
     [None, None]
     """
-    _check_radial(basis, "encode_structures")
-    names = structure_names(paths)
-    files = ((path, name) for path, name in names.items() if name not in done)
-    encode = partial(
-        _encode_structure, basis=basis, secondary_structure=secondary_structure, encoding=encoding
+    return map_structures(
+        _itself,
+        paths,
+        basis,
+        secondary_structure,
+        done,
+        encoding=encoding,
+        workers=workers,
+        scheduler=scheduler,
     )
-    if scheduler is None:
-        return map_files(encode, files, workers)
+
+
+def map_structures(
+    function: Callable[[EncodedStructure], Result],
+    paths: Iterable[str | os.PathLike[str]],
+    basis: Basis,
+    secondary_structure: bool = False,
+    done: Collection[str] = (),
+    *,
+    encoding: Encoding = Encoding(),
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[Result]:
+    """Encode structures and apply a function to each where it was encoded, so that holograms need not be sent.
+
+    Parameters
+    ----------
+    function
+        What is made of a structure; with several workers it and its results must be picklable.
+    paths, basis, secondary_structure, done, encoding, workers, scheduler
+        As for `encode_structures`.
+
+    Yields
+    ------
+    Result
+        One for each different path that is not done, in their order.
+
+    Raises
+    ------
+    HoloError
+        As for `encode_structures`.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_types import Zernike
+    >>> basis = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N", "O", "S"))
+    >>> [len(rows) > 20 for rows in map_structures(lambda e: e.holograms, example_structures()[:2], basis)]
+    [True, True]
+    """
+    _check_radial(basis, "encode_structures")
+    encode = partial(
+        _map_structure,
+        function=function,
+        basis=basis,
+        secondary_structure=secondary_structure,
+        encoding=encoding,
+    )
     # Workers elsewhere have a working folder of their own; the paths that are handed on stay as given.
-    given = {name: path for path, name in names.items()}
-    found = map_files(encode, ((path.absolute(), name) for path, name in files), workers, scheduler)
-    return (attrs.evolve(encoded, path=given[encoded.name]) for encoded in found)
+    files = (
+        (path if scheduler is None else path.absolute(), (path, name))
+        for path, name in structure_names(paths).items()
+        if name not in done
+    )
+    return map_files(encode, files, workers, scheduler)
+
+
+def _map_structure(
+    place: Path, given: tuple[Path, str], *, function: Callable[[EncodedStructure], Result], **options: Any
+) -> Result:
+    path, name = given
+    return function(attrs.evolve(_encode_structure(place, name, **options), path=path))
+
+
+def _itself(encoded: EncodedStructure) -> EncodedStructure:
+    return encoded
 
 
 def encode_complexes(
@@ -267,9 +335,55 @@ def encode_complexes(
     >>> print(encoded.error)
     complex 1abc: 1abc.pdb does not exist
     """
+    return map_complexes(_itself, sources, basis, encoding, workers=workers, scheduler=scheduler)
+
+
+def map_complexes(
+    function: Callable[[EncodedStructure], Result],
+    sources: Iterable[ComplexSource],
+    basis: Basis,
+    encoding: PocketEncoding = PocketEncoding(),
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[Result]:
+    """Encode complexes and apply a function to each where it was encoded, as `map_structures` does.
+
+    Parameters
+    ----------
+    function
+        As for `map_structures`.
+    sources, basis, encoding, workers, scheduler
+        As for `encode_complexes`.
+
+    Yields
+    ------
+    Result
+        One for each source.
+
+    Raises
+    ------
+    HoloError
+        As for `encode_complexes`.
+
+    Examples
+    --------
+    >>> from holo_features.complexes.tables import ComplexFiles
+    >>> from holo_types import Zernike
+    >>> basis = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N", "O", "S"))
+    >>> missing = ComplexFiles("1abc", Path("1abc.pdb"), Path("1abc.sdf"))
+    >>> list(map_complexes(lambda encoded: encoded.name, [missing], basis))
+    ['1abc']
+    """
     _check_radial(basis, "encode_complexes")
-    encode = partial(_encode_complex, basis=basis, encoding=encoding)
+    encode = partial(_map_complex, function=function, basis=basis, encoding=encoding)
     return map_in_order(encode, sources, workers, scheduler)
+
+
+def _map_complex(
+    source: ComplexSource, *, function: Callable[[EncodedStructure], Result], **options: Any
+) -> Result:
+    return function(_encode_complex(source, **options))
 
 
 def _check_radial(basis: Basis, function: str) -> None:

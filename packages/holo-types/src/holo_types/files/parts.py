@@ -1,0 +1,256 @@
+"""Embeddings as a folder of Parquet files that is read as one table. Needs the extra ``table``."""
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+from jaxtyping import Float
+
+from holo_types.errors import FormatError, HoloError
+from holo_types.extras import extra
+from holo_types.objects.embeddings import Embeddings
+from holo_types.objects.joining import concatenate
+
+from .atomic import replacing, write_errors
+from .schema import Layout
+from .tables import to_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["PartsWriter"]
+
+_ROWS = 1 << 17  # of a part: 70 MB of z with 128 components
+_SETTINGS = b"holo_settings"
+_LARGEST_HALF = float(np.finfo(np.float16).max)
+
+
+class PartsWriter:
+    """Write embeddings to a folder of Parquet files with one schema, which readers take as one table.
+
+    Appends gather in memory; with every 131,072 rows a part is written, whole appends together, and appears whole
+    or not at all. Killed at any time, the folder holds whole parts and is continued with ``resume=True``; left by
+    an exception, it holds all that was appended. A writer to which nothing was appended leaves nothing.
+
+    Parameters
+    ----------
+    folder
+        The folder; its parts are ``part-000000.parquet`` and so on, with the columns of `to_table`.
+    resume
+        Continue the parts that are there; if there are none, begin them.
+    settings
+        How the rows are made, by name; kept in each part, so that the folder is continued with the same.
+    half
+        Round z to half precision (11 significant bits). Its columns stay float32, which every reader takes; they
+        are stored as numbers of at most 16 bits that point to a column's distinct values.
+    rows
+        A part is written when there are so many.
+
+    Raises
+    ------
+    HoloError
+        If the folder holds anything and `resume` is false, or its parts were made with other settings; or pandas
+        or pyarrow is missing.
+    FormatError
+        If a part that is to be continued cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas
+    >>> from holo_types import ModelReference
+    >>> folder = Path(tempfile.mkdtemp(), "proteome")
+    >>> model = ModelReference("demo", "1", "0" * 64, "0" * 64)
+    >>> with PartsWriter(folder, rows=2) as writer:
+    ...     for name in ("1abc", "2xyz", "3foo"):
+    ...         writer.append(Embeddings(np.zeros((1, 1)), np.eye(3)[None], model, {"structure": [name]}))
+    >>> sorted(part.name for part in folder.iterdir())
+    ['part-000000.parquet', 'part-000001.parquet']
+    >>> pandas.read_parquet(folder)["structure"].tolist()
+    ['1abc', '2xyz', '3foo']
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        resume: bool = False,
+        settings: Mapping[str, str] | None = None,
+        half: bool = False,
+        rows: int = _ROWS,
+    ) -> None:
+        with extra("holo-types[table]"):
+            import pyarrow  # noqa: F401, PLC0415
+        self.folder = Path(folder)
+        self._settings = {**(settings or {}), "half": str(half)}
+        self._half = half
+        self._part_rows = rows
+        self._layout: Layout | None = None  # of what was appended
+        self._schema: pa.Schema | None = None  # of the parts
+        self._parts = self._rows = self._pending_rows = 0
+        self._pending: list[Embeddings] = []
+        if self.folder.exists() and not self.folder.is_dir():
+            raise HoloError(f"{self.folder}: is no folder; parts cannot be written into it")
+        if not self.folder.parent.is_dir():
+            raise HoloError(f"{self.folder}: cannot be written: there is no folder {self.folder.parent}")
+        if not self.folder.is_dir():
+            return
+        if resume:
+            self._reopen()
+        elif any(self.folder.iterdir()):
+            raise HoloError(
+                f"{self.folder}: is not empty, and is not replaced; continue it with resume=True (--resume on the "
+                "command line), or choose another folder"
+            )
+
+    def __enter__(self) -> "PartsWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.commit()
+            return
+        with contextlib.suppress(HoloError):  # the error that brought us here is the one to report
+            self.commit()
+
+    def __len__(self) -> int:
+        return self._rows + self._pending_rows
+
+    def written(self, column: str) -> frozenset[str]:
+        """Give the different values of a column of text in the parts that were there at the beginning.
+
+        Raises
+        ------
+        HoloError
+            If there is no such column.
+        """
+        from pyarrow import compute, parquet  # noqa: PLC0415
+
+        values: set[str] = set()
+        for number in range(self._parts):
+            table = parquet.read_table(self._path(number), columns=[column], partitioning=None)
+            if not table.num_columns:
+                raise HoloError(f"{self._path(number)}: has no column {column!r}")
+            values.update(compute.unique(table.column(0)).to_pylist())
+        return frozenset(values)
+
+    def append(self, embeddings: Embeddings) -> None:
+        """Add rows; a part holds all rows of an append or none.
+
+        Raises
+        ------
+        HoloError
+            If they do not fit what was appended before (model, columns, dtype), or z is too large for half
+            precision; they are then not taken. Also if a part that was due cannot be written, or differs from
+            those that were there.
+        """
+        layout = Layout.of(embeddings)
+        if self._layout is None:
+            self._layout = layout
+        elif difference := self._layout.difference(layout):
+            raise HoloError(f"{self.folder}: what is appended does not fit what is there: {difference}")
+        if self._half:
+            embeddings = attrs.evolve(embeddings, invariants=_rounded(embeddings.invariants))
+        self._pending.append(embeddings)
+        self._pending_rows += len(embeddings)
+        if self._pending_rows >= self._part_rows:
+            self.commit()
+
+    def commit(self) -> None:
+        """Write what was appended as a part now.
+
+        Raises
+        ------
+        HoloError
+            As for `append`.
+        """
+        if not self._pending_rows:
+            return
+        table = self._table(concatenate(self._pending))
+        path = self._path(self._parts)
+        if self._schema is not None and not table.schema.equals(self._schema, check_metadata=True):
+            raise HoloError(f"{path}: would not have the columns, types and model of the parts before it")
+        with write_errors(self.folder):
+            self.folder.mkdir(exist_ok=True)
+        if path.exists():
+            raise HoloError(f"{path}: was written meanwhile; two runs must not write into one folder")
+        self._write(table, path)
+        self._schema = table.schema
+        self._parts += 1
+        self._rows += self._pending_rows
+        self._pending, self._pending_rows = [], 0
+
+    def _table(self, embeddings: Embeddings) -> "pa.Table":
+        import pyarrow  # noqa: PLC0415
+
+        table = pyarrow.Table.from_pandas(to_table(embeddings), preserve_index=False)
+        settings = json.dumps(self._settings).encode()
+        return table.replace_schema_metadata({**table.schema.metadata, _SETTINGS: settings})
+
+    def _write(self, table: "pa.Table", path: Path) -> None:
+        from pyarrow import parquet, types  # noqa: PLC0415
+
+        # Numbers that hardly repeat gain nothing by a dictionary; rounded to 16 bits they do.
+        repeating = [
+            field.name
+            for field in table.schema
+            if not types.is_floating(field.type) or (self._half and field.name.startswith("z_"))
+        ]
+        with replacing(path) as new:
+            parquet.write_table(
+                table,
+                new,
+                row_group_size=len(table),
+                use_dictionary=repeating,
+                compression="zstd",
+                write_page_checksum=True,
+            )
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"part-{number:06}.parquet"
+
+    def _reopen(self) -> None:
+        """Find the parts that are there, and remove the unfinished one of a killed run."""
+        import pyarrow  # noqa: PLC0415
+        from pyarrow import parquet  # noqa: PLC0415
+
+        for unfinished in self.folder.glob(".part-*.parquet.*.tmp"):
+            unfinished.unlink()
+        while (path := self._path(self._parts)).exists():
+            try:
+                meta = parquet.read_metadata(path)
+                self._schema = meta.schema.to_arrow_schema()
+            except (OSError, pyarrow.ArrowException) as error:
+                raise FormatError(
+                    f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}"
+                ) from None
+            self._check_settings(path, self._schema.metadata or {})
+            self._rows += meta.num_rows
+            self._parts += 1
+
+    def _check_settings(self, path: Path, metadata: Mapping[bytes, bytes]) -> None:
+        there: dict[str, Any] = json.loads(metadata.get(_SETTINGS, b"{}"))
+        for name in dict.fromkeys((*self._settings, *there)):
+            was, now = there.get(name), self._settings.get(name)
+            if was != now:
+                raise HoloError(
+                    f"{path}: was made with other options: {name} was {was}, and is now {now}; continue it with the "
+                    "same, or choose another folder"
+                )
+
+
+def _rounded(z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    largest = float(np.abs(z).max(initial=0.0))
+    if largest > _LARGEST_HALF:
+        raise HoloError(
+            f"z has a component of size {largest:.3g}; with half precision it must be 65504 at most"
+        )
+    return z.astype(np.float16).astype(z.dtype)
