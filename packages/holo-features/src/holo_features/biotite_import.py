@@ -70,7 +70,7 @@ class _Finder:
     """Find the packages of `_LATER`, with a loader of ours."""
 
     @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None = None, _target: object = None) -> ModuleSpec | None:
+    def find_spec(name: str, path: Any = None, _target: object = None) -> ModuleSpec | None:
         spec = PathFinder.find_spec(name, path) if name in _LATER else None
         if spec is not None:
             spec.loader = _Loader(spec)  # type: ignore[assignment]
