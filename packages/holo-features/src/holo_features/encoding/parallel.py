@@ -11,9 +11,10 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, BinaryIO, TypeVar
 
 import attrs
@@ -198,6 +199,7 @@ def _processes(workers: int) -> Iterator[_Pool]:
     living: list[subprocess.Popen[bytes]] = []
     idle: list[subprocess.Popen[bytes]] = []
     changing, over = threading.Lock(), threading.Event()
+    calls: SimpleQueue[tuple[Future[Any], bytes] | None] = SimpleQueue()
 
     def run(call: bytes) -> Any:
         with changing:
@@ -222,22 +224,33 @@ def _processes(workers: int) -> Iterator[_Pool]:
             raise error
         return result
 
-    threads = ThreadPoolExecutor(workers, initializer=_leave_interrupts_to_others)
+    def serve() -> None:
+        _leave_interrupts_to_others()
+        while (task := calls.get()) is not None:
+            future, call = task
+            try:
+                future.set_result(run(call))
+            except BaseException as error:  # noqa: BLE001 - it is raised where the results are taken
+                future.set_exception(error)
+
+    def submit(call: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        calls.put((future, pickle.dumps(call, pickle.HIGHEST_PROTOCOL)))
+        return future
+
     try:
-        yield _Pool(
-            workers,
-            lambda call: threads.submit(run, pickle.dumps(call, pickle.HIGHEST_PROTOCOL)),
-            _WorkerEnded,
-        )
+        # Nobody waits for these threads: Ctrl-C may strike inside a lock of this one that they need.
+        for _ in range(workers):
+            threading.Thread(target=serve, daemon=True).start()
+        yield _Pool(workers, submit, _WorkerEnded)
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)
         with changing:
             over.set()
-            for process in living:
-                process.kill()
-        threads.shutdown()
-        for process in idle:
+            left = list(living)
+        for process in left:
             _end(process)
+        for _ in range(workers):
+            calls.put(None)
 
 
 def _leave_interrupts_to_others() -> None:
