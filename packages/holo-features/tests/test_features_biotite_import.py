@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -42,6 +43,9 @@ print(networkx.Graph.__module__)
         "biotite.visualize.colors['orange']",
         "__import__('biotite.visualize').visualize.colors['orange']",
     ],
+)
+@pytest.mark.skipif(
+    find_spec("matplotlib") is None, reason="biotite draws with matplotlib, which it does not bring"
 )
 def test_biotite_draws(use):
     program = f"""
