@@ -177,6 +177,10 @@ def test_a_cluster_one_of_whose_workers_is_killed_gives_the_same(
             os.kill(first, signal.SIGKILL)
         assert result.embeddings is not None
         parts.append(result.embeddings)
+    with Client(
+        cluster, set_as_default=False
+    ) as client:  # whoever ends it while it starts a worker waits for ever
+        client.wait_for_workers(2, timeout=60)
     for name in ("invariants", "frames", "reconstruction_cosine_loss"):
         joined = np.concatenate([getattr(part, name) for part in parts])
         np.testing.assert_array_equal(joined, getattr(alone, name))
