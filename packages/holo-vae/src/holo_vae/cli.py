@@ -399,9 +399,9 @@ def embed_command(
     Parameters
     ----------
     inputs
-        Structure files (.pdb, .ent, .cif, .mmcif, .bcif, also with .gz) or folders of them, or one .h5 file
-        of holograms. With --pocket, one CSV file with the columns id, protein, ligand; a folder with one; or an
-        ATOM3D LBA data set (LMDB).
+        Structure files (.pdb, .ent, .cif, .mmcif, .bcif, also with .gz) or folders or archives (.tar, .zip)
+        of them, or one .h5 file of holograms. With --pocket, one CSV file with the columns id, protein, ligand; a
+        folder with one; or an ATOM3D LBA data set (LMDB).
     out
         File for the embeddings, .h5; or a table, .parquet or .csv. It is replaced unless --resume is given.
         A name without an ending is a folder, which gets Parquet files as the run goes on, to be read as one table.

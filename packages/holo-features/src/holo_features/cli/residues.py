@@ -50,7 +50,8 @@ def residues_command(
     Parameters
     ----------
     inputs
-        Structure files (.pdb, .ent, .cif, .mmcif, .bcif, also with .gz), or folders of them.
+        Structure files (.pdb, .ent, .cif, .mmcif, .bcif, also with .gz), or folders or archives (.tar, .zip) of
+        them.
     out
         HDF5 file for the holograms, one row a residue; it is replaced unless --resume is given.
     """

@@ -18,9 +18,8 @@ from holo_features.readers.formats import (
     split_suffix,
 )
 from holo_features.readers.mol2 import mol2_molecules
-from holo_features.readers.molecules import Molecule
 from holo_features.readers.pdbqt import pdbqt_molecules
-from holo_features.readers.raw import RawAtoms, listed
+from holo_features.readers.raw import Molecule, RawAtoms, listed
 from holo_features.readers.sdf import sdf_molecules
 from holo_features.readers.symbols import HYDROGENS
 from holo_features.structures.structure import classify

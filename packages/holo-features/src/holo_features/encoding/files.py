@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 import holo_types
-from holo_features.readers.formats import is_structure_path
-from holo_types import HoloError, PartsWriter, Writer
+from holo_features.readers.archives import archive_members, is_archive_path
+from holo_features.readers.formats import is_structure_path, split_suffix, structure_stem
+from holo_types import FormatError, HoloError, PartsWriter, Writer
 from holo_types.console import Outcome, Skipped, progress, write_skipped
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _REPEATED = {
     True: "an earlier residue has this name too; both are there",
     False: "it lies where an earlier residue of this name does",
 }
+# Which of a model's files in an archive is taken.
+_FORMATS = {suffix: rank for rank, suffix in enumerate((".cif", ".mmcif", ".bcif", ".pdb", ".ent"))}
 _ERRORS_SHOWN = 10  # on the screen; skipped.csv has all of them
 
 
@@ -69,18 +72,50 @@ class Written:
 
 
 def structure_files(inputs: Iterable[Path]) -> tuple[list[Path], list[Skipped]]:
-    """Replace folders by the structure files in them, and name those folders that hold none."""
+    """Replace folders and archives by the structure files in them; name what is not read of them.
+
+    A folder's archives count as its files. Of an archive's members whose names differ in the format only, such as
+    the mmCIF and the PDB file of each model in those of AlphaFold DB, one is taken, mmCIF first.
+    """
     paths: list[Path] = []
-    empty: list[Skipped] = []
+    skipped: list[Skipped] = []
     for place in inputs:
-        if not os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
-            paths.append(place)
-            continue
-        found = sorted(path for path in place.iterdir() if path.is_file() and is_structure_path(path))
-        paths += found
-        if not found:
-            empty.append(Skipped(str(place), "", f"{place}: the folder holds no structure file"))
-    return paths, empty
+        if os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
+            found = sorted(
+                path
+                for path in place.iterdir()
+                if path.is_file() and (is_structure_path(path) or is_archive_path(path))
+            )
+            if not found:
+                skipped.append(Skipped(str(place), "", f"{place}: the folder holds no structure file"))
+        else:
+            found = [place]
+        for path in found:
+            if not is_archive_path(path):
+                paths.append(path)
+                continue
+            members, left_out = _members(path)
+            paths += members
+            skipped += left_out
+    return paths, skipped
+
+
+def _members(archive: Path) -> tuple[list[Path], list[Skipped]]:
+    try:
+        names, left_out = archive_members(archive)
+    except FormatError as error:
+        return [], [Skipped(str(archive), "", str(error))]
+    skipped = [
+        Skipped(f"{archive}/{name}", "", f"{archive}: member {name}: {reason}") for name, reason in left_out
+    ]
+    chosen: dict[Path, Path] = {}
+    for path in (archive / name for name in names if is_structure_path(name)):
+        model = path.with_name(structure_stem(path))
+        if model not in chosen or _FORMATS[split_suffix(path)[0]] < _FORMATS[split_suffix(chosen[model])[0]]:
+            chosen[model] = path
+    if not chosen:
+        skipped.append(Skipped(str(archive), "", f"{archive}: the archive holds no structure file"))
+    return list(chosen.values()), skipped
 
 
 def unusable(complexes: "Iterable[SkippedComplex]") -> list[Skipped]:

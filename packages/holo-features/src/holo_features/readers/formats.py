@@ -12,6 +12,7 @@ import numpy as np
 
 from holo_types import FormatError
 
+from .archives import LARGEST_MEMBER, archive_of, read_member
 from .mmcif import read_binarycif, read_mmcif
 from .pdb import read_pdb
 from .pdbqt import read_pdbqt
@@ -142,7 +143,7 @@ def damage_named(what: object, suffix: str) -> Iterator[None]:
 
 
 def file_content(place: Path, zipped: bool) -> bytes:
-    """Give what a file holds, unpacked.
+    """Give what a file holds, or a member of an archive, unpacked.
 
     Raises
     ------
@@ -151,9 +152,15 @@ def file_content(place: Path, zipped: bool) -> bytes:
         real files do; the message names the file.
     """
     try:
-        content = place.read_bytes()
+        archive = archive_of(place)
+        content = (
+            place.read_bytes()
+            if archive is None
+            else read_member(archive, place.relative_to(archive).as_posix())
+        )
         if zipped and content:
-            content = _unpacked(place, content)
+            most = _UNPACKED + _PACKING * len(content)
+            content = _unpacked(place, content, most if archive is None else min(most, LARGEST_MEMBER))
     except FileNotFoundError:
         raise FormatError(f"{place} does not exist") from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -165,8 +172,7 @@ def file_content(place: Path, zipped: bool) -> bytes:
     return content
 
 
-def _unpacked(place: Path, content: bytes) -> bytes:
-    most = _UNPACKED + _PACKING * len(content)
+def _unpacked(place: Path, content: bytes, most: int) -> bytes:
     with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
         unpacked = file.read(most + 1)
     if len(unpacked) > most:

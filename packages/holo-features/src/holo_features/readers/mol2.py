@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from holo_types import FormatError
 
 from .columns import integer, number
-from .molecules import Molecule
+from .raw import Molecule
 
 __all__ = ["mol2_molecules"]
 

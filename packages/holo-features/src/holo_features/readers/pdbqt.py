@@ -15,9 +15,8 @@ from holo_types import FormatError
 
 from .columns import text as characters
 from .elements import is_element
-from .molecules import Molecule
 from .pdb import Model, PdbFile, filled, read_pdb, record_atoms, record_decimals
-from .raw import RawAtoms
+from .raw import Molecule, RawAtoms
 
 __all__ = ["pdbqt_molecules", "read_pdbqt"]
 

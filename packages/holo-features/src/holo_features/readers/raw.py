@@ -1,6 +1,6 @@
-"""What every structure format is read into."""
+"""What every format is read into, of structures and of small molecules."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import attrs
 import numpy as np
@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Shaped
 
 from .assemblies import Copy
 
-__all__ = ["RawAtoms", "atom_name", "listed"]
+__all__ = ["Molecule", "RawAtoms", "atom_name", "listed"]
 
 _MOST_LISTED = 20
 
@@ -54,6 +54,23 @@ class RawAtoms:
             polymer=self.polymer[rows],
             units=self.units[rows],
         )
+
+
+@attrs.frozen(eq=False)
+class Molecule:
+    """A molecule of a file, not read yet.
+
+    Parameters
+    ----------
+    name
+        As the file has it; empty if it has none.
+    read
+        Gives its atoms, or raises an error if they are damaged. ``charge`` is the formal charge,
+        ``partial_charge`` is there where the file has it.
+    """
+
+    name: str
+    read: Callable[[], AtomArray]
 
 
 def atom_name(chain: str, number: str, residue: str, atom: str) -> str:

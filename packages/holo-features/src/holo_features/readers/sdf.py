@@ -12,7 +12,7 @@ from biotite.structure.io.mol import MOLFile
 
 from holo_types import FormatError
 
-from .molecules import Molecule
+from .raw import Molecule
 
 __all__ = ["sdf_molecules"]
 
