@@ -63,6 +63,7 @@ class Linear(nn.Module):
                 if degree in channels_in
             }
         )
+        self._names = tuple(str(degree) for degree in sorted(channels_out) if degree in channels_in)
         self.bias = nn.Parameter(torch.empty(channels_out[0])) if bias else None
         self.reset_parameters()
 
@@ -72,6 +73,11 @@ class Linear(nn.Module):
             nn.init.xavier_uniform_(weight)
         if self.bias is not None:
             nn.init.zeros_(self.bias)
+
+    def by_degree(self) -> tuple[Tensor, ...]:
+        """Give the weights, degrees ascending; the dictionary may be in another order."""
+        weights = self.weights._parameters  # its own way to them takes ten times as long
+        return tuple(weight for name in self._names if (weight := weights[name]) is not None)
 
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
