@@ -19,8 +19,8 @@ from .threads import part_count, workspace
 
 __all__ = ["CompiledBatchNorm", "CompiledBlock", "PureBlock", "block_rows"]
 
-# A part of a block's linear map of fewer products (some 50 µs) is not worth a thread of its own.
-_LEAST_PRODUCTS = 1 << 22
+# A part of fewer products (some 20 µs) is not worth a thread of its own.
+_LEAST_PRODUCTS = 1 << 20
 
 
 class PureBlock(Protocol):
@@ -118,29 +118,23 @@ class _Saved(NamedTuple):
         The forward's.
     block
         What the compiled functions were told.
-    normalization, packed, factor, doubles
+    reals, doubles
         What it points to.
     """
 
     call: _Call
     block: Block
-    normalization: Tensor
-    packed: Tensor
-    factor: Tensor
+    reals: Tensor
     doubles: Tensor
 
     def statistics(self) -> tuple[Tensor, Tensor]:
-        """Give the mean and the variance that normalized."""
-        channels, every = self._sizes()
+        """Give the mean and the variance that normalized, from where the compiled functions keep them."""
+        structure = self.call.form.plan.structure
+        channels, every = structure.channels, structure.degrees_in * structure.channels
         _, mean, _, variance, _ = torch.split(
-            self.normalization,
-            [every, channels, channels, every, len(self.normalization) - 2 * (every + channels)],
+            self.reals, [every, channels, channels, every, len(self.reals) - 2 * (every + channels)]
         )
         return mean, variance
-
-    def _sizes(self) -> tuple[int, int]:
-        structure = self.call.form.plan.structure
-        return structure.channels, structure.degrees_in * structure.channels
 
 
 class _BlockRows(torch.autograd.Function):
@@ -153,11 +147,12 @@ class _BlockRows(torch.autograd.Function):
         structure = plan.structure
         norm_weight, norm_bias, signal_weight, signal_bias, *weights = parameters
         pointers = _addresses(cast("list[Tensor]", weights))
-        packed = x.new_empty(plan.packed_numbers)
         out = x.new_empty(batch * plan.dim_out)
         mapped = torch.empty_like(out) if differentiable else None
-        factor = x.new_empty(batch)
-        normalization = x.new_empty(plan.normalization_numbers)
+        reals = x.new_empty(plan.normalization_numbers + batch + plan.packed_numbers)
+        normalization = reals.data_ptr()
+        factor = normalization + plan.normalization_numbers * x.itemsize
+        packed = factor + batch * x.itemsize
         sums, moments = parts * plan.partial_numbers, (structure.degrees_in + 1) * structure.channels
         doubles = x.new_empty(sums + moments, dtype=torch.float64)
         training = norm is not None and norm.training
@@ -183,11 +178,11 @@ class _BlockRows(torch.autograd.Function):
                 x.data_ptr(),
                 out.data_ptr(),
                 _address(mapped),
-                factor.data_ptr(),
-                packed.data_ptr(),
+                factor,
+                packed,
                 doubles.data_ptr(),
                 doubles.data_ptr() + 8 * sums,
-                normalization.data_ptr(),
+                normalization,
             )
             address = ctypes.addressof(block)
             in_parts(functions.block_prepare, address, parts)
@@ -200,7 +195,7 @@ class _BlockRows(torch.autograd.Function):
             in_parts(functions.block_forward, address, parts)
         if differentiable:
             ctx.save_for_backward(x, mapped, *parameters)
-            ctx.saved = _Saved(call, block, normalization, packed, factor, doubles)
+            ctx.saved = _Saved(call, block, reals, doubles)
         return out
 
     @staticmethod
@@ -281,8 +276,5 @@ def _differentiable_gradients(
 
 def block_rows(form: CompiledBlock, rows: Tensor, batch: int) -> Tensor:
     """Compute a block from rows to rows."""
-    products = sum(
-        (2 * degree + 1) * inputs * width for degree, (inputs, width) in enumerate(form.plan.weight_shapes)
-    )
-    parts = part_count(batch, _LEAST_PRODUCTS // products)
+    parts = part_count(batch, _LEAST_PRODUCTS // form.plan.products)
     return apply(_BlockRows, _Call(form, batch, parts, torch.is_grad_enabled()), rows, *form.parameters)

@@ -22,8 +22,8 @@ __all__ = ["compiled_square"]
 
 _Pure: TypeAlias = Callable[[Tensor], Tensor]
 
-# A part of fewer numbers of the input (some 10 µs) is not worth a thread of its own.
-_LEAST_NUMBERS = 1 << 11
+# A part of fewer products (some 20 µs) is not worth a thread of its own.
+_LEAST_PRODUCTS = 1 << 20
 
 
 class _Square(torch.autograd.Function):
@@ -53,7 +53,7 @@ class _Square(torch.autograd.Function):
 
 
 def _run(function: int, plan: BlockPlan, x: Tensor, **others: Tensor) -> None:
-    parts, size = part_count(len(x), _LEAST_NUMBERS // x.shape[1]), plan.work_numbers * x.itemsize
+    parts, size = part_count(len(x), _LEAST_PRODUCTS // plan.products), plan.work_numbers * x.itemsize
     addresses = {name: tensor.data_ptr() for name, tensor in others.items()}
     with workspace(parts * size) as work:
         call = Square(

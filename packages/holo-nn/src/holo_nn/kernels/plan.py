@@ -43,6 +43,8 @@ class BlockPlan(NamedTuple):
         As the functions read it, and where it lies.
     packed_numbers, work_numbers, gradient_numbers, normalization_numbers, partial_numbers, through_numbers
         How many numbers packed weights, and so on, take: see `holo_kernels.tensor_square.Block`.
+    products
+        About how many there are for each sample, of features and of features and weights.
     weight_shapes
         Of the linear map's weight of each degree.
     dim_out
@@ -60,6 +62,7 @@ class BlockPlan(NamedTuple):
     normalization_numbers: int
     partial_numbers: int
     through_numbers: int
+    products: int
     weight_shapes: tuple[tuple[int, int], ...]
     dim_out: int
     arrays: tuple[object, ...]
@@ -226,6 +229,7 @@ def block_plan(
         np.array(sums, dtype=np.dtype(Sum)),
         np.array(filled, dtype=np.dtype(TermFloat32 if single else TermFloat64)),
     )
+    weight_shapes = tuple((int(n) * channels, width) for n, width in zip(counts, widths, strict=True))
     addresses = [array.ctypes.data for array in arrays]
     structure = Plan(channels, degrees_in, len(widths), len(chunks), *addresses[:2], tile, *addresses[2:])
     return BlockPlan(
@@ -238,7 +242,9 @@ def block_plan(
         normalization_numbers=compiled.normalization_numbers(structure),
         partial_numbers=compiled.partial_numbers(structure),
         through_numbers=compiled.through_numbers(structure),
-        weight_shapes=tuple((int(n) * channels, width) for n, width in zip(counts, widths, strict=True)),
+        products=2 * channels * sum(pairs + singles for _, pairs, singles in sums)
+        + sum((2 * degree + 1) * inputs * width for degree, (inputs, width) in enumerate(weight_shapes)),
+        weight_shapes=weight_shapes,
         dim_out=sum((2 * degree + 1) * width for degree, width in enumerate(widths)),
         arrays=arrays,
     )
