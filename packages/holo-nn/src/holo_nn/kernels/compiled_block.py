@@ -1,4 +1,7 @@
-"""The block as compiled loops: one autograd function from rows to rows (see `holo_nn.kernels.rows`)."""
+"""Blocks one after another as compiled loops: one autograd function from flat features to flat features.
+
+Between the blocks features are rows (see `holo_nn.kernels.rows`).
+"""
 
 import ctypes
 from collections.abc import Sequence
@@ -17,7 +20,7 @@ from .plan import BlockPlan
 from .rows import from_rows, to_rows
 from .threads import part_count, workspace
 
-__all__ = ["CompiledBatchNorm", "CompiledBlock", "PureBlock", "block_rows"]
+__all__ = ["CompiledBatchNorm", "CompiledBlock", "PureBlock", "compute_blocks"]
 
 # A part of fewer products (some 20 µs) is not worth a thread of its own.
 _LEAST_PRODUCTS = 1 << 20
@@ -100,111 +103,118 @@ def _address(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
-class _Call(NamedTuple):
-    """One call of a block, cut into so many parts."""
-
-    form: CompiledBlock
-    batch: int
-    parts: int
-    differentiable: bool
-
-
 class _Saved(NamedTuple):
     """What the backward of a block needs beside its input, parameters and what its linear map gave.
 
     Attributes
     ----------
-    call
-        The forward's.
     block
         What the compiled functions were told.
+    parts
+        Into how many the batch was cut.
     reals, doubles
-        What it points to.
+        What the block points to.
     """
 
-    call: _Call
     block: Block
+    parts: int
     reals: Tensor
     doubles: Tensor
 
-    def statistics(self) -> tuple[Tensor, Tensor]:
-        """Give the mean and the variance that normalized, from where the compiled functions keep them."""
-        structure = self.call.form.plan.structure
-        channels, every = structure.channels, structure.degrees_in * structure.channels
-        _, mean, _, variance, _ = torch.split(
-            self.reals, [every, channels, channels, every, len(self.reals) - 2 * (every + channels)]
-        )
-        return mean, variance
 
-
-class _BlockRows(torch.autograd.Function):
-    """A block from rows to rows; parameters are those of `CompiledBlock`."""
+class _Blocks(torch.autograd.Function):
+    """Blocks from flat features to flat features; the parameters are those of each `CompiledBlock` in turn."""
 
     @staticmethod
-    def forward(ctx: Any, call: _Call, x: Tensor, *parameters: Tensor | None) -> Tensor:
-        form, batch, parts, differentiable = call
-        plan, functions, norm = form.plan, form.plan.functions, form.batch_norm
-        structure = plan.structure
-        norm_weight, norm_bias, signal_weight, signal_bias, *weights = parameters
-        pointers = _addresses(cast("list[Tensor]", weights))
-        out = x.new_empty(batch * plan.dim_out)
-        mapped = torch.empty_like(out) if differentiable else None
-        reals = x.new_empty(plan.normalization_numbers + batch + plan.packed_numbers)
-        normalization = reals.data_ptr()
-        factor = normalization + plan.normalization_numbers * x.itemsize
-        packed = factor + batch * x.itemsize
-        sums, moments = parts * plan.partial_numbers, (structure.degrees_in + 1) * structure.channels
-        doubles = x.new_empty(sums + moments, dtype=torch.float64)
-        training = norm is not None and norm.training
-        with workspace(parts * plan.work_numbers * x.itemsize) as work:
-            block = Block(
-                plan.address,
-                batch,
-                form.skip,
-                differentiable,
-                form.eps,
-                0.0 if norm is None else norm.eps,
-                0.0 if norm is None else norm.momentum,
-                batch if training else 0,
-                work,
-                plan.work_numbers,
-                _address(norm_weight),
-                _address(norm_bias),
-                None if norm is None else norm.mean.data_ptr(),
-                None if norm is None else norm.variance.data_ptr(),
-                _address(signal_weight),
-                _address(signal_bias),
-                pointers,
-                x.data_ptr(),
-                out.data_ptr(),
-                _address(mapped),
-                factor,
-                packed,
-                doubles.data_ptr(),
-                doubles.data_ptr() + 8 * sums,
-                normalization,
-            )
-            address = ctypes.addressof(block)
-            in_parts(functions.block_prepare, address, parts)
-            if norm is not None and norm.training:
-                functions.block_moments(block, parts)
-                if norm.synchronized:
-                    block.samples = _merge(batch, doubles[sums:], structure.channels)
-                torch.autograd.graph.increment_version((norm.mean, norm.variance))
-            functions.block_normalization(block, parts)
-            in_parts(functions.block_forward, address, parts)
+    def forward(
+        ctx: Any,
+        features: Tensor,
+        forms: Sequence[CompiledBlock],
+        differentiable: bool,
+        *parameters: Tensor | None,
+    ) -> Tensor:
+        batch = len(features)
+        rows = to_rows(features, forms[0].widths_in)
+        tensors: list[Tensor | None] = []
+        saved = []
+        for form in forms:
+            out = rows.new_empty(batch * form.plan.dim_out)
+            mapped = torch.empty_like(out) if differentiable else None
+            saved.append(_forward(form, rows, out, mapped, batch))
+            tensors += [rows, mapped]
+            rows = out
         if differentiable:
-            ctx.save_for_backward(x, mapped, *parameters)
-            ctx.saved = _Saved(call, block, reals, doubles)
-        return out
+            ctx.save_for_backward(features, *tensors, *parameters)
+            ctx.call = forms, saved
+        return from_rows(rows, forms[-1].widths_out, batch)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        saved: _Saved = ctx.saved
-        x, mapped, *parameters = ctx.saved_tensors
+        forms, saved = ctx.call
+        features, *tensors = ctx.saved_tensors
+        rows, parameters = tensors[: 2 * len(forms)], iter(tensors[2 * len(forms) :])
+        own = [[next(parameters) for _ in form.parameters] for form in forms]
         if torch.is_grad_enabled():  # the gradient is to be differentiated itself
-            return None, *_differentiable_gradients(saved, x, parameters, gradient)
-        return None, *_gradients(saved, x, mapped, parameters, gradient.contiguous())
+            dx, *found = _differentiable_gradients(forms, saved, features, own, gradient)
+            return dx, None, None, *found
+        passed = to_rows(gradient, forms[-1].widths_out)
+        all_found: list[Tensor | None] = []
+        for number in reversed(range(len(forms))):
+            x, mapped = rows[2 * number : 2 * number + 2]
+            passed, found = _backward(forms[number], saved[number], x, mapped, own[number], passed)
+            all_found[:0] = found
+        return from_rows(passed, forms[0].widths_in, len(features)), None, None, *all_found
+
+
+def _forward(form: CompiledBlock, x: Tensor, out: Tensor, mapped: Tensor | None, batch: int) -> _Saved:
+    """Compute a block from rows to rows, and what its linear map gives if that is wanted."""
+    plan, functions, norm = form.plan, form.plan.functions, form.batch_norm
+    structure = plan.structure
+    parts = part_count(batch, _LEAST_PRODUCTS // plan.products)
+    norm_weight, norm_bias, signal_weight, signal_bias, *weights = form.parameters
+    reals = x.new_empty(plan.normalization_numbers + batch + plan.packed_numbers)
+    normalization = reals.data_ptr()
+    factor = normalization + plan.normalization_numbers * x.itemsize
+    sums, moments = parts * plan.partial_numbers, (structure.degrees_in + 1) * structure.channels
+    doubles = x.new_empty(sums + moments, dtype=torch.float64)
+    training = norm is not None and norm.training
+    with workspace(parts * plan.work_numbers * x.itemsize) as work:
+        block = Block(
+            plan=plan.address,
+            batch=batch,
+            skip=form.skip,
+            differentiable=mapped is not None,
+            signal_eps=form.eps,
+            samples=batch if training else 0,
+            work=work,
+            work_numbers=plan.work_numbers,
+            norm_weight=_address(norm_weight),
+            norm_bias=_address(norm_bias),
+            signal_weight=_address(signal_weight),
+            signal_bias=_address(signal_bias),
+            weights=_addresses(cast("list[Tensor]", weights)),
+            x=x.data_ptr(),
+            out=out.data_ptr(),
+            mapped=_address(mapped),
+            normalization=normalization,
+            factor=factor,
+            packed=factor + batch * x.itemsize,
+            partial=doubles.data_ptr(),
+            moments=doubles.data_ptr() + 8 * sums,
+        )
+        if norm is not None:
+            block.norm_eps, block.momentum = norm.eps, norm.momentum
+            block.running_mean, block.running_var = norm.mean.data_ptr(), norm.variance.data_ptr()
+        address = ctypes.addressof(block)
+        in_parts(functions.block_prepare, address, parts)
+        if norm is not None and norm.training:
+            functions.block_moments(block, parts)
+            if norm.synchronized:
+                block.samples = _merge(batch, doubles[sums:], structure.channels)
+            torch.autograd.graph.increment_version((norm.mean, norm.variance))
+        functions.block_normalization(block, parts)
+        in_parts(functions.block_forward, address, parts)
+    return _Saved(block, parts, reals, doubles)
 
 
 def _merge(batch: int, moments: Tensor, channels: int) -> float:
@@ -214,14 +224,17 @@ def _merge(batch: int, moments: Tensor, channels: int) -> float:
     return merged.samples.item()
 
 
-def _gradients(
-    saved: _Saved, x: Tensor, mapped: Tensor, parameters: list[Tensor | None], gradient: Tensor
-) -> list[Tensor | None]:
+def _backward(
+    form: CompiledBlock,
+    saved: _Saved,
+    x: Tensor,
+    mapped: Tensor,
+    parameters: list[Tensor | None],
+    gradient: Tensor,
+) -> tuple[Tensor, list[Tensor | None]]:
     """Differentiate a block: the gradients of x and of the parameters."""
-    form, _, parts, _ = saved.call
-    plan, functions, structure = form.plan, form.plan.functions, form.plan.structure
+    plan, functions, structure, parts = form.plan, form.plan.functions, form.plan.structure, saved.parts
     found = [None if parameter is None else torch.empty_like(parameter) for parameter in parameters]
-    weights, dweights = (_addresses(cast("list[Tensor]", some[4:])) for some in (parameters, found))
     dx = torch.empty_like(x)
     reals = x.new_empty(parts * plan.gradient_numbers + plan.through_numbers)
     sums, every = parts * plan.partial_numbers, (structure.degrees_in + 1) * structure.channels
@@ -230,19 +243,15 @@ def _gradients(
     # Tensors that were saved may have been elsewhere since.
     block.x, block.mapped, block.gradient, block.dx = (t.data_ptr() for t in (x, mapped, gradient, dx))
     block.norm_weight, block.norm_bias, block.signal_weight, block.signal_bias = map(_address, parameters[:4])
-    block.weights, block.weight_gradients = weights, dweights
-    block.found, block.through = (
-        reals.data_ptr(),
-        reals.data_ptr() + parts * plan.gradient_numbers * x.itemsize,
+    block.weights, block.weight_gradients = (
+        _addresses(cast("list[Tensor]", some[4:])) for some in (parameters, found)
     )
+    block.found = reals.data_ptr()
+    block.through = block.found + parts * plan.gradient_numbers * x.itemsize
     block.partial = doubles.data_ptr()
-    block.inner, block.dbias = (doubles.data_ptr() + 8 * place for place in (sums, sums + every))
-    (
-        block.norm_weight_gradient,
-        block.norm_bias_gradient,
-        block.signal_weight_gradient,
-        block.signal_bias_gradient,
-    ) = map(_address, found[:4])
+    block.inner, block.dbias = block.partial + 8 * sums, block.partial + 8 * (sums + every)
+    block.norm_weight_gradient, block.norm_bias_gradient = map(_address, found[:2])
+    block.signal_weight_gradient, block.signal_bias_gradient = map(_address, found[2:4])
     address = ctypes.addressof(block)
     with workspace(parts * plan.work_numbers * x.itemsize) as work:
         block.work = work
@@ -254,27 +263,38 @@ def _gradients(
     functions.block_slopes(block)
     in_parts(functions.block_finish, address, parts)
     functions.block_signal(block, saved.doubles.data_ptr(), parts)
-    return [dx, *found]
+    return dx, found
+
+
+def _statistics(form: CompiledBlock, saved: _Saved) -> tuple[Tensor, Tensor]:
+    """Give the mean and the variance that normalized, from where the compiled functions keep them."""
+    channels = form.plan.structure.channels
+    every = form.plan.structure.degrees_in * channels
+    rest = len(saved.reals) - 2 * (every + channels)
+    _, mean, _, variance, _ = torch.split(saved.reals, [every, channels, channels, every, rest])
+    return mean, variance
 
 
 def _differentiable_gradients(
-    saved: _Saved, x: Tensor, parameters: list[Tensor | None], gradient: Tensor
+    forms: Sequence[CompiledBlock],
+    saved: Sequence[_Saved],
+    features: Tensor,
+    parameters: list[list[Tensor | None]],
+    gradient: Tensor,
 ) -> list[Tensor | None]:
-    """Differentiate the pure form of a block, so that the result can be differentiated again."""
-    form, batch, _, _ = saved.call
+    """Differentiate the pure form of the blocks, so that the result can be differentiated again."""
+    result = features
     with torch.enable_grad(), pure_form():
-        flat = from_rows(x, form.widths_in, batch)
-        training = form.batch_norm is not None and form.batch_norm.training
-        result = form.pure(flat, parameters, saved.statistics(), training=training)
-        rows = to_rows(result, form.widths_out)
-    inputs = [tensor for tensor in (x, *parameters) if tensor is not None and tensor.requires_grad]
-    found = iter(torch.autograd.grad(rows, inputs, gradient, create_graph=True))
-    return [
-        next(found) if tensor is not None and tensor.requires_grad else None for tensor in (x, *parameters)
-    ]
+        for form, each, own in zip(forms, saved, parameters, strict=True):
+            training = form.batch_norm is not None and form.batch_norm.training
+            result = form.pure(result, own, _statistics(form, each), training=training)
+    tensors = [features, *(tensor for own in parameters for tensor in own)]
+    wanted = [tensor for tensor in tensors if tensor is not None and tensor.requires_grad]
+    found = iter(torch.autograd.grad(result, wanted, gradient, create_graph=True))
+    return [next(found) if tensor is not None and tensor.requires_grad else None for tensor in tensors]
 
 
-def block_rows(form: CompiledBlock, rows: Tensor, batch: int) -> Tensor:
-    """Compute a block from rows to rows."""
-    parts = part_count(batch, _LEAST_PRODUCTS // form.plan.products)
-    return apply(_BlockRows, _Call(form, batch, parts, torch.is_grad_enabled()), rows, *form.parameters)
+def compute_blocks(forms: Sequence[CompiledBlock], features: Tensor) -> Tensor:
+    """Compute blocks one after another, from flat features to flat features."""
+    parameters = [tensor for form in forms for tensor in form.parameters]
+    return apply(_Blocks, features, forms, torch.is_grad_enabled(), *parameters)

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from holo_nn.kernels.compiled_block import CompiledBatchNorm, CompiledBlock, block_rows
+from holo_nn.kernels.compiled_block import CompiledBatchNorm, CompiledBlock, compute_blocks
 from holo_nn.kernels.dispatch import compiled_serves
 from holo_nn.kernels.plan import block_plan
-from holo_nn.kernels.rows import from_rows, to_rows, widths_of
+from holo_nn.kernels.rows import widths_of
 from holo_nn.so3.connectivity import Connectivity
 from holo_nn.so3.irreps import (
     IrrepsLike,
@@ -142,10 +142,7 @@ class Block(nn.Module):
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
         check_features(features, self._channels_in)
         form = self._compiled(features)
-        if form is None:
-            return self._pure(features)
-        batch = len(features)
-        return from_rows(block_rows(form, to_rows(features, self._widths_in), batch), self._widths_out, batch)
+        return self._pure(features) if form is None else compute_blocks([form], features)
 
     def _compiled(self, features: Tensor) -> CompiledBlock | None:
         """Say how compiled loops compute this block of these features; None where they cannot."""
@@ -286,7 +283,4 @@ class Blocks(nn.Sequential):
         if len(forms) < len(self):
             return super().forward(features)  # type: ignore[no-any-return, no-untyped-call]
         check_features(features, blocks[0].irreps_in)
-        rows, batch = to_rows(features, blocks[0]._widths_in), len(features)
-        for form in forms:
-            rows = block_rows(form, rows, batch)
-        return from_rows(rows, blocks[-1]._widths_out, batch)
+        return compute_blocks(forms, features)
