@@ -49,8 +49,8 @@ INLINE void NAME(store)(REAL *to, Vector value) { *(Vector *)to = value; }
 INLINE int64_t NAME(rounded)(int64_t count) { return (count + WIDTH - 1) / WIDTH * WIDTH; }
 #define rounded NAME(rounded)
 
-/* The distance between rows: room for a vector that runs over the end, and an odd number of cache lines, for
- * rows at powers of two would share few places of the cache. */
+/* The distance between rows: room for what runs over the end, and an odd number of cache lines, for rows at powers of two
+ * would share few places of the cache. */
 INLINE int64_t NAME(stride)(int64_t lanes)
 {
     const int64_t line = 64 / sizeof(REAL);
@@ -61,11 +61,12 @@ INLINE int64_t NAME(stride)(int64_t lanes)
 INLINE int64_t NAME(squared)(int64_t value) { return value * value; }
 #define squared NAME(squared)
 
-/* Tiles of about the same size: how many samples the next one has when `left` are to do. */
+/* Tiles of about the same size, in whole groups: how many samples the next one has when `left` are to do. */
 INLINE int64_t NAME(next_tile)(int64_t left, int64_t tile)
 {
-    const int64_t tiles = (left + tile - 1) / tile;
-    return (left + tiles - 1) / tiles;
+    const int64_t tiles = (left + tile - 1) / tile, even = (left + tiles - 1) / tiles;
+    const int64_t grouped = (even + GROUP - 1) / GROUP * GROUP;
+    return grouped < left && grouped <= tile ? grouped : even;
 }
 
 #include "tensor_square/products.h"

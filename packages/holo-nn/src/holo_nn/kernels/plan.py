@@ -20,8 +20,9 @@ __all__ = ["BlockPlan", "block_plan"]
 
 # Lanes (samples times channels) of a tile, about; and bytes that the products of a chunk may take, so that
 # they and the weights that they meet stay in a core's second cache.
-_LANES = 480
-_CHUNK_BYTES = 160_000
+_LANES = 960
+_MOST_SAMPLES = 32
+_CHUNK_BYTES = 320_000
 # The same of a tensor square alone, which has no weights to use again for many samples.
 _SQUARE_LANES = 128
 _SQUARE_CHUNK_BYTES = 64_000
@@ -194,7 +195,7 @@ def block_plan(
     if compiled is None:
         return None
     alone = not any(widths)
-    tile = max(1, _SQUARE_LANES // channels) if alone else max(4, min(32, _LANES // channels))
+    tile = max(1, _SQUARE_LANES // channels) if alone else max(4, min(_MOST_SAMPLES, _LANES // channels))
     cut = _square_chunks if alone else _chunks
     sums: list[tuple[int, int, int]] = []
     terms: list[_Term] = []

@@ -73,13 +73,16 @@ INLINE int64_t NAME(chunk_rows)(const Plan *plan)
     return most;
 }
 
-/* Numbers in the linear map's results of a tile. */
+/* Numbers in the linear map's results of a tile, and in the rows behind them that fill the last tile of `unmap`. */
 INLINE int64_t NAME(mapped_size)(const Plan *plan)
 {
-    int64_t total = 0;
-    for (int64_t degree = 0; degree < plan->degrees_out; degree++)
-        total += (2 * degree + 1) * plan->tile * rounded(plan->widths[degree]);
-    return total + 3 * WIDTH;
+    int64_t total = 0, widest = 0;
+    for (int64_t degree = 0; degree < plan->degrees_out; degree++) {
+        const int64_t padded = rounded(plan->widths[degree]);
+        total += (2 * degree + 1) * plan->tile * padded;
+        widest = padded > widest ? padded : widest;
+    }
+    return total + 16 * widest;
 }
 
 /* How many numbers of working memory one part needs, of the block and of the tensor square alone. */
@@ -405,14 +408,20 @@ EXPORT void NAME(block_backward)(const Block *block, int64_t part, int64_t parts
                 for (int64_t sample = 0; sample < samples; sample++, to += padded) {
                     const REAL f = factor[begin + sample];
                     const REAL *g = from + (begin + sample) * width, *o = after + (begin + sample) * width;
+                    Vector products = {0};
                     REAL product = 0;
-#pragma clang loop vectorize(disable)
-                    for (int64_t j = 0; j < padded; j++)
-                        to[j] = 0;
-                    for (int64_t j = 0; j < width; j++) {
+                    int64_t j = 0;
+                    for (; j + WIDTH <= width; j += WIDTH) {
+                        store(to + j, f * load(g + j));
+                        products += load(g + j) * load(o + j);
+                    }
+                    if (j < padded)
+                        store(to + j, (Vector){0});
+                    for (; j < width; j++) {
                         to[j] = f * g[j];
                         product += g[j] * o[j];
                     }
+                    UNROLL for (int lane = 0; lane < WIDTH; lane++) product += products[lane];
                     if (!degree)
                         for (int64_t j = 0; j < width; j++)
                             dbias[j] += g[j];

@@ -1,50 +1,60 @@
-/* The linear map, its transpose, and the gradient of its weights: tiles of accumulators in registers. */
+/* The linear map, its transpose, and the gradient of its weights: tiles of accumulators in registers.
+ *
+ * The rows of a tile come in groups of GROUP, evenly spaced, since so many addresses would not stay in registers.
+ */
 
 /* How many vectors wide the next panel of a matrix is, when `left` are still to do. */
 INLINE int64_t NAME(panel)(int64_t left) { return left > 1 ? 2 : 1; }
 
-/* total[i] += Σ over segments and k of a[i][segment, k] b[segment, k]. */
-INLINE void NAME(accumulate)(const int rows, const int vectors, const REAL *const *a, int64_t segments,
+/* total[i] += Σ over segments and k of a[i / GROUP][segment, i % GROUP, k] b[segment, k]. */
+INLINE void NAME(accumulate)(const int rows, const int vectors, const REAL *const *a, int64_t step, int64_t segments,
                              int64_t segment_stride, int64_t length, const REAL *b, Vector (*total)[2])
 {
     for (int64_t s = 0; s < segments; s++) {
-        const int64_t start = s * segment_stride;
-        for (int64_t k = start; k < start + length; k++, b += vectors * WIDTH) {
+        const REAL *group[16 / GROUP];
+        UNROLL for (int g = 0; g < rows / GROUP; g++) group[g] = a[g] + s * segment_stride;
+        for (int64_t k = 0; k < length; k++, b += vectors * WIDTH) {
             Vector right[2];
             UNROLL for (int v = 0; v < vectors; v++) right[v] = load(b + v * WIDTH);
             UNROLL for (int i = 0; i < rows; i++)
             {
-                const REAL left = a[i][k];
+                const REAL left = group[i / GROUP][i % GROUP * step + k];
                 UNROLL for (int v = 0; v < vectors; v++) total[i][v] += left * right[v];
             }
         }
     }
 }
 
-/* z[order, sample, :] (+)= Σ_path Σ_channel y[order, path, sample, channel] w[path, channel, :], a panel wide. */
+/* z[order, sample, :] (+)= Σ_path Σ_channel y[order, path, sample, channel] w[path, channel, :], a panel wide. Where the
+ * samples of an order end within a group, what lies behind them is computed as well, and not stored. */
 INLINE void NAME(map_panel)(const int rows, const int vectors, const REAL *y, int64_t orders, int64_t paths,
                             int64_t first_path, int64_t some_paths, int64_t row, int64_t samples,
                             int64_t channels, const REAL *w, REAL *z, int64_t z_order, int64_t z_sample)
 {
-    const int64_t count = orders * samples;
-    int64_t order = 0, sample = 0;
-    for (int64_t r = 0; r < count; r += rows) {
-        const REAL *a[16];
-        REAL *to[16];
+    for (int64_t order = 0, sample = 0; order < orders;) {
+        const REAL *a[16 / GROUP];
+        REAL *to[16 / GROUP];
+        int64_t real[16 / GROUP]; /* samples of each group */
         Vector total[16][2];
-        UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int g = 0; g < rows / GROUP; g++)
         {
-            a[i] = y + (order * paths + first_path) * row + sample * channels;
-            to[i] = z + order * z_order + sample * z_sample;
-            if (r + i < count - 1 && ++sample == samples) /* after the last row: that row again */
-                sample = 0, order++;
+            const int64_t o = order < orders ? order : orders - 1; /* after the last group: something there is */
+            a[g] = y + (o * paths + first_path) * row + sample * channels;
+            to[g] = z + o * z_order + sample * z_sample;
+            real[g] = order == orders ? 0 : samples - sample < GROUP ? samples - sample : GROUP;
+            if ((sample += GROUP) >= samples)
+                sample = 0, order += order < orders;
         }
         UNROLL for (int i = 0; i < rows; i++)
             UNROLL for (int v = 0; v < vectors; v++)
-                total[i][v] = first_path ? load(to[i] + v * WIDTH) : (Vector){0};
-        NAME(accumulate)(rows, vectors, a, some_paths, row, channels, w, total);
+                total[i][v] = first_path && i % GROUP < real[i / GROUP]
+                                  ? load(to[i / GROUP] + i % GROUP * z_sample + v * WIDTH)
+                                  : (Vector){0};
+        NAME(accumulate)(rows, vectors, a, channels, some_paths, row, channels, w, total);
         UNROLL for (int i = 0; i < rows; i++)
-            UNROLL for (int v = 0; v < vectors; v++) store(to[i] + v * WIDTH, total[i][v]);
+            if (i % GROUP < real[i / GROUP])
+                UNROLL for (int v = 0; v < vectors; v++)
+                    store(to[i / GROUP] + i % GROUP * z_sample + v * WIDTH, total[i][v]);
     }
 }
 
@@ -77,23 +87,25 @@ INLINE void NAME(unmap_panel)(const int rows, const int vectors, const REAL *dz,
     const int64_t count = orders * samples;
     int64_t order = 0, sample = 0;
     for (int64_t r = 0; r < count; r += rows) {
-        const REAL *a[16];
+        const REAL *a[16 / GROUP];
         int64_t to[16];
         REAL part[16];
         Vector total[16][2];
+        UNROLL for (int g = 0; g < rows / GROUP; g++) a[g] = dz + (r + g * GROUP) * padded;
         UNROLL for (int i = 0; i < rows; i++)
         {
-            a[i] = dz + (order * samples + sample) * padded;
             to[i] = order * y_order + sample * channels;
             part[i] = share[sample];
-            if (r + i < count - 1 && ++sample == samples)
+            if (r + i < count - 1 && ++sample == samples) /* after the last row: that row again, not stored */
                 sample = 0, order++;
         }
         UNROLL for (int i = 0; i < rows; i++)
-            UNROLL for (int v = 0; v < vectors; v++) total[i][v] = part[i] * load(y + to[i] + v * WIDTH);
-        NAME(accumulate)(rows, vectors, a, 1, 0, width, w, total);
+            UNROLL for (int v = 0; v < vectors; v++) total[i][v] = (Vector){0};
+        NAME(accumulate)(rows, vectors, a, padded, 1, 0, width, w, total);
         UNROLL for (int i = 0; i < rows; i++)
-            UNROLL for (int v = 0; v < vectors; v++) store(dy + to[i] + v * WIDTH, total[i][v]);
+            if (r + i < count)
+                UNROLL for (int v = 0; v < vectors; v++)
+                    store(dy + to[i] + v * WIDTH, total[i][v] + part[i] * load(y + to[i] + v * WIDTH));
     }
 }
 
@@ -122,32 +134,32 @@ static __attribute__((noinline)) void NAME(unmap)(const REAL *dz, int64_t orders
     }
 }
 
-/* dw[channel, panel] += Σ over orders and samples of y[order, sample, channel] dz[order, sample, panel]. */
+/* dw[channel, panel] += Σ over orders and samples of y[order, sample, channel] dz[order, sample, panel]. Where channels
+ * end within a tile, the next sample's are summed as well, and not stored. */
 INLINE void NAME(outer_panel)(const int rows, const int vectors, const REAL *y, int64_t y_order, int64_t channels,
                               const REAL *dz, int64_t orders, int64_t samples, int64_t padded, REAL *dw)
 {
     for (int64_t c = 0; c < channels; c += rows) {
         Vector total[16][2];
-        int64_t channel[16];
         UNROLL for (int i = 0; i < rows; i++)
-        {
-            channel[i] = c + i < channels ? c + i : channels - 1;
-            UNROLL for (int v = 0; v < vectors; v++) total[i][v] = load(dw + channel[i] * padded + v * WIDTH);
-        }
+            UNROLL for (int v = 0; v < vectors; v++)
+                total[i][v] = c + i < channels ? load(dw + (c + i) * padded + v * WIDTH) : (Vector){0};
         const REAL *right_row = dz;
-        for (int64_t order = 0; order < orders; order++)
-            for (int64_t sample = 0; sample < samples; sample++, right_row += padded) {
-                const REAL *left = y + order * y_order + sample * channels;
+        for (int64_t order = 0; order < orders; order++) {
+            const REAL *left = y + order * y_order + c;
+            for (int64_t sample = 0; sample < samples; sample++, right_row += padded, left += channels) {
                 Vector right[2];
                 UNROLL for (int v = 0; v < vectors; v++) right[v] = load(right_row + v * WIDTH);
                 UNROLL for (int i = 0; i < rows; i++)
                 {
-                    const REAL value = left[channel[i]];
+                    const REAL value = left[i];
                     UNROLL for (int v = 0; v < vectors; v++) total[i][v] += value * right[v];
                 }
             }
+        }
         UNROLL for (int i = 0; i < rows; i++)
-            UNROLL for (int v = 0; v < vectors; v++) store(dw + channel[i] * padded + v * WIDTH, total[i][v]);
+            if (c + i < channels)
+                UNROLL for (int v = 0; v < vectors; v++) store(dw + (c + i) * padded + v * WIDTH, total[i][v]);
     }
 }
 
