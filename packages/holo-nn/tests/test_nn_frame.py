@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from holo_nn import orthonormal_frame
+from holo_nn.kernels.dispatch import pure_form
 from holo_nn.testing import random_rotations
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -110,3 +111,42 @@ def test_gradients_are_right_on_regular_rows_and_finite_on_all():
     orthonormal_frame(x, p).axes.pow(3).sum().backward()
     assert x.grad.isfinite().all()
     assert p.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-5), (torch.float64, 1e-13)])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_compiled_loops_give_the_numbers_and_gradients_of_the_pure_form(dtype, tolerance, scaled):
+    pairs = degenerate_pairs(dtype)
+    vectors = [
+        torch.cat([VECTORS[i, :200].to(dtype), torch.stack([pair[i] for pair in pairs])]) for i in (0, 1)
+    ]
+    scale = vectors[0].norm(dim=-1) + vectors[1].norm(dim=-1) if scaled else None
+    weights = torch.randn(len(vectors[0]), 3, 3, generator=torch.Generator().manual_seed(3)).to(dtype)
+    found = []
+    for form in (torch.enable_grad, pure_form):
+        x, p = (vector.clone().requires_grad_() for vector in vectors)
+        with form():
+            frame = orthonormal_frame(x, p, scale)
+        assert ("_Axes" in type(frame.axes.grad_fn).__name__) == (form is torch.enable_grad)
+        (frame.axes * weights).sum().backward()
+        # The gradient is as large as the vectors are short, and loses what their sine is small.
+        sine = torch.linalg.cross(x, p).norm(dim=-1) / (x.norm(dim=-1) * p.norm(dim=-1))
+        regular = frame.defined.all(-1) & (sine > 0.05)
+        found.append(
+            (frame.axes, frame.defined, *(each.grad * each.norm(dim=-1, keepdim=True) for each in (x, p)))
+        )
+    for mine, expected in zip(*found, strict=True):
+        if mine.dtype == torch.bool:
+            assert torch.equal(mine, expected)
+        else:
+            torch.testing.assert_close(mine[regular], expected[regular], rtol=0, atol=tolerance)
+            torch.testing.assert_close(mine[-10:-2], expected[-10:-2], rtol=0, atol=1e3 * tolerance)
+
+
+def test_second_derivatives_and_any_shape():
+    x, p = (vectors[:4].clone().requires_grad_() for vectors in VECTORS)
+    assert torch.autograd.gradgradcheck(lambda x, p: orthonormal_frame(x, p).axes, (x, p))
+    frame = orthonormal_frame(x.view(2, 2, 3), p.view(2, 2, 3), scale=torch.ones(2, 2, dtype=torch.float64))
+    assert frame.axes.shape == (2, 2, 3, 3)
+    torch.testing.assert_close(frame.axes.flatten(0, 1), orthonormal_frame(x, p).axes)
+    assert orthonormal_frame(x[:0], p[:0]).axes.shape == (0, 3, 3)

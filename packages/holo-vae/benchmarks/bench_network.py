@@ -22,6 +22,7 @@ import torch
 from e3nn.o3 import Irreps, wigner_3j
 from torch import Tensor, nn
 
+from holo_nn import Block
 from holo_types import Basis, Zernike
 from holo_vae import import_reference
 from holo_vae.networks.network import HolographicAutoencoder
@@ -255,6 +256,27 @@ def compare(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str
     }
 
 
+def products_alone(case: Case, network: HolographicAutoencoder) -> Callable[[], None]:
+    """Give a call that takes the matrix products of a training step and nothing else, those of the linear maps.
+
+    They are torch's own, of a whole batch at a time: forward, and for the gradients of features and of weights.
+    """
+    pairs = []
+    for block in network.modules():
+        if isinstance(block, Block):
+            for degree, weight in enumerate(block.linear.by_degree()):
+                inputs = torch.randn(case.batch * (2 * degree + 1), len(weight))
+                pairs.append((inputs, weight.detach(), inputs @ weight.detach()))
+
+    def call() -> None:
+        for inputs, weight, outputs in pairs:
+            torch.mm(inputs, weight)
+            torch.mm(outputs, weight.T)
+            torch.mm(inputs.T, outputs)
+
+    return call
+
+
 def table(case: Case, reference: Path | None, threads: int, rounds: int) -> None:
     """Print the rates of a case."""
     torch.set_num_threads(threads)
@@ -277,10 +299,15 @@ def table(case: Case, reference: Path | None, threads: int, rounds: int) -> None
         for side in sides.values():
             side.network.train(training)
         calls = {name: partial(function, side) for name, side in sides.items()}
+        if training:
+            calls["products"] = products_alone(case, sides["holo"].network)
         taken = compare(calls, rounds)
-        rates = "   ".join(f"{name} {case.batch / each:8,.0f}" for name, each in taken.items())
+        rates = "   ".join(f"{name} {case.batch / taken[name]:8,.0f}" for name in sides)
         ratio = f"   ratio {taken['reference'] / taken['holo']:.1f}" if "reference" in taken else ""
         print(f"{case.name:16} {threads} thread(s)  {what:16} {rates} samples/s{ratio}", flush=True)
+        if training:
+            share = taken["products"] / taken["holo"]
+            print(f"{'':16} its matrix products alone, as torch takes them, are {share:.0%} of that time")
 
 
 def peak(case: Case, reference: Path | None) -> float:

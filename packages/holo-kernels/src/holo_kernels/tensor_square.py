@@ -15,6 +15,7 @@ from .libraries import load
 __all__ = [
     "Block",
     "Chunk",
+    "Frames",
     "Functions",
     "Layout",
     "Plan",
@@ -163,6 +164,23 @@ class Layout(ctypes.Structure):
     )
 
 
+class Frames(ctypes.Structure):
+    """One call for the frames of pairs of vectors."""
+
+    _fields_ = (
+        ("count", c_int64),
+        ("tolerance", c_double),
+        ("x", c_void_p),
+        ("p", c_void_p),
+        ("scale", c_void_p),
+        ("axes", c_void_p),
+        ("defined", c_void_p),
+        ("gradient", c_void_p),
+        ("dx", c_void_p),
+        ("dp", c_void_p),
+    )
+
+
 _Function = Callable[..., int]
 
 
@@ -170,7 +188,8 @@ class Functions(NamedTuple):
     """The functions of one precision.
 
     Those that say how many numbers something takes are to be called with a plan. Those that are addresses are what
-    `holo_kernels.threads.in_parts` runs, with a `Block`, a `Square` or a `Layout`; the others take a `Block`.
+    `holo_kernels.threads.in_parts` runs, with a `Block`, a `Square` or a `Layout`. The others take a `Block` or
+    `Frames`.
     """
 
     packed_numbers: _Function
@@ -184,6 +203,8 @@ class Functions(NamedTuple):
     block_sums: _Function
     block_slopes: _Function
     block_signal: _Function
+    frames_forward: _Function
+    frames_backward: _Function
     block_prepare: int
     block_forward: int
     block_backward: int
@@ -214,6 +235,8 @@ def functions(precision: Precision) -> Functions | None:
         "block_sums": (block, parts),
         "block_slopes": (block,),
         "block_signal": (block, c_void_p, parts),
+        "frames_forward": (POINTER(Frames),),
+        "frames_backward": (POINTER(Frames),),
     }
 
     def function(name: str) -> _Function | int:

@@ -2,6 +2,7 @@
 
 from holo_nn.layers.batch_norm import BatchNorm, synchronize_batch_norms
 from holo_nn.layers.block import Block, Blocks
+from holo_nn.layers.frame import orthonormal_frame
 from holo_nn.layers.gate import NormGate
 from holo_nn.layers.linear import Linear
 from holo_nn.layers.norms import InstanceNorm, LayerNorm
@@ -10,7 +11,7 @@ from holo_nn.layers.tensor_product import TensorProduct
 from holo_nn.layers.tensor_square import TensorSquare
 from holo_nn.so3.clebsch_gordan import clebsch_gordan, clebsch_gordan_digest
 from holo_nn.so3.connectivity import connectivity, product_connectivity
-from holo_nn.so3.frame import Frame, orthonormal_frame
+from holo_nn.so3.frame import Frame
 from holo_nn.so3.irreps import IrrepsLike, split_degrees
 from holo_nn.so3.precision import full_precision, widened
 from holo_nn.so3.representation import Irreps

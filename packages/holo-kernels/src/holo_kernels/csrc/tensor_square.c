@@ -1,5 +1,5 @@
 /* The nonlinear block of holo-nn for a slice of a batch: batch norm, tensor square, signal norm, linear, skip;
- * and the tensor square alone. Forward and backward, in float and in double: the numbers are in
+ * the tensor square alone; and frames. Forward and backward, in float and in double: the numbers are in
  * tensor_square.h, which is read once for each.
  */
 

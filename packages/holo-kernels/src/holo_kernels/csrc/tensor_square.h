@@ -74,6 +74,7 @@ INLINE int64_t NAME(next_tile)(int64_t left, int64_t tile)
 #include "tensor_square/rows.h"
 #include "tensor_square/square.h"
 #include "tensor_square/block.h"
+#include "tensor_square/frames.h"
 
 #undef WIDTH
 #undef LANES
@@ -94,3 +95,7 @@ INLINE int64_t NAME(next_tile)(int64_t left, int64_t tile)
 #undef Block
 #undef Norm
 #undef Through
+#undef Frames
+#undef Steps
+#undef dot
+#undef cross

@@ -160,8 +160,8 @@ class _Blocks(torch.autograd.Function):
         passed = to_rows(gradient, forms[-1].widths_out)
         all_found: list[Tensor | None] = []
         for number in reversed(range(len(forms))):
-            x, mapped = rows[2 * number : 2 * number + 2]
-            passed, found = _backward(forms[number], saved[number], x, mapped, own[number], passed)
+            kept = rows[2 * number : 2 * number + 2]
+            passed, found = _backward(forms[number], saved[number], kept, own[number], passed)
             all_found[:0] = found
         return from_rows(passed, forms[0].widths_in, len(features)), None, None, *all_found
 
@@ -227,12 +227,12 @@ def _merge(batch: int, moments: Tensor, channels: int) -> float:
 def _backward(
     form: CompiledBlock,
     saved: _Saved,
-    x: Tensor,
-    mapped: Tensor,
+    rows: Sequence[Tensor],
     parameters: list[Tensor | None],
     gradient: Tensor,
 ) -> tuple[Tensor, list[Tensor | None]]:
-    """Differentiate a block: the gradients of x and of the parameters."""
+    """Differentiate a block: the gradients of its input and of the parameters; rows are input and mapped."""
+    x, mapped = rows
     plan, functions, structure, parts = form.plan, form.plan.functions, form.plan.structure, saved.parts
     found = [None if parameter is None else torch.empty_like(parameter) for parameter in parameters]
     dx = torch.empty_like(x)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["Frame", "orthonormal_frame"]
+__all__ = ["Frame", "gram_schmidt"]
 
 
 class Frame(NamedTuple):
@@ -29,41 +29,10 @@ class Frame(NamedTuple):
         return ~self.defined.all(-1)
 
 
-def orthonormal_frame(
+def gram_schmidt(
     x: Float[Tensor, "*rows 3"], p: Float[Tensor, "*rows 3"], scale: Float[Tensor, "*rows"] | None = None
 ) -> Frame:
-    """Turn two vectors into a right-handed frame by Gram-Schmidt: x, then p in their plane, then x × p.
-
-    Axes that the vectors do not define are zero vectors, the only value that turns with the input:
-
-    - a vector no longer than sqrt(eps) × scale is none: without x, p gives the first axis; without both, all
-      axes are zero;
-    - with one direction only (a vector missing, or the sine of the angle between them at most sqrt(eps)) the
-      second and third axis are zero.
-
-    Parameters
-    ----------
-    x, p
-        Vectors, ``[..., 3]``.
-    scale
-        Per row, the size of the features that the vectors were computed from, ``[...]``: what is rounding
-        error is measured against it. None: the longer of the two vectors.
-
-    Returns
-    -------
-    Frame
-        Axes and whether each is defined. Values and gradients are finite everywhere.
-
-    Examples
-    --------
-    >>> frame = orthonormal_frame(torch.tensor([2.0, 0.0, 0.0]), torch.tensor([1.0, 1.0, 0.0]))
-    >>> frame.axes
-    tensor([[1., 0., 0.],
-            [0., 1., 0.],
-            [0., 0., 1.]])
-    >>> orthonormal_frame(torch.tensor([0.0, 0.0, 2.0]), torch.zeros(3)).defined
-    tensor([ True, False, False])
-    """
+    """Compute what `holo_nn.orthonormal_frame` says, in PyTorch."""
     with torch.no_grad():
         tolerance = torch.finfo(x.dtype).eps ** 0.5
         length_x, length_p = torch.linalg.vector_norm(x, dim=-1), torch.linalg.vector_norm(p, dim=-1)
