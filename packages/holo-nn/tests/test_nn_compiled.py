@@ -14,6 +14,7 @@ from holo_kernels.tensor_square import functions
 from holo_nn import Block, Blocks, Linear, TensorSquare
 from holo_nn.kernels import compiled_block
 from holo_nn.kernels.dispatch import pure_form
+from holo_nn.kernels.rows import from_rows, to_rows
 
 pytestmark = pytest.mark.skipif(functions("float32") is None, reason="no compiled loops for this processor")
 
@@ -214,6 +215,16 @@ def test_second_derivatives_of_the_tensor_square():
     x = features(square.irreps_in, 3, torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(square, x)
     assert torch.autograd.gradgradcheck(square, x)
+
+
+@pytest.mark.parametrize("terms", [((4, 1), (3, 0), (5, 1)), ((2, 3),), ((1, 2), (7, 0), (6, 2), (1, 0))])
+def test_rows_of_terms_in_any_order(terms):
+    batch = 19
+    pieces = [torch.randn(batch, width, 2 * degree + 1) for width, degree in terms]
+    flat = torch.cat([piece.flatten(1) for piece in pieces], dim=1)
+    rows = to_rows(flat, terms)
+    assert torch.equal(rows, torch.cat([piece.permute(2, 0, 1).flatten() for piece in pieces]))
+    assert torch.equal(from_rows(rows, terms, batch), flat)
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -156,8 +156,9 @@ class Layout(ctypes.Structure):
     """One conversion between flat features and rows."""
 
     _fields_ = (
-        ("degrees", c_int64),
+        ("terms", c_int64),
         ("widths", c_void_p),
+        ("degrees", c_void_p),
         ("batch", c_int64),
         ("flat", c_void_p),
         ("rows", c_void_p),

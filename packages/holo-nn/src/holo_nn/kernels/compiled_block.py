@@ -17,7 +17,7 @@ from .autograd import apply
 from .dispatch import pure_form
 from .global_batch import global_statistics, sum_over_processes
 from .plan import BlockPlan
-from .rows import from_rows, to_rows
+from .rows import Terms, from_rows, to_rows
 from .threads import part_count, workspace
 
 __all__ = ["CompiledBatchNorm", "CompiledBlock", "PureBlock", "compute_blocks"]
@@ -79,8 +79,8 @@ class CompiledBlock(NamedTuple):
         Of the signal norm.
     skip
         Whether the input is added.
-    widths_in, widths_out
-        Channels of each degree of what goes in and comes out.
+    terms_in, terms_out
+        Of what goes in and comes out, every degree from 0 to the highest.
     pure
         The same in plain PyTorch, of which second derivatives are taken; called within `pure_form`.
     """
@@ -90,8 +90,8 @@ class CompiledBlock(NamedTuple):
     batch_norm: CompiledBatchNorm | None
     eps: float
     skip: bool
-    widths_in: tuple[int, ...]
-    widths_out: tuple[int, ...]
+    terms_in: Terms
+    terms_out: Terms
     pure: PureBlock
 
 
@@ -134,7 +134,7 @@ class _Blocks(torch.autograd.Function):
         *parameters: Tensor | None,
     ) -> Tensor:
         batch = len(features)
-        rows = to_rows(features, forms[0].widths_in)
+        rows = to_rows(features, forms[0].terms_in)
         tensors: list[Tensor | None] = []
         saved = []
         for form in forms:
@@ -146,7 +146,7 @@ class _Blocks(torch.autograd.Function):
         if differentiable:
             ctx.save_for_backward(features, *tensors, *parameters)
             ctx.call = forms, saved
-        return from_rows(rows, forms[-1].widths_out, batch)
+        return from_rows(rows, forms[-1].terms_out, batch)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -157,13 +157,13 @@ class _Blocks(torch.autograd.Function):
         if torch.is_grad_enabled():  # the gradient is to be differentiated itself
             dx, *found = _differentiable_gradients(forms, saved, features, own, gradient)
             return dx, None, None, *found
-        passed = to_rows(gradient, forms[-1].widths_out)
+        passed = to_rows(gradient, forms[-1].terms_out)
         all_found: list[Tensor | None] = []
         for number in reversed(range(len(forms))):
             kept = rows[2 * number : 2 * number + 2]
             passed, found = _backward(forms[number], saved[number], kept, own[number], passed)
             all_found[:0] = found
-        return from_rows(passed, forms[0].widths_in, len(features)), None, None, *all_found
+        return from_rows(passed, forms[0].terms_in, len(features)), None, None, *all_found
 
 
 def _forward(form: CompiledBlock, x: Tensor, out: Tensor, mapped: Tensor | None, batch: int) -> _Saved:
@@ -238,7 +238,7 @@ def _backward(
     dx = torch.empty_like(x)
     reals = x.new_empty(parts * plan.gradient_numbers + plan.through_numbers)
     sums, every = parts * plan.partial_numbers, (structure.degrees_in + 1) * structure.channels
-    doubles = x.new_empty(sums + every + form.widths_out[0], dtype=torch.float64)
+    doubles = x.new_empty(sums + every + form.terms_out[0][0], dtype=torch.float64)
     block = Block.from_buffer_copy(saved.block)
     # Tensors that were saved may have been elsewhere since.
     block.x, block.mapped, block.gradient, block.dx = (t.data_ptr() for t in (x, mapped, gradient, dx))

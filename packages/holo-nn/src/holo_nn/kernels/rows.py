@@ -1,12 +1,12 @@
 """The layout of the compiled loops.
 
-Rows are features as ``[(degree, order), batch, channels]``, laid out flat in one tensor ``[batch × dim]``: for
-each degree and order all samples, for each sample its channels. One conversion at each edge of a network
-serves all blocks between.
+Rows are features as ``[(term, order), batch, channels]``, laid out flat in one tensor ``[batch × dim]``: for each order
+of each term of the irreps all samples, for each sample its channels. One conversion at each edge of a network serves
+all blocks between.
 """
 
 import ctypes
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -19,13 +19,16 @@ from .autograd import apply
 from .dispatch import compiled_functions
 from .threads import part_count
 
-__all__ = ["from_rows", "to_rows", "widths_of"]
+__all__ = ["Terms", "from_rows", "terms_of", "to_rows"]
+
+# How many channels, of which degree: the terms of irreps in their order.
+Terms: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class _Layout(NamedTuple):
-    """Which conversion of flat features and rows: how many channels each degree has, and the way."""
+    """Which conversion of flat features and rows, and the way."""
 
-    widths: tuple[int, ...]
+    terms: Terms
     batch: int
     to_rows: bool
 
@@ -35,14 +38,14 @@ class _Relayout(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, layout: _Layout) -> Tensor:
-        widths, batch, to_rows = ctx.layout = layout
+        terms, batch, to_rows = ctx.layout = layout
         x = x.contiguous()
         result = x.new_empty(x.numel() if to_rows else (batch, x.numel() // batch))
         functions = compiled_functions(x.dtype)
         assert functions is not None  # else there would be no rows
-        array = (ctypes.c_int64 * len(widths))(*widths)
+        columns = [(ctypes.c_int64 * len(terms))(*column) for column in zip(*terms, strict=True)]
         flat, rows = (x, result) if to_rows else (result, x)
-        call = Layout(len(widths), ctypes.addressof(array), batch, flat.data_ptr(), rows.data_ptr())
+        call = Layout(len(terms), *map(ctypes.addressof, columns), batch, flat.data_ptr(), rows.data_ptr())
         in_parts(
             functions.to_rows if to_rows else functions.from_rows, ctypes.addressof(call), part_count(batch)
         )
@@ -54,23 +57,22 @@ class _Relayout(torch.autograd.Function):
         return apply(_Relayout, gradient, back), None
 
 
-def to_rows(features: Tensor, widths: tuple[int, ...]) -> Tensor:
-    """Lay flat features ``[batch, dim]`` out as rows ``[batch × dim]``; ``widths`` are the channels of each degree."""
-    return apply(_Relayout, features, _Layout(widths, len(features), True))
+def to_rows(features: Tensor, terms: Terms) -> Tensor:
+    """Lay flat features ``[batch, dim]`` out as rows ``[batch × dim]``."""
+    return apply(_Relayout, features, _Layout(terms, len(features), True))
 
 
-def from_rows(rows: Tensor, widths: tuple[int, ...], batch: int) -> Tensor:
+def from_rows(rows: Tensor, terms: Terms, batch: int) -> Tensor:
     """Lay rows out as flat features."""
-    return apply(_Relayout, rows, _Layout(widths, batch, False))
+    return apply(_Relayout, rows, _Layout(terms, batch, False))
 
 
-def widths_of(irreps: Irreps) -> tuple[int, ...]:
-    """Give the channels of each degree from 0 to the highest, 0 for those that are not there.
+def terms_of(irreps: Irreps) -> Terms:
+    """Give the terms of irreps, as many numbers as they are.
 
     Examples
     --------
-    >>> widths_of(Irreps("4x0e+2x2e"))
-    (4, 0, 2)
+    >>> terms_of(Irreps("4x0e+2x2e"))
+    ((4, 0), (2, 2))
     """
-    counts = {term.ir.l: term.mul for term in irreps}
-    return tuple(counts.get(degree, 0) for degree in range(max(counts) + 1))
+    return tuple((term.mul, term.ir.l) for term in irreps)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from holo_nn.kernels.compiled_block import CompiledBatchNorm, CompiledBlock, compute_blocks
 from holo_nn.kernels.dispatch import compiled_serves
 from holo_nn.kernels.plan import block_plan
-from holo_nn.kernels.rows import widths_of
+from holo_nn.kernels.rows import terms_of
 from holo_nn.so3.connectivity import Connectivity
 from holo_nn.so3.irreps import (
     IrrepsLike,
@@ -134,7 +134,7 @@ class Block(nn.Module):
         if norm is not None:
             self.add_module(f"{norm}_norm", _NORMS[norm](self.tensor_square.irreps_out))
         self.linear = Linear(self.tensor_square.irreps_out, self.irreps_out)
-        self._widths_in, self._widths_out = widths_of(self.irreps_in), widths_of(self.irreps_out)
+        self._terms_in, self._terms_out = terms_of(self.irreps_in), terms_of(self.irreps_out)
         self._channels_in = multiplicities(self.irreps_in)
         self._channels_out = multiplicities(self.irreps_out)
 
@@ -171,8 +171,9 @@ class Block(nn.Module):
         state = () if batch_norm is None else batch_norm[:2]
         if not compiled_serves(features, *state, *parameters) or not len(features):
             return None
-        channels, degrees = self._widths_in[0], len(self._widths_in)
-        plan = block_plan(square.paths, channels, degrees, self._widths_out, features.dtype)
+        channels, degrees = self._terms_in[0][0], len(self._terms_in)
+        widths = tuple(width for width, _ in self._terms_out)
+        plan = block_plan(square.paths, channels, degrees, widths, features.dtype)
         if plan is None or tuple(weight.shape for weight in weights) != plan.weight_shapes:
             return None
         return CompiledBlock(
@@ -181,8 +182,8 @@ class Block(nn.Module):
             batch_norm,
             signal.eps,
             self.skip,
-            self._widths_in,
-            self._widths_out,
+            self._terms_in,
+            self._terms_out,
             self._pure_of,
         )
 

@@ -37,6 +37,7 @@ def orthonormal_frame(
 
     Examples
     --------
+    >>> import torch
     >>> frame = orthonormal_frame(torch.tensor([2.0, 0.0, 0.0]), torch.tensor([1.0, 1.0, 0.0]))
     >>> frame.axes
     tensor([[1., 0., 0.],

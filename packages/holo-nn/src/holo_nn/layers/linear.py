@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from holo_nn.kernels.dispatch import compiled_serves
-from holo_nn.kernels.rows import from_rows, to_rows, widths_of
+from holo_nn.kernels.rows import from_rows, terms_of, to_rows
 from holo_nn.so3.irreps import (
     IrrepsLike,
     check_features,
@@ -64,7 +64,7 @@ class Linear(nn.Module):
             }
         )
         self._degrees = tuple(degree for degree in sorted(channels_out) if degree in channels_in)
-        self._widths_in, self._widths_out = widths_of(self.irreps_in), widths_of(self.irreps_out)
+        self._terms_in, self._terms_out = terms_of(self.irreps_in), terms_of(self.irreps_out)
         self.bias = nn.Parameter(torch.empty(channels_out[0])) if bias else None
         self.reset_parameters()
 
@@ -99,20 +99,22 @@ class Linear(nn.Module):
 
     def _by_rows(self, features: Tensor) -> Tensor:
         """Map in the layout of the compiled loops, in which each degree is one large matrix product."""
-        batch, widths_in, widths_out = len(features), self._widths_in, self._widths_out
-        sizes = [(2 * degree + 1) * batch * width for degree, width in enumerate(widths_in)]
-        pieces = torch.split(to_rows(features, widths_in), sizes)
-        weights = dict(zip(self._degrees, self.by_degree(), strict=True))
+        batch, weights = len(features), dict(zip(self._degrees, self.by_degree(), strict=True))
+        sizes = [(2 * degree + 1) * batch * width for width, degree in self._terms_in]
+        rows = torch.split(to_rows(features, self._terms_in), sizes)
+        pieces = {
+            degree: piece.view(-1, width) for piece, (width, degree) in zip(rows, self._terms_in, strict=True)
+        }
         mapped = []
-        for degree, width in enumerate(widths_out):
+        for width, degree in self._terms_out:
             if degree in weights:
-                piece = pieces[degree].view(-1, widths_in[degree]) @ weights[degree]
+                piece = pieces[degree] @ weights[degree]
                 if degree == 0 and self.bias is not None:
                     piece = piece + self.bias
                 mapped.append(piece.flatten())
-            elif width:
+            else:
                 mapped.append(features.new_zeros((2 * degree + 1) * batch * width))
-        return from_rows(torch.cat(mapped) if len(mapped) > 1 else mapped[0], widths_out, batch)
+        return from_rows(torch.cat(mapped) if len(mapped) > 1 else mapped[0], self._terms_out, batch)
 
     def extra_repr(self) -> str:
         """Show the irreps."""

@@ -1,4 +1,4 @@
-/* Between flat features [batch, (degree, channel, order)] and rows [(degree, order), batch, channel]. */
+/* Between flat features and rows. */
 
 typedef REAL NAME(Four) __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 #define Four NAME(Four)
@@ -49,10 +49,11 @@ INLINE void NAME(turn)(int64_t orders, int64_t channels, REAL *lane, int64_t row
         }
 }
 
-/* One conversion between flat features [batch, (degree, channel, order)] and rows [(degree, order), batch, channel]. */
+/* One conversion between flat features [batch, (term, channel, order)] and rows [(term, order), batch, channel]; terms are
+ * channels of one degree, in any order. */
 typedef struct {
-    int64_t degrees;
-    const int64_t *widths; /* channels of each degree */
+    int64_t terms;
+    const int64_t *widths, *degrees; /* channels of each term, and their degree */
     int64_t batch;
     REAL *flat, *rows;
 } NAME(Layout);
@@ -63,10 +64,10 @@ INLINE void NAME(turn_batch)(const Layout *layout, int64_t part, int64_t parts, 
     const int64_t batch = layout->batch;
     REAL *rows = layout->rows, *flat = layout->flat;
     int64_t dimension = 0;
-    for (int64_t degree = 0; degree < layout->degrees; degree++)
-        dimension += (2 * degree + 1) * layout->widths[degree];
-    for (int64_t degree = 0; degree < layout->degrees; degree++) {
-        const int64_t width = layout->widths[degree], orders = 2 * degree + 1;
+    for (int64_t term = 0; term < layout->terms; term++)
+        dimension += (2 * layout->degrees[term] + 1) * layout->widths[term];
+    for (int64_t term = 0; term < layout->terms; term++) {
+        const int64_t width = layout->widths[term], orders = 2 * layout->degrees[term] + 1;
         for (int64_t sample = batch * part / parts; sample < batch * (part + 1) / parts; sample++)
             NAME(turn)(orders, width, rows + sample * width, batch * width, flat + sample * dimension, to_rows);
         rows += orders * batch * width;
