@@ -25,13 +25,14 @@ struct NAMED(memory) {
     int64_t *ends, *centers;          /* where each channel's points end; in `rows`, order m = 0 of each degree */
     double *x, *y, *z;                /* of each sorted point */
     REAL *factors, *weights;          /* of each sorted point: in all harmonics; in one channel's polynomials */
-    double *falls;                    /* P_(l+1) = y P_l - falls × P_(l-1); m ascending, in it l = m+1..lmax */
+    double *falls;                    /* P_(l+1) = y P_l - falls × P_(l-1); m ascending, in it l = m+1..lmax-1 */
     REAL *polynomials, *weighted;     /* [SEGMENT / LANES, terms, LANES], even ones first */
     REAL *rows, *harmonics;           /* [lanes, LANES] while they are evaluated; [SEGMENT, lanes] */
     REAL *moments;                    /* for each channel [terms, lanes], even, then odd */
     double *sums;                     /* the same, of all batches of a cloud that has several */
     REAL *series;                     /* even, then odd: [lanes / LANES, groups, terms, ORDERS, LANES] */
     REAL *combined;                   /* for each channel [orders, lanes], even, then odd */
+    int32_t *places;                  /* there the first m of each degree, channel and radial order */
     int64_t bytes;
 };
 
@@ -41,7 +42,7 @@ static struct NAMED(memory) NAMED(layout)(const struct plan *plan, char *base)
 {
     struct NAMED(memory) memory = {0};
     const int64_t channels = plan->channels, all_terms = plan->nmax + 1, lmax = plan->lmax;
-    int64_t total = 0, series_size = 0;
+    int64_t total = 0, series_size = 0, rows = 0;
     for (int parity = 0; parity < 2; ++parity) {
         const int64_t terms = terms_of_parity(plan->nmax, parity);
         const int64_t lanes = rounded_up(rows_of_parity(lmax, parity), LANES);
@@ -52,6 +53,8 @@ static struct NAMED(memory) NAMED(layout)(const struct plan *plan, char *base)
         memory.combined_size += memory.orders[parity] * lanes;
         series_size += rows_before(memory.orders[parity] / ORDERS, terms) * lanes;
     }
+    for (int64_t l = 0; l <= lmax; ++l)
+        rows += channels * ((plan->nmax - l) / 2 + 1);
     memory.all_terms = all_terms;
     memory.all_lanes = memory.lanes[0] + memory.lanes[1];
     memory.keys = PART(int32_t, BATCH);
@@ -63,7 +66,7 @@ static struct NAMED(memory) NAMED(layout)(const struct plan *plan, char *base)
     memory.z = PART(double, BATCH);
     memory.factors = PART(REAL, BATCH);
     memory.weights = PART(REAL, SEGMENT);
-    memory.falls = PART(double, lmax * (lmax + 1) / 2);
+    memory.falls = PART(double, lmax * (lmax - 1) / 2);
     memory.polynomials = PART(REAL, all_terms * SEGMENT);
     memory.weighted = PART(REAL, all_terms * SEGMENT);
     memory.rows = PART(REAL, memory.all_lanes * LANES);
@@ -72,6 +75,7 @@ static struct NAMED(memory) NAMED(layout)(const struct plan *plan, char *base)
     memory.sums = PART(double, channels * memory.moments_size);
     memory.series = PART(REAL, series_size);
     memory.combined = PART(REAL, channels * memory.combined_size + LANES); /* the last registers read beyond it */
+    memory.places = PART(int32_t, rows);
     memory.bytes = total;
     return memory;
 }
@@ -99,10 +103,11 @@ static void NAMED(prepare)(const struct plan *plan, const struct NAMED(memory) *
         for (int64_t l = m; l <= lmax; ++l) {
             const int64_t center = memory->centers[l];
             scales[center - m] = scales[center + m] = (REAL)scale;
+            if (l == lmax)
+                break;
             if (l > m)
-                *falls++ = l < lmax ? fall[0] / (rise[0] * rise[-1]) : 0; /* that of lmax gives nothing that is used */
-            if (l < lmax)
-                scale *= *rise++, ++fall;
+                *falls++ = fall[0] / (rise[0] * rise[-1]);
+            scale *= *rise++, ++fall;
         }
     }
 
@@ -129,13 +134,21 @@ static void NAMED(prepare)(const struct plan *plan, const struct NAMED(memory) *
                     target[lane / LANES * sizes[parity] + lane % LANES] = *series * own[lane];
             }
     }
+    int32_t *places = memory->places;
+    for (int64_t l = 0; l <= lmax; ++l)
+        for (int64_t channel = 0; channel < plan->channels; ++channel)
+            for (int64_t order = l / 2; order < memory->terms[l & 1]; ++order) {
+                const int64_t row = memory->orders[l & 1] - memory->terms[l & 1] + order;
+                *places++ = (int32_t)(channel * memory->combined_size + (l & 1) * memory->orders[0] * memory->lanes[0] +
+                                      row * memory->lanes[l & 1] + first_row(l));
+            }
     for (int64_t l = 0; l <= lmax; ++l)
         memory->centers[l] *= LANES;
 }
 
 /* Sort the points within the cutoff by their first channel; say whether a point has several.
  *
- * Those of channel c end at ends[c].
+ * Those of channel c end at ends[c]. The weight of a point that has only one goes into its harmonics.
  */
 INLINE int NAMED(sort)(const struct plan *plan, const struct NAMED(memory) *memory, const double *coordinates,
                        const REAL *weights, int64_t count, const int32_t channels)
@@ -144,6 +157,7 @@ INLINE int NAMED(sort)(const struct plan *plan, const struct NAMED(memory) *memo
     int64_t *ends = memory->ends;
     int32_t *keys = memory->keys, *order = memory->order;
     double *x = memory->x, *y = memory->y, *z = memory->z;
+    REAL *factors = memory->factors;
     int several = 0, edge = 0;
     for (int64_t i = 0; i < count; ++i) {
         int32_t key = channels, used = 0;
@@ -178,13 +192,17 @@ INLINE int NAMED(sort)(const struct plan *plan, const struct NAMED(memory) *memo
         all += own;
     }
     ends[channels] = all; /* those beyond the cutoff or without a weight come last */
-    for (int64_t i = 0; i < count; ++i, coordinates += 3) {
-        const int64_t place = ends[keys[i]]++;
+    for (int64_t i = 0; i < count; ++i, coordinates += 3, weights += channels) {
+        const int32_t key = keys[i];
+        const int64_t place = ends[key]++;
+        factors[place] = weights[key < channels ? key : 0];
         order[place] = (int32_t)i;
         x[place] = coordinates[0];
         y[place] = coordinates[1];
         z[place] = coordinates[2];
     }
+    for (int64_t i = 0; several && i < all; ++i)
+        factors[i] = 1;
     return several;
 }
 
@@ -298,17 +316,20 @@ INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) 
     NAMED(doubles) cosine = __builtin_convertvector(factor, NAMED(doubles)), sine = {};
     if (unit)
         cosine /= total;
+    const NAMED(vector) rounded = ROUNDED(v);
     for (int64_t m = 0; m <= lmax; ++m) {
         const NAMED(vector) left = ROUNDED(sine), right = ROUNDED(cosine);
+        NAMED(doubles) older = m > 0 ? one : (NAMED(doubles))(away & (NAMED(masks))one), value = v;
         ROW(rows + centers[m] - m * LANES) = left;
         ROW(rows + centers[m] + m * LANES) = right;
-        NAMED(doubles) older = m > 0 ? one : (NAMED(doubles))(away & (NAMED(masks))one), value = v;
-        for (int64_t l = m + 1; l <= lmax; ++l) {
-            const NAMED(vector) polar = ROUNDED(value);
+        NAMED(vector) polar = rounded;
+        for (int64_t l = m + 1; l <= lmax;) {
             ROW(rows + centers[l] - m * LANES) = polar * left;
             ROW(rows + centers[l] + m * LANES) = polar * right;
+            if (l++ == lmax)
+                break;
             const NAMED(doubles) higher = v * value - *falls++ * older;
-            older = value, value = higher;
+            older = value, value = higher, polar = ROUNDED(value);
         }
         const NAMED(doubles) turned = w * cosine - u * sine;
         sine = w * sine + u * cosine, cosine = turned;
@@ -407,10 +428,6 @@ static void NAMED(accumulate)(const struct plan *plan, const struct NAMED(memory
     const int several = channels == 4 ? NAMED(sort)(plan, memory, coordinates, weights, count, 4) /* loops unrolled */
                                       : NAMED(sort)(plan, memory, coordinates, weights, count, (int32_t)channels);
     const int64_t *ends = memory->ends, all = ends[channels - 1];
-    /* The weight of a point that has only one goes into its harmonics. */
-    for (int64_t channel = 0, i = 0; channel < channels; ++channel)
-        for (; i < ends[channel]; ++i)
-            memory->factors[i] = several ? 1 : weights[order[i] * channels + channel];
     for (int64_t i = all; i < rounded_up(all, LANES); ++i)
         memory->x[i] = memory->y[i] = memory->z[i] = 0, memory->factors[i] = 0;
     for (int64_t i = 0; i < channels * moments_size; i += LANES)
@@ -476,25 +493,25 @@ INLINE void NAMED(combine)(int count, const REAL *series, const REAL *moments, i
             *(NAMED(vector) *)(combined + i * combined_size + k * lanes) = sums[i][k];
 }
 
-/* Copy rows of `width` coefficients to where they follow each other, so many bytes at a time.
+/* Copy rows of `width` coefficients from their places to where they follow each other, so many bytes at a time.
  *
  * What is too much in one piece is overwritten by a later one, as rows ascend and pieces of them descend; the end is
  * never passed.
  */
-INLINE void NAMED(pack)(int bytes, const REAL *source, int64_t lanes, REAL *target, int64_t width, int64_t rows,
-                        const REAL *end)
+INLINE void NAMED(pack)(int bytes, const REAL *combined, const int32_t *places, REAL *target, int64_t width,
+                        int64_t rows, const REAL *end)
 {
     const int64_t step = bytes / (int)sizeof(REAL);
     for (int64_t piece = (width - 1) / step * step; piece >= 0; piece -= step) {
-        const REAL *from = source + piece;
+        const REAL *from = combined + piece;
         REAL *to = target + piece;
         if (to + (rows - 1) * width + step <= end)
-            for (int64_t row = 0; row < rows; ++row, from += lanes, to += width)
-                __builtin_memcpy(to, from, bytes);
+            for (int64_t row = 0; row < rows; ++row, to += width)
+                __builtin_memcpy(to, from + places[row], bytes);
         else
-            for (int64_t row = 0; row < rows; ++row, from += lanes, to += width)
+            for (int64_t row = 0; row < rows; ++row, to += width)
                 for (int64_t i = 0; i < smaller(step, end - to); ++i)
-                    to[i] = from[i];
+                    to[i] = from[places[row] + i];
     }
 }
 
@@ -526,19 +543,18 @@ static void NAMED(finish)(const struct plan *plan, const struct NAMED(memory) *m
         moments += terms * lanes;
         combined += orders * lanes;
     }
+    const int32_t *places = memory->places;
     for (int64_t l = 0; l <= plan->lmax; ++l) {
-        const int64_t parity = l & 1, width = 2 * l + 1, bytes = width * (int64_t)sizeof(REAL);
-        const int64_t orders = (plan->nmax - l) / 2 + 1, lanes = memory->lanes[parity];
-        const REAL *source = memory->combined + parity * memory->orders[0] * memory->lanes[0] + first_row(l) +
-                             (memory->orders[parity] - orders) * lanes;
-        for (int64_t channel = 0; channel < channels; ++channel, source += combined_size, target += orders * width) {
-            if (bytes <= 16 || VECTOR_BYTES == 16)
-                NAMED(pack)(16, source, lanes, target, width, orders, end);
-            else if (bytes <= 32 || VECTOR_BYTES == 32)
-                NAMED(pack)(32, source, lanes, target, width, orders, end);
-            else
-                NAMED(pack)(64, source, lanes, target, width, orders, end);
-        }
+        const int64_t width = 2 * l + 1, rows = channels * ((plan->nmax - l) / 2 + 1);
+        const int64_t bytes = width * (int64_t)sizeof(REAL);
+        if (bytes <= 16 || VECTOR_BYTES == 16)
+            NAMED(pack)(16, memory->combined, places, target, width, rows, end);
+        else if (bytes <= 32 || VECTOR_BYTES == 32)
+            NAMED(pack)(32, memory->combined, places, target, width, rows, end);
+        else
+            NAMED(pack)(64, memory->combined, places, target, width, rows, end);
+        places += rows;
+        target += rows * width;
     }
 }
 
