@@ -103,9 +103,7 @@ from holo_vae.training.distributed import Processes
 processes = Processes.from_environment()
 with processes.joined(timedelta(seconds=10)):
     if processes.first:
-        network = torch.nn.Linear(2, 2)
-        network(torch.ones(1, 2)).sum().backward()
-        processes.sum_gradients(network)
+        processes.sum_gradients(torch.ones(6))
     elif sys.argv[1] == "killed":
         os._exit(9)
     time.sleep(600)

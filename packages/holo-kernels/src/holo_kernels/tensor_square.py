@@ -1,7 +1,7 @@
 """The library ``tensor_square`` as Python calls it: structures, and functions with their arguments' types.
 
 Nothing here knows of arrays: pointers are whole numbers, as ``Tensor.data_ptr()`` or ``ndarray.ctypes.data``
-give them. What each function computes stands above it in ``csrc/tensor_square.h``.
+give them. What each function computes stands above it in ``csrc/tensor_square/``.
 """
 
 import ctypes
@@ -12,7 +12,19 @@ from typing import Literal, NamedTuple
 
 from .libraries import load
 
-__all__ = ["Chunk", "Functions", "Plan", "Precision", "Sum", "TermFloat32", "TermFloat64", "functions"]
+__all__ = [
+    "Block",
+    "Chunk",
+    "Functions",
+    "Layout",
+    "Plan",
+    "Precision",
+    "Square",
+    "Sum",
+    "TermFloat32",
+    "TermFloat64",
+    "functions",
+]
 
 Precision = Literal["float32", "float64"]
 
@@ -74,9 +86,80 @@ class Plan(ctypes.Structure):
         ("chunks", c_int64),
         ("widths", c_void_p),
         ("paths", c_void_p),
+        ("tile", c_int64),
         ("chunk", c_void_p),
         ("sums", c_void_p),
         ("terms", c_void_p),
+    )
+
+
+class Block(ctypes.Structure):
+    """One call of a block; its pointers must outlive it."""
+
+    _fields_ = (
+        ("plan", c_void_p),
+        ("batch", c_int64),
+        ("skip", c_int64),
+        ("differentiable", c_int64),
+        ("signal_eps", c_double),
+        ("norm_eps", c_double),
+        ("momentum", c_double),
+        ("samples", c_double),
+        ("work", c_void_p),
+        ("work_numbers", c_int64),
+        ("norm_weight", c_void_p),
+        ("norm_bias", c_void_p),
+        ("running_mean", c_void_p),
+        ("running_var", c_void_p),
+        ("signal_weight", c_void_p),
+        ("signal_bias", c_void_p),
+        ("weights", POINTER(c_void_p)),
+        ("x", c_void_p),
+        ("out", c_void_p),
+        ("mapped", c_void_p),
+        ("factor", c_void_p),
+        ("packed", c_void_p),
+        ("partial", c_void_p),
+        ("moments", c_void_p),
+        ("normalization", c_void_p),
+        ("gradient", c_void_p),
+        ("dx", c_void_p),
+        ("found", c_void_p),
+        ("inner", c_void_p),
+        ("dbias", c_void_p),
+        ("through", c_void_p),
+        ("norm_weight_gradient", c_void_p),
+        ("norm_bias_gradient", c_void_p),
+        ("signal_weight_gradient", c_void_p),
+        ("signal_bias_gradient", c_void_p),
+        ("weight_gradients", POINTER(c_void_p)),
+    )
+
+
+class Square(ctypes.Structure):
+    """One call of the tensor square alone."""
+
+    _fields_ = (
+        ("plan", c_void_p),
+        ("batch", c_int64),
+        ("x", c_void_p),
+        ("y", c_void_p),
+        ("gradient", c_void_p),
+        ("dx", c_void_p),
+        ("work", c_void_p),
+        ("work_numbers", c_int64),
+    )
+
+
+class Layout(ctypes.Structure):
+    """One conversion between flat features and rows."""
+
+    _fields_ = (
+        ("degrees", c_int64),
+        ("widths", c_void_p),
+        ("batch", c_int64),
+        ("flat", c_void_p),
+        ("rows", c_void_p),
     )
 
 
@@ -84,41 +167,31 @@ _Function = Callable[..., int]
 
 
 class Functions(NamedTuple):
-    """The functions of one precision."""
+    """The functions of one precision.
+
+    Those that say how many numbers something takes are to be called with a plan. Those that are addresses are what
+    `holo_kernels.threads.in_parts` runs, with a `Block`, a `Square` or a `Layout`; the others take a `Block`.
+    """
 
     packed_numbers: _Function
     work_numbers: _Function
     gradient_numbers: _Function
-    pack: _Function
-    block_forward: _Function
-    block_backward: _Function
-    finish_backward: _Function
-    finish_weights: _Function
-    sums: _Function
-    squares: _Function
-    square_forward: _Function
-    square_backward: _Function
-    to_rows: _Function
-    from_rows: _Function
-
-
-# One letter an argument: a plan, a pointer, a whole number (64 or 32 bits), a real number.
-_SIGNATURES = {
-    "packed_numbers": "P",
-    "work_numbers": "Pi",
-    "gradient_numbers": "P",
-    "pack": "Pppsp",
-    "block_forward": "Ppppppprsiiiipppp",
-    "block_backward": "Ppppppppp" + "iiii" + "pppppp",
-    "finish_backward": "Ppppppsiiip",
-    "finish_weights": "Ppppipiipp",
-    "sums": "Ppiip",
-    "squares": "Pppiiip",
-    "square_forward": "Ppiiipp",
-    "square_backward": "Pppiiipp",
-    "to_rows": "ipppiii",
-    "from_rows": "ipppiii",
-}
+    normalization_numbers: _Function
+    partial_numbers: _Function
+    through_numbers: _Function
+    block_moments: _Function
+    block_normalization: _Function
+    block_sums: _Function
+    block_slopes: _Function
+    block_signal: _Function
+    block_prepare: int
+    block_forward: int
+    block_backward: int
+    block_finish: int
+    square_forward: int
+    square_backward: int
+    to_rows: int
+    from_rows: int
 
 
 @cache
@@ -134,18 +207,23 @@ def functions(precision: Precision) -> Functions | None:
     library = load("tensor_square")
     if library is None:
         return None
-    types = {
-        "P": POINTER(Plan),
-        "p": c_void_p,
-        "i": c_int64,
-        "s": c_int32,
-        "r": c_float if precision == "float32" else c_double,
+    block, parts = POINTER(Block), c_int64
+    signatures: dict[str, tuple[object, ...]] = {
+        "block_moments": (block, parts),
+        "block_normalization": (block, parts),
+        "block_sums": (block, parts),
+        "block_slopes": (block,),
+        "block_signal": (block, c_void_p, parts),
     }
 
-    def function(name: str) -> _Function:
+    def function(name: str) -> _Function | int:
         found = getattr(library, f"{name}_{precision}")
-        found.argtypes = [types[letter] for letter in _SIGNATURES[name]]
-        found.restype = c_int64 if name.endswith("_numbers") else None
+        if name.endswith("_numbers"):
+            found.argtypes, found.restype = (POINTER(Plan),), c_int64
+        elif name in signatures:
+            found.argtypes, found.restype = signatures[name], None
+        else:
+            return ctypes.cast(found, c_void_p).value or 0
         return found  # type: ignore[no-any-return]
 
-    return Functions(*(function(name) for name in Functions._fields))
+    return Functions(*(function(name) for name in Functions._fields))  # type: ignore[arg-type]

@@ -37,14 +37,17 @@ __attribute__((visibility("hidden"), no_builtin("memset"))) void *memset(void *t
 #define VECTOR_BYTES 64
 #define ROWS_OF_2 12
 #define ROWS_OF_1 16
+#define GROUP 4
 #elif defined(__aarch64__)
 #define VECTOR_BYTES 16
 #define ROWS_OF_2 12
 #define ROWS_OF_1 16
+#define GROUP 4
 #else
 #define VECTOR_BYTES 32
 #define ROWS_OF_2 6
 #define ROWS_OF_1 8
+#define GROUP 2
 #endif
 
 #define REAL float

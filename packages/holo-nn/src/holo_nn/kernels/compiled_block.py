@@ -1,23 +1,29 @@
-"""The block as compiled loops: one autograd function from rows to rows (see `holo_nn.kernels.rows`)."""
+"""Blocks one after another as compiled loops: one autograd function from flat features to flat features.
+
+Between the blocks features are rows (see `holo_nn.kernels.rows`).
+"""
 
 import ctypes
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, cast, no_type_check
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
+
+from holo_kernels.tensor_square import Block
+from holo_kernels.threads import in_parts
 
 from .autograd import apply
 from .dispatch import pure_form
 from .global_batch import global_statistics, sum_over_processes
 from .plan import BlockPlan
 from .rows import from_rows, to_rows
-from .threads import in_parts, part_count, workspace
+from .threads import part_count, workspace
 
-__all__ = ["CompiledBatchNorm", "CompiledBlock", "PureBlock", "block_rows"]
+__all__ = ["CompiledBatchNorm", "CompiledBlock", "PureBlock", "compute_blocks"]
 
-# A part of a block's linear map of fewer products (some 2 ms) is not worth a thread of its own.
-_LEAST_PRODUCTS = 1 << 26
+# A part of fewer products (some 20 µs) is not worth a thread of its own.
+_LEAST_PRODUCTS = 1 << 20
 
 
 class PureBlock(Protocol):
@@ -41,11 +47,10 @@ class CompiledBatchNorm(NamedTuple):
     ----------
     mean, variance
         The running ones.
-    eps
-        Added to the variance.
-    remember
-        Takes mean and variance of a batch into the running ones; None in evaluation, where the running ones
-        normalize.
+    eps, momentum
+        As `holo_nn.BatchNorm` has them.
+    training
+        Whether the batch's own statistics normalize, and are taken into the running ones.
     synchronized
         See `holo_nn.synchronize_batch_norms`.
     """
@@ -53,7 +58,8 @@ class CompiledBatchNorm(NamedTuple):
     mean: Tensor
     variance: Tensor
     eps: float
-    remember: Callable[[Tensor, Tensor], None] | None
+    momentum: float
+    training: bool
     synchronized: bool
 
 
@@ -89,288 +95,206 @@ class CompiledBlock(NamedTuple):
     pure: PureBlock
 
 
-def _pointers_of(normalization: "_Normalization") -> tuple[int, int, int]:
-    return normalization.scale.data_ptr(), normalization.mean.data_ptr(), normalization.shift.data_ptr()
+def _addresses(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
+    return (ctypes.c_void_p * len(tensors))(*[tensor.data_ptr() for tensor in tensors])
 
 
-def _addresses(tensors: list[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
-    return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
-
-
-# A function that is made at each call is one for @no_type_check: the tests' checker of shapes would wrap it each time.
-
-
-class _Normalization(NamedTuple):
-    """A batch norm as the loops apply it: (x - mean) × scale + shift, mean and shift of degree 0 only.
-
-    Attributes
-    ----------
-    samples
-        Of how many mean and variance are those, over all processes where the norm is synchronized; None where
-        they are the running ones.
-    synchronized
-        See `holo_nn.synchronize_batch_norms`.
-    mean, shift
-        Of the channels of degree 0.
-    variance, inverse, scale
-        Of each channel of each degree; ``inverse`` is 1 / sqrt(variance + eps).
-    """
-
-    samples: float | None
-    synchronized: bool
-    mean: Tensor
-    variance: Tensor
-    inverse: Tensor
-    scale: Tensor
-    shift: Tensor
-
-
-class _Call(NamedTuple):
-    """One call of a block, cut into so many parts."""
-
-    form: CompiledBlock
-    batch: int
-    parts: int
-    differentiable: bool
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
 
 
 class _Saved(NamedTuple):
-    """What the backward of a block needs beside its input, parameters and what its linear map gave."""
+    """What the backward of a block needs beside its input, parameters and what its linear map gave.
 
-    call: _Call
-    normalization: _Normalization
-    packed: Tensor
-    factor: Tensor
+    Attributes
+    ----------
+    block
+        What the compiled functions were told.
+    parts
+        Into how many the batch was cut.
+    reals, doubles
+        What the block points to.
+    """
+
+    block: Block
+    parts: int
+    reals: Tensor
+    doubles: Tensor
 
 
-class _BlockRows(torch.autograd.Function):
-    """A block from rows to rows; parameters are those of `CompiledBlock`."""
+class _Blocks(torch.autograd.Function):
+    """Blocks from flat features to flat features; the parameters are those of each `CompiledBlock` in turn."""
 
     @staticmethod
-    def forward(ctx: Any, call: _Call, x: Tensor, *parameters: Tensor | None) -> Tensor:
-        form, batch, parts, differentiable = call
-        plan = form.plan
-        normalization = _normalization(call, x, *parameters[:2])
-        degree_weight, degree_bias, *weights = cast("tuple[Tensor, ...]", parameters[2:])
-        packed = _pack(plan, weights, degree_weight, differentiable)
-        bias = degree_bias * weights[0].sum(0)
-        out = x.new_empty(batch * plan.dim_out)
-        mapped = torch.empty_like(out) if differentiable else None
-        factor = x.new_empty(batch)
-
-        @no_type_check
-        def compute(_part: int, begin: int, end: int) -> None:
-            with workspace(plan.work_numbers * x.itemsize) as work:
-                plan.functions.block_forward(
-                    plan.structure,
-                    x.data_ptr(),
-                    *_pointers_of(normalization),
-                    packed.data_ptr(),
-                    bias.data_ptr(),
-                    form.eps,
-                    form.skip,
-                    batch,
-                    begin,
-                    end,
-                    plan.tile,
-                    factor.data_ptr(),
-                    out.data_ptr(),
-                    None if mapped is None else mapped.data_ptr(),
-                    work,
-                )
-
-        in_parts(compute, batch, parts)
+    def forward(
+        ctx: Any,
+        features: Tensor,
+        forms: Sequence[CompiledBlock],
+        differentiable: bool,
+        *parameters: Tensor | None,
+    ) -> Tensor:
+        batch = len(features)
+        rows = to_rows(features, forms[0].widths_in)
+        tensors: list[Tensor | None] = []
+        saved = []
+        for form in forms:
+            out = rows.new_empty(batch * form.plan.dim_out)
+            mapped = torch.empty_like(out) if differentiable else None
+            saved.append(_forward(form, rows, out, mapped, batch))
+            tensors += [rows, mapped]
+            rows = out
         if differentiable:
-            ctx.save_for_backward(x, mapped, *parameters)
-            ctx.saved = _Saved(call, normalization, packed, factor)
-        return out
+            ctx.save_for_backward(features, *tensors, *parameters)
+            ctx.call = forms, saved
+        return from_rows(rows, forms[-1].widths_out, batch)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        saved: _Saved = ctx.saved
-        x, mapped, *parameters = ctx.saved_tensors
+        forms, saved = ctx.call
+        features, *tensors = ctx.saved_tensors
+        rows, parameters = tensors[: 2 * len(forms)], iter(tensors[2 * len(forms) :])
+        own = [[next(parameters) for _ in form.parameters] for form in forms]
         if torch.is_grad_enabled():  # the gradient is to be differentiated itself
-            return None, *_differentiable_gradients(saved, x, parameters, gradient)
-        return None, *_gradients(saved, x, mapped, parameters, gradient.contiguous())
+            dx, *found = _differentiable_gradients(forms, saved, features, own, gradient)
+            return dx, None, None, *found
+        passed = to_rows(gradient, forms[-1].widths_out)
+        all_found: list[Tensor | None] = []
+        for number in reversed(range(len(forms))):
+            x, mapped = rows[2 * number : 2 * number + 2]
+            passed, found = _backward(forms[number], saved[number], x, mapped, own[number], passed)
+            all_found[:0] = found
+        return from_rows(passed, forms[0].widths_in, len(features)), None, None, *all_found
 
 
-def _gradients(
-    saved: _Saved, x: Tensor, mapped: Tensor, parameters: list[Tensor | None], gradient: Tensor
-) -> list[Tensor | None]:
+def _forward(form: CompiledBlock, x: Tensor, out: Tensor, mapped: Tensor | None, batch: int) -> _Saved:
+    """Compute a block from rows to rows, and what its linear map gives if that is wanted."""
+    plan, functions, norm = form.plan, form.plan.functions, form.batch_norm
+    structure = plan.structure
+    parts = part_count(batch, _LEAST_PRODUCTS // plan.products)
+    norm_weight, norm_bias, signal_weight, signal_bias, *weights = form.parameters
+    reals = x.new_empty(plan.normalization_numbers + batch + plan.packed_numbers)
+    normalization = reals.data_ptr()
+    factor = normalization + plan.normalization_numbers * x.itemsize
+    sums, moments = parts * plan.partial_numbers, (structure.degrees_in + 1) * structure.channels
+    doubles = x.new_empty(sums + moments, dtype=torch.float64)
+    training = norm is not None and norm.training
+    with workspace(parts * plan.work_numbers * x.itemsize) as work:
+        block = Block(
+            plan=plan.address,
+            batch=batch,
+            skip=form.skip,
+            differentiable=mapped is not None,
+            signal_eps=form.eps,
+            samples=batch if training else 0,
+            work=work,
+            work_numbers=plan.work_numbers,
+            norm_weight=_address(norm_weight),
+            norm_bias=_address(norm_bias),
+            signal_weight=_address(signal_weight),
+            signal_bias=_address(signal_bias),
+            weights=_addresses(cast("list[Tensor]", weights)),
+            x=x.data_ptr(),
+            out=out.data_ptr(),
+            mapped=_address(mapped),
+            normalization=normalization,
+            factor=factor,
+            packed=factor + batch * x.itemsize,
+            partial=doubles.data_ptr(),
+            moments=doubles.data_ptr() + 8 * sums,
+        )
+        if norm is not None:
+            block.norm_eps, block.momentum = norm.eps, norm.momentum
+            block.running_mean, block.running_var = norm.mean.data_ptr(), norm.variance.data_ptr()
+        address = ctypes.addressof(block)
+        in_parts(functions.block_prepare, address, parts)
+        if norm is not None and norm.training:
+            functions.block_moments(block, parts)
+            if norm.synchronized:
+                block.samples = _merge(batch, doubles[sums:], structure.channels)
+            torch.autograd.graph.increment_version((norm.mean, norm.variance))
+        functions.block_normalization(block, parts)
+        in_parts(functions.block_forward, address, parts)
+    return _Saved(block, parts, reals, doubles)
+
+
+def _merge(batch: int, moments: Tensor, channels: int) -> float:
+    """Merge mean and variance with those of the other processes, in place; give how many samples there are."""
+    merged = global_statistics(batch, moments[:channels], moments[channels:])
+    torch.cat([merged.mean, merged.variance], out=moments)
+    return merged.samples.item()
+
+
+def _backward(
+    form: CompiledBlock,
+    saved: _Saved,
+    x: Tensor,
+    mapped: Tensor,
+    parameters: list[Tensor | None],
+    gradient: Tensor,
+) -> tuple[Tensor, list[Tensor | None]]:
     """Differentiate a block: the gradients of x and of the parameters."""
-    call, normalization, packed, factor = saved
-    form, batch, parts, _ = call
-    plan = form.plan
-    norm_weight, norm_bias = parameters[:2]
-    degree_weight, degree_bias, *weights = cast("list[Tensor]", parameters[2:])
-    channels = plan.structure.channels
-    sizes = [len(normalization.scale), channels, weights[0].shape[1]]
+    plan, functions, structure, parts = form.plan, form.plan.functions, form.plan.structure, saved.parts
+    found = [None if parameter is None else torch.empty_like(parameter) for parameter in parameters]
     dx = torch.empty_like(x)
-    found = [x.new_zeros(plan.gradient_numbers) for _ in range(parts)]
-    sums = x.new_zeros(parts, sum(sizes), dtype=torch.float64)
+    reals = x.new_empty(parts * plan.gradient_numbers + plan.through_numbers)
+    sums, every = parts * plan.partial_numbers, (structure.degrees_in + 1) * structure.channels
+    doubles = x.new_empty(sums + every + form.widths_out[0], dtype=torch.float64)
+    block = Block.from_buffer_copy(saved.block)
+    # Tensors that were saved may have been elsewhere since.
+    block.x, block.mapped, block.gradient, block.dx = (t.data_ptr() for t in (x, mapped, gradient, dx))
+    block.norm_weight, block.norm_bias, block.signal_weight, block.signal_bias = map(_address, parameters[:4])
+    block.weights, block.weight_gradients = (
+        _addresses(cast("list[Tensor]", some[4:])) for some in (parameters, found)
+    )
+    block.found = reals.data_ptr()
+    block.through = block.found + parts * plan.gradient_numbers * x.itemsize
+    block.partial = doubles.data_ptr()
+    block.inner, block.dbias = block.partial + 8 * sums, block.partial + 8 * (sums + every)
+    block.norm_weight_gradient, block.norm_bias_gradient = map(_address, found[:2])
+    block.signal_weight_gradient, block.signal_bias_gradient = map(_address, found[2:4])
+    address = ctypes.addressof(block)
+    with workspace(parts * plan.work_numbers * x.itemsize) as work:
+        block.work = work
+        in_parts(functions.block_backward, address, parts)
+    functions.block_sums(block, parts)
+    if block.samples and form.batch_norm is not None and form.batch_norm.synchronized:
+        inner = doubles[sums : sums + every]
+        inner.copy_(sum_over_processes(inner))
+    functions.block_slopes(block)
+    in_parts(functions.block_finish, address, parts)
+    functions.block_signal(block, saved.doubles.data_ptr(), parts)
+    return dx, found
 
-    @no_type_check
-    def compute(part: int, begin: int, end: int) -> None:
-        inner, total, dbias = (piece.data_ptr() for piece in torch.split(sums[part], sizes))
-        with workspace(plan.work_numbers * x.itemsize) as work:
-            plan.functions.block_backward(
-                plan.structure,
-                x.data_ptr(),
-                *_pointers_of(normalization),
-                packed.data_ptr(),
-                factor.data_ptr(),
-                mapped.data_ptr(),
-                gradient.data_ptr(),
-                batch,
-                begin,
-                end,
-                plan.tile,
-                dx.data_ptr(),
-                found[part].data_ptr(),
-                inner,
-                total,
-                dbias,
-                work,
-            )
 
-    in_parts(compute, batch, parts)
-    inner, total, dbias = torch.split(sums.sum(0), sizes)
-    slope, offset = _through_statistics(normalization, plan, inner, total)
-    shared = (degree_bias.double() * dbias).to(x.dtype)
-    dweights = [torch.empty_like(weight) for weight in weights]
-    dfactors = x.new_zeros(parts, len(weights), dtype=torch.float64)
-    sources, pointers, targets = _addresses(found), _addresses(weights), _addresses(dweights)
-
-    @no_type_check
-    def finish(part: int, begin: int, end: int) -> None:
-        plan.functions.finish_weights(
-            plan.structure,
-            pointers,
-            degree_weight.data_ptr(),
-            sources,
-            parts,
-            shared.data_ptr(),
-            part,
-            parts,
-            targets,
-            dfactors[part].data_ptr(),
-        )
-        plan.functions.finish_backward(
-            plan.structure,
-            x.data_ptr(),
-            gradient.data_ptr(),
-            normalization.scale.data_ptr(),
-            slope.data_ptr(),
-            offset.data_ptr(),
-            form.skip,
-            batch,
-            begin,
-            end,
-            dx.data_ptr(),
-        )
-
-    in_parts(finish, batch, parts)
-    return [
-        dx,
-        None if norm_weight is None else (inner * normalization.inverse).to(x.dtype),
-        None if norm_bias is None else total.to(x.dtype),
-        dfactors.sum(0).to(x.dtype),
-        (weights[0].sum(0) * dbias).sum().reshape(1).to(x.dtype),
-        *dweights,
-    ]
+def _statistics(form: CompiledBlock, saved: _Saved) -> tuple[Tensor, Tensor]:
+    """Give the mean and the variance that normalized, from where the compiled functions keep them."""
+    channels = form.plan.structure.channels
+    every = form.plan.structure.degrees_in * channels
+    rest = len(saved.reals) - 2 * (every + channels)
+    _, mean, _, variance, _ = torch.split(saved.reals, [every, channels, channels, every, rest])
+    return mean, variance
 
 
 def _differentiable_gradients(
-    saved: _Saved, x: Tensor, parameters: list[Tensor | None], gradient: Tensor
+    forms: Sequence[CompiledBlock],
+    saved: Sequence[_Saved],
+    features: Tensor,
+    parameters: list[list[Tensor | None]],
+    gradient: Tensor,
 ) -> list[Tensor | None]:
-    """Differentiate the pure form of a block, so that the result can be differentiated again."""
-    form, batch, _, _ = saved.call
-    mean, variance = saved.normalization.mean, saved.normalization.variance
+    """Differentiate the pure form of the blocks, so that the result can be differentiated again."""
+    result = features
     with torch.enable_grad(), pure_form():
-        flat = from_rows(x, form.widths_in, batch)
-        training = saved.normalization.samples is not None
-        result = form.pure(flat, parameters, (mean, variance), training=training)
-        rows = to_rows(result, form.widths_out)
-    inputs = [tensor for tensor in (x, *parameters) if tensor is not None and tensor.requires_grad]
-    found = iter(torch.autograd.grad(rows, inputs, gradient, create_graph=True))
-    return [
-        next(found) if tensor is not None and tensor.requires_grad else None for tensor in (x, *parameters)
-    ]
+        for form, each, own in zip(forms, saved, parameters, strict=True):
+            training = form.batch_norm is not None and form.batch_norm.training
+            result = form.pure(result, own, _statistics(form, each), training=training)
+    tensors = [features, *(tensor for own in parameters for tensor in own)]
+    wanted = [tensor for tensor in tensors if tensor is not None and tensor.requires_grad]
+    found = iter(torch.autograd.grad(result, wanted, gradient, create_graph=True))
+    return [next(found) if tensor is not None and tensor.requires_grad else None for tensor in tensors]
 
 
-def _normalization(call: _Call, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> _Normalization:
-    """Take the statistics of a block's batch norm, and remember them in training."""
-    norm, structure = call.form.batch_norm, call.form.plan.structure
-    if norm is None:
-        zeros, ones = x.new_zeros(structure.channels), x.new_ones(structure.degrees_in * structure.channels)
-        return _Normalization(None, False, zeros, ones, ones, ones, zeros)
-    samples: float | None = None
-    if norm.remember is None:
-        mean, variance = norm.mean.clone(), norm.variance.clone()
-    else:
-        samples, mean, variance = _statistics(call, x, synchronized=norm.synchronized)
-        norm.remember(mean, variance)
-    inverse = (variance + norm.eps).rsqrt()
-    scale = inverse if weight is None else inverse * weight
-    shift = torch.zeros_like(mean) if bias is None else bias
-    return _Normalization(samples, norm.synchronized, mean, variance, inverse, scale, shift)
-
-
-def _orders(plan: BlockPlan) -> Tensor:
-    """Count the orders, 2l + 1, of each channel of each degree."""
-    orders = torch.arange(1, 2 * plan.structure.degrees_in, 2, device="cpu")
-    return orders.repeat_interleave(plan.structure.channels)
-
-
-def _statistics(call: _Call, x: Tensor, *, synchronized: bool) -> tuple[float, Tensor, Tensor]:
-    """Count the samples, and give the mean of degree 0 and the variance of each channel of each degree."""
-    form, batch, parts, _ = call
-    functions, structure, orders = form.plan.functions, form.plan.structure, _orders(form.plan)
-    total = x.new_zeros(structure.channels, dtype=torch.float64)
-    functions.sums(structure, x.data_ptr(), 0, batch, total.data_ptr())
-    mean = (total / batch).to(x.dtype)
-    squares = x.new_zeros(parts, len(orders), dtype=torch.float64)
-    in_parts(
-        lambda part, begin, end: functions.squares(
-            structure, x.data_ptr(), mean.data_ptr(), batch, begin, end, squares[part].data_ptr()
-        ),
-        batch,
-        parts,
-    )
-    variance = squares.sum(0) / (batch * orders)
-    if not synchronized:
-        return float(batch), mean, variance.to(x.dtype)
-    merged = global_statistics(batch, mean.double(), variance)
-    return merged.samples.item(), merged.mean.to(x.dtype), merged.variance.to(x.dtype)
-
-
-def _through_statistics(
-    normalization: _Normalization, plan: BlockPlan, inner: Tensor, total: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Say what the batch's statistics add to the gradient of x: x × slope + offset, the offset in degree 0 only."""
-    channels, samples = plan.structure.channels, normalization.samples
-    if samples is None:
-        return torch.zeros_like(normalization.scale), torch.zeros_like(normalization.mean)
-    if normalization.synchronized:
-        both = sum_over_processes(torch.cat([inner, total]))
-        inner, total = torch.split(both, [len(inner), len(total)])
-    scale, inverse = normalization.scale.double(), normalization.inverse.double()
-    slope = -inner * scale * inverse.square() / (samples * _orders(plan))
-    offset = -slope[:channels] * normalization.mean - scale[:channels] * total / samples
-    return slope.to(normalization.scale.dtype), offset.to(normalization.scale.dtype)
-
-
-def _pack(plan: BlockPlan, weights: list[Tensor], factors: Tensor, backward: bool) -> Tensor:
-    """Put the weights, times the factors of their degrees, into the order in which they are used."""
-    packed = factors.new_empty(plan.packed_numbers)
-    plan.functions.pack(plan.structure, _addresses(weights), factors.data_ptr(), backward, packed.data_ptr())
-    return packed
-
-
-def block_rows(form: CompiledBlock, rows: Tensor, batch: int) -> Tensor:
-    """Compute a block from rows to rows."""
-    products = sum(
-        (2 * degree + 1) * inputs * width for degree, (inputs, width) in enumerate(form.plan.weight_shapes)
-    )
-    parts = part_count(batch, _LEAST_PRODUCTS // products)
-    return apply(_BlockRows, _Call(form, batch, parts, torch.is_grad_enabled()), rows, *form.parameters)
+def compute_blocks(forms: Sequence[CompiledBlock], features: Tensor) -> Tensor:
+    """Compute blocks one after another, from flat features to flat features."""
+    parameters = [tensor for form in forms for tensor in form.parameters]
+    return apply(_Blocks, features, forms, torch.is_grad_enabled(), *parameters)

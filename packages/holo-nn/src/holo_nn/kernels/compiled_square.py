@@ -1,23 +1,29 @@
 """The tensor square as compiled loops: one autograd function from flat features to flat features."""
 
+import ctypes
 from collections.abc import Callable
 from math import isqrt
-from typing import Any, TypeAlias, no_type_check
+from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from holo_kernels.tensor_square import Square
+from holo_kernels.threads import in_parts
 from holo_nn.so3.connectivity import Path
 
 from .autograd import apply
 from .dispatch import pure_form
 from .plan import BlockPlan, block_plan
-from .threads import in_parts, part_count, workspace
+from .threads import part_count, workspace
 
 __all__ = ["compiled_square"]
 
 _Pure: TypeAlias = Callable[[Tensor], Tensor]
+
+# A part of fewer products (some 20 µs) is not worth a thread of its own.
+_LEAST_PRODUCTS = 1 << 20
 
 
 class _Square(torch.autograd.Function):
@@ -27,17 +33,9 @@ class _Square(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, plan: BlockPlan, dim_out: int, pure: _Pure) -> Tensor:
         ctx.save_for_backward(x)
         ctx.call = plan, pure
-        x, batch = x.contiguous(), len(x)
-        y = x.new_empty(batch, dim_out)
-
-        @no_type_check
-        def compute(_part: int, begin: int, end: int) -> None:
-            with workspace(plan.work_numbers * x.itemsize) as work:
-                plan.functions.square_forward(
-                    plan.structure, x.data_ptr(), begin, end, plan.tile, y.data_ptr(), work
-                )
-
-        in_parts(compute, batch, part_count(batch))
+        x = x.contiguous()
+        y = x.new_empty(len(x), dim_out)
+        _run(plan.functions.square_forward, plan, x, y=y)
         return y
 
     @staticmethod
@@ -48,25 +46,25 @@ class _Square(torch.autograd.Function):
             with pure_form():
                 y = pure(x)
             return torch.autograd.grad(y, x, gradient, create_graph=True)[0], None, None, None
-        x, gradient, batch = x.contiguous(), gradient.contiguous(), len(x)
+        x, gradient = x.contiguous(), gradient.contiguous()
         dx = torch.empty_like(x)
-
-        @no_type_check
-        def compute(_part: int, begin: int, end: int) -> None:
-            with workspace(plan.work_numbers * x.itemsize) as work:
-                plan.functions.square_backward(
-                    plan.structure,
-                    x.data_ptr(),
-                    gradient.data_ptr(),
-                    begin,
-                    end,
-                    plan.tile,
-                    dx.data_ptr(),
-                    work,
-                )
-
-        in_parts(compute, batch, part_count(batch))
+        _run(plan.functions.square_backward, plan, x, gradient=gradient, dx=dx)
         return dx, None, None, None
+
+
+def _run(function: int, plan: BlockPlan, x: Tensor, **others: Tensor) -> None:
+    parts, size = part_count(len(x), _LEAST_PRODUCTS // plan.products), plan.work_numbers * x.itemsize
+    addresses = {name: tensor.data_ptr() for name, tensor in others.items()}
+    with workspace(parts * size) as work:
+        call = Square(
+            plan.address,
+            len(x),
+            x.data_ptr(),
+            work=work,
+            work_numbers=plan.work_numbers,
+            **addresses,
+        )
+        in_parts(function, ctypes.addressof(call), parts)
 
 
 def compiled_square(

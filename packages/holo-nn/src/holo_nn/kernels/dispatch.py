@@ -56,9 +56,7 @@ def compiled_serves(*tensors: Tensor | None) -> bool:
         return False
     for tensor in tensors:
         if tensor is not None and (
-            type(tensor) not in (Tensor, torch.nn.Parameter)
-            or tensor.dtype != dtype
-            or tensor.device.type != "cpu"
+            type(tensor) not in (Tensor, torch.nn.Parameter) or tensor.dtype != dtype or not tensor.is_cpu
         ):
             return False
     return compiled_functions(dtype) is not None and not (

@@ -1,5 +1,6 @@
 """The sums of Clebsch-Gordan products of a tensor square, as the compiled loops read them."""
 
+import ctypes
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import groupby, pairwise
@@ -19,12 +20,13 @@ __all__ = ["BlockPlan", "block_plan"]
 
 # Lanes (samples times channels) of a tile, about; and bytes that the products of a chunk may take, so that
 # they and the weights that they meet stay in a core's second cache.
-_LANES = 480
-_CHUNK_BYTES = 160_000
+_LANES = 960
+_MOST_SAMPLES = 32
+_CHUNK_BYTES = 320_000
 # The same of a tensor square alone, which has no weights to use again for many samples.
 _SQUARE_LANES = 128
 _SQUARE_CHUNK_BYTES = 64_000
-# Coefficients are zero or larger than this; e3nn leaves rounding errors in place of zeros.
+# Coefficients are zero or larger than this; rounding errors may stand in place of zeros.
 _ZERO = 1e-10
 
 # (factor, first, second, p, q): factor * (p * first + q * second); second is None where there is one product.
@@ -38,12 +40,12 @@ class BlockPlan(NamedTuple):
     ----------
     functions
         Of the precision.
-    structure
-        As the functions read it.
-    tile
-        How many samples they take at a time.
-    packed_numbers, work_numbers, gradient_numbers
-        How many numbers packed weights, working memory and the weights' gradient take.
+    structure, address
+        As the functions read it, and where it lies.
+    packed_numbers, work_numbers, gradient_numbers, normalization_numbers, partial_numbers, through_numbers
+        How many numbers packed weights, and so on, take: see `holo_kernels.tensor_square.Block`.
+    products
+        About how many there are for each sample, of features and of features and weights.
     weight_shapes
         Of the linear map's weight of each degree.
     dim_out
@@ -54,10 +56,14 @@ class BlockPlan(NamedTuple):
 
     functions: Functions
     structure: Plan
-    tile: int
+    address: int
     packed_numbers: int
     work_numbers: int
     gradient_numbers: int
+    normalization_numbers: int
+    partial_numbers: int
+    through_numbers: int
+    products: int
     weight_shapes: tuple[tuple[int, int], ...]
     dim_out: int
     arrays: tuple[object, ...]
@@ -189,7 +195,7 @@ def block_plan(
     if compiled is None:
         return None
     alone = not any(widths)
-    tile = max(1, _SQUARE_LANES // channels) if alone else max(4, min(32, _LANES // channels))
+    tile = max(1, _SQUARE_LANES // channels) if alone else max(4, min(_MOST_SAMPLES, _LANES // channels))
     cut = _square_chunks if alone else _chunks
     sums: list[tuple[int, int, int]] = []
     terms: list[_Term] = []
@@ -224,15 +230,22 @@ def block_plan(
         np.array(sums, dtype=np.dtype(Sum)),
         np.array(filled, dtype=np.dtype(TermFloat32 if single else TermFloat64)),
     )
-    structure = Plan(channels, degrees_in, len(widths), len(chunks), *(array.ctypes.data for array in arrays))
+    weight_shapes = tuple((int(n) * channels, width) for n, width in zip(counts, widths, strict=True))
+    addresses = [array.ctypes.data for array in arrays]
+    structure = Plan(channels, degrees_in, len(widths), len(chunks), *addresses[:2], tile, *addresses[2:])
     return BlockPlan(
         functions=compiled,
         structure=structure,
-        tile=tile,
+        address=ctypes.addressof(structure),
         packed_numbers=compiled.packed_numbers(structure),
-        work_numbers=compiled.work_numbers(structure, tile),
+        work_numbers=compiled.work_numbers(structure),
         gradient_numbers=compiled.gradient_numbers(structure),
-        weight_shapes=tuple((int(n) * channels, width) for n, width in zip(counts, widths, strict=True)),
+        normalization_numbers=compiled.normalization_numbers(structure),
+        partial_numbers=compiled.partial_numbers(structure),
+        through_numbers=compiled.through_numbers(structure),
+        products=2 * channels * sum(pairs + singles for _, pairs, singles in sums)
+        + sum((2 * degree + 1) * inputs * width for degree, (inputs, width) in enumerate(weight_shapes)),
+        weight_shapes=weight_shapes,
         dim_out=sum((2 * degree + 1) * width for degree, width in enumerate(widths)),
         arrays=arrays,
     )

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from holo_kernels.tensor_square import Layout
+from holo_kernels.threads import in_parts
 from holo_nn.so3.representation import Irreps
 
 from .autograd import apply
 from .dispatch import compiled_functions
-from .threads import in_parts, part_count
+from .threads import part_count
 
 __all__ = ["from_rows", "to_rows", "widths_of"]
 
@@ -38,13 +40,11 @@ class _Relayout(torch.autograd.Function):
         result = x.new_empty(x.numel() if to_rows else (batch, x.numel() // batch))
         functions = compiled_functions(x.dtype)
         assert functions is not None  # else there would be no rows
-        function = functions.to_rows if to_rows else functions.from_rows
         array = (ctypes.c_int64 * len(widths))(*widths)
-        source, target = x.data_ptr(), result.data_ptr()
+        flat, rows = (x, result) if to_rows else (result, x)
+        call = Layout(len(widths), ctypes.addressof(array), batch, flat.data_ptr(), rows.data_ptr())
         in_parts(
-            lambda _part, begin, end: function(len(widths), array, source, target, batch, begin, end),
-            batch,
-            part_count(batch),
+            functions.to_rows if to_rows else functions.from_rows, ctypes.addressof(call), part_count(batch)
         )
         return result
 

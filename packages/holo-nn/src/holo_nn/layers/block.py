@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, TypeGuard, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from holo_nn.kernels.compiled_block import CompiledBatchNorm, CompiledBlock, block_rows
+from holo_nn.kernels.compiled_block import CompiledBatchNorm, CompiledBlock, compute_blocks
 from holo_nn.kernels.dispatch import compiled_serves
 from holo_nn.kernels.plan import block_plan
-from holo_nn.kernels.rows import from_rows, to_rows, widths_of
+from holo_nn.kernels.rows import widths_of
 from holo_nn.so3.connectivity import Connectivity
 from holo_nn.so3.irreps import (
     IrrepsLike,
@@ -32,10 +32,9 @@ __all__ = ["Block", "BlockNorm", "Blocks"]
 
 BlockNorm = Literal["signal", "layer", "instance"]
 
-_NORMS = {"signal": SignalNorm, "layer": LayerNorm, "instance": InstanceNorm}
+_Layer = TypeVar("_Layer", bound=nn.Module)
 
-# What the compiled loops know; a layer of another type may be put in the place of one of these.
-_COMPILED = (BatchNorm, TensorSquare, SignalNorm, Linear)
+_NORMS = {"signal": SignalNorm, "layer": LayerNorm, "instance": InstanceNorm}
 
 
 def _has_hooks(module: nn.Module) -> bool:
@@ -48,6 +47,11 @@ def _has_hooks(module: nn.Module) -> bool:
     )
 
 
+def _as_made(layer: nn.Module | None, kind: type[_Layer]) -> TypeGuard[_Layer]:
+    """Say whether a layer is what a block made: somebody may have put another in its place, or look at it."""
+    return type(layer) is kind and not _has_hooks(layer)
+
+
 def _without_noise(features: Tensor, norm: Norm) -> Tensor:
     """Set to zero the channels no larger than sqrt(eps) of their sample, scalars apart.
 
@@ -58,11 +62,6 @@ def _without_noise(features: Tensor, norm: Norm) -> Tensor:
     least = torch.finfo(features.dtype).eps * powers.sum(1, keepdim=True)
     scalar = torch.arange(powers.shape[1], device=features.device) < norm._scalars
     return features * norm.spread(((powers > least) | scalar).to(powers))
-
-
-def _compiled_batch_norm(norm: BatchNorm) -> CompiledBatchNorm:
-    remember = norm.remember if norm.training else None
-    return CompiledBatchNorm(norm.running_mean, norm.running_var, norm.eps, remember, norm.synchronized)
 
 
 class Block(nn.Module):
@@ -143,31 +142,33 @@ class Block(nn.Module):
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
         check_features(features, self._channels_in)
         form = self._compiled(features)
-        if form is None:
-            return self._pure(features)
-        batch = len(features)
-        return from_rows(block_rows(form, to_rows(features, self._widths_in), batch), self._widths_out, batch)
+        return self._pure(features) if form is None else compute_blocks([form], features)
 
     def _compiled(self, features: Tensor) -> CompiledBlock | None:
         """Say how compiled loops compute this block of these features; None where they cannot."""
-        if self._norm != "signal_norm":
+        norm, square, signal, linear = map(
+            self._modules.get, ("batch_norm", "tensor_square", "signal_norm", "linear")
+        )
+        if not (_as_made(square, TensorSquare) and _as_made(signal, SignalNorm) and _as_made(linear, Linear)):
             return None
-        norm, square, signal, linear = self.batch_norm, self.tensor_square, self.signal_norm, self.linear
-        layers = (square, signal, linear) if norm is None else (square, signal, linear, norm)
-        # Somebody may have put other layers in the place of those that a block makes.
         if (
-            not all(type(layer) in _COMPILED and not _has_hooks(layer) for layer in layers)
-            or square.channels != "elementwise"
+            square.channels != "elementwise"
             or linear.bias is not None
             or (signal.normalization, signal.affine) != ("component", "degree")
-            or (norm is not None and (norm.normalization != "component" or norm.affine == "degree"))
         ):
             return None
-        # By name: the dictionary's own order is that of the names, "10" before "2".
-        weights = tuple(linear.weights[str(degree)] for degree in range(len(linear.weights)))
-        state = () if norm is None else (norm.running_mean, norm.running_var)
-        affine = (None, None) if norm is None else (norm.weight, norm.bias)
+        weights = linear.by_degree()
+        batch_norm: CompiledBatchNorm | None = None
+        affine: tuple[Tensor | None, Tensor | None] = None, None
+        if norm is not None:
+            if not _as_made(norm, BatchNorm) or norm.normalization != "component" or norm.affine == "degree":
+                return None
+            batch_norm = CompiledBatchNorm(
+                norm.running_mean, norm.running_var, norm.eps, norm.momentum, norm.training, norm.synchronized
+            )
+            affine = norm.weight, norm.bias
         parameters = (*affine, signal.weight, signal.bias, *weights)
+        state = () if batch_norm is None else batch_norm[:2]
         if not compiled_serves(features, *state, *parameters) or not len(features):
             return None
         channels, degrees = self._widths_in[0], len(self._widths_in)
@@ -177,7 +178,7 @@ class Block(nn.Module):
         return CompiledBlock(
             plan,
             tuple(None if each is None else each.contiguous() for each in parameters),
-            None if norm is None else _compiled_batch_norm(norm),
+            batch_norm,
             signal.eps,
             self.skip,
             self._widths_in,
@@ -282,7 +283,4 @@ class Blocks(nn.Sequential):
         if len(forms) < len(self):
             return super().forward(features)  # type: ignore[no-any-return, no-untyped-call]
         check_features(features, blocks[0].irreps_in)
-        rows, batch = to_rows(features, blocks[0]._widths_in), len(features)
-        for form in forms:
-            rows = block_rows(form, rows, batch)
-        return from_rows(rows, blocks[-1]._widths_out, batch)
+        return compute_blocks(forms, features)

@@ -63,6 +63,8 @@ class Linear(nn.Module):
                 if degree in channels_in
             }
         )
+        self._degrees = tuple(degree for degree in sorted(channels_out) if degree in channels_in)
+        self._widths_in, self._widths_out = widths_of(self.irreps_in), widths_of(self.irreps_out)
         self.bias = nn.Parameter(torch.empty(channels_out[0])) if bias else None
         self.reset_parameters()
 
@@ -73,10 +75,15 @@ class Linear(nn.Module):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
+    def by_degree(self) -> tuple[Tensor, ...]:
+        """Give the weights, degrees ascending; the dictionary may be in another order."""
+        weights = self.weights._parameters  # its own way to them takes ten times as long
+        return tuple(weight for d in self._degrees if (weight := weights[str(d)]) is not None)
+
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
         check_features(features, self._channels_in)
-        if compiled_serves(features, self.bias, *self.weights.values()) and len(features):
+        if compiled_serves(features, self.bias, *self.by_degree()) and len(features):
             return self._by_rows(features)
         pieces = split_degrees(features, self._channels_in)
         mapped = []
@@ -92,20 +99,20 @@ class Linear(nn.Module):
 
     def _by_rows(self, features: Tensor) -> Tensor:
         """Map in the layout of the compiled loops, in which each degree is one large matrix product."""
-        batch, widths_in, widths_out = len(features), widths_of(self.irreps_in), widths_of(self.irreps_out)
+        batch, widths_in, widths_out = len(features), self._widths_in, self._widths_out
         sizes = [(2 * degree + 1) * batch * width for degree, width in enumerate(widths_in)]
         pieces = torch.split(to_rows(features, widths_in), sizes)
+        weights = dict(zip(self._degrees, self.by_degree(), strict=True))
         mapped = []
         for degree, width in enumerate(widths_out):
-            if str(degree) in self.weights:
-                weight = self.weights[str(degree)]
-                piece = pieces[degree].view(-1, widths_in[degree]) @ weight
+            if degree in weights:
+                piece = pieces[degree].view(-1, widths_in[degree]) @ weights[degree]
                 if degree == 0 and self.bias is not None:
                     piece = piece + self.bias
-            else:
-                piece = features.new_zeros((2 * degree + 1) * batch * width)
-            mapped.append(piece.flatten())
-        return from_rows(torch.cat(mapped), widths_out, batch)
+                mapped.append(piece.flatten())
+            elif width:
+                mapped.append(features.new_zeros((2 * degree + 1) * batch * width))
+        return from_rows(torch.cat(mapped) if len(mapped) > 1 else mapped[0], widths_out, batch)
 
     def extra_repr(self) -> str:
         """Show the irreps."""

@@ -14,6 +14,7 @@ from datetime import timedelta
 import attrs
 import torch
 import torch.distributed as dist
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from holo_nn import synchronize_batch_norms
@@ -163,8 +164,8 @@ class Processes:
         begin, end = (rank * size + min(rank, longer) for rank in (self.rank, self.rank + 1))
         return slice(begin, end)
 
-    def sum_gradients(self, network: nn.Module) -> None:
-        """Give each parameter the sum of its gradients in all processes.
+    def sum_gradients(self, gradient: Float[Tensor, " weights"]) -> None:
+        """Replace the gradient of all parameters by its sum over all processes.
 
         The loss of each process is then its share of the whole batch's: the sum over its own samples, divided by
         the number of samples of all.
@@ -176,14 +177,8 @@ class Processes:
         more than two processes a resumed run then rounds otherwise. These networks' gradients, under 25 MB, are
         not worth that.
         """
-        if self.count == 1:
-            return
-        parameters = [each for each in network.parameters() if each.grad is not None]
-        total = torch.cat([each.grad.flatten() for each in parameters if each.grad is not None])
-        dist.all_reduce(total)
-        pieces = torch.split(total, [each.numel() for each in parameters])
-        for each, piece in zip(parameters, pieces, strict=True):
-            each.grad = piece.view_as(each)
+        if self.count > 1:
+            dist.all_reduce(gradient)
 
     def sum(self, tensor: Tensor) -> Tensor:
         """Give the sum of a tensor over all processes, to each the same bits."""

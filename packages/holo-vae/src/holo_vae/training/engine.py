@@ -35,6 +35,7 @@ from .checkpoints import (
     write_checkpoint,
 )
 from .distributed import ALONE, Processes
+from .flat import FlatParameters
 from .objectives import Draws, Objective, objective_of
 from .schedules import epochs_since_best, learning_rate
 
@@ -173,14 +174,15 @@ class _Run:
         self.state, self.processes, self.device, self.on_step = state, processes, processes.device, on_step
         self.dtype = weights_dtype(self.config.precision)
         self.network = network.to(self.device, self.dtype)
-        self.stepped: nn.Module = torch.compile(network) if self.config.compile else network  # type: ignore[assignment]
         kind = torch.optim.AdamW if self.config.optimizer == "adamw" else torch.optim.Adam
+        self.flat = FlatParameters(self.network)
         self.optimizer = kind(
-            network.parameters(),
+            [self.flat.values],
             lr=self.config.learning_rate,
             weight_decay=self.config.weight_decay if self.config.optimizer == "adamw" else 0.0,
             fused=True,
         )
+        self.stepped: nn.Module = torch.compile(network) if self.config.compile else network  # type: ignore[assignment]
         self.rows_per_epoch = training.epoch_rows
         self.steps_per_epoch = training.steps(self.config.batch_size)
         self.average = copy.deepcopy(network) if self.config.ema_decay is not None else None
@@ -214,6 +216,7 @@ class _Run:
                 with self._best_weights():
                     yield epoch
         self.network.load_state_dict(self.best or self.judged.state_dict())
+        self.flat.release()
         self.network.eval().to("cpu")
 
     @contextmanager
@@ -289,10 +292,10 @@ class _Run:
         with forward_precision(self.config.precision, self.device):
             values = self.objective.values(self.stepped, holograms, labels, draws)
         loss = (values * weights.to(values.dtype)).sum() / samples
-        self.optimizer.zero_grad(set_to_none=True)
+        gradient = self.flat.gradient.zero_()
         loss.backward()  # type: ignore[no-untyped-call]
-        self.processes.sum_gradients(self.network)
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
+        self.processes.sum_gradients(gradient)
+        norm = nn.utils.clip_grad_norm_(self.flat.values, self.config.gradient_clip)
         self.optimizer.step()
         if self.average is not None:
             _follow(self.average, self.network, self.config, step)
@@ -389,8 +392,7 @@ class _Run:
         parts: dict[str, Mapping[str, Tensor]] = {"network": self.network.state_dict(), "best": self.best}
         if self.average is not None:
             parts["average"] = self.average.state_dict()
-        for name, parameter in self.network.named_parameters():
-            parts[f"optimizer.{name}"] = self.optimizer.state[parameter]
+        parts |= {f"optimizer.{name}": state for name, state in self.flat.state(self.optimizer).items()}
         # Clones: what shares memory cannot be stored, such as the best weights just after they were kept.
         return {
             f"{part}/{name}": tensor.detach().cpu().clone().contiguous()
@@ -412,10 +414,14 @@ class _Run:
         self.best = {name: tensor.to(self.device) for name, tensor in parts.get("best", {}).items()}
         if self.average is not None:
             self.average.load_state_dict(parts["average"])
-        for name, parameter in self.network.named_parameters():
-            self.optimizer.state[parameter] = {
-                key: tensor.to(self.device) for key, tensor in parts[f"optimizer.{name}"].items()
-            }
+        self.flat.load_state(
+            self.optimizer,
+            {
+                name.removeprefix("optimizer."): state
+                for name, state in parts.items()
+                if name.startswith("optimizer.")
+            },
+        )
         self.progress = checkpoint.progress
 
 

@@ -1,0 +1,110 @@
+"""Threads that share compiled work: every part once, whoever calls, and after a fork too."""
+
+import ctypes
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from ctypes import c_int64, c_void_p
+
+import pytest
+
+import holo_kernels
+from holo_kernels import threads
+
+pytestmark = pytest.mark.skipif(holo_kernels.load("threads") is None, reason="no library for this processor")
+
+
+@pytest.fixture(params=["own", "OpenMP"])
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let either kind of threads do the work."""
+    if request.param == "OpenMP":
+        pytest.importorskip("torch")
+        if threads._openmp() is None:
+            pytest.skip("torch has no OpenMP that can be called here")
+    else:
+        monkeypatch.setattr(threads, "_openmp", lambda: None)
+    return request.param
+
+
+class Recorder:
+    """Work that notes which parts it was called for, and by which thread."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.done: list[tuple[int, int, int]] = []
+        self.arguments: set[int | None] = set()
+        self.by: set[int] = set()
+
+        @ctypes.CFUNCTYPE(None, c_void_p, c_int64, c_int64)
+        def work(argument: int | None, part: int, parts: int) -> None:
+            time.sleep(seconds)
+            self.by.add(threading.get_ident())
+            self.arguments.add(argument)
+            self.done.append((part, parts, os.getpid()))
+
+        self.work = work
+        self.address = ctypes.cast(work, c_void_p).value or 0
+
+
+@pytest.mark.parametrize("parts", [2, 3, 7])
+def test_every_part_is_done_once(kind: str, parts: int) -> None:
+    for argument in range(1, 200):
+        recorder = Recorder()
+        threads.in_parts(recorder.address, argument, parts)
+        assert sorted(recorder.done) == [(part, parts, os.getpid()) for part in range(parts)]
+        assert recorder.arguments == {argument}
+
+
+def test_parts_are_done_at_the_same_time_and_helpers_come_again_after_sleep(kind: str) -> None:
+    for pause in (0.0, 0.01, 0.05):
+        recorder = Recorder(seconds=0.05)
+        time.sleep(pause)
+        start = time.perf_counter()
+        threads.in_parts(recorder.address, 0, 2)
+        # Beside each other .05 s, one after the other .1 s.
+        assert time.perf_counter() - start < 0.09
+        assert len(recorder.by) == 2
+
+
+def test_callers_in_several_threads_do_not_meet(kind: str) -> None:
+    recorders = [Recorder() for _ in range(4)]
+
+    def call(recorder: Recorder) -> None:
+        for _ in range(100):
+            threads.in_parts(recorder.address, 0, 3)
+
+    callers = [threading.Thread(target=call, args=(recorder,)) for recorder in recorders]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    for recorder in recorders:
+        assert sorted(part for part, _, _ in recorder.done) == sorted([*range(3)] * 100)
+
+
+def _in_child(queue: "multiprocessing.SimpleQueue[int]") -> None:
+    recorder = Recorder()
+    threads.in_parts(recorder.address, 0, 3)
+    queue.put(len(recorder.done))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own(kind: str) -> None:
+    threads.in_parts(Recorder().address, 0, 3)
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    child = context.Process(target=_in_child, args=(queue,))
+    child.start()
+    child.join(30)
+    assert child.exitcode == 0
+    assert queue.get() == 3
+
+
+def test_without_torch_there_is_no_openmp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(threads, "_openmp", lambda: pytest.fail("it was looked for"))
+    recorder = Recorder()
+    threads.in_parts(recorder.address, 0, 2)
+    assert len(recorder.done) == 2

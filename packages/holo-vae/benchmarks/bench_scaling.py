@@ -1,0 +1,180 @@
+"""What more threads give: training, encoding and projection in one process, beside as many processes of one thread.
+
+``nox -s bench -- holo-vae``, or by itself with ``--threads 1 2 4 8 16`` and ``--batch N``. So many processes of one
+thread each, side by side, are the bound: nothing in them waits for anything else, so what they lack of a multiple is
+the machine's memory and clock. All take turns; rates are medians. A bar ends where the bound does, and its full part is
+what one process with so many threads reaches.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import attrs
+import torch
+from bench_network import CASES, Case, Ours, holograms
+
+from holo_features import datasets, neighborhoods, read_structure, zernike_transform
+from holo_types import PointClouds, concatenate
+from holo_vae.networks.network import HolographicAutoencoder
+
+BAR = 40  # characters that stand for as many times one thread as there are threads
+DIGITS, PROTEIN = CASES
+
+
+def _encoding(case: Case) -> Callable[[], None]:
+    network, x = HolographicAutoencoder(case.config).eval(), holograms(case)
+
+    def call() -> None:
+        with torch.inference_mode():
+            network.encode(x)
+
+    return call
+
+
+def _training(case: Case) -> Callable[[], None]:
+    side, x = Ours(case, HolographicAutoencoder(case.config)), holograms(case)
+    return partial(side.step, x)
+
+
+def _projection(case: Case) -> Callable[[], None]:
+    clouds: list[PointClouds] = []
+    for path in datasets.example_structures():
+        clouds.append(neighborhoods(read_structure(path), 10.0, case.config.basis.channels))
+        if sum(map(len, clouds)) >= case.batch:
+            break
+    together = concatenate(clouds)[: case.batch]
+    threads = torch.get_num_threads()
+
+    def call() -> None:
+        zernike_transform(together, case.config.basis, workers=threads)
+
+    return call
+
+
+# Name, configuration, and what makes a call of it, which computes a batch.
+WORKLOADS: dict[str, tuple[Case, Callable[[Case], Callable[[], None]]]] = {
+    "training, digits": (DIGITS, _training),
+    "training, protein": (PROTEIN, _training),
+    "encoding, digits": (DIGITS, _encoding),
+    "encoding, protein": (PROTEIN, _encoding),
+    "projection": (attrs.evolve(PROTEIN, batch=100), _projection),
+}
+
+
+def work(name: str, threads: int, batch: int | None) -> None:
+    """Be a process that computes for as many seconds as each line of its input says, and answers with its rate."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    case, make = WORKLOADS[name]
+    case = case if batch is None else attrs.evolve(case, batch=batch)
+    call = make(case)
+    for _ in range(3):
+        call()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        call()  # the caches are another one's
+        start, calls = time.perf_counter(), 0
+        while time.perf_counter() - start < float(line):
+            call()
+            calls += 1
+        print(json.dumps(calls * case.batch / (time.perf_counter() - start)), flush=True)
+
+
+class Worker:
+    """Such a process."""
+
+    def __init__(self, name: str, threads: int, batch: int | None) -> None:
+        command = [sys.executable, __file__, "--work", name, "--threads", str(threads)]
+        command += [] if batch is None else ["--batch", str(batch)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def wait(self) -> None:
+        """Wait until it can begin."""
+        assert self.process.stdout is not None
+        if self.process.stdout.readline() != "ready\n":
+            raise SystemExit(f"a worker ended: {self.process.args}")
+
+    def begin(self, seconds: float) -> None:
+        """Let it compute."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+
+    def rate(self) -> float:
+        """Wait for its answer."""
+        assert self.process.stdout is not None
+        return float(self.process.stdout.readline())
+
+    def end(self) -> None:
+        """Let it end."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def measure(name: str, counts: list[int], batch: int | None, rounds: int, seconds: float) -> None:
+    """Print the rates of a workload."""
+    alone = [Worker(name, 1, batch) for _ in range(max(counts))]
+    together = {count: Worker(name, count, batch) for count in counts if count > 1}
+    for worker in (*alone, *together.values()):
+        worker.wait()
+
+    def rate(workers: list[Worker]) -> float:
+        for worker in workers:
+            worker.begin(seconds)
+        return sum(worker.rate() for worker in workers)
+
+    turns: dict[tuple[str, int], list[float]] = {}
+    for _ in range(rounds):
+        for count in counts:
+            turns.setdefault(("processes", count), []).append(rate(alone[:count]))
+            if count > 1:
+                turns.setdefault(("threads", count), []).append(rate([together[count]]))
+    for worker in (*alone, *together.values()):
+        worker.end()
+    rates = {key: statistics.median(values) for key, values in turns.items()}
+    one = rates["processes", 1]
+    print(f"{name:18}  1 thread  {one:10,.0f} samples/s", flush=True)
+    for count in counts[1:]:
+        threads, processes = rates["threads", count] / one, rates["processes", count] / one
+        full, whole = (round(BAR * value / count) for value in (threads, processes))
+        bar = "█" * full + "░" * max(0, whole - full)
+        print(
+            f"{'':18} {count:2} threads {rates['threads', count]:10,.0f}   {threads:5.2f} times; {count} processes "
+            f"{processes:5.2f}; share {threads / processes:4.2f}  {bar}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Print a few lines a workload."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    powers = [1 << power for power in range(cpus.bit_length())]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, nargs="+", default=powers, help="1, 2, 4, ... by default")
+    parser.add_argument("--batch", type=int, help="in place of each workload's own: 100, 512, 100, 512, 100")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each turn")
+    parser.add_argument("--only", choices=list(WORKLOADS), nargs="+", default=list(WORKLOADS))
+    parser.add_argument("--work", choices=list(WORKLOADS), help=argparse.SUPPRESS)
+    arguments, _ = parser.parse_known_args()  # others are of the package's other benchmarks
+    if arguments.work:
+        work(arguments.work, arguments.threads[0], arguments.batch)
+        return
+    for name in arguments.only:
+        measure(name, sorted({1, *arguments.threads}), arguments.batch, arguments.rounds, arguments.seconds)
+
+
+if __name__ == "__main__":
+    main()

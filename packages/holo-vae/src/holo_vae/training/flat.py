@@ -1,0 +1,89 @@
+"""All weights of a network side by side: an optimizer then has one tensor to step, and not some hundred."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+__all__ = ["FlatParameters"]
+
+
+class FlatParameters:
+    """The parameters of a network as one tensor, and their gradients as another.
+
+    From now on each parameter, and its gradient, is a piece of these: what is done to the whole is done to all of them.
+    Gradients are added to what is there, so they must be set to zero before each backward.
+
+    Parameters
+    ----------
+    network
+        Whose parameters with gradients are taken; all of one dtype, on one device.
+
+    Attributes
+    ----------
+    values : torch.nn.Parameter
+        Of all parameters, ``[weights]``; its ``grad`` holds their gradients.
+
+    Examples
+    --------
+    >>> network = nn.Linear(2, 1)
+    >>> flat = FlatParameters(network)
+    >>> optimizer = torch.optim.Adam([flat.values], lr=0.1)
+    >>> network(torch.ones(1, 2)).sum().backward()
+    >>> flat.values.grad
+    tensor([1., 1., 1.])
+    >>> before = network.weight.sum().item()
+    >>> optimizer.step()
+    >>> round(before - network.weight.sum().item(), 4)
+    0.2
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._parameters = {name: p for name, p in network.named_parameters() if p.requires_grad}
+        self.values = nn.Parameter(torch.cat([p.detach().flatten() for p in self._parameters.values()]))
+        self.values.grad = torch.zeros_like(self.values)
+        values, gradients = self._pieces(self.values.detach()), self._pieces(self.values.grad)
+        for name, parameter in self._parameters.items():
+            parameter.data, parameter.grad = values[name], gradients[name]
+
+    def _pieces(self, tensor: Float[Tensor, " weights"]) -> dict[str, Tensor]:
+        """Cut a tensor as long as all parameters into one of the shape of each, by name; they share its memory."""
+        pieces = torch.split(tensor, [p.numel() for p in self._parameters.values()])
+        return {
+            name: piece.view_as(p) for (name, p), piece in zip(self._parameters.items(), pieces, strict=True)
+        }
+
+    @property
+    def gradient(self) -> Float[Tensor, " weights"]:
+        """Of all parameters."""
+        assert self.values.grad is not None
+        return self.values.grad
+
+    def state(self, optimizer: torch.optim.Optimizer) -> dict[str, dict[str, Tensor]]:
+        """Give what an optimizer of `values` remembers of each parameter, by its name."""
+        found: dict[str, dict[str, Tensor]] = {name: {} for name in self._parameters}
+        for key, tensor in optimizer.state[self.values].items():
+            pieces = self._pieces(tensor) if tensor.shape == self.values.shape else None
+            for name, state in found.items():
+                state[key] = tensor if pieces is None else pieces[name]
+        return found
+
+    def load_state(self, optimizer: torch.optim.Optimizer, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Let an optimizer of `values` remember what `state` gave."""
+        pieces = {key: [state[name][key] for name in self._parameters] for key in next(iter(state.values()))}
+        optimizer.state[self.values] = {
+            # What is as large as the parameter is its own; the number of steps is that of all.
+            key: (torch.cat([each.flatten() for each in some]) if self._fits(some) else some[0]).to(
+                self.values.device
+            )
+            for key, some in pieces.items()
+        }
+
+    def _fits(self, tensors: Sequence[Tensor]) -> bool:
+        return all(t.shape == p.shape for t, p in zip(tensors, self._parameters.values(), strict=True))
+
+    def release(self) -> None:
+        """Give each parameter memory of its own again."""
+        for parameter in self._parameters.values():
+            parameter.data, parameter.grad = parameter.data.clone(), None
