@@ -7,7 +7,7 @@ from typing import Literal
 
 from .libraries import load
 
-__all__ = ["Plan", "functions"]
+__all__ = ["Call", "Plan", "functions", "part"]
 
 
 class Plan(ctypes.Structure):
@@ -26,6 +26,26 @@ class Plan(ctypes.Structure):
         ("rise", ctypes.c_void_p),
         ("fall", ctypes.c_void_p),
         ("series", ctypes.c_void_p),
+    )
+
+
+class Call(ctypes.Structure):
+    """A transform that several threads share: ``struct call`` of ``csrc/zernike.c``.
+
+    Whoever makes one keeps what its addresses point to. The working memory is as large for each thread as the first
+    of `functions` says; ``next`` starts as 0, and a call serves once.
+    """
+
+    _fields_ = (
+        ("plan", ctypes.c_void_p),
+        ("coordinates", ctypes.c_void_p),
+        ("weights", ctypes.c_void_p),
+        ("offsets", ctypes.c_void_p),
+        ("clouds", ctypes.c_int64),
+        ("dim", ctypes.c_int64),
+        ("working", ctypes.c_void_p),
+        ("coefficients", ctypes.c_void_p),
+        ("next", ctypes.c_int64),
     )
 
 
@@ -55,3 +75,21 @@ def functions(bits: Literal[32, 64]) -> tuple[Callable[..., int], Callable[..., 
     transform.argtypes = (plan, address, address, address, number, number, address, address)
     transform.restype = None
     return memory, transform
+
+
+@cache
+def part(bits: Literal[32, 64]) -> int | None:
+    """Give the address of what `holo_kernels.threads.in_parts` calls with a `Call`.
+
+    Parameters
+    ----------
+    bits
+        Of each weight and coefficient.
+
+    Returns
+    -------
+    int or None
+        None where no library suits the machine.
+    """
+    library = load("zernike")
+    return None if library is None else ctypes.cast(library[f"zernike_part_f{bits}"], ctypes.c_void_p).value

@@ -1,12 +1,9 @@
 """The Zernike transform by the compiled library of holo-kernels."""
 
 import ctypes
-import itertools
 import math
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import no_type_check
+from typing import Literal
 
 import attrs
 import numpy as np
@@ -14,6 +11,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from holo_kernels import zernike
+from holo_kernels.threads import in_parts
 from holo_types import Basis, PointClouds
 
 from .harmonics import legendre_recurrence
@@ -21,7 +19,7 @@ from .radial import chebyshev_series, vector_square_series
 
 __all__ = ["compiled_transform"]
 
-# Clouds of one call, in which no Ctrl-C is heard: some hundredths of a second.
+# Clouds of one thread in one call, in which no Ctrl-C is heard: some hundredths of a second.
 _CLOUDS = 2048
 
 
@@ -79,8 +77,9 @@ def compiled_transform(
     Float[ndarray, "n dim"] or None
         The coefficients, or None: there is no such library.
     """
-    functions = zernike.functions(32 if kind == np.float32 else 64)
-    if functions is None:
+    bits: Literal[32, 64] = 32 if kind == np.float32 else 64
+    functions, part = zernike.functions(bits), zernike.part(bits)
+    if functions is None or part is None:
         return None
     memory, transform = functions
     tables = _tables(basis, kind)
@@ -88,36 +87,18 @@ def compiled_transform(
     weights = np.ascontiguousarray(clouds.weights, kind)
     offsets = np.ascontiguousarray(clouds.offsets)
     coefficients = np.empty((len(clouds), basis.dim), dtype=kind)
-    bytes_needed = memory(ctypes.byref(tables.plan))
-
-    @no_type_check  # it is made at each call: the tests' checker of shapes would wrap it each time
-    def compute(bounds: Iterable[tuple[int, int]]) -> None:
-        working = np.empty(bytes_needed + 64, dtype=np.uint8)
-        address = working.ctypes.data
-        for start, stop in bounds:
-            transform(
-                ctypes.byref(tables.plan),
-                coordinates.ctypes.data,
-                weights.ctypes.data,
-                offsets[start:].ctypes.data,
-                stop - start,
-                basis.dim,
-                address + -address % 64,
-                coefficients[start:].ctypes.data,
-            )
-
-    # Shares of about the same number of points, each in pieces.
-    shares = np.searchsorted(offsets, np.linspace(0, offsets[-1], workers + 1)).tolist()
-    shares[0], shares[-1] = 0, len(clouds)
-    pieces = [
-        [(start, min(start + _CLOUDS, stop)) for start in range(first, stop, _CLOUDS)]
-        for first, stop in itertools.pairwise(shares)
-    ]
-    if workers == 1:
-        compute(pieces[0])
-    else:
-        with ThreadPoolExecutor(workers - 1) as threads:
-            others = threads.map(compute, pieces[1:])
-            compute(pieces[0])
-            list(others)  # which raises what they raised
+    threads = max(1, min(workers, len(clouds)))
+    working = np.empty(threads * memory(ctypes.byref(tables.plan)) + 64, dtype=np.uint8)
+    working_address = working.ctypes.data + -working.ctypes.data % 64
+    sources = coordinates.ctypes.data, weights.ctypes.data
+    for start in range(0, len(clouds), threads * _CLOUDS):
+        count = min(threads * _CLOUDS, len(clouds) - start)
+        first = offsets.ctypes.data + start * offsets.itemsize
+        target = coefficients.ctypes.data + start * coefficients.strides[0]
+        if threads == 1:
+            transform(tables.plan, *sources, first, count, basis.dim, working_address, target)
+        else:
+            plan = ctypes.addressof(tables.plan)
+            call = zernike.Call(plan, *sources, first, count, basis.dim, working_address, target, 0)
+            in_parts(part, ctypes.addressof(call), threads)
     return coefficients

@@ -43,6 +43,20 @@ struct plan {
                                    * series in T_j(ρ), j of l's parity */
 };
 
+/* Work that several threads share. */
+struct call {
+    const struct plan *plan;
+    const double *coordinates;
+    const void *weights;
+    const int64_t *offsets;
+    int64_t clouds, dim;
+    char *working; /* for each thread as much as zernike_memory says */
+    void *coefficients;
+    int64_t next; /* the first cloud that no thread has taken */
+};
+
+INLINE int64_t atomic_add(int64_t *number, int64_t more) { return __atomic_fetch_add(number, more, __ATOMIC_RELAXED); }
+
 INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 INLINE int64_t rounded_up(int64_t size, int64_t unit) { return (size + unit - 1) / unit * unit; }

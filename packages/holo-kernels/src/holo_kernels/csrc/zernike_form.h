@@ -562,28 +562,50 @@ static void NAMED(finish)(const struct plan *plan, const struct NAMED(memory) *m
 EXPORT int64_t NAMED(zernike_memory)(const struct plan *plan) { return NAMED(layout)(plan, NULL).bytes; }
 
 /* Give the coefficients [clouds, dim] of clouds whose points are offsets[i]..offsets[i + 1]. */
+static void NAMED(transform)(const struct plan *plan, const struct NAMED(memory) *memory, const double *coordinates,
+                             const REAL *weights, const int64_t *offsets, int64_t clouds, int64_t dim,
+                             REAL *coefficients)
+{
+    const int64_t channels = plan->channels, size = channels * memory->moments_size;
+    for (int64_t cloud = 0; cloud < clouds; ++cloud, coefficients += dim) {
+        const int64_t start = offsets[cloud], stop = offsets[cloud + 1];
+        NAMED(accumulate)(plan, memory, coordinates + 3 * start, weights + channels * start,
+                          smaller(stop - start, BATCH));
+        if (stop - start > BATCH) {
+            for (int64_t i = 0; i < size; ++i)
+                memory->sums[i] = memory->moments[i];
+            for (int64_t first = start + BATCH; first < stop; first += BATCH) {
+                NAMED(accumulate)(plan, memory, coordinates + 3 * first, weights + channels * first,
+                                  smaller(stop - first, BATCH));
+                for (int64_t i = 0; i < size; ++i)
+                    memory->sums[i] += memory->moments[i];
+            }
+            for (int64_t i = 0; i < size; ++i)
+                memory->moments[i] = (REAL)memory->sums[i];
+        }
+        NAMED(finish)(plan, memory, coefficients, coefficients + dim);
+    }
+}
+
+/* The same by one thread alone. */
 EXPORT void NAMED(zernike)(const struct plan *plan, const double *coordinates, const REAL *weights,
                            const int64_t *offsets, int64_t clouds, int64_t dim, char *working, REAL *coefficients)
 {
     const struct NAMED(memory) memory = NAMED(layout)(plan, working);
-    const int64_t channels = plan->channels, size = channels * memory.moments_size;
     NAMED(prepare)(plan, &memory);
-    for (int64_t cloud = 0; cloud < clouds; ++cloud, coefficients += dim) {
-        const int64_t start = offsets[cloud], stop = offsets[cloud + 1];
-        NAMED(accumulate)(plan, &memory, coordinates + 3 * start, weights + channels * start,
-                          smaller(stop - start, BATCH));
-        if (stop - start > BATCH) {
-            for (int64_t i = 0; i < size; ++i)
-                memory.sums[i] = memory.moments[i];
-            for (int64_t first = start + BATCH; first < stop; first += BATCH) {
-                NAMED(accumulate)(plan, &memory, coordinates + 3 * first, weights + channels * first,
-                                  smaller(stop - first, BATCH));
-                for (int64_t i = 0; i < size; ++i)
-                    memory.sums[i] += memory.moments[i];
-            }
-            for (int64_t i = 0; i < size; ++i)
-                memory.moments[i] = (REAL)memory.sums[i];
-        }
-        NAMED(finish)(plan, &memory, coefficients, coefficients + dim);
-    }
+    NAMED(transform)(plan, &memory, coordinates, weights, offsets, clouds, dim, coefficients);
+}
+
+/* What one of several threads does: it takes some clouds at a time until none is left. */
+EXPORT void NAMED(zernike_part)(struct call *call, int64_t part, int64_t parts)
+{
+    const struct plan *plan = call->plan;
+    struct NAMED(memory) memory = NAMED(layout)(plan, NULL);
+    memory = NAMED(layout)(plan, call->working + part * memory.bytes);
+    NAMED(prepare)(plan, &memory);
+    const int64_t step = smaller(call->clouds / (32 * parts) + 1, 16);
+    for (int64_t first; (first = atomic_add(&call->next, step)) < call->clouds;)
+        NAMED(transform)(plan, &memory, call->coordinates, call->weights, call->offsets + first,
+                         smaller(step, call->clouds - first), call->dim,
+                         (REAL *)call->coefficients + first * call->dim);
 }
