@@ -17,8 +17,8 @@
 #endif
 
 /* So many points are summed in registers; so many before their sums go on in double precision. */
-#define SEGMENT 64
-#define BATCH 512
+#define SEGMENT 32
+#define BATCH 256
 
 /* How many polynomials a tile of sums has at most, and how many radial orders of a register of harmonics, of all
  * degrees there, are computed at once.

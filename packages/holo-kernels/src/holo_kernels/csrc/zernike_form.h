@@ -272,7 +272,7 @@ INLINE void NAMED(transpose)(const REAL *rows, REAL *target, int64_t stride)
 #undef ALL_LANES
 #undef PAIR
 
-/* Evaluate T_j(ρ) and, times 1/|e|² and their factors, Y_lm(r̂) of LANES sorted points of a segment, from `place`. */
+/* Evaluate T_j(ρ) and, times 1/|e|² and their factors, Y_lm(r̂) of LANES sorted points, from `place` of a segment. */
 INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) *memory, int64_t segment,
                             int64_t place, int unit)
 {
