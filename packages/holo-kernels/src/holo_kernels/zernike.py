@@ -3,11 +3,11 @@
 import ctypes
 from collections.abc import Callable
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .libraries import load
 
-__all__ = ["Call", "Plan", "functions", "part"]
+__all__ = ["Call", "Plan", "Shared", "functions", "shared"]
 
 
 class Plan(ctypes.Structure):
@@ -32,8 +32,9 @@ class Plan(ctypes.Structure):
 class Call(ctypes.Structure):
     """A transform that several threads share: ``struct call`` of ``csrc/zernike.c``.
 
-    Whoever makes one keeps what its addresses point to. The working memory is as large for each thread as the first
-    of `functions` says; ``next`` starts as 0, and a call serves once.
+    Whoever makes one keeps what its addresses point to. ``working`` is that of an array with the addresses of the
+    threads' working memories, each as large as the first of `functions` says and prepared for the plan; ``next``
+    starts as 0, and a call serves once.
     """
 
     _fields_ = (
@@ -77,9 +78,27 @@ def functions(bits: Literal[32, 64]) -> tuple[Callable[..., int], Callable[..., 
     return memory, transform
 
 
+class Shared(NamedTuple):
+    """The transform as several threads share it.
+
+    Attributes
+    ----------
+    prepare
+        Takes a plan and the address of working memory, which then serves any number of transforms by the plan.
+    part
+        Takes a `Call`, which part is done, and how many there are.
+    address
+        That of ``part``, for `holo_kernels.threads.in_parts`.
+    """
+
+    prepare: Callable[..., None]
+    part: Callable[..., None]
+    address: int
+
+
 @cache
-def part(bits: Literal[32, 64]) -> int | None:
-    """Give the address of what `holo_kernels.threads.in_parts` calls with a `Call`.
+def shared(bits: Literal[32, 64]) -> Shared | None:
+    """Give the transform as several threads share it.
 
     Parameters
     ----------
@@ -88,8 +107,14 @@ def part(bits: Literal[32, 64]) -> int | None:
 
     Returns
     -------
-    int or None
+    Shared or None
         None where no library suits the machine.
     """
     library = load("zernike")
-    return None if library is None else ctypes.cast(library[f"zernike_part_f{bits}"], ctypes.c_void_p).value
+    if library is None:
+        return None
+    prepare, part = library[f"zernike_prepare_f{bits}"], library[f"zernike_part_f{bits}"]
+    prepare.argtypes = (ctypes.POINTER(Plan), ctypes.c_void_p)
+    part.argtypes = (ctypes.POINTER(Call), ctypes.c_int64, ctypes.c_int64)
+    prepare.restype = part.restype = None
+    return Shared(prepare, part, ctypes.cast(part, ctypes.c_void_p).value or 0)

@@ -2,8 +2,9 @@
 
 import ctypes
 import math
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import attrs
 import numpy as np
@@ -23,12 +24,16 @@ __all__ = ["compiled_transform"]
 _CLOUDS = 2048
 
 
+_Memory: TypeAlias = tuple[int, NDArray[np.uint8]]
+
+
 @attrs.frozen(eq=False)
 class _Tables:
-    """A plan, and what it points to."""
+    """A plan, what it points to, and working memory, with its address, that no call uses now."""
 
     plan: zernike.Plan
     arrays: tuple[NDArray[np.floating], ...]
+    free: list[_Memory] = attrs.field(factory=list)
 
     @classmethod
     def of(cls, basis: Basis, kind: np.dtype[np.floating]) -> "_Tables":
@@ -51,6 +56,16 @@ class _Tables:
             addresses[0] = None
         plan = zernike.Plan(lmax, radial.nmax, len(basis.channels), radial.cutoff, *addresses)
         return cls(plan, tables)
+
+    def memory(self, size: Callable[..., int], prepare: Callable[..., None]) -> _Memory:
+        """Take working memory for one thread. Fresh pages at each call would cost as much as two clouds."""
+        try:
+            return self.free.pop()
+        except IndexError:
+            memory = np.empty(size(self.plan) + 64, dtype=np.uint8)
+            address = memory.ctypes.data + -memory.ctypes.data % 64
+            prepare(self.plan, address)
+            return address, memory
 
 
 _tables = lru_cache(maxsize=32)(_Tables.of)
@@ -78,27 +93,35 @@ def compiled_transform(
         The coefficients, or None: there is no such library.
     """
     bits: Literal[32, 64] = 32 if kind == np.float32 else 64
-    functions, part = zernike.functions(bits), zernike.part(bits)
-    if functions is None or part is None:
+    functions, shared = zernike.functions(bits), zernike.shared(bits)
+    if functions is None or shared is None:
         return None
-    memory, transform = functions
     tables = _tables(basis, kind)
     coordinates = np.ascontiguousarray(clouds.coordinates, np.float64)
     weights = np.ascontiguousarray(clouds.weights, kind)
     offsets = np.ascontiguousarray(clouds.offsets)
     coefficients = np.empty((len(clouds), basis.dim), dtype=kind)
     threads = max(1, min(workers, len(clouds)))
-    working = np.empty(threads * memory(ctypes.byref(tables.plan)) + 64, dtype=np.uint8)
-    working_address = working.ctypes.data + -working.ctypes.data % 64
+    memories = [tables.memory(functions[0], shared.prepare) for _ in range(threads)]
+    working = (ctypes.c_void_p * threads)(*(address for address, _ in memories))
     sources = coordinates.ctypes.data, weights.ctypes.data
-    for start in range(0, len(clouds), threads * _CLOUDS):
-        count = min(threads * _CLOUDS, len(clouds) - start)
-        first = offsets.ctypes.data + start * offsets.itemsize
-        target = coefficients.ctypes.data + start * coefficients.strides[0]
-        if threads == 1:
-            transform(tables.plan, *sources, first, count, basis.dim, working_address, target)
-        else:
-            plan = ctypes.addressof(tables.plan)
-            call = zernike.Call(plan, *sources, first, count, basis.dim, working_address, target, 0)
-            in_parts(part, ctypes.addressof(call), threads)
+    first, target = offsets.ctypes.data, coefficients.ctypes.data
+    try:
+        for start in range(0, len(clouds), threads * _CLOUDS):
+            call = zernike.Call(
+                ctypes.addressof(tables.plan),
+                *sources,
+                first + start * offsets.itemsize,
+                min(threads * _CLOUDS, len(clouds) - start),
+                basis.dim,
+                ctypes.addressof(working),
+                target + start * coefficients.strides[0],
+                0,
+            )
+            if threads == 1:
+                shared.part(call, 0, 1)
+            else:
+                in_parts(shared.address, ctypes.addressof(call), threads)
+    finally:
+        tables.free.extend(memories)
     return coefficients

@@ -50,7 +50,7 @@ struct call {
     const void *weights;
     const int64_t *offsets;
     int64_t clouds, dim;
-    char *working; /* for each thread as much as zernike_memory says */
+    char *const *working; /* of each thread, prepared */
     void *coefficients;
     int64_t next; /* the first cloud that no thread has taken */
 };

@@ -587,25 +587,29 @@ static void NAMED(transform)(const struct plan *plan, const struct NAMED(memory)
     }
 }
 
-/* The same by one thread alone. */
+/* Prepare working memory, for any number of transforms by this plan. */
+EXPORT void NAMED(zernike_prepare)(const struct plan *plan, char *working)
+{
+    const struct NAMED(memory) memory = NAMED(layout)(plan, working);
+    NAMED(prepare)(plan, &memory);
+}
+
+/* What one of several threads does: it takes some clouds at a time until none is left. */
+EXPORT void NAMED(zernike_part)(struct call *call, int64_t part, int64_t parts)
+{
+    const struct NAMED(memory) memory = NAMED(layout)(call->plan, call->working[part]);
+    const int64_t step = smaller(call->clouds / (32 * parts) + 1, 16);
+    for (int64_t first; (first = atomic_add(&call->next, step)) < call->clouds;)
+        NAMED(transform)(call->plan, &memory, call->coordinates, call->weights, call->offsets + first,
+                         smaller(step, call->clouds - first), call->dim,
+                         (REAL *)call->coefficients + first * call->dim);
+}
+
+/* All by one thread, in working memory that need not be prepared. */
 EXPORT void NAMED(zernike)(const struct plan *plan, const double *coordinates, const REAL *weights,
                            const int64_t *offsets, int64_t clouds, int64_t dim, char *working, REAL *coefficients)
 {
     const struct NAMED(memory) memory = NAMED(layout)(plan, working);
     NAMED(prepare)(plan, &memory);
     NAMED(transform)(plan, &memory, coordinates, weights, offsets, clouds, dim, coefficients);
-}
-
-/* What one of several threads does: it takes some clouds at a time until none is left. */
-EXPORT void NAMED(zernike_part)(struct call *call, int64_t part, int64_t parts)
-{
-    const struct plan *plan = call->plan;
-    struct NAMED(memory) memory = NAMED(layout)(plan, NULL);
-    memory = NAMED(layout)(plan, call->working + part * memory.bytes);
-    NAMED(prepare)(plan, &memory);
-    const int64_t step = smaller(call->clouds / (32 * parts) + 1, 16);
-    for (int64_t first; (first = atomic_add(&call->next, step)) < call->clouds;)
-        NAMED(transform)(plan, &memory, call->coordinates, call->weights, call->offsets + first,
-                         smaller(step, call->clouds - first), call->dim,
-                         (REAL *)call->coefficients + first * call->dim);
 }
