@@ -5,12 +5,15 @@ gvisani/Holographic-VAE, whose projection is imported as it is. Besides: the num
 scipy's Jacobi polynomials, and featomic's spherical expansion (another basis; neighbor search included) where
 it is installed. First all of one encoding must agree. Then all take turns. One thread is timed by the processor's
 time, which others on the machine cost little; two by the clock, and of them those turns count in which a probe
-ran at about its best rate. Peak memory is above what was held before (Linux).
+ran at about its best rate. Peak memory is above what was held before (Linux). ``--levels v3 v4`` compares the
+kernels' instruction sets instead, as far as the processor has them.
 """
 
 import argparse
 import ctypes
 import importlib
+import os
+import platform
 import re
 import statistics
 import subprocess
@@ -19,7 +22,11 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import cache
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +55,12 @@ def basis_of(radial: str, angular: str, point: str) -> Basis:
 OURS = basis_of("orthonormal", "orthonormal", "none")
 PUBLISHED = basis_of("floor", "component", "unit")
 PUBLISHED_PLAIN = basis_of("floor", "component", "none")
+CASES = {
+    "float32": (OURS, np.float32),
+    "float32, unit": (PUBLISHED, np.float32),
+    "float64": (OURS, np.float64),
+    "float32, lmax 14, nmax 40": (Basis(14, Zernike(40, CUTOFF), CHANNELS), np.float32),
+}
 
 
 def example_clouds() -> PointClouds:
@@ -163,18 +176,20 @@ def small_loop_rate() -> float | None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         library = str(Path(folder, "small_loops.so"))
         compiler = [sys.executable, "-m", "ziglang", "cc", "-shared", "-O3", "-ffp-contract=fast"]
+        if platform.machine() in ("x86_64", "AMD64"):
+            compiler.append("-mprefer-vector-width=512")  # where there are such registers
         subprocess.run([*compiler, "-o", library, str(source)], check=True)
         loop = ctypes.CDLL(library).small_loop
-        points = 128
+        points, times = 128, 200  # so long that the call itself counts for nothing
         rows, columns, sums = (np.ones(size, dtype=np.float32) for size in (32 * points, 6 * points, 192))
-        loop.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
-        addresses = (rows.ctypes.data, columns.ctypes.data, points, sums.ctypes.data)
+        address, number = ctypes.c_void_p, ctypes.c_int64
+        loop.argtypes = (address, address, number, number, address)
+        arguments = (rows.ctypes.data, columns.ctypes.data, points, times, sums.ctypes.data)
         best = 0.0
         for _ in range(200):
             start = time.process_time()
-            for _ in range(200):
-                lanes = loop(*addresses)
-            best = max(best, 200 * 24 * lanes * points / (time.process_time() - start) / 1e9)
+            lanes = loop(*arguments)
+            best = max(best, 24 * lanes * points * times / (time.process_time() - start) / 1e9)
     return best
 
 
@@ -222,6 +237,43 @@ def rates(functions: dict[str, tuple[int, Transform]]) -> dict[str, list[float]]
     return {name: [measured for _, measured in sorted(some)[:TURNS]] for name, some in turns.items()}
 
 
+def use_level(level: str) -> None:
+    """Let this process load the kernels in one instruction set."""
+    os.environ["HOLO_KERNELS_LEVEL"] = level
+
+
+@cache
+def function_of(case: str) -> Transform:
+    """Give a transform by name, in a process of its own."""
+    basis, dtype = CASES[case]
+    clouds = example_clouds()
+    return lambda: zernike_transform(clouds, basis, dtype)
+
+
+def rate_of(case: str) -> float:
+    """Give the neighborhoods a second of a transform by name, on one thread."""
+    return rate(1, function_of(case))
+
+
+def compare_levels(levels: list[str]) -> None:
+    """Print the rates of instruction sets: for each a process of its own, which take turns."""
+    with ExitStack() as stack:
+        processes = {
+            level: stack.enter_context(
+                ProcessPoolExecutor(1, get_context("spawn"), initializer=use_level, initargs=(level,))
+            )
+            for level in levels
+        }
+        print(f"{'neighborhoods/s, 1 thread':36}" + "".join(f"{level:>12}" for level in levels))
+        for case in CASES:
+            turns: dict[str, list[float]] = {level: [] for level in levels}
+            for _ in range(3 * TURNS):
+                for level, process in processes.items():
+                    turns[level].append(process.submit(rate_of, case).result())
+            medians = [statistics.median(turns[level]) for level in levels]
+            print(f"{case:36}" + "".join(f"{median:12,.0f}" for median in medians))
+
+
 def peak(function: Transform) -> str:
     """Give the MiB that a call took at most above what was held before."""
     if sys.platform != "linux":
@@ -264,7 +316,11 @@ def main() -> None:
     """Print the agreement, and a table of the rates."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=Path, help="a checkout of gvisani/Holographic-VAE")
+    parser.add_argument("--levels", nargs="+", help="instruction sets to compare instead, such as v3 v4")
     options, _ = parser.parse_known_args()  # others are of the package's other benchmarks
+    if options.levels is not None:
+        compare_levels(options.levels)
+        return
     warnings.simplefilter("ignore")  # of the reference's old torch
     clouds = example_clouds()
     check_agreement(clouds, options.reference)

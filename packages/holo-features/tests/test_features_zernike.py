@@ -217,6 +217,18 @@ def test_float32_holds_for_many_points():
     assert relative(zernike_transform(clouds, basis).coefficients, expected) < 1e-6
 
 
+@pytest.mark.parametrize("count", [31, 64, 256, 2000])
+@pytest.mark.parametrize(("lmax", "nmax"), [(6, 20), (14, 40)])
+def test_float32_holds_for_equal_points_anywhere(lmax, nmax, count):
+    basis = Basis(lmax, Zernike(nmax, 10.0), ("C",))
+    for point in random_clouds([20], radius=9.9, channels=("C",)).coordinates:
+        offsets = np.array([0, count])
+        weights = np.full((count, 1), 0.7 + abs(point[0]))
+        clouds = PointClouds(np.tile(point, (count, 1)), weights, offsets, ("C",))
+        expected = zernike_transform(clouds, basis, np.float64).coefficients
+        assert relative(zernike_transform(clouds, basis).coefficients, expected) < 1e-6
+
+
 def test_the_very_cutoff_is_inside_in_both_forms(monkeypatch):
     """Points of |r| = cutoff to the last bit, either side: both forms decide alike, as `squared_lengths` does."""
     generator = np.random.default_rng(12)

@@ -14,13 +14,14 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     cached = (libraries.load, libraries._levels)
     for function in cached:
         function.cache_clear()
+    monkeypatch.delenv("HOLO_KERNELS_LEVEL", raising=False)
     yield monkeypatch
     monkeypatch.undo()
     for function in cached:
         function.cache_clear()
 
 
-def test_the_processor_says_what_linux_says_of_it() -> None:
+def test_the_processor_says_what_linux_says_of_it(elsewhere: pytest.MonkeyPatch) -> None:
     flags = Path("/proc/cpuinfo")
     if not flags.exists() or platform.machine() != "x86_64":
         pytest.skip("only Linux on x86-64 lists a processor's features in a file")
@@ -31,6 +32,23 @@ def test_the_processor_says_what_linux_says_of_it() -> None:
     if {"avx2", "fma", "bmi1", "bmi2", "f16c", "movbe", "abm"} <= words:
         expected.append("v3")
     assert list(libraries._levels()) == expected
+
+
+def test_a_process_may_ask_for_an_instruction_set(elsewhere: pytest.MonkeyPatch) -> None:
+    levels = libraries._levels()
+    if not levels:
+        pytest.skip("this processor has none of them")
+    libraries._levels.cache_clear()
+    elsewhere.setenv("HOLO_KERNELS_LEVEL", levels[-1])
+    library = libraries.load("zernike")
+    assert library is not None
+    assert Path(library._name).stem.endswith(levels[-1])
+
+
+def test_refuses_an_instruction_set_that_the_processor_lacks(elsewhere: pytest.MonkeyPatch) -> None:
+    elsewhere.setenv("HOLO_KERNELS_LEVEL", "v9")
+    with pytest.raises(ValueError, match="HOLO_KERNELS_LEVEL is 'v9'; this processor has"):
+        libraries.load("zernike")
 
 
 def test_an_unknown_system_or_processor_has_no_kernels(elsewhere: pytest.MonkeyPatch) -> None:

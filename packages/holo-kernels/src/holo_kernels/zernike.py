@@ -3,11 +3,11 @@
 import ctypes
 from collections.abc import Callable
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .libraries import load
 
-__all__ = ["Plan", "functions"]
+__all__ = ["Call", "Plan", "Shared", "functions", "shared"]
 
 
 class Plan(ctypes.Structure):
@@ -26,6 +26,27 @@ class Plan(ctypes.Structure):
         ("rise", ctypes.c_void_p),
         ("fall", ctypes.c_void_p),
         ("series", ctypes.c_void_p),
+    )
+
+
+class Call(ctypes.Structure):
+    """A transform that several threads share: ``struct call`` of ``csrc/zernike.c``.
+
+    Whoever makes one keeps what its addresses point to. ``working`` is that of an array with the addresses of the
+    threads' working memories, each as large as the first of `functions` says and prepared for the plan; ``next``
+    starts as 0, and a call serves once.
+    """
+
+    _fields_ = (
+        ("plan", ctypes.c_void_p),
+        ("coordinates", ctypes.c_void_p),
+        ("weights", ctypes.c_void_p),
+        ("offsets", ctypes.c_void_p),
+        ("clouds", ctypes.c_int64),
+        ("dim", ctypes.c_int64),
+        ("working", ctypes.c_void_p),
+        ("coefficients", ctypes.c_void_p),
+        ("next", ctypes.c_int64),
     )
 
 
@@ -55,3 +76,45 @@ def functions(bits: Literal[32, 64]) -> tuple[Callable[..., int], Callable[..., 
     transform.argtypes = (plan, address, address, address, number, number, address, address)
     transform.restype = None
     return memory, transform
+
+
+class Shared(NamedTuple):
+    """The transform as several threads share it.
+
+    Attributes
+    ----------
+    prepare
+        Takes a plan and the address of working memory, which then serves any number of transforms by the plan.
+    part
+        Takes a `Call`, which part is done, and how many there are.
+    address
+        That of ``part``, for `holo_kernels.threads.in_parts`.
+    """
+
+    prepare: Callable[..., None]
+    part: Callable[..., None]
+    address: int
+
+
+@cache
+def shared(bits: Literal[32, 64]) -> Shared | None:
+    """Give the transform as several threads share it.
+
+    Parameters
+    ----------
+    bits
+        Of each weight and coefficient.
+
+    Returns
+    -------
+    Shared or None
+        None where no library suits the machine.
+    """
+    library = load("zernike")
+    if library is None:
+        return None
+    prepare, part = library[f"zernike_prepare_f{bits}"], library[f"zernike_part_f{bits}"]
+    prepare.argtypes = (ctypes.POINTER(Plan), ctypes.c_void_p)
+    part.argtypes = (ctypes.POINTER(Call), ctypes.c_int64, ctypes.c_int64)
+    prepare.restype = part.restype = None
+    return Shared(prepare, part, ctypes.cast(part, ctypes.c_void_p).value or 0)

@@ -1,12 +1,10 @@
 """The Zernike transform by the compiled library of holo-kernels."""
 
 import ctypes
-import itertools
 import math
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import lru_cache
-from typing import no_type_check
+from typing import Literal, TypeAlias
 
 import attrs
 import numpy as np
@@ -14,6 +12,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from holo_kernels import zernike
+from holo_kernels.threads import in_parts
 from holo_types import Basis, PointClouds
 
 from .harmonics import legendre_recurrence
@@ -21,16 +20,20 @@ from .radial import chebyshev_series, vector_square_series
 
 __all__ = ["compiled_transform"]
 
-# Clouds of one call, in which no Ctrl-C is heard: some hundredths of a second.
+# Clouds of one thread in one call, in which no Ctrl-C is heard: some hundredths of a second.
 _CLOUDS = 2048
+
+
+_Memory: TypeAlias = tuple[int, NDArray[np.uint8]]
 
 
 @attrs.frozen(eq=False)
 class _Tables:
-    """A plan, and what it points to."""
+    """A plan, what it points to, and working memory, with its address, that no call uses now."""
 
     plan: zernike.Plan
     arrays: tuple[NDArray[np.floating], ...]
+    free: list[_Memory] = attrs.field(factory=list)
 
     @classmethod
     def of(cls, basis: Basis, kind: np.dtype[np.floating]) -> "_Tables":
@@ -53,6 +56,16 @@ class _Tables:
             addresses[0] = None
         plan = zernike.Plan(lmax, radial.nmax, len(basis.channels), radial.cutoff, *addresses)
         return cls(plan, tables)
+
+    def memory(self, size: Callable[..., int], prepare: Callable[..., None]) -> _Memory:
+        """Take working memory for one thread. Fresh pages at each call would cost as much as two clouds."""
+        try:
+            return self.free.pop()
+        except IndexError:
+            memory = np.empty(size(self.plan) + 64, dtype=np.uint8)
+            address = memory.ctypes.data + -memory.ctypes.data % 64
+            prepare(self.plan, address)
+            return address, memory
 
 
 _tables = lru_cache(maxsize=32)(_Tables.of)
@@ -79,45 +92,36 @@ def compiled_transform(
     Float[ndarray, "n dim"] or None
         The coefficients, or None: there is no such library.
     """
-    functions = zernike.functions(32 if kind == np.float32 else 64)
-    if functions is None:
+    bits: Literal[32, 64] = 32 if kind == np.float32 else 64
+    functions, shared = zernike.functions(bits), zernike.shared(bits)
+    if functions is None or shared is None:
         return None
-    memory, transform = functions
     tables = _tables(basis, kind)
     coordinates = np.ascontiguousarray(clouds.coordinates, np.float64)
     weights = np.ascontiguousarray(clouds.weights, kind)
     offsets = np.ascontiguousarray(clouds.offsets)
     coefficients = np.empty((len(clouds), basis.dim), dtype=kind)
-    bytes_needed = memory(ctypes.byref(tables.plan))
-
-    @no_type_check  # it is made at each call: the tests' checker of shapes would wrap it each time
-    def compute(bounds: Iterable[tuple[int, int]]) -> None:
-        working = np.empty(bytes_needed + 64, dtype=np.uint8)
-        address = working.ctypes.data
-        for start, stop in bounds:
-            transform(
-                ctypes.byref(tables.plan),
-                coordinates.ctypes.data,
-                weights.ctypes.data,
-                offsets[start:].ctypes.data,
-                stop - start,
+    threads = max(1, min(workers, len(clouds)))
+    memories = [tables.memory(functions[0], shared.prepare) for _ in range(threads)]
+    working = (ctypes.c_void_p * threads)(*(address for address, _ in memories))
+    sources = coordinates.ctypes.data, weights.ctypes.data
+    first, target = offsets.ctypes.data, coefficients.ctypes.data
+    try:
+        for start in range(0, len(clouds), threads * _CLOUDS):
+            call = zernike.Call(
+                ctypes.addressof(tables.plan),
+                *sources,
+                first + start * offsets.itemsize,
+                min(threads * _CLOUDS, len(clouds) - start),
                 basis.dim,
-                address + -address % 64,
-                coefficients[start:].ctypes.data,
+                ctypes.addressof(working),
+                target + start * coefficients.strides[0],
+                0,
             )
-
-    # Shares of about the same number of points, each in pieces.
-    shares = np.searchsorted(offsets, np.linspace(0, offsets[-1], workers + 1)).tolist()
-    shares[0], shares[-1] = 0, len(clouds)
-    pieces = [
-        [(start, min(start + _CLOUDS, stop)) for start in range(first, stop, _CLOUDS)]
-        for first, stop in itertools.pairwise(shares)
-    ]
-    if workers == 1:
-        compute(pieces[0])
-    else:
-        with ThreadPoolExecutor(workers - 1) as threads:
-            others = threads.map(compute, pieces[1:])
-            compute(pieces[0])
-            list(others)  # which raises what they raised
+            if threads == 1:
+                shared.part(call, 0, 1)
+            else:
+                in_parts(shared.address, ctypes.addressof(call), threads)
+    finally:
+        tables.free.extend(memories)
     return coefficients

@@ -16,8 +16,18 @@
 #define MANY_REGISTERS 1
 #endif
 
-/* So many points are summed in the precision of the function, then their sums in double precision. */
-#define SEGMENT 64
+/* So many points are summed in registers; so many before their sums go on in double precision. */
+#define SEGMENT 32
+#define BATCH 256
+
+/* How many polynomials a tile of sums has at most, and how many radial orders of a register of harmonics, of all
+ * degrees there, are computed at once.
+ */
+#define MOST_TERMS 12
+#define ORDERS 4
+
+/* Points whose |r / cutoff|² is so near to 1 are decided on to the last bit. */
+#define EDGE 1e-12
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -33,6 +43,20 @@ struct plan {
                                    * series in T_j(ρ), j of l's parity */
 };
 
+/* Work that several threads share. */
+struct call {
+    const struct plan *plan;
+    const double *coordinates;
+    const void *weights;
+    const int64_t *offsets;
+    int64_t clouds, dim;
+    char *const *working; /* of each thread, prepared */
+    void *coefficients;
+    int64_t next; /* the first cloud that no thread has taken */
+};
+
+INLINE int64_t atomic_add(int64_t *number, int64_t more) { return __atomic_fetch_add(number, more, __ATOMIC_RELAXED); }
+
 INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 INLINE int64_t rounded_up(int64_t size, int64_t unit) { return (size + unit - 1) / unit * unit; }
@@ -45,6 +69,15 @@ INLINE int64_t rows_of_parity(int64_t lmax, int64_t parity) { return first_row(l
 
 /* How many Chebyshev polynomials of degree <= nmax have one parity. */
 INLINE int64_t terms_of_parity(int64_t nmax, int64_t parity) { return (nmax + 2 - parity) / 2; }
+
+/* For each harmonic of a parity the series of its radial orders, in groups of ORDERS of which the last is whole: how
+ * many numbers come before a group. Those up to its last order's T_j are there, as R_nl needs T_j with j <= n only.
+ */
+INLINE int64_t rows_before(int64_t group, int64_t terms)
+{
+    const int64_t missing = rounded_up(terms, ORDERS) - terms;
+    return ORDERS * group * (ORDERS * (group + 1) / 2 - missing);
+}
 
 #define REAL float
 #define BITS uint32_t

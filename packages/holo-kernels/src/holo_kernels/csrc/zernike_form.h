@@ -2,31 +2,37 @@
  *
  * R_nl(ρ) is a series in the Chebyshev polynomials T_j(ρ) of l's parity. So of each cloud and channel the moments
  * Σ w T_j(ρ) Y_lm(r̂) are summed first, a matrix product over the points whose tile of sums stays in registers, and
- * one small matrix for each degree turns them into coefficients. T_j and Y_lm are always evaluated in double
- * precision: the slope of T_j reaches j², by which the rounding of ρ would grow, and the recurrence of Y_lm loses
- * two digits up to l = 14. The moments are in double precision too, after each SEGMENT of points.
+ * one small matrix for each degree turns them into coefficients. T_j and the factors of Y_lm are always evaluated in
+ * double precision: the slope of T_j reaches j², by which the rounding of ρ would grow, and the recurrence of Y_lm
+ * loses two digits up to l = 14. The moments are summed over a SEGMENT of points, these sums over a BATCH, all in
+ * the precision of the function; those of batches in double precision.
  */
 
 typedef REAL NAMED(vector) __attribute__((vector_size(LANES * sizeof(REAL))));
-typedef REAL NAMED(unaligned) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL))));
+typedef REAL NAMED(quarter) __attribute__((vector_size(16)));
 typedef double NAMED(doubles) __attribute__((vector_size(LANES * sizeof(double)), aligned(64)));
+typedef int64_t NAMED(masks) __attribute__((vector_size(LANES * sizeof(int64_t))));
 typedef BITS NAMED(bits) __attribute__((may_alias));
-typedef double NAMED(unaligned_doubles) __attribute__((vector_size(LANES * sizeof(double)), aligned(8)));
 
 /* Where the parts of the working memory lie. */
 struct NAMED(memory) {
-    int64_t points;                     /* how many are evaluated at once, a multiple of SEGMENT */
-    int64_t terms[2], lanes[2];         /* polynomials and, in whole registers, harmonics of each parity */
-    int64_t all_terms, all_lanes;       /* of both */
-    double *scaled, *x, *y, *z;         /* [points, 3] as given; sorted by channel [points] */
-    int32_t *keys, *order;              /* the first channel of each point; which point is at each place */
-    int64_t *ends, *centers;            /* where each channel's points end; in `rows`, order m = 0 of each degree */
-    REAL *factors, *weights;            /* of each sorted point: in all harmonics; in one channel's polynomials */
-    REAL *polynomials, *weighted;       /* [points / LANES, terms, LANES], even ones first */
-    REAL *rows, *harmonics;             /* [lanes, LANES] while they are evaluated; [points, lanes] */
-    double *moments;                    /* for each channel [terms, lanes], even, then odd */
-    REAL *rounded;                      /* the same */
-    int64_t moments_size;               /* of one channel */
+    int64_t terms[2], lanes[2];       /* polynomials and, in whole registers, harmonics of each parity */
+    int64_t all_terms, all_lanes;     /* of both */
+    int64_t orders[2];                /* radial ones of each parity, in whole groups of ORDERS */
+    int64_t moments_size;             /* moments of one channel */
+    int64_t combined_size;            /* coefficients of one channel, in whole registers and groups */
+    int32_t *keys, *order;            /* the first channel of each point; which point is at each place */
+    int64_t *ends, *centers;          /* where each channel's points end; in `rows`, order m = 0 of each degree */
+    double *x, *y, *z;                /* of each sorted point */
+    REAL *factors, *weights;          /* of each sorted point: in all harmonics; in one channel's polynomials */
+    double *falls;                    /* P_(l+1) = y P_l - falls × P_(l-1); m ascending, in it l = m+1..lmax-1 */
+    REAL *polynomials, *weighted;     /* [SEGMENT / LANES, terms, LANES], even ones first */
+    REAL *rows, *harmonics;           /* [lanes, LANES] while they are evaluated; [SEGMENT, lanes] */
+    REAL *moments;                    /* for each channel [terms, lanes], even, then odd */
+    double *sums;                     /* the same, of all batches of a cloud that has several */
+    REAL *series;                     /* even, then odd: [lanes / LANES, groups, terms, ORDERS, LANES] */
+    REAL *combined;                   /* for each channel [orders, lanes], even, then odd */
+    int32_t *places;                  /* there the first m of each degree, channel and radial order */
     int64_t bytes;
 };
 
@@ -34,89 +40,174 @@ struct NAMED(memory) {
 
 static struct NAMED(memory) NAMED(layout)(const struct plan *plan, char *base)
 {
-    struct NAMED(memory) memory;
-    const int64_t channels = plan->channels, all_terms = plan->nmax + 1;
-    int64_t total = 0;
+    struct NAMED(memory) memory = {0};
+    const int64_t channels = plan->channels, all_terms = plan->nmax + 1, lmax = plan->lmax;
+    int64_t total = 0, series_size = 0, rows = 0;
     for (int parity = 0; parity < 2; ++parity) {
-        memory.terms[parity] = terms_of_parity(plan->nmax, parity);
-        memory.lanes[parity] = rounded_up(rows_of_parity(plan->lmax, parity), LANES);
+        const int64_t terms = terms_of_parity(plan->nmax, parity);
+        const int64_t lanes = rounded_up(rows_of_parity(lmax, parity), LANES);
+        memory.terms[parity] = terms;
+        memory.lanes[parity] = lanes;
+        memory.orders[parity] = rounded_up(terms, ORDERS);
+        memory.moments_size += terms * lanes;
+        memory.combined_size += memory.orders[parity] * lanes;
+        series_size += rows_before(memory.orders[parity] / ORDERS, terms) * lanes;
     }
+    for (int64_t l = 0; l <= lmax; ++l)
+        rows += channels * ((plan->nmax - l) / 2 + 1);
     memory.all_terms = all_terms;
     memory.all_lanes = memory.lanes[0] + memory.lanes[1];
-    memory.moments_size = memory.terms[0] * memory.lanes[0] + memory.terms[1] * memory.lanes[1];
-    /* As many points as leave room in a cache of the second level. */
-    const int64_t each = (int64_t)sizeof(REAL) * (memory.all_lanes + 2 * all_terms + 2) + 7 * 8;
-    memory.points = rounded_up(163840 / each, SEGMENT);
-    memory.scaled = PART(double, 3 * memory.points);
-    memory.x = PART(double, memory.points);
-    memory.y = PART(double, memory.points);
-    memory.z = PART(double, memory.points);
-    memory.keys = PART(int32_t, memory.points);
-    memory.order = PART(int32_t, memory.points);
-    memory.ends = PART(int64_t, channels + 2);
-    memory.centers = PART(int64_t, plan->lmax + 1);
-    memory.factors = PART(REAL, memory.points);
-    memory.weights = PART(REAL, memory.points);
-    memory.polynomials = PART(REAL, all_terms * memory.points);
-    memory.weighted = PART(REAL, all_terms * memory.points);
+    memory.keys = PART(int32_t, BATCH);
+    memory.order = PART(int32_t, BATCH);
+    memory.ends = PART(int64_t, channels + 1);
+    memory.centers = PART(int64_t, lmax + 1);
+    memory.x = PART(double, BATCH);
+    memory.y = PART(double, BATCH);
+    memory.z = PART(double, BATCH);
+    memory.factors = PART(REAL, BATCH);
+    memory.weights = PART(REAL, SEGMENT);
+    memory.falls = PART(double, lmax * (lmax - 1) / 2);
+    memory.polynomials = PART(REAL, all_terms * SEGMENT);
+    memory.weighted = PART(REAL, all_terms * SEGMENT);
     memory.rows = PART(REAL, memory.all_lanes * LANES);
-    memory.harmonics = PART(REAL, memory.all_lanes * memory.points);
-    memory.moments = PART(double, channels * memory.moments_size);
-    memory.rounded = PART(REAL, channels * memory.moments_size + LANES); /* the last registers read beyond it */
+    memory.harmonics = PART(REAL, memory.all_lanes * SEGMENT);
+    memory.moments = PART(REAL, channels * memory.moments_size);
+    memory.sums = PART(double, channels * memory.moments_size);
+    memory.series = PART(REAL, series_size);
+    memory.combined = PART(REAL, channels * memory.combined_size + LANES); /* the last registers read beyond it */
+    memory.places = PART(int32_t, rows);
     memory.bytes = total;
     return memory;
 }
 
 #undef PART
 
+/* Write what is the same for all clouds: where harmonics lie, their recurrence, and the series for each of them.
+ *
+ * A harmonic is evaluated without the factor that makes it P_l, which begins as 1 at l = m and whose slope in y is 1;
+ * so its recurrence has one factor less. The series has it instead. As R_nl needs T_j with j <= n only, each group of
+ * ORDERS has terms up to its last order; where the groups do not divide the orders, the first begins with zeros.
+ */
+static void NAMED(prepare)(const struct plan *plan, const struct NAMED(memory) *memory)
+{
+    const int64_t lmax = plan->lmax;
+    const double *rise = plan->rise, *fall = plan->fall;
+    double *falls = memory->falls;
+    REAL *scales = memory->combined; /* [lanes], before it holds anything else */
+    for (int64_t i = 0; i < memory->all_lanes * LANES; ++i)
+        memory->rows[i] = 0;
+    for (int64_t l = 0; l <= lmax; ++l)
+        memory->centers[l] = (l & 1) * memory->lanes[0] + first_row(l) + l;
+    for (int64_t m = 0; m <= lmax; ++m) {
+        double scale = plan->sectoral[m];
+        for (int64_t l = m; l <= lmax; ++l) {
+            const int64_t center = memory->centers[l];
+            scales[center - m] = scales[center + m] = (REAL)scale;
+            if (l == lmax)
+                break;
+            if (l > m)
+                *falls++ = fall[0] / (rise[0] * rise[-1]);
+            scale *= *rise++, ++fall;
+        }
+    }
+
+    REAL *tables[2] = {memory->series, memory->series};
+    int64_t sizes[2];
+    for (int parity = 0; parity < 2; ++parity)
+        sizes[parity] = rows_before(memory->orders[parity] / ORDERS, memory->terms[parity]) * LANES;
+    tables[1] += sizes[0] * (memory->lanes[0] / LANES);
+    const int64_t all = tables[1] - tables[0] + sizes[1] * (memory->lanes[1] / LANES);
+    for (int64_t i = 0; i < all; ++i)
+        memory->series[i] = 0;
+    const REAL *series = plan->series;
+    for (int64_t l = 0; l <= lmax; ++l) {
+        const int64_t parity = l & 1, terms = memory->terms[parity], first = first_row(l), stop = first + 2 * l + 1;
+        const int64_t missing = memory->orders[parity] - terms;
+        const REAL *own = scales + parity * memory->lanes[0];
+        for (int64_t j = 0; j < terms; ++j)
+            for (int64_t order = l / 2; order < terms; ++order, ++series) {
+                if (order < j)
+                    continue;
+                const int64_t group = (order + missing) / ORDERS, place = (order + missing) % ORDERS;
+                REAL *target = tables[parity] + (rows_before(group, terms) + j * ORDERS + place) * LANES;
+                for (int64_t lane = first; lane < stop; ++lane)
+                    target[lane / LANES * sizes[parity] + lane % LANES] = *series * own[lane];
+            }
+    }
+    int32_t *places = memory->places;
+    for (int64_t l = 0; l <= lmax; ++l)
+        for (int64_t channel = 0; channel < plan->channels; ++channel)
+            for (int64_t order = l / 2; order < memory->terms[l & 1]; ++order) {
+                const int64_t row = memory->orders[l & 1] - memory->terms[l & 1] + order;
+                *places++ = (int32_t)(channel * memory->combined_size + (l & 1) * memory->orders[0] * memory->lanes[0] +
+                                      row * memory->lanes[l & 1] + first_row(l));
+            }
+    for (int64_t l = 0; l <= lmax; ++l)
+        memory->centers[l] *= LANES;
+}
+
 /* Sort the points within the cutoff by their first channel; say whether a point has several.
  *
- * Those of channel c end at ends[c]; the last of `ends` is that of all.
+ * Those of channel c end at ends[c]. The weight of a point that has only one goes into its harmonics.
  */
 INLINE int NAMED(sort)(const struct plan *plan, const struct NAMED(memory) *memory, const double *coordinates,
                        const REAL *weights, int64_t count, const int32_t channels)
 {
-    const double cutoff = plan->cutoff;
+    const double cutoff = plan->cutoff, inverse = 1 / cutoff;
     int64_t *ends = memory->ends;
     int32_t *keys = memory->keys, *order = memory->order;
-    double *scaled = memory->scaled, *x = memory->x, *y = memory->y, *z = memory->z;
-    int several = 0;
-    for (int64_t i = 0; i < 3 * count; ++i)
-        scaled[i] = coordinates[i] / cutoff;
-    for (int64_t channel = 0; channel < channels + 2; ++channel)
-        ends[channel] = 0;
-    for (int64_t i = 0; i < count; ++i, weights += channels) {
+    double *x = memory->x, *y = memory->y, *z = memory->z;
+    REAL *factors = memory->factors;
+    int several = 0, edge = 0;
+    for (int64_t i = 0; i < count; ++i) {
         int32_t key = channels, used = 0;
         for (int32_t channel = channels - 1; channel >= 0; --channel) {
-            const int nonzero = *(const NAMED(bits) *)(weights + channel) << 1 != 0; /* whatever the sign */
+            const NAMED(bits) bits = ((const NAMED(bits) *)weights)[i * channels + channel];
+            const int nonzero = bits << 1 != 0; /* whatever the sign */
             key = nonzero ? channel : key;
             used += nonzero;
         }
-        {
-            /* To the bit what numpy gives the callers: in this order, nothing contracted. */
-#pragma clang fp contract(off)
-            const double a = scaled[3 * i], b = scaled[3 * i + 1], c = scaled[3 * i + 2];
-            key = (a * a + c * c) + b * b <= 1 ? key : channels;
-        }
         several |= used > 1;
         keys[i] = key;
-        ++ends[key + 1];
     }
-    for (int64_t channel = 0; channel < channels; ++channel)
-        ends[channel + 1] += ends[channel];
     for (int64_t i = 0; i < count; ++i) {
-        const int64_t place = ends[keys[i]]++;
-        order[place] = (int32_t)i;
-        x[place] = scaled[3 * i];
-        y[place] = scaled[3 * i + 1];
-        z[place] = scaled[3 * i + 2];
+        const double a = coordinates[3 * i] * inverse, b = coordinates[3 * i + 1] * inverse;
+        const double c = coordinates[3 * i + 2] * inverse, squared = a * a + b * b + c * c;
+        keys[i] = squared < 1 + EDGE ? keys[i] : channels;
+        edge |= __builtin_fabs(squared - 1) < EDGE;
     }
+    for (int64_t i = 0; edge && i < count; ++i) {
+        /* To the bit what numpy gives the callers: divided, in this order, nothing contracted. */
+#pragma clang fp contract(off)
+        const double a = coordinates[3 * i] / cutoff, b = coordinates[3 * i + 1] / cutoff;
+        const double c = coordinates[3 * i + 2] / cutoff;
+        keys[i] = (a * a + c * c) + b * b <= 1 ? keys[i] : channels;
+    }
+    int64_t all = 0;
+    for (int32_t channel = 0; channel < channels; ++channel) {
+        int32_t own = 0;
+        for (int64_t i = 0; i < count; ++i)
+            own += keys[i] == channel;
+        ends[channel] = all;
+        all += own;
+    }
+    ends[channels] = all; /* those beyond the cutoff or without a weight come last */
+    for (int64_t i = 0; i < count; ++i, coordinates += 3, weights += channels) {
+        const int32_t key = keys[i];
+        const int64_t place = ends[key]++;
+        factors[place] = weights[key < channels ? key : 0];
+        order[place] = (int32_t)i;
+        x[place] = coordinates[0];
+        y[place] = coordinates[1];
+        z[place] = coordinates[2];
+    }
+    for (int64_t i = 0; several && i < all; ++i)
+        factors[i] = 1;
     return several;
 }
 
-/* Steps of a transposition of blocks. KEPT and MOVED swap, of two rows that are `half` apart, the parts off the
- * diagonal. For single precision a register's quarters are interleaved first, which processors do in one
- * instruction; row 1 of four then comes out as row 2.
+/* Of two registers: one of those that swap what lies off the diagonal of blocks of twice `half`, or of those that
+ * interleave what lies in the same 16 bytes, which processors do in one instruction for single precision only.
  */
 #define KEPT(half, lane) ((lane) & (half) ? LANES + (lane) - (half) : (lane))
 #define MOVED(half, lane) ((lane) & (half) ? LANES + (lane) : (lane) + (half))
@@ -133,42 +224,42 @@ INLINE int NAMED(sort)(const struct plan *plan, const struct NAMED(memory) *memo
 #else
 #define ALL_LANES(F, half) LANES_8(F, half, 0), LANES_8(F, half, 8)
 #endif
-#define STEP(half, low, high)                                                      \
-    UNROLL                                                                         \
-    for (int i = 0; i < LANES; ++i)                                                \
-        if (!(i & (half))) {                                                       \
-            const NAMED(vector) a = block[i], b = block[i + (half)];               \
-            block[i] = __builtin_shufflevector(a, b, low);                         \
-            block[i + (half)] = __builtin_shufflevector(a, b, high);               \
-        }
-#define SWAP(half) STEP(half, ALL_LANES(KEPT, half), ALL_LANES(MOVED, half))
+#define PAIR(i, k, low, high)                                \
+    do {                                                     \
+        const NAMED(vector) a = block[i], b = block[k];      \
+        block[i] = __builtin_shufflevector(a, b, low);       \
+        block[k] = __builtin_shufflevector(a, b, high);      \
+    } while (0)
 
-/* Write LANES rows, each of LANES points, as a piece of each point's own row. */
+/* Write LANES rows, each of LANES points, as a piece of each point's own row.
+ *
+ * 16 bytes each of several rows are loaded into one register, which costs less than to shuffle them there.
+ */
 INLINE void NAMED(transpose)(const REAL *rows, REAL *target, int64_t stride)
 {
-    NAMED(vector) block[LANES];
+    enum { WIDE = 16 / sizeof(REAL) };
     UNROLL
-    for (int i = 0; i < LANES; ++i)
-        block[i] = *(const NAMED(vector) *)(rows + i * LANES);
+    for (int first = 0; first < LANES; first += WIDE) {
+        NAMED(vector) block[WIDE];
+        UNROLL
+        for (int i = 0; i < WIDE; ++i)
+            UNROLL
+            for (int k = 0; k < LANES / WIDE; ++k)
+                ((NAMED(quarter) *)(block + i))[k] =
+                    *(const NAMED(quarter) *)(rows + (k * WIDE + i) * LANES + first);
 #if SINGLE
-    STEP(1, ALL_LANES(INTERLEAVED, 0), ALL_LANES(INTERLEAVED, 2))
-    SWAP(2)
+        PAIR(0, 1, ALL_LANES(INTERLEAVED, 0), ALL_LANES(INTERLEAVED, 2));
+        PAIR(2, 3, ALL_LANES(INTERLEAVED, 0), ALL_LANES(INTERLEAVED, 2));
+        PAIR(0, 2, ALL_LANES(KEPT, 2), ALL_LANES(MOVED, 2));
+        PAIR(1, 3, ALL_LANES(KEPT, 2), ALL_LANES(MOVED, 2));
 #else
-    SWAP(1)
-#if LANES > 2
-    SWAP(2)
+        PAIR(0, 1, ALL_LANES(KEPT, 1), ALL_LANES(MOVED, 1));
 #endif
-#endif
-#if LANES > 4
-    SWAP(4)
-#endif
-#if LANES > 8
-    SWAP(8)
-#endif
-    UNROLL
-    for (int i = 0; i < LANES; ++i) {
-        const int row = SINGLE && ((i ^ i >> 1) & 1) ? i ^ 3 : i;
-        *(NAMED(vector) *)(target + row * stride) = block[i];
+        UNROLL
+        for (int i = 0; i < WIDE; ++i) {
+            const int row = SINGLE && (i == 1 || i == 2) ? 3 - i : i; /* the interleaving changed their order */
+            *(NAMED(vector) *)(target + (first + row) * stride) = block[i];
+        }
     }
 }
 
@@ -179,32 +270,37 @@ INLINE void NAMED(transpose)(const REAL *rows, REAL *target, int64_t stride)
 #undef LANES_4
 #undef LANES_8
 #undef ALL_LANES
-#undef STEP
-#undef SWAP
+#undef PAIR
 
-/* Evaluate T_j(ρ) and, times 1/|e|² and their factors, Y_lm(r̂) of LANES sorted points, `place` the first. */
-INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) *memory, int64_t place, int unit)
+/* Evaluate T_j(ρ) and, times 1/|e|² and their factors, Y_lm(r̂) of LANES sorted points, from `place` of a segment. */
+INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) *memory, int64_t segment,
+                            int64_t place, int unit)
 {
-    const NAMED(doubles) x = *(const NAMED(doubles) *)(memory->x + place);
-    const NAMED(doubles) y = *(const NAMED(doubles) *)(memory->y + place);
-    const NAMED(doubles) z = *(const NAMED(doubles) *)(memory->z + place);
+    const double scale = 1 / plan->cutoff;
+    const NAMED(doubles) x = scale * *(const NAMED(doubles) *)(memory->x + segment + place);
+    const NAMED(doubles) y = scale * *(const NAMED(doubles) *)(memory->y + segment + place);
+    const NAMED(doubles) z = scale * *(const NAMED(doubles) *)(memory->z + segment + place);
     const NAMED(doubles) one = (NAMED(doubles)){} + 1;
     const NAMED(doubles) squared = x * x + y * y + z * z, rho = __builtin_elementwise_sqrt(squared);
-    const NAMED(doubles) away = -__builtin_convertvector(rho > 0, NAMED(doubles)); /* 0 at the origin, else 1 */
-    const NAMED(doubles) inverse = away / (rho + (one - away));
+    /* At the origin the direction is zero, and all harmonics but l = 0 must be. */
+    const NAMED(masks) away = rho > 0;
+    const NAMED(doubles) inverse = (NAMED(doubles))(away & (NAMED(masks))(one / rho));
+    const NAMED(doubles) u = x * inverse, v = y * inverse, w = z * inverse;
 
+#define ROW(place) *(NAMED(vector) *)(place)
+#define ROUNDED(value) __builtin_convertvector(value, NAMED(vector))
     /* T_(j+2) = 2 T_2 T_j - T_(j-2), for each parity its own chain. */
     REAL *even = memory->polynomials + place * memory->all_terms, *odd = even + memory->terms[0] * LANES;
     const double *weights = plan->inverse_weight;
     const NAMED(doubles) twice = 4 * squared - 2;
     NAMED(doubles) a = one, before_a = twice / 2, b = rho, before_b = rho, total = {};
     for (int64_t j = 0;; j += 2, even += LANES, odd += LANES) {
-        *(NAMED(vector) *)even = __builtin_convertvector(a, NAMED(vector));
+        ROW(even) = ROUNDED(a);
         if (unit)
             total += weights[j] * (a * a);
         if (j == plan->nmax)
             break;
-        *(NAMED(vector) *)odd = __builtin_convertvector(b, NAMED(vector));
+        ROW(odd) = ROUNDED(b);
         if (unit)
             total += weights[j + 1] * (b * b);
         if (j + 1 == plan->nmax)
@@ -213,38 +309,30 @@ INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) 
         before_a = a, a = next_a, before_b = b, b = next_b;
     }
 
-    /* At the origin the direction is zero, and all harmonics but l = 0 must be. */
-    const NAMED(doubles) u = x * inverse, v = y * inverse, w = z * inverse;
-    const double *sectoral = plan->sectoral, *rise = plan->rise, *fall = plan->fall;
+    const double *falls = memory->falls;
     const int64_t lmax = plan->lmax, *centers = memory->centers;
     REAL *rows = memory->rows;
-#define ROW(place) *(NAMED(vector) *)(place)
-#define ROUNDED(value) __builtin_convertvector(value, NAMED(vector))
-    NAMED(doubles) cosine = __builtin_convertvector(*(const NAMED(vector) *)(memory->factors + place), NAMED(doubles));
-    NAMED(doubles) sine = {}, older = {}, value = (NAMED(doubles)){} + sectoral[0];
+    const NAMED(vector) factor = *(const NAMED(vector) *)(memory->factors + segment + place);
+    NAMED(doubles) cosine = __builtin_convertvector(factor, NAMED(doubles)), sine = {};
     if (unit)
         cosine /= total;
-    ROW(rows) = ROUNDED(value * cosine);
-    value *= away;
-    for (int64_t l = 1; l <= lmax; ++l) {
-        const NAMED(doubles) higher = *rise++ * v * value - *fall++ * older;
-        older = value, value = higher;
-        ROW(rows + centers[l]) = ROUNDED(value * cosine);
-    }
-    for (int64_t m = 1; m <= lmax; ++m) {
-        const NAMED(doubles) turned = w * cosine - u * sine;
-        sine = w * sine + u * cosine;
-        cosine = turned;
-        older = (NAMED(doubles)){}, value = older + sectoral[m];
-        for (int64_t l = m;;) {
-            REAL *row = rows + centers[l];
-            ROW(row + m * LANES) = ROUNDED(value * cosine);
-            ROW(row - m * LANES) = ROUNDED(value * sine);
+    const NAMED(vector) rounded = ROUNDED(v);
+    for (int64_t m = 0; m <= lmax; ++m) {
+        const NAMED(vector) left = ROUNDED(sine), right = ROUNDED(cosine);
+        NAMED(doubles) older = m > 0 ? one : (NAMED(doubles))(away & (NAMED(masks))one), value = v;
+        ROW(rows + centers[m] - m * LANES) = left;
+        ROW(rows + centers[m] + m * LANES) = right;
+        NAMED(vector) polar = rounded;
+        for (int64_t l = m + 1; l <= lmax;) {
+            ROW(rows + centers[l] - m * LANES) = polar * left;
+            ROW(rows + centers[l] + m * LANES) = polar * right;
             if (l++ == lmax)
                 break;
-            const NAMED(doubles) higher = *rise++ * v * value - *fall++ * older;
-            older = value, value = higher;
+            const NAMED(doubles) higher = v * value - *falls++ * older;
+            older = value, value = higher, polar = ROUNDED(value);
         }
+        const NAMED(doubles) turned = w * cosine - u * sine;
+        sine = w * sine + u * cosine, cosine = turned;
     }
 #undef ROW
 #undef ROUNDED
@@ -253,51 +341,48 @@ INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) 
                          memory->all_lanes);
 }
 
-/* Add Σ T_j Y_lm over the points first..last-1 to a tile of moments: `terms` polynomials × `width` registers. */
+/* Add Σ T_j Y_lm over the points first..last-1 of a segment to a tile of moments: `terms` polynomials × `width`
+ * registers.
+ */
 INLINE void NAMED(tile)(int width, int terms, const REAL *polynomials, int64_t all_terms, const REAL *harmonics,
-                        int64_t all_lanes, int64_t first, int64_t last, double *moments, int64_t lanes)
+                        int64_t all_lanes, int64_t first, int64_t last, REAL *moments, int64_t lanes)
 {
-    NAMED(vector) sums[8][3] = {};
-    while (first < last) {
-        const int64_t lane = first & (LANES - 1), points = smaller(last - first, LANES - lane);
-        const REAL *t = polynomials + (first - lane) * all_terms + lane, *end = t + points;
-        const REAL *y = harmonics + first * all_lanes;
-        first += points;
-        for (; t < end; ++t, y += all_lanes) {
-            NAMED(vector) pieces[3];
+    NAMED(vector) sums[MOST_TERMS][3] = {};
+    harmonics += first * all_lanes;
+    for (int64_t point = first; point < last; ++point, harmonics += all_lanes) {
+        const REAL *t = polynomials + (point & -LANES) * all_terms + (point & (LANES - 1));
+        NAMED(vector) pieces[3];
+        UNROLL
+        for (int i = 0; i < width; ++i)
+            pieces[i] = *(const NAMED(vector) *)(harmonics + i * LANES);
+        UNROLL
+        for (int j = 0; j < terms; ++j)
             UNROLL
             for (int i = 0; i < width; ++i)
-                pieces[i] = *(const NAMED(vector) *)(y + i * LANES);
-            UNROLL
-            for (int j = 0; j < terms; ++j)
-                UNROLL
-                for (int i = 0; i < width; ++i)
-                    sums[j][i] += t[j * LANES] * pieces[i];
-        }
+                sums[j][i] += t[j * LANES] * pieces[i];
     }
     UNROLL
     for (int j = 0; j < terms; ++j)
         UNROLL
         for (int i = 0; i < width; ++i)
-            *(NAMED(unaligned_doubles) *)(moments + j * lanes + i * LANES) +=
-                __builtin_convertvector(sums[j][i], NAMED(doubles));
+            *(NAMED(vector) *)(moments + j * lanes + i * LANES) += sums[j][i];
 }
 
 /* Add to all moments of `width` registers, in tiles of at most `most` polynomials. */
 INLINE void NAMED(strip)(int width, int most, int64_t terms, const REAL *polynomials, int64_t all_terms,
-                         const REAL *harmonics, int64_t all_lanes, int64_t first, int64_t last, double *moments,
+                         const REAL *harmonics, int64_t all_lanes, int64_t first, int64_t last, REAL *moments,
                          int64_t lanes)
 {
     while (terms > 0) {
         /* Parts of about the same size. */
         const int now = (int)(terms <= most ? terms : terms < 2 * most ? (terms + 1) / 2 : most);
         switch (now) {
-#define TILE(size)                                                                                          \
-    case size:                                                                                              \
-        if (size <= most)                                                                                   \
+#define TILE(size)                                                                                               \
+    case size:                                                                                                   \
+        if (size <= most)                                                                                        \
             NAMED(tile)(width, size, polynomials, all_terms, harmonics, all_lanes, first, last, moments, lanes); \
         break;
-            TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8)
+            TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 #undef TILE
         }
         polynomials += now * LANES;
@@ -306,9 +391,9 @@ INLINE void NAMED(strip)(int width, int most, int64_t terms, const REAL *polynom
     }
 }
 
-/* Add some points of one SEGMENT, which stay in the first cache, to the moments of one channel. */
-static void NAMED(add_segment)(const struct NAMED(memory) *memory, const REAL *polynomials, int64_t first, int64_t last,
-                       double *moments)
+/* Add the points first..last-1 of a segment to the moments of one channel. */
+static void NAMED(add)(const struct NAMED(memory) *memory, const REAL *polynomials, int64_t first, int64_t last,
+                       REAL *moments)
 {
     const REAL *harmonics = memory->harmonics;
     const int64_t all_terms = memory->all_terms, all_lanes = memory->all_lanes;
@@ -316,14 +401,14 @@ static void NAMED(add_segment)(const struct NAMED(memory) *memory, const REAL *p
         const int64_t terms = memory->terms[parity], lanes = memory->lanes[parity];
         for (int64_t lane = 0; lane < lanes;) {
             const int64_t left = (lanes - lane) / LANES;
-#define STRIP(width, most)                                                                                 \
-    NAMED(strip)(width, most, terms, polynomials, all_terms, harmonics + lane, all_lanes, first, last,     \
-                 moments + lane, lanes),                                                                   \
+#define STRIP(width, most)                                                                             \
+    NAMED(strip)(width, most, terms, polynomials, all_terms, harmonics + lane, all_lanes, first, last, \
+                 moments + lane, lanes),                                                               \
         lane += (width) * LANES
             if (left == 1)
-                STRIP(1, 8);
+                STRIP(1, MOST_TERMS);
             else if (left == 2 || left == 4)
-                STRIP(2, MANY_REGISTERS ? 8 : 6);
+                STRIP(2, MANY_REGISTERS ? 12 : 6);
             else
                 STRIP(3, MANY_REGISTERS ? 8 : 3);
 #undef STRIP
@@ -334,116 +419,142 @@ static void NAMED(add_segment)(const struct NAMED(memory) *memory, const REAL *p
     }
 }
 
-/* Add the points first..last-1 to the moments of one channel. */
-INLINE void NAMED(add)(const struct NAMED(memory) *memory, const REAL *polynomials, int64_t first, int64_t last,
-                       double *moments)
-{
-    for (int64_t stop; first < last; first = stop) {
-        stop = smaller(last, (first & -SEGMENT) + SEGMENT);
-        NAMED(add_segment)(memory, polynomials, first, stop, moments);
-    }
-}
-
-/* Add points of one cloud, as many as the memory holds at most, to its moments. */
+/* Sum the moments of the points of one cloud, at most a BATCH. */
 static void NAMED(accumulate)(const struct plan *plan, const struct NAMED(memory) *memory, const double *coordinates,
                               const REAL *weights, int64_t count)
 {
-    const int64_t channels = plan->channels, all_terms = memory->all_terms;
+    const int64_t channels = plan->channels, all_terms = memory->all_terms, moments_size = memory->moments_size;
     const int32_t *order = memory->order;
-    const int several = channels == 4 ? NAMED(sort)(plan, memory, coordinates, weights, count, 4) /* the loops unrolled */
+    const int several = channels == 4 ? NAMED(sort)(plan, memory, coordinates, weights, count, 4) /* loops unrolled */
                                       : NAMED(sort)(plan, memory, coordinates, weights, count, (int32_t)channels);
-    const int64_t *ends = memory->ends, all = ends[channels - 1], places = rounded_up(all, LANES);
-    /* The weight of a point that has only one goes into its harmonics. */
-    for (int64_t channel = 0, i = 0; channel < channels; ++channel)
-        for (; i < ends[channel]; ++i)
-            memory->factors[i] = several ? 1 : weights[order[i] * channels + channel];
-    for (int64_t i = all; i < places; ++i)
+    const int64_t *ends = memory->ends, all = ends[channels - 1];
+    for (int64_t i = all; i < rounded_up(all, LANES); ++i)
         memory->x[i] = memory->y[i] = memory->z[i] = 0, memory->factors[i] = 0;
-    if (plan->inverse_weight)
-        for (int64_t place = 0; place < places; place += LANES)
-            NAMED(evaluate)(plan, memory, place, 1);
-    else
-        for (int64_t place = 0; place < places; place += LANES)
-            NAMED(evaluate)(plan, memory, place, 0);
+    for (int64_t i = 0; i < channels * moments_size; i += LANES)
+        *(NAMED(vector) *)(memory->moments + i) = (NAMED(vector)){};
 
-    for (int64_t channel = 0; channel < channels; ++channel) {
-        double *moments = memory->moments + channel * memory->moments_size;
-        int64_t first = channel > 0 ? ends[channel - 1] : 0, last = ends[channel];
-        if (!several) {
-            NAMED(add)(memory, memory->polynomials, first, last, moments);
-            continue;
+    for (int64_t segment = 0, size; segment < all; segment += size, order += size) {
+        size = smaller(all - segment, SEGMENT);
+        if (plan->inverse_weight)
+            for (int64_t place = 0; place < size; place += LANES)
+                NAMED(evaluate)(plan, memory, segment, place, 1);
+        else
+            for (int64_t place = 0; place < size; place += LANES)
+                NAMED(evaluate)(plan, memory, segment, place, 0);
+        for (int64_t channel = 0; channel < channels; ++channel) {
+            int64_t first = 0, last = smaller(ends[channel] - segment, size);
+            const REAL *polynomials = memory->polynomials;
+            if (several) {
+                const REAL *own = weights + channel;
+                while (first < last && own[order[first] * channels] == 0)
+                    ++first;
+                while (first < last && own[order[last - 1] * channels] == 0)
+                    --last;
+                for (int64_t i = first; i < last; ++i)
+                    memory->weights[i] = own[order[i] * channels];
+                for (int64_t place = first & -LANES; place < last; place += LANES) {
+                    const NAMED(vector) weight = *(const NAMED(vector) *)(memory->weights + place);
+                    const int64_t start = place * all_terms;
+                    for (int64_t j = start; j < start + all_terms * LANES; j += LANES)
+                        *(NAMED(vector) *)(memory->weighted + j) =
+                            weight * *(const NAMED(vector) *)(polynomials + j);
+                }
+                polynomials = memory->weighted;
+            } else if (channel > 0 && ends[channel - 1] > segment)
+                first = ends[channel - 1] - segment;
+            if (first < last)
+                NAMED(add)(memory, polynomials, first, last, memory->moments + channel * moments_size);
         }
-        const REAL *own = weights + channel;
-        for (first = 0; first < last && own[order[first] * channels] == 0;)
-            ++first;
-        while (last > first && own[order[last - 1] * channels] == 0)
-            --last;
-        for (int64_t i = first; i < last; ++i)
-            memory->weights[i] = own[order[i] * channels];
-        for (int64_t place = first & -LANES; place < last; place += LANES) {
-            const NAMED(vector) weight = *(const NAMED(vector) *)(memory->weights + place);
-            const int64_t start = place * all_terms;
-            for (int64_t j = start; j < start + all_terms * LANES; j += LANES)
-                *(NAMED(vector) *)(memory->weighted + j) = weight * *(const NAMED(vector) *)(memory->polynomials + j);
-        }
-        NAMED(add)(memory, memory->weighted, first, last, moments);
     }
 }
 
-/* Give LANES coefficients, of consecutive m, for each of `count` radial orders. */
-INLINE void NAMED(combine)(int count, const REAL *series, int64_t orders, const REAL *moments, int64_t lanes,
-                           int64_t terms, REAL *target, int64_t width, const REAL *end)
+/* Give ORDERS coefficients of LANES harmonics for each of `count` channels. */
+INLINE void NAMED(combine)(int count, const REAL *series, const REAL *moments, int64_t moments_size, int64_t terms,
+                           REAL *combined, int64_t combined_size, int64_t lanes)
 {
-    NAMED(vector) sums[8] = {};
-    for (int64_t j = 0; j < terms; ++j, moments += lanes, series += orders) {
-        const NAMED(vector) moment = *(const NAMED(unaligned) *)moments;
+    NAMED(vector) sums[4][ORDERS] = {};
+    for (int64_t j = 0; j < terms; ++j, moments += lanes, series += ORDERS * LANES) {
+        NAMED(vector) own[4];
         UNROLL
-        for (int k = 0; k < count; ++k)
-            sums[k] += series[k] * moment;
+        for (int i = 0; i < count; ++i)
+            own[i] = *(const NAMED(vector) *)(moments + i * moments_size);
+        UNROLL
+        for (int k = 0; k < ORDERS; ++k) {
+            const NAMED(vector) factor = *(const NAMED(vector) *)(series + k * LANES);
+            UNROLL
+            for (int i = 0; i < count; ++i)
+                sums[i][k] += factor * own[i];
+        }
     }
     UNROLL
-    for (int k = 0; k < count; ++k, target += width)
-        if (target + LANES <= end)
-            *(NAMED(unaligned) *)target = sums[k];
-        else
-            for (int64_t lane = 0; target + lane < end; ++lane)
-                target[lane] = sums[k][lane];
+    for (int i = 0; i < count; ++i)
+        UNROLL
+        for (int k = 0; k < ORDERS; ++k)
+            *(NAMED(vector) *)(combined + i * combined_size + k * lanes) = sums[i][k];
 }
 
-/* Turn the moments of one cloud into its coefficients: of each degree channels, orders, m.
+/* Copy rows of `width` coefficients from their places to where they follow each other, so many bytes at a time.
  *
- * Whole registers are written. What is too much in one is overwritten by a later one, as degrees, channels and
- * orders ascend and pieces of m descend; the end of the row is never passed.
+ * What is too much in one piece is overwritten by a later one, as rows ascend and pieces of them descend; the end is
+ * never passed.
  */
+INLINE void NAMED(pack)(int bytes, const REAL *combined, const int32_t *places, REAL *target, int64_t width,
+                        int64_t rows, const REAL *end)
+{
+    const int64_t step = bytes / (int)sizeof(REAL);
+    for (int64_t piece = (width - 1) / step * step; piece >= 0; piece -= step) {
+        const REAL *from = combined + piece;
+        REAL *to = target + piece;
+        if (to + (rows - 1) * width + step <= end)
+            for (int64_t row = 0; row < rows; ++row, to += width)
+                __builtin_memcpy(to, from + places[row], bytes);
+        else
+            for (int64_t row = 0; row < rows; ++row, to += width)
+                for (int64_t i = 0; i < smaller(step, end - to); ++i)
+                    to[i] = from[places[row] + i];
+    }
+}
+
+/* Turn the moments of one cloud into its coefficients: of each degree channels, orders, m. */
 static void NAMED(finish)(const struct plan *plan, const struct NAMED(memory) *memory, REAL *target, const REAL *end)
 {
-    const REAL *series = plan->series;
-    for (int64_t i = 0; i < plan->channels * memory->moments_size; i += LANES)
-        *(NAMED(vector) *)(memory->rounded + i) =
-            __builtin_convertvector(*(const NAMED(doubles) *)(memory->moments + i), NAMED(vector));
-    for (int64_t l = 0; l <= plan->lmax; ++l) {
-        const int64_t parity = l & 1, width = 2 * l + 1, orders = (plan->nmax - l) / 2 + 1;
-        const int64_t terms = memory->terms[parity], lanes = memory->lanes[parity];
-        const REAL *moments = memory->rounded + parity * memory->terms[0] * memory->lanes[0] + first_row(l);
-        for (int64_t channel = 0; channel < plan->channels; ++channel, moments += memory->moments_size) {
-            for (int64_t piece = 2 * l & -LANES; piece >= 0; piece -= LANES) {
-                for (int64_t order = 0, now; order < orders; order += now) {
-                    const int64_t left = orders - order;
-                    now = left <= 8 ? left : left < 16 ? (left + 1) / 2 : 8;
+    const int64_t channels = plan->channels, moments_size = memory->moments_size;
+    const int64_t combined_size = memory->combined_size;
+    const REAL *series = memory->series, *moments = memory->moments;
+    REAL *combined = memory->combined;
+    for (int parity = 0; parity < 2; ++parity) {
+        const int64_t terms = memory->terms[parity], orders = memory->orders[parity], lanes = memory->lanes[parity];
+        for (int64_t lane = 0; lane < lanes; lane += LANES)
+            for (int64_t order = 0, used; order < orders; order += ORDERS, series += used * ORDERS * LANES) {
+                used = terms - orders + order + ORDERS;
+                for (int64_t channel = 0, now; channel < channels; channel += now) {
+                    now = smaller(channels - channel, MANY_REGISTERS ? 4 : 2);
                     switch (now) {
-#define COMBINE(size)                                                                                          \
-    case size:                                                                                                 \
-        NAMED(combine)(size, series + order, orders, moments + piece, lanes, terms,                            \
-                       target + order * width + piece, width, end);                                            \
+#define COMBINE(count)                                                                                   \
+    case count:                                                                                          \
+        NAMED(combine)(count, series, moments + channel * moments_size + lane, moments_size, used,       \
+                       combined + channel * combined_size + order * lanes + lane, combined_size, lanes); \
         break;
-                        COMBINE(1) COMBINE(2) COMBINE(3) COMBINE(4) COMBINE(5) COMBINE(6) COMBINE(7) COMBINE(8)
+                        COMBINE(1) COMBINE(2) COMBINE(3) COMBINE(4)
 #undef COMBINE
                     }
                 }
             }
-            target += orders * width;
-        }
-        series += terms * orders;
+        moments += terms * lanes;
+        combined += orders * lanes;
+    }
+    const int32_t *places = memory->places;
+    for (int64_t l = 0; l <= plan->lmax; ++l) {
+        const int64_t width = 2 * l + 1, rows = channels * ((plan->nmax - l) / 2 + 1);
+        const int64_t bytes = width * (int64_t)sizeof(REAL);
+        if (bytes <= 16 || VECTOR_BYTES == 16)
+            NAMED(pack)(16, memory->combined, places, target, width, rows, end);
+        else if (bytes <= 32 || VECTOR_BYTES == 32)
+            NAMED(pack)(32, memory->combined, places, target, width, rows, end);
+        else
+            NAMED(pack)(64, memory->combined, places, target, width, rows, end);
+        places += rows;
+        target += rows * width;
     }
 }
 
@@ -451,20 +562,54 @@ static void NAMED(finish)(const struct plan *plan, const struct NAMED(memory) *m
 EXPORT int64_t NAMED(zernike_memory)(const struct plan *plan) { return NAMED(layout)(plan, NULL).bytes; }
 
 /* Give the coefficients [clouds, dim] of clouds whose points are offsets[i]..offsets[i + 1]. */
+static void NAMED(transform)(const struct plan *plan, const struct NAMED(memory) *memory, const double *coordinates,
+                             const REAL *weights, const int64_t *offsets, int64_t clouds, int64_t dim,
+                             REAL *coefficients)
+{
+    const int64_t channels = plan->channels, size = channels * memory->moments_size;
+    for (int64_t cloud = 0; cloud < clouds; ++cloud, coefficients += dim) {
+        const int64_t start = offsets[cloud], stop = offsets[cloud + 1];
+        NAMED(accumulate)(plan, memory, coordinates + 3 * start, weights + channels * start,
+                          smaller(stop - start, BATCH));
+        if (stop - start > BATCH) {
+            for (int64_t i = 0; i < size; ++i)
+                memory->sums[i] = memory->moments[i];
+            for (int64_t first = start + BATCH; first < stop; first += BATCH) {
+                NAMED(accumulate)(plan, memory, coordinates + 3 * first, weights + channels * first,
+                                  smaller(stop - first, BATCH));
+                for (int64_t i = 0; i < size; ++i)
+                    memory->sums[i] += memory->moments[i];
+            }
+            for (int64_t i = 0; i < size; ++i)
+                memory->moments[i] = (REAL)memory->sums[i];
+        }
+        NAMED(finish)(plan, memory, coefficients, coefficients + dim);
+    }
+}
+
+/* Prepare working memory, for any number of transforms by this plan. */
+EXPORT void NAMED(zernike_prepare)(const struct plan *plan, char *working)
+{
+    const struct NAMED(memory) memory = NAMED(layout)(plan, working);
+    NAMED(prepare)(plan, &memory);
+}
+
+/* What one of several threads does: it takes some clouds at a time until none is left. */
+EXPORT void NAMED(zernike_part)(struct call *call, int64_t part, int64_t parts)
+{
+    const struct NAMED(memory) memory = NAMED(layout)(call->plan, call->working[part]);
+    const int64_t step = smaller(call->clouds / (32 * parts) + 1, 16);
+    for (int64_t first; (first = atomic_add(&call->next, step)) < call->clouds;)
+        NAMED(transform)(call->plan, &memory, call->coordinates, call->weights, call->offsets + first,
+                         smaller(step, call->clouds - first), call->dim,
+                         (REAL *)call->coefficients + first * call->dim);
+}
+
+/* All by one thread, in working memory that need not be prepared. */
 EXPORT void NAMED(zernike)(const struct plan *plan, const double *coordinates, const REAL *weights,
                            const int64_t *offsets, int64_t clouds, int64_t dim, char *working, REAL *coefficients)
 {
     const struct NAMED(memory) memory = NAMED(layout)(plan, working);
-    for (int64_t l = 0; l <= plan->lmax; ++l)
-        memory.centers[l] = ((l & 1) * memory.lanes[0] + first_row(l) + l) * LANES;
-    for (int64_t i = 0; i < memory.all_lanes * LANES; ++i)
-        memory.rows[i] = 0;
-    for (int64_t cloud = 0; cloud < clouds; ++cloud) {
-        for (int64_t i = 0; i < plan->channels * memory.moments_size; ++i)
-            memory.moments[i] = 0;
-        for (int64_t first = offsets[cloud]; first < offsets[cloud + 1]; first += memory.points)
-            NAMED(accumulate)(plan, &memory, coordinates + 3 * first, weights + plan->channels * first,
-                              smaller(memory.points, offsets[cloud + 1] - first));
-        NAMED(finish)(plan, &memory, coefficients + cloud * dim, coefficients + (cloud + 1) * dim);
-    }
+    NAMED(prepare)(plan, &memory);
+    NAMED(transform)(plan, &memory, coordinates, weights, offsets, clouds, dim, coefficients);
 }
