@@ -3,7 +3,7 @@
 ``nox -s bench -- holo-vae``, or by itself with ``--threads 1 2 4 8 16`` and ``--batch N``. So many processes of one
 thread each, side by side, are the bound: nothing in them waits for anything else, so what they lack of a multiple is
 the machine's memory and clock. All take turns; rates are medians. A bar ends where the bound does, and its full part is
-what one process with so many threads reaches.
+what one process with so many threads reaches. ``--levels v3 v4`` compares instruction sets in the same turns.
 """
 
 import argparse
@@ -92,11 +92,17 @@ def work(name: str, threads: int, batch: int | None) -> None:
 class Worker:
     """Such a process."""
 
-    def __init__(self, name: str, threads: int, batch: int | None) -> None:
+    def __init__(self, name: str, threads: int, batch: int | None, level: str | None = None) -> None:
         command = [sys.executable, __file__, "--work", name, "--threads", str(threads)]
         command += [] if batch is None else ["--batch", str(batch)]
+        environment = os.environ | ({} if level is None else {"HOLO_KERNELS_LEVEL": level})
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
         )
 
     def wait(self) -> None:
@@ -123,11 +129,16 @@ class Worker:
         self.process.wait()
 
 
-def measure(name: str, counts: list[int], batch: int | None, rounds: int, seconds: float) -> None:
-    """Print the rates of a workload."""
+def measure(
+    name: str, counts: list[int], batch: int | None, levels: list[str], plan: tuple[int, float]
+) -> None:
+    """Print the rates of a workload, measured in so many rounds of so many seconds."""
+    rounds, seconds = plan
     alone = [Worker(name, 1, batch) for _ in range(max(counts))]
     together = {count: Worker(name, count, batch) for count in counts if count > 1}
-    for worker in (*alone, *together.values()):
+    forms = {level: Worker(name, 1, batch, level) for level in levels}
+    everyone = [*alone, *together.values(), *forms.values()]
+    for worker in everyone:
         worker.wait()
 
     def rate(workers: list[Worker]) -> float:
@@ -141,11 +152,16 @@ def measure(name: str, counts: list[int], batch: int | None, rounds: int, second
             turns.setdefault(("processes", count), []).append(rate(alone[:count]))
             if count > 1:
                 turns.setdefault(("threads", count), []).append(rate([together[count]]))
-    for worker in (*alone, *together.values()):
+        for level, worker in forms.items():
+            turns.setdefault((level, 1), []).append(rate([worker]))
+    for worker in everyone:
         worker.end()
     rates = {key: statistics.median(values) for key, values in turns.items()}
     one = rates["processes", 1]
     print(f"{name:18}  1 thread  {one:10,.0f} samples/s", flush=True)
+    for level in levels:
+        form = rates[level, 1]
+        print(f"{'':18}  {level:8}  {form:10,.0f}   {form / one:5.2f} times the form that suits", flush=True)
     for count in counts[1:]:
         threads, processes = rates["threads", count] / one, rates["processes", count] / one
         full, whole = (round(BAR * value / count) for value in (threads, processes))
@@ -167,13 +183,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each turn")
     parser.add_argument("--only", choices=list(WORKLOADS), nargs="+", default=list(WORKLOADS))
+    parser.add_argument("--levels", nargs="+", default=[], help="instruction sets, v3 or v4, to compare")
     parser.add_argument("--work", choices=list(WORKLOADS), help=argparse.SUPPRESS)
     arguments, _ = parser.parse_known_args()  # others are of the package's other benchmarks
     if arguments.work:
         work(arguments.work, arguments.threads[0], arguments.batch)
         return
     for name in arguments.only:
-        measure(name, sorted({1, *arguments.threads}), arguments.batch, arguments.rounds, arguments.seconds)
+        counts, plan = sorted({1, *arguments.threads}), (arguments.rounds, arguments.seconds)
+        measure(name, counts, arguments.batch, arguments.levels, plan)
 
 
 if __name__ == "__main__":
