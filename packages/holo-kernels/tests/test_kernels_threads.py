@@ -3,7 +3,6 @@
 import ctypes
 import multiprocessing
 import os
-import sys
 import threading
 import time
 from ctypes import c_int64, c_void_p
@@ -14,18 +13,6 @@ import holo_kernels
 from holo_kernels import threads
 
 pytestmark = pytest.mark.skipif(holo_kernels.load("threads") is None, reason="no library for this processor")
-
-
-@pytest.fixture(params=["own", "OpenMP"])
-def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let either kind of threads do the work."""
-    if request.param == "OpenMP":
-        pytest.importorskip("torch")
-        if threads._openmp() is None:
-            pytest.skip("torch has no OpenMP that can be called here")
-    else:
-        monkeypatch.setattr(threads, "_openmp", lambda: None)
-    return request.param
 
 
 class Recorder:
@@ -48,7 +35,7 @@ class Recorder:
 
 
 @pytest.mark.parametrize("parts", [2, 3, 7])
-def test_every_part_is_done_once(kind: str, parts: int) -> None:
+def test_every_part_is_done_once(parts: int) -> None:
     for argument in range(1, 200):
         recorder = Recorder()
         threads.in_parts(recorder.address, argument, parts)
@@ -56,7 +43,7 @@ def test_every_part_is_done_once(kind: str, parts: int) -> None:
         assert recorder.arguments == {argument}
 
 
-def test_parts_are_done_at_the_same_time_and_helpers_come_again_after_sleep(kind: str) -> None:
+def test_parts_are_done_at_the_same_time_and_helpers_come_again_after_sleep() -> None:
     for pause in (0.0, 0.01, 0.05):
         recorder = Recorder(seconds=0.05)
         time.sleep(pause)
@@ -67,7 +54,7 @@ def test_parts_are_done_at_the_same_time_and_helpers_come_again_after_sleep(kind
         assert len(recorder.by) == 2
 
 
-def test_callers_in_several_threads_do_not_meet(kind: str) -> None:
+def test_callers_in_several_threads_do_not_meet() -> None:
     recorders = [Recorder() for _ in range(4)]
 
     def call(recorder: Recorder) -> None:
@@ -91,7 +78,7 @@ def _in_child(queue: "multiprocessing.SimpleQueue[int]") -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_process_has_threads_of_its_own(kind: str) -> None:
+def test_a_forked_process_has_threads_of_its_own() -> None:
     threads.in_parts(Recorder().address, 0, 3)
     context = multiprocessing.get_context("fork")
     queue = context.SimpleQueue()
@@ -102,9 +89,15 @@ def test_a_forked_process_has_threads_of_its_own(kind: str) -> None:
     assert queue.get() == 3
 
 
-def test_without_torch_there_is_no_openmp(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "torch", raising=False)
-    monkeypatch.setattr(threads, "_openmp", lambda: pytest.fail("it was looked for"))
+def test_nobody_waits_for_a_thread_that_does_not_come() -> None:
     recorder = Recorder()
-    threads.in_parts(recorder.address, 0, 2)
-    assert len(recorder.done) == 2
+    team = threads._Team(2)
+    for lock in team.locks:
+        assert lock.acquire(timeout=0.1) is False  # the helpers sleep in these
+    # A team whose helpers are never woken: the caller does all parts.
+    library = threads._library()
+    library.team_begin(team.address, recorder.address, 5, 3, team.asleep)
+    assert team.asleep.raw == b"\x01\x01"
+    library.team_finish(team.address)
+    assert sorted(part for part, _, _ in recorder.done) == [0, 1, 2]
+    assert recorder.by == {threading.get_ident()}

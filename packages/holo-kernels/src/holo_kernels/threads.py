@@ -1,15 +1,12 @@
 """The library ``threads``: a piece of compiled work in parts, all at the same time.
 
-Where torch has brought OpenMP into the process, its threads do the parts: they wait for torch's operations anyway, and
-others beside them would only take their processors away. Elsewhere threads of our own do, which stay awake for a
-moment after each piece of work, so that the next one need not wait for them.
+Threads stay awake for a moment after a piece of work, so that the next one need not wait for them. OpenMP, which
+torch has, is not used: there a part belongs to a thread, and where another program has its processor all wait for it.
 """
 
 import ctypes
 import os
-import sys
 import time
-from collections.abc import Callable
 from ctypes import c_char, c_int64, c_void_p
 from functools import cache
 from threading import Lock, Thread
@@ -18,19 +15,7 @@ from .libraries import load
 
 __all__ = ["in_parts"]
 
-_AWAKE_SECONDS = 2e-4
-
-
-class _Job(ctypes.Structure):
-    """``Job`` of ``csrc/threads.c``."""
-
-    _fields_ = (
-        ("work", c_void_p),
-        ("argument", c_void_p),
-        ("parts", c_int64),
-        ("thread", c_void_p),
-        ("threads", c_void_p),
-    )
+_AWAKE_SECONDS = 3e-4
 
 
 @cache
@@ -38,39 +23,14 @@ def _library() -> ctypes.CDLL:
     library = load("threads")
     assert library is not None  # else there would be no compiled work
     library.team_bytes.argtypes, library.team_bytes.restype = (c_int64,), c_int64
+    library.team_make.argtypes = (c_void_p, c_int64)
     library.team_wait.argtypes = (c_int64,)
     library.team_begin.argtypes = (c_void_p, c_void_p, c_void_p, c_int64, c_void_p)
     library.team_finish.argtypes = (c_void_p,)
     library.team_help.argtypes = (c_void_p, c_int64, c_int64)
-    for function in (library.team_wait, library.team_begin, library.team_finish, library.team_help):
-        function.restype = None
+    for name in ("make", "wait", "begin", "finish", "help"):
+        library[f"team_{name}"].restype = None
     return library
-
-
-def _address(function: object) -> int:
-    address = ctypes.cast(function, c_void_p).value  # type: ignore[arg-type]
-    assert address is not None
-    return address
-
-
-# OpenMP's threads are not there in a forked process, and its library would wait for them for ever.
-_forked = False
-
-
-@cache
-def _openmp() -> tuple[Callable[..., None], int, int, int] | None:
-    """Find OpenMP as torch calls it: how work is begun, and the addresses of what `_Job` needs."""
-    try:
-        symbols = ctypes.CDLL(None)
-        begin, thread, threads = (
-            symbols.GOMP_parallel,
-            symbols.omp_get_thread_num,
-            symbols.omp_get_num_threads,
-        )
-    except (AttributeError, OSError, TypeError):  # TypeError: of Windows, which knows no such symbols
-        return None
-    begin.argtypes, begin.restype = (c_void_p, c_void_p, ctypes.c_uint, ctypes.c_uint), None
-    return begin, _address(_library().openmp_thread), _address(thread), _address(threads)
 
 
 @cache
@@ -83,7 +43,7 @@ def _turns() -> int:
 
 
 class _Team:
-    """Threads of our own, one for each part but the caller's."""
+    """The threads that help one caller at a time."""
 
     def __init__(self, helpers: int) -> None:
         size = _library().team_bytes(helpers)
@@ -94,6 +54,7 @@ class _Team:
         if start is None:
             raise MemoryError
         self.address = start + -start % 64
+        _library().team_make(self.address, helpers)
         self.asleep = (c_char * helpers)()
         self.locks = [Lock() for _ in range(helpers)]
         for number, lock in enumerate(self.locks):
@@ -123,14 +84,9 @@ class _Team:
 _teams: dict[int, list[_Team]] = {}
 
 
-def _after_fork() -> None:
-    global _forked  # noqa: PLW0603
-    _forked = True
-    _teams.clear()
-
-
+# Threads are not there in a forked process.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=_teams.clear)
 
 
 def in_parts(work: int, argument: int, parts: int) -> None:
@@ -143,7 +99,8 @@ def in_parts(work: int, argument: int, parts: int) -> None:
     argument
         Address of what it takes, the same for all parts.
     parts
-        How many there are. The caller's thread does one of them.
+        How many there are, at most 65,535. As many threads do them, the caller's among them; which does which is left
+        to chance.
 
     Examples
     --------
@@ -151,16 +108,10 @@ def in_parts(work: int, argument: int, parts: int) -> None:
     >>> @ctypes.CFUNCTYPE(None, c_void_p, c_int64, c_int64)
     ... def work(argument, part, parts):
     ...     done.append((part, parts))
-    >>> in_parts(_address(work), 0, 2)
+    >>> in_parts(ctypes.cast(work, c_void_p).value, 0, 2)
     >>> sorted(done)
     [(0, 2), (1, 2)]
     """
-    openmp = _openmp() if "torch" in sys.modules and not _forked else None
-    if openmp is not None:
-        begin, run, thread, threads = openmp
-        job = _Job(work, argument, parts, thread, threads)
-        begin(run, ctypes.addressof(job), parts, 0)
-        return
     free = _teams.setdefault(parts, [])
     try:
         team = free.pop()

@@ -1,7 +1,8 @@
 /* Threads that share a piece of work, and stay awake for a while after it.
  *
  * There is no C library here to start or to wake a thread: Python does both. What takes part in a piece of work and
- * what waits for it happens here, without Python's lock.
+ * what waits for it happens here, without Python's lock. No part belongs to a thread: whoever is free takes the next one, so
+ * nobody waits for a thread that has no processor, and a caller whose helpers all sleep does everything by itself.
  */
 
 #include <stddef.h>
@@ -12,39 +13,27 @@
 /* Part `part` of `parts` of some work. */
 typedef void (*Work)(const void *argument, int64_t part, int64_t parts);
 
-/* Work for the threads of OpenMP, which torch's own operations run in, with two functions of its library. */
-typedef struct {
-    Work work;
-    const void *argument;
-    int64_t parts;
-    int (*thread)(void);
-    int (*threads)(void);
-} Job;
-
-/* What every thread of an OpenMP team runs; there may be fewer of them than parts. */
-EXPORT void openmp_thread(const Job *job)
-{
-    for (int64_t part = job->thread(); part < job->parts; part += job->threads())
-        job->work(job->argument, part, job->parts);
-}
-
-/* What a helper is doing. */
-enum { ASLEEP, AWAKE, WORKING };
+enum { AWAKE, ASLEEP };
 
 typedef struct {
     _Atomic int64_t state;
     int64_t apart[7]; /* each on a cache line of its own */
 } Helper;
 
-/* The caller of a piece of work and its helpers; helper i takes part i. */
+/* The caller of a piece of work and its helpers. */
 typedef struct {
     Work work;
     const void *argument;
-    int64_t parts;
-    _Atomic int64_t unfinished;
-    int64_t apart[4];
+    _Atomic uint64_t ticket; /* which piece of work it is, how many parts it has (16 bits), which is next (16 bits) */
+    _Atomic int64_t done;    /* parts of it */
+    int64_t helper_count;
+    int64_t apart[3];
     Helper helpers[];
 } Team;
+
+static inline int64_t parts_of(uint64_t ticket) { return (int64_t)(ticket >> 16 & 0xffff); }
+
+static inline int64_t next_of(uint64_t ticket) { return (int64_t)(ticket & 0xffff); }
 
 static inline void pause(void)
 {
@@ -55,7 +44,32 @@ static inline void pause(void)
 #endif
 }
 
-EXPORT int64_t team_bytes(int64_t helpers) { return (int64_t)(sizeof(Team) + helpers * sizeof(Helper)); }
+/* Take the next part and do it; say whether there was one. */
+static int take_part(Team *team)
+{
+    uint64_t ticket = __c11_atomic_load(&team->ticket, __ATOMIC_SEQ_CST);
+    while (next_of(ticket) < parts_of(ticket)) {
+        /* They stay what they are as long as a part is left, and if none is, the exchange fails. */
+        const Work work = team->work;
+        const void *argument = team->argument;
+        if (__c11_atomic_compare_exchange_weak(&team->ticket, &ticket, ticket + 1, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+            work(argument, next_of(ticket), parts_of(ticket));
+            __c11_atomic_fetch_add(&team->done, 1, __ATOMIC_ACQ_REL);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+EXPORT int64_t team_bytes(int64_t helpers) { return (int64_t)(sizeof(Team) + (uint64_t)helpers * sizeof(Helper)); }
+
+/* In memory that is all zeros; every helper is asleep. */
+EXPORT void team_make(Team *team, int64_t helpers)
+{
+    team->helper_count = helpers;
+    for (int64_t i = 0; i < helpers; i++)
+        team->helpers[i].state = ASLEEP;
+}
 
 /* Wait for so many turns: how long that takes is for the caller to measure. */
 EXPORT void team_wait(int64_t turns)
@@ -64,22 +78,28 @@ EXPORT void team_wait(int64_t turns)
         pause();
 }
 
-/* Give work to the first parts - 1 helpers; `asleep` says of each whether the caller must wake it. */
+/* Offer a piece of work; `asleep` says of each helper whether the caller must wake it. */
 EXPORT void team_begin(Team *team, Work work, const void *argument, int64_t parts, char *asleep)
 {
+    const uint64_t last = __c11_atomic_load(&team->ticket, __ATOMIC_RELAXED) >> 32;
     team->work = work;
     team->argument = argument;
-    team->parts = parts;
-    __c11_atomic_store(&team->unfinished, parts - 1, __ATOMIC_RELAXED);
-    for (int64_t i = 0; i < parts - 1; i++)
-        asleep[i] = __c11_atomic_exchange(&team->helpers[i].state, WORKING, __ATOMIC_ACQ_REL) == ASLEEP;
+    __c11_atomic_store(&team->done, 0, __ATOMIC_RELAXED);
+    __c11_atomic_store(&team->ticket, (last + 1) << 32 | (uint64_t)parts << 16, __ATOMIC_SEQ_CST);
+    for (int64_t i = 0; i < team->helper_count; i++) {
+        int64_t state = ASLEEP;
+        asleep[i] = __c11_atomic_compare_exchange_strong(&team->helpers[i].state, &state, AWAKE, __ATOMIC_SEQ_CST,
+                                                         __ATOMIC_SEQ_CST);
+    }
 }
 
-/* Do the last part, and wait for the helpers. */
+/* Do what parts are left, and wait for those that others do. */
 EXPORT void team_finish(Team *team)
 {
-    team->work(team->argument, team->parts - 1, team->parts);
-    while (__c11_atomic_load(&team->unfinished, __ATOMIC_ACQUIRE))
+    while (take_part(team))
+        ;
+    const int64_t parts = parts_of(__c11_atomic_load(&team->ticket, __ATOMIC_RELAXED));
+    while (__c11_atomic_load(&team->done, __ATOMIC_ACQUIRE) < parts)
         pause();
 }
 
@@ -87,17 +107,13 @@ EXPORT void team_finish(Team *team)
 EXPORT void team_help(Team *team, int64_t helper, int64_t turns)
 {
     _Atomic int64_t *state = &team->helpers[helper].state;
-    int64_t waited = 0, seen;
-    do {
-        seen = __c11_atomic_load(state, __ATOMIC_ACQUIRE);
-        if (seen == WORKING) {
-            team->work(team->argument, helper, team->parts);
-            /* Awake before the caller can know that the part is done: it may come again at once. */
-            __c11_atomic_store(state, AWAKE, __ATOMIC_RELAXED);
-            __c11_atomic_fetch_sub(&team->unfinished, 1, __ATOMIC_ACQ_REL);
+    for (int64_t waited = 0; waited < turns; waited++) {
+        while (take_part(team))
             waited = 0;
-        }
         pause();
-    } while (waited++ < turns || !__c11_atomic_compare_exchange_strong(state, &seen, ASLEEP, __ATOMIC_ACQ_REL,
-                                                                       __ATOMIC_ACQUIRE));
+    }
+    __c11_atomic_store(state, ASLEEP, __ATOMIC_SEQ_CST);
+    /* Work that came in the last moment: its caller may have seen this helper awake. */
+    while (take_part(team))
+        ;
 }
