@@ -15,7 +15,7 @@ from .libraries import load
 
 __all__ = ["in_parts"]
 
-_AWAKE_SECONDS = 3e-4
+_AWAKE_SECONDS = 1e-3
 
 
 @cache
