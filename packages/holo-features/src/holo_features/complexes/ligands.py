@@ -127,7 +127,7 @@ def _molecules(place: Path) -> list[Molecule]:
 
 def _residues(raw: RawAtoms) -> Iterator[Molecule]:
     """Give the residues of a structure that are neither water nor amino acids of a chain."""
-    conformers = classify(raw)
+    conformers, _ = classify(raw)
     rows = np.flatnonzero(conformers.chosen & ~raw.atoms.amino_acid & ~raw.atoms.water)
     for residue in np.unique(conformers.residues[rows]).tolist():
         atoms = raw.atoms[rows[conformers.residues[rows] == residue]]

@@ -134,6 +134,7 @@ def rows_of(encoded: "EncodedStructure", rows: "Holograms | Embeddings | None") 
             (_name(atom), f"atom {atom.atom_name} was left out: {atom.reason}")
             for atom in encoded.left_out_atoms
         ),
+        *((remark.subject, remark.reason) for remark in encoded.remarks),
     ]
     return FileRows(
         encoded.path,
@@ -145,8 +146,7 @@ def rows_of(encoded: "EncodedStructure", rows: "Holograms | Embeddings | None") 
 
 
 def _name(of: "SkippedResidue | RepeatedResidue | LeftOutAtom") -> str:
-    residue = of.residue
-    return f"{residue.chain} {residue.residue_number}{residue.insertion_code} {of.residue_name}"
+    return of.residue.words(of.residue_name)
 
 
 @attrs.frozen

@@ -14,6 +14,7 @@ from jaxtyping import Bool
 from holo_features.complexes.complex import complex_neighborhoods
 from holo_features.complexes.sets import ComplexSource, read_complex
 from holo_features.readers.formats import structure_stem
+from holo_features.readers.raw import Remark
 from holo_features.structures.residue import ResidueId
 from holo_features.structures.selection import Selection
 from holo_features.structures.structure import LeftOutAtom, RepeatedResidue, Structure, read_structure
@@ -135,6 +136,8 @@ class EncodedStructure:
         Atoms that were left out, see `Structure`.
     repeated_residues
         Residues whose number an earlier one has, see `Structure`.
+    remarks
+        What else was done with the file that its user should know, see `Structure`.
     error
         Why the file gave nothing.
     """
@@ -145,6 +148,7 @@ class EncodedStructure:
     skipped: tuple[SkippedResidue, ...] = ()
     left_out_atoms: tuple[LeftOutAtom, ...] = ()
     repeated_residues: tuple[RepeatedResidue, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     error: HoloError | None = None
 
 
@@ -442,14 +446,23 @@ def _encoded(
             skipped += found.skipped
             if len(found.clouds):
                 parts.append(zernike_transform(found.clouds, basis, dtype))
-        if not parts:
-            reasons = "; ".join(dict.fromkeys(residue.reason for residue in skipped))
-            raise HoloError(f"{nothing} ({reasons or 'there is no center'})")
     except HoloError as error:
         return EncodedStructure(path, name, None, error=error)
-    holograms = parts[0] if len(parts) == 1 else concatenate(parts)
+    holograms, why = None, None
+    if parts:
+        holograms = parts[0] if len(parts) == 1 else concatenate(parts)
+    else:
+        reasons = "; ".join(dict.fromkeys(residue.reason for residue in skipped))
+        why = HoloError(f"{nothing} ({reasons or 'there is no center'})")
     return EncodedStructure(
-        path, name, holograms, tuple(skipped), structure.left_out_atoms, structure.repeated_residues
+        path,
+        name,
+        holograms,
+        tuple(skipped),
+        structure.left_out_atoms,
+        structure.repeated_residues,
+        structure.remarks,
+        why,
     )
 
 

@@ -1,6 +1,7 @@
 """What every format is read into, of structures and of small molecules."""
 
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import attrs
 import numpy as np
@@ -9,9 +10,33 @@ from jaxtyping import Bool, Float, Shaped
 
 from .assemblies import Copy
 
-__all__ = ["Molecule", "RawAtoms", "atom_name", "listed"]
+__all__ = ["Kind", "Molecule", "RawAtoms", "Remark", "atom_name", "listed"]
 
 _MOST_LISTED = 20
+
+Kind = Literal["atom left out", "residue renamed", "residue put aside", "model passed over", "read so"]
+
+
+@attrs.frozen
+class Remark:
+    """Something that was done with a file and that its user may want otherwise.
+
+    Parameters
+    ----------
+    kind
+        By which remarks are counted on the screen.
+    reason
+        What, and why, in words.
+    subject
+        Which residue, such as ``"A 52A GLY"``; empty if it is the whole file.
+    count
+        How many atoms, residues or models it is about.
+    """
+
+    kind: Kind
+    reason: str
+    subject: str = ""
+    count: int = 1
 
 
 @attrs.frozen(eq=False)
@@ -35,6 +60,8 @@ class RawAtoms:
         The model's number in the file.
     copies
         The copies that make the assembly that was asked for; None if none was.
+    remarks
+        What was done with the file that its user should know.
     """
 
     atoms: AtomArray
@@ -44,6 +71,7 @@ class RawAtoms:
     units: Shaped[np.ndarray, "atoms"]
     model: int
     copies: tuple[Copy, ...] | None = None
+    remarks: tuple[Remark, ...] = ()
 
     def __getitem__(self, rows: Bool[np.ndarray, "atoms"]) -> "RawAtoms":
         return attrs.evolve(
