@@ -421,7 +421,8 @@ def _encode_complex(source: ComplexSource, *, basis: Basis, encoding: PocketEnco
             pocket_distance=encoding.pocket_distance,
             central_residue=encoding.central_residue,
         )
-        return complex_.protein, iter((found,))
+        remarks = complex_.protein.remarks + complex_.ligand.remarks
+        return attrs.evolve(complex_.protein, remarks=remarks), iter((found,))
 
     nothing = f"complex {source.name}: no residue of the pocket has a neighborhood"
     return _encoded(Path(source.name), source.name, cut, basis, encoding.double_precision, nothing=nothing)

@@ -67,6 +67,10 @@ class _Lines:
         found: NDArray[np.bool_] = (self.heads & mask) == value
         return found
 
+    def starting(self, word: bytes) -> Int[np.ndarray, "lines"]:
+        """Give the numbers of the lines that begin with a word of up to eight characters."""
+        return np.flatnonzero(self.beginning(word))
+
     def line(self, i: int) -> str:
         return self.content[self.starts[i] : self.ends[i]].decode("latin-1")
 
@@ -250,12 +254,16 @@ def _elements(records: UInt8[np.ndarray, "atoms 80"], atoms: AtomArray) -> Shape
         return elements_of(symbols, atoms.atom_name, atoms.res_name)
     names = records[:, _NAME]
     # Elements of two letters begin one column before the others; programs that write no elements keep to
-    # that among HETATM at least.
-    wide = atoms.hetero & (names[:, 0] > _BLANK) & (names[:, 3] <= _BLANK)
-    leading = np.char.upper(text(names[:, :2]))
-    wide &= is_element(leading) & (np.char.str_len(leading) > 1)
-    symbols = np.where(lettered, symbols, np.where(wide, leading, ""))
-    return elements_of(symbols, atoms.atom_name, atoms.res_name)
+    # that among HETATM at least, but for those that align all names left.
+    capital = names & ~_LOWER
+    letters = (capital - ord("A")) < _LETTERS
+    left = letters[:, 0] & ~letters[:, 1] & (names[:, 3] <= _BLANK)
+    wide = None
+    if not left.any():
+        wide = atoms.hetero & letters[:, 0] & (names[:, 3] <= _BLANK)
+        leading = np.char.upper(text(names[:, :2]))
+        wide &= is_element(leading) & (np.char.str_len(leading) > 1)
+    return elements_of(np.where(lettered, symbols, ""), atoms.atom_name, atoms.res_name, wide)
 
 
 def _charges(column: UInt8[np.ndarray, "atoms 2"]) -> Int[np.ndarray, "atoms"]:

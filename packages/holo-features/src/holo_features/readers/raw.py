@@ -95,10 +95,20 @@ class Molecule:
     read
         Gives its atoms, or raises an error if they are damaged. ``charge`` is the formal charge,
         ``partial_charge`` is there where the file has it.
+    pose
+        Molecules of one pose lie side by side, those of several are one after the other in one place; None where
+        the file does not say.
+    remarks
+        What was done with it that its user should know.
+    residues
+        Which residues it is, where it is of a structure, such as ``"A:501"``.
     """
 
     name: str
     read: Callable[[], AtomArray]
+    pose: int | None = None
+    remarks: tuple[Remark, ...] = ()
+    residues: tuple[str, ...] = ()
 
 
 def atom_name(chain: str, number: str, residue: str, atom: str) -> str:

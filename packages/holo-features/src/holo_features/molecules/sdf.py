@@ -10,9 +10,8 @@ import numpy as np
 from biotite.structure import AtomArray, create_atom_names
 from biotite.structure.io.mol import MOLFile
 
+from holo_features.readers.raw import Molecule
 from holo_types import FormatError
-
-from .raw import Molecule
 
 __all__ = ["sdf_molecules"]
 
