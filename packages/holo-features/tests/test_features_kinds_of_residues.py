@@ -245,3 +245,168 @@ def test_backbones_alone_have_surroundings(tmp_path):
     path = Path(tmp_path, "design.pdb")
     file.write(path)
     assert len(neighborhoods(read_structure(path))) == len(np.unique(atoms.res_id))
+
+
+# ---------------------------------------------------------------------------------- chains and names of PDB columns
+
+
+@pytest.fixture(scope="module")
+def records():
+    """The first 30 residues of a chain A as PDB records."""
+    atoms = read_structure(EXAMPLES["1ten_A"]).atoms
+    file = PDBFile()
+    atoms = atoms[atoms.res_id < atoms.res_id[0] + 30]
+    atoms.chain_id[:] = "A"
+    file.set_structure(atoms)
+    return [str(line).ljust(80) for line in file.lines if str(line).startswith("ATOM")]
+
+
+def put(lines, column, value):
+    """Write over columns, counted from 1."""
+    return [line[: column - 1] + value + line[column - 1 + len(value) :] for line in lines]
+
+
+def moved(lines, x):
+    return [line[:30] + f"{float(line[30:38]) + x:8.3f}" + line[38:] for line in lines]
+
+
+def lines_of(lines, residue_name):
+    return [line for line in lines if line[17:20] == residue_name]
+
+
+@pytest.mark.parametrize("ter", [True, False])
+@pytest.mark.parametrize(
+    ("one", "other"), [("AA", "BA"), ("BA", "HA"), ("1A", "2A"), (" A", "AA"), ("AA", "AB")]
+)
+def test_chains_of_two_letters(write_pdb, records, ter, one, other):
+    """Even if the residue's name and the first letter would make one of a force field's, such as HISB."""
+    path = write_pdb(
+        *put(records, 21, one),
+        *(["TER"] if ter or one == " A" else []),
+        *moved(put(records, 21, other), 60.0),
+    )
+    structure = read_structure(path)
+    assert {name[0] for name in residues(structure)} == {one.strip(), other}
+    assert len(residues(structure)) == 60
+    assert structure.repeated_residues == ()
+    assert {name[3] for name in residues(structure)} <= {line[17:20] for line in records}
+    assert set(read_structure(path, Selection(chains=other)).atoms.chain_id.tolist()) == {other}
+
+
+def test_ligands_of_a_chain_of_two_letters(write_pdb, records, atom):
+    heme = put([atom("C1", (90.0, 0.0, 0.0), residue="HEM", number=900, hetero=True)], 21, "AA")
+    path = write_pdb(*put(records, 21, "AA"), "TER", *heme)
+    atoms = read_structure(path, Selection(hetero=True)).atoms
+    assert set(
+        zip(
+            atoms.chain_id[~atoms.amino_acid].tolist(),
+            atoms.res_name[~atoms.amino_acid].tolist(),
+            strict=True,
+        )
+    ) == {("AA", "HEM")}
+
+
+@pytest.mark.parametrize("name", ["TIP3", "POPC", "LIG1"])
+def test_names_of_four_letters_beside_a_chain(write_pdb, records, atom, name):
+    """Of a ligand that nobody knows three letters are kept, and the chain is that of the protein."""
+    other = put([atom("C1", (90.0, 0.0, 0.0), number=900, hetero=True)], 18, name)
+    atoms = read_structure(write_pdb(*records, "TER", *other), Selection(hetero=True, waters=True)).atoms
+    last = atoms[~atoms.amino_acid]
+    assert (last.chain_id[0], last.res_name[0]) == ("A", "LIG" if name == "LIG1" else name)
+    assert bool(last.water[0]) == (name == "TIP3")
+
+
+@pytest.mark.parametrize(
+    ("usual", "names"),
+    [("LYS", ["LYSH", "CLYS"]), ("ASP", ["ASPH", "ASPP", "NASP"]), ("GLU", ["GLUP", "GLUH"])],
+)
+def test_amino_acids_of_four_letters(write_pdb, records, usual, names):
+    assert lines_of(records, usual)
+    for name in names:
+        lines = [line[:17] + name + line[21:] if line[17:20] == usual else line for line in records]
+        structure = read_structure(write_pdb(*lines))
+        assert residues(structure) == residues(read_structure(write_pdb(*records)))
+        assert {remark.kind for remark in structure.remarks} == {"residue renamed"}
+
+
+def test_a_letter_in_column_21_of_some_residues_is_ignored(write_pdb, records):
+    """The format has nothing there."""
+    lines = [line[:20] + "X" + line[21:] if line[22:26].strip().endswith("7") else line for line in records]
+    assert residues(read_structure(write_pdb(*lines))) == residues(read_structure(write_pdb(*records)))
+
+
+@pytest.mark.parametrize("chain", [" ", "A"])
+@pytest.mark.parametrize("names", [("PROA", "PROB"), ("A", "B"), ("SEG1", "WAT"), ("P1", "")])
+def test_segments(write_pdb, records, chain, names):
+    """The chain where it is blank, or where residues repeat between segments; what has no segment keeps its chain."""
+    one, other = (put(put(records, 22, chain), 73, f"{name:<4}") for name in names)
+    structure = read_structure(write_pdb(*one, *moved(other, 60.0)))
+    expected = {names[0], names[1] or chain.strip()}
+    assert {name[0] for name in residues(structure)} == (expected if names[1] else {names[0], chain.strip()})
+    assert structure.repeated_residues == ()
+
+
+def test_segments_of_chains_that_tell_residues_apart_are_not_read(write_pdb, records):
+    one, other = put(records, 73, "PROA"), put(put(records, 22, "B"), 73, "PROB")
+    structure = read_structure(write_pdb(*one, *moved(other, 60.0)))
+    assert {name[0] for name in residues(structure)} == {"A", "B"}
+    water = put(put([line.replace("ATOM  ", "HETATM") for line in records[:1]], 23, " 999"), 73, "SOLV")
+    assert {name[0] for name in residues(read_structure(write_pdb(*one, *moved(water, 60.0))))} == {"A"}
+
+
+@pytest.mark.parametrize("chain", [" ", "A"])
+def test_the_entry_beside_line_numbers_is_no_segment(write_pdb, records, chain):
+    """As in files of before 1996."""
+    lines = [f"{line[:21]}{chain}{line[22:72]}1TEN{i:>4}" for i, line in enumerate(records, start=1)]
+    structure = read_structure(write_pdb(*lines))
+    assert {name[0] for name in residues(structure)} == {chain.strip()}
+    assert structure.atoms.element.tolist() == [line[76:78].strip() for line in records]
+
+
+# ---------------------------------------------------------------------------------------------------- five digits
+
+
+def numbered(lines, numbers, code=""):
+    """Give residues numbers of up to five digits, the fifth in column 27."""
+    names = list(dict.fromkeys(line[22:27] for line in lines))
+    of = dict(zip(names, numbers, strict=True))
+    return [
+        f"{line[:22]}{of[line[22:27]]:>4}{code}".ljust(27) + line[27:]
+        if of[line[22:27]] <= 9999
+        else f"{line[:22]}{of[line[22:27]]:>5}{line[27:]}"
+        for line in lines
+    ]
+
+
+@pytest.mark.parametrize(
+    "numbers", [range(9985, 10015), range(9990, 10020), [*range(9970, 9999), 10003], range(2, 32)]
+)
+def test_a_fifth_digit_after_a_rise_past_9999(write_pdb, records, numbers):
+    structure = read_structure(write_pdb(*numbered(records, numbers)))
+    assert [name[1:3] for name in residues(structure)] == [(number, "") for number in numbers]
+
+
+def test_each_chain_rises_for_itself(write_pdb, records):
+    one, other = (
+        numbered(records, range(9990, 10020)),
+        moved(put(numbered(records, range(9980, 10010)), 22, "B"), 60.0),
+    )
+    names = residues(read_structure(write_pdb(*one, *other)))
+    assert [name[1] for name in names] == [*range(9990, 10020), *range(9980, 10010)]
+    assert {name[2] for name in names} == {""}
+
+
+@pytest.mark.parametrize("number", [52, 1000, 1003])
+def test_digits_that_are_insertion_codes(write_pdb, records, number):
+    """Old entries have such; there is no rise past 9999 before them."""
+    first, second = (lines for lines in (records[:8], records[8:]))
+    lines = [*put(first, 23, f"{number:>4} "), *put(second[:8], 23, f"{number:>4}1")]
+    names = residues(read_structure(write_pdb(*lines)))
+    assert [name[1:3] for name in names] == [(number, ""), (number, "1")]
+
+
+def test_residues_of_five_digits_are_found(tmp_path, write_pdb, records):
+    path = write_pdb(*numbered(records, range(9990, 10020)))
+    out = str(tmp_path / "out.h5")
+    options = ["--lmax", "1", "--nmax", "1", "--residues", "A:10003"]
+    assert main(["structures", str(path), "--out", out, *options]) == 0

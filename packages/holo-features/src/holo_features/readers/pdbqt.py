@@ -107,7 +107,7 @@ def read_pdbqt(content: bytes, model: int | None = None, assembly: str | None = 
     >>> read_pdbqt(record + b"\n").atoms.element.tolist()
     ['O']
     """
-    raw = read_pdb(content, model, assembly)
+    raw = read_pdb(content, model, assembly, segments=False)  # partial charges stand there
     file = PdbFile.of(content)
     _take_types(raw.atoms, file.records(file.model(model)))
     raw.atoms.charge[:] = 0  # PDB has them where PDBQT has the type
@@ -132,7 +132,7 @@ def without_pseudo_atoms(
 def _atoms(file: PdbFile, model: Model, rows: Int[np.ndarray, "atoms"]) -> AtomArray:
     records = file.records(model)[rows]
     records[:, _NUMBER] = filled(records[:, _NUMBER], b"   1")
-    atoms = record_atoms(records)
+    atoms = record_atoms(records, file.ended(model)[rows], segments=False)
     _take_types(atoms, records)
     charges = record_decimals(records, records[:, _CHARGE], "charge")
     atoms.set_annotation("partial_charge", charges.astype(np.float32))

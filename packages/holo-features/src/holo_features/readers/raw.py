@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Shaped
 
 from .assemblies import Copy
 
-__all__ = ["Kind", "Molecule", "RawAtoms", "Remark", "atom_name", "listed"]
+__all__ = ["Kind", "Molecule", "RawAtoms", "Remark", "atom_name", "further_models", "listed"]
 
 _MOST_LISTED = 20
 
@@ -109,6 +109,26 @@ class Molecule:
     pose: int | None = None
     remarks: tuple[Remark, ...] = ()
     residues: tuple[str, ...] = ()
+
+
+def further_models(count: int, *, frames: bool, copies: bool) -> Remark:
+    """Say how many models, or frames of a trajectory, were passed over after the first.
+
+    Examples
+    --------
+    >>> further_models(1, frames=False, copies=True).reason
+    '1 more model, a moved copy of the first as in an assembly, was passed over'
+    """
+    noun = "frame after END" if frames else "model"
+    if count > 1:
+        noun = "frames after END" if frames else "models"
+    each = "a moved copy" if count == 1 else "moved copies"
+    what = f", {each} of the first as in an assembly," if copies else ""
+    return Remark(
+        "model passed over",
+        f"{count} more {noun}{what} {'was' if count == 1 else 'were'} passed over",
+        count=count,
+    )
 
 
 def atom_name(chain: str, number: str, residue: str, atom: str) -> str:

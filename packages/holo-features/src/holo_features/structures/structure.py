@@ -19,6 +19,7 @@ from holo_types import FormatError
 
 from .conformers import Conformers, select_conformers
 from .peptides import Backbone, are_amino_acids, dictionary_names, in_chains
+from .places import check_repeated, misplaced
 from .residue import ResidueId, residue_ids, residue_starts
 from .selection import Selection
 
@@ -112,7 +113,7 @@ def read_structure(path: str | os.PathLike[str], selection: Selection = _DEFAULT
 
     What a file cannot mean is left out and named: atoms whose element is no chemical element, atoms of an
     amino acid that have the name of an earlier one (of a ligand, the place too), residues that lie where an
-    earlier one of their name does.
+    earlier one of their name does, and atoms at one point with two others or within 0.3 Å of one of their residue.
 
     Parameters
     ----------
@@ -130,8 +131,9 @@ def read_structure(path: str | os.PathLike[str], selection: Selection = _DEFAULT
     Raises
     ------
     FormatError
-        If the file is missing, empty, damaged or of another kind, a coordinate is not a finite number, or it
-        has no such model, chain, assembly or kind of atoms; the message names the file and what it has.
+        If the file is missing, empty, damaged or of another kind, a coordinate is not a finite number, it has no such
+        model, chain, assembly or kind of atoms, or its atoms cannot all be real: more than a tenth of them lie at one
+        point with others, or residues repeat among those that they repeat; the message names the file and what it has.
 
     Examples
     --------
@@ -181,14 +183,18 @@ def structure_of(raw: RawAtoms, name: str, selection: Selection = _DEFAULT) -> S
         kinds = ["amino acid residue"] + ["water"] * selection.waters + ["ligand"] * selection.hetero
         of = "it has no " if selection.chains is None else f"chain {listed(selection.chains)} has no "
         raise FormatError(f"{of}{' and no '.join(kinds)}")
-    units = raw.units
-    if not kept.all():
-        atoms, units = atoms[kept], units[kept]
+    rows = np.flatnonzero(kept)
+    if len(rows) < len(atoms):
+        atoms = atoms[rows]
     again, repeated_residues = _repeated_residues(atoms)
     if again.any():
-        atoms, units = atoms[~again], units[~again]
+        atoms, rows = atoms[~again], rows[~again]
+    stacked = misplaced(atoms.coord, conformers.residues[rows], raw.labels[rows])
+    if stacked.any():
+        remarks += (_stacked(atoms, np.flatnonzero(stacked)),)
+        atoms, rows = atoms[~stacked], rows[~stacked]
     if raw.copies is not None:
-        atoms = build_assembly(atoms, units, raw.copies)
+        atoms = build_assembly(atoms, raw.units[rows], raw.copies)
         if len(atoms) == 0:
             raise FormatError(f"assembly {selection.assembly} has none of these atoms")
     return Structure(name, atoms, raw.model, left_out, repeated_residues, raw.remarks + remarks)
@@ -286,9 +292,9 @@ def _left_out(
 
 def _repeated_residues(atoms: AtomArray) -> tuple[Bool[np.ndarray, "atoms"], tuple[RepeatedResidue, ...]]:
     """Find amino acid residues that have the name of an earlier one, and say which atoms lie where it does."""
-    again = np.zeros(len(atoms), dtype=bool)
+    again, elsewhere = np.zeros((2, len(atoms)), dtype=bool)
     renamed = np.flatnonzero(atoms.res_name[1:] != atoms.res_name[:-1]) + 1
-    firsts = np.union1d(residue_starts(atoms), renamed)
+    firsts = starts = np.union1d(residue_starts(atoms), renamed)
     ends = np.append(firsts[1:], len(atoms))
     of_amino_acid = atoms.amino_acid[firsts]
     firsts, ends = firsts[of_amino_acid], ends[of_amino_acid]
@@ -303,9 +309,30 @@ def _repeated_residues(atoms: AtomArray) -> tuple[Bool[np.ndarray, "atoms"], tup
             seen[name] = residue
             continue
         kept = not _same_place(atoms[seen[name]], atoms[residue])
-        again[residue] = not kept
+        again[residue], elsewhere[residue] = not kept, kept
         repeated.append(RepeatedResidue(name, str(atoms.res_name[first]), kept))
+    if elsewhere.any():
+        rows = np.flatnonzero(atoms.amino_acid & ~again)
+        each = np.searchsorted(starts, rows, side="right")
+        one = next(residue for residue in repeated if residue.kept)
+        check_repeated(
+            atoms.coord[rows].astype(np.float64), each, elsewhere[rows], one.residue.words(one.residue_name)
+        )
     return again, tuple(repeated)
+
+
+def _stacked(atoms: AtomArray, rows: Int[np.ndarray, "n"]) -> Remark:
+    """Name atoms that cannot be where they are."""
+    names = zip(
+        residue_ids(atoms, rows), atoms.res_name[rows].tolist(), atoms.atom_name[rows].tolist(), strict=True
+    )
+    which = listed(f"{residue.words(residue_name)} {atom}" for residue, residue_name, atom in names)
+    were = "atom was" if len(rows) == 1 else "atoms were"
+    return Remark(
+        "atom left out",
+        f"{len(rows)} {were} left out, for others lie at the same point: {which}",
+        count=len(rows),
+    )
 
 
 def _same_place(one: AtomArray, other: AtomArray) -> bool:
