@@ -163,7 +163,7 @@ def _number(
     rows: Int[np.ndarray, "chosen"],
     numbered: Bool[np.ndarray, "rows"],
 ) -> None:
-    """Give numbers, in place, to residues that have none: on from the last of their chain, or from 1 in one of their own.
+    """Give numbers, in place, to residues that have none, on from the last of their chain.
 
     Another one begins where the chain, the name or the unit is another, or an atom's name comes again.
     """
