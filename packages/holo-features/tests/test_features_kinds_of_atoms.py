@@ -154,3 +154,13 @@ def test_places_that_are_no_atoms_are_left_out_and_counted(tmp_path):
     ligand = read_ligand(path)
     assert ligand.atoms.element.tolist() == ["C", "C", "O"]
     assert [(remark.kind, remark.count) for remark in ligand.remarks] == [("atom left out", 3)]
+
+
+def test_symbols_of_a_program_that_takes_the_first_two_letters(write_pdb, atom, residue):
+    """Where the name begins in column 14 its element has one letter; in column 13, of two, it is an ion."""
+    lines = [
+        line[:76] + line[12:16].strip()[:2].rjust(2) for line in (*residue(), atom("CD1", (9.0, 9.0, 9.0)))
+    ]
+    assert read_structure(write_pdb(*lines)).atoms.element.tolist() == ["N", "C", "C", "O", "C"]
+    ion = atom("CA", (9.0, 9.0, 9.0), element="CA", number=2)
+    assert read_structure(write_pdb(*residue(), ion)).atoms.element.tolist()[-1] == "CA"

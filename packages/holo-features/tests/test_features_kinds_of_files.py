@@ -136,8 +136,7 @@ def with_rows(tmp_path, contents, change):
     columns = {name: list(site[name].as_array(str)) for name in site}
     names = ["C1", "C2", "O1", "O", "O"]
     for name, values in columns.items():
-        values += [values[-1]] * extra
-        columns[name] = values
+        columns[name] = values + [values[-1]] * extra
     columns["label_atom_id"][rows:] = names
     columns["type_symbol"][rows:] = ["C", "C", "O", "O", "O"]
     columns["label_comp_id"][rows:] = ["LIG"] * 3 + ["HOH"] * 2

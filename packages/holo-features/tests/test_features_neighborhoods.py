@@ -72,6 +72,7 @@ def test_index():
         "residue_number",
         "insertion_code",
         "residue_name",
+        "b_factor",
     ]
     assert set(clouds.index["structure"].tolist()) == {"1zr0_B"}
     assert set(clouds.index["model"].tolist()) == {1}
@@ -273,6 +274,7 @@ def test_an_atom_at_the_end_of_the_world_changes_nothing():
     structure = EXAMPLES["1ten_A"]
     atoms = structure.atoms.copy()
     atoms.coord[-1] = [3e37, -1e38, 2e38]
+    atoms.b_factor[:] = 20.0  # of which the index has the mean
     clouds = neighborhoods(attrs.evolve(structure, atoms=atoms))
     assert clouds == neighborhoods(attrs.evolve(structure, atoms=atoms[:-1]))
 

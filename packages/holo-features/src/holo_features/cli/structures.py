@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from .options import (
     BasisOptions,
+    ConfidenceOptions,
     Flag,
     OfBasis,
     OptionalNames,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["structures_command"]
 
 _NO_BASIS, _NO_SELECTION, _NO_RUN = BasisOptions(), SelectionOptions(), RunOptions()
+_NO_CONFIDENCE = ConfidenceOptions()
 
 
 def structures_command(
@@ -38,6 +40,7 @@ def structures_command(
     center_atoms: OptionalNames = None,
     without_central_residue: Flag = False,
     secondary_structure: Flag = False,
+    confidence: Annotated[ConfidenceOptions, Together] = _NO_CONFIDENCE,
     run: Annotated[RunOptions, Together] = _NO_RUN,
 ) -> int:
     """Encode the neighborhood of every residue of protein structures as a Zernike hologram.
@@ -63,6 +66,7 @@ def structures_command(
     """
     from holo_features.encoding.files import rows_of, structure_files, write_rows
     from holo_features.encoding.structures import Encoding, encode_structures, structure_names
+    from holo_features.structures.confidence import confidence_of
 
     paths, empty = structure_files(inputs)
     chosen = None if residues is None else residue_ids(residues)
@@ -71,6 +75,9 @@ def structures_command(
         residues=chosen,
         center_atoms=center_atoms,
         central_residue=not without_central_residue,
+        confidence=confidence_of(
+            confidence.minimum_plddt, confidence.b_factors_are_plddt, confidence.drop_neighbors
+        ),
         double_precision=basis.float64,
     )
 
@@ -90,6 +97,7 @@ def structures_command(
         "structures",
         basis,
         selection,
+        confidence,
         residues=chosen,
         center_atoms=center_atoms,
         without_central_residue=without_central_residue,

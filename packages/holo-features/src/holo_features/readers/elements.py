@@ -73,7 +73,7 @@ def elements_of(
         triples = zip(names[rows].tolist(), residues[rows].tolist(), hints, strict=True)
         elements[rows] = [_inferred(*triple) for triple in triples]
     if elements.dtype.itemsize > 4:  # of one letter
-        _correct_beginnings(elements, names, residues)
+        _correct_beginnings(elements, names, residues, wide)
     return elements
 
 
@@ -81,9 +81,14 @@ def _correct_beginnings(
     elements: Shaped[np.ndarray, "atoms"],
     names: Shaped[np.ndarray, "atoms"],
     residues: Shaped[np.ndarray, "atoms"],
+    wide: Bool[np.ndarray, "atoms"] | None,
 ) -> None:
-    """Put right, in place, symbols of two letters that are the beginning of a known atom's name and not its element."""
-    rows = np.flatnonzero((np.char.str_len(elements) == 2) & (names != residues))
+    """Put right, in place, symbols of two letters that are the beginning of a known atom's name and not its element.
+
+    Where a column says too that the name begins with a symbol of two letters, it is one: an ion within a residue.
+    """
+    doubtful = (np.char.str_len(elements) == 2) & (names != residues)
+    rows = np.flatnonzero(doubtful if wide is None else doubtful & ~wide)
     for row, element, name, residue in zip(
         rows.tolist(), elements[rows].tolist(), names[rows].tolist(), residues[rows].tolist(), strict=True
     ):

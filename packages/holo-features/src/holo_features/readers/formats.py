@@ -174,13 +174,13 @@ _FOREIGN = (
 )
 _IS_MMCIF = re.compile(rb"(?:[ \t\r\n]|#[^\n]*\n)*data_", re.IGNORECASE)
 _IS_PDB = re.compile(
-    rb"\s*(?:HEADER|OBSLTE|TITLE |COMPND|SOURCE|KEYWDS|EXPDTA|AUTHOR|REVDAT|REMARK|SEQRES|CRYST1|MODEL |ATOM  |HETATM|PARENT)"
+    rb"\s*(?:HEADER|OBSLTE|TITLE |COMPND|SOURCE|KEYWDS|EXPDTA|AUTHOR|REVDAT|REMARK|SEQRES|CRYST1|MODEL |ATOM  |HETATM)"
 )
 _MARK = b"\xef\xbb\xbf"  # of UTF-8
 
 
 def content_suffix(content: bytes) -> str | None:
-    """Say by its content which format a structure file has, whatever its name; None if the content does not tell.
+    r"""Say by its content which format a structure file has, whatever its name; None if the content does not tell.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def content_suffix(content: bytes) -> str | None:
 
     Examples
     --------
-    >>> content_suffix(b"# made by a program\\ndata_1ABC"), content_suffix(b"x, y, z")
+    >>> content_suffix(b"# made by a program\ndata_1ABC"), content_suffix(b"x, y, z")
     ('.cif', None)
     """
     if _IS_MMCIF.match(content):

@@ -18,9 +18,10 @@ from .tables import Table
 __all__ = ["read_binarycif", "read_mmcif"]
 
 _SITE, _GENERATORS, _OPERATIONS = "atom_site", "pdbx_struct_assembly_gen", "pdbx_struct_oper_list"
+_METRIC = "ma_qa_metric"
 _ROWS = (b"ATOM", b"HETATM")
 _TEXT = bytes({*b"\t\n\r", *range(0x20, 0x100)} - {0x7F})  # what CIF may hold, in whatever encoding
-_CATEGORIES = (_SITE, _GENERATORS, _OPERATIONS)
+_CATEGORIES = (_SITE, _GENERATORS, _OPERATIONS, _METRIC)
 
 
 def read_mmcif(content: bytes, model: int | None = None, assembly: str | None = None) -> RawAtoms:
@@ -54,7 +55,7 @@ def read_mmcif(content: bytes, model: int | None = None, assembly: str | None = 
     if assembly is None:
         site = aligned_loop(content, _SITE, _ROWS)
         if site is not None:
-            return _read({_SITE: site}, model, None)
+            return _read({_SITE: site, **_metrics(content)}, model, None)
     return _read(_first_with_atoms(categories(_text(content), _CATEGORIES)), model, assembly)
 
 
@@ -128,6 +129,7 @@ def _read(block: Mapping[str, Table], model: int | None, assembly: str | None) -
     atoms.set_annotation(
         "charge", _integers(site, "pdbx_formal_charge", default=0).clip(-128, 127).astype(np.int8)
     )
+    atoms.set_annotation("b_factor", _b_factors(site))
     raw = RawAtoms(
         atoms,
         labels,
@@ -137,8 +139,44 @@ def _read(block: Mapping[str, Table], model: int | None, assembly: str | None) -
         chosen,
         None if assembly is None else _copies(block, assembly),
         remarks,
+        _says_plddt(block),
     )
     return raw if rows.all() else raw[rows]
+
+
+def _b_factors(site: Table) -> Float[np.ndarray, "rows"]:
+    """Give B-factors, NaN where there are none; nothing depends on a column that holds something else."""
+    try:
+        values = _numbers(site, "b_iso_or_equiv", np.nan, needed=False)
+    except FormatError:
+        return np.full(site.rows, np.nan)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _says_plddt(block: Mapping[str, Table]) -> bool:
+    """Say whether the file has a local pLDDT among its metrics of quality, as ModelCIF has it."""
+    if _METRIC not in block:
+        return False
+    metric = block[_METRIC]
+    columns = [_text_of(metric, name, default="").tolist() for name in ("mode", "type", "name")]
+    return any(
+        mode.lower() == "local" and "plddt" in (kind + name).lower()
+        for mode, kind, name in zip(*columns, strict=True)
+    )
+
+
+def _metrics(content: bytes) -> dict[str, Table]:
+    """Read the metrics of quality alone, where a file has them before its atoms."""
+    start = content.find(b"\n_ma_qa_metric.")
+    if start < 0:
+        return {}
+    start = content.rfind(b"\n", 0, start) + 1  # a line before, which may say that it is a loop
+    end = content.find(b"\n#", start + 1)
+    text = b"data_x\n" + content[start : end if end > 0 else len(content)]
+    try:
+        return categories(_text(text), (_METRIC,))[0]
+    except FormatError:
+        return {}
 
 
 def _further(atoms: AtomArray, models: Int[np.ndarray, "rows"]) -> Remark:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import attrs
 import numpy as np
 from biotite.structure import AtomArray
-from jaxtyping import Bool, Int, Shaped, UInt8
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from numpy.typing import NDArray
 
 from holo_types import FormatError
@@ -25,6 +25,7 @@ _WIDTH, _HEAD = 80, 8
 # Columns of an atom record.
 _HETERO, _NAME, _LABEL, _RESIDUE, _CHAIN = slice(0, 6), slice(12, 16), 16, slice(17, 20), 21
 _NUMBER, _INSERTION, _COORDINATES, _OCCUPANCY = slice(22, 26), 26, slice(30, 54), slice(54, 60)
+_B_FACTOR = slice(60, 66)
 _ELEMENT, _CHARGE = slice(76, 78), slice(78, 80)
 _BLANK, _LAST, _NEWLINE = tuple(b" ~\n")
 _LOWER, _LETTERS = np.uint8(32), np.uint8(26)
@@ -171,12 +172,13 @@ def read_pdb(
     file = PdbFile.of(content)
     chosen = file.model(model)
     records = file.records(chosen)
-    occupancies = filled(records[:, _OCCUPANCY], b"  1.00")
+    occupancies, b_factors = _occupancies(records)
     atoms = record_atoms(records, file.ended(chosen), segments=segments)
+    atoms.set_annotation("b_factor", b_factors)
     return RawAtoms(
         atoms,
         _CHARACTERS[records[:, _LABEL]],
-        record_decimals(records, occupancies, "occupancy"),
+        occupancies,
         _polymer(records, atoms.chain_id, file.atom_lines[chosen.first : chosen.end], file.ends),
         atoms.chain_id,
         chosen.number,
@@ -196,6 +198,24 @@ def _further(file: PdbFile, chosen: Model, atoms: AtomArray) -> Remark:
     return further_models(
         len(others), frames=chosen.is_frame, copies=same and are_moved_copies(atoms.coord, places)
     )
+
+
+def _occupancies(
+    records: UInt8[np.ndarray, "atoms 80"],
+) -> tuple[Float[np.ndarray, "atoms"], Float[np.ndarray, "atoms"]]:
+    """Read occupancies, 1 where there is none, and B-factors, NaN where there is none or what is there is none."""
+    columns = records[:, _OCCUPANCY.start : _B_FACTOR.stop].reshape(-1, 6)
+    blank: NDArray[np.bool_] = (columns <= _BLANK).all(axis=1)
+    columns[blank] = np.frombuffer(b"  1.00", dtype=np.uint8)
+    values, bad = decimals(columns)
+    bad = bad[bad % 2 == 0]
+    if len(bad):
+        value = columns[bad[0]].tobytes().decode("latin-1").strip()
+        raise FormatError(
+            f"atom {_atom_name(records[bad[0] // 2])} has occupancy = {value!r}; it must be a number"
+        )
+    b_factors = np.where(blank[1::2], np.nan, values[1::2])
+    return values[::2], np.where(np.isfinite(b_factors), b_factors, np.nan)
 
 
 def _check_end(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> None:
@@ -314,19 +334,19 @@ def _elements(records: UInt8[np.ndarray, "atoms 80"], atoms: AtomArray) -> Shape
     symbols = text(column)
     # Old files have line numbers there, or nothing.
     lettered = ((column | _LOWER) - ord("a") < _LETTERS).any(axis=1)
-    if lettered.all():
+    if lettered.all() and not (column > _BLANK).all(axis=1).any():  # all are of one letter
         return elements_of(symbols, atoms.atom_name, atoms.res_name)
+    # Elements of two letters begin one column before the others, but for programs that align all names left.
     names = records[:, _NAME]
-    # Elements of two letters begin one column before the others; programs that write no elements keep to
-    # that among HETATM at least, but for those that align all names left.
-    capital = names & ~_LOWER
-    letters = (capital - ord("A")) < _LETTERS
-    left = letters[:, 0] & ~letters[:, 1] & (names[:, 3] <= _BLANK)
-    wide = None
-    if not left.any():
-        wide = atoms.hetero & letters[:, 0] & (names[:, 3] <= _BLANK)
+    letters = ((names & ~_LOWER) - ord("A")) < _LETTERS
+    if (letters[:, 0] & ~letters[:, 1] & (names[:, 3] <= _BLANK)).any():
+        wide = None
+    else:
+        wide = letters[:, 0] & (names[:, 3] <= _BLANK)
         leading = np.char.upper(text(names[:, :2]))
         wide &= is_element(leading) & (np.char.str_len(leading) > 1)
+    # Programs that write no elements keep to that among HETATM at least.
+    wide = wide if wide is None else wide & (lettered | atoms.hetero)
     return elements_of(np.where(lettered, symbols, ""), atoms.atom_name, atoms.res_name, wide)
 
 

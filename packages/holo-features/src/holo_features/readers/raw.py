@@ -47,7 +47,7 @@ class RawAtoms:
     ----------
     atoms
         With every alternate location; elements in upper case, blank if unknown; ``charge`` is the formal
-        charge, 0 where the file has none.
+        charge, 0 where the file has none; ``b_factor`` is NaN where it has none.
     labels : Shaped[ndarray, "atoms"]
         Labels of the alternate locations, empty where there is one only.
     occupancies : Float[ndarray, "atoms"]
@@ -62,6 +62,8 @@ class RawAtoms:
         The copies that make the assembly that was asked for; None if none was.
     remarks
         What was done with the file that its user should know.
+    has_plddt
+        Whether the file says that its B-factors are a predictor's pLDDT.
     """
 
     atoms: AtomArray
@@ -72,6 +74,7 @@ class RawAtoms:
     model: int
     copies: tuple[Copy, ...] | None = None
     remarks: tuple[Remark, ...] = ()
+    has_plddt: bool = False
 
     def __getitem__(self, rows: Bool[np.ndarray, "atoms"]) -> "RawAtoms":
         return attrs.evolve(

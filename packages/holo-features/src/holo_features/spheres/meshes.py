@@ -131,8 +131,6 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
                 "error", "string or file could not be read to its end", DeprecationWarning
             )
             vertices, faces = read(absolute_indices(content) if suffix == ".obj" else content)
-    except FormatError as error:
-        raise FormatError(f"{place}: {error}") from None
     except _DAMAGE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FormatError(f"{place}: damaged, or no {suffix} file ({reason})") from error

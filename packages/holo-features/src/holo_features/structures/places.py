@@ -13,7 +13,7 @@ _AT_ONE_POINT = 3  # atoms; two may be a contact that a program has not relaxed
 _NEAREST = 0.3  # Å; of two atoms of a residue, hydrogens too
 _MOST = 0.1  # of the atoms; a file with more of them is no structure
 _CLASH = 1.25  # Å; shorter than any bond between residues
-_FEW = 0.1  # of the residues
+_FEW, _MANY = 0.1, 3  # a share of the residues, and how many there must be at least
 
 
 def misplaced(
@@ -133,7 +133,7 @@ def check_repeated(
     Raises
     ------
     FormatError
-        If more than a tenth of them have an atom nearer to one of another residue than a bond.
+        If more than a tenth of them, and three or more, have an atom nearer to one of another residue than a bond.
     """
     pairs = KDTree(coordinates).query_pairs(_CLASH, output_type="ndarray")
     one, other = pairs[:, 0], pairs[:, 1]
@@ -141,7 +141,7 @@ def check_repeated(
     clashing: NDArray[np.int64] = np.concatenate([one[apart], other[apart]])
     clashing = clashing[repeated[clashing]]
     count, bad = len(np.unique(residues[repeated])), len(np.unique(residues[clashing]))
-    if bad > _FEW * count:
+    if bad >= _MANY and bad > _FEW * count:
         raise FormatError(
             f"{count} residues repeat the chain and number of an earlier one, such as {name}, and {bad} of them lie "
             "where others do: frames of a trajectory, or several structures in one place; they must stand between "

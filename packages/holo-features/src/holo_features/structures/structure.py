@@ -76,9 +76,10 @@ class Structure:
     name
         What the index calls it: the file's name without the suffixes of its format.
     atoms
-        One conformer of each residue; positions in Å. Beside biotite's annotations there are ``charge``, the
-        formal charge (0 where the file has none), ``amino_acid``, true for amino acid residues of chains, and
-        ``water``; what is neither is a ligand, an ion or a nucleic acid. Elements are in upper case.
+        One conformer of each residue; positions in Å. Beside biotite's annotations there are ``charge``, the formal
+        charge (0 where the file has none), ``b_factor`` (NaN where it has none), ``amino_acid``, true for amino acid
+        residues of chains, and ``water``; what is neither is a ligand, an ion or a nucleic acid. Elements are in upper
+        case.
     model
         Number of the model in the file.
     left_out_atoms
@@ -87,6 +88,8 @@ class Structure:
         Residues that have the name of an earlier one.
     remarks
         What else was done with the file that its user should know.
+    has_plddt
+        Whether the file says that its B-factors are a predictor's pLDDT.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Structure:
     left_out_atoms: tuple[LeftOutAtom, ...] = ()
     repeated_residues: tuple[RepeatedResidue, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    has_plddt: bool = False
 
 
 _DEFAULT = Selection()
@@ -197,7 +201,9 @@ def structure_of(raw: RawAtoms, name: str, selection: Selection = _DEFAULT) -> S
         atoms = build_assembly(atoms, raw.units[rows], raw.copies)
         if len(atoms) == 0:
             raise FormatError(f"assembly {selection.assembly} has none of these atoms")
-    return Structure(name, atoms, raw.model, left_out, repeated_residues, raw.remarks + remarks)
+    return Structure(
+        name, atoms, raw.model, left_out, repeated_residues, raw.remarks + remarks, raw.has_plddt
+    )
 
 
 def _of_chains(raw: RawAtoms, chains: tuple[str, ...] | None) -> RawAtoms:

@@ -8,6 +8,7 @@ from biotite.structure import AtomArray
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
+from holo_features.structures.confidence import mean_b_factors
 from holo_features.structures.residue import ResidueId, of_residues, residue_ids, residue_starts
 from holo_features.structures.structure import Structure
 from holo_types import HoloError, Index, RowSelection
@@ -279,6 +280,7 @@ def residue_index(structure: Structure, atoms: Int[np.ndarray, "n"]) -> Index:
             "residue_number": of.res_id[atoms],
             "insertion_code": of.ins_code[atoms],
             "residue_name": of.res_name[atoms],
+            "b_factor": mean_b_factors(of)[atoms],
         }
     )
 
