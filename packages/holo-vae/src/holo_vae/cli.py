@@ -478,14 +478,13 @@ def _embed_structures(
     run: RunOptions,
 ) -> int:
     with extra("holo-vae[structures]"):
-        from holo_features import structure_names
+        from holo_features import Confidence, structure_names
         from holo_features.encoding.files import structure_files
-        from holo_features.structures.confidence import confidence_of
     from .embedding import embed_structures
     from .networks.loading import load
     from .networks.model import Model
 
-    asked = confidence_of(confidence.minimum_plddt, confidence.b_factors_are_plddt, confidence.drop_neighbors)
+    asked = Confidence.asked(**attrs.asdict(confidence))
     loaded = load(model, Model)
     paths, empty = structure_files(inputs)
     return _write_embeddings(

@@ -20,8 +20,7 @@ from .networks.model import Model
 from .networks.row_losses import row_cosine_losses
 
 if TYPE_CHECKING:
-    from holo_features import ComplexSource, EncodedStructure
-    from holo_features.structures.confidence import Confidence
+    from holo_features import ComplexSource, Confidence, EncodedStructure
 
 __all__ = ["EmbeddedStructure", "embed", "embed_complexes", "embed_holograms", "embed_structures"]
 

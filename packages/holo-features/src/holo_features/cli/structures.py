@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import attrs
+
 from .options import (
     BasisOptions,
     ConfidenceOptions,
@@ -66,7 +68,7 @@ def structures_command(
     """
     from holo_features.encoding.files import rows_of, structure_files, write_rows
     from holo_features.encoding.structures import Encoding, encode_structures, structure_names
-    from holo_features.structures.confidence import confidence_of
+    from holo_features.structures.confidence import Confidence
 
     paths, empty = structure_files(inputs)
     chosen = None if residues is None else residue_ids(residues)
@@ -75,9 +77,7 @@ def structures_command(
         residues=chosen,
         center_atoms=center_atoms,
         central_residue=not without_central_residue,
-        confidence=confidence_of(
-            confidence.minimum_plddt, confidence.b_factors_are_plddt, confidence.drop_neighbors
-        ),
+        confidence=Confidence.asked(**attrs.asdict(confidence)),
         double_precision=basis.float64,
     )
 

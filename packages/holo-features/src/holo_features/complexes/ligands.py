@@ -7,7 +7,6 @@ from pathlib import Path
 import attrs
 import numpy as np
 from biotite.structure import AtomArray
-from scipy.spatial import KDTree
 
 from holo_features.molecules.bonded import structure_molecules
 from holo_features.molecules.mol2 import mol2_molecules
@@ -206,6 +205,8 @@ def _ligand(place: Path, number: int, molecule: Molecule, hydrogens: bool) -> Li
 
 def _check_places(atoms: AtomArray) -> None:
     """Refuse a molecule two of whose heavy atoms lie at one place, as where a program had no positions for them."""
+    from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few commands need it
+
     pairs = KDTree(atoms.coord).query_pairs(SAME_PLACE, output_type="ndarray")
     if len(pairs):
         one, other = pairs[0].tolist()

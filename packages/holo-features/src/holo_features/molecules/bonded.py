@@ -9,7 +9,6 @@ from biotite.structure import AtomArray
 from jaxtyping import Bool, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import KDTree
 
 from holo_features.readers.raw import Molecule, RawAtoms
 from holo_features.structures.residue import residue_ids
@@ -84,6 +83,8 @@ def _bonded(
     heavy = np.flatnonzero(radii > 0)
     if len(heavy) < 2:
         return np.zeros((0, 2), dtype=np.int64)
+    from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few commands need it
+
     near = KDTree(places[heavy]).query_pairs(2 * radii.max() + _TOLERANCE, output_type="ndarray")
     one, other = heavy[near[:, 0]], heavy[near[:, 1]]
     bonded = np.linalg.norm(places[one] - places[other], axis=1) <= radii[one] + radii[other] + _TOLERANCE

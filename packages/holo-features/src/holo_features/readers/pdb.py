@@ -205,7 +205,7 @@ def _occupancies(
 ) -> tuple[Float[np.ndarray, "atoms"], Float[np.ndarray, "atoms"]]:
     """Read occupancies, 1 where there is none, and B-factors, NaN where there is none or what is there is none."""
     columns = records[:, _OCCUPANCY.start : _B_FACTOR.stop].reshape(-1, 6)
-    blank: NDArray[np.bool_] = (columns <= _BLANK).all(axis=1)
+    blank = np.all(columns <= _BLANK, axis=1)
     columns[blank] = np.frombuffer(b"  1.00", dtype=np.uint8)
     values, bad = decimals(columns)
     bad = bad[bad % 2 == 0]

@@ -13,7 +13,7 @@ from holo_types import HoloError
 from .residue import residue_numbers
 from .structure import Structure
 
-__all__ = ["Confidence", "confidence_of", "mean_b_factors", "residue_confidences"]
+__all__ = ["Confidence", "mean_b_factors", "residue_confidences"]
 
 _HIGHEST = 100.0
 _DECIMALS = 4  # of a mean: files have two, and 70 in float32 is not to be less than 70
@@ -51,22 +51,24 @@ class Confidence:
         if not 0 <= self.minimum <= _HIGHEST:
             raise HoloError(f"Confidence: minimum is {self.minimum}; it must be from 0 to {_HIGHEST:g}")
 
+    @classmethod
+    def asked(
+        cls, *, minimum_plddt: float | None, b_factors_are_plddt: bool, drop_neighbors: bool
+    ) -> "Confidence | None":
+        """Make one of a command's options; None if they ask for nothing.
 
-def confidence_of(minimum: float | None, in_b_factors: bool, drop_neighbors: bool) -> Confidence | None:
-    """Give what a command's options ask for; None if they ask for nothing.
-
-    Raises
-    ------
-    HoloError
-        If others are given without a minimum.
-    """
-    if minimum is not None:
-        return Confidence(minimum=minimum, in_b_factors=in_b_factors, drop_neighbors=drop_neighbors)
-    if in_b_factors or drop_neighbors:
-        raise HoloError(
-            "--b-factors-are-plddt and --drop-neighbors are for --minimum-plddt, which is not given"
-        )
-    return None
+        Raises
+        ------
+        HoloError
+            If others are given without a minimum.
+        """
+        if minimum_plddt is not None:
+            return cls(minimum=minimum_plddt, in_b_factors=b_factors_are_plddt, drop_neighbors=drop_neighbors)
+        if b_factors_are_plddt or drop_neighbors:
+            raise HoloError(
+                "--b-factors-are-plddt and --drop-neighbors are for --minimum-plddt, which is not given"
+            )
+        return None
 
 
 def mean_b_factors(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
@@ -90,8 +92,9 @@ def mean_b_factors(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
     counts = np.bincount(residues[heavy], minlength=residues[-1] + 1)
     sums = np.bincount(residues[heavy], weights=values[heavy], minlength=residues[-1] + 1)
     with np.errstate(invalid="ignore"):
-        means: NDArray[np.float64] = sums / counts
-    return means[residues]
+        means = np.divide(sums, counts)
+    every: NDArray[np.float64] = means[residues]
+    return every
 
 
 def residue_confidences(

@@ -13,7 +13,6 @@ import numpy as np
 from biotite.structure import AtomArray
 from biotite.structure.info import amino_acid_names
 from jaxtyping import Bool, Float, Int, Shaped
-from scipy.spatial import KDTree
 
 from holo_features.readers.names import STANDARD, SYNONYMS, WATERS, heavy_atoms
 from holo_features.readers.raw import Remark
@@ -175,6 +174,8 @@ def _near(
     asked = asked & ~np.isnan(ours[:, 0])
     others = others & ~np.isnan(theirs[:, 0])
     if asked.any() and others.any():
+        from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few files need it
+
         near[asked] = np.isfinite(
             KDTree(theirs[others]).query(ours[asked], distance_upper_bound=_PEPTIDE_BOND)[0]
         )

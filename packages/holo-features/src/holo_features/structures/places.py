@@ -3,7 +3,6 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from holo_types import FormatError
 
@@ -135,6 +134,8 @@ def check_repeated(
     FormatError
         If more than a tenth of them, and three or more, have an atom nearer to one of another residue than a bond.
     """
+    from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few files need it
+
     pairs = KDTree(coordinates).query_pairs(_CLASH, output_type="ndarray")
     one, other = pairs[:, 0], pairs[:, 1]
     apart = residues[one] != residues[other]
