@@ -172,8 +172,8 @@ def read_pdb(
     file = PdbFile.of(content)
     chosen = file.model(model)
     records = file.records(chosen)
-    occupancies, b_factors = _occupancies(records)
     atoms = record_atoms(records, file.ended(chosen), segments=segments)
+    occupancies, b_factors = _occupancies(records)
     atoms.set_annotation("b_factor", b_factors)
     return RawAtoms(
         atoms,

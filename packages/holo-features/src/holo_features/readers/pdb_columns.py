@@ -21,6 +21,7 @@ __all__ = ["chains_and_names", "number_of_five_digits"]
 _BLANK = 32
 _NAME, _WIDE_NAME, _SECOND, _CHAIN = slice(17, 20), slice(17, 21), 20, 21
 _NUMBER, _SEGMENT, _LAST = slice(22, 27), slice(72, 76), slice(76, 80)
+_ATOM, _RESIDUE = slice(12, 17), slice(17, 27)
 _CHARACTERS = np.array(["", *map(chr, range(1, 256))])
 _CHARACTERS[: _BLANK + 1] = ""
 _ZERO, _NINE = ord("0"), ord("9")
@@ -91,18 +92,34 @@ def _of_segments(
     records: UInt8[np.ndarray, "atoms 80"], chains: Shaped[np.ndarray, "atoms"]
 ) -> Shaped[np.ndarray, "atoms"]:
     """Take the segment for the chain where that is blank, or does not tell residues apart."""
-    names, segment = np.unique(text(records[:, _SEGMENT]), return_inverse=True)
-    given = names[segment] != ""
-    taken = given & (chains == "")
-    for chain in np.unique(chains[given & ~taken]).tolist():
-        rows = np.flatnonzero(chains == chain)
+    names, segments = np.unique(text(records[:, _SEGMENT]), return_inverse=True)
+    firsts, lengths = _residues(records, segments)
+    # A residue is of one segment, whatever a damaged line says.
+    segment = np.array([np.bincount(part).argmax() for part in np.split(segments, firsts[1:])])
+    chain, numbers = chains[firsts], np.ascontiguousarray(records[firsts, _NUMBER]).view("S5").ravel()
+    taken = chain == ""
+    for letter in np.unique(chain[~taken]).tolist():
+        rows = np.flatnonzero(chain == letter)
         if (segment[rows] == segment[rows[0]]).all():
             continue
-        numbers = np.ascontiguousarray(records[rows, _NUMBER]).view("S5").ravel().tolist()
-        residues = set(zip(numbers, segment[rows].tolist(), strict=True))
-        if len({number for number, _ in residues}) < len(residues):
-            taken[rows] = given[rows]
-    return np.where(taken, names[segment], chains)
+        residues = set(zip(numbers[rows].tolist(), segment[rows].tolist(), strict=True))
+        taken[rows] = len({number for number, _ in residues}) < len(residues)
+    taken &= names[segment] != ""
+    return np.where(np.repeat(taken, lengths), np.repeat(names[segment], lengths), chains)
+
+
+def _residues(
+    records: UInt8[np.ndarray, "atoms 80"], segments: Int[np.ndarray, "atoms"]
+) -> tuple[Int[np.ndarray, "residues"], Int[np.ndarray, "residues"]]:
+    """Give the first record of each residue, and how many it has."""
+    begins = np.ones(len(records), dtype=bool)
+    begins[1:] = (records[1:, _RESIDUE] != records[:-1, _RESIDUE]).any(axis=1)
+    # In another segment it is another one if its first atom comes again.
+    first = np.maximum.accumulate(np.where(begins, np.arange(len(records)), 0))
+    again = (records[:, _ATOM] == records[first][:, _ATOM]).all(axis=1)
+    begins |= again & (np.diff(segments, prepend=segments[0]) != 0)
+    firsts = np.flatnonzero(begins)
+    return firsts, np.diff(np.append(firsts, len(records)))
 
 
 def number_of_five_digits(
