@@ -204,18 +204,15 @@ def _occupancies(
     records: UInt8[np.ndarray, "atoms 80"],
 ) -> tuple[Float[np.ndarray, "atoms"], Float[np.ndarray, "atoms"]]:
     """Read occupancies, 1 where there is none, and B-factors, NaN where there is none or what is there is none."""
-    columns = records[:, _OCCUPANCY.start : _B_FACTOR.stop].reshape(-1, 6)
-    blank = np.all(columns <= _BLANK, axis=1)
-    columns[blank] = np.frombuffer(b"  1.00", dtype=np.uint8)
-    values, bad = decimals(columns)
-    bad = bad[bad % 2 == 0]
-    if len(bad):
-        value = columns[bad[0]].tobytes().decode("latin-1").strip()
-        raise FormatError(
-            f"atom {_atom_name(records[bad[0] // 2])} has occupancy = {value!r}; it must be a number"
-        )
-    b_factors = np.where(blank[1::2], np.nan, values[1::2])
-    return values[::2], np.where(np.isfinite(b_factors), b_factors, np.nan)
+    whole = np.frombuffer(b"  1.00", dtype=np.uint8)
+    if (records[:, _OCCUPANCY] == whole).all():  # as nearly everywhere
+        occupancies = np.ones(len(records))
+    else:
+        occupancies = record_decimals(records, filled(records[:, _OCCUPANCY], whole.tobytes()), "occupancy")
+    column = records[:, _B_FACTOR]
+    b_factors, _ = decimals(column)
+    b_factors[~np.isfinite(b_factors) | (column <= _BLANK).all(axis=1)] = np.nan
+    return occupancies, b_factors
 
 
 def _check_end(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> None:

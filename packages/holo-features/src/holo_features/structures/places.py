@@ -1,5 +1,7 @@
 """Atoms that cannot all be where the file has them: placeholders at one point, and structures laid on one another."""
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ _AT_ONE_POINT = 3  # atoms; two may be a contact that a program has not relaxed
 _NEAREST = 0.3  # Å; of two atoms of a residue, hydrogens too
 _MOST = 0.1  # of the atoms; a file with more of them is no structure
 _CLASH = 1.25  # Å; shorter than any bond between residues
+_LARGEST = 64  # atoms; a residue with more of them, of a lipid or a polymer, is looked through as a whole
 _FEW, _MANY = 0.1, 3  # a share of the residues, and how many there must be at least
 
 
@@ -88,26 +91,37 @@ def _within_residues(
     residues: Int[np.ndarray, "atoms"],
     labels: Shaped[np.ndarray, "atoms"],
 ) -> Bool[np.ndarray, "atoms"]:
-    """Compare atoms with the next ones along x of their residue, as long as any is near."""
+    """Compare each atom with the next ones of its residue."""
     found = np.zeros(len(coordinates), dtype=bool)
-    if not len(coordinates):
-        return found
-    x = coordinates[:, 0].astype(np.float64)
-    width = float(np.ptp(x)) + 1.0
-    order = np.argsort(residues * width + (x - x.min()))
-    sorted_residues, places = residues[order], coordinates[order]
-    for step in range(1, len(order)):
-        near = (sorted_residues[step:] == sorted_residues[:-step]) & (
-            places[step:, 0] - places[:-step, 0] < _NEAREST
-        )
-        if not near.any():
-            break
-        one = np.flatnonzero(near)
-        one = one[((places[one + step] - places[one]) ** 2).sum(axis=1) < _NEAREST**2]
-        first, second = order[one], order[one + step]
-        by_turns = (labels[first] != labels[second]) & (labels[first] != "") & (labels[second] != "")
-        found[first[~by_turns]] = found[second[~by_turns]] = True
+    starts = np.flatnonzero(np.diff(residues, prepend=-1, append=-1))
+    largest = int(np.diff(starts).max(initial=0))
+    axes = np.ascontiguousarray(coordinates.T)
+    for step in range(1, min(largest, _LARGEST)):
+        apart = axes[:, step:] - axes[:, :-step]
+        squares = np.einsum("ij,ij->j", apart, apart)
+        if squares.min() < _NEAREST**2:
+            one = np.flatnonzero(squares < _NEAREST**2)
+            _mark(found, one[residues[one] == residues[one + step]], step, labels)
+    if largest > _LARGEST:
+        for first, end in pairwise(starts.tolist()):
+            if end - first > _LARGEST:
+                from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few files need it
+
+                pairs = KDTree(coordinates[first:end]).query_pairs(_NEAREST, output_type="ndarray")
+                _mark(found, first + pairs[:, 0], pairs[:, 1] - pairs[:, 0], labels)
     return found
+
+
+def _mark(
+    found: Bool[np.ndarray, "atoms"],
+    one: Int[np.ndarray, "pairs"],
+    step: Int[np.ndarray, "pairs"] | int,
+    labels: Shaped[np.ndarray, "atoms"],
+) -> None:
+    """Mark pairs of atoms, unless they are there by turns."""
+    other = one + step
+    together = (labels[one] == labels[other]) | (labels[one] == "") | (labels[other] == "")
+    found[one[together]] = found[other[together]] = True
 
 
 def check_repeated(
