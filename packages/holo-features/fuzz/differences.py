@@ -207,7 +207,7 @@ _PDB = (
     ),
     _Difference(
         "parts after END",
-        "gemmi reads no further than END; Holo reads what follows if it is other residues, as of files that were joined",
+        "gemmi reads no further than END; Holo reads what follows if it is other residues, as of joined files",
         _lines(_parts),
     ),
     _Difference(
