@@ -68,6 +68,7 @@ def test_what_may_come_before_mmcif(tmp_path, contents, before):
         (b'<?xml version="1.0"?>\n<PDBx:datablock>', "XML"),
         (b'{"code": 404, "message": "no such entry"}', "JSON"),
         (b"# name: x\n@<TRIPOS>MOLECULE\nx\n", "MOL2"),
+        (b"name\n  made\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n", "a MOL or SDF file"),
         (b"HEADER    PREDICTION\nEND\n", "holds no ATOM record, so it is no PDB file, or one without atoms"),
     ],
 )
@@ -307,3 +308,17 @@ def test_charges_among_the_attributes_of_mol2(tmp_path, attributes, charge):
     atoms = read_ligand(path).atoms
     assert (atoms.element.tolist(), atoms.charge.tolist()) == (["C", "N"], [0, charge])
     assert atoms.partial_charge.tolist() == pytest.approx([0.1, 0.9])
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_the_content_of_a_ligands_file_counts_too(tmp_path, zipped):
+    contents = {
+        "a.mol2": molfile("  3  2  0  0  0  0  0  0  0  0999 V2000"),
+        "a.sdf": "@<TRIPOS>MOLECULE\nx\n2 0\nSMALL\nNO_CHARGES\n\n@<TRIPOS>ATOM\n1 C1 0 0 0 C.3\n2 N1 1.5 0 0 N.4\n",
+    }
+    for name, content in contents.items():
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(content.encode()) if zipped else content.encode())
+        assert read_ligand(path).atoms.element.tolist() == (
+            ["C", "C", "N"] if name == "a.mol2" else ["C", "N"]
+        )

@@ -1,6 +1,7 @@
 """Ligands: small molecules from files of their own, or from structures."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -176,7 +177,12 @@ def _molecules(place: Path) -> list[Molecule]:
         if suffix in _PDBQT:
             return list(pdbqt_molecules(content))
         text = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("latin-1")
-        return list(sdf_molecules(text) if suffix in _SDF else mol2_molecules(text))
+        # The content counts, whatever the name.
+        if "@<TRIPOS>MOLECULE" in text:
+            return list(mol2_molecules(text))
+        if suffix in _SDF or re.search("^M  END", text, re.MULTILINE):
+            return list(sdf_molecules(text))
+        return list(mol2_molecules(text))
 
 
 def _ligand(place: Path, number: int, molecule: Molecule, hydrogens: bool) -> Ligand:

@@ -171,6 +171,7 @@ _FOREIGN = (
     (rb"\s*<\?xml", "XML; PDBML is not read"),
     (rb"\s*[{\[]\s*[\"{\[]", "JSON"),
     (rb"(?:#[^\n]*\n|\s)*@<TRIPOS>", "MOL2, a file of small molecules"),
+    (rb"(?:[^\n]*\n){3}[^\n]*V[23]000", "a MOL or SDF file, of small molecules"),
 )
 _IS_MMCIF = re.compile(rb"(?:[ \t\r\n]|#[^\n]*\n)*data_", re.IGNORECASE)
 _IS_PDB = re.compile(
