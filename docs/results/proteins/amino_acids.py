@@ -7,7 +7,7 @@ from typing import Annotated
 
 import attrs
 import numpy as np
-from chains import TWENTY, encode_files, one_of_each_cluster, read_splits
+from chains import encode_files, one_of_each_cluster, read_splits
 from cyclopts import Parameter
 from drawing import amino_acid_map
 from jaxtyping import Int
@@ -16,6 +16,7 @@ from writing import markdown_table, write_figures
 
 import holo_vae
 from holo_features import Encoding
+from holo_features.readers.names import STANDARD
 from holo_types import HoloError, Holograms
 from holo_types.console import progress
 from holo_vae import LatentScores, Model, Recipe, Reconstruction, latent_scores, reconstruction, write_model
@@ -140,15 +141,15 @@ def amino_acids(
 
 def _balanced(pool: Holograms, count: int) -> Holograms:
     """Draw equally many residues of each type; of a larger count the first ones are those of a smaller."""
-    each, rest = divmod(count, len(TWENTY))
+    each, rest = divmod(count, len(STANDARD))
     if rest or not each:
         raise HoloError(
-            f"{count} residues are to be drawn; it must be a multiple of {len(TWENTY)}, at least one each"
+            f"{count} residues are to be drawn; it must be a multiple of {len(STANDARD)}, at least one each"
         )
     order = np.random.default_rng(SEED).permutation(len(pool))
     types = pool.index["label"][order]
     rows: list[Int[np.ndarray, each]] = []
-    for name in TWENTY:
+    for name in STANDARD:
         members = order[types == name][:each]
         if len(members) < each:
             raise HoloError(f"there are {len(members)} {name}; {each} of each type are needed")

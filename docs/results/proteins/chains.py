@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 import holo_features
 from holo_features import Centers, Encoding, Selection, Structure
+from holo_features.readers.names import STANDARD
 from holo_types import Basis, HoloError, Holograms, PointClouds, concatenate
 from holo_vae import StructureData
 from holo_vae.data.structure_sets import TableRow, read_table
@@ -16,7 +17,6 @@ from holo_vae.data.structure_sets import TableRow, read_table
 __all__ = [
     "BURIALS",
     "CLUSTER",
-    "TWENTY",
     "Protein",
     "encode",
     "encode_files",
@@ -26,28 +26,6 @@ __all__ = [
     "selection_of",
 ]
 
-TWENTY = (
-    "ALA",
-    "ARG",
-    "ASN",
-    "ASP",
-    "CYS",
-    "GLN",
-    "GLU",
-    "GLY",
-    "HIS",
-    "ILE",
-    "LEU",
-    "LYS",
-    "MET",
-    "PHE",
-    "PRO",
-    "SER",
-    "THR",
-    "TRP",
-    "TYR",
-    "VAL",
-)
 CLUSTER = "cluster30"  # of 30 % identity; the splits never cut one
 BURIALS = ("buried", "between", "exposed")
 # Of the relative solvent-accessible area; Rost and Sander, Proteins 20, 216 (1994).
@@ -128,7 +106,7 @@ def _read(chain: TableRow, selection: Selection) -> Protein:
         raise HoloError(f"{chain.path}: has a residue with nothing around it")
     index = centers.index.assign(
         cluster=np.full(len(centers), chain.columns[CLUSTER]),
-        residue_type=np.where(np.isin(names, TWENTY), names, ""),
+        residue_type=np.where(np.isin(names, STANDARD), names, ""),
         burial=burial,
         exposure=np.where(known, np.rint(100 * np.nan_to_num(shares)), -1).astype(np.int64),
         atoms=np.diff(everything.offsets),

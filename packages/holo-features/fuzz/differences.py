@@ -4,6 +4,7 @@ A difference is not believed because a file looks like it: it is undone in what 
 and only if both then read the very same is the case named after it. What no member of the list explains is a failure.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -12,8 +13,11 @@ from typing import cast
 import attrs
 import gemmi
 import msgpack  # type: ignore[import-untyped]
+import numpy as np
 from binarycif import atom_site_block
 from readings import Atoms, Reading, Refused, other_reading
+
+from holo_features.readers.names import dictionary_elements
 
 __all__ = ["CRASH", "DIFFERENCES", "named_differences"]
 
@@ -92,6 +96,55 @@ def _first_model(lines: list[bytes]) -> list[bytes]:
     return first
 
 
+def _whole_chains(lines: list[bytes]) -> list[bytes]:
+    """Blank column 21 where it is not filled through all atoms of a chain that follow one another."""
+    changed, stretch = [], []
+
+    def end() -> None:
+        whole = all(line[20:21].strip() for line in stretch)
+        changed.extend(line if whole else line[:20] + b" " + line[21:] for line in stretch)
+        stretch.clear()
+
+    for line in lines:
+        if not _is_atom(line) or (stretch and stretch[-1][21:22] != line[21:22]):
+            end()
+        if _is_atom(line):
+            stretch.append(line)
+        else:
+            changed.append(line)
+    end()
+    return changed
+
+
+def _without_chains(content: bytes, atoms: Atoms) -> Atoms:
+    """Leave out the chains of a file that has segments."""
+    if not any(line[72:76].strip() for line in re.split(rb"[\r\n]", content) if _is_atom(line)):
+        return atoms
+    changed: Atoms = Counter()
+    for (_, *rest), count in atoms.items():
+        changed["", *rest] += count  # type: ignore[index]
+    return changed
+
+
+def _parts(lines: list[bytes]) -> list[bytes]:
+    """Leave out END, and with it whatever follows where residues come again, as in the next frame of a trajectory."""
+    is_end = re.compile(rb"END\s*$")
+    modeled = any(line.startswith((b"MODEL ", b"ENDMDL")) for line in lines)
+    kept: list[bytes] = []
+    seen: set[bytes] = set()
+    part: list[bytes] = []
+    for line in [*lines, b"END"]:
+        if not is_end.match(line):
+            part.append(line)
+            continue
+        residues = {atom[17:27] for atom in part if _is_atom(atom)}
+        dry = {name for name in residues if name[:4].strip() not in (b"HOH", b"WAT")} or residues
+        if not modeled and seen and dry and 2 * len(dry & seen) >= len(dry):
+            break
+        kept, seen, part = kept + part, seen | dry, []
+    return kept
+
+
 def _capital_insertions(content: bytes, atoms: Atoms) -> Atoms:
     changed: Atoms = Counter()
     for (chain, number, insertion, *rest), count in atoms.items():
@@ -110,13 +163,17 @@ def _unhybrid(content: bytes, atoms: Atoms) -> Atoms:
 
 
 def _unsaid_elements(content: bytes, atoms: Atoms) -> Atoms:
-    """Leave out the element where the file's columns for it hold none, if it begins the atom's name or is unknown."""
+    """Leave out the element where the file's columns for it hold none and the dictionary has no such atom.
+
+    It is left out only if it begins the atom's name or is unknown.
+    """
     unsaid = {
-        line[12:16].strip().decode("latin-1")
+        (line[17:20].strip().decode("latin-1"), line[12:16].strip().decode("latin-1"))
         for line in content.replace(b"\r", b"\n").split(b"\n")
         if _is_atom(line) and not re.fullmatch(rb" ?[A-Za-z] ?|[A-Za-z]{2}", line[76:78].ljust(2))
     }
-    return _without_elements(atoms, unsaid)
+    strange = {name for residue, name in unsaid if name not in (dictionary_elements(residue) or {})}
+    return _without_elements(atoms, strange)
 
 
 def _without_elements(atoms: Atoms, names: Collection[str]) -> Atoms:
@@ -149,9 +206,9 @@ _PDB = (
         _lines(_first_model),
     ),
     _Difference(
-        "END",
-        "gemmi reads no further than END; files joined from several have it in between",
-        _lines(lambda lines: [line for line in lines if not re.match(rb"(?i)END(?![A-Z])", line)]),
+        "parts after END",
+        "gemmi reads no further than END; Holo reads what follows if it is other residues, as of joined files",
+        _lines(_parts),
     ),
     _Difference(
         "record names in capitals",
@@ -173,9 +230,14 @@ _PDB = (
         _each_atom(lambda line: line[:78]),
     ),
     _Difference(
-        "column 21",
-        "gemmi reads chains of two letters from columns 21-22; in the format column 21 is blank, and Holo ignores it",
-        _each_atom(lambda line: line[:20] + b" " + line[21:]),
+        "column 21 in part of a chain",
+        "gemmi reads a chain of two letters wherever column 21 is filled; Holo where it is through the whole chain",
+        _lines(_whole_chains),
+    ),
+    _Difference(
+        "segments",
+        "Holo takes the segment of columns 73-76 for a chain that is blank or names residues twice; gemmi does not",
+        adjusted=_without_chains,
     ),
     _Difference(
         "lower-case hybrid-36",
@@ -183,8 +245,8 @@ _PDB = (
         adjusted=_unhybrid,
     ),
     _Difference(
-        "element not in columns 77-78",
-        "both then go by the atom's name, by different rules; what Holo cannot tell it leaves out by name",
+        "elements of atoms that nobody knows",
+        "where columns 77-78 hold none both go by the atom's name, by different rules, but for atoms of the dictionary",
         adjusted=_unsaid_elements,
     ),
     _Difference(
@@ -288,14 +350,6 @@ def _first_model_number(columns: dict[str, list[str]]) -> None:
         columns["pdbx_pdb_model_num"] = ["1" if number in _OPEN else number for number in numbers]
 
 
-def _only_authors(columns: dict[str, list[str]]) -> None:
-    """Leave open the label where the authors' name is left open."""
-    for item in ("asym_id", "comp_id", "atom_id", "seq_id"):
-        if {f"auth_{item}", f"label_{item}"} <= columns.keys():
-            pairs = zip(columns[f"auth_{item}"], columns[f"label_{item}"], strict=True)
-            columns[f"label_{item}"] = ["?" if author in _OPEN else label for author, label in pairs]
-
-
 def _open_elements(content: bytes, atoms: Atoms) -> Atoms:
     """Leave out the element where the file leaves it open, if it begins the atom's name or is unknown."""
     columns = _table(content)
@@ -332,10 +386,28 @@ def _wrapped(content: bytes, atoms: Atoms) -> Atoms:
 
 
 def _unnumbered(content: bytes, atoms: Atoms) -> Atoms:
+    """Leave out the number of atoms to which no column gives one."""
+    columns = _table(content)
+    if not {"cartn_x", "cartn_y", "cartn_z"} <= columns.keys():
+        return atoms
+    rows = range(len(columns["cartn_x"]))
+    numbers = [columns[name] for name in ("auth_seq_id", "label_seq_id") if name in columns]
+    bare = {
+        tuple(np.float32(_decimal(columns[f"cartn_{axis}"][row])).item() for axis in "xyz")
+        for row in rows
+        if all(column[row] in _OPEN for column in numbers)
+    }
     changed: Atoms = Counter()
     for (chain, number, *rest), count in atoms.items():
-        changed[chain, -1 if number is None else number, *rest] += count  # type: ignore[index]
+        changed[chain, None if tuple(rest[-3:]) in bare else number, *rest] += count  # type: ignore[index]
     return changed
+
+
+def _decimal(value: str) -> float:
+    try:
+        return float(gemmi.cif.as_string(value))
+    except ValueError:
+        return math.nan
 
 
 _READ = frozenset(
@@ -401,18 +473,13 @@ _COLUMNS = (
     ),
     _CASE,
     _Difference(
-        "authors' names left open",
-        "gemmi takes the label's name in a row that leaves the authors' one open; Holo takes one of the columns",
-        _site(_only_authors),
-    ),
-    _Difference(
         "large residue numbers",
         "gemmi reads residue numbers into 32 bits, whatever they are; Holo has 64",
         adjusted=_wrapped,
     ),
     _Difference(
-        "no residue number",
-        "Holo numbers residues -1 where label_seq_id, in place of auth_seq_id, is left open, as biotite does",
+        "residues without a number",
+        "Holo numbers them on from the last of their chain; gemmi gives them none",
         adjusted=_unnumbered,
     ),
 )

@@ -102,8 +102,9 @@ def _selected(path: Path, raw: Atoms) -> None:
     """Check that what is kept of a structure is among its atoms, each atom of one conformer, heavy, of an element."""
     structure = read_structure(path)
     kept = structure.atoms
-    chosen = Counter((*atom[:5], *atom[6:]) for atom in _counted(kept, [""] * len(kept)).elements())
-    if chosen - Counter((*atom[:5], *atom[6:]) for atom in raw.elements()):
+    # The twenty may be renamed, and of alternate locations there is one.
+    chosen = Counter((*atom[:3], atom[4], *atom[6:]) for atom in _counted(kept, [""] * len(kept)).elements())
+    if chosen - Counter((*atom[:3], atom[4], *atom[6:]) for atom in raw.elements()):
         raise Inconsistent("an atom was chosen that is not in the file")
     if set(kept.element.tolist()) & {"H", "D", "T", "X", ""} or not set(kept.element.tolist()) <= _ELEMENTS:
         raise Inconsistent(f"elements {sorted(set(kept.element.tolist()))} were chosen")

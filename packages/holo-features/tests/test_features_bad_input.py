@@ -80,15 +80,10 @@ def test_another_kind_of_file(tmp_path, suffix):
         "no ATOM|no atoms|damaged|no cat|belongs to no tag",
     )
     refuse(written(tmp_path / f"noise{suffix}", random.Random(0).randbytes(5000)), "binary data|damaged")
-    other = CONTENTS[".cif" if suffix == ".pdb" else ".pdb"]
-    refuse(
-        written(tmp_path / f"other{suffix}", other),
-        "no ATOM|no category atom_site|cut off|no tag|residue number|extra data",
-    )
 
 
 def test_no_gzip_data_under_that_name(tmp_path):
-    refuse(written(tmp_path / "plain.pdb.gz", CONTENTS[".pdb"]), "damaged or truncated gzip")
+    refuse(written(tmp_path / "noise.pdb.gz", b"Dear reader,\n"), "damaged or truncated gzip")
 
 
 @pytest.mark.parametrize("suffix", [".pdb", ".cif", ".bcif"])

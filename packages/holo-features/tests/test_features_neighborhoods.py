@@ -72,6 +72,7 @@ def test_index():
         "residue_number",
         "insertion_code",
         "residue_name",
+        "b_factor",
     ]
     assert set(clouds.index["structure"].tolist()) == {"1zr0_B"}
     assert set(clouds.index["model"].tolist()) == {1}
@@ -93,6 +94,7 @@ def test_points_lie_in_the_file_at_their_center_plus_their_coordinates():
 def test_the_cutoff_is_included(write_pdb, residue, atom):
     lines = [
         *residue(names=("CA",)),
+        atom("N", (5.0, 5.0, 0.0), residue="ALA"),
         atom("CB", (0.0, 0.0, 5.0), residue="ALA"),
         atom("CG", (0.0, 5.001, 0.0), residue="ALA"),
         atom("CA", (0.0, 0.0, 0.0), residue="ALA", number=2),
@@ -112,21 +114,30 @@ def test_a_calcium_ion_is_no_alpha_carbon(write_pdb, residue, atom):
     assert [skipped.residue.residue_number for skipped in cut_neighborhoods(structure).skipped] == [2]
 
 
-def test_skipped_residues_are_named(write_pdb, residue):
+def test_skipped_residues_are_named(write_pdb, residue, atom):
     path = write_pdb(
         *residue(),
         *residue(number=7, insertion="B", names=("N", "C", "O"), shift=3.0),
         *residue(number=99, chain="Z", names=("CA",), shift=500.0),
+        atom("N", (520.0, 0.0, 0.0), number=99, chain="Z"),
+        *residue(number=100, chain="Z", names=("CA",), shift=520.0),
     )
     structure = read_structure(path)
     assert cut_neighborhoods(structure).skipped == (
         SkippedResidue("made", 1, ResidueId("A", 7, "B"), "ALA", "it has no atom CA"),
         SkippedResidue(
+            "made",
+            1,
+            ResidueId("Z", 100),
+            "ALA",
+            "it has neither N nor C, so that its surroundings are not known",
+        ),
+        SkippedResidue(
             "made", 1, ResidueId("Z", 99), "ALA", "no atom of C, N, O, S is within 10 Å of its CA"
         ),
     )
     assert neighborhoods(structure).index["residue_number"].tolist() == [1]
-    assert [s.residue.residue_number for s in cut_neighborhoods(structure, cutoff=600.0).skipped] == [7]
+    assert [s.residue.residue_number for s in cut_neighborhoods(structure, cutoff=600.0).skipped] == [7, 100]
 
 
 def test_a_structure_without_alpha_carbons_has_no_neighborhoods(write_pdb, residue):
@@ -263,6 +274,7 @@ def test_an_atom_at_the_end_of_the_world_changes_nothing():
     structure = EXAMPLES["1ten_A"]
     atoms = structure.atoms.copy()
     atoms.coord[-1] = [3e37, -1e38, 2e38]
+    atoms.b_factor[:] = 20.0  # of which the index has the mean
     clouds = neighborhoods(attrs.evolve(structure, atoms=atoms))
     assert clouds == neighborhoods(attrs.evolve(structure, atoms=atoms[:-1]))
 

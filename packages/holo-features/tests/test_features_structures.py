@@ -12,12 +12,8 @@ from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile, set_structure
 
 from holo_features import ResidueId, Selection, read_structure
 from holo_features.datasets import example_structures
-from holo_features.structures.structure import (
-    _STANDARD,
-    _WATERS,
-    LeftOutAtom,
-    RepeatedResidue,
-)
+from holo_features.readers.names import STANDARD, SYNONYMS, WATERS
+from holo_features.structures.structure import LeftOutAtom, RepeatedResidue
 
 ALTERNATE = Path(__file__).parent / "alternate_locations.pdb"
 EXAMPLES = {path.name.partition(".")[0]: path for path in example_structures()}
@@ -153,14 +149,16 @@ def test_an_amino_acid_ligand_after_the_chain_is_no_residue(write_pdb, residue):
 
 
 def test_what_is_known_without_the_dictionary_is_what_it_says():
-    assert len(_STANDARD) == 20
-    assert set(amino_acid_names()) >= _STANDARD
-    assert not _WATERS & set(amino_acid_names())
+    assert len(STANDARD) == 20
+    assert set(amino_acid_names()) >= set(STANDARD)
+    assert not WATERS & set(amino_acid_names())
+    assert set(SYNONYMS.values()) == set(STANDARD)
+    assert not SYNONYMS.keys() & set(STANDARD)
 
 
 def test_residues_of_modeling_programs_count(write_pdb, residue):
     path = write_pdb(*residue(residue="HIE"), *residue(residue="CYX", number=2, shift=4.0))
-    assert set(read_structure(path).atoms.res_name.tolist()) == {"HIE", "CYX"}
+    assert set(read_structure(path).atoms.res_name.tolist()) == {"HIS", "CYS"}
 
 
 def test_blank_elements_are_inferred(write_pdb, residue, atom):

@@ -240,8 +240,8 @@ def test_holograms_are_refused(served: ServedModel, kind: str) -> None:
     refused(served, [{"holograms": text, "basis": BASIS.digest}], reason)
 
 
-LINE = atom(1, "CA")
-CROWD = "".join(atom(serial, "CA") for serial in range(1, 1102))
+LINE = atom(1, "CA") + atom(1, "N", x="90.000")
+CROWD = "".join(atom(serial, "CA", x=f"{0.009 * serial:.3f}") for serial in range(1, 1102))
 BAD_ROWS: dict[str, tuple[list[dict[str, Any]], str]] = {
     "rubbish": ([{"name": f"{SECRET}.pdb", "content": SECRET}], r"row 0: content .* \.pdb reader"),
     "rubbish mmCIF": ([{"name": "a.cif", "content": f"data_{SECRET}\n_a {SECRET}"}], r"\.cif reader"),
@@ -280,7 +280,8 @@ BAD_ROWS: dict[str, tuple[list[dict[str, Any]], str]] = {
         "no amino acid residue",
     ),
     "without Cα": ([{"name": "a.pdb", "content": atom(1, "N")}], "no residue with a Cα"),
-    "alone": ([{"name": "a.pdb", "content": atom(1, "CA")}], "no residue of the request has an atom"),
+    "trace": ([{"name": "a.pdb", "content": atom(1, "CA")}], "no residue with a Cα and N or C beside it"),
+    "alone": ([{"name": "a.pdb", "content": LINE}], "no residue of the request has an atom"),
     "crowd": ([{"name": "a.pdb", "content": CROWD}], "more than 500 atoms in a cube of 10 Å"),
     "one name": (
         [{"name": f"{SECRET}.ent", "content": LINE}, {"name": f"{SECRET}.pdb", "content": LINE}],

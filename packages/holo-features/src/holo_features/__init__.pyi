@@ -70,6 +70,9 @@ from .spheres.shapes import (
 )
 
 # Structures.
+from .structures.confidence import (
+    Confidence as Confidence,
+)
 from .structures.residue import (
     ResidueId as ResidueId,
     residue_numbers as residue_numbers,

@@ -167,6 +167,8 @@ class Outcome:
     skipped_residues
         Residues left out of files that gave results; each has its line in skipped.csv. None if the files
         have no residues.
+    others
+        What else has its line in skipped.csv, counted in words, such as ``"3 atoms were left out"``.
 
     Examples
     --------
@@ -178,6 +180,7 @@ class Outcome:
     succeeded: int = 0
     failed: int = 0
     skipped_residues: int | None = 0
+    others: tuple[str, ...] = ()
 
     @property
     def exit_status(self) -> int:
@@ -190,10 +193,11 @@ class Outcome:
         """Give the outcome in one line."""
         files = f"{self.succeeded} of {_count(self.succeeded + self.failed, 'file')} gave results"
         failed = f", {self.failed} failed" if self.failed else ""
-        if self.skipped_residues is None:
-            return f"{files}{failed}"
-        were = "was" if self.skipped_residues == 1 else "were"
-        return f"{files}{failed}; {_count(self.skipped_residues, 'residue')} {were} skipped"
+        counted = list(self.others)
+        if self.skipped_residues is not None:
+            were = "was" if self.skipped_residues == 1 else "were"
+            counted.insert(0, f"{_count(self.skipped_residues, 'residue')} {were} skipped")
+        return "; ".join(filter(None, [f"{files}{failed}", ", ".join(counted)]))
 
 
 def _count(number: int, noun: str) -> str:

@@ -6,7 +6,7 @@ import attrs
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-__all__ = ["Count", "Device", "Flag", "RunOptions", "Scheduler", "Together", "Workers"]
+__all__ = ["ConfidenceOptions", "Count", "Device", "Flag", "RunOptions", "Scheduler", "Together", "Workers"]
 
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Flag = Annotated[bool, Parameter(negative="")]
@@ -21,6 +21,26 @@ Scheduler = Annotated[
         "holo-features); they must see the files under the same paths."
     ),
 ]
+
+
+@attrs.frozen
+class ConfidenceOptions:
+    """Which residues of predicted structures are certain enough.
+
+    Parameters
+    ----------
+    minimum_plddt
+        Lowest pLDDT, from 0 to 100, of the residues about which to encode; the others stay neighbors, and are listed.
+        A file must say that its B-factors are pLDDT, as mmCIF does in _ma_qa_metric.
+    b_factors_are_plddt
+        Take the B-factors for pLDDT though the file does not say so, as a PDB file cannot.
+    drop_neighbors
+        Leave the atoms of residues below --minimum-plddt out of all neighborhoods too.
+    """
+
+    minimum_plddt: Annotated[float | None, Parameter(validator=Number(gte=0, lte=100))] = None
+    b_factors_are_plddt: Flag = False
+    drop_neighbors: Flag = False
 
 
 @attrs.frozen

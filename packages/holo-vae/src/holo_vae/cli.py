@@ -19,7 +19,7 @@ from holo_types import HoloError, Holograms
 from holo_types.console import progress, run
 from holo_types.extras import extra
 from holo_types.files.atomic import replacing
-from holo_types.options import Device, Flag, RunOptions, Together
+from holo_types.options import ConfidenceOptions, Device, Flag, RunOptions, Together
 
 from ._version import __version__
 
@@ -286,7 +286,7 @@ class Evaluated:
     figures: "Evaluation"
 
 
-_NO_EVALUATION, _NO_RUN = EvaluationOptions(), RunOptions()
+_NO_EVALUATION, _NO_RUN, _NO_CONFIDENCE = EvaluationOptions(), RunOptions(), ConfidenceOptions()
 
 
 @app.command(name="evaluate")
@@ -393,6 +393,7 @@ def embed_command(
     pocket: Flag = False,
     secondary_structure: Flag = False,
     half: Flag = False,
+    confidence: Annotated[ConfidenceOptions, Together] = _NO_CONFIDENCE,
     run: Annotated[RunOptions, Together] = _NO_RUN,
 ) -> int:
     """Embed every residue of structures, the pockets of complexes, or every row of a file of holograms.
@@ -436,13 +437,21 @@ def embed_command(
         raise HoloError(
             f"--pocket takes one data set of complexes (CSV file, folder, LMDB); it was given {given}"
         )
+    if confidence != _NO_CONFIDENCE and (pocket or inputs[0].suffix == ".h5"):
+        raise HoloError("--minimum-plddt is for structures, not for complexes or a file of holograms")
     if pocket:
         return _embed_pockets(
             inputs[0], model, out, half=half, secondary_structure=secondary_structure, run=run
         )
     if not (len(inputs) == 1 and inputs[0].suffix == ".h5"):
         return _embed_structures(
-            inputs, model, out, half=half, secondary_structure=secondary_structure, run=run
+            inputs,
+            model,
+            out,
+            half=half,
+            secondary_structure=secondary_structure,
+            confidence=confidence,
+            run=run,
         )
     if secondary_structure or run != _NO_RUN:
         raise HoloError(
@@ -464,15 +473,23 @@ def embed_command(
 
 
 def _embed_structures(
-    inputs: Sequence[Path], model: str, out: Path, *, half: bool, secondary_structure: bool, run: RunOptions
+    inputs: Sequence[Path],
+    model: str,
+    out: Path,
+    *,
+    half: bool,
+    secondary_structure: bool,
+    confidence: ConfidenceOptions,
+    run: RunOptions,
 ) -> int:
     with extra("holo-vae[structures]"):
-        from holo_features import structure_names
+        from holo_features import Confidence, structure_names
         from holo_features.encoding.files import structure_files
     from .embedding import embed_structures
     from .networks.loading import load
     from .networks.model import Model
 
+    asked = Confidence.asked(**attrs.asdict(confidence))
     loaded = load(model, Model)
     paths, empty = structure_files(inputs)
     return _write_embeddings(
@@ -481,13 +498,18 @@ def _embed_structures(
             loaded if run.alone else model,
             secondary_structure,
             written.structures,
+            confidence=asked,
             workers=run.workers,
             scheduler=run.scheduler,
         ),
         structure_names(paths),
         out,
         doing="embedding structures",
-        settings={"model": f"{loaded.name} {loaded.digest}", "secondary_structure": str(secondary_structure)},
+        settings={
+            "model": f"{loaded.name} {loaded.digest}",
+            "secondary_structure": str(secondary_structure),
+            **{name: str(value) for name, value in attrs.asdict(confidence).items()},
+        },
         resume=run.resume,
         half=half,
         empty=empty,

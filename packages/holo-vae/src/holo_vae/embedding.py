@@ -20,7 +20,7 @@ from .networks.model import Model
 from .networks.row_losses import row_cosine_losses
 
 if TYPE_CHECKING:
-    from holo_features import ComplexSource, EncodedStructure
+    from holo_features import ComplexSource, Confidence, EncodedStructure
 
 __all__ = ["EmbeddedStructure", "embed", "embed_complexes", "embed_holograms", "embed_structures"]
 
@@ -66,6 +66,7 @@ def embed_structures(
     secondary_structure: bool = False,
     done: Collection[str] = (),
     *,
+    confidence: "Confidence | None" = None,
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[EmbeddedStructure]:
@@ -82,6 +83,8 @@ def embed_structures(
     model
         A model, or what `load` takes. Its basis decides how the structures are encoded. Several workers each load
         it for themselves, so they need what `load` takes.
+    confidence
+        Which residues of predicted structures are certain enough, see `holo_features.Encoding`; None takes all.
     workers, scheduler
         As for `holo_features.encode_structures`; each worker has one thread.
 
@@ -97,14 +100,22 @@ def embed_structures(
         workers are given a model that is loaded already, or load another than is here.
     """
     with extra("holo-vae[structures]"):
-        from holo_features.encoding.structures import encode_structures, map_structures  # noqa: PLC0415
+        from holo_features.encoding.structures import Encoding, encode_structures, map_structures  # noqa: PLC0415
     loaded = _loaded(model)
-    basis = loaded.config.basis
+    basis, encoding = loaded.config.basis, Encoding(confidence=confidence)
     if workers == 1 and scheduler is None:
-        return _embedded(encode_structures(paths, basis, secondary_structure, done), loaded)
-    embed_one = _by_worker(model, loaded)
+        return _embedded(
+            encode_structures(paths, basis, secondary_structure, done, encoding=encoding), loaded
+        )
     return map_structures(
-        embed_one, paths, basis, secondary_structure, done, workers=workers, scheduler=scheduler
+        _by_worker(model, loaded),
+        paths,
+        basis,
+        secondary_structure,
+        done,
+        encoding=encoding,
+        workers=workers,
+        scheduler=scheduler,
     )
 
 

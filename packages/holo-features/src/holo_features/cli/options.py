@@ -7,7 +7,7 @@ import attrs
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from holo_types.options import Count, Flag, RunOptions, Scheduler, Together, Workers
+from holo_types.options import ConfidenceOptions, Count, Flag, RunOptions, Scheduler, Together, Workers
 
 if TYPE_CHECKING:
     from holo_features import ResidueId
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BasisOptions",
+    "ConfidenceOptions",
     "Count",
     "Flag",
     "Length",
@@ -159,7 +160,9 @@ class SelectionOptions:
         return Selection(**attrs.asdict(self))
 
 
-def settings_of(command: str, *options: BasisOptions | SelectionOptions, **others: object) -> dict[str, str]:
+def settings_of(
+    command: str, *options: BasisOptions | SelectionOptions | ConfidenceOptions, **others: object
+) -> dict[str, str]:
     """Give options as the output keeps them, so that it is continued with the same.
 
     Parameters

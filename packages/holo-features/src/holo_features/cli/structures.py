@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import attrs
+
 from .options import (
     BasisOptions,
+    ConfidenceOptions,
     Flag,
     OfBasis,
     OptionalNames,
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["structures_command"]
 
 _NO_BASIS, _NO_SELECTION, _NO_RUN = BasisOptions(), SelectionOptions(), RunOptions()
+_NO_CONFIDENCE = ConfidenceOptions()
 
 
 def structures_command(
@@ -38,6 +42,7 @@ def structures_command(
     center_atoms: OptionalNames = None,
     without_central_residue: Flag = False,
     secondary_structure: Flag = False,
+    confidence: Annotated[ConfidenceOptions, Together] = _NO_CONFIDENCE,
     run: Annotated[RunOptions, Together] = _NO_RUN,
 ) -> int:
     """Encode the neighborhood of every residue of protein structures as a Zernike hologram.
@@ -63,6 +68,7 @@ def structures_command(
     """
     from holo_features.encoding.files import rows_of, structure_files, write_rows
     from holo_features.encoding.structures import Encoding, encode_structures, structure_names
+    from holo_features.structures.confidence import Confidence
 
     paths, empty = structure_files(inputs)
     chosen = None if residues is None else residue_ids(residues)
@@ -71,6 +77,7 @@ def structures_command(
         residues=chosen,
         center_atoms=center_atoms,
         central_residue=not without_central_residue,
+        confidence=Confidence.asked(**attrs.asdict(confidence)),
         double_precision=basis.float64,
     )
 
@@ -90,6 +97,7 @@ def structures_command(
         "structures",
         basis,
         selection,
+        confidence,
         residues=chosen,
         center_atoms=center_atoms,
         without_central_residue=without_central_residue,

@@ -211,6 +211,8 @@ def _together(complex_: Complex, *, bonds: bool) -> Structure:
         part.set_annotation("amino_acid", amino_acids(atoms) if is_protein else np.zeros(len(atoms), bool))
         known = "charge" in atoms.get_annotation_categories()
         part.set_annotation("charge", atoms.charge if known else np.zeros(len(atoms), dtype=np.int8))
+        there = "b_factor" in atoms.get_annotation_categories()
+        part.set_annotation("b_factor", atoms.b_factor if there else np.full(len(atoms), np.nan))
         if is_protein:
             part.chain_id, part.res_id, part.ins_code = atoms.chain_id, atoms.res_id, atoms.ins_code
         else:

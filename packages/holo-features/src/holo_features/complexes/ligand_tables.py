@@ -13,6 +13,7 @@ from jaxtyping import Bool, Int
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import shortest_path
 
+from holo_features.molecules.bonded import RADII
 from holo_features.readers.symbols import HYDROGENS
 from holo_types.files.csv_files import write_csv
 
@@ -21,13 +22,8 @@ from .ligands import Ligand
 
 __all__ = ["LigandSize", "ligand_key", "ligand_size", "write_ligand_table"]
 
-# Covalent radii in Å (Cordero et al., Dalton Trans. 2832, 2008), and what a bond may be longer than their sum.
-_RADII = {
-    **{"B": 0.84, "C": 0.76, "N": 0.71, "O": 0.66, "F": 0.57, "SI": 1.11, "P": 1.07, "S": 1.05},
-    **{"CL": 1.02, "SE": 1.20, "BR": 1.20, "I": 1.39},
-}
 _OTHER_RADIUS = 1.4  # of metals
-_TOLERANCE = 0.4
+_TOLERANCE = 0.4  # Å; what a bond may be longer than the sum of its radii
 
 _ROUNDS = 3
 _APART = -1  # the distance of atoms that no bonds join
@@ -170,7 +166,7 @@ def _near(atoms: AtomArray) -> Bool[np.ndarray, "atoms atoms"]:
 
     biotite's usual lengths miss one molecule in six of crystal structures, whose bonds are not as usual.
     """
-    radii = np.array([_RADII.get(element, _OTHER_RADIUS) for element in atoms.element.tolist()])
+    radii = np.array([RADII.get(element, _OTHER_RADIUS) for element in atoms.element.tolist()])
     lengths = np.linalg.norm(atoms.coord[:, None] - atoms.coord[None], axis=2)
     near: NDArray[np.bool_] = lengths <= radii[:, None] + radii[None] + _TOLERANCE
     np.fill_diagonal(near, val=False)

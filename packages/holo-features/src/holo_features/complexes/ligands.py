@@ -1,14 +1,17 @@
 """Ligands: small molecules from files of their own, or from structures."""
 
 import os
-from collections.abc import Iterator
-from functools import partial
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attrs
 import numpy as np
 from biotite.structure import AtomArray
 
+from holo_features.molecules.bonded import structure_molecules
+from holo_features.molecules.mol2 import mol2_molecules
+from holo_features.molecules.sdf import sdf_molecules
 from holo_features.readers.elements import is_element
 from holo_features.readers.formats import (
     damage_named,
@@ -17,18 +20,17 @@ from holo_features.readers.formats import (
     raw_atoms,
     split_suffix,
 )
-from holo_features.readers.mol2 import mol2_molecules
-from holo_features.readers.pdbqt import pdbqt_molecules
-from holo_features.readers.raw import Molecule, RawAtoms, listed
-from holo_features.readers.sdf import sdf_molecules
+from holo_features.readers.pdbqt import pdbqt_molecules, without_pseudo_atoms
+from holo_features.readers.raw import Molecule, Remark, listed
 from holo_features.readers.symbols import HYDROGENS
-from holo_features.structures.structure import classify
 from holo_types import FormatError
 
 __all__ = ["Ligand", "is_ligand_path", "read_ligand", "read_ligands"]
 
 _SDF, _MOL2, _PDBQT = (".sdf", ".mol", ".sd"), (".mol2",), (".pdbqt",)
 _SUFFIXES = (*_SDF, *_MOL2, *_PDBQT)
+_MOST_RESIDUES = 6  # that a message names
+SAME_PLACE = 0.3  # Å
 
 
 @attrs.frozen(eq=False)
@@ -42,10 +44,13 @@ class Ligand:
     atoms
         Positions in Å, elements in upper case, ``charge`` the formal charge (0 where the file has none).
         ``partial_charge`` is there where the file has it (MOL2, PDBQT), bonds where it has those (SDF, MOL2).
+    remarks
+        What was done with the file that its user should know.
     """
 
     name: str
     atoms: AtomArray
+    remarks: tuple[Remark, ...] = ()
 
 
 def is_ligand_path(path: str | os.PathLike[str]) -> bool:
@@ -59,37 +64,45 @@ def is_ligand_path(path: str | os.PathLike[str]) -> bool:
     return split_suffix(path)[0] in _SUFFIXES
 
 
-def read_ligand(path: str | os.PathLike[str], molecule: int | str = 1, *, hydrogens: bool = False) -> Ligand:
+def read_ligand(
+    path: str | os.PathLike[str], molecule: int | str | None = None, *, hydrogens: bool = False
+) -> Ligand:
     """Read one molecule of a file.
 
     Parameters
     ----------
     path
-        A file .sdf, .sd, .mol, .mol2 or .pdbqt, or a structure file as for `read_structure`, also with .gz.
-        The molecules of a structure file are the residues of its first model that are neither water nor amino
-        acids of a chain, each by itself, ions too.
+        A file .sdf, .sd, .mol, .mol2 or .pdbqt, or a structure file as for `read_structure`, also with .gz. The
+        molecules of a structure file are those of its first model that are neither water nor proteins, see
+        `holo_features.molecules.bonded.structure_molecules`; one of several residues is called after all of them,
+        such as ``NAG-NAG-BMA``. Flexible side chains of a PDBQT file are the protein's.
     molecule
-        Its number in the file, counted from 1, or its name; of several that have it, the first is taken.
+        Its number in the file, counted from 1, its name, or one of its residues, such as ``"A:501"``; of several that
+        have the name, the first is taken. None takes the only one, or the first of several records of a file, such as
+        the poses of a docking; of molecules that lie side by side one must be chosen.
     hydrogens
         Take hydrogen and deuterium too.
+
+    Returns
+    -------
+    Ligand
+        Its remarks say which molecule was taken where the file has several.
 
     Raises
     ------
     FormatError
-        If the file is missing, empty, damaged or of another kind, or it has no such molecule, or the molecule
-        has no heavy atom or one that is no chemical element; the message names the file.
+        If the file is missing, empty, damaged or of another kind, it has no such molecule, or several and none is
+        chosen, or the molecule has no heavy atom, one that is no chemical element, or two at one place; the message
+        names the file.
     """
-    molecules = _molecules(Path(path))
-    names = [found.name for found in molecules]
-    if isinstance(molecule, int):
-        if not 1 <= molecule <= len(molecules):
-            raise FormatError(f"{Path(path)}: it has no molecule {molecule}; it has {len(molecules)}")
-        number = molecule
-    elif molecule in names:
-        number = names.index(molecule) + 1
-    else:
-        raise FormatError(f"{Path(path)}: it has no molecule {molecule!r}; it has {listed(names) or 'none'}")
-    return _ligand(Path(path), number, molecules[number - 1], hydrogens)
+    place = Path(path)
+    molecules = _molecules(place)
+    number = _chosen(place, molecules, molecule)
+    ligand = _ligand(place, number, molecules[number - 1], hydrogens)
+    if len(molecules) == 1:
+        return ligand
+    taken = f"of {len(molecules)} molecules the one taken is {number}, {_called(molecules[number - 1])}"
+    return attrs.evolve(ligand, remarks=(*ligand.remarks, Remark("read so", taken)))
 
 
 def read_ligands(path: str | os.PathLike[str], *, hydrogens: bool = False) -> Iterator[Ligand]:
@@ -104,10 +117,52 @@ def read_ligands(path: str | os.PathLike[str], *, hydrogens: bool = False) -> It
         yield _ligand(Path(path), number, molecule, hydrogens)
 
 
+def _chosen(place: Path, molecules: Sequence[Molecule], molecule: int | str | None) -> int:
+    """Give the number of the molecule that is asked for."""
+    if molecule is None:
+        _check_poses(place, molecules)
+        molecule = 1
+    if isinstance(molecule, int):
+        if not 1 <= molecule <= len(molecules):
+            raise FormatError(f"{place}: it has no molecule {molecule}; it has {len(molecules)}")
+        return molecule
+    for names in (
+        [(found.name,) for found in molecules],
+        [found.residues for found in molecules],
+        [tuple(found.name.split("-")) if found.residues else () for found in molecules],
+    ):
+        if (
+            number := next((i for i, name in enumerate(names, start=1) if molecule in name), None)
+        ) is not None:
+            return number
+    raise FormatError(
+        f"{place}: it has no molecule {molecule!r}; it has {listed(map(_called, molecules)) or 'none'}"
+    )
+
+
+def _check_poses(place: Path, molecules: Sequence[Molecule]) -> None:
+    """Refuse to choose among molecules that lie side by side."""
+    beside = [one for one in molecules if one.pose is not None and one.pose == molecules[0].pose]
+    if len(beside) > 1:
+        names = listed(f"{i}, {_called(one)}" for i, one in enumerate(beside, start=1))
+        raise FormatError(
+            f"{place}: it has {len(beside)} molecules; one must be chosen, in the column molecule of a table, by its "
+            f"name or a residue: {names}"
+        )
+
+
+def _called(molecule: Molecule) -> str:
+    """Name a molecule with its residues."""
+    residues = ", ".join(molecule.residues[:_MOST_RESIDUES]) + ", ..." * (
+        len(molecule.residues) > _MOST_RESIDUES
+    )
+    return f"{molecule.name} ({residues})" if residues else molecule.name or "without a name"
+
+
 def _molecules(place: Path) -> list[Molecule]:
     suffix, zipped = split_suffix(place)
     if is_structure_path(place):
-        return list(_residues(raw_atoms(place)))
+        return list(structure_molecules(raw_atoms(place)))
     if os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
         raise FormatError(f"{place} is a folder; it must be a file of small molecules")
     if suffix not in _SUFFIXES:
@@ -122,22 +177,18 @@ def _molecules(place: Path) -> list[Molecule]:
         if suffix in _PDBQT:
             return list(pdbqt_molecules(content))
         text = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("latin-1")
-        return list(sdf_molecules(text) if suffix in _SDF else mol2_molecules(text))
-
-
-def _residues(raw: RawAtoms) -> Iterator[Molecule]:
-    """Give the residues of a structure that are neither water nor amino acids of a chain."""
-    conformers = classify(raw)
-    rows = np.flatnonzero(conformers.chosen & ~raw.atoms.amino_acid & ~raw.atoms.water)
-    for residue in np.unique(conformers.residues[rows]).tolist():
-        atoms = raw.atoms[rows[conformers.residues[rows] == residue]]
-        yield Molecule(str(atoms.res_name[0]), partial(AtomArray.copy, atoms))
+        # The content counts, whatever the name.
+        if "@<TRIPOS>MOLECULE" in text:
+            return list(mol2_molecules(text))
+        if suffix in _SDF or re.search("^M  END", text, re.MULTILINE):
+            return list(sdf_molecules(text))
+        return list(mol2_molecules(text))
 
 
 def _ligand(place: Path, number: int, molecule: Molecule, hydrogens: bool) -> Ligand:
     name = f"molecule {number}" + (f" ({molecule.name})" if molecule.name else "")
     with damage_named(f"{place}: {name}", split_suffix(place)[0]):
-        atoms = molecule.read()
+        atoms, _, remarks = without_pseudo_atoms(molecule.read())
         unknown = np.flatnonzero(~is_element(atoms.element))
         if len(unknown):
             row = int(unknown[0])
@@ -152,6 +203,19 @@ def _ligand(place: Path, number: int, molecule: Molecule, hydrogens: bool) -> Li
         heavy = ~np.isin(atoms.element, HYDROGENS)
         if not heavy.any():
             raise FormatError("it has no heavy atom")
+        _check_places(atoms[heavy])
     charge = atoms.charge if "charge" in atoms.get_annotation_categories() else np.zeros(len(atoms))
     atoms.set_annotation("charge", charge.astype(np.int8))
-    return Ligand(molecule.name, atoms if hydrogens else atoms[heavy])
+    return Ligand(molecule.name, atoms if hydrogens else atoms[heavy], molecule.remarks + remarks)
+
+
+def _check_places(atoms: AtomArray) -> None:
+    """Refuse a molecule two of whose heavy atoms lie at one place, as where a program had no positions for them."""
+    from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few commands need it
+
+    pairs = KDTree(atoms.coord).query_pairs(SAME_PLACE, output_type="ndarray")
+    if len(pairs):
+        one, other = pairs[0].tolist()
+        raise FormatError(
+            f"its atoms {one + 1} and {other + 1} lie at one point, within {SAME_PLACE} Å; no two atoms can"
+        )

@@ -30,7 +30,8 @@ class ComplexColumns:
     protein, ligand
         Structure files, their paths relative to the table.
     molecule
-        The name of one molecule in a ligand file of several; the first is taken where it is empty.
+        The name of one molecule in a ligand file of several, or one of its residues, such as A:501. Where it is empty
+        the first record is taken, of which a file of poses has several; a structure file must have one molecule only.
     label
         A number, what was measured; may be empty.
     split
@@ -56,7 +57,7 @@ class ComplexFiles:
     protein, ligand
         The files.
     molecule
-        Name of the molecule in the ligand's file; None takes the first.
+        Name of the molecule in the ligand's file, or one of its residues; see `read_ligand`.
     """
 
     name: str
@@ -170,8 +171,7 @@ def read_complex_files(source: ComplexFiles, selection: Selection) -> Complex:
         If a file cannot be read; the message names it.
     """
     protein = attrs.evolve(_read_protein(source.protein, selection), name=source.name)
-    molecule = 1 if source.molecule is None else source.molecule
-    ligand = read_ligand(source.ligand, molecule, hydrogens=selection.hydrogens)
+    ligand = read_ligand(source.ligand, source.molecule, hydrogens=selection.hydrogens)
     return Complex(source.name, protein, ligand, source.label, source.split)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from .structures import EncodedStructure
 
-__all__ = ["FileRows", "Report", "Written", "rows_of", "structure_files", "unusable", "write_rows"]
+__all__ = ["FileRows", "NotRead", "Report", "Written", "rows_of", "structure_files", "unusable", "write_rows"]
 
 _REPEATED = {
     True: "an earlier residue has this name too; both are there",
@@ -33,6 +34,34 @@ _REPEATED = {
 # Which of a model's files in an archive is taken.
 _FORMATS = {suffix: rank for rank, suffix in enumerate((".cif", ".mmcif", ".bcif", ".pdb", ".ent"))}
 _ERRORS_SHOWN = 10  # on the screen; skipped.csv has all of them
+_NAMES_SHOWN = 3
+_REPEATS, _EARLIER = "residue repeated", "line of the run before"
+# What the summary says of one of a kind, and of several.
+_COUNTED = {
+    _REPEATS: ("residue repeats the name of an earlier one", "residues repeat the name of an earlier one"),
+    "atom left out": ("atom was left out", "atoms were left out"),
+    "residue renamed": ("residue was renamed", "residues were renamed"),
+    "residue put aside": (
+        "residue that looks like an amino acid is of no chain",
+        "residues that look like amino acids are of no chain",
+    ),
+    "model passed over": ("model was passed over", "models were passed over"),
+    "read so": ("file was read in one of several ways", "files were read in one of several ways"),
+    _EARLIER: ("line is of the run before", "lines are of the run before"),
+}
+
+
+@attrs.frozen
+class NotRead(Skipped):
+    """Files of a folder that no reader takes: no error, and no line of the table, but counted on the screen.
+
+    Parameters
+    ----------
+    names
+        Of the files, and of folders, which are not entered.
+    """
+
+    names: tuple[str, ...] = ()
 
 
 @attrs.frozen(eq=False)
@@ -49,6 +78,8 @@ class FileRows:
         All that was left out of it.
     skipped_residues
         How many residues that is.
+    counts
+        How many there are of all else that was left out or done otherwise, by kind.
     error
         Why the file gave nothing.
     steps
@@ -59,6 +90,7 @@ class FileRows:
     rows: "Holograms | Embeddings | None"
     skipped: tuple[Skipped, ...] = ()
     skipped_residues: int = 0
+    counts: Mapping[str, int] = attrs.field(factory=dict)
     error: str | None = None
     steps: int = 1
 
@@ -72,7 +104,7 @@ class Written:
 
 
 def structure_files(inputs: Iterable[Path]) -> tuple[list[Path], list[Skipped]]:
-    """Replace folders and archives by the structure files in them; name what is not read of them.
+    """Replace folders and archives by the structure files in them; name what is not read of them (`NotRead`).
 
     A folder's archives count as its files. Of an archive's members whose names differ in the format only, such as
     the mmCIF and the PDB file of each model in those of AlphaFold DB, one is taken, mmCIF first.
@@ -81,13 +113,17 @@ def structure_files(inputs: Iterable[Path]) -> tuple[list[Path], list[Skipped]]:
     skipped: list[Skipped] = []
     for place in inputs:
         if os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
-            found = sorted(
+            there = sorted(path for path in place.iterdir() if not path.name.startswith("."))
+            found = [
                 path
-                for path in place.iterdir()
+                for path in there
                 if path.is_file() and (is_structure_path(path) or is_archive_path(path))
-            )
+            ]
             if not found:
                 skipped.append(Skipped(str(place), "", f"{place}: the folder holds no structure file"))
+            else:
+                others = tuple(path.name for path in there if path not in found)
+                skipped += [NotRead(str(place), "", f"{place}: they are not read", others)] if others else []
         else:
             found = [place]
         for path in found:
@@ -111,11 +147,15 @@ def _members(archive: Path) -> tuple[list[Path], list[Skipped]]:
     chosen: dict[Path, Path] = {}
     for path in (archive / name for name in names if is_structure_path(name)):
         model = path.with_name(structure_stem(path))
-        if model not in chosen or _FORMATS[split_suffix(path)[0]] < _FORMATS[split_suffix(chosen[model])[0]]:
+        if model not in chosen or _rank(path) < _rank(chosen[model]):
             chosen[model] = path
     if not chosen:
         skipped.append(Skipped(str(archive), "", f"{archive}: the archive holds no structure file"))
     return list(chosen.values()), skipped
+
+
+def _rank(path: Path) -> int:
+    return _FORMATS.get(split_suffix(path)[0], len(_FORMATS))
 
 
 def unusable(complexes: "Iterable[SkippedComplex]") -> list[Skipped]:
@@ -127,6 +167,11 @@ def rows_of(encoded: "EncodedStructure", rows: "Holograms | Embeddings | None") 
     """Give what a structure file gave, each residue and atom that was left out by name."""
     file = str(encoded.path)
     left_out = sum(not residue.kept for residue in encoded.repeated_residues)
+    counts: Counter[str] = Counter()
+    counts[_REPEATS] = len(encoded.repeated_residues) - left_out
+    counts["atom left out"] = len(encoded.left_out_atoms)
+    for remark in encoded.remarks:
+        counts[remark.kind] += remark.count
     skipped = [
         *((_name(residue), residue.reason) for residue in encoded.skipped),
         *((_name(residue), _REPEATED[residue.kept]) for residue in encoded.repeated_residues),
@@ -134,19 +179,20 @@ def rows_of(encoded: "EncodedStructure", rows: "Holograms | Embeddings | None") 
             (_name(atom), f"atom {atom.atom_name} was left out: {atom.reason}")
             for atom in encoded.left_out_atoms
         ),
+        *((remark.subject, remark.reason) for remark in encoded.remarks),
     ]
     return FileRows(
         encoded.path,
         rows,
         tuple(Skipped(file, name, reason) for name, reason in skipped),
         len(encoded.skipped) + left_out,
+        counts,
         None if encoded.error is None else str(encoded.error),
     )
 
 
 def _name(of: "SkippedResidue | RepeatedResidue | LeftOutAtom") -> str:
-    residue = of.residue
-    return f"{residue.chain} {residue.residue_number}{residue.insertion_code} {of.residue_name}"
+    return of.residue.words(of.residue_name)
 
 
 @attrs.frozen
@@ -236,7 +282,7 @@ def write_rows(
     Returns
     -------
     Report
-        What is to be shown.
+        What is to be shown: it counts all that the table says.
 
     Raises
     ------
@@ -246,8 +292,9 @@ def write_rows(
     if not out.name:
         raise HoloError(f"--out is {str(out)!r}; it must name a file")
     table = out.with_suffix(".skipped.csv") if table is None else table
-    errors = list(empty)
+    errors = [one for one in empty if not isinstance(one, NotRead)]
     skipped_residues = 0 if of_residues else None
+    counts: Counter[str] = Counter()
     writer = (
         PartsWriter(out, resume=resume, settings=settings, half=half)
         if parts
@@ -257,11 +304,11 @@ def write_rows(
         written = _written(writer) if len(writer) else Written()
         succeeded = {path for path, name in files.items() if name in written.structures}
         with (
-            _skipped_table(table, kept=succeeded) as skip,
+            _skipped_table(table, kept=succeeded) as (skip, counts[_EARLIER]),
             progress(len(files) if steps is None else steps, doing) as advance,
         ):
-            for folder in empty:
-                skip(folder)
+            for error in errors:
+                skip(error)
             advance(len(succeeded) if steps is None else written.rows)
             for result in encode(written):
                 if result.error is not None:
@@ -274,12 +321,26 @@ def write_rows(
                     succeeded.add(result.file)
                 if skipped_residues is not None:
                     skipped_residues += result.skipped_residues
+                counts.update(result.counts)
                 advance(result.steps)
         count = len(writer)
     if count and len(files) == 1:
         succeeded.update(files)
-    outcome = Outcome(len(succeeded), len(errors), skipped_residues)
+    not_read = [name for one in empty if isinstance(one, NotRead) for name in one.names]
+    outcome = Outcome(len(succeeded), len(errors), skipped_residues, _counted(counts, not_read))
     return Report(what, count, outcome, tuple(errors), table)
+
+
+def _counted(counts: Mapping[str, int], not_read: Sequence[str]) -> tuple[str, ...]:
+    """Say how many there are of each kind, and of files that no reader takes."""
+    found = [
+        f"{counts[kind]} {words[counts[kind] > 1]}" for kind, words in _COUNTED.items() if counts.get(kind)
+    ]
+    if not_read:
+        names = ", ".join(not_read[:_NAMES_SHOWN]) + ", ..." * (len(not_read) > _NAMES_SHOWN)
+        were = "file in the folder was" if len(not_read) == 1 else "files in folders were"
+        found.append(f"{len(not_read)} {were} not read ({names})")
+    return tuple(found)
 
 
 def _written(writer: Writer | PartsWriter) -> Written:
@@ -291,8 +352,8 @@ def _written(writer: Writer | PartsWriter) -> Written:
 
 
 @contextlib.contextmanager
-def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[Callable[[Skipped], None]]:
-    """Write skipped.csv row by row, so that a killed run leaves it; keep an earlier run's rows of some files.
+def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[tuple[Callable[[Skipped], None], int]]:
+    """Write skipped.csv row by row, so that a killed run leaves it; keep an earlier run's rows of some files, counted.
 
     Raises
     ------
@@ -315,4 +376,4 @@ def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[Callable[[Skipp
             writer.writerow((row.file, row.residue, row.reason))
             file.flush()
 
-        yield skip
+        yield skip, len(earlier)

@@ -14,6 +14,8 @@ from jaxtyping import Bool
 from holo_features.complexes.complex import complex_neighborhoods
 from holo_features.complexes.sets import ComplexSource, read_complex
 from holo_features.readers.formats import structure_stem
+from holo_features.readers.raw import Remark
+from holo_features.structures.confidence import Confidence, residue_confidences
 from holo_features.structures.residue import ResidueId
 from holo_features.structures.selection import Selection
 from holo_features.structures.structure import LeftOutAtom, RepeatedResidue, Structure, read_structure
@@ -21,7 +23,9 @@ from holo_features.surroundings.centers import (
     Centers,
     SkippedResidue,
     alpha_carbons,
+    amino_acids,
     atom_centers,
+    name_skipped,
     select_residues,
 )
 from holo_features.surroundings.neighbors import Neighborhoods, cut_in_blocks
@@ -69,6 +73,8 @@ class Encoding:
         How neighborhoods lie: ``"file"``, as in the file; ``"backbone"``, each turned so that its residue's
         backbone lies along the axes, see `holo_features.surroundings.poses`. For training, see
         `holo_vae.TrainingConfig.frame_weight`.
+    confidence
+        Which residues are certain enough to be centers, of a predicted structure; None takes all.
     double_precision
         Give coefficients in float64.
 
@@ -84,6 +90,7 @@ class Encoding:
     center_atoms: tuple[str, ...] | None = None
     central_residue: bool = True
     pose: Literal["file", "backbone"] = "file"
+    confidence: Confidence | None = None
     double_precision: bool = False
 
 
@@ -135,6 +142,8 @@ class EncodedStructure:
         Atoms that were left out, see `Structure`.
     repeated_residues
         Residues whose number an earlier one has, see `Structure`.
+    remarks
+        What else was done with the file that its user should know, see `Structure`.
     error
         Why the file gave nothing.
     """
@@ -145,6 +154,7 @@ class EncodedStructure:
     skipped: tuple[SkippedResidue, ...] = ()
     left_out_atoms: tuple[LeftOutAtom, ...] = ()
     repeated_residues: tuple[RepeatedResidue, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     error: HoloError | None = None
 
 
@@ -396,7 +406,12 @@ def _encode_structure(
 ) -> EncodedStructure:
     def cut() -> tuple[Structure, Iterator[Neighborhoods]]:
         structure = attrs.evolve(read_structure(path, encoding.selection), name=name)
-        found = _neighborhoods(structure, basis, secondary_structure, encoding)
+        if encoding.single_residues:
+            assert basis.radial is not None
+            found = iter((single_residues(structure, basis.radial.cutoff, basis.channels),))
+        else:
+            structure, centers = _centers(structure, encoding)
+            found = _neighborhoods(structure, centers, basis, secondary_structure, encoding)
         return structure, map(Backbones.of(structure).pose, found) if encoding.pose == "backbone" else found
 
     nothing = f"{path}: no residue has a neighborhood"
@@ -417,7 +432,8 @@ def _encode_complex(source: ComplexSource, *, basis: Basis, encoding: PocketEnco
             pocket_distance=encoding.pocket_distance,
             central_residue=encoding.central_residue,
         )
-        return complex_.protein, iter((found,))
+        remarks = complex_.protein.remarks + complex_.ligand.remarks
+        return attrs.evolve(complex_.protein, remarks=remarks), iter((found,))
 
     nothing = f"complex {source.name}: no residue of the pocket has a neighborhood"
     return _encoded(Path(source.name), source.name, cut, basis, encoding.double_precision, nothing=nothing)
@@ -442,40 +458,71 @@ def _encoded(
             skipped += found.skipped
             if len(found.clouds):
                 parts.append(zernike_transform(found.clouds, basis, dtype))
-        if not parts:
-            reasons = "; ".join(dict.fromkeys(residue.reason for residue in skipped))
-            raise HoloError(f"{nothing} ({reasons or 'there is no center'})")
     except HoloError as error:
         return EncodedStructure(path, name, None, error=error)
-    holograms = parts[0] if len(parts) == 1 else concatenate(parts)
+    holograms, why = None, None
+    if parts:
+        holograms = parts[0] if len(parts) == 1 else concatenate(parts)
+    else:
+        reasons = "; ".join(dict.fromkeys(residue.reason for residue in skipped))
+        why = HoloError(f"{nothing} ({reasons or 'there is no center'})")
     return EncodedStructure(
-        path, name, holograms, tuple(skipped), structure.left_out_atoms, structure.repeated_residues
+        path,
+        name,
+        holograms,
+        tuple(skipped),
+        structure.left_out_atoms,
+        structure.repeated_residues,
+        structure.remarks,
+        why,
     )
 
 
 def _neighborhoods(
-    structure: Structure, basis: Basis, secondary_structure: bool, encoding: Encoding
+    structure: Structure, centers: Centers, basis: Basis, secondary_structure: bool, encoding: Encoding
 ) -> Iterator[Neighborhoods]:
     assert basis.radial is not None
-    cutoff = basis.radial.cutoff
-    if encoding.single_residues:
-        yield single_residues(structure, cutoff, basis.channels)
-        return
     # A few at a time: a capsid's neighborhoods, or those of twenty models in one, fill gigabytes.
     yield from cut_in_blocks(
         structure,
-        cutoff,
+        basis.radial.cutoff,
         basis.channels,
         secondary_structure,
-        centers=_centers(structure, encoding),
+        centers=centers,
         central_residue=encoding.central_residue,
         block=_BLOCK,
     )
 
 
-def _centers(structure: Structure, encoding: Encoding) -> Centers:
+def _centers(structure: Structure, encoding: Encoding) -> tuple[Structure, Centers]:
+    """Give the centers, and the structure with the atoms that may be around them."""
     chosen = None if encoding.residues is None else select_residues(structure, encoding.residues)
     if encoding.center_atoms is None:
-        return alpha_carbons(structure, chosen)
-    named: Bool[np.ndarray, atoms] = np.isin(structure.atoms.atom_name, encoding.center_atoms)
-    return atom_centers(structure, named if chosen is None else named & chosen)
+        centers = alpha_carbons(structure, chosen)
+    else:
+        named: Bool[np.ndarray, atoms] = np.isin(structure.atoms.atom_name, encoding.center_atoms)
+        centers = atom_centers(structure, named if chosen is None else named & chosen)
+    return (
+        (structure, centers)
+        if encoding.confidence is None
+        else _certain(structure, centers, encoding.confidence)
+    )
+
+
+def _certain(structure: Structure, centers: Centers, confidence: Confidence) -> tuple[Structure, Centers]:
+    """Leave out the centers of which the predictor is not certain enough, and name them."""
+    certain, plddt, remarks = residue_confidences(structure, confidence)
+    enough = certain[centers.atoms]
+    reasons = [
+        f"its pLDDT is {value:.1f}; at least {confidence.minimum:g} is asked for"
+        for value in plddt[centers.atoms[~enough]].tolist()
+    ]
+    uncertain = name_skipped(centers.index.take(~enough), reasons)
+    kept = certain | ~amino_acids(structure.atoms)
+    if not confidence.drop_neighbors:
+        kept[:] = True
+    atoms = (np.cumsum(kept) - 1)[centers.atoms[enough]]
+    return (
+        attrs.evolve(structure, atoms=structure.atoms[kept], remarks=structure.remarks + remarks),
+        Centers(centers.positions[enough], centers.index.take(enough), atoms, centers.skipped + uncertain),
+    )

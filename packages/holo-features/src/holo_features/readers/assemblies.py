@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 import attrs
@@ -12,9 +12,10 @@ from jaxtyping import Float, Shaped
 
 from holo_types import FormatError
 
-__all__ = ["Copy", "build_assembly", "operations"]
+__all__ = ["Copy", "are_moved_copies", "build_assembly", "operations"]
 
 _MOST_DEVIATION = 1e-2  # files give a few decimals
+_MOVED = 0.5  # Å
 
 
 @attrs.frozen(eq=False)
@@ -53,6 +54,34 @@ class Copy:
         if not (np.isfinite(matrix).all() and deviation < _MOST_DEVIATION):
             raise FormatError(f"{name}: {matrix.tolist()} is no rotation and translation")
         return cls(units, rotation, matrix[:, 3])
+
+
+def are_moved_copies(
+    atoms: Float[np.ndarray, "atoms 3"], others: Iterable[Float[np.ndarray, "atoms 3"]]
+) -> bool:
+    """Say whether models are copies of the first one elsewhere, as in files of assemblies, and no other states of it.
+
+    Examples
+    --------
+    >>> atoms = np.random.default_rng(0).normal(size=(9, 3))
+    >>> are_moved_copies(atoms, [atoms[:, [1, 2, 0]] + 20]), are_moved_copies(atoms, [atoms[::-1] + 20])
+    (True, False)
+    """
+    return all(_is_moved(atoms, other) for other in others)
+
+
+def _is_moved(atoms: Float[np.ndarray, "atoms 3"], other: Float[np.ndarray, "atoms 3"]) -> bool:
+    """Say whether distances within are the same; those from a few points say that of all."""
+    if not (np.isfinite(atoms).all() and np.isfinite(other).all()):
+        return False
+    for i in range(-1, min(3, len(atoms))):
+        one, two = (
+            np.linalg.norm(points - (points[i] if i >= 0 else points.mean(axis=0)), axis=1)
+            for points in (atoms.astype(np.float64), other.astype(np.float64))
+        )
+        if np.abs(one - two).max() > _MOST_DEVIATION:
+            return False
+    return bool(np.abs(atoms - other).max() > _MOVED)
 
 
 def operations(expression: str) -> Iterator[tuple[str, ...]]:

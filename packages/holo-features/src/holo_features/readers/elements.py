@@ -1,12 +1,14 @@
 """Chemical elements of atoms, from what a file says or from the atoms' names."""
 
 import warnings
+from functools import lru_cache
 
 import numpy as np
 from biotite.structure import infer_elements
 from jaxtyping import Bool, Shaped
 from numpy.typing import NDArray
 
+from .names import IONS, STANDARD, SYNONYMS, WATERS, dictionary_elements
 from .symbols import ELEMENTS
 
 __all__ = ["elements_of", "is_element"]
@@ -37,10 +39,13 @@ def elements_of(
     symbols: Shaped[np.ndarray, "atoms"],
     names: Shaped[np.ndarray, "atoms"],
     residues: Shaped[np.ndarray, "atoms"],
+    wide: Bool[np.ndarray, "atoms"] | None = None,
 ) -> Shaped[np.ndarray, "atoms"]:
-    """Give elements in upper case, inferred from the atom's name where the file has none.
+    """Give elements in upper case, inferred from names where the file has none.
 
-    A name that is also the residue's is that of an ion. What cannot be inferred stays blank.
+    Atoms of residues that are known, the twenty amino acids, water and what the Chemical Component Dictionary has,
+    have the elements that are known of them: also where the file's symbol is but the beginning of the atom's name,
+    such as cerium for CE. A name that is also the residue's is that of an ion. What cannot be inferred stays blank.
 
     Parameters
     ----------
@@ -48,25 +53,82 @@ def elements_of(
         As the file has them: blank, ``?`` or ``.`` if it has none.
     names, residues
         Names of the atoms and of their residues.
+    wide : Bool[ndarray, "atoms"], optional
+        Atoms of whose names the columns of a PDB file say that they begin with a symbol of two letters; None where
+        no column says anything.
 
     Examples
     --------
-    >>> symbols, names = np.array(["c", "", ""]), np.array(["CA", "CA", "CA"])
-    >>> elements_of(symbols, names, np.array(["GLY", "GLY", "CA"])).tolist()
-    ['C', 'C', 'CA']
+    >>> symbols, names = np.array(["c", "", "", "CA"]), np.array(["CA", "CA", "CA", "CA"])
+    >>> elements_of(symbols, names, np.array(["GLY", "GLY", "CA", "ALA"])).tolist()
+    ['C', 'C', 'CA', 'C']
     """
-    if is_element(symbols).all():
-        return symbols
-    elements: NDArray[np.str_] = np.char.upper(symbols)
-    blank = (elements == "") | (elements == "?") | (elements == ".")
-    if not blank.any():
-        return elements
-    elements = elements.astype(np.promote_types(elements.dtype, "U2"))
-    name = np.char.upper(names[blank])
+    known = is_element(symbols)
+    elements: NDArray[np.str_] = symbols if known.all() else np.char.upper(symbols)
+    if elements is not symbols:
+        blank = (elements == "") | (elements == "?") | (elements == ".")
+        elements = elements.astype(np.promote_types(elements.dtype, "U2"))
+        rows = np.flatnonzero(blank)
+        hints = [None] * len(rows) if wide is None else wide[rows].tolist()
+        triples = zip(names[rows].tolist(), residues[rows].tolist(), hints, strict=True)
+        elements[rows] = [_inferred(*triple) for triple in triples]
+    if elements.dtype.itemsize > 4:  # of one letter
+        _correct_beginnings(elements, names, residues, wide)
+    return elements
+
+
+def _correct_beginnings(
+    elements: Shaped[np.ndarray, "atoms"],
+    names: Shaped[np.ndarray, "atoms"],
+    residues: Shaped[np.ndarray, "atoms"],
+    wide: Bool[np.ndarray, "atoms"] | None,
+) -> None:
+    """Put right, in place, symbols of two letters that are the beginning of a known atom's name and not its element.
+
+    Where a column says too that the name begins with a symbol of two letters, it is one: an ion within a residue.
+    """
+    doubtful = (np.char.str_len(elements) == 2) & (names != residues)
+    rows = np.flatnonzero(doubtful if wide is None else doubtful & ~wide)
+    for row, element, name, residue in zip(
+        rows.tolist(), elements[rows].tolist(), names[rows].tolist(), residues[rows].tolist(), strict=True
+    ):
+        if name.upper().lstrip(_DIGITS).startswith(element):
+            elements[row] = _of_known(name.upper(), residue) or element
+
+
+_DIGITS = "0123456789\"'*"
+_LIGHT = frozenset("CHNOSD")  # what the twenty amino acids and water are made of
+_LIKE_WATER = frozenset([*STANDARD, *SYNONYMS, *WATERS])
+# Symbols of two letters with which names begin that no column tells from those of one.
+_USUAL = frozenset(["CL", "BR", "FE", "ZN", "MG", "MN", "SE", "SI"])
+
+
+@lru_cache(maxsize=4096)
+def _of_known(name: str, residue: str) -> str | None:
+    """Give the element of an atom of a known residue; None if that is not known."""
+    if residue in _LIKE_WATER:
+        letter = name.lstrip(_DIGITS)[:1]
+        return letter if letter in _LIGHT else None
+    return (_dictionary(residue) or {}).get(name)
+
+
+@lru_cache(maxsize=256)
+def _dictionary(residue: str) -> dict[str, str] | None:
+    return dictionary_elements(residue)
+
+
+@lru_cache(maxsize=4096)
+def _inferred(name: str, residue: str, wide: bool | None) -> str:
+    name, residue = name.upper(), residue.upper()
+    if name == residue and (name in IONS or is_element(np.array([name]))[0]):
+        return IONS.get(name, name)
+    if found := _of_known(name, residue):
+        return found
+    letters = name.lstrip(_DIGITS)
+    beginning = letters[: len(letters) - len(letters.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))]
+    if wide or ((wide is None or len(name) > 3) and beginning in _USUAL):
+        return letters[:2]
     with warnings.catch_warnings():
         # What biotite cannot infer stays blank, and `read_structure` leaves such atoms out by name.
         warnings.filterwarnings("ignore", message=r"Could not infer element", category=UserWarning)
-        inferred = infer_elements(name)
-    ion = (name == np.char.upper(residues[blank])) & is_element(name)
-    elements[blank] = np.where(ion, name, inferred)
-    return elements
+        return str(infer_elements([name])[0])

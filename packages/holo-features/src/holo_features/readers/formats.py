@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import io
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +19,18 @@ from .pdb import read_pdb
 from .pdbqt import read_pdbqt
 from .raw import RawAtoms, atom_name
 
-__all__ = ["damage_named", "file_content", "is_structure_path", "raw_atoms", "split_suffix", "structure_stem"]
+__all__ = [
+    "content_suffix",
+    "damage_named",
+    "file_content",
+    "is_structure_path",
+    "raw_atoms",
+    "split_suffix",
+    "structure_stem",
+]
 
 _PDB, _MMCIF, _BINARYCIF = (".pdb", ".ent"), (".cif", ".mmcif"), (".bcif",)
+_ASSEMBLY = re.compile(r"\.(pdb|ent)[0-9]+")  # .pdb1 and its like are the wwPDB's files of assemblies
 _SUFFIXES = (*_PDB, *_MMCIF, *_BINARYCIF)
 # Structures too, but most such files are ligands': one is read as a structure only where it is named.
 _PDBQT = (".pdbqt",)
@@ -33,6 +43,7 @@ _READERS = {
 
 # A file packs a hundred times at best; what unpacks to more is made to fill the memory.
 _UNPACKED, _PACKING = 2**26, 100
+_GZIP = b"\x1f\x8b"
 
 # What msgpack and numpy raise when the content is damaged.
 _DAMAGE = (
@@ -46,16 +57,17 @@ _DAMAGE = (
 
 
 def split_suffix(path: str | os.PathLike[str]) -> tuple[str, bool]:
-    """Give the suffix of a file's name in lower case, less .gz, and whether there is a .gz.
+    """Give the suffix of a file's name in lower case, less .gz, and whether there is a .gz; that of .pdb1 is .pdb.
 
     Examples
     --------
-    >>> split_suffix("folder/1abc.CIF.gz"), split_suffix("1abc.pdb")
+    >>> split_suffix("folder/1abc.CIF.gz"), split_suffix("1abc.pdb1")
     (('.cif', True), ('.pdb', False))
     """
     name = Path(path).name.lower()
     plain = name.removesuffix(".gz")
-    return Path(plain).suffix, plain != name
+    suffix = Path(plain).suffix
+    return _ASSEMBLY.sub(r".\1", suffix) if _ASSEMBLY.fullmatch(suffix) else suffix, plain != name
 
 
 def is_structure_path(path: str | os.PathLike[str]) -> bool:
@@ -91,7 +103,7 @@ def raw_atoms(
     Parameters
     ----------
     path
-        A file .pdb, .ent, .cif, .mmcif, .bcif or .pdbqt, also with .gz.
+        A file .pdb, .ent, .cif, .mmcif, .bcif or .pdbqt, also with .gz; what its content is counts, whatever the name.
     model
         Number of the model; None takes the first.
     assembly
@@ -114,8 +126,11 @@ def raw_atoms(
             f"{', '.join(_READERS)}, with or without .gz"
         )
     content = file_content(place, zipped)
-    read = _READERS[suffix]
     with damage_named(place, suffix):
+        found = content_suffix(content)
+        if found is not None and not (found == ".pdb" and suffix in _PDBQT):
+            suffix = found
+        read = _READERS[suffix]
         if read is not read_binarycif and b"\0" in content:
             raise FormatError("it holds binary data; it must be text")
         raw = read(content, model, assembly)
@@ -142,6 +157,57 @@ def damage_named(what: object, suffix: str) -> Iterator[None]:
         raise FormatError(f"{what}: damaged, or no {suffix} file ({reason})") from error
 
 
+# How files begin that are of another kind than their names say; those that are not read are called by their names.
+_PACKED = {
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"(\xb5/\xfd": "zstd",
+    b"PK\3\4": "zip",
+    b"\x1f\x9d": "compress",
+    b"7z\xbc\xaf": "7-Zip",
+}
+_FOREIGN = (
+    (rb"(?i)\s*<(?:!doctype html|html|head)", "a web page (HTML), such as a server sends in place of a file"),
+    (rb"\s*<\?xml", "XML; PDBML is not read"),
+    (rb"\s*[{\[]\s*[\"{\[]", "JSON"),
+    (rb"(?:#[^\n]*\n|\s)*@<TRIPOS>", "MOL2, a file of small molecules"),
+    (rb"(?:[^\n]*\n){3}[^\n]*V[23]000", "a MOL or SDF file, of small molecules"),
+)
+_IS_MMCIF = re.compile(rb"(?:[ \t\r\n]|#[^\n]*\n)*data_", re.IGNORECASE)
+_IS_PDB = re.compile(
+    rb"\s*(?:HEADER|OBSLTE|TITLE |COMPND|SOURCE|KEYWDS|EXPDTA|AUTHOR|REVDAT|REMARK|SEQRES|CRYST1|MODEL |ATOM  |HETATM)"
+)
+_MARK = b"\xef\xbb\xbf"  # of UTF-8
+
+
+def content_suffix(content: bytes) -> str | None:
+    r"""Say by its content which format a structure file has, whatever its name; None if the content does not tell.
+
+    Raises
+    ------
+    FormatError
+        If it is something that is not read; the message names it.
+
+    Examples
+    --------
+    >>> content_suffix(b"# made by a program\ndata_1ABC"), content_suffix(b"x, y, z")
+    ('.cif', None)
+    """
+    if _IS_MMCIF.match(content):
+        return ".cif"
+    if _IS_PDB.match(content):
+        return ".pdb"
+    if b"dataBlocks" in content[:256] and content[:1] and (content[0] >> 4 == 8 or content[0] == 0xDE):
+        return ".bcif"
+    for beginning, name in _PACKED.items():
+        if content.startswith(beginning):
+            raise FormatError(f"its content is packed by {name}; it must be unpacked")
+    for pattern, name in _FOREIGN:
+        if re.match(pattern, content):
+            raise FormatError(f"its content is {name}")
+    return None
+
+
 def file_content(place: Path, zipped: bool) -> bytes:
     """Give what a file holds, or a member of an archive, unpacked.
 
@@ -158,7 +224,8 @@ def file_content(place: Path, zipped: bool) -> bytes:
             if archive is None
             else read_member(archive, place.relative_to(archive).as_posix())
         )
-        if zipped and content:
+        packed = content.startswith(_GZIP)
+        if packed or (zipped and content and not _is_text(content)):
             most = _UNPACKED + _PACKING * len(content)
             content = _unpacked(place, content, most if archive is None else min(most, LARGEST_MEMBER))
     except FileNotFoundError:
@@ -167,9 +234,17 @@ def file_content(place: Path, zipped: bool) -> bytes:
         raise FormatError(f"{place}: damaged or truncated gzip data ({error})") from None
     except OSError as error:
         raise FormatError(f"{place} cannot be read ({error.strerror})") from None
+    content = content.removeprefix(_MARK)
     if not content.strip():
         raise FormatError(f"{place} is empty")
     return content
+
+
+def _is_text(content: bytes) -> bool:
+    """Say whether what is named .gz is plain."""
+    return bool(
+        _IS_MMCIF.match(content) or _IS_PDB.match(content) or b"M  END" in content or b"@<TRIPOS>" in content
+    )
 
 
 def _unpacked(place: Path, content: bytes, most: int) -> bytes:

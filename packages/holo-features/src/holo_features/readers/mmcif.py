@@ -8,26 +8,28 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from holo_types import FormatError
 
-from .assemblies import Copy, operations
+from .assemblies import Copy, are_moved_copies, operations
 from .binarycif import binary_categories
 from .cif import aligned_loop, categories
 from .elements import elements_of
-from .raw import RawAtoms, listed
+from .raw import RawAtoms, Remark, further_models, listed
 from .tables import Table
 
 __all__ = ["read_binarycif", "read_mmcif"]
 
 _SITE, _GENERATORS, _OPERATIONS = "atom_site", "pdbx_struct_assembly_gen", "pdbx_struct_oper_list"
+_METRIC = "ma_qa_metric"
 _ROWS = (b"ATOM", b"HETATM")
 _TEXT = bytes({*b"\t\n\r", *range(0x20, 0x100)} - {0x7F})  # what CIF may hold, in whatever encoding
-_CATEGORIES = (_SITE, _GENERATORS, _OPERATIONS)
+_CATEGORIES = (_SITE, _GENERATORS, _OPERATIONS, _METRIC)
 
 
 def read_mmcif(content: bytes, model: int | None = None, assembly: str | None = None) -> RawAtoms:
     """Read the atoms of one model of an mmCIF file.
 
-    Authors' names and numbers are taken where there are two. A HETATM row is of a chain's polymer if it has a
-    ``label_seq_id``, or if the file has no such column.
+    Authors' names and numbers are taken where there are two, row by row. Residues that have no number go on from the
+    last of their chain; a row without any id is left out, and named. A HETATM row is of a chain's polymer if it has
+    a ``label_seq_id``, or if the file has no such column.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def read_mmcif(content: bytes, model: int | None = None, assembly: str | None = 
     if assembly is None:
         site = aligned_loop(content, _SITE, _ROWS)
         if site is not None:
-            return _read({_SITE: site}, model, None)
+            return _read({_SITE: site, **_metrics(content)}, model, None)
     return _read(_first_with_atoms(categories(_text(content), _CATEGORIES)), model, assembly)
 
 
@@ -107,26 +109,116 @@ def _read(block: Mapping[str, Table], model: int | None, assembly: str | None) -
     atoms = AtomArray(site.rows)
     coordinates = [_numbers(site, name, np.nan) for name in ("cartn_x", "cartn_y", "cartn_z")]
     atoms.coord = np.stack(coordinates, axis=1).astype(np.float32)
-    atoms.chain_id = _text_of(site, "auth_asym_id", "label_asym_id")
-    atoms.res_id = _residue_numbers(site)
+    atoms.chain_id = _named(site, "asym_id")
     atoms.ins_code = _text_of(site, "pdbx_pdb_ins_code", default="")
-    atoms.res_name = _text_of(site, "auth_comp_id", "label_comp_id")
-    atoms.atom_name = _text_of(site, "auth_atom_id", "label_atom_id")
+    atoms.res_name = _named(site, "comp_id")
+    atoms.atom_name = _named(site, "atom_id")
+    labels = _text_of(site, "label_alt_id", default="")
+    units = _text_of(site, "label_asym_id", "auth_asym_id")
+    atoms.res_id, numbered = _residue_numbers(site)
+    remarks: tuple[Remark, ...] = () if model is not None or rows.all() else (_further(atoms, models),)
+    if not numbered.all():
+        bare = ~numbered & (atoms.chain_id == "") & (atoms.res_name == "")
+        remarks += tuple(_without_id(atoms, row) for row in np.flatnonzero(bare & rows).tolist())
+        rows &= ~bare
+        if not rows.any():
+            raise FormatError(f"no row of its {site.name} has an id")
+        _number(atoms, labels, units, np.flatnonzero(rows), numbered)
     atoms.element = elements_of(_text_of(site, "type_symbol", default=""), atoms.atom_name, atoms.res_name)
     atoms.hetero = _text_of(site, "group_pdb", default="ATOM") == "HETATM"
     atoms.set_annotation(
         "charge", _integers(site, "pdbx_formal_charge", default=0).clip(-128, 127).astype(np.int8)
     )
+    atoms.set_annotation("b_factor", _b_factors(site))
     raw = RawAtoms(
         atoms,
-        _text_of(site, "label_alt_id", default=""),
+        labels,
         _numbers(site, "occupancy", 1.0, needed=False),
         ~atoms.hetero | _present(site, "label_seq_id"),
-        _text_of(site, "label_asym_id", "auth_asym_id"),
+        units,
         chosen,
         None if assembly is None else _copies(block, assembly),
+        remarks,
+        _says_plddt(block),
     )
     return raw if rows.all() else raw[rows]
+
+
+def _b_factors(site: Table) -> Float[np.ndarray, "rows"]:
+    """Give B-factors, NaN where there are none; nothing depends on a column that holds something else."""
+    try:
+        values = _numbers(site, "b_iso_or_equiv", np.nan, needed=False)
+    except FormatError:
+        return np.full(site.rows, np.nan)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _says_plddt(block: Mapping[str, Table]) -> bool:
+    """Say whether the file has a local pLDDT among its metrics of quality, as ModelCIF has it."""
+    if _METRIC not in block:
+        return False
+    metric = block[_METRIC]
+    columns = [_text_of(metric, name, default="").tolist() for name in ("mode", "type", "name")]
+    return any(
+        mode.lower() == "local" and "plddt" in (kind + name).lower()
+        for mode, kind, name in zip(*columns, strict=True)
+    )
+
+
+def _metrics(content: bytes) -> dict[str, Table]:
+    """Read the metrics of quality alone, where a file has them before its atoms."""
+    start = content.find(b"\n_ma_qa_metric.")
+    if start < 0:
+        return {}
+    start = content.rfind(b"\n", 0, start) + 1  # a line before, which may say that it is a loop
+    end = content.find(b"\n#", start + 1)
+    text = b"data_x\n" + content[start : end if end > 0 else len(content)]
+    try:
+        return categories(_text(text), (_METRIC,))[0]
+    except FormatError:
+        return {}
+
+
+def _further(atoms: AtomArray, models: Int[np.ndarray, "rows"]) -> Remark:
+    """Say how many models were passed over."""
+    numbers, counts = np.unique(models, return_counts=True)
+    others = [number for number in numbers.tolist() if number != models[0]]
+    first = atoms.coord[models == models[0]]
+    places = (atoms.coord[models == number] for number in others)
+    copies = bool((counts == len(first)).all()) and are_moved_copies(first, places)
+    return further_models(len(others), frames=False, copies=copies)
+
+
+def _without_id(atoms: AtomArray, row: int) -> Remark:
+    reason = f"row {row + 1}, the atom {atoms.atom_name[row]}, was left out, for it has no id of a residue or a chain"
+    return Remark("atom left out", reason)
+
+
+def _number(
+    atoms: AtomArray,
+    labels: Shaped[np.ndarray, "rows"],
+    units: Shaped[np.ndarray, "rows"],
+    rows: Int[np.ndarray, "chosen"],
+    numbered: Bool[np.ndarray, "rows"],
+) -> None:
+    """Give numbers, in place, to residues that have none, on from the last of their chain.
+
+    Another one begins where the chain, the name or the unit is another, or an atom's name comes again.
+    """
+    there = rows[numbered[rows]]
+    last: dict[str, int] = {}
+    for chain in np.unique(atoms.chain_id[rows]).tolist():
+        last[chain] = max(int(atoms.res_id[there[atoms.chain_id[there] == chain]].max(initial=0)), 0)
+    residue: tuple[str, str, str] | None = None
+    names: set[tuple[str, str]] = set()
+    for row in rows[~numbered[rows]].tolist():
+        here = (atoms.chain_id[row], atoms.res_name[row], units[row])
+        atom = (atoms.atom_name[row], labels[row])
+        if here != residue or atom in names:
+            residue, names = here, set()
+            last[here[0]] += 1
+        names.add(atom)
+        atoms.res_id[row] = last[here[0]]
 
 
 def _name(site: Table, *names: str) -> str:
@@ -161,13 +253,24 @@ def _present(site: Table, name: str) -> Bool[np.ndarray, "rows"]:
     return site.columns[name].present() if name in site.columns else np.ones(site.rows, dtype=bool)
 
 
-def _residue_numbers(site: Table) -> Int[np.ndarray, "rows"]:
-    """Give the authors' numbers; ``label_seq_id``, in their place, has none for what is in no sequence: -1."""
+def _named(site: Table, item: str) -> Shaped[np.ndarray, "rows"]:
+    """Give names by the authors, or by the labels in the rows that have none of those."""
+    names = _text_of(site, f"auth_{item}", f"label_{item}")
+    if {f"auth_{item}", f"label_{item}"} <= site.columns.keys():
+        there = site.columns[f"auth_{item}"].present()
+        if not there.all():
+            return np.where(there, names, site.columns[f"label_{item}"].text())
+    return names
+
+
+def _residue_numbers(site: Table) -> tuple[Int[np.ndarray, "rows"], Bool[np.ndarray, "rows"]]:
+    """Give the authors' numbers, or the labels' in the rows that have none of those, and say which rows have one."""
     name = _name(site, "auth_seq_id", "label_seq_id")
-    if name == "auth_seq_id" and not site.columns[name].present().all():
-        row = int(np.argmin(site.columns[name].present()))
-        raise FormatError(f"row {row + 1} of its {site.name} has no auth_seq_id")
-    return site.columns[name].integers(-1)
+    numbers, there = site.columns[name].integers(0), site.columns[name].present()
+    if not there.all() and name == "auth_seq_id" and "label_seq_id" in site.columns:
+        labels = site.columns["label_seq_id"]
+        numbers, there = np.where(there, numbers, labels.integers(0)), there | labels.present()
+    return numbers, there
 
 
 def _copies(block: Mapping[str, Table], assembly: str) -> tuple[Copy, ...]:

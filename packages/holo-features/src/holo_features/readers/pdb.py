@@ -2,19 +2,22 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 import attrs
 import numpy as np
 from biotite.structure import AtomArray
-from jaxtyping import Bool, Int, Shaped, UInt8
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from numpy.typing import NDArray
 
 from holo_types import FormatError
 
-from .assemblies import Copy
+from .assemblies import Copy, are_moved_copies
 from .columns import decimals, integers, number, text, windows
 from .elements import elements_of, is_element
-from .raw import RawAtoms, atom_name, listed
+from .names import WATERS
+from .pdb_columns import chains_and_names, number_of_five_digits
+from .raw import RawAtoms, Remark, atom_name, further_models, listed
 
 __all__ = ["Model", "PdbFile", "filled", "read_pdb", "record_atoms", "record_decimals"]
 
@@ -22,6 +25,7 @@ _WIDTH, _HEAD = 80, 8
 # Columns of an atom record.
 _HETERO, _NAME, _LABEL, _RESIDUE, _CHAIN = slice(0, 6), slice(12, 16), 16, slice(17, 20), 21
 _NUMBER, _INSERTION, _COORDINATES, _OCCUPANCY = slice(22, 26), 26, slice(30, 54), slice(54, 60)
+_B_FACTOR = slice(60, 66)
 _ELEMENT, _CHARGE = slice(76, 78), slice(78, 80)
 _BLANK, _LAST, _NEWLINE = tuple(b" ~\n")
 _LOWER, _LETTERS = np.uint8(32), np.uint8(26)
@@ -31,11 +35,12 @@ _CHARACTERS[: _BLANK + 1] = ""
 
 @attrs.frozen
 class Model:
-    """A model's number, and between which atom records of the file it lies."""
+    """A model's number, and between which atom records of the file it lies; or a frame of a trajectory."""
 
     number: int
     first: int
     end: int
+    is_frame: bool = False
 
 
 @attrs.frozen(eq=False)
@@ -66,6 +71,10 @@ class _Lines:
         )
         found: NDArray[np.bool_] = (self.heads & mask) == value
         return found
+
+    def starting(self, word: bytes) -> Int[np.ndarray, "lines"]:
+        """Give the numbers of the lines that begin with a word of up to eight characters."""
+        return np.flatnonzero(self.beginning(word))
 
     def line(self, i: int) -> str:
         return self.content[self.starts[i] : self.ends[i]].decode("latin-1")
@@ -108,6 +117,12 @@ class PdbFile:
             raise FormatError(f"it has no model {number}; it has {there}")
         return found
 
+    def ended(self, model: Model) -> Bool[np.ndarray, "atoms"]:
+        """Say which of a model's atoms are the first after a TER record."""
+        lines = self.atom_lines[model.first : model.end]
+        ends = np.searchsorted(self.ends, lines)
+        return np.diff(ends, prepend=ends[:1]) > 0
+
     def records(self, model: Model) -> UInt8[np.ndarray, "atoms 80"]:
         """Give a model's atom records, or raise a FormatError if one is cut off or not printable."""
         atom_lines = self.atom_lines[model.first : model.end]
@@ -128,10 +143,14 @@ class PdbFile:
         return records
 
 
-def read_pdb(content: bytes, model: int | None = None, assembly: str | None = None) -> RawAtoms:
+def read_pdb(
+    content: bytes, model: int | None = None, assembly: str | None = None, *, segments: bool = True
+) -> RawAtoms:
     """Read the atoms of one model of a PDB file.
 
-    A HETATM record is of a chain's polymer unless it comes after the chain's TER record.
+    A HETATM record is of a chain's polymer unless it comes after the chain's TER record. Without MODEL records, what
+    follows END is a further frame if it has the residues of what came before; else it is more of the same structure.
+    Of columns that the format has not see `holo_features.readers.pdb_columns`.
 
     Parameters
     ----------
@@ -141,6 +160,8 @@ def read_pdb(content: bytes, model: int | None = None, assembly: str | None = No
         Number of the model; None takes the first.
     assembly
         Number of the biomolecule (REMARK 350) whose copies are wanted.
+    segments
+        Whether columns 73-76 may hold the name of a segment.
 
     Raises
     ------
@@ -151,16 +172,47 @@ def read_pdb(content: bytes, model: int | None = None, assembly: str | None = No
     file = PdbFile.of(content)
     chosen = file.model(model)
     records = file.records(chosen)
-    occupancies = filled(records[:, _OCCUPANCY], b"  1.00")
+    atoms = record_atoms(records, file.ended(chosen), segments=segments)
+    occupancies, b_factors = _occupancies(records)
+    atoms.set_annotation("b_factor", b_factors)
     return RawAtoms(
-        record_atoms(records),
+        atoms,
         _CHARACTERS[records[:, _LABEL]],
-        record_decimals(records, occupancies, "occupancy"),
-        _polymer(records, file.atom_lines[chosen.first : chosen.end], file.ends),
-        _CHARACTERS[records[:, _CHAIN]],
+        occupancies,
+        _polymer(records, atoms.chain_id, file.atom_lines[chosen.first : chosen.end], file.ends),
+        atoms.chain_id,
         chosen.number,
         None if assembly is None else _copies(file.lines, assembly),
+        () if model is not None or len(file.models) == 1 else (_further(file, chosen, atoms),),
     )
+
+
+def _further(file: PdbFile, chosen: Model, atoms: AtomArray) -> Remark:
+    """Say how many models or frames were passed over."""
+    others = [model for model in file.models if model != chosen]
+    same = all(model.end - model.first == len(atoms) for model in others)
+    places = (
+        record_decimals(rows, rows[:, _COORDINATES].reshape(-1, 8), "xyz").reshape(-1, 3)
+        for rows in map(file.records, others)
+    )
+    return further_models(
+        len(others), frames=chosen.is_frame, copies=same and are_moved_copies(atoms.coord, places)
+    )
+
+
+def _occupancies(
+    records: UInt8[np.ndarray, "atoms 80"],
+) -> tuple[Float[np.ndarray, "atoms"], Float[np.ndarray, "atoms"]]:
+    """Read occupancies, 1 where there is none, and B-factors, NaN where there is none or what is there is none."""
+    whole = np.frombuffer(b"  1.00", dtype=np.uint8)
+    if (records[:, _OCCUPANCY] == whole).all():  # as nearly everywhere
+        occupancies = np.ones(len(records))
+    else:
+        occupancies = record_decimals(records, filled(records[:, _OCCUPANCY], whole.tobytes()), "occupancy")
+    column = records[:, _B_FACTOR]
+    b_factors, _ = decimals(column)
+    b_factors[~np.isfinite(b_factors) | (column <= _BLANK).all(axis=1)] = np.nan
+    return occupancies, b_factors
 
 
 def _check_end(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> None:
@@ -181,8 +233,12 @@ def _check_end(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> None:
 def _models(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[Model]:
     """Give the models that have atoms, in the order of the file."""
     begins = lines.beginning(b"MODEL ")
+    bounds = np.flatnonzero(begins | lines.beginning(b"ENDMDL")).tolist()
+    if not bounds:
+        yield from _frames(lines, atom_lines)
+        return
     number, first, opened = 1, 0, False
-    for line in np.flatnonzero(begins | lines.beginning(b"ENDMDL")).tolist():
+    for line in bounds:
         end = int(np.searchsorted(atom_lines, line))
         if end > first:
             if opened and begins[line]:
@@ -197,8 +253,36 @@ def _models(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[Mod
         yield Model(number, first, len(atom_lines))
 
 
+def _frames(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[Model]:
+    """Give what stands between END records: frames where residues come again, parts of one structure where not."""
+    ends = [line for line in lines.starting(b"END").tolist() if lines.line(line).strip() == "END"]
+    bounds = np.unique([0, *np.searchsorted(atom_lines, ends).tolist(), len(atom_lines)]).tolist()
+    if len(bounds) <= 2:
+        if len(atom_lines):
+            yield Model(1, 0, len(atom_lines))
+        return
+    firsts, before = [0], _residues(lines, atom_lines[: bounds[1]])
+    for first, end in pairwise(bounds[1:]):
+        there = _residues(lines, atom_lines[first:end])
+        if len(there & before) * 2 >= len(there):
+            firsts.append(first)
+            before = there
+        else:
+            before |= there
+    for i, (first, end) in enumerate(pairwise([*firsts, len(atom_lines)]), start=1):
+        yield Model(i, first, end, is_frame=True)
+
+
+def _residues(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> set[bytes]:
+    """Give the residues of some atoms, as columns 18 to 27 name them; water only where there is nothing else."""
+    columns = np.ascontiguousarray(lines.records(atom_lines)[:, _RESIDUE.start : _INSERTION + 1])
+    every = set(np.unique(columns.view(f"S{columns.shape[1]}")).tolist())
+    return {name for name in every if name[:4].decode("latin-1").strip() not in WATERS} or every
+
+
 def _polymer(
     records: UInt8[np.ndarray, "atoms 80"],
+    chains: Shaped[np.ndarray, "atoms"],
     atom_lines: Int[np.ndarray, "atoms"],
     ends: Int[np.ndarray, "ends"],
 ) -> Bool[np.ndarray, "atoms"]:
@@ -206,9 +290,9 @@ def _polymer(
     polymer = np.ones(len(records), dtype=bool)
     before = np.searchsorted(atom_lines, ends) - 1  # a TER record ends the chain of the atom before it
     ended = np.unique(before[before >= 0])
-    for chain in np.unique(records[ended, _CHAIN]).tolist():
-        members = np.flatnonzero(records[:, _CHAIN] == chain)
-        last_end = np.searchsorted(ended[records[ended, _CHAIN] == chain], members)  # ends so far
+    for chain in np.unique(chains[ended]).tolist():
+        members = np.flatnonzero(chains == chain)
+        last_end = np.searchsorted(ended[chains[ended] == chain], members)  # ends so far
         # An ATOM record opens the chain again.
         is_atom = records[members, 0] == ord("A")
         opened = np.maximum.accumulate(np.where(is_atom, last_end, 0))
@@ -216,13 +300,14 @@ def _polymer(
     return polymer
 
 
-def record_atoms(records: UInt8[np.ndarray, "atoms 80"]) -> AtomArray:
-    """Read what atom records say, occupancies and alternate locations apart."""
+def record_atoms(
+    records: UInt8[np.ndarray, "atoms 80"], ended: Bool[np.ndarray, "atoms"], *, segments: bool = True
+) -> AtomArray:
+    """Read what atom records say, occupancies and alternate locations apart; see `chains_and_names`."""
     atoms = AtomArray(len(records))
-    atoms.chain_id = _CHARACTERS[records[:, _CHAIN]]
-    atoms.res_id = _integers(records, records[:, _NUMBER])
-    atoms.ins_code = _CHARACTERS[records[:, _INSERTION]]
-    atoms.res_name = text(records[:, _RESIDUE])
+    atoms.chain_id, atoms.res_name = chains_and_names(records, ended, segments=segments)
+    numbers = _integers(records, records[:, _NUMBER])
+    atoms.res_id, atoms.ins_code = number_of_five_digits(records, atoms.chain_id, numbers)
     atoms.atom_name = text(records[:, _NAME])
     atoms.hetero = records[:, 0] == ord("H")
     atoms.element = _elements(records, atoms)
@@ -246,16 +331,20 @@ def _elements(records: UInt8[np.ndarray, "atoms 80"], atoms: AtomArray) -> Shape
     symbols = text(column)
     # Old files have line numbers there, or nothing.
     lettered = ((column | _LOWER) - ord("a") < _LETTERS).any(axis=1)
-    if lettered.all():
+    if lettered.all() and not (column > _BLANK).all(axis=1).any():  # all are of one letter
         return elements_of(symbols, atoms.atom_name, atoms.res_name)
+    # Elements of two letters begin one column before the others, but for programs that align all names left.
     names = records[:, _NAME]
-    # Elements of two letters begin one column before the others; programs that write no elements keep to
-    # that among HETATM at least.
-    wide = atoms.hetero & (names[:, 0] > _BLANK) & (names[:, 3] <= _BLANK)
-    leading = np.char.upper(text(names[:, :2]))
-    wide &= is_element(leading) & (np.char.str_len(leading) > 1)
-    symbols = np.where(lettered, symbols, np.where(wide, leading, ""))
-    return elements_of(symbols, atoms.atom_name, atoms.res_name)
+    letters = ((names & ~_LOWER) - ord("A")) < _LETTERS
+    if (letters[:, 0] & ~letters[:, 1] & (names[:, 3] <= _BLANK)).any():
+        wide = None
+    else:
+        wide = letters[:, 0] & (names[:, 3] <= _BLANK)
+        leading = np.char.upper(text(names[:, :2]))
+        wide &= is_element(leading) & (np.char.str_len(leading) > 1)
+    # Programs that write no elements keep to that among HETATM at least.
+    wide = wide if wide is None else wide & (lettered | atoms.hetero)
+    return elements_of(np.where(lettered, symbols, ""), atoms.atom_name, atoms.res_name, wide)
 
 
 def _charges(column: UInt8[np.ndarray, "atoms 2"]) -> Int[np.ndarray, "atoms"]:
@@ -311,7 +400,7 @@ def record_decimals(
 
 def _atom_name(record: UInt8[np.ndarray, "80"]) -> str:
     line = record.tobytes().decode("latin-1")
-    return atom_name(line[_CHAIN], line[22:27], line[_RESIDUE], line[_NAME])
+    return atom_name(line[20:22], line[22:27], line[_RESIDUE], line[_NAME])
 
 
 def _copies(lines: _Lines, assembly: str) -> tuple[Copy, ...]:

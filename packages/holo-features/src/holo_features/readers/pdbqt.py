@@ -7,37 +7,53 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+import attrs
 import numpy as np
 from biotite.structure import AtomArray
-from jaxtyping import UInt8
+from jaxtyping import Bool, Int, UInt8
 
 from holo_types import FormatError
 
 from .columns import text as characters
-from .elements import is_element
 from .pdb import Model, PdbFile, filled, read_pdb, record_atoms, record_decimals
-from .raw import Molecule, RawAtoms
+from .raw import Molecule, RawAtoms, Remark
 
-__all__ = ["pdbqt_molecules", "read_pdbqt"]
+__all__ = ["pdbqt_molecules", "read_pdbqt", "without_pseudo_atoms"]
 
 # Columns of an atom record, beside those of PDB.
-_NUMBER, _CHARGE, _TYPE = slice(22, 26), slice(70, 76), slice(77, 79)
+_NUMBER, _CHARGE, _TYPE = slice(22, 26), slice(70, 76), slice(77, 80)
+# AutoDock's and Vina's atom types are a closed list; only some end in capitals.
 _TYPES = {
+    **{kind: kind[0] for kind in ("C", "N", "O", "H", "S", "P", "F", "I", "B", "K", "U")},
+    **{kind.upper(): kind.upper() for kind in ("Cl", "Br", "Mg", "Ca", "Mn", "Fe", "Zn")},
+    **{
+        symbol: symbol.upper()
+        for symbol in ("Cl", "Br", "Mg", "Ca", "Mn", "Fe", "Zn", "Si", "Na", "Cu", "Co")
+    },
+    **{symbol: symbol.upper() for symbol in ("Ni", "Cd", "Hg", "At", "Al", "Se")},
+    **{"HD": "H", "HS": "H", "NA": "N", "NS": "N", "OA": "O", "OS": "O", "SA": "S"},
     "A": "C",  # aromatic
-    "G": "C",
-    "GA": "C",
-    "HD": "H",
-    "HS": "H",
-    "NA": "N",
-    "NS": "N",
-    "OA": "O",
-    "OS": "O",
-    "SA": "S",
+    **dict.fromkeys(
+        ("G", "GA", "J", "Q", "Z", "CG", "CG0", "CG1", "CG2", "CG3"), "C"
+    ),  # where a ring was opened
 }
+# Places that are no atoms: the other ends of opened rings, water of a hydrated docking, lone pairs about zinc.
+_NO_ATOMS = frozenset(["G0", "G1", "G2", "G3", "W", "TZ"])
+
+
+_PSEUDO = "-"
 
 
 def pdbqt_molecules(content: bytes) -> Iterator[Molecule]:
-    r"""Give the molecules of a PDBQT file, one each model: positions, elements, partial charges.
+    r"""Give the molecules of a PDBQT file: positions, elements, partial charges.
+
+    The models of a docking's output are poses; a model has one molecule for each of its ROOT records. Side chains of
+    the protein, which stand between BEGIN_RES and END_RES where they are flexible, are none.
+
+    Raises
+    ------
+    FormatError
+        If the file has no atoms, or none but those of side chains.
 
     Examples
     --------
@@ -47,10 +63,34 @@ def pdbqt_molecules(content: bytes) -> Iterator[Molecule]:
     ['CL']
     """
     file = PdbFile.of(content)
+    found = [(i, *part) for i, model in enumerate(file.models) for part in _parts(file, model)]
+    if not found:
+        raise FormatError("it holds no molecule but flexible side chains of a protein (BEGIN_RES)")
     names = re.findall(rb"^REMARK +Name = *(.*)$", content, flags=re.MULTILINE)
-    for i, model in enumerate(file.models):
-        name = names[i].decode("latin-1").strip() if len(names) == len(file.models) else ""
-        yield Molecule(name, partial(_atoms, file, model))
+    for n, (pose, rows, remarks) in enumerate(found):
+        name = names[n].decode("latin-1").strip() if len(names) == len(found) else ""
+        yield Molecule(name, partial(_atoms, file, file.models[pose], rows), pose, remarks)
+
+
+def _parts(file: PdbFile, model: Model) -> Iterator[tuple[Int[np.ndarray, "atoms"], tuple[Remark, ...]]]:
+    """Give the atoms of each molecule of a model, by their place in it; say how many are of side chains."""
+    lines = file.atom_lines[model.first : model.end]
+    begins, ends, roots = (file.lines.starting(word) for word in (b"BEGIN_RE", b"END_RES", b"ROOT"))
+
+    def flexible(places: Int[np.ndarray, "lines"]) -> Bool[np.ndarray, "lines"]:
+        return np.searchsorted(begins, places) > np.searchsorted(ends, places)
+
+    of_protein = flexible(lines)
+    remarks: tuple[Remark, ...] = ()
+    if of_protein.any():
+        count = int(of_protein.sum())
+        reason = (
+            f"{count} atoms of flexible side chains (BEGIN_RES) are the protein's and no part of the ligand"
+        )
+        remarks = (Remark("atom left out", reason, count=count),)
+    molecule = np.maximum(np.searchsorted(roots[~flexible(roots)], lines), 1)
+    for number in np.unique(molecule[~of_protein]).tolist():
+        yield np.flatnonzero((molecule == number) & ~of_protein), remarks
 
 
 def read_pdbqt(content: bytes, model: int | None = None, assembly: str | None = None) -> RawAtoms:
@@ -67,17 +107,32 @@ def read_pdbqt(content: bytes, model: int | None = None, assembly: str | None = 
     >>> read_pdbqt(record + b"\n").atoms.element.tolist()
     ['O']
     """
-    raw = read_pdb(content, model, assembly)
+    raw = read_pdb(content, model, assembly, segments=False)  # partial charges stand there
     file = PdbFile.of(content)
     _take_types(raw.atoms, file.records(file.model(model)))
     raw.atoms.charge[:] = 0  # PDB has them where PDBQT has the type
-    return raw
+    _, kept, remarks = without_pseudo_atoms(raw.atoms)
+    return attrs.evolve(raw[kept], remarks=raw.remarks + remarks) if remarks else raw
 
 
-def _atoms(file: PdbFile, model: Model) -> AtomArray:
-    records = file.records(model)
+def without_pseudo_atoms(
+    atoms: AtomArray,
+) -> tuple[AtomArray, Bool[np.ndarray, "atoms"], tuple[Remark, ...]]:
+    """Leave out places that AutoDock has among atoms and that are none; say which were kept, and how many were not."""
+    kept = atoms.element != _PSEUDO
+    if kept.all():
+        return atoms, kept, ()
+    count = int((~kept).sum())
+    reason = (
+        f"{count} places that AutoDock counts among atoms are none (types {', '.join(sorted(_NO_ATOMS))})"
+    )
+    return atoms[kept], kept, (Remark("atom left out", reason, count=count),)
+
+
+def _atoms(file: PdbFile, model: Model, rows: Int[np.ndarray, "atoms"]) -> AtomArray:
+    records = file.records(model)[rows]
     records[:, _NUMBER] = filled(records[:, _NUMBER], b"   1")
-    atoms = record_atoms(records)
+    atoms = record_atoms(records, file.ended(model)[rows], segments=False)
     _take_types(atoms, records)
     charges = record_decimals(records, records[:, _CHARGE], "charge")
     atoms.set_annotation("partial_charge", charges.astype(np.float32))
@@ -87,17 +142,10 @@ def _atoms(file: PdbFile, model: Model) -> AtomArray:
 def _take_types(atoms: AtomArray, records: UInt8[np.ndarray, "atoms 80"]) -> None:
     """Set the elements that AutoDock's types say."""
     kinds = characters(records[:, _TYPE]).tolist()
-    atoms.element = np.array([_element(kind) for kind in kinds], dtype=np.str_)
-    unknown = np.flatnonzero(~is_element(atoms.element))
-    if len(unknown):
-        row = int(unknown[0])
+    elements = [_PSEUDO if kind in _NO_ATOMS else _TYPES.get(kind, "") for kind in kinds]
+    if "" in elements:
+        row = elements.index("")
         raise FormatError(
             f"atom {atoms.atom_name[row]} has the type {kinds[row]!r}, which is none of AutoDock's"
         )
-
-
-def _element(kind: str) -> str:
-    """Give the element of an AutoDock type; NA is nitrogen, Na is sodium."""
-    if kind in _TYPES:
-        return _TYPES[kind]
-    return kind.upper() if is_element(np.array([kind.upper()]))[0] else ""
+    atoms.element = np.array(elements, dtype=np.str_)

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import io
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,7 +145,9 @@ def read_mnist(folder: str | os.PathLike[str]) -> Mnist:
     ----------
     folder
         With ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
-        ``t10k-labels-idx1-ubyte``, each also with .gz.
+        ``t10k-labels-idx1-ubyte``, each also with .gz. Dots or underscores in place of hyphens, ``test`` in place of
+        ``t10k``, words before, and a folder of the file's name around it are taken too, as programs that unpack and
+        other data sets have them.
 
     Raises
     ------
@@ -156,7 +159,7 @@ def read_mnist(folder: str | os.PathLike[str]) -> Mnist:
 
 
 def _labeled(folder: Path, part: str) -> LabeledImages:
-    paths = [_found(folder, f"{part}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1")]
+    paths = [_found(folder, part, *kind) for kind in (("images", "idx3"), ("labels", "idx1"))]
     images, labels = map(read_idx, paths)
     for path, array, dimensions in zip(paths, (images, labels), (3, 1), strict=True):
         if array.ndim != dimensions or array.dtype != np.uint8:
@@ -170,8 +173,20 @@ def _labeled(folder: Path, part: str) -> LabeledImages:
     return LabeledImages(images, labels.astype(np.int64))
 
 
-def _found(folder: Path, name: str) -> Path:
+def _found(folder: Path, part: str, kind: str, idx: str) -> Path:
+    """Find a file by its usual name, or the one that has another such name."""
+    name = f"{part}-{kind}-{idx}-ubyte"
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path
+    parts = "(?:t10k|test)" if part == "t10k" else part
+    pattern = re.compile(rf"(?i)(?:.*[-_.])?{parts}[-_.]{kind}[-_.]{idx}(?:[-_.]ubyte)?(?:\.gz)?")
+    there = sorted(folder.glob("*")) if folder.is_dir() else []
+    found = [path for path in there if pattern.fullmatch(path.name)]
+    found = [path / path.name if path.is_dir() else path for path in found]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(path.name for path in found)
+        raise FormatError(f"{folder}: of {name} it has {names}; it must have one")
     raise FormatError(f"{folder}: there is no {name}, nor {name}.gz")

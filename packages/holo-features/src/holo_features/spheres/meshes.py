@@ -20,7 +20,9 @@ from scipy.sparse.csgraph import connected_components
 from holo_types import FormatError, HoloError
 from holo_types.extras import extra
 
+from .obj import absolute_indices
 from .off import read_off
+from .ply_strips import has_strips, read_strips
 
 __all__ = ["CenteredMesh", "Mesh", "center", "is_mesh_path", "read_mesh"]
 
@@ -100,7 +102,7 @@ def is_mesh_path(path: str | os.PathLike[str]) -> bool:
 
 
 def read_mesh(path: str | os.PathLike[str]) -> Mesh:
-    """Read a triangle mesh; polygons are cut into triangles, several objects are one mesh.
+    """Read a triangle mesh; polygons and strips are cut into triangles, several objects are one mesh.
 
     Parameters
     ----------
@@ -121,17 +123,18 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
             f"{place}: its name ends in {place.suffix!r}; it must end in one of {', '.join(_SUFFIXES)}"
         )
     content = _content(place)
-    read = read_off if suffix == ".off" else _trimesh_reader(suffix)
+    strips = suffix == ".ply" and has_strips(content)
+    read = read_off if suffix == ".off" else read_strips if strips else _trimesh_reader(suffix)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.filterwarnings(
                 "error", "string or file could not be read to its end", DeprecationWarning
             )
-            vertices, faces = read(content)
+            vertices, faces = read(absolute_indices(content) if suffix == ".obj" else content)
     except _DAMAGE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FormatError(f"{place}: damaged, or no {suffix} file ({reason})") from error
-    declared = _PLY_FACES.search(content) if suffix == ".ply" else None
+    declared = _PLY_FACES.search(content) if suffix == ".ply" and not strips else None
     if declared and int(declared[1]) > len(faces):
         raise FormatError(f"{place}: damaged or truncated, it has {len(faces)} of {int(declared[1])} faces")
     if len(faces) == 0:

@@ -50,6 +50,16 @@ class ResidueId(NamedTuple):
     def __str__(self) -> str:
         return f"{self.chain}:{self.residue_number}{self.insertion_code}"
 
+    def words(self, residue_name: str) -> str:
+        """Name the residue with its type, as tables of what was skipped do.
+
+        Examples
+        --------
+        >>> ResidueId("A", 52, "B").words("GLY")
+        'A 52B GLY'
+        """
+        return f"{self.chain} {self.residue_number}{self.insertion_code} {residue_name}"
+
 
 def residue_starts(atoms: AtomArray) -> Int[np.ndarray, "residues"]:
     """Give the first atom of each residue: there the chain, the number or the insertion code is another.

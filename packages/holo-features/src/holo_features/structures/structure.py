@@ -1,75 +1,30 @@
 """Structures as Holo uses them: atoms of residues, one conformer each."""
 
 import os
-from functools import lru_cache
 from pathlib import Path
 
 import attrs
 import numpy as np
 from biotite.structure import AtomArray
-from biotite.structure.info import amino_acid_names
 from jaxtyping import Bool, Int
 from numpy.typing import NDArray
 
 from holo_features.readers.assemblies import build_assembly
 from holo_features.readers.elements import is_element
 from holo_features.readers.formats import raw_atoms, structure_stem
-from holo_features.readers.raw import RawAtoms, listed
+from holo_features.readers.names import WATERS
+from holo_features.readers.raw import RawAtoms, Remark, listed
 from holo_features.readers.symbols import HYDROGENS
 from holo_types import FormatError
 
 from .conformers import Conformers, select_conformers
+from .peptides import Backbone, are_amino_acids, dictionary_names, in_chains
+from .places import check_repeated, misplaced
 from .residue import ResidueId, residue_ids, residue_starts
 from .selection import Selection
 
 __all__ = ["LeftOutAtom", "RepeatedResidue", "Structure", "classify", "read_structure", "structure_of"]
 
-# By the Chemical Component Dictionary and by modeling programs; some cut four letters to three.
-_WATERS = frozenset(
-    [
-        "HOH",
-        "DOD",
-        "WAT",
-        "H2O",
-        "SOL",
-        "SPC",
-        "TIP",
-        "TIP2",
-        "TIP3",
-        "TIP4",
-        "TIP5",
-        "TP3",
-        "TP4",
-        "TP5",
-        "T3P",
-        "T4P",
-        "OH2",
-    ]
-)
-_STANDARD = frozenset(
-    [
-        "ALA",
-        "ARG",
-        "ASN",
-        "ASP",
-        "CYS",
-        "GLN",
-        "GLU",
-        "GLY",
-        "HIS",
-        "ILE",
-        "LEU",
-        "LYS",
-        "MET",
-        "PHE",
-        "PRO",
-        "SER",
-        "THR",
-        "TRP",
-        "TYR",
-        "VAL",
-    ]
-)
 _SAME_PLACE = 0.5  # Å; nearer than any two atoms can be
 
 
@@ -121,15 +76,20 @@ class Structure:
     name
         What the index calls it: the file's name without the suffixes of its format.
     atoms
-        One conformer of each residue; positions in Å. Beside biotite's annotations there are ``charge``, the
-        formal charge (0 where the file has none), ``amino_acid``, true for amino acid residues of chains, and
-        ``water``; what is neither is a ligand, an ion or a nucleic acid. Elements are in upper case.
+        One conformer of each residue; positions in Å. Beside biotite's annotations there are ``charge``, the formal
+        charge (0 where the file has none), ``b_factor`` (NaN where it has none), ``amino_acid``, true for amino acid
+        residues of chains, and ``water``; what is neither is a ligand, an ion or a nucleic acid. Elements are in upper
+        case.
     model
         Number of the model in the file.
     left_out_atoms
         Atoms that were left out of these residues, and why.
     repeated_residues
         Residues that have the name of an earlier one.
+    remarks
+        What else was done with the file that its user should know.
+    has_plddt
+        Whether the file says that its B-factors are a predictor's pLDDT.
     """
 
     name: str
@@ -137,6 +97,8 @@ class Structure:
     model: int = 1
     left_out_atoms: tuple[LeftOutAtom, ...] = ()
     repeated_residues: tuple[RepeatedResidue, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    has_plddt: bool = False
 
 
 _DEFAULT = Selection()
@@ -147,14 +109,15 @@ def read_structure(path: str | os.PathLike[str], selection: Selection = _DEFAULT
 
     By default the heavy atoms of amino acid residues are kept, modified residues such as MSE included; water,
     ions, ligands, nucleic acids, hydrogen and deuterium come on request. A residue counts as an amino acid if
-    the Chemical Component Dictionary says so or if it has the atoms N, CA and C, and if it belongs to a
-    chain's polymer: it is no HETATM after the chain's TER record (PDB), or has a ``label_seq_id`` (mmCIF,
-    BinaryCIF). Of alternate locations the conformer with the highest mean occupancy is taken, in a tie the
-    first label. An element that the file leaves blank is inferred from the atom's name.
+    the Chemical Component Dictionary says so, if a force field calls one of the twenty so (HSD, CYX; it is then
+    renamed as in the dictionary), or if it has the atoms N, CA and C at the lengths of bonds; and if it belongs to
+    a chain: it is no HETATM after the chain's TER record (PDB), has a ``label_seq_id`` (mmCIF, BinaryCIF), or is
+    joined to one that does by a peptide bond. Of alternate locations the conformer with the highest mean occupancy
+    is taken, in a tie the first label. An element that the file leaves blank is inferred from the atom's name.
 
     What a file cannot mean is left out and named: atoms whose element is no chemical element, atoms of an
     amino acid that have the name of an earlier one (of a ligand, the place too), residues that lie where an
-    earlier one of their name does.
+    earlier one of their name does, and atoms at one point with two others or within 0.3 Å of one of their residue.
 
     Parameters
     ----------
@@ -172,8 +135,9 @@ def read_structure(path: str | os.PathLike[str], selection: Selection = _DEFAULT
     Raises
     ------
     FormatError
-        If the file is missing, empty, damaged or of another kind, a coordinate is not a finite number, or it
-        has no such model, chain, assembly or kind of atoms; the message names the file and what it has.
+        If the file is missing, empty, damaged or of another kind, a coordinate is not a finite number, it has no such
+        model, chain, assembly or kind of atoms, or its atoms cannot all be real: more than a tenth of them lie at one
+        point with others, or residues repeat among those that they repeat; the message names the file and what it has.
 
     Examples
     --------
@@ -207,7 +171,7 @@ def structure_of(raw: RawAtoms, name: str, selection: Selection = _DEFAULT) -> S
         If there is no such chain or kind of atoms.
     """
     raw = _of_chains(raw, selection.chains)
-    conformers, atoms = classify(raw), raw.atoms
+    (conformers, remarks), atoms = classify(raw), raw.atoms
     wanted: NDArray[np.bool_] = atoms.amino_acid.copy()
     if selection.waters:
         wanted |= atoms.water
@@ -223,17 +187,23 @@ def structure_of(raw: RawAtoms, name: str, selection: Selection = _DEFAULT) -> S
         kinds = ["amino acid residue"] + ["water"] * selection.waters + ["ligand"] * selection.hetero
         of = "it has no " if selection.chains is None else f"chain {listed(selection.chains)} has no "
         raise FormatError(f"{of}{' and no '.join(kinds)}")
-    units = raw.units
-    if not kept.all():
-        atoms, units = atoms[kept], units[kept]
+    rows = np.flatnonzero(kept)
+    if len(rows) < len(atoms):
+        atoms = atoms[rows]
     again, repeated_residues = _repeated_residues(atoms)
     if again.any():
-        atoms, units = atoms[~again], units[~again]
+        atoms, rows = atoms[~again], rows[~again]
+    stacked = misplaced(atoms.coord, conformers.residues[rows], raw.labels[rows])
+    if stacked.any():
+        remarks += (_stacked(atoms, np.flatnonzero(stacked)),)
+        atoms, rows = atoms[~stacked], rows[~stacked]
     if raw.copies is not None:
-        atoms = build_assembly(atoms, units, raw.copies)
+        atoms = build_assembly(atoms, raw.units[rows], raw.copies)
         if len(atoms) == 0:
             raise FormatError(f"assembly {selection.assembly} has none of these atoms")
-    return Structure(name, atoms, raw.model, left_out, repeated_residues)
+    return Structure(
+        name, atoms, raw.model, left_out, repeated_residues, raw.remarks + remarks, raw.has_plddt
+    )
 
 
 def _of_chains(raw: RawAtoms, chains: tuple[str, ...] | None) -> RawAtoms:
@@ -246,29 +216,50 @@ def _of_chains(raw: RawAtoms, chains: tuple[str, ...] | None) -> RawAtoms:
     return raw[np.isin(raw.atoms.chain_id, chains)]
 
 
-def classify(raw: RawAtoms) -> Conformers:
+def classify(raw: RawAtoms) -> tuple[Conformers, tuple[Remark, ...]]:
     """Say of every atom what it is part of, in the annotations ``amino_acid`` and ``water`` of `raw.atoms`.
+
+    Residues of the twenty amino acids are given their names in the dictionary.
 
     Returns
     -------
     Conformers
         Which atoms are of the chosen conformers.
+    tuple of Remark
+        Residues that were renamed, and those that look like amino acids and are of no chain.
     """
     atoms = raw.atoms
     conformers = select_conformers(atoms, raw.labels, raw.occupancies)
     rows = np.flatnonzero(conformers.chosen)
     residues = conformers.residues[rows]
     firsts = np.flatnonzero(np.diff(residues, prepend=-1))
-    names = atoms.res_name[rows[firsts]].tolist()
-    amino_acid = np.fromiter(map(_is_amino_acid, names), dtype=bool, count=len(names))
-    water = np.fromiter((name in _WATERS for name in names), dtype=bool, count=len(names))
-    others = np.flatnonzero(~(amino_acid | water))
-    if len(others):
-        amino_acid[others] = _have_backbone(atoms[rows], firsts)[others]
     # Every residue has a chosen atom, so that these rows are the numbers of residues.
-    atoms.set_annotation("amino_acid", amino_acid[conformers.residues] & raw.polymer)
+    called = atoms.res_name[rows[firsts]]
+    names, remarks = dictionary_names(atoms, rows, firsts, called)
+    if remarks:
+        atoms.res_name = np.where(
+            (names != called)[conformers.residues], names[conformers.residues], atoms.res_name
+        )
+    amino_acid = are_amino_acids(names)
+    water = np.fromiter((name in WATERS for name in names.tolist()), dtype=bool, count=len(names))
+    polymer = raw.polymer[rows[firsts]]
+    if not (amino_acid & polymer | water).all():
+        backbone = Backbone.of(atoms, rows, firsts)
+        amino_acid |= backbone.is_whole() & ~water
+        aside = amino_acid & ~polymer
+        in_chain = in_chains(amino_acid & polymer, aside, backbone)
+        remarks += _put_aside(atoms, rows[firsts[aside & ~in_chain]])
+        amino_acid = in_chain
+    atoms.set_annotation("amino_acid", amino_acid[conformers.residues])
     atoms.set_annotation("water", water[conformers.residues])
-    return _with_namesakes(raw, conformers)
+    return _with_namesakes(raw, conformers), remarks
+
+
+def _put_aside(atoms: AtomArray, rows: Int[np.ndarray, "residues"]) -> tuple[Remark, ...]:
+    """Name the residues that look like amino acids and are of no chain."""
+    names = zip(residue_ids(atoms, rows), atoms.res_name[rows].tolist(), strict=True)
+    reason = "it looks like an amino acid, but neither the file nor a peptide bond says that it is of a chain"
+    return tuple(Remark("residue put aside", reason, residue.words(name)) for residue, name in names)
 
 
 def _with_namesakes(raw: RawAtoms, conformers: Conformers) -> Conformers:
@@ -285,27 +276,6 @@ def _with_namesakes(raw: RawAtoms, conformers: Conformers) -> Conformers:
     chosen = conformers.chosen.copy()
     chosen[rows[np.unique(keys, axis=0, return_index=True)[1]]] = True
     return attrs.evolve(conformers, chosen=chosen, repeated=conformers.repeated & ~chosen)
-
-
-def _is_amino_acid(name: str) -> bool:
-    # Most structures have no other residues: the dictionary, which takes 0.1 s to read, is asked about others only.
-    return name in _STANDARD or (name not in _WATERS and name in _amino_acids())
-
-
-@lru_cache(maxsize=1)
-def _amino_acids() -> frozenset[str]:
-    # UNK, an unknown amino acid, is also what programs call an unknown ligand: its backbone tells.
-    return frozenset(map(str, amino_acid_names())) - {"UNK"}
-
-
-def _have_backbone(atoms: AtomArray, firsts: Int[np.ndarray, "residues"]) -> Bool[np.ndarray, "residues"]:
-    """Say which residues have the atoms N, CA and C."""
-    backbone = np.ones(len(firsts), dtype=bool)
-    for name in ("N", "CA", "C"):
-        # The element tells a Cα from a calcium ion, whose atom is also called CA.
-        found = (atoms.atom_name == name) & (atoms.element == name[0])
-        backbone &= np.logical_or.reduceat(found, firsts)
-    return backbone
 
 
 def _left_out(
@@ -328,9 +298,9 @@ def _left_out(
 
 def _repeated_residues(atoms: AtomArray) -> tuple[Bool[np.ndarray, "atoms"], tuple[RepeatedResidue, ...]]:
     """Find amino acid residues that have the name of an earlier one, and say which atoms lie where it does."""
-    again = np.zeros(len(atoms), dtype=bool)
+    again, elsewhere = np.zeros((2, len(atoms)), dtype=bool)
     renamed = np.flatnonzero(atoms.res_name[1:] != atoms.res_name[:-1]) + 1
-    firsts = np.union1d(residue_starts(atoms), renamed)
+    firsts = starts = np.union1d(residue_starts(atoms), renamed)
     ends = np.append(firsts[1:], len(atoms))
     of_amino_acid = atoms.amino_acid[firsts]
     firsts, ends = firsts[of_amino_acid], ends[of_amino_acid]
@@ -345,9 +315,30 @@ def _repeated_residues(atoms: AtomArray) -> tuple[Bool[np.ndarray, "atoms"], tup
             seen[name] = residue
             continue
         kept = not _same_place(atoms[seen[name]], atoms[residue])
-        again[residue] = not kept
+        again[residue], elsewhere[residue] = not kept, kept
         repeated.append(RepeatedResidue(name, str(atoms.res_name[first]), kept))
+    if elsewhere.any():
+        rows = np.flatnonzero(atoms.amino_acid & ~again)
+        each = np.searchsorted(starts, rows, side="right")
+        one = next(residue for residue in repeated if residue.kept)
+        check_repeated(
+            atoms.coord[rows].astype(np.float64), each, elsewhere[rows], one.residue.words(one.residue_name)
+        )
     return again, tuple(repeated)
+
+
+def _stacked(atoms: AtomArray, rows: Int[np.ndarray, "n"]) -> Remark:
+    """Name atoms that cannot be where they are."""
+    names = zip(
+        residue_ids(atoms, rows), atoms.res_name[rows].tolist(), atoms.atom_name[rows].tolist(), strict=True
+    )
+    which = listed(f"{residue.words(residue_name)} {atom}" for residue, residue_name, atom in names)
+    were = "atom was" if len(rows) == 1 else "atoms were"
+    return Remark(
+        "atom left out",
+        f"{len(rows)} {were} left out, for others lie at the same point: {which}",
+        count=len(rows),
+    )
 
 
 def _same_place(one: AtomArray, other: AtomArray) -> bool:

@@ -8,6 +8,7 @@ from biotite.structure import AtomArray
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
+from holo_features.structures.confidence import mean_b_factors
 from holo_features.structures.residue import ResidueId, of_residues, residue_ids, residue_starts
 from holo_features.structures.structure import Structure
 from holo_types import HoloError, Index, RowSelection
@@ -121,7 +122,8 @@ def alpha_carbons(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | None
     Returns
     -------
     Centers
-        In the order of the file. A residue without a Cα is named in `Centers.skipped`.
+        In the order of the file. A residue without a Cα is named in `Centers.skipped`, and so is one with neither N
+        nor C, as in a trace of Cα: what lies around it is not in the file.
 
     Raises
     ------
@@ -141,19 +143,30 @@ def alpha_carbons(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | None
     wanted = amino_acids(atoms)[first]
     if chosen is not None:
         wanted &= np.logical_or.reduceat(_mask(structure, chosen), first)
-    alpha = np.full(len(first), -1)
-    # The element tells a Cα from a calcium ion. Backwards, so that the first of several stays.
-    candidates = np.flatnonzero((atoms.atom_name == "CA") & (atoms.element == "C"))[::-1]
-    alpha[np.searchsorted(first, candidates, side="right") - 1] = candidates
-    centered = np.flatnonzero(wanted & (alpha >= 0))
-    bare = first[wanted & (alpha < 0)]
-    reasons = ["it has no atom CA"] * len(bare)
+    alpha = _named(atoms, first, "CA")
+    # Of a trace of Cα nothing is known but where it runs.
+    trace = (alpha >= 0) & (_named(atoms, first, "N") < 0) & (_named(atoms, first, "C") < 0)
+    centered = np.flatnonzero(wanted & (alpha >= 0) & ~trace)
+    bare = np.flatnonzero(wanted & ((alpha < 0) | trace))
+    reasons = [
+        "it has neither N nor C, so that its surroundings are not known" if of_trace else "it has no atom CA"
+        for of_trace in trace[bare].tolist()
+    ]
     return Centers(
         atoms.coord[alpha[centered]].astype(np.float64),
         residue_index(structure, first[centered]),
         alpha[centered],
-        name_skipped(residue_index(structure, bare), reasons) if reasons else (),
+        name_skipped(residue_index(structure, first[bare]), reasons) if reasons else (),
     )
+
+
+def _named(atoms: AtomArray, first: Int[np.ndarray, "residues"], name: str) -> Int[np.ndarray, "residues"]:
+    """Give the atom of a name in each residue, the first of several; -1 where there is none."""
+    found = np.full(len(first), -1)
+    # The element tells a Cα from a calcium ion. Backwards, so that the first of several stays.
+    there = np.flatnonzero((atoms.atom_name == name) & (atoms.element == name[0]))[::-1]
+    found[np.searchsorted(first, there, side="right") - 1] = there
+    return found
 
 
 def atom_centers(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | Int[np.ndarray, "n"]) -> Centers:
@@ -267,6 +280,7 @@ def residue_index(structure: Structure, atoms: Int[np.ndarray, "n"]) -> Index:
             "residue_number": of.res_id[atoms],
             "insertion_code": of.ins_code[atoms],
             "residue_name": of.res_name[atoms],
+            "b_factor": mean_b_factors(of)[atoms],
         }
     )
 

@@ -45,6 +45,7 @@ _INDEX = {  # of the answer, in either form
     "residue_number": DataType.long,
     "insertion_code": DataType.string,
     "residue_name": DataType.string,
+    "b_factor": DataType.double,
     "hologram": DataType.long,
     "center_x": DataType.double,
     "center_y": DataType.double,

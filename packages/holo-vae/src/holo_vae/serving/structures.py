@@ -102,7 +102,7 @@ def read_structures(
         if chosen is not None:
             centers = centers[_chosen(centers, chosen, limits, deadline, what)]
         if not len(centers):
-            raise RefusedRequest(f"{what}: content has no residue with a Cα")
+            raise RefusedRequest(f"{what}: content has no residue with a Cα and N or C beside it")
         residues += len(centers)
         if residues > limits.max_residues:
             raise RefusedRequest(

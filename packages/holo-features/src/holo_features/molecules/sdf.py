@@ -10,13 +10,12 @@ import numpy as np
 from biotite.structure import AtomArray, create_atom_names
 from biotite.structure.io.mol import MOLFile
 
+from holo_features.readers.raw import Molecule
 from holo_types import FormatError
-
-from .raw import Molecule
 
 __all__ = ["sdf_molecules"]
 
-_END = "M  END"
+_END, _V30 = "M  END", "M  V30 "
 _COUNTS = 3  # which line; three of a header come before
 
 
@@ -44,17 +43,38 @@ def _atoms(lines: list[str]) -> AtomArray:
     if end <= _COUNTS:
         raise FormatError(f"its line {_END!r} comes before its atoms")
     counts = lines[_COUNTS]
-    version = counts[33:39].strip()
+    said = re.search(r"\bV[0-9]+\b|V[0-9]{4}", counts)
+    version = said[0] if said else "V2000"  # old programs name none
     if version not in {"V2000", "V3000"}:
         raise FormatError(f"its counts line {counts!r} does not end in V2000 or V3000")
     if version == "V2000":
         _check_counts(counts, end)
+        lines = [*lines[:_COUNTS], f"{counts[:6]:<33} V2000", *lines[_COUNTS + 1 :]]
+    else:
+        lines = _joined(lines[: end + 1])
+        end = len(lines) - 1
     with warnings.catch_warnings():
         # Radicals have no charge, and query bonds no order: so biotite says, and reads them as that.
         warnings.filterwarnings("ignore", message="Cannot handle MDL", category=UserWarning)
         atoms = MOLFile.read(io.StringIO("\n".join(lines[: end + 1]))).get_structure()
     atoms.atom_name = np.array(create_atom_names(atoms), dtype=np.str_)
     return atoms
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """Join lines of V3000 that end in a hyphen with the next, as the format has it."""
+    joined: list[str] = []
+    for line in lines:
+        if (
+            joined
+            and joined[-1].startswith(_V30)
+            and joined[-1].rstrip().endswith("-")
+            and line.startswith(_V30)
+        ):
+            joined[-1] = joined[-1].rstrip()[:-1] + line[len(_V30) :]
+        else:
+            joined.append(line)
+    return joined
 
 
 def _check_counts(counts: str, end: int) -> None:

@@ -8,10 +8,11 @@ import numpy as np
 from biotite.structure import AtomArray, BondList, BondType
 from numpy.typing import NDArray
 
+from holo_features.readers.columns import integer, number
+from holo_features.readers.raw import Molecule
 from holo_types import FormatError
 
-from .columns import integer, number
-from .raw import Molecule
+from .atom_types import type_elements
 
 __all__ = ["mol2_molecules"]
 
@@ -64,7 +65,7 @@ def _atoms(record: str) -> AtomArray:
     atoms = AtomArray(len(rows))
     atoms.coord = np.array([_position(row) for row in rows], dtype=np.float32).reshape(-1, 3)
     atoms.atom_name = np.array([row[1] for row in rows], dtype=np.str_)
-    atoms.element = np.array([_element(row[_TYPE]) for row in rows], dtype=np.str_)
+    atoms.element = np.array(type_elements([row[_TYPE] for row in rows]), dtype=np.str_)
     if all(len(row) > _RESIDUE_NAME for row in rows):
         atoms.res_name = np.array([row[_RESIDUE_NAME] for row in rows], dtype=np.str_)
     charge_type = lines[3].strip() if len(lines) > 3 else ""
@@ -95,13 +96,6 @@ def _position(row: list[str]) -> list[float]:
         ) from None
 
 
-def _element(kind: str) -> str:
-    """Give the element of an atom type: Sybyl's such as ``C.ar``, or Amber's, which begin in lower case."""
-    if kind[0].islower():
-        return kind[:2].upper() if kind[:2] in {"cl", "br"} else kind[0].upper()
-    return kind.partition(".")[0].upper()
-
-
 def _formal_charges(lines: list[list[str]], places: dict[str, int]) -> NDArray[np.int8]:
     """Read formal charges, which some programs give among an atom's attributes: a line for it, one for each."""
     charges = np.zeros(len(places), dtype=np.int8)
@@ -110,10 +104,19 @@ def _formal_charges(lines: list[list[str]], places: dict[str, int]) -> NDArray[n
         if key == "charge":
             if atom not in places:
                 raise FormatError(f"its UNITY_ATOM_ATTR has a charge {value} of no atom")
-            charges[places[atom]] = integer(value)
+            charges[places[atom]] = _whole(value)
         elif key in places:
             atom = key
     return charges
+
+
+def _whole(charge: str) -> int:
+    """Read a formal charge; what is no whole number is a charge of another kind, and says nothing of it."""
+    try:
+        value = number(charge)
+    except ValueError:
+        return 0
+    return int(value) if value.is_integer() and abs(value) < 100 else 0
 
 
 def _bond(row: list[str], places: dict[str, int]) -> tuple[int, int, int]:

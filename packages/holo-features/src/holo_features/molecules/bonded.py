@@ -1,0 +1,94 @@
+"""Which residues of a structure are one molecule: those that bonds join."""
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+from biotite.structure import AtomArray
+from jaxtyping import Bool, Int
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from holo_features.readers.raw import Molecule, RawAtoms
+from holo_features.structures.residue import residue_ids
+from holo_features.structures.structure import classify
+
+__all__ = ["PEPTIDE", "RADII", "structure_molecules"]
+
+# Covalent radii in Å (Cordero et al., Dalton Trans. 2832, 2008).
+RADII = {
+    **{"B": 0.84, "C": 0.76, "N": 0.71, "O": 0.66, "F": 0.57, "SI": 1.11, "P": 1.07, "S": 1.05},
+    **{"CL": 1.02, "SE": 1.20, "BR": 1.20, "I": 1.39},
+}
+_TOLERANCE = 0.45  # Å; what a bond may be longer than the sum of its radii
+PEPTIDE = 24  # residues; the wwPDB takes a chain of so many for a protein
+
+
+def structure_molecules(raw: RawAtoms) -> Iterator[Molecule]:
+    """Give the molecules of a structure that are neither water nor proteins, each with all residues bonded to it.
+
+    Residues that have atoms at a bond's length are one molecule, such as the sugars of a glycan; bonds to metals do not
+    count, for an ion is a molecule by itself. Amino acids of chains are none, except in a file that has no chain of
+    24 of them or more: there they are part of what they are bonded to, and peptides where there is nothing else.
+
+    Parameters
+    ----------
+    raw
+        All atoms of a model; its residues are classified.
+    """
+    conformers, _ = classify(raw)
+    atoms = raw.atoms
+    chosen = conformers.chosen & ~atoms.water
+    if _longest_chain(atoms, chosen) >= PEPTIDE:
+        chosen &= ~atoms.amino_acid
+    rows = np.flatnonzero(chosen)
+    if not len(rows):
+        return
+    starts = np.diff(conformers.residues[rows], prepend=-1) > 0
+    residues = np.cumsum(starts) - 1
+    first = np.flatnonzero(starts)
+    pairs = _bonded(raw, rows, residues)
+    links = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(first), len(first)))
+    _, molecules = connected_components(links, directed=False)
+    if not atoms.amino_acid[rows].all():
+        others = np.isin(molecules, molecules[~atoms.amino_acid[rows[first]]])
+    else:
+        others = np.ones(len(first), dtype=bool)
+    names = atoms.res_name[rows[first]]
+    identities = [str(residue) for residue in residue_ids(atoms, rows[first])]
+    for molecule in dict.fromkeys(molecules[others].tolist()):
+        members = np.flatnonzero(molecules == molecule)
+        part = atoms[rows[np.isin(residues, members)]]
+        yield Molecule(
+            "-".join(names[members].tolist()),
+            partial(AtomArray.copy, part),
+            pose=0,
+            residues=tuple(identities[i] for i in members.tolist()),
+        )
+
+
+def _longest_chain(atoms: AtomArray, chosen: Bool[np.ndarray, "atoms"]) -> int:
+    """Give the number of amino acids of the chain that has most."""
+    alpha = chosen & atoms.amino_acid & (atoms.atom_name == "CA")
+    return max(Counter(atoms.chain_id[alpha].tolist()).values(), default=0)
+
+
+def _bonded(
+    raw: RawAtoms, rows: Int[np.ndarray, "rows"], residues: Int[np.ndarray, "rows"]
+) -> Int[np.ndarray, "pairs 2"]:
+    """Give pairs of residues that a bond joins."""
+    radii = np.array([RADII.get(element, 0.0) for element in raw.atoms.element[rows].tolist()])
+    places, labels = raw.atoms.coord[rows].astype(np.float64), raw.labels[rows]
+    heavy = np.flatnonzero(radii > 0)
+    if len(heavy) < 2:
+        return np.zeros((0, 2), dtype=np.int64)
+    from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few commands need it
+
+    near = KDTree(places[heavy]).query_pairs(2 * radii.max() + _TOLERANCE, output_type="ndarray")
+    one, other = heavy[near[:, 0]], heavy[near[:, 1]]
+    bonded = np.linalg.norm(places[one] - places[other], axis=1) <= radii[one] + radii[other] + _TOLERANCE
+    bonded &= residues[one] != residues[other]
+    # What is there by turns is not bonded.
+    bonded &= (labels[one] == labels[other]) | (labels[one] == "") | (labels[other] == "")
+    return np.stack([residues[one[bonded]], residues[other[bonded]]], axis=1)

@@ -1,0 +1,164 @@
+"""Atoms that cannot all be where the file has them: placeholders at one point, and structures laid on one another."""
+
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+from numpy.typing import NDArray
+
+from holo_types import FormatError
+
+__all__ = ["check_repeated", "misplaced"]
+
+_AT_ONE_POINT = 3  # atoms; two may be a contact that a program has not relaxed
+_NEAREST = 0.3  # Å; of two atoms of a residue, hydrogens too
+_MOST = 0.1  # of the atoms; a file with more of them is no structure
+_CLASH = 1.25  # Å; shorter than any bond between residues
+_LARGEST = 64  # atoms; a residue with more of them, of a lipid or a polymer, is looked through as a whole
+_FEW, _MANY = 0.1, 3  # a share of the residues, and how many there must be at least
+
+
+def misplaced(
+    coordinates: Float[np.ndarray, "atoms 3"],
+    residues: Int[np.ndarray, "atoms"],
+    labels: Shaped[np.ndarray, "atoms"],
+) -> Bool[np.ndarray, "atoms"]:
+    """Say which atoms cannot be where they are: three or more at one point, or two of a residue within 0.3 Å.
+
+    Atoms that are there by turns, by their labels, may share a place.
+
+    Parameters
+    ----------
+    coordinates
+        In Å.
+    residues
+        Each atom's residue, ascending.
+    labels
+        Of the alternate locations, empty where there is one only.
+
+    Raises
+    ------
+    FormatError
+        If they are more than a tenth of the atoms.
+
+    Examples
+    --------
+    >>> places = np.tile(np.arange(40, dtype=np.float32)[:, None], 3)
+    >>> places[[3, 5, 8]] = 0.5
+    >>> np.flatnonzero(misplaced(places, np.arange(40), np.full(40, ""))).tolist()
+    [3, 5, 8]
+    """
+    found: NDArray[np.bool_] = _at_one_point(coordinates, labels)
+    found |= _within_residues(coordinates, residues, labels)
+    count = int(found.sum())
+    if count > _MOST * len(found):
+        raise FormatError(
+            f"{count} of its {len(found)} atoms lie at one point with others, or within {_NEAREST} Å of one of their "
+            "residue, as where a program had no positions for them"
+        )
+    return found
+
+
+def _at_one_point(
+    coordinates: Float[np.ndarray, "atoms 3"], labels: Shaped[np.ndarray, "atoms"]
+) -> Bool[np.ndarray, "atoms"]:
+    found = np.zeros(len(coordinates), dtype=bool)
+    bits = (
+        np.ascontiguousarray(coordinates + np.float32(0), dtype=np.float32).view(np.uint32).astype(np.uint64)
+    )
+    keys = (bits * _MIXING).sum(axis=1, dtype=np.uint64)
+    ordered = np.sort(keys)
+    if len(keys) < _AT_ONE_POINT or not (ordered[2:] == ordered[:-2]).any():
+        return found
+    _, point, counts = np.unique(coordinates, axis=0, return_inverse=True, return_counts=True)
+    for number in np.flatnonzero(counts >= _AT_ONE_POINT).tolist():
+        rows = np.flatnonzero(point.reshape(-1) == number)
+        together = np.sum(labels[rows] == "") + _most_common(labels[rows])
+        found[rows] = together >= _AT_ONE_POINT
+    return found
+
+
+# Odd numbers at random: sums of multiples are as good as different for different points.
+_MIXING = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
+
+
+def _most_common(labels: Shaped[np.ndarray, "atoms"]) -> int:
+    return max((int(np.sum(labels == label)) for label in np.unique(labels).tolist() if label), default=0)
+
+
+def _within_residues(
+    coordinates: Float[np.ndarray, "atoms 3"],
+    residues: Int[np.ndarray, "atoms"],
+    labels: Shaped[np.ndarray, "atoms"],
+) -> Bool[np.ndarray, "atoms"]:
+    """Compare each atom with the next ones of its residue."""
+    found = np.zeros(len(coordinates), dtype=bool)
+    starts = np.flatnonzero(np.diff(residues, prepend=-1, append=-1))
+    largest = int(np.diff(starts).max(initial=0))
+    axes = np.ascontiguousarray(coordinates.T)
+    for step in range(1, min(largest, _LARGEST)):
+        apart = axes[:, step:] - axes[:, :-step]
+        squares = np.einsum("ij,ij->j", apart, apart)
+        if squares.min() < _NEAREST**2:
+            one = np.flatnonzero(squares < _NEAREST**2)
+            _mark(found, one[residues[one] == residues[one + step]], step, labels)
+    if largest > _LARGEST:
+        for first, end in pairwise(starts.tolist()):
+            if end - first > _LARGEST:
+                from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few files need it
+
+                pairs = KDTree(coordinates[first:end]).query_pairs(_NEAREST, output_type="ndarray")
+                _mark(found, first + pairs[:, 0], pairs[:, 1] - pairs[:, 0], labels)
+    return found
+
+
+def _mark(
+    found: Bool[np.ndarray, "atoms"],
+    one: Int[np.ndarray, "pairs"],
+    step: Int[np.ndarray, "pairs"] | int,
+    labels: Shaped[np.ndarray, "atoms"],
+) -> None:
+    """Mark pairs of atoms, unless they are there by turns."""
+    other = one + step
+    together = (labels[one] == labels[other]) | (labels[one] == "") | (labels[other] == "")
+    found[one[together]] = found[other[together]] = True
+
+
+def check_repeated(
+    coordinates: Float[np.ndarray, "atoms 3"],
+    residues: Int[np.ndarray, "atoms"],
+    repeated: Bool[np.ndarray, "atoms"],
+    name: str,
+) -> None:
+    """Refuse residues that have the name of an earlier one and lie among the others, where none can be.
+
+    Parameters
+    ----------
+    coordinates
+        In Å.
+    residues
+        Each atom's residue.
+    repeated
+        Atoms of residues that have the name of an earlier one.
+    name
+        Of one of them, for the message.
+
+    Raises
+    ------
+    FormatError
+        If more than a tenth of them, and three or more, have an atom nearer to one of another residue than a bond.
+    """
+    from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few files need it
+
+    pairs = KDTree(coordinates).query_pairs(_CLASH, output_type="ndarray")
+    one, other = pairs[:, 0], pairs[:, 1]
+    apart = residues[one] != residues[other]
+    clashing: NDArray[np.int64] = np.concatenate([one[apart], other[apart]])
+    clashing = clashing[repeated[clashing]]
+    count, bad = len(np.unique(residues[repeated])), len(np.unique(residues[clashing]))
+    if bad >= _MANY and bad > _FEW * count:
+        raise FormatError(
+            f"{count} residues repeat the chain and number of an earlier one, such as {name}, and {bad} of them lie "
+            "where others do: frames of a trajectory, or several structures in one place; they must stand between "
+            "MODEL and ENDMDL, or in files of their own"
+        )
