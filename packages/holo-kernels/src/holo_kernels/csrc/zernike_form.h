@@ -182,7 +182,7 @@ INLINE void NAMED(transpose)(const REAL *rows, REAL *target, int64_t stride)
 #undef STEP
 #undef SWAP
 
-/* Evaluate T_j(ρ) and, times 1/|e|² and their factors, Y_lm(r̂) of LANES sorted points, `place` the first. */
+/* Evaluate T_j(ρ) and, times 1/|e|², their factors and the envelope, Y_lm(r̂) of LANES sorted points, `place` the first. */
 INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) *memory, int64_t place, int unit)
 {
     const NAMED(doubles) x = *(const NAMED(doubles) *)(memory->x + place);
@@ -224,6 +224,11 @@ INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) 
     NAMED(doubles) sine = {}, older = {}, value = (NAMED(doubles)){} + sectoral[0];
     if (unit)
         cosine /= total;
+    if (plan->envelope > 0) {
+        const NAMED(doubles) least = {}, depth = (one - rho) * plan->envelope;
+        const NAMED(doubles) t = __builtin_elementwise_max(__builtin_elementwise_min(depth, one), least);
+        cosine *= t * t * t * (t * (6 * t - 15) + 10);
+    }
     ROW(rows) = ROUNDED(value * cosine);
     value *= away;
     for (int64_t l = 1; l <= lmax; ++l) {

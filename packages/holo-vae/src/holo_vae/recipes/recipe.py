@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 import attrs
 import cattrs
 import yaml
+from cattrs.gen import make_dict_unstructure_fn, override
 
-from holo_types import FormatError, HoloError
+from holo_types import FormatError, HoloError, Zernike
 
 from .conversion import WrongValueError, complaints, strict_converter
 from .data import DataConfig, MnistData, StructureData
@@ -76,6 +77,10 @@ def _data_set(value: object, _: Any) -> object:
 
 
 _converter.register_structure_hook(DataConfig | None, _data_set)
+# Without an envelope, a basis is written as it was before there were any: models keep their digests.
+_converter.register_unstructure_hook(
+    Zernike, make_dict_unstructure_fn(Zernike, _converter, envelope=override(omit_if_default=True))
+)
 
 
 def from_plain(plain: object, kind: type[ConfigT]) -> ConfigT:
