@@ -503,6 +503,19 @@ def proteins(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def worth(session: nox.Session) -> None:
+    """Say what z of a model is worth on a folder with structures.csv: -- DIR [--model MODEL] [options of worth]."""
+    parser = argparse.ArgumentParser(prog="nox -s worth --")
+    parser.add_argument("data", type=Path, help="folder with structures.csv and the files that it names")
+    parser.add_argument("--model", default="microenvironment-z128", help="name, folder or models:/ URI")
+    given, options = parser.parse_known_args(session.posargs)
+    program = Path(holo(session, PACKAGES)).with_name("holo-vae")
+    command = (str(program), "worth", given.model, str(given.data), *options)
+    # 3: rows whose columns are missing were left out, and are named.
+    session.run(*command, env=ONE_THREAD, success_codes=[0, 3], external=True)
+
+
+@nox.session(venv_backend="none")
 def fuzz(session: nox.Session) -> None:
     """Read 25,000 mutated files, and compare with other readers: -- --cases 1000 --seed 3, -- --case pdb 17."""
     python = holo(session, ["holo-features"], *TEST_TOOLS)

@@ -70,6 +70,11 @@ from .spheres.shapes import (
 )
 
 # Structures.
+from .structures.alignment import (
+    align as align,
+    common_numbers as common_numbers,
+    one_letter_sequence as one_letter_sequence,
+)
 from .structures.residue import (
     ResidueId as ResidueId,
     residue_numbers as residue_numbers,
@@ -104,6 +109,10 @@ from .surroundings.poses import (
 )
 from .surroundings.residues import (
     single_residues as single_residues,
+)
+from .surroundings.views import (
+    displaced as displaced,
+    without_own_atoms as without_own_atoms,
 )
 
 # Points and images to holograms, and back.
