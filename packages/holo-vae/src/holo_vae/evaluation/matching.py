@@ -35,9 +35,10 @@ class Pool:
         The structures.
     structure, protein : Int[ndarray, "n"]
         Which of the structures a residue is of, and which protein.
-    numbers
-        For each question a number that residues share which are the same, or stand beside one another in an alignment;
-        -1 where there is none.
+    apart : Int[ndarray, "n"]
+        Residues that share it are no candidates for one another: of one structure, or of one protein.
+    numbers : Int[ndarray, "n"]
+        Residues that are the same, or stand beside one another in an alignment, share it; -1 where there is none.
     asked, usable : Bool[ndarray, "n"]
         Whether a residue is of the pocket; whether its surroundings are whole.
     """
@@ -45,25 +46,26 @@ class Pool:
     reads: tuple[Read, ...]
     structure: Int[np.ndarray, "n"]
     protein: Int[np.ndarray, "n"]
-    numbers: Mapping[Question, Int[np.ndarray, "n"]]
+    apart: Int[np.ndarray, "n"]
+    numbers: Int[np.ndarray, "n"]
     asked: Bool[np.ndarray, "n"]
     usable: Bool[np.ndarray, "n"]
 
     @classmethod
-    def of(cls, reads: Sequence[Read]) -> "Pool":
-        """Align the chains of structures of one protein, and those of relatives."""
+    def of(cls, reads: Sequence[Read], question: Question) -> "Pool":
+        """Align the chains of structures of one protein, or of relatives."""
         sizes = [len(read.centers) for read in reads]
-        proteins = [read.row.protein for read in reads]
-        families = [read.row.relative for read in reads]
-        numbers: dict[Question, NDArray[np.int64]] = {
-            "same residue": _numbers(reads, proteins, _LEAST_IDENTITY["same residue"]),
-            "relative": _numbers(reads, families, _LEAST_IDENTITY["relative"]),
-        }
+        names = [read.row.protein for read in reads]
+        structure = np.repeat(np.arange(len(reads)), sizes)
+        protein = np.repeat(np.unique(names, return_inverse=True)[1], sizes)
+        same = question == "same residue"
+        groups = names if same else [read.row.relative for read in reads]
         return cls(
             reads=tuple(reads),
-            structure=np.repeat(np.arange(len(reads)), sizes),
-            protein=np.repeat(np.unique(proteins, return_inverse=True)[1], sizes),
-            numbers=numbers,
+            structure=structure,
+            protein=protein,
+            apart=structure if same else protein,
+            numbers=_numbers(reads, groups, _LEAST_IDENTITY[question]),
             asked=np.concatenate([read.pocket for read in reads]),
             usable=np.concatenate([read.pocket | read.row.whole for read in reads]),
         )
@@ -112,26 +114,23 @@ class Matches:
 
 
 class _Search:
-    """The nearest candidate of residues of pockets, so far.
+    """The nearest candidates so far of residues of pockets: all residues of other structures, or of other proteins."""
 
-    Candidates are all residues of the other structures, or, of relatives, of other proteins' structures.
-    """
-
-    def __init__(self, pool: Pool, question: Question, seed: int) -> None:
-        self.pool, self.numbers = pool, pool.numbers[question]
-        self.apart = pool.structure if question == "same residue" else pool.protein
+    def __init__(self, pool: Pool, seed: int) -> None:
+        self.pool = pool
         self.queries = self._drawn(seed)
         self._least: dict[Key, NDArray[np.floating]] = {}
         self._nearest: dict[Key, NDArray[np.int64]] = {}
 
     def _drawn(self, seed: int) -> NDArray[np.int64]:
         """Draw residues that have a right answer, about equally many of each protein."""
-        places = np.unique(np.stack([self.numbers, self.apart]), axis=1)
+        pool = self.pool
+        places = np.unique(np.stack([pool.numbers, pool.apart])[:, pool.usable], axis=1)
         numbers, counts = np.unique(places[0], return_counts=True)
-        answerable = np.isin(self.numbers, numbers[(counts > 1) & (numbers != _NOWHERE)])
-        chosen = np.flatnonzero(self.pool.asked & answerable)
+        answerable = np.isin(pool.numbers, numbers[(counts > 1) & (numbers != _NOWHERE)])
+        chosen = np.flatnonzero(pool.asked & answerable)
         chosen = np.random.default_rng(seed).permutation(chosen)
-        proteins = self.pool.protein[chosen]
+        proteins = pool.protein[chosen]
         of_each = -(-_QUERIES // max(1, len(np.unique(proteins))))
         taken = [chosen[proteins == protein][:of_each] for protein in np.unique(proteins)]
         return np.sort(np.concatenate(taken)) if taken else np.zeros(0, dtype=np.int64)
@@ -141,7 +140,7 @@ class _Search:
     ) -> None:
         """Compare the queries with the candidates of one structure."""
         distances = (asked**2).sum(axis=1)[:, None] + (candidates**2).sum(axis=1) - 2 * asked @ candidates.T
-        distances[self.apart[self.queries] == self.apart[rows[0]]] = np.inf
+        distances[self.pool.apart[self.queries] == self.pool.apart[rows[0]]] = np.inf
         places = distances.argmin(axis=1)
         found = distances[np.arange(len(places)), places]
         least = self._least.setdefault(key, np.full(len(self.queries), np.inf, dtype=found.dtype))
@@ -150,16 +149,16 @@ class _Search:
         least[nearer], nearest[nearer] = found[nearer], rows[places[nearer]]
 
     def matches(self) -> Matches:
-        wanted = self.numbers[self.queries]
-        usable = np.flatnonzero(self.pool.usable)
-        shares = []
-        for number, apart in zip(wanted, self.apart[self.queries], strict=True):
-            candidates = usable[self.apart[usable] != apart]
-            shares.append((self.numbers[candidates] == number).mean())
+        pool, wanted = self.pool, self.pool.numbers[self.queries]
+        usable = np.flatnonzero(pool.usable)
+        shares = [
+            (pool.numbers[usable[pool.apart[usable] != apart]] == number).mean()
+            for number, apart in zip(wanted, pool.apart[self.queries], strict=True)
+        ]
         return Matches(
-            proteins=self.pool.protein[self.queries],
+            proteins=pool.protein[self.queries],
             chance=float(np.mean(shares)),
-            right={key: self.numbers[found] == wanted for key, found in self._nearest.items()},
+            right={key: pool.numbers[found] == wanted for key, found in self._nearest.items()},
         )
 
 
@@ -167,12 +166,11 @@ def match(
     pool: Pool,
     invariants: Invariants,
     scalings: Mapping[Key, Scaling],
-    cutoff: float,
     channels: tuple[str, ...],
     *,
     seed: int,
-) -> dict[Question, Matches]:
-    """Find the nearest neighbor of pocket residues among all residues of other structures.
+) -> Matches | None:
+    """Find the nearest neighbor of pocket residues among the residues of other structures, or of other proteins.
 
     Parameters
     ----------
@@ -180,47 +178,36 @@ def match(
         The residues.
     invariants, scalings
         What distances are of, and how each is scaled.
-    cutoff, channels
+    channels
         Of the surroundings.
     seed
         Of the draw of residues that are asked about.
 
     Returns
     -------
-    dict
-        ``"same residue"``: is it the same residue of another crystal, among all other structures? ``"relative"``: the
-        aligned residue of another protein, among all structures of other proteins? A question that no residue has a
-        right answer to is not there.
+    Matches or None
+        None where no residue has a right answer.
     """
-    questions: tuple[Question, ...] = ("same residue", "relative")
-    searches = {question: _Search(pool, question, seed) for question in questions}
-    searches = {question: search for question, search in searches.items() if len(search.queries)}
-    if not searches:
-        return {}
+    search = _Search(pool, seed)
+    if not len(search.queries):
+        return None
 
-    def clouds(number: int) -> tuple[PointClouds, NDArray[np.int64]]:
-        return pool.reads[number].clouds(cutoff, channels), np.flatnonzero(pool.structure == number)
+    def clouds(number: int, chosen: NDArray[np.bool_]) -> tuple[PointClouds, NDArray[np.int64]]:
+        rows = np.flatnonzero(pool.structure == number)
+        kept = chosen[rows]
+        return pool.reads[number].clouds(invariants.cutoff, channels)[kept], rows[kept]
 
-    wanted = np.unique(np.concatenate([search.queries for search in searches.values()]))
-    parts = []
-    for number in np.unique(pool.structure[wanted]).tolist():
-        cut, rows = clouds(number)
-        parts.append(invariants.of(cut[np.isin(rows, wanted)]))
-    known = {
+    wanted = np.isin(np.arange(len(pool.structure)), search.queries)
+    parts = [
+        invariants.of(clouds(number, wanted)[0])
+        for number in np.unique(pool.structure[search.queries]).tolist()
+    ]
+    asked = {
         key: scaling.of(np.concatenate([part[key[0]] for part in parts])) for key, scaling in scalings.items()
     }
-    asked = {
-        question: {key: rows[np.searchsorted(wanted, search.queries)] for key, rows in known.items()}
-        for question, search in searches.items()
-    }
-    for number in range(len(pool.reads)):
-        cut, rows = clouds(number)
-        usable = pool.usable[rows]
-        if not usable.any():
-            continue
-        found = invariants.of(cut[usable])
+    for number in np.unique(pool.structure[pool.usable]).tolist():
+        cut, rows = clouds(number, pool.usable)
+        found = invariants.of(cut)
         for key, scaling in scalings.items():
-            candidates = scaling.of(found[key[0]])
-            for question, search in searches.items():
-                search.look(key, asked[question][key], candidates, rows[usable])
-    return {question: search.matches() for question, search in searches.items()}
+            search.look(key, asked[key], scaling.of(found[key[0]]), rows)
+    return search.matches()

@@ -33,7 +33,8 @@ class StructureRow:
     protein
         The same for crystals of one protein; empty where that is not known.
     relative
-        The same for proteins that are relatives of one another; empty where there are none.
+        The same for proteins that are relatives of one another: a structure that has it is looked for in those, one
+        that has none in crystals of its own protein.
     ligand
         A file with the ligand, in the structure's axes: the residues around it, the pocket, are then what is asked
         about.

@@ -26,7 +26,7 @@ from holo_vae.networks.model import Model
 from holo_vae.networks.row_losses import row_cosine_losses
 
 from .invariants import Invariants, encoded
-from .matching import Matches, Pool, Question, match
+from .matching import Pool, Question, match
 from .measured_residues import Read, draw_residues, read_row
 from .reconstruction import mean_hologram_cosine_loss
 from .structure_table import StructureRow, StructureTable, read_structure_table
@@ -368,26 +368,24 @@ def _matches(
 ) -> list[Figure]:
     """Look for residues of pockets in other crystals and in relatives."""
     channels = measured.clouds.channels
-    reads = []
+    reads: dict[Question, list[Read]] = {"same residue": [], "relative": []}
     for row in table.of(split):
         if row.protein and row.ligand is not None:
             try:
-                reads.append(read_row(row, channels))
+                reads["relative" if row.relative else "same residue"].append(read_row(row, channels))
             except HoloError as error:
                 skip(row, error)
-    cutoff = measured.invariants.cutoff
-    found: dict[Question, Matches] = {}
-    if reads:
-        pool = Pool.of(reads)
-        found = match(pool, measured.invariants, measured.scalings, cutoff, channels, seed=measured.seed)
     figures: list[Figure] = []
     for question, name in MATCHES.items():
-        if question not in found:
+        matches = None
+        if reads[question]:
+            pool = Pool.of(reads[question], question)
+            matches = match(pool, measured.invariants, measured.scalings, channels, seed=measured.seed)
+        if matches is None:
             left_out.append(
                 f"{name}: no residue of a pocket has one by the columns protein, relative and ligand"
             )
             continue
-        matches = found[question]
         proteins, places = np.unique(matches.proteins, return_inverse=True)
         sizes = np.bincount(places)
         means = {key: np.bincount(places, weights=right) / sizes for key, right in matches.right.items()}
