@@ -96,6 +96,7 @@ from .surroundings.centers import (
     select_residues as select_residues,
 )
 from .surroundings.exposure import (
+    burial as burial,
     relative_surface_areas as relative_surface_areas,
 )
 from .surroundings.neighbors import (
@@ -113,6 +114,7 @@ from .surroundings.residues import (
 from .surroundings.views import (
     displaced as displaced,
     without_own_atoms as without_own_atoms,
+    without_points as without_points,
 )
 
 # Points and images to holograms, and back.

@@ -16,8 +16,6 @@ from .structure_table import StructureRow
 __all__ = ["Read", "draw_residues", "labeled_clouds", "read_row"]
 
 _POCKET = 6.0  # Å from an atom of the ligand to one of the residue
-_BURIALS = np.array(["buried", "intermediate", "exposed"])
-_EDGES = (0.09, 0.36)  # of the relative accessible area; Rost and Sander, Proteins 20, 216 (1994)
 _TWENTY = (
     *("ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "ILE"),
     *("LEU", "LYS", "MET", "PHE", "PRO", "SER", "THR", "TRP", "TYR", "VAL"),
@@ -101,9 +99,7 @@ def labeled_clouds(read: Read, cutoff: float, channels: tuple[str, ...]) -> Poin
     clouds = read.clouds(cutoff, channels, labeled=True)
     names = clouds.index["residue_name"]
     alpha = holo_features.alpha_carbons(read.structure)
-    shares = holo_features.relative_surface_areas(read.structure)[np.isin(alpha.atoms, read.centers.atoms)]
-    known = ~np.isnan(shares)
-    burial = np.where(known, _BURIALS[np.digitize(np.nan_to_num(shares), _EDGES)], "")
+    burial = holo_features.burial(read.structure)[np.isin(alpha.atoms, read.centers.atoms)]
     index = {
         **clouds.index,
         "cluster": np.full(len(clouds), read.row.cluster),
