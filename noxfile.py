@@ -426,7 +426,12 @@ def docs(session: nox.Session) -> None:
     target = "docs/_build/html"
     session.run(python, "-m", "sphinx", "-W", "--keep-going", "--quiet", "-b", "html", "docs", target)
     sources = [str(package.path / "src") for package in PACKAGES.values()]
-    tests = ("docs/test_architecture.py", "docs/test_pages.py", "docs/results/test_proteins.py")
+    tests = (
+        "docs/test_architecture.py",
+        "docs/test_pages.py",
+        "docs/results/test_proteins.py",
+        "docs/results/test_split.py",
+    )
     examples = ("-m", "pytest", "--quiet", "--doctest-modules", *sources, *tests)
     session.run(python, *examples, env=ONE_THREAD)
     session.log(f"the site is {ROOT / target / 'index.html'}")

@@ -412,7 +412,7 @@ def worth_command(
     count
         How many residues at least.
     trained_for
-        Rows for whose label the model was trained, such as "residue type"; they are marked.
+        Rows for whose label the model was trained, such as "residue type", beside those of its heads; they are marked.
     seed
         Of draws, noise and rotations.
     """

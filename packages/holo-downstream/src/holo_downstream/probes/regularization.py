@@ -9,7 +9,7 @@ from holo_downstream.vectors.inputs import check_vectors, text_labels
 
 __all__ = ["best_regularization"]
 
-_CHOICES = tuple(10.0**exponent for exponent in range(-5, 3))
+_CHOICES = tuple(10.0**exponent for exponent in range(-4, 2))
 
 
 def best_regularization(
@@ -34,7 +34,7 @@ def best_regularization(
     Returns
     -------
     float
-        A power of ten from 1e-5 to 100, for `probe`'s ``regularization``.
+        A power of ten from 1e-4 to 10, for `probe`'s ``regularization``.
 
     Raises
     ------

@@ -143,7 +143,7 @@ def measure_worth(
     residues
         How many residues, at least, are drawn of either, a structure of each cluster at a time.
     trained_for
-        Rows for whose label the model was trained; they are marked.
+        Further rows for whose label the model was trained, beside those of its heads; they are marked.
     seed
         Of draws, noise and rotations.
     on_part
@@ -185,7 +185,7 @@ def measure_worth(
         for part in ("train", split)
     ]
     (_, training), (reads, clean) = drawn
-    measured = _Measured.of(model, training, clean, frozenset(trained_for), seed)
+    measured = _Measured.of(model, training, clean, _trained_for(model) | {*trained_for}, seed)
     rows: tuple[Callable[[], list[Figure]], ...] = (
         lambda: measured.reconstruction(model, training),
         measured.dimensions,
@@ -359,6 +359,14 @@ class _Measured:
         return self.shares(row, right, self.clusters[labels != ""])
 
 
+def _trained_for(model: Model) -> frozenset[str]:
+    """Name the rows that ask what a head of the model was trained to say."""
+    columns = {
+        "residue_type" if head.column == "residue_name" else head.column for head in model.config.heads
+    }
+    return frozenset(row for row, (column, _) in PROBES.items() if column in columns)
+
+
 def _matches(
     measured: _Measured,
     table: StructureTable,
@@ -390,7 +398,10 @@ def _matches(
         sizes = np.bincount(places)
         means = {key: np.bincount(places, weights=right) / sizes for key, right in matches.right.items()}
         figures += measured.shares(name, means, proteins)
-        figures.append(Figure(row=name, of="chance", value=_plain(matches.chance)))
+        chance = _plain(matches.chance)
+        figures += [
+            Figure(row=name, of="chance", scaling=scaling, value=chance) for scaling in ("std", "white")
+        ]
     return figures
 
 

@@ -4,7 +4,6 @@ import torch
 import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributed.nn.functional import all_reduce
 
 __all__ = ["view_terms"]
 
@@ -57,5 +56,7 @@ def _over_processes(tensor: Tensor) -> Tensor:
     """Sum over processes; gradients are summed on the way back."""
     if not (dist.is_available() and dist.is_initialized()):
         return tensor
+    from torch.distributed.nn.functional import all_reduce  # noqa: PLC0415 - not every torch has it
+
     total: Tensor = all_reduce(tensor.contiguous())  # type: ignore[no-untyped-call]
     return total
