@@ -4,12 +4,12 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from holo_downstream.validation.cross_validation import Fold, grouped_folds, out_of_fold
+from holo_downstream.validation.cross_validation import Fold, grouped_folds, make_classifier
 from holo_downstream.vectors.inputs import check_vectors, text_labels
 
 __all__ = ["best_regularization"]
 
-_CHOICES = tuple(10.0**exponent for exponent in range(-4, 2))
+_CHOICES = tuple(10.0**exponent for exponent in range(1, -5, -1))
 
 
 def best_regularization(
@@ -17,8 +17,8 @@ def best_regularization(
 ) -> float:
     """Find the C with which logistic regression predicts most rows of other groups right.
 
-    It rises from the strongest penalty, and the search ends once the accuracy has fallen twice: what comes then is
-    slower and worse. A third of the groups is predicted from the others.
+    It falls from the weakest penalty, with which a fit of many numbers takes the fewest iterations, and the search ends
+    once the accuracy has fallen twice. A third of the groups is predicted from the others.
 
     Parameters
     ----------
@@ -54,11 +54,13 @@ def best_regularization(
     known = names != ""
     matrix, names, parts = matrix[known], names[known], parts[known]
     fold: Fold = grouped_folds(names, parts, folds)[0]
-    wanted = names[fold.test]
+    wide = matrix.astype(np.float64)
+    # Each fit begins with the weights of the one before.
+    classifier = make_classifier("linear").set_params(logisticregression__warm_start=True)
     best, most, fallen = _CHOICES[0], -1.0, 0
     for choice in _CHOICES:
-        right = out_of_fold(matrix, names, (fold,), "linear", regularization=choice)[fold.test] == wanted
-        accuracy = float(right.mean())
+        classifier.set_params(logisticregression__C=choice).fit(wide[fold.training], names[fold.training])
+        accuracy = float((classifier.predict(wide[fold.test]) == names[fold.test]).mean())
         if accuracy > most:
             best, most, fallen = choice, accuracy, 0
         else:
