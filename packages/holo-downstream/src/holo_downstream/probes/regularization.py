@@ -61,7 +61,7 @@ def best_regularization(
     for choice in _CHOICES:
         classifier.set_params(logisticregression__C=choice).fit(wide[fold.training], names[fold.training])
         accuracy = float((classifier.predict(wide[fold.test]) == names[fold.test]).mean())
-        if accuracy > most:
+        if accuracy >= most:  # of equals the strongest penalty
             best, most, fallen = choice, accuracy, 0
         else:
             fallen += 1
