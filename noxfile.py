@@ -426,7 +426,12 @@ def docs(session: nox.Session) -> None:
     target = "docs/_build/html"
     session.run(python, "-m", "sphinx", "-W", "--keep-going", "--quiet", "-b", "html", "docs", target)
     sources = [str(package.path / "src") for package in PACKAGES.values()]
-    tests = ("docs/test_architecture.py", "docs/test_pages.py", "docs/results/test_proteins.py")
+    tests = (
+        "docs/test_architecture.py",
+        "docs/test_pages.py",
+        "docs/results/test_proteins.py",
+        "docs/results/test_split.py",
+    )
     examples = ("-m", "pytest", "--quiet", "--doctest-modules", *sources, *tests)
     session.run(python, *examples, env=ONE_THREAD)
     session.log(f"the site is {ROOT / target / 'index.html'}")
@@ -500,6 +505,19 @@ def proteins(session: nox.Session) -> None:
     """Measure a model of residues' surroundings on a folder of protein chains: -- DIR MODEL --out FOLDER."""
     python = holo(session, PACKAGES)
     session.run(python, "docs/results/proteins", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def worth(session: nox.Session) -> None:
+    """Say what z of a model is worth on a folder with structures.csv: -- DIR [--model MODEL] [options of worth]."""
+    parser = argparse.ArgumentParser(prog="nox -s worth --")
+    parser.add_argument("data", type=Path, help="folder with structures.csv and the files that it names")
+    parser.add_argument("--model", default="microenvironment-z128", help="name, folder or models:/ URI")
+    given, options = parser.parse_known_args(session.posargs)
+    program = Path(holo(session, PACKAGES)).with_name("holo-vae")
+    command = (str(program), "worth", given.model, str(given.data), *options)
+    # 3: rows whose columns are missing were left out, and are named.
+    session.run(*command, env=ONE_THREAD, success_codes=[0, 3], external=True)
 
 
 @nox.session(venv_backend="none")

@@ -30,7 +30,15 @@ def _draw_recipe(data: st.DataObject) -> Recipe:
 
     categories = st.lists(st.integers() | st.text(max_size=5), min_size=2, max_size=4, unique=True)
     common = {
-        "basis": Basis(lmax, Zernike(draw(st.integers(lmax, 12)), draw(st.floats(1, 20))), ("C", "other")),
+        "basis": Basis(
+            lmax,
+            Zernike(
+                draw(st.integers(lmax, 12)),
+                draw(st.floats(1, 20)),
+                envelope=draw(st.none() | st.floats(0.1, 1)),
+            ),
+            ("C", "other"),
+        ),
         "lmax": tuple(path),
         "channels": tuple(draw(st.lists(st.integers(1, 99), min_size=blocks, max_size=blocks))),
         "initial_projection": draw(st.integers(1, 50)),
@@ -54,6 +62,20 @@ def _draw_recipe(data: st.DataObject) -> Recipe:
             condition=draw(st.sampled_from([None, condition])),
         )
     return Recipe(model=model, training=TrainingConfig(epochs=draw(st.integers(1, 99)), seed=3))
+
+
+def test_a_basis_without_an_envelope_is_written_as_before_there_were_any() -> None:
+    config = ModelConfig(
+        basis=PROTEIN, latent_dim=4, lmax=(3, 2, 1), channels=(4, 4, 4), initial_projection=4
+    )
+    assert to_plain(config)["basis"]["radial"] == {
+        "nmax": 20,
+        "cutoff": 10.0,
+        "normalization": "orthonormal",
+    }
+    smooth = attrs.evolve(config, basis=attrs.evolve(PROTEIN, radial=Zernike(20, 10.0, envelope=1.5)))
+    assert to_plain(smooth)["basis"]["radial"]["envelope"] == 1.5
+    assert from_plain(to_plain(smooth), ModelConfig) == smooth
 
 
 @given(st.data())

@@ -13,9 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from holo_types import Basis, HoloError, Holograms, Zernike
-from holo_vae import ModelConfig, Recipe, TrainingConfig, initial_model, open_rows
+from holo_types import Basis, HoloError, Holograms, PointClouds, Zernike
+from holo_vae import Condition, ModelConfig, Recipe, TrainingConfig, ViewsConfig, initial_model, open_rows
 from holo_vae.data.clusters import ClusterColumns
+from holo_vae.data.encoded_clouds import EncodedClouds
 from holo_vae.data.precision import weights_dtype
 from holo_vae.training.distributed import ALONE, Processes
 from holo_vae.training.engine import train
@@ -34,6 +35,11 @@ CASES = {
         "training": {"masking": 0.3, "precision": "float32"},
     },
     "a sample of each cluster": {"model": {}, "training": {"cluster_column": "family"}},
+    "views, pairs and a head": {
+        "model": {"heads": (Condition(column="kind", categories=(0, 1)),)},
+        "views": {"noise": 0.2, "without_own_atoms": 0.4, "invariance": 1.0, "variance": 2.0}
+        | {"covariance": 0.5, "pairs": 5},
+    },
 }
 TOLERANCES = {"float64": 1e-10, "float32": 1e-5}
 
@@ -47,6 +53,21 @@ def recipe(name):
     return Recipe(
         model=ModelConfig(basis=BASIS, **model),
         training=TrainingConfig(epochs=2, batch_size=14, **training),
+        views=ViewsConfig(**case["views"]) if "views" in case else None,
+    )
+
+
+def random_clouds(index):
+    """Ten points a row, of which three are the residue's own; rows of one remainder by seven are alike."""
+    rows = len(index["structure"])
+    generator = np.random.default_rng(1)
+    return PointClouds(
+        generator.normal(scale=4, size=(10 * rows, 3)).astype(np.float32),
+        np.eye(2, dtype=np.float32)[generator.integers(2, size=10 * rows)],
+        10 * np.arange(rows + 1),
+        ("C", "N"),
+        {**index, "kind": np.arange(rows) % 3, "alike": np.arange(rows) % 7},
+        point_columns={"own": np.tile([0, 0, 1, 2, 2, 0, 0, 0, 0, 0], rows)},
     )
 
 
@@ -62,8 +83,13 @@ def trained(name, processes, state):
         "family": np.where(row < 2 * TWINS, 0, row),
     }
     data, dtype = Holograms(coefficients, BASIS, index), weights_dtype(chosen.training.precision)
+    if chosen.views is not None:
+        data = EncodedClouds(random_clouds(index), BASIS, chosen.views)
+    pairs, heads = 0 if chosen.views is None else chosen.views.pairs, chosen.model.heads
     clusters = None if family is None else ClusterColumns(family, "structure")
-    training = open_rows(data, rows=row[:count], shuffle_rows=1000, dtype=dtype, clusters=clusters)
+    training = open_rows(
+        data, rows=row[:count], shuffle_rows=1000, dtype=dtype, clusters=clusters, heads=heads
+    )
     validation = open_rows(data, rows=row[count:], shuffle_rows=1000, dtype=dtype)
     assert (training.epoch_rows, len(training)) == (ROWS, count)
     network = initial_model(chosen, 3.0, "small").network
@@ -74,7 +100,7 @@ def trained(name, processes, state):
         train(network, training, validation, chosen, processes=processes, state=state, on_step=steps.append)
     )
     assert len(steps) == 20
-    assert {step.samples for step in steps} == {13, 14}
+    assert {step.samples for step in steps} == {13 + pairs, 14 + pairs}
     figures = [[step.loss, step.gradient_norm] for step in steps]
     figures += [[epoch.loss, epoch.validation_loss] for epoch in epochs]
     return network.state_dict() | {"figures": torch.tensor(figures, dtype=torch.float64)}

@@ -49,6 +49,9 @@ from .probes.probes import (
     probe as probe,
     probe_embeddings as probe_embeddings,
 )
+from .probes.regularization import (
+    best_regularization as best_regularization,
+)
 from .probes.retrieval import (
     RetrievalScores as RetrievalScores,
     retrieval_scores as retrieval_scores,
@@ -75,7 +78,14 @@ from .validation.statistics import (
 )
 
 # One vector a complex, or a residue.
+from .vectors.scaling import (
+    Scaling as Scaling,
+    effective_dimension as effective_dimension,
+    standardization as standardization,
+    whitening as whitening,
+)
 from .vectors.spectra import (
+    full_power_spectrum as full_power_spectrum,
     power_spectrum as power_spectrum,
     scalar_coefficients as scalar_coefficients,
 )

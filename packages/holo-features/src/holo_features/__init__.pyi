@@ -70,6 +70,11 @@ from .spheres.shapes import (
 )
 
 # Structures.
+from .structures.alignment import (
+    align as align,
+    common_numbers as common_numbers,
+    one_letter_sequence as one_letter_sequence,
+)
 from .structures.confidence import (
     Confidence as Confidence,
 )
@@ -94,6 +99,7 @@ from .surroundings.centers import (
     select_residues as select_residues,
 )
 from .surroundings.exposure import (
+    burial as burial,
     relative_surface_areas as relative_surface_areas,
 )
 from .surroundings.neighbors import (
@@ -107,6 +113,11 @@ from .surroundings.poses import (
 )
 from .surroundings.residues import (
     single_residues as single_residues,
+)
+from .surroundings.views import (
+    displaced as displaced,
+    without_own_atoms as without_own_atoms,
+    without_points as without_points,
 )
 
 # Points and images to holograms, and back.

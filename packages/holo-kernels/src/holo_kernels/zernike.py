@@ -26,6 +26,7 @@ class Plan(ctypes.Structure):
         ("rise", ctypes.c_void_p),
         ("fall", ctypes.c_void_p),
         ("series", ctypes.c_void_p),
+        ("envelope", ctypes.c_double),
     )
 
 

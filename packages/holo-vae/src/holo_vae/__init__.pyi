@@ -65,6 +65,7 @@ from .recipes.shipped import (
     recipe_names as recipe_names,
 )
 from .recipes.training import TrainingConfig as TrainingConfig
+from .recipes.views import ViewsConfig as ViewsConfig
 from .run import (
     TrainingRun as TrainingRun,
     initial_classifier as initial_classifier,

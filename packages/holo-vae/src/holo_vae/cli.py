@@ -8,11 +8,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import attrs
 import cyclopts
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 import holo_types
 from holo_types import HoloError, Holograms
@@ -381,6 +382,70 @@ def show_figures(figures: "Evaluation") -> None:
             if value is not None
         )
         _say(f"z beside {latent.column}: {known}")
+
+
+@app.command(name="worth")
+def worth_command(
+    model: str,
+    folder: Path,
+    /,
+    *,
+    out: Path | None = None,
+    split: Literal["valid", "test"] = "valid",
+    count: Annotated[int, Parameter(validator=Number(gte=100))] = 5000,
+    trained_for: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    seed: int = 0,
+) -> int:
+    """Say what z of a model is worth, beside invariants that need no training (extras structures and evaluation).
+
+    Reconstruction; how far z moves as a structure is turned and rounded, and as atoms move; whether a residue is
+    recognized in another crystal and in a relative; secondary structure, burial and residue type read from z. Exit
+    status: 0, all was measured; 3, rows or structures were left out, and are named; 1, nothing useful came out; 2,
+    wrong usage.
+
+    Parameters
+    ----------
+    model
+        Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
+    folder
+        Folder with structures and structures.csv: file, split (train, valid or test), and, for the rows that need
+        them, chain, cluster, protein, relative and ligand.
+    out
+        Folder for worth.json and worth.md.
+    split
+        The structures that are measured; those of train scale distances.
+    count
+        How many residues at least.
+    trained_for
+        Rows for whose label the model was trained, such as "residue type", beside those of its heads; they are marked.
+    seed
+        Of draws, noise and rotations.
+    """
+    from .networks.loading import load
+    from .networks.model import Model
+
+    with extra("holo-vae[structures]"):
+        import holo_features  # noqa: F401
+    with extra("holo-vae[evaluation]"):
+        import holo_downstream  # noqa: F401
+    from .evaluation.worth import PARTS, measure_worth
+    from .evaluation.worth_table import worth_table, write_worth
+
+    loaded = load(model, Model)
+    with progress(len(PARTS), "measuring") as advance:
+        worth = measure_worth(
+            loaded,
+            folder,
+            split=split,
+            residues=count,
+            trained_for=trained_for,
+            seed=seed,
+            on_part=lambda part: advance(1, part),
+        )
+    if out is not None:
+        write_worth(worth, out)
+    _say(worth_table(worth))
+    return 3 if worth.left_out else 0
 
 
 @app.command(name="embed")

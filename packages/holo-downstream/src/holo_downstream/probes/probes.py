@@ -150,8 +150,17 @@ class _Task:
         split = grouped_folds(label_text[kept], group_text[kept], folds)
         return cls(kept, label_text[kept], group_text[kept], split, seed)
 
-    def predict(self, features: Float[np.ndarray, "n d"], estimator: Estimator) -> Shaped[np.ndarray, "m"]:
-        return out_of_fold(features[self.kept], self.labels, self.folds, estimator, seed=self.seed)
+    def predict(
+        self, features: Float[np.ndarray, "n d"], estimator: Estimator, regularization: float = 1.0
+    ) -> Shaped[np.ndarray, "m"]:
+        return out_of_fold(
+            features[self.kept],
+            self.labels,
+            self.folds,
+            estimator,
+            seed=self.seed,
+            regularization=regularization,
+        )
 
     def majority(self) -> Shaped[np.ndarray, "m"]:
         return self.predict(np.zeros((len(self.kept), 1)), "majority")
@@ -190,6 +199,7 @@ def probe(
     estimator: Probe = "linear",
     folds: int = 5,
     seed: int = 0,
+    regularization: float = 1.0,
 ) -> ProbeResult:
     """Score how well an estimator predicts labels from features, cross-validated by group.
 
@@ -210,6 +220,8 @@ def probe(
         How many folds; there must be at least as many groups.
     seed
         Of the forest and of the bootstrap.
+    regularization
+        C of the logistic regression, the inverse of its penalty; see `best_regularization`.
 
     Returns
     -------
@@ -231,7 +243,8 @@ def probe(
     """
     name, matrix = _features(features)
     task = _Task.make(labels, groups, len(matrix), folds, seed)
-    return task.result(name, estimator, task.predict(matrix, estimator), task.majority())
+    predictions = task.predict(matrix, estimator, regularization)
+    return task.result(name, estimator, predictions, task.majority())
 
 
 def probe_embeddings(

@@ -91,6 +91,7 @@ def out_of_fold(
     estimator: Estimator,
     *,
     seed: int = 0,
+    regularization: float = 1.0,
 ) -> Shaped[np.ndarray, "n"]:
     """Predict every row by an estimator that has learned from the other folds only.
 
@@ -104,9 +105,11 @@ def out_of_fold(
         From `grouped_folds`.
     estimator
         ``"majority"``: the commonest class of the training rows. ``"linear"``: features standardized by the
-        training rows, then multinomial logistic regression (L2, C = 1). ``"forest"``: 200 trees.
+        training rows, then multinomial logistic regression (L2). ``"forest"``: 200 trees.
     seed
         Of the forest.
+    regularization
+        C of the logistic regression, the inverse of its penalty.
 
     Returns
     -------
@@ -124,7 +127,7 @@ def out_of_fold(
     # float32 is too coarse for the line search of lbfgs near the optimum.
     wide = features.astype(np.float64)
     for fold in folds:
-        model = make_classifier(estimator, seed)
+        model = make_classifier(estimator, seed, regularization)
         model.fit(wide[fold.training], labels[fold.training])
         if estimator == "forest":
             # Threads add up the trees' votes in the order in which they finish; one thread has one order.
@@ -133,7 +136,7 @@ def out_of_fold(
     return predictions
 
 
-def make_classifier(estimator: Estimator, seed: int = 0) -> Any:
+def make_classifier(estimator: Estimator, seed: int = 0, regularization: float = 1.0) -> Any:
     """Give an unfitted scikit-learn classifier, as `out_of_fold` describes it.
 
     Examples
@@ -151,5 +154,5 @@ def make_classifier(estimator: Estimator, seed: int = 0) -> Any:
     if estimator == "majority":
         return DummyClassifier(strategy="most_frequent")
     if estimator == "linear":
-        return make_pipeline(StandardScaler(), LogisticRegression(max_iter=_ITERATIONS))
+        return make_pipeline(StandardScaler(), LogisticRegression(C=regularization, max_iter=_ITERATIONS))
     return RandomForestClassifier(_TREES, n_jobs=min(4, os.cpu_count() or 1), random_state=seed)

@@ -1,11 +1,13 @@
 """Invariants of holograms that no network is needed for."""
 
+import math
+
 import numpy as np
 from jaxtyping import Float
 
 from holo_types import Holograms
 
-__all__ = ["power_spectrum", "scalar_coefficients"]
+__all__ = ["full_power_spectrum", "power_spectrum", "scalar_coefficients"]
 
 
 def scalar_coefficients(holograms: Holograms) -> Float[np.ndarray, "n m"]:
@@ -54,3 +56,35 @@ def power_spectrum(holograms: Holograms) -> Float[np.ndarray, "n m"]:
     """
     degrees = range(holograms.basis.lmax + 1)
     return np.hstack([np.linalg.norm(holograms.degree(degree), axis=2) for degree in degrees])
+
+
+def full_power_spectrum(holograms: Holograms) -> Float[np.ndarray, "n m"]:
+    """Give all products of two channels and radial orders within a degree, as SOAP has them.
+
+    Parameters
+    ----------
+    holograms
+        Of n rows, with m = Σ_l M_l (M_l + 1) / 2, M_l channels times radial orders of degree l.
+
+    Returns
+    -------
+    Float[ndarray, "n m"]
+        Σ_m' x_a x_b / √(2l + 1) over the orders m' = -l..l for a <= b, degrees ascending.
+
+    Notes
+    -----
+    Bartók, Kondor, Csányi, *Phys. Rev. B* 87, 184115 (2013).
+
+    Examples
+    --------
+    >>> from holo_types import Basis
+    >>> basis = Basis(lmax=0, radial=None, channels=("a", "b"))
+    >>> full_power_spectrum(Holograms(np.array([[2.0, 3.0]]), basis)).tolist()
+    [[4.0, 6.0, 9.0]]
+    """
+    parts = []
+    for degree in range(holograms.basis.lmax + 1):
+        block = holograms.degree(degree)
+        products = block @ block.transpose(0, 2, 1) / math.sqrt(2 * degree + 1)
+        parts.append(products[:, *np.triu_indices(block.shape[1])])
+    return np.hstack(parts).astype(holograms.coefficients.dtype, copy=False)

@@ -101,6 +101,9 @@ class BasisOptions:
         Highest radial order n, at least lmax.
     cutoff
         Radius of a neighborhood, in Å.
+    envelope
+        Width in Å of the shell below the cutoff in which the weights of atoms fall smoothly to zero; by default
+        none: an atom counts in full up to the cutoff. A model takes holograms of its own envelope only.
     channels
         One channel each: chemical elements; other, for all elements that are not named; sasa, the
         solvent-accessible surface area in Å²; charge, the partial charge in e.
@@ -111,6 +114,7 @@ class BasisOptions:
     lmax: Order = 6
     nmax: Order = 20
     cutoff: Length = 10.0
+    envelope: Length | None = None
     channels: Names = ("C", "N", "O", "S")
     float64: Flag = False
 
@@ -119,9 +123,8 @@ class BasisOptions:
         """The basis."""
         from holo_types import Basis, Zernike  # noqa: PLC0415
 
-        return Basis(
-            lmax=self.lmax, radial=Zernike(nmax=self.nmax, cutoff=self.cutoff), channels=self.channels
-        )
+        radial = Zernike(nmax=self.nmax, cutoff=self.cutoff, envelope=self.envelope)
+        return Basis(lmax=self.lmax, radial=radial, channels=self.channels)
 
 
 @attrs.frozen

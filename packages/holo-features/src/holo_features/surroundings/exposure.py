@@ -3,7 +3,7 @@
 from types import MappingProxyType
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from numpy.typing import NDArray
 
 from holo_features.structures.residue import residue_numbers
@@ -12,7 +12,7 @@ from holo_features.structures.surface import surface_areas
 
 from .centers import alpha_carbons
 
-__all__ = ["relative_surface_areas"]
+__all__ = ["burial", "relative_surface_areas"]
 
 # Å² of the residue X in Gly-X-Gly, the most of all backbone angles: Tien et al., table 1, theoretical.
 _MOST = MappingProxyType(
@@ -77,3 +77,33 @@ def relative_surface_areas(structure: Structure) -> Float[np.ndarray, "residues"
     most = np.array([_MOST.get(name, np.nan) for name in about.index["residue_name"].tolist()], dtype=float)
     shares: NDArray[np.float64] = areas[numbers[about.atoms]] / most
     return shares
+
+
+def burial(structure: Structure) -> Shaped[np.ndarray, "residues"]:
+    """Say of each residue whether it is ``"buried"``, ``"intermediate"`` or ``"exposed"``.
+
+    Parameters
+    ----------
+    structure
+        As `read_structure` gives it.
+
+    Returns
+    -------
+    Shaped[ndarray, "residues"]
+        For each of `alpha_carbons`: buried below a relative surface area of 9 %, exposed from 36 % on; empty for what
+        is none of the twenty amino acids.
+
+    Notes
+    -----
+    The thresholds are those of Rost and Sander, *Proteins* 20, 216 (1994).
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> burial(read_structure(example_structures()[0]))[:3].tolist()
+    ['exposed', 'buried', 'exposed']
+    """
+    shares = relative_surface_areas(structure)
+    names = np.array(["buried", "intermediate", "exposed"])[np.digitize(np.nan_to_num(shares), (0.09, 0.36))]
+    return np.where(np.isnan(shares), "", names)

@@ -21,9 +21,10 @@ from .centers import (
     name_skipped,
 )
 from .channels import channel_weights
-from .pairs import pairs_within
+from .pairs import Pairs, pairs_within
 
 __all__ = [
+    "BACKBONE",
     "PROTEIN_CHANNELS",
     "Neighborhoods",
     "checked_cutoff",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 PROTEIN_CHANNELS = ("C", "N", "O", "S")
+BACKBONE = ("N", "CA", "C", "O")
 
 # Proteins hold 0.06 heavy atoms per Å³, hydrogens and all 0.1, diamond 0.18. A few atoms say nothing of a density.
 _DENSEST = 0.25
@@ -66,6 +68,7 @@ def neighborhoods(
     *,
     centers: Centers | None = None,
     central_residue: bool = True,
+    own_atoms: bool = False,
 ) -> PointClouds:
     """Cut out the atoms around each residue's Cα, or around other centers.
 
@@ -92,6 +95,9 @@ def neighborhoods(
         `point_centers`.
     central_residue
         Whether a neighborhood has the atoms of the center's own residue.
+    own_atoms
+        Add the column ``own`` to the points: 0 for atoms of other residues; of the center's own residue 1 for N,
+        CA, C and O and 2 for the side chain. See `holo_features.surroundings.views`.
 
     Returns
     -------
@@ -117,7 +123,13 @@ def neighborhoods(
     (('C', 'N', 'O', 'S'), True)
     """
     return cut_neighborhoods(
-        structure, cutoff, channels, secondary_structure, centers=centers, central_residue=central_residue
+        structure,
+        cutoff,
+        channels,
+        secondary_structure,
+        centers=centers,
+        central_residue=central_residue,
+        own_atoms=own_atoms,
     ).clouds
 
 
@@ -129,12 +141,13 @@ def cut_neighborhoods(
     *,
     centers: Centers | None = None,
     central_residue: bool = True,
+    own_atoms: bool = False,
 ) -> Neighborhoods:
     """Give `neighborhoods`, and name the residues that have none.
 
     Parameters
     ----------
-    structure, cutoff, channels, secondary_structure, centers, central_residue
+    structure, cutoff, channels, secondary_structure, centers, central_residue, own_atoms
         As for `neighborhoods`.
 
     Returns
@@ -155,7 +168,13 @@ def cut_neighborhoods(
     (9, 144, 'no atom of S is within 6 Å of its CA')
     """
     (found,) = cut_in_blocks(
-        structure, cutoff, channels, secondary_structure, centers=centers, central_residue=central_residue
+        structure,
+        cutoff,
+        channels,
+        secondary_structure,
+        centers=centers,
+        central_residue=central_residue,
+        own_atoms=own_atoms,
     )
     return found
 
@@ -168,6 +187,7 @@ def cut_in_blocks(
     *,
     centers: Centers | None = None,
     central_residue: bool = True,
+    own_atoms: bool = False,
     block: int | None = None,
 ) -> Iterator[Neighborhoods]:
     """Give `cut_neighborhoods` a block of centers at a time: those of a virus fill gigabytes.
@@ -176,7 +196,7 @@ def cut_in_blocks(
 
     Parameters
     ----------
-    structure, cutoff, channels, secondary_structure, centers, central_residue
+    structure, cutoff, channels, secondary_structure, centers, central_residue, own_atoms
         As for `neighborhoods`.
     block
         Number of centers at a time; None takes all.
@@ -201,8 +221,9 @@ def cut_in_blocks(
     """
     radius = checked_cutoff(cutoff)
     about = alpha_carbons(structure) if centers is None else centers
-    if (about.atoms < 0).any() and (secondary_structure or not central_residue):
+    if (about.atoms < 0).any() and (secondary_structure or own_atoms or not central_residue):
         asked = "central_residue=False" if not central_residue else "secondary_structure"
+        asked = "own_atoms" if own_atoms else asked
         raise HoloError(f"neighborhoods: {asked} needs centers in residues; these are points")
     if secondary_structure:
         named = about.index.assign(secondary_structure=_secondary_structure(structure, about.atoms))
@@ -216,6 +237,7 @@ def cut_in_blocks(
         structure.atoms.coord[weighted].astype(np.float64),
         weights[weighted],
         None if central_residue else residue_numbers(structure.atoms),
+        _parts(structure) if own_atoms else None,
     )
     size = len(about) if block is None else block
     for start in range(0, max(1, len(about)), max(1, size)):
@@ -228,7 +250,7 @@ class _Surroundings:
     """The atoms that count, and what of them a neighborhood takes.
 
     ``atoms`` are their numbers in the structure; ``residues``, of all atoms of the structure, is there if the
-    central residue is to be left out.
+    central residue is to be left out, ``parts`` if its atoms are to be told.
     """
 
     radius: float
@@ -237,6 +259,7 @@ class _Surroundings:
     positions: Float[np.ndarray, "atoms 3"]
     weights: Float[np.ndarray, "atoms channels"]
     residues: Int[np.ndarray, "all"] | None
+    parts: tuple[Int[np.ndarray, "all"], Int[np.ndarray, "all"]] | None = None
 
     def of(self, about: Centers) -> Neighborhoods:
         """Cut out the neighborhoods of centers."""
@@ -261,8 +284,17 @@ class _Surroundings:
             self.channels,
             about.index if kept.all() else about.index.take(kept),
             centers=about.positions[kept],
+            point_columns={} if self.parts is None else {"own": self._own(about, found)},
         )
         return Neighborhoods(clouds, about.atoms[kept], about.skipped + self._lonely(about[~kept]))
+
+    def _own(self, about: Centers, found: Pairs) -> Int[np.ndarray, "pairs"]:
+        """Say of each neighbor whether it is of the center's own residue, and of which part."""
+        assert self.parts is not None
+        residues, parts = self.parts
+        atoms = self.atoms[found.points]
+        own = residues[atoms] == np.repeat(residues[about.atoms], found.counts)
+        return np.where(own, parts[atoms], 0)
 
     def _check_density(self, about: Centers, counts: Int[np.ndarray, "centers"]) -> None:
         """Refuse atoms that lie on one another: one such file among a thousand spoils a training."""
@@ -293,6 +325,12 @@ def checked_cutoff(cutoff: float, what: str = "neighborhoods: cutoff") -> float:
     if not (np.isfinite(cutoff) and cutoff > 0):
         raise HoloError(f"{what} is {cutoff}; it must be a finite length > 0 Å")
     return float(cutoff)
+
+
+def _parts(structure: Structure) -> tuple[Int[np.ndarray, "all"], Int[np.ndarray, "all"]]:
+    """Give the residue of each atom, and 1 for atoms of the backbone, 2 for others."""
+    backbone = np.isin(structure.atoms.atom_name, BACKBONE)
+    return residue_numbers(structure.atoms), np.where(backbone, 1, 2)
 
 
 def _places(

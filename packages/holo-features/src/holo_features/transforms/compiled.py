@@ -54,7 +54,8 @@ class _Tables:
         addresses: list[int | None] = [table.ctypes.data for table in tables]
         if basis.point_normalization == "none":
             addresses[0] = None
-        plan = zernike.Plan(lmax, radial.nmax, len(basis.channels), radial.cutoff, *addresses)
+        envelope = 0.0 if radial.envelope is None else radial.cutoff / radial.envelope
+        plan = zernike.Plan(lmax, radial.nmax, len(basis.channels), radial.cutoff, *addresses, envelope)
         return cls(plan, tables)
 
     def memory(self, size: Callable[..., int], prepare: Callable[..., None]) -> _Memory:

@@ -12,6 +12,7 @@ from holo_types import RadialNormalization, Zernike
 __all__ = [
     "chebyshev_polynomials",
     "chebyshev_series",
+    "envelope_at",
     "norm_ratio",
     "squared_lengths",
     "squared_norms",
@@ -33,6 +34,33 @@ def squared_lengths(points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, 
     x, y, z = points.T
     squares: NDArray[np.float64] = (x * x + z * z) + y * y
     return squares
+
+
+def envelope_at(radial: Zernike, rho: Float[np.ndarray, "points"]) -> Float[np.ndarray, "points"]:
+    """Evaluate the envelope of a radial basis, by which the weights of points are multiplied.
+
+    Parameters
+    ----------
+    radial
+        The radial basis.
+    rho : Float[ndarray, "points"]
+        Distances from the origin over the cutoff.
+
+    Returns
+    -------
+    Float[ndarray, "points"]
+        1 everywhere if the basis has no envelope.
+
+    Examples
+    --------
+    >>> envelope_at(Zernike(nmax=2, cutoff=10.0, envelope=2.0), np.array([0.5, 0.8, 0.9, 1.0])).round(9).tolist()
+    [1.0, 1.0, 0.5, 0.0]
+    """
+    if radial.envelope is None:
+        return np.ones_like(rho)
+    t = np.clip((1 - rho) * (radial.cutoff / radial.envelope), 0, 1)
+    values: NDArray[np.float64] = t**3 * (10 + t * (6 * t - 15))
+    return values
 
 
 def _jacobi(count: int, beta: float, x: NDArray[np.float64]) -> NDArray[np.float64]:

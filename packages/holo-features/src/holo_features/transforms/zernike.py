@@ -16,6 +16,7 @@ from .harmonics import solid_harmonics
 from .radial import (
     chebyshev_polynomials,
     chebyshev_series,
+    envelope_at,
     squared_lengths,
     squared_norms,
     vector_square_series,
@@ -38,8 +39,9 @@ def _radial(basis: Basis, function: str) -> Zernike:
 
 @attrs.frozen(eq=False)
 class _Evaluated:
-    """What the basis functions at some points are made of: T_j(ρ) and Y_lm(r̂)."""
+    """What the basis functions at some points are made of: T_j(ρ) and Y_lm(r̂). Beside them the envelope there."""
 
+    envelope: Float[np.ndarray, "points"]
     polynomials: Float[np.ndarray, "terms points"]
     harmonics: Float[np.ndarray, "lm points"]
 
@@ -49,7 +51,11 @@ class _Evaluated:
         rho = np.sqrt(squared_lengths(scaled))
         # At the origin the direction is a zero vector: all harmonics but l = 0 are then zero, as they must be.
         directions = scaled / np.where(rho == 0, 1, rho)[:, None]
-        return cls(chebyshev_polynomials(rho, radial.nmax + 1), solid_harmonics(directions, basis.lmax))
+        return cls(
+            envelope_at(radial, rho),
+            chebyshev_polynomials(rho, radial.nmax + 1),
+            solid_harmonics(directions, basis.lmax),
+        )
 
     def radial_functions(self, radial: Zernike, degree: int) -> Float[np.ndarray, "orders points"]:
         """Evaluate R_nl for each n of one degree."""
@@ -91,7 +97,7 @@ def _moments(
         order = np.argsort(cloud * channels + channel, kind="stable")
         point, group = point[order], (cloud * channels + channel)[order]
         evaluated = _Evaluated.at(scaled[point], basis, radial)
-        weight = weights[point, channel[order]].astype(np.float64)
+        weight = weights[point, channel[order]].astype(np.float64) * evaluated.envelope
         if basis.point_normalization == "unit":
             squares = vector_square_series(radial, basis.lmax) @ evaluated.polynomials**2
             weight /= basis.angular_squared_norm * squares
@@ -136,8 +142,9 @@ def zernike_transform(
 ) -> Holograms:
     """Encode point clouds as Zernike holograms.
 
-    Z_cnlm = Σ_i w_ic R_nl(r_i / cutoff) Y_lm(r̂_i) over the points with r_i <= cutoff; with the point
-    normalization ``"unit"`` each point is divided by |e_i|², e_i the vector of all its R_nl Y_lm.
+    Z_cnlm = Σ_i w_ic u(r_i) R_nl(r_i / cutoff) Y_lm(r̂_i) over the points with r_i <= cutoff, u the envelope of
+    the radial basis, or 1; with the point normalization ``"unit"`` each point is divided by |e_i|², e_i the
+    vector of all its R_nl Y_lm.
     A point at the origin has l = 0 components only.
 
     Parameters
@@ -206,6 +213,10 @@ def inverse_zernike_transform(
     Point normalization ``"unit"`` has divided each point by the squared norm of its own basis vector
     already, so nothing is divided there: f_c(r) = Σ_nlm Z_cnlm R_nl Y_lm, and a lone point's density at the
     point is its weight, in every radial and angular normalization.
+
+    What is inverted is the expansion in basis functions, not the envelope: the density is that of the points
+    with their weights multiplied by it, which falls to zero at the cutoff. To divide by it would only enlarge
+    there what the expansion leaves out.
 
     Parameters
     ----------

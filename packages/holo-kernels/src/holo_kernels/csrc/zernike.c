@@ -41,6 +41,7 @@ struct plan {
     const double *rise, *fall;    /* P_(l+1) = rise × y P_l - fall × P_(l-1); m ascending, in it l = m..lmax-1 */
     const void *series;           /* in the precision of the function; for each degree [terms, orders]: R_nl as a
                                    * series in T_j(ρ), j of l's parity */
+    double envelope;              /* weights × t³ (10 - 15 t + 6 t²), t = (1 - ρ) × this where that is < 1; 0: no envelope */
 };
 
 /* Work that several threads share. */

@@ -272,7 +272,8 @@ INLINE void NAMED(transpose)(const REAL *rows, REAL *target, int64_t stride)
 #undef ALL_LANES
 #undef PAIR
 
-/* Evaluate T_j(ρ) and, times 1/|e|² and their factors, Y_lm(r̂) of LANES sorted points, from `place` of a segment. */
+/* Evaluate T_j(ρ) and, times 1/|e|², their factors and the envelope, Y_lm(r̂) of LANES sorted points, from
+ * `place` of a segment. */
 INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) *memory, int64_t segment,
                             int64_t place, int unit)
 {
@@ -316,6 +317,11 @@ INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) 
     NAMED(doubles) cosine = __builtin_convertvector(factor, NAMED(doubles)), sine = {};
     if (unit)
         cosine /= total;
+    if (plan->envelope > 0) {
+        const NAMED(doubles) least = {}, depth = (one - rho) * plan->envelope;
+        const NAMED(doubles) t = __builtin_elementwise_max(__builtin_elementwise_min(depth, one), least);
+        cosine *= t * t * t * (t * (6 * t - 15) + 10);
+    }
     const NAMED(vector) rounded = ROUNDED(v);
     for (int64_t m = 0; m <= lmax; ++m) {
         const NAMED(vector) left = ROUNDED(sine), right = ROUNDED(cosine);

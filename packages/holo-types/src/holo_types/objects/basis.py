@@ -43,6 +43,13 @@ def _length(value: float) -> float:
         raise HoloError(f"Zernike.cutoff is {value!r}; it must be a finite length > 0 Å") from None
 
 
+def _width(value: float | None) -> float | None:
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        raise HoloError(f"Zernike.envelope is {value!r}; it must be a length in Å, or None") from None
+
+
 def _plain(value: Any) -> dict[str, object]:  # an attrs object
     """Give an object's fields; one that may be None, and is, is left out.
 
@@ -79,11 +86,30 @@ class Zernike:
     normalization
         ``"orthonormal"``: ∫₀¹ R_nl R_n'l ρ² dρ = δ. ``"floor"``: the radial functions of the authors'
         published protein weights, orthogonal but not normalized.
+    envelope
+        Width, in Å, of the shell below the cutoff in which the weight of a point falls smoothly to zero; None for
+        none, so that a point has its full weight up to the cutoff. With t = (cutoff - r) / envelope the weight is
+        multiplied by t³ (10 - 15 t + 6 t²) where t < 1: the polynomial of least degree that goes from 0 to 1 and
+        whose first two derivatives vanish at both ends. With it coefficients are twice differentiable functions of the
+        points' places.
+
+    Raises
+    ------
+    HoloError
+        If a value is out of range.
+
+    Notes
+    -----
+    Every radial function has its largest value, √(2n+3), at the cutoff, so without an envelope a point that crosses
+    it appears with its largest contribution. Cutoff functions of this kind: Gasteiger et al., *Directional Message
+    Passing for Molecular Graphs*, ICLR (2020).
 
     Examples
     --------
     >>> Zernike(nmax=20, cutoff=10.0).orders(1)
     (1, 3, 5, 7, 9, 11, 13, 15, 17, 19)
+    >>> Zernike(nmax=20, cutoff=10.0, envelope=1.5).envelope
+    1.5
     """
 
     nmax: int = attrs.field(validator=_degree)
@@ -91,11 +117,19 @@ class Zernike:
     normalization: RadialNormalization = attrs.field(
         default="orthonormal", validator=_one_of("orthonormal", "floor")
     )
+    envelope: float | None = attrs.field(default=None, converter=_width)
 
     @cutoff.validator
     def _check_cutoff(self, _attribute: object, cutoff: float) -> None:
         if not (math.isfinite(cutoff) and cutoff > 0):
             raise HoloError(f"Zernike.cutoff is {cutoff}; it must be a finite length > 0 Å")
+
+    @envelope.validator
+    def _check_envelope(self, _attribute: object, envelope: float | None) -> None:
+        if envelope is not None and not 0 < envelope <= self.cutoff:
+            raise HoloError(
+                f"Zernike.envelope is {envelope}; it must be > 0 and at most the cutoff, {self.cutoff} Å, or None"
+            )
 
     def orders(self, degree: int) -> tuple[int, ...]:
         """Give the radial orders n that a degree l has."""

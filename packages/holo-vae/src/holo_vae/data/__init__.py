@@ -1,4 +1,4 @@
-"""What is trained on: data sets prepared as files of holograms, and batches drawn from them.
+"""What is trained on: data sets prepared as files of holograms or of point clouds, and batches drawn from them.
 
-Files of `Holograms` enter; `Rows` leave, which give the batches of an epoch.
+Files of `Holograms` or `PointClouds` enter; `Rows` leave, which give the batches of an epoch, and views of clouds.
 """

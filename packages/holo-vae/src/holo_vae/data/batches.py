@@ -17,7 +17,7 @@ Where rows are in clusters, an epoch has a part of each, drawn by `holo_vae.data
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -33,12 +33,14 @@ from torch import Tensor
 from holo_types import Basis, HoloError, Holograms
 from holo_vae.recipes.model import Condition
 
+from .cloud_sets import ALIKE
 from .clusters import ClusterColumns, Clusters
+from .encoded_clouds import EncodedClouds, Pairs
 from .shards import Shards, check_finite
 
 __all__ = ["Batch", "Rows", "Source", "Split", "data_scale", "dataset_digest", "open_rows", "split_by_group"]
 
-Source = Holograms | Path | Sequence[Path]
+Source = Holograms | EncodedClouds | Path | Sequence[Path]
 
 _DTYPES: dict[torch.dtype, np.dtype[Any]] = {
     torch.float32: np.dtype(np.float32),
@@ -60,11 +62,18 @@ class Batch:
         The category's number of each row, where a condition was given.
     rows
         Their numbers in the source, over all its files.
+    heads
+        The number of each row's category for each head, -1 for none; None where there are no heads.
+    views
+        Of point clouds, in training: ``view``, what the network is given of each row; where there are two views
+        ``other_view``, and where rows are paired ``other``, the rows that it is of.
     """
 
     coefficients: Float[Tensor, "n dim"]
     labels: Int[Tensor, " n"] | None
     rows: Int[np.ndarray, " n"]
+    heads: Int[Tensor, "n heads"] | None = None
+    views: Mapping[str, Float[Tensor, "n dim"]] = attrs.field(factory=dict)
 
 
 @attrs.frozen(eq=False)
@@ -105,9 +114,14 @@ class _Memory:
         return values
 
 
-def _opened(source: Source) -> _Memory | Shards:
+_Opened = _Memory | EncodedClouds | Shards
+
+
+def _opened(source: Source) -> _Opened:
     if isinstance(source, Holograms):
         return _Memory(source)
+    if isinstance(source, EncodedClouds):
+        return source
     return Shards.open([source] if isinstance(source, Path) else source)
 
 
@@ -131,6 +145,10 @@ class Rows:
         Which of them an epoch takes; None for all.
     shuffle_rows, dtype, workers
         As `open_rows` has them.
+    heads
+        The number of each row's category for each head, -1 for none; None where there are no heads.
+    clouds, partners
+        Where rows are encoded from point clouds: these, and which of them are views of one residue.
     """
 
     basis: Basis
@@ -142,6 +160,9 @@ class Rows:
     shuffle_rows: int
     dtype: torch.dtype
     workers: int
+    heads: Int[np.ndarray, "n heads"] | None = None
+    clouds: EncodedClouds | None = None
+    partners: Pairs | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -150,6 +171,11 @@ class Rows:
     def epoch_rows(self) -> int:
         """How many rows an epoch takes."""
         return len(self) if self.clusters is None else len(self.clusters)
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs of rows each batch has beside its own rows."""
+        return 0 if self.clouds is None or self.partners is None else self.clouds.views.pairs
 
     def steps(self, batch_size: int) -> int:
         """Give the number of batches of an epoch. Their sizes differ by one at most."""
@@ -195,6 +221,11 @@ class Rows:
                 for k in range(start, batches.steps)
             )
             return
+        if self.clouds is not None:
+            order = np.random.default_rng((seed, epoch)).permutation(drawn)
+            for k in range(start, batches.steps):
+                yield self._viewed(order[batches.part(k)], (seed, epoch, k), (rank, world))
+            return
         assert self.shards is not None
         shuffled = _Shuffled.of(self.shards.chunks(self.numbers[drawn]), seed, epoch)
         full = max(1, self.shuffle_rows // batch_size)
@@ -221,6 +252,12 @@ class Rows:
             for k in range(batches.steps):
                 part = batches.part(k)
                 yield self._batch(np.arange(part.start, part.stop), self.values[part].copy())
+            return
+        if self.clouds is not None:
+            for k in range(batches.steps):
+                part = batches.part(k)
+                values = self.clouds.encoded(self.numbers[part], _DTYPES[self.dtype])
+                yield self._batch(np.arange(part.start, part.stop), values)
             return
         window = max(1, _ORDERED_BYTES // (self.dtype.itemsize * self.basis.dim * batch_size))
         edges = [*range(0, batches.steps, window), batches.steps]
@@ -255,7 +292,36 @@ class Rows:
 
     def _batch(self, places: NDArray[np.int64], values: NDArray[Any]) -> Batch:
         labels = None if self.labels is None else torch.from_numpy(self.labels[places].astype(np.int64))
-        return Batch(torch.from_numpy(values), labels, self.numbers[places])
+        heads = None if self.heads is None else torch.from_numpy(self.heads[places].astype(np.int64))
+        return Batch(torch.from_numpy(values), labels, self.numbers[places], heads)
+
+    def _viewed(
+        self, places: NDArray[np.int64], step: tuple[int, int, int], process: tuple[int, int]
+    ) -> Batch:
+        """Encode a batch's rows and, after them, its pairs, and one view or two of each."""
+        assert self.clouds is not None
+        (seed, epoch, _), (rank, world) = step, process
+        first = second = places
+        if self.pairs:
+            assert self.partners is not None
+            drawn = self.partners.draw(self.pairs, np.random.default_rng((*step, 1)))
+            part = slice(*(_cut(self.pairs, world, number) for number in (rank, rank + 1)))
+            first = np.concatenate([places, drawn[part, 0]])
+            second = np.concatenate([places, drawn[part, 1]])
+        kind, like = _DTYPES[self.dtype], self.numbers[first]
+
+        def view(rows: NDArray[np.int64], number: int) -> Tensor:
+            assert self.clouds is not None
+            return torch.from_numpy(
+                self.clouds.view(self.numbers[rows], kind, seed=seed, epoch=epoch, number=number, like=like)
+            )
+
+        views = {"view": view(first, 0)}
+        if self.clouds.views.two:
+            views["other_view"] = view(second, 1)
+        if self.pairs:
+            views["other"] = torch.from_numpy(self.clouds.encoded(self.numbers[second], kind))
+        return attrs.evolve(self._batch(first, self.clouds.encoded(like, kind)), views=views)
 
 
 @attrs.frozen
@@ -343,6 +409,7 @@ def open_rows(
     rows: NDArray[np.int64] | None = None,
     condition: Condition | None = None,
     clusters: ClusterColumns | None = None,
+    heads: Sequence[Condition] = (),
     shuffle_rows: int,
     dtype: torch.dtype = torch.float32,
     workers: int = 1,
@@ -353,13 +420,15 @@ def open_rows(
     ----------
     source
         Holograms in memory, an HDF5 file of them, or several, of one basis and the same index columns. Files
-        without rows are passed over.
+        without rows are passed over. Or point clouds, which are encoded batch by batch.
     rows
         Which rows, by number over all files, ascending; None for all.
     condition
         The index column that the batches' labels are made from, and its values.
     clusters
         Where an epoch is to take a part of each cluster only: the columns that say which there are.
+    heads
+        The index columns that the batches' `heads` are made from, and their values; others are -1.
     shuffle_rows
         So many rows of files are held in memory and shuffled among one another; see the module.
     dtype
@@ -394,32 +463,62 @@ def open_rows(
             f"they go from {numbers[0]} to {numbers[-1]}"
         )
     labels = None if condition is None else _labels(opened, numbers, condition)
+    headings = None
+    if heads:
+        headings = np.stack([_categories(opened, head)[numbers] for head in heads], axis=1)
     drawing = None
     if clusters is not None:
         members, groups = (_codes(opened, name)[1][numbers] for name in (clusters.cluster, clusters.group))
         drawing = Clusters.of(members, groups)
-    shards, values = None, None
-    if isinstance(opened, _Memory):
+    shards, values, clouds, partners = None, None, None, None
+    if isinstance(opened, EncodedClouds):
+        clouds = opened
+        if opened.views.pairs and ALIKE in opened.clouds.index:
+            partners = Pairs.of(opened.clouds.index[ALIKE][numbers])
+            if not len(partners.order):
+                raise HoloError(
+                    f"no two of the chosen rows have the same {ALIKE}; there are no pairs to draw"
+                )
+    elif isinstance(opened, _Memory):
         values = opened.read(rows, _DTYPES[dtype])
     elif len(numbers) <= shuffle_rows:
         with ThreadPoolExecutor(workers) as pool:
             values = opened.read(numbers, _DTYPES[dtype], pool).result()
     else:
         shards = opened
-    return Rows(opened.basis, numbers, labels, values, shards, drawing, shuffle_rows, dtype, workers)
+    return Rows(
+        opened.basis,
+        numbers,
+        labels,
+        values,
+        shards,
+        drawing,
+        shuffle_rows,
+        dtype,
+        workers,
+        heads=headings,
+        clouds=clouds,
+        partners=partners,
+    )
 
 
-def _codes(opened: _Memory | Shards, column: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def _codes(opened: _Opened, column: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Give the values of a column, sorted, and which of them each row has."""
     parts = [np.unique(values, return_inverse=True) for values in opened.column(column)]
     values = np.unique(np.concatenate([part for part, _ in parts]))
     return values, np.concatenate([np.searchsorted(values, part)[members] for part, members in parts])
 
 
-def _labels(opened: _Memory | Shards, rows: NDArray[np.int64], condition: Condition) -> NDArray[np.int32]:
+def _categories(opened: _Opened, head: Condition) -> NDArray[np.int32]:
+    """Give the number of each row's category, -1 where it is none of them."""
+    values, codes = _codes(opened, head.column)
+    numbers = {category: number for number, category in enumerate(head.categories)}
+    return np.array([numbers.get(value, -1) for value in values.tolist()], np.int32)[codes]
+
+
+def _labels(opened: _Opened, rows: NDArray[np.int64], condition: Condition) -> NDArray[np.int32]:
     values, codes = _codes(opened, condition.column)
-    numbers = {category: number for number, category in enumerate(condition.categories)}
-    labels = np.array([numbers.get(value, -1) for value in values.tolist()], np.int32)[codes[rows]]
+    labels = _categories(opened, condition)[rows]
     if (labels < 0).any():
         row = int(rows[np.argmin(labels)])
         raise HoloError(

@@ -9,7 +9,9 @@ import holo_types
 from holo_types import Basis, FormatError, HoloError, Holograms
 from holo_types.extras import extra
 from holo_vae.recipes.data import DataConfig, MnistData
+from holo_vae.recipes.views import ViewsConfig
 
+from .cloud_sets import cut_split
 from .structure_sets import SPLITS, available_workers, encode_split, read_table
 
 __all__ = ["Prepared", "prepare"]
@@ -33,7 +35,13 @@ class Prepared:
     skipped: tuple[str, ...] = ()
 
 
-def prepare(data: DataConfig, basis: Basis, source: Path | str, folder: Path | str) -> Prepared:
+def prepare(
+    data: DataConfig,
+    basis: Basis,
+    source: Path | str,
+    folder: Path | str,
+    views: ViewsConfig | None = None,
+) -> Prepared:
     """Encode a data set, unless that is done already.
 
     Parameters
@@ -47,6 +55,9 @@ def prepare(data: DataConfig, basis: Basis, source: Path | str, folder: Path | s
     folder
         For ``training.h5``, ``validation.h5`` and ``test.h5``. Files that an earlier call has made in the same
         way are kept.
+    views
+        Where training is on views of structures: files to train on and to validate with then hold point clouds, and
+        so does the one to test with.
 
     Raises
     ------
@@ -61,10 +72,13 @@ def prepare(data: DataConfig, basis: Basis, source: Path | str, folder: Path | s
     Path(folder).mkdir(parents=True, exist_ok=True)
     # Validation and test are what the model is judged on: they lie as they are found.
     found = attrs.evolve(data, pose="file")
-    notes = [
-        encode_split(data if split == "train" else found, basis, rows, paths[SPLITS[split]], workers)
-        for split, rows in splits.items()
-    ]
+    notes = []
+    for split, rows in splits.items():
+        lying, path = data if split == "train" else found, paths[SPLITS[split]]
+        if views is None:
+            notes.append(encode_split(lying, basis, rows, path, workers))
+        else:
+            notes.append(cut_split(lying, basis, rows, path, views.margin))
     said = tuple(note for note in notes if note is not None)
     return Prepared(paths["training"], paths["validation"], paths["test"], said)
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import attrs
 
 import holo_types
-from holo_types import Basis, HoloError, Holograms
-from holo_vae.recipes.model import ClassifierConfig
+from holo_types import Basis, HoloError, Holograms, PointClouds, concatenate
+from holo_vae.recipes.model import ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import Recipe
 
-from .batches import Rows, open_rows, split_by_group
+from .batches import Rows, Source, open_rows, split_by_group
 from .clusters import ClusterColumns
 from .datasets import prepare
+from .encoded_clouds import EncodedClouds
 from .precision import weights_dtype
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def open_data(
     opened_alike = partial(
         open_rows,
         condition=condition,
+        heads=model.heads if isinstance(model, ModelConfig) else (),
         shuffle_rows=config.shuffle_rows,
         dtype=weights_dtype(config.precision),
     )
@@ -95,15 +97,15 @@ def open_data(
             raise HoloError(
                 "the recipe names a data set: give one folder with its files, and no validation files"
             )
-        prepared = prepare(recipe.data, model.basis, data[0], folder / "data")
+        prepared = prepare(recipe.data, model.basis, data[0], folder / "data", recipe.views)
         data, validation, skipped = [prepared.training], [prepared.validation], prepared.skipped
     clusters = None
     if config.cluster_column is not None:
         clusters = ClusterColumns(config.cluster_column, config.group_column)
     opened_to_train = partial(opened_alike, clusters=clusters)
-    paths = [Path(path) for path in data]
+    paths = _source(recipe, data)
     if validation:
-        opened = RunData(opened_to_train(paths), opened_alike([Path(path) for path in validation]), skipped)
+        opened = RunData(opened_to_train(paths), opened_alike(_source(recipe, validation)), skipped)
     else:
         together = config.cluster_column or config.group_column
         split = split_by_group(paths, together, config.validation_fraction, config.seed)
@@ -114,3 +116,11 @@ def open_data(
         if rows.basis != model.basis:
             raise HoloError(f"the data has the basis {rows.basis}; the recipe's model takes {model.basis}")
     return opened
+
+
+def _source(recipe: Recipe, paths: Sequence[Path | str]) -> Source:
+    """Give files of holograms as they are; where the recipe has views, the point clouds that they hold."""
+    if recipe.views is None:
+        return [Path(path) for path in paths]
+    clouds = [holo_types.load(path, kind=PointClouds) for path in paths]
+    return EncodedClouds(concatenate(clouds), recipe.model.basis, recipe.views)

@@ -18,7 +18,16 @@ from holo_vae.recipes.data import StructureData
 if TYPE_CHECKING:
     from holo_features.encoding.files import FileRows, Written
 
-__all__ = ["SPLITS", "TABLE", "TableRow", "available_workers", "encode_split", "read_table"]
+__all__ = [
+    "SPLITS",
+    "TABLE",
+    "TableRow",
+    "available_workers",
+    "encode_split",
+    "read_table",
+    "split_settings",
+    "split_state",
+]
 
 TABLE = "index.tsv"
 SPLITS = {"train": "training", "valid": "validation", "test": "test"}  # as the table has them: our names
@@ -35,10 +44,13 @@ class TableRow:
         Of the structure file; there need not be one.
     columns
         Values for the index, by name.
+    folder
+        Of the table, to which the files that columns name are relative.
     """
 
     path: Path
     columns: dict[str, str]
+    folder: Path = Path()
 
 
 def read_table(data: StructureData, source: Path) -> dict[str, list[TableRow]]:
@@ -59,7 +71,10 @@ def read_table(data: StructureData, source: Path) -> dict[str, list[TableRow]]:
         If a column or a split is missing, a split is not known, or a file is named twice or found twice.
     """
     path = source / TABLE
-    needed = ("file", "split", *data.columns)
+    further = dict.fromkeys(
+        (*data.columns, *(name for name in (data.alike, data.ligand) if name is not None))
+    )
+    needed = ("file", "split", *further)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, delimiter="\t", restval="")
@@ -80,7 +95,7 @@ def read_table(data: StructureData, source: Path) -> dict[str, list[TableRow]]:
         if found in named:
             raise HoloError(f"{path}: line {number} names {line['file']} again; it must be there once")
         named.add(found)
-        splits[line["split"]].append(TableRow(found, {name: line[name] for name in data.columns}))
+        splits[line["split"]].append(TableRow(found, {name: line[name] for name in further}, source))
     if empty := [split for split, rows in splits.items() if not rows]:
         raise HoloError(f"{path}: has no file with split {', '.join(empty)}; each split needs one at least")
     return splits
@@ -132,8 +147,8 @@ def encode_split(
         If holo-features is not installed, no file gave rows, or the holograms cannot be written.
     """
     columns = {row.path: row.columns for row in rows}
-    settings = _settings(data, basis, rows)
-    done = _state(path, settings)
+    settings = split_settings(data, basis, rows)
+    done = split_state(path, settings)
     if done is None:
         path.unlink(missing_ok=True)  # made in another way
     if done is not True:
@@ -151,7 +166,7 @@ def _skipped(path: Path) -> Path:
     return path.with_suffix(".skipped.csv")
 
 
-def _settings(data: StructureData, basis: Basis, rows: Sequence[TableRow]) -> dict[str, str]:
+def split_settings(data: StructureData, basis: Basis, rows: Sequence[TableRow]) -> dict[str, str]:
     """Give what decides the holograms: files begun with other settings are not continued."""
     table = "\n".join("\t".join([row.path.name, *row.columns.values()]) for row in rows)
     return {
@@ -159,12 +174,13 @@ def _settings(data: StructureData, basis: Basis, rows: Sequence[TableRow]) -> di
         "hetero": str(data.hetero),
         "pose": data.pose,
         "columns": " ".join(data.columns),
+        **{name: value for name in ("alike", "ligand") if (value := getattr(data, name)) is not None},
         "table": hashlib.sha256(table.encode()).hexdigest(),
         "basis": basis.digest,
     }
 
 
-def _state(path: Path, settings: dict[str, str]) -> bool | None:
+def split_state(path: Path, settings: dict[str, str]) -> bool | None:
     """Say whether a file is complete; None if there is none that was made with the settings."""
     try:
         with holo_types.open(path) as reader:

@@ -150,6 +150,10 @@ def describe(config: ModelConfig | ClassifierConfig) -> Description:
         layers += _dense("bottleneck", *config.bottleneck[::-1], width, first=1)
     else:
         layers.append(_map("bottleneck", config.latent_dim, width))
+    layers += [
+        _map(f"heads.{number}", config.latent_dim, len(head.categories))
+        for number, head in enumerate(config.heads)
+    ]
     layers.append(_linear("frame_projection", Irreps("3x1e"), Irreps(f"{width}x1e")))
     layers += _blocks("decoder", config, path[::-1], config.connectivities[::-1], config.channel_rules[::-1])
     if config.initial_projection is not None:

@@ -174,6 +174,8 @@ class HolographicAutoencoder(HologramNetwork):
         self.condition = nn.Linear(categories, latent, bias=False) if categories else None
         self.frame_projection = Linear("3x1e", f"{width}x1e")
         self.decoder = self.make_blocks(mirrored=True)
+        # Last, so that a network with heads begins with the weights of one without.
+        self.heads = nn.ModuleList(nn.Linear(latent, len(head.categories)) for head in config.heads)
 
     def encode(self, holograms: Float[Tensor, "n dim"]) -> Latent:
         """Give z and the frame of holograms."""

@@ -59,12 +59,21 @@ class StructureData:
         How the neighborhoods to train on lie: ``"file"``, as in the files; ``"backbone"``, all in the pose of
         their residue's backbone, see `holo_features.surroundings.poses`. Those of validation and test lie as in
         the files.
+    alike
+        A further column of the table, for `ViewsConfig.pairs`: structures that have the same value are of one protein,
+        or relatives, and residues that the alignment of their sequences puts beside one another are a pair.
+    ligand
+        A further column of the table, for files that hold the surroundings of a pocket only: it names a file with the
+        ligand, relative to the table's folder, and only residues with an atom within 6 Å of it are taken. Empty: all
+        residues are. With views only.
     """
 
     kind: Literal["structures"]
     columns: tuple[str, ...] = ()
     hetero: bool = False
     pose: Literal["file", "backbone"] = "file"
+    alike: str | None = None
+    ligand: str | None = None
 
     @property
     def one_pose(self) -> bool:

@@ -167,6 +167,9 @@ class ModelConfig(BlocksConfig):
         Widths of hidden layers between the last block's scalars and z; the decoder mirrors them.
     condition
         What the decoder is told beside z (conditional H-VAE); None for nothing.
+    heads
+        What z is trained to say beside the hologram: of each a column of the index and its categories, which a linear
+        layer on z names. Rows with another value, such as none, are passed over.
 
     Raises
     ------
@@ -187,9 +190,13 @@ class ModelConfig(BlocksConfig):
     variational: bool = False
     bottleneck: tuple[int, ...] = ()
     condition: Condition | None = None
+    heads: tuple[Condition, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         BlocksConfig.__attrs_post_init__(self)  # a class with slots is made anew, which super() would miss
+        columns = [head.column for head in self.heads]
+        if len(set(columns)) < len(columns):
+            raise HoloError(f"ModelConfig.heads are of {', '.join(columns)}; each column must come once")
         if self.lmax[-1] != 1:
             raise HoloError(f"ModelConfig.lmax ends in {self.lmax[-1]}; it must end in 1, the frame's degree")
         if self.bottleneck and min(self.bottleneck) < 1:

@@ -6,13 +6,15 @@ from typing import Any, TypeVar
 import attrs
 import cattrs
 import yaml
+from cattrs.gen import make_dict_unstructure_fn, override
 
-from holo_types import FormatError, HoloError
+from holo_types import FormatError, HoloError, Zernike
 
 from .conversion import WrongValueError, complaints, strict_converter
 from .data import DataConfig, MnistData, StructureData
 from .model import ClassifierConfig, ModelConfig
 from .training import TrainingConfig
+from .views import ViewsConfig
 
 __all__ = ["Recipe", "from_plain", "read_recipe", "to_plain", "write_recipe"]
 
@@ -33,9 +35,11 @@ class Recipe:
     model: ModelConfig | ClassifierConfig
     training: TrainingConfig = attrs.field(factory=TrainingConfig)
     data: DataConfig | None = None
+    views: ViewsConfig | None = None
 
     def __attrs_post_init__(self) -> None:
         training, model = self.training, self.model
+        self._check_views()
         if training.frame_weight and self.data is not None and not self.data.one_pose:
             raise HoloError(
                 f"TrainingConfig.frame_weight is {training.frame_weight}, and the data's training rows lie in many "
@@ -51,6 +55,26 @@ class Recipe:
                 f"TrainingConfig: kl_start {training.kl_start} and kl_warmup {training.kl_warmup} go beyond the "
                 f"{training.epochs} epochs; a variational model needs an epoch at the full KL weight"
             )
+
+    def _check_views(self) -> None:
+        """Refuse views that the model or the data cannot have."""
+        views, training, data = self.views, self.training, self.data
+        if views is None:
+            if isinstance(data, StructureData) and data.alike is not None:
+                raise HoloError(
+                    "data.alike says which rows are views of one another; the recipe has no views"
+                )
+            return
+        if not isinstance(self.model, ModelConfig) or self.model.basis.radial is None:
+            raise HoloError(
+                "views are of surroundings; the recipe's model must be an autoencoder of a Zernike basis"
+            )
+        if data is not None and not isinstance(data, StructureData):
+            raise HoloError(f"views are of structures; data.kind is {data.kind!r}")
+        if views.pairs and (training.masking or self.model.variational):
+            raise HoloError("views.pairs go neither with training.masking nor with a variational model")
+        if views.pairs and isinstance(data, StructureData) and data.alike is None:
+            raise HoloError("views.pairs is above 0; data.alike must name the column that says what is alike")
 
 
 ConfigT = TypeVar("ConfigT", ModelConfig, ClassifierConfig, TrainingConfig, Recipe)
@@ -76,6 +100,31 @@ def _data_set(value: object, _: Any) -> object:
 
 
 _converter.register_structure_hook(DataConfig | None, _data_set)
+# Without an envelope, a basis is written as it was before there were any: models keep their digests.
+_converter.register_unstructure_hook(
+    Zernike, make_dict_unstructure_fn(Zernike, _converter, envelope=override(omit_if_default=True))
+)
+
+# So are recipes without views.
+_converter.register_unstructure_hook(
+    StructureData,
+    make_dict_unstructure_fn(
+        StructureData,
+        _converter,
+        alike=override(omit_if_default=True),
+        ligand=override(omit_if_default=True),
+    ),
+)
+_converter.register_unstructure_hook(
+    ModelConfig, make_dict_unstructure_fn(ModelConfig, _converter, heads=override(omit_if_default=True))
+)
+_converter.register_unstructure_hook(
+    TrainingConfig,
+    make_dict_unstructure_fn(TrainingConfig, _converter, head_weight=override(omit_if_default=True)),
+)
+_converter.register_unstructure_hook(
+    Recipe, make_dict_unstructure_fn(Recipe, _converter, views=override(omit_if_default=True))
+)
 
 
 def from_plain(plain: object, kind: type[ConfigT]) -> ConfigT:

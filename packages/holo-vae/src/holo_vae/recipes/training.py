@@ -35,6 +35,8 @@ class TrainingConfig:
         γ, the weight of the mean squared difference between a row's frame and the coordinate axes. For training
         rows that all lie in one pose (digits that are not turned, residues in the pose of their backbone); 0
         where poses mean nothing.
+    head_weight
+        The weight of the cross-entropy of each of the model's heads.
     kl_weight
         β, the final weight of KL / latent_dim (variational models only).
     kl_start, kl_warmup
@@ -81,6 +83,7 @@ class TrainingConfig:
     gradient_clip: float = attrs.field(default=5.0, validator=at_least(1e-12))
     reconstruction_weight: float = attrs.field(default=50.0, validator=at_least(0.0))
     frame_weight: float = attrs.field(default=0.0, validator=at_least(0.0))
+    head_weight: float = attrs.field(default=1.0, validator=at_least(0.0))
     kl_weight: float = attrs.field(default=0.0, validator=at_least(0.0))
     kl_start: int = attrs.field(default=0, validator=at_least(0))
     kl_warmup: int = attrs.field(default=0, validator=at_least(0))

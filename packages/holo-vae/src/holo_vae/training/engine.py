@@ -183,8 +183,8 @@ class _Run:
             fused=True,
         )
         self.stepped: nn.Module = torch.compile(network) if self.config.compile else network  # type: ignore[assignment]
-        self.rows_per_epoch = training.epoch_rows
         self.steps_per_epoch = training.steps(self.config.batch_size)
+        self.rows_per_epoch = training.epoch_rows + self.steps_per_epoch * training.pairs
         self.average = copy.deepcopy(network) if self.config.ema_decay is not None else None
         self.best: dict[str, Tensor] = {}
         self.progress = Progress(
@@ -288,7 +288,7 @@ class _Run:
             group["lr"] = rate
         holograms = batch.coefficients.to(self.device, self.dtype, non_blocking=True)
         labels = None if batch.labels is None else batch.labels.to(self.device, non_blocking=True)
-        draws = self._draws(step, samples, holograms)
+        draws = {**self._draws(step, samples, holograms), **self._told(batch)}
         with forward_precision(self.config.precision, self.device):
             values = self.objective.values(self.stepped, holograms, labels, draws)
         loss = (values * weights.to(values.dtype)).sum() / samples
@@ -310,6 +310,11 @@ class _Run:
             name: values[part].to(holograms.device, holograms.dtype if values.is_floating_point() else None)
             for name, values in drawn.items()
         }
+
+    def _told(self, batch: Batch) -> Draws:
+        """Give what a batch tells beside its rows: views of them, and categories for the heads."""
+        views = {name: rows.to(self.device, self.dtype) for name, rows in batch.views.items()}
+        return views if batch.heads is None else {**views, "heads": batch.heads.to(self.device)}
 
     def _record(self, epoch: int, row: Sequence[float], samples: int, rate: float, seconds: float) -> None:
         """Count a step as done."""

@@ -16,6 +16,9 @@ from holo_vae.networks.network import Latent
 from holo_vae.recipes.model import ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import Recipe
 from holo_vae.recipes.training import TrainingConfig
+from holo_vae.recipes.views import ViewsConfig
+
+from .view_terms import view_terms
 
 __all__ = ["Autoencoding", "Classification", "Draws", "Objective", "kl_divergence", "objective_of"]
 
@@ -90,7 +93,8 @@ class Objective(Protocol):
         labels
             Number of each sample's category, where the recipe's model has a condition or classes.
         draws
-            These samples' rows of what `draw` gave, floating point in the network's precision; empty in validation.
+            These samples' rows of what `draw` gave, floating point in the network's precision, and what the batch tells
+            beside its rows, see `holo_vae.data.batches.Batch`: views, and ``heads``. Empty in validation.
         """
         ...
 
@@ -107,17 +111,31 @@ def kl_divergence(latent: Latent) -> Float[Tensor, " n"]:
 class Autoencoding(Objective):
     """The objective of an autoencoder: α MSE + β KL / d; the cosine loss (s = +1) is measured beside.
 
+    Where there are views of a row, these are encoded, and the row as it is is the target; of two views, what is
+    measured is the mean of both, and z of the two may be asked to be alike, to vary and not to repeat itself. A
+    cross-entropy is added for each head.
+
     Where the training rows lie in one pose, γ times the frame's squared error is added: without it the frame of
     each sort of rows settles on a pose of its own, and rows that look alike can be far from each other in z.
     """
 
     model: ModelConfig
     training: TrainingConfig
+    views: ViewsConfig | None = None
+
+    @property
+    def _two(self) -> bool:
+        return self.views is not None and self.views.two
 
     @property
     def names(self) -> tuple[str, ...]:
         """Name what is measured in training."""
-        return (*self.validated, "frame") if self.training.frame_weight else self.validated
+        return (
+            *self.validated,
+            *(("frame",) if self.training.frame_weight else ()),
+            *(("invariance", "variance", "covariance") if self._two else ()),
+            *(f"head_{head.column}" for head in self.model.heads),
+        )
 
     @property
     def validated(self) -> tuple[str, ...]:
@@ -128,8 +146,17 @@ class Autoencoding(Objective):
         """Give (α, β / d, 0), and γ where it counts."""
         config = self.training
         beta = config.kl_weight_at(epoch) if self.model.variational else 0.0
-        weights = (config.reconstruction_weight, beta / self.model.latent_dim, 0.0)
-        return (*weights, config.frame_weight) if config.frame_weight else weights
+        views = self.views
+        return (
+            *(config.reconstruction_weight, beta / self.model.latent_dim, 0.0),
+            *((config.frame_weight,) if config.frame_weight else ()),
+            *(
+                (views.invariance, views.variance, views.covariance)
+                if views is not None and views.two
+                else ()
+            ),
+            *((config.head_weight,) * len(self.model.heads)),
+        )
 
     def comparable(self, epoch: int) -> bool:
         """Of an H-VAE, only epochs at the full KL weight can be compared."""
@@ -171,10 +198,20 @@ class Autoencoding(Objective):
         if self.model.condition is not None:
             assert labels is not None
             condition = nn.functional.one_hot(labels, len(self.model.condition.categories)).to(holograms)
-        masked = holograms * draws["kept"] if "kept" in draws else None
-        decoded, latent = network(holograms, draws.get("noise"), condition, masked)
+        given = draws.get("view", holograms)
+        targets, noise, kept = holograms, draws.get("noise"), draws.get("kept")
+        two = "other_view" in draws
+        if two:
+            given = torch.cat([given, draws["other_view"]])
+            targets = torch.cat([holograms, draws.get("other", holograms)])
+            noise, kept, condition = (
+                None if each is None else torch.cat([each, each]) for each in (noise, kept, condition)
+            )
+        if kept is not None:
+            given = given * kept
+        decoded, latent = network(targets, noise, condition, None if given is targets else given)
         scale = torch.as_tensor(network.scale)  # not get_buffer: torch.compile's wrapper has none
-        target = holograms / scale
+        target = targets / scale
         decoded = decoded.to(target.dtype)
         cosine = cosine_loss(decoded.detach(), target, str(self.model.basis.irreps))
         mse = (decoded - target).square().mean(dim=1)
@@ -182,7 +219,33 @@ class Autoencoding(Objective):
         if self.training.frame_weight:
             axes = torch.eye(3, dtype=torch.float32, device=mse.device)
             measured.append((latent.frame - axes).square().mean(dim=(1, 2)).to(mse))
-        return torch.stack(measured, dim=1)
+        # Of two views the mean: each sample counts once.
+        found = torch.stack(measured, dim=1).view(1 + two, -1, len(measured)).mean(dim=0)
+        z = latent.mean.view(1 + two, -1, self.model.latent_dim)
+        columns = [found]
+        if two:
+            columns.append(view_terms(z[0], z[1]).to(mse))
+        if "heads" in draws:
+            columns.append(self._heads(network, z, draws["heads"]).to(mse))
+        return torch.cat(columns, dim=1)
+
+    @staticmethod
+    def _heads(
+        network: nn.Module, z: Float[Tensor, "views n d"], categories: Int[Tensor, "n heads"]
+    ) -> Float[Tensor, "n heads"]:
+        """Give the cross-entropy of each head, the mean of all views; 0 for rows without a category."""
+        heads = network.heads
+        assert isinstance(heads, nn.ModuleList)
+        losses = [
+            nn.functional.cross_entropy(
+                head(z).flatten(0, 1).float(),
+                categories[:, number].repeat(len(z)),
+                reduction="none",
+                ignore_index=-1,
+            )
+            for number, head in enumerate(heads)
+        ]
+        return torch.stack(losses, dim=1).view(len(z), -1, len(losses)).mean(dim=0)
 
 
 @attrs.frozen
@@ -216,4 +279,4 @@ def objective_of(recipe: Recipe) -> Objective:
     """Give what a recipe trains for."""
     if isinstance(recipe.model, ClassifierConfig):
         return Classification()
-    return Autoencoding(recipe.model, recipe.training)
+    return Autoencoding(recipe.model, recipe.training, recipe.views)

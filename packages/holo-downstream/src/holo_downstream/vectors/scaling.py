@@ -1,0 +1,113 @@
+"""Distances between vectors of any kind, measured in one way: by the mean and covariance of given rows."""
+
+import attrs
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from holo_types import HoloError
+
+from .inputs import check_vectors
+
+__all__ = ["Scaling", "effective_dimension", "standardization", "whitening"]
+
+# Directions of so little variance, beside the largest, are the rounding of single precision.
+_LEAST_VARIANCE = 1e-10
+
+
+@attrs.frozen(eq=False)
+class Scaling:
+    """A linear map that gives the rows which it was made of the variance 1; made by `whitening` or `standardization`.
+
+    Parameters
+    ----------
+    mean : Float[ndarray, "d"]
+        What is subtracted first.
+    factors : Float[ndarray, "d"] or Float[ndarray, "d k"]
+        By what is multiplied: each number by its own, or all by a matrix.
+    """
+
+    mean: Float[np.ndarray, "d"]
+    factors: Float[np.ndarray, "d"] | Float[np.ndarray, "d k"]
+
+    def of(self, rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
+        """Scale rows, in their own precision."""
+        kind = rows.dtype
+        moved = rows - self.mean.astype(kind)
+        factors = self.factors.astype(kind)
+        scaled: NDArray[np.floating] = moved * factors if factors.ndim == 1 else moved @ factors
+        return scaled
+
+
+def standardization(rows: Float[np.ndarray, "n d"]) -> Scaling:
+    """Give each number the mean 0 and the variance 1; one that does not vary becomes 0.
+
+    Raises
+    ------
+    HoloError
+        If there are fewer than two rows, or a value is not finite.
+
+    Examples
+    --------
+    >>> standardization(np.array([[1.0, 5.0], [3.0, 5.0]])).of(np.array([[5.0, 9.0]])).tolist()
+    [[3.0, 0.0]]
+    """
+    wide = _checked("standardization", rows)
+    deviations = wide.std(axis=0)
+    varies = deviations > np.sqrt(_LEAST_VARIANCE) * np.abs(wide).max(axis=0, initial=0.0)
+    return Scaling(wide.mean(axis=0), np.divide(1, deviations, out=np.zeros_like(deviations), where=varies))
+
+
+def whitening(rows: Float[np.ndarray, "n d"]) -> Scaling:
+    """Give the rows the covariance 1: distances are then Mahalanobis', which no invertible linear map changes.
+
+    Directions without variance are left out.
+
+    Raises
+    ------
+    HoloError
+        If there are not more rows than numbers, or a value is not finite.
+
+    Examples
+    --------
+    >>> rows = np.random.default_rng(0).normal(size=(50, 2)) @ np.array([[3.0, 1.0], [0.0, 0.1]])
+    >>> np.cov(whitening(rows).of(rows), rowvar=False, bias=True).round(9).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    standard = standardization(rows)
+    if len(rows) <= rows.shape[1]:
+        raise HoloError(
+            f"whitening: there are {len(rows)} rows of {rows.shape[1]} numbers; their covariance needs more rows"
+        )
+    scaled = standard.of(rows.astype(np.float64))
+    variances, directions = np.linalg.eigh(scaled.T @ scaled / len(scaled))
+    kept = variances > _LEAST_VARIANCE * variances[-1]
+    factors = standard.factors[:, None] * directions[:, kept] / np.sqrt(variances[kept])
+    return Scaling(standard.mean, factors)
+
+
+def effective_dimension(rows: Float[np.ndarray, "n d"]) -> float:
+    """Say in how many dimensions standardized rows lie: (Σλ)² / Σλ², λ the eigenvalues of their correlations.
+
+    Raises
+    ------
+    HoloError
+        If there are fewer than two rows, a value is not finite, or no number varies.
+
+    Examples
+    --------
+    >>> effective_dimension(np.array([[1.0, 2.0], [-1.0, -2.0], [2.0, 4.0]]))
+    1.0
+    """
+    scaled = standardization(rows).of(rows.astype(np.float64))
+    correlations = scaled.T @ scaled / len(scaled)
+    total = float(np.trace(correlations))
+    if total == 0:
+        raise HoloError("effective_dimension: no number varies")
+    return round(total**2 / float((correlations**2).sum()), 9)
+
+
+def _checked(function: str, rows: Float[np.ndarray, "n d"]) -> NDArray[np.float64]:
+    if len(rows) < 2:
+        raise HoloError(f"{function}: there are {len(rows)} rows; at least two are needed")
+    return check_vectors(function, rows).astype(np.float64)

@@ -1,0 +1,161 @@
+"""Structure files with a table of splits to files of point clouds, for views (extra ``structures``)."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+import holo_types
+from holo_types import Basis, HoloError, Index, PointClouds
+from holo_types.extras import extra
+from holo_types.files.csv_files import write_csv
+from holo_vae.recipes.data import StructureData
+
+from .structure_sets import TableRow, split_settings, split_state
+
+__all__ = ["ALIKE", "cut_split"]
+
+ALIKE = (
+    "alike"  # the column of the index: rows that have the same number are views of one residue; -1 is none
+)
+_POCKET = 6.0  # Å
+_LEAST_IDENTITY = 0.25  # of aligned residues of relatives
+
+
+def cut_split(
+    data: StructureData, basis: Basis, rows: Sequence[TableRow], path: Path, margin: float
+) -> str | None:
+    """Cut out the surroundings of all residues of a split's structures, unless that is done already.
+
+    The index has ``secondary_structure``, ``burial`` and, where the data names a column for it, ``alike`` too; the
+    points have ``own``, see `holo_features.neighborhoods`.
+
+    Parameters
+    ----------
+    data, basis
+        What surroundings hold, and how they will be encoded.
+    rows
+        Of the table.
+    path
+        The file for the clouds. Files that could not be used are named in ``NAME.skipped.csv`` beside it.
+    margin
+        How much wider than the basis's cutoff they are cut, in Å.
+
+    Returns
+    -------
+    str or None
+        How many of the files gave nothing, in words; None if all gave rows.
+
+    Raises
+    ------
+    HoloError
+        If holo-features is not installed, or no file gave rows.
+    """
+    settings = split_settings(data, basis, rows) | {"clouds": f"{margin:g}"}
+    skipped = path.with_suffix(".skipped.csv")
+    if split_state(path, settings) is not True:
+        path.unlink(missing_ok=True)  # made in another way, or left unfinished
+        lost: list[tuple[str, str]] = []
+        parts = list(_clouds(data, basis, rows, margin, lost))
+        if not parts:
+            raise HoloError(
+                f"{path}: none of {len(rows)} structure files gave a row; the first: {lost[0][1]}"
+            )
+        with holo_types.Writer(path, settings=settings) as writer:
+            for part in _numbered(data, rows, parts):
+                writer.append(part)
+        write_csv(skipped, ("file", "reason"), lost)
+    with holo_types.open(path) as reader:
+        lacking = len(rows) - len(set(reader.column("structure").tolist()))
+    return (
+        f"{lacking} of {len(rows)} structure files for {path.name} gave nothing; see {skipped}"
+        if lacking
+        else None
+    )
+
+
+def _clouds(
+    data: StructureData, basis: Basis, rows: Sequence[TableRow], margin: float, lost: list[tuple[str, str]]
+) -> Iterator[PointClouds]:
+    with extra("holo-vae[structures]"):
+        from holo_features import structure_names  # noqa: PLC0415
+
+    names = structure_names([row.path for row in rows])
+    for row in rows:
+        try:
+            clouds = _of_file(data, basis, row, margin)
+        except HoloError as error:
+            lost.append((str(row.path), str(error)))
+            continue
+        index = {**clouds.index, "structure": np.full(len(clouds), names[row.path])}
+        yield attrs.evolve(clouds, index=Index(index))
+
+
+def _of_file(data: StructureData, basis: Basis, row: TableRow, margin: float) -> PointClouds:
+    with extra("holo-vae[structures]"):
+        import holo_features  # noqa: PLC0415
+
+    assert basis.radial is not None
+    structure = holo_features.read_structure(row.path, holo_features.Selection(hetero=data.hetero))
+    centers = holo_features.alpha_carbons(structure)
+    columns = {name: np.full(len(centers), value) for name, value in row.columns.items()}
+    columns["burial"] = holo_features.burial(structure)
+    if clash := [name for name in columns if name in centers.index]:
+        raise HoloError(f"data.columns has {', '.join(clash)}, which the index of clouds has already")
+    centers = attrs.evolve(centers, index=centers.index.assign(**columns))
+    ligand = row.columns.get(data.ligand or "", "")
+    if ligand:
+        molecule = holo_features.read_ligand(row.folder / ligand)
+        complex_ = holo_features.Complex(structure.name, structure, molecule)
+        centers = centers[holo_features.pocket(complex_, _POCKET)[centers.atoms]]
+    found = holo_features.cut_neighborhoods(
+        structure,
+        basis.radial.cutoff + margin,
+        basis.channels,
+        secondary_structure=True,
+        centers=centers,
+        own_atoms=True,
+    )
+    if data.pose == "backbone":
+        found = holo_features.Backbones.of(structure).pose(found)
+    if not len(found.clouds):
+        raise HoloError(f"{row.path}: no residue has surroundings")
+    clouds = found.clouds
+    return attrs.evolve(
+        clouds,
+        coordinates=clouds.coordinates.astype(np.float32),
+        weights=clouds.weights.astype(np.float32),
+        point_columns={"own": clouds.point_columns["own"].astype(np.int8)},
+    )
+
+
+def _numbered(
+    data: StructureData, rows: Sequence[TableRow], parts: Sequence[PointClouds]
+) -> Iterator[PointClouds]:
+    """Add the column ``alike`` where the data says which structures are alike."""
+    if data.alike is None:
+        yield from parts
+        return
+    with extra("holo-vae[structures]"):
+        from holo_features import common_numbers, one_letter_sequence  # noqa: PLC0415
+
+    groups = [str(part.index[data.alike][0]) for part in parts]
+    numbers: list[NDArray[np.int64]] = [np.full(len(part), -1) for part in parts]
+    first = 0
+    for group in sorted(set(groups) - {""}):
+        chains = [
+            (place, parts[place].index["chain"] == chain)
+            for place in range(len(parts))
+            if groups[place] == group
+            for chain in np.unique(parts[place].index["chain"])
+        ]
+        sequences = [
+            one_letter_sequence(parts[place].index["residue_name"][of].tolist()) for place, of in chains
+        ]
+        for (place, of), columns in zip(chains, common_numbers(sequences, _LEAST_IDENTITY), strict=True):
+            numbers[place][of] = np.where(columns < 0, -1, columns + first)
+        first += sum(map(len, sequences))
+    for part, number in zip(parts, numbers, strict=True):
+        yield attrs.evolve(part, index=part.index.assign(alike=number))

@@ -1,0 +1,110 @@
+"""z of a model, and invariants that need no training, as functions of surroundings (extra ``evaluation``)."""
+
+from collections.abc import Callable
+
+import attrs
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+import holo_downstream
+import holo_features
+from holo_types import Basis, Holograms, PointClouds
+from holo_vae.networks.model import Model
+from holo_vae.networks.network import HolographicAutoencoder
+
+__all__ = ["Invariants", "encoded", "smooth"]
+
+_ENVELOPE = 1.5  # Å
+_BLOCK = 512  # clouds
+
+
+def smooth(basis: Basis) -> Basis:
+    """Give a basis with an envelope: its own, or one of 1.5 Å."""
+    assert basis.radial is not None
+    return attrs.evolve(basis, radial=attrs.evolve(basis.radial, envelope=basis.radial.envelope or _ENVELOPE))
+
+
+def encoded(clouds: PointClouds, basis: Basis) -> Holograms:
+    """Encode clouds in float32, without their index."""
+    bare = attrs.evolve(clouds, index={}, centers=None, point_columns={})
+    return holo_features.zernike_transform(bare, basis)
+
+
+class Invariants:
+    """z of a model beside what it is compared with.
+
+    Parameters
+    ----------
+    model
+        Of residues' surroundings.
+    training
+        Surroundings of training residues, of whose spectra the principal components are taken.
+    seed
+        Of the untrained network's weights.
+    """
+
+    def __init__(self, model: Model, training: PointClouds, seed: int = 0) -> None:
+        self._model = model
+        self._basis = smooth(model.config.basis)
+        self._untrained = _untrained(model, self._basis, seed)
+        self._components = _principal_components(self._spectra(training), model.config.latent_dim)
+
+    @property
+    def cutoff(self) -> float:
+        """How far surroundings reach, in Å."""
+        assert self._basis.radial is not None
+        return self._basis.radial.cutoff
+
+    def of(self, clouds: PointClouds) -> dict[str, Float[np.ndarray, "n _"]]:
+        """Give all invariants of surroundings.
+
+        Returns
+        -------
+        dict
+            ``"z"``; ``"l = 0"``, the scalar coefficients; ``"norms"`` of each channel, order and degree; ``"power
+            spectrum"``, all products within a degree; ``"PCA"`` and a number, as many principal components of its
+            standardized numbers as z has; ``"untrained"``, z of a network of the model's shape before any training.
+            All but z are of a basis with an envelope, 1.5 Å where the model's has none.
+        """
+        holograms = encoded(clouds, self._basis)
+        same = self._basis == self._model.config.basis
+        spectra = self._spectra(clouds)
+        return {
+            "z": self._model.encode(
+                holograms if same else encoded(clouds, self._model.config.basis)
+            ).invariants,
+            "l = 0": holo_downstream.scalar_coefficients(holograms),
+            "norms": holo_downstream.power_spectrum(holograms),
+            "power spectrum": spectra,
+            f"PCA {self._model.config.latent_dim}": self._components(spectra),
+            "untrained": self._untrained.encode(holograms).invariants,
+        }
+
+    def _spectra(self, clouds: PointClouds) -> NDArray[np.floating]:
+        """Give the full spectra of clouds, some at a time: the products before they are cut are twice as many."""
+        blocks = [clouds[start : start + _BLOCK] for start in range(0, max(len(clouds), 1), _BLOCK)]
+        return np.concatenate(
+            [holo_downstream.full_power_spectrum(encoded(block, self._basis)) for block in blocks]
+        )
+
+
+def _principal_components(
+    spectra: Float[np.ndarray, "n m"], count: int
+) -> Callable[[Float[np.ndarray, "n m"]], Float[np.ndarray, "n d"]]:
+    from sklearn.decomposition import PCA as Components  # noqa: PLC0415 - a second that --help must not wait for
+
+    scaling = holo_downstream.standardization(spectra)
+    components = Components(min(count, *spectra.shape), random_state=0).fit(scaling.of(spectra))
+    return lambda rows: components.transform(scaling.of(rows))
+
+
+def _untrained(model: Model, basis: Basis, seed: int) -> Model:
+    """Make a network of the model's shape as it is before training."""
+    config = attrs.evolve(model.config, basis=basis)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = HolographicAutoencoder(config)
+    network.scale.copy_(model.network.scale)
+    return Model(network.eval(), "untrained")

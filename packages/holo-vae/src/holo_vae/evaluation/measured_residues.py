@@ -1,0 +1,170 @@
+"""Residues of structures as point clouds, with what is known of each (extra ``structures``)."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import attrs
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+
+import holo_features
+from holo_features import Centers, Structure
+from holo_types import HoloError, Index, PointClouds, concatenate
+
+from .structure_table import StructureRow
+
+__all__ = ["Read", "draw_residues", "labeled_clouds", "read_row"]
+
+_POCKET = 6.0  # Å from an atom of the ligand to one of the residue
+_TWENTY = (
+    *("ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "ILE"),
+    *("LEU", "LYS", "MET", "PHE", "PRO", "SER", "THR", "TRP", "TYR", "VAL"),
+)
+
+
+@attrs.frozen(eq=False)
+class Read:
+    """A structure that was read.
+
+    Parameters
+    ----------
+    row
+        What the table says of it.
+    structure
+        Its atoms, without ligands.
+    centers
+        The Cα of its residues.
+    pocket : Bool[ndarray, "n"]
+        Which of them are near the ligand; all where there is none.
+    """
+
+    row: StructureRow
+    structure: "Structure"
+    centers: "Centers"
+    pocket: Bool[np.ndarray, "n"]
+
+    def clouds(self, cutoff: float, channels: tuple[str, ...], *, labeled: bool = False) -> PointClouds:
+        """Cut out the surroundings of all residues; with labels, tell the residue's own atoms too."""
+        return holo_features.neighborhoods(
+            self.structure,
+            cutoff,
+            channels,
+            secondary_structure=labeled,
+            centers=self.centers,
+            own_atoms=labeled,
+        )
+
+    def moved(self, places: Float[np.ndarray, "atoms 3"]) -> "Read":
+        """Put the atoms elsewhere, in the precision of a structure."""
+        atoms = self.structure.atoms.copy()
+        atoms.coord = places.astype(np.float32)
+        positions = atoms.coord[self.centers.atoms].astype(np.float64)
+        return attrs.evolve(
+            self,
+            structure=attrs.evolve(self.structure, atoms=atoms),
+            centers=attrs.evolve(self.centers, positions=positions),
+        )
+
+
+def read_row(row: StructureRow, channels: tuple[str, ...]) -> Read:
+    """Read a structure that the table names; ligands only where a channel is for their elements.
+
+    Raises
+    ------
+    HoloError
+        If the structure or the ligand cannot be read, or no residue has surroundings.
+    """
+    selection = holo_features.Selection(chains=row.chains or None, hetero="other" in channels)
+    structure = holo_features.read_structure(row.path, selection)
+    # Those of residues that have any atom of a channel around them: every later cut has the same rows.
+    found = holo_features.cut_neighborhoods(structure, 6.0, channels)
+    alpha = holo_features.alpha_carbons(structure)
+    centers = alpha[np.isin(alpha.atoms, found.atoms)]
+    if not len(centers):
+        raise HoloError(f"{row.path}: has no residue with a CA and atoms around it")
+    pocket: NDArray[np.bool_] = np.ones(len(centers), dtype=bool)
+    if row.ligand is not None:
+        ligand = holo_features.read_ligand(row.ligand)
+        complex_ = holo_features.Complex(structure.name, structure, ligand)
+        pocket = holo_features.pocket(complex_, _POCKET)[centers.atoms]
+    return Read(row, structure, centers, pocket)
+
+
+def labeled_clouds(read: Read, cutoff: float, channels: tuple[str, ...]) -> PointClouds:
+    """Cut out all surroundings of a structure, and say of each residue what is known.
+
+    The index says beside the residue's name: ``cluster``; ``residue_type``, one of the twenty or empty; ``burial``, by
+    the relative accessible area; ``secondary_structure``.
+    """
+    clouds = read.clouds(cutoff, channels, labeled=True)
+    names = clouds.index["residue_name"]
+    alpha = holo_features.alpha_carbons(read.structure)
+    burial = holo_features.burial(read.structure)[np.isin(alpha.atoms, read.centers.atoms)]
+    index = {
+        **clouds.index,
+        "cluster": np.full(len(clouds), read.row.cluster),
+        "residue_type": np.where(np.isin(names, _TWENTY), names, ""),
+        "burial": burial,
+    }
+    return attrs.evolve(clouds, index=Index(index))
+
+
+def draw_residues(
+    rows: Sequence[StructureRow],
+    count: int,
+    cutoff: float,
+    channels: tuple[str, ...],
+    *,
+    seed: int,
+    on_error: Callable[[StructureRow, HoloError], None],
+) -> tuple[list[Read], PointClouds]:
+    """Draw structures, a cluster at a time, until they have so many residues.
+
+    Parameters
+    ----------
+    rows
+        From which is drawn.
+    count
+        So many residues at least, if there are.
+    cutoff, channels, seed
+        Of the surroundings; of the draw.
+    on_error
+        Is told of structures that cannot be used.
+
+    Returns
+    -------
+    tuple
+        The structures, and the surroundings of all their residues.
+
+    Raises
+    ------
+    HoloError
+        If none can be used.
+    """
+    reads: list[Read] = []
+    parts: list[PointClouds] = []
+    total = 0
+    for row in _in_turns(rows, seed):
+        if total >= count:
+            break
+        try:
+            read = read_row(row, channels)
+            parts.append(labeled_clouds(read, cutoff, channels))
+        except HoloError as error:
+            on_error(row, error)
+            continue
+        reads.append(read)
+        total += len(parts[-1])
+    if not parts:
+        raise HoloError(f"none of {len(rows)} structures can be used")
+    return reads, concatenate(parts)
+
+
+def _in_turns(rows: Sequence[StructureRow], seed: int) -> Iterable[StructureRow]:
+    """Give one structure of each cluster, then a second one of each, and so on; both in random order."""
+    generator = np.random.default_rng(seed)
+    members: dict[str, list[StructureRow]] = {}
+    for place in generator.permutation(len(rows)).tolist():
+        members.setdefault(rows[place].cluster, []).append(rows[place])
+    for turn in range(max(map(len, members.values()), default=0)):
+        yield from (group[turn] for group in members.values() if turn < len(group))
