@@ -260,6 +260,18 @@ def test_threads_change_nothing(dtype, sizes):
         np.testing.assert_array_equal(shared, alone)
 
 
+@pytest.mark.usefixtures("form")
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_coefficient_beyond_float32_is_refused(workers):
+    clouds = random_clouds([4, 4, 300, 4, 4])
+    weights = clouds.weights.astype(np.float32)
+    weights[100:140] *= 3e38
+    huge = PointClouds(clouds.coordinates, weights, clouds.offsets, PROTEIN)
+    basis = Basis(4, Zernike(9, 10.0), PROTEIN, "component")
+    with np.errstate(over="ignore"), pytest.raises(HoloError, match="not finite in row 2"):
+        zernike_transform(huge, basis, workers=workers)
+
+
 @pytest.mark.parametrize("workers", [0, -2, True])
 def test_refuses_other_numbers_of_threads(workers):
     with pytest.raises(HoloError, match="workers is"):

@@ -68,6 +68,5 @@ def test_no_clouds_at_all():
     assert value.shape == (0, 2)
 
 
-def test_the_structures_have_the_size_of_their_words():
+def test_the_structure_has_the_size_of_ten_words():
     assert ctypes.sizeof(zernike.Plan) == 10 * 8
-    assert ctypes.sizeof(zernike.Call) == 9 * 8

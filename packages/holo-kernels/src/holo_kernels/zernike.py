@@ -35,7 +35,7 @@ class Call(ctypes.Structure):
 
     Whoever makes one keeps what its addresses point to. ``working`` is that of an array with the addresses of the
     threads' working memories, each as large as the first of `functions` says and prepared for the plan; ``next``
-    starts as 0, and a call serves once.
+    and ``overflowed`` start as 0, and a call serves once; ``overflowed`` is then 1 where a coefficient is not finite.
     """
 
     _fields_ = (
@@ -48,6 +48,7 @@ class Call(ctypes.Structure):
         ("working", ctypes.c_void_p),
         ("coefficients", ctypes.c_void_p),
         ("next", ctypes.c_int64),
+        ("overflowed", ctypes.c_int64),
     )
 
 

@@ -74,7 +74,7 @@ _tables = lru_cache(maxsize=32)(_Tables.of)
 
 def compiled_transform(
     clouds: PointClouds, basis: Basis, kind: np.dtype[np.floating], workers: int
-) -> Float[np.ndarray, "n dim"] | None:
+) -> tuple[Float[np.ndarray, "n dim"], bool] | None:
     """Compute the coefficients of point clouds where the compiled library has a form for this machine.
 
     Parameters
@@ -90,8 +90,11 @@ def compiled_transform(
 
     Returns
     -------
-    Float[ndarray, "n dim"] or None
-        The coefficients, or None: there is no such library.
+    coefficients : Float[ndarray, "n dim"]
+    finite : bool
+        Whether every coefficient is a finite number.
+
+    None where there is no such library.
     """
     bits: Literal[32, 64] = 32 if kind == np.float32 else 64
     functions, shared = zernike.functions(bits), zernike.shared(bits)
@@ -107,6 +110,7 @@ def compiled_transform(
     working = (ctypes.c_void_p * threads)(*(address for address, _ in memories))
     sources = coordinates.ctypes.data, weights.ctypes.data
     first, target = offsets.ctypes.data, coefficients.ctypes.data
+    overflowed = False
     try:
         for start in range(0, len(clouds), threads * _CLOUDS):
             call = zernike.Call(
@@ -117,12 +121,12 @@ def compiled_transform(
                 basis.dim,
                 ctypes.addressof(working),
                 target + start * coefficients.strides[0],
-                0,
             )
             if threads == 1:
                 shared.part(call, 0, 1)
             else:
                 in_parts(shared.address, ctypes.addressof(call), threads)
+            overflowed |= bool(call.overflowed)
     finally:
-        tables.free.extend(memories)
-    return coefficients
+        tables.free.extend(reversed(memories))  # so that each thread finds its own again, in its cache
+    return coefficients, not overflowed

@@ -194,10 +194,12 @@ def zernike_transform(
     if kind not in (np.float32, np.float64):
         raise HoloError(f"zernike_transform: dtype is {kind}; it must be float32 or float64")
     threads = _checked_workers(workers)
-    coefficients = compiled_transform(point_clouds, basis, kind, threads)
-    if coefficients is None:
-        coefficients = _pure_transform(point_clouds, basis, kind)
-    return Holograms(coefficients, basis, point_clouds.index, centers=point_clouds.centers)
+    coefficients, finite = compiled_transform(point_clouds, basis, kind, threads) or (
+        _pure_transform(point_clouds, basis, kind),
+        False,
+    )
+    make = Holograms.unchecked if finite else Holograms
+    return make(coefficients, basis, point_clouds.index, centers=point_clouds.centers)
 
 
 def inverse_zernike_transform(

@@ -53,10 +53,9 @@ struct call {
     int64_t clouds, dim;
     char *const *working; /* of each thread, prepared */
     void *coefficients;
-    int64_t next; /* the first cloud that no thread has taken */
+    int64_t next;       /* how many of those that go to whoever comes first are taken */
+    int64_t overflowed; /* becomes 1 where a coefficient is not finite */
 };
-
-INLINE int64_t atomic_add(int64_t *number, int64_t more) { return __atomic_fetch_add(number, more, __ATOMIC_RELAXED); }
 
 INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 

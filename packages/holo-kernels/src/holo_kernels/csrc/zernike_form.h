@@ -567,12 +567,27 @@ static void NAMED(finish)(const struct plan *plan, const struct NAMED(memory) *m
 /* How many bytes of working memory, at an address that 64 divides, the transform needs. */
 EXPORT int64_t NAMED(zernike_memory)(const struct plan *plan) { return NAMED(layout)(plan, NULL).bytes; }
 
-/* Give the coefficients [clouds, dim] of clouds whose points are offsets[i]..offsets[i + 1]. */
-static void NAMED(transform)(const struct plan *plan, const struct NAMED(memory) *memory, const double *coordinates,
-                             const REAL *weights, const int64_t *offsets, int64_t clouds, int64_t dim,
-                             REAL *coefficients)
+/* Say whether what was combined for the last cloud holds anything but finite numbers. */
+static int NAMED(overflowed)(const struct NAMED(memory) *memory, int64_t channels)
+{
+    NAMED(vector) zero = {};
+    for (int64_t i = 0; i < channels * memory->combined_size; i += LANES)
+        zero += 0 * *(const NAMED(vector) *)(memory->combined + i);
+    int found = 0;
+    for (int i = 0; i < LANES; ++i)
+        found |= zero[i] != 0;
+    return found;
+}
+
+/* Give the coefficients [clouds, dim] of clouds whose points are offsets[i]..offsets[i + 1]; say whether one of them
+ * is not finite.
+ */
+static int NAMED(transform)(const struct plan *plan, const struct NAMED(memory) *memory, const double *coordinates,
+                            const REAL *weights, const int64_t *offsets, int64_t clouds, int64_t dim,
+                            REAL *coefficients)
 {
     const int64_t channels = plan->channels, size = channels * memory->moments_size;
+    int overflowed = 0;
     for (int64_t cloud = 0; cloud < clouds; ++cloud, coefficients += dim) {
         const int64_t start = offsets[cloud], stop = offsets[cloud + 1];
         NAMED(accumulate)(plan, memory, coordinates + 3 * start, weights + channels * start,
@@ -590,7 +605,9 @@ static void NAMED(transform)(const struct plan *plan, const struct NAMED(memory)
                 memory->moments[i] = (REAL)memory->sums[i];
         }
         NAMED(finish)(plan, memory, coefficients, coefficients + dim);
+        overflowed |= NAMED(overflowed)(memory, channels);
     }
+    return overflowed;
 }
 
 /* Prepare working memory, for any number of transforms by this plan. */
@@ -600,15 +617,22 @@ EXPORT void NAMED(zernike_prepare)(const struct plan *plan, char *working)
     NAMED(prepare)(plan, &memory);
 }
 
-/* What one of several threads does: it takes some clouds at a time until none is left. */
+/* What one of several threads does: its share of most of the clouds, which lie side by side, then some clouds at a time
+ * of the others until none is left.
+ */
 EXPORT void NAMED(zernike_part)(struct call *call, int64_t part, int64_t parts)
 {
     const struct NAMED(memory) memory = NAMED(layout)(call->plan, call->working[part]);
-    const int64_t step = smaller(call->clouds / (32 * parts) + 1, 16);
-    for (int64_t first; (first = atomic_add(&call->next, step)) < call->clouds;)
-        NAMED(transform)(call->plan, &memory, call->coordinates, call->weights, call->offsets + first,
-                         smaller(step, call->clouds - first), call->dim,
-                         (REAL *)call->coefficients + first * call->dim);
+    const int64_t clouds = call->clouds, shared = parts > 1 ? clouds / 4 : 0, own = clouds - shared;
+    const int64_t step = smaller(shared / (8 * parts) + 1, 16);
+    int64_t first = own * part / parts, last = own * (part + 1) / parts;
+    while (first < last) {
+        if (NAMED(transform)(call->plan, &memory, call->coordinates, call->weights, call->offsets + first, last - first,
+                             call->dim, (REAL *)call->coefficients + first * call->dim))
+            __atomic_store_n(&call->overflowed, 1, __ATOMIC_RELAXED);
+        first = own + __atomic_fetch_add(&call->next, step, __ATOMIC_RELAXED);
+        last = smaller(first + step, clouds);
+    }
 }
 
 /* All by one thread, in working memory that need not be prepared. */
