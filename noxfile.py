@@ -201,7 +201,7 @@ def activated(python: str) -> dict[str, str]:
 
 def digest() -> str:
     """Fingerprint what installed environments depend on."""
-    patterns = ("pyproject.toml", "hatch_build.py", "src/*/_version.py", "src/*/csrc/*")
+    patterns = ("pyproject.toml", "hatch_build.py", "src/*/_version.py", "src/*/csrc/**/*.[ch]")
     files = [CONSTRAINTS, *(file for pattern in patterns for file in ROOT.glob(f"packages/*/{pattern}"))]
     contents = b"".join(file.read_bytes() for file in sorted(files))
     return hashlib.sha256(contents + sys.version.encode()).hexdigest()

@@ -26,8 +26,9 @@ TARGETS = {
     ("Windows", "AMD64", "v4"): ("x86_64-windows-gnu", AVX512, ".dll"),
     ("Windows", "ARM64", "base"): ("aarch64-windows-gnu", "generic", ".dll"),
 }
-# Runs on any x86-64, as it says which of the others can.
-BASELINE = "cpu"
+# These have no vectors and run on any x86-64. The first says which of the others can; no other processor needs it.
+LEVEL = "cpu"
+PLAIN = (LEVEL, "threads")
 
 FLAGS = (
     *("-shared", "-O3", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-s"),
@@ -48,10 +49,10 @@ def libraries(sources: list[Path], *, all_systems: bool) -> list[tuple[Path, str
         # No C library, so that whichever one a system has will do; only macOS refuses what is without its own.
         options = ["-target", target, *(["-nostdlib"] if system != "Darwin" else [])]
         for source in sources:
-            if source.stem == BASELINE:
-                if level == "v3":
-                    name = f"{source.stem}_{system}_{machine}{suffix}".lower()
-                    found.append((source, name, [*options, "-mcpu=x86_64"]))
+            if source.stem in PLAIN and level == "v3":
+                name = f"{source.stem}_{system}_{machine}{suffix}".lower()
+                found.append((source, name, [*options, "-mcpu=x86_64"]))
+            if source.stem == LEVEL or (source.stem in PLAIN and level != "base"):
                 continue
             name = f"{source.stem}_{system}_{machine}_{level}{suffix}".lower()
             found.append((source, name, [*options, f"-mcpu={processor}"]))

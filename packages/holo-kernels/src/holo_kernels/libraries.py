@@ -67,5 +67,7 @@ def load(name: str) -> ctypes.CDLL | None:
     >>> load("no such kernel") is None
     True
     """
-    libraries = (_open(f"{name}_{platform.system()}_{platform.machine()}_{level}") for level in _levels())
+    here = f"{name}_{platform.system()}_{platform.machine()}"
+    # The last has no vectors, and so no more than one form.
+    libraries = (_open(form) for form in (*(f"{here}_{level}" for level in _levels()), here))
     return next((library for library in libraries if library is not None), None)
