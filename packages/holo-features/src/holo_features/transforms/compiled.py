@@ -2,6 +2,7 @@
 
 import ctypes
 import math
+from collections import defaultdict
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal, TypeAlias
@@ -24,16 +25,17 @@ __all__ = ["compiled_transform"]
 _CLOUDS = 2048
 
 
-_Memory: TypeAlias = tuple[int, NDArray[np.uint8]]
+# Each thread's address, and what they point into.
+_Memory: TypeAlias = tuple["ctypes.Array[ctypes.c_void_p]", NDArray[np.uint8]]
 
 
 @attrs.frozen(eq=False)
 class _Tables:
-    """A plan, what it points to, and working memory, with its address, that no call uses now."""
+    """A plan, what it points to, and, for each number of threads, working memory that no call uses now."""
 
     plan: zernike.Plan
     arrays: tuple[NDArray[np.floating], ...]
-    free: list[_Memory] = attrs.field(factory=list)
+    free: defaultdict[int, list[_Memory]] = attrs.field(factory=lambda: defaultdict(list))
 
     @classmethod
     def of(cls, basis: Basis, kind: np.dtype[np.floating]) -> "_Tables":
@@ -58,15 +60,18 @@ class _Tables:
         plan = zernike.Plan(lmax, radial.nmax, len(basis.channels), radial.cutoff, *addresses, envelope)
         return cls(plan, tables)
 
-    def memory(self, size: Callable[..., int], prepare: Callable[..., None]) -> _Memory:
-        """Take working memory for one thread. Fresh pages at each call would cost as much as two clouds."""
+    def memory(self, threads: int, size: Callable[..., int], prepare: Callable[..., None]) -> _Memory:
+        """Take working memory for some threads. Fresh pages at each call would cost as much as two clouds."""
         try:
-            return self.free.pop()
+            return self.free[threads].pop()
         except IndexError:
-            memory = np.empty(size(self.plan) + 64, dtype=np.uint8)
-            address = memory.ctypes.data + -memory.ctypes.data % 64
-            prepare(self.plan, address)
-            return address, memory
+            each = size(self.plan)
+            memory = np.empty(threads * each + 64, dtype=np.uint8)
+            first = memory.ctypes.data + -memory.ctypes.data % 64
+            addresses = [first + thread * each for thread in range(threads)]
+            for address in addresses:
+                prepare(self.plan, address)
+            return (ctypes.c_void_p * threads)(*addresses), memory
 
 
 _tables = lru_cache(maxsize=32)(_Tables.of)
@@ -106,8 +111,7 @@ def compiled_transform(
     offsets = np.ascontiguousarray(clouds.offsets)
     coefficients = np.empty((len(clouds), basis.dim), dtype=kind)
     threads = max(1, min(workers, len(clouds)))
-    memories = [tables.memory(functions[0], shared.prepare) for _ in range(threads)]
-    working = (ctypes.c_void_p * threads)(*(address for address, _ in memories))
+    memory = tables.memory(threads, functions[0], shared.prepare)
     sources = coordinates.ctypes.data, weights.ctypes.data
     first, target = offsets.ctypes.data, coefficients.ctypes.data
     overflowed = False
@@ -119,7 +123,7 @@ def compiled_transform(
                 first + start * offsets.itemsize,
                 min(threads * _CLOUDS, len(clouds) - start),
                 basis.dim,
-                ctypes.addressof(working),
+                ctypes.addressof(memory[0]),
                 target + start * coefficients.strides[0],
             )
             if threads == 1:
@@ -128,5 +132,5 @@ def compiled_transform(
                 in_parts(shared.address, ctypes.addressof(call), threads)
             overflowed |= bool(call.overflowed)
     finally:
-        tables.free.extend(reversed(memories))  # so that each thread finds its own again, in its cache
+        tables.free[threads].append(memory)
     return coefficients, not overflowed
