@@ -45,12 +45,12 @@ def test_every_part_is_done_once(parts: int) -> None:
 
 def test_parts_are_done_at_the_same_time_and_helpers_come_again_after_sleep() -> None:
     for pause in (0.0, 0.01, 0.05):
-        recorder = Recorder(seconds=0.05)
+        recorder = Recorder(seconds=0.5)
         time.sleep(pause)
         start = time.perf_counter()
         threads.in_parts(recorder.address, 0, 2)
-        # Beside each other .05 s, one after the other .1 s.
-        assert time.perf_counter() - start < 0.09
+        # Beside each other .5 s, one after the other 1 s.
+        assert time.perf_counter() - start < 0.95
         assert len(recorder.by) == 2
 
 
