@@ -7,8 +7,6 @@ from functools import partial
 import numpy as np
 from biotite.structure import AtomArray
 from jaxtyping import Bool, Int
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from holo_features.readers.raw import Molecule, RawAtoms
 from holo_features.structures.residue import residue_ids
@@ -49,6 +47,9 @@ def structure_molecules(raw: RawAtoms) -> Iterator[Molecule]:
     residues = np.cumsum(starts) - 1
     first = np.flatnonzero(starts)
     pairs = _bonded(raw, rows, residues)
+    from scipy.sparse import coo_array  # noqa: PLC0415 - slow to import, and few commands need it
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     links = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(first), len(first)))
     _, molecules = connected_components(links, directed=False)
     if not atoms.amino_acid[rows].all():
