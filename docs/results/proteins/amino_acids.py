@@ -15,8 +15,7 @@ from rich.console import Console
 from writing import markdown_table, write_figures
 
 import holo_vae
-from holo_features import Encoding
-from holo_features.readers.names import STANDARD
+from holo_features import STANDARD_AMINO_ACIDS, Encoding
 from holo_types import HoloError, Holograms
 from holo_types.console import progress
 from holo_vae import LatentScores, Model, Recipe, Reconstruction, latent_scores, reconstruction, write_model
@@ -141,15 +140,15 @@ def amino_acids(
 
 def _balanced(pool: Holograms, count: int) -> Holograms:
     """Draw equally many residues of each type; of a larger count the first ones are those of a smaller."""
-    each, rest = divmod(count, len(STANDARD))
+    each, rest = divmod(count, len(STANDARD_AMINO_ACIDS))
     if rest or not each:
         raise HoloError(
-            f"{count} residues are to be drawn; it must be a multiple of {len(STANDARD)}, at least one each"
+            f"{count} residues are to be drawn; it must be a multiple of {len(STANDARD_AMINO_ACIDS)}, at least one each"
         )
     order = np.random.default_rng(SEED).permutation(len(pool))
     types = pool.index["label"][order]
     rows: list[Int[np.ndarray, each]] = []
-    for name in STANDARD:
+    for name in STANDARD_AMINO_ACIDS:
         members = order[types == name][:each]
         if len(members) < each:
             raise HoloError(f"there are {len(members)} {name}; {each} of each type are needed")

@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 import holo_features
-from holo_features import Centers, Encoding, Selection, Structure
-from holo_features.readers.names import STANDARD
+from holo_features import STANDARD_AMINO_ACIDS, Centers, Encoding, Selection, Structure
 from holo_types import Basis, HoloError, Holograms, PointClouds, concatenate
 from holo_vae import StructureData
 from holo_vae.data.structure_sets import TableRow, read_table
@@ -106,7 +105,7 @@ def _read(chain: TableRow, selection: Selection) -> Protein:
         raise HoloError(f"{chain.path}: has a residue with nothing around it")
     index = centers.index.assign(
         cluster=np.full(len(centers), chain.columns[CLUSTER]),
-        residue_type=np.where(np.isin(names, STANDARD), names, ""),
+        residue_type=np.where(np.isin(names, STANDARD_AMINO_ACIDS), names, ""),
         burial=burial,
         exposure=np.where(known, np.rint(100 * np.nan_to_num(shares)), -1).astype(np.int64),
         atoms=np.diff(everything.offsets),

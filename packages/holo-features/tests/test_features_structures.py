@@ -12,7 +12,7 @@ from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile, set_structure
 
 from holo_features import ResidueId, Selection, read_structure
 from holo_features.datasets import example_structures
-from holo_features.readers.names import STANDARD, SYNONYMS, WATERS
+from holo_features.readers.names import STANDARD_AMINO_ACIDS, SYNONYMS, WATERS
 from holo_features.structures.structure import LeftOutAtom, RepeatedResidue
 
 ALTERNATE = Path(__file__).parent / "alternate_locations.pdb"
@@ -149,11 +149,11 @@ def test_an_amino_acid_ligand_after_the_chain_is_no_residue(write_pdb, residue):
 
 
 def test_what_is_known_without_the_dictionary_is_what_it_says():
-    assert len(STANDARD) == 20
-    assert set(amino_acid_names()) >= set(STANDARD)
+    assert len(STANDARD_AMINO_ACIDS) == 20
+    assert set(amino_acid_names()) >= set(STANDARD_AMINO_ACIDS)
     assert not WATERS & set(amino_acid_names())
-    assert set(SYNONYMS.values()) == set(STANDARD)
-    assert not SYNONYMS.keys() & set(STANDARD)
+    assert set(SYNONYMS.values()) == set(STANDARD_AMINO_ACIDS)
+    assert not SYNONYMS.keys() & set(STANDARD_AMINO_ACIDS)
 
 
 def test_residues_of_modeling_programs_count(write_pdb, residue):

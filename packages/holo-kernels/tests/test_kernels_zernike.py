@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from holo_kernels import zernike
+from holo_kernels.threads import in_parts
 
 BITS = {np.float32: 32, np.float64: 64}
 
@@ -22,26 +23,23 @@ def transform(kind, points, weights, offsets):
     functions = zernike.functions(BITS[kind])
     if functions is None:
         pytest.skip("there is no library for this machine")
-    memory, compute = functions
     channels = weights.shape[1]
     plan, tables = plan_of_one_function(channels, kind)
     assert len(tables) == 4
-    size = memory(ctypes.byref(plan))
+    size = functions.memory(plan)
     guard = 64
     working = np.full(size + 3 * guard, 0xA5, np.uint8)
     start = -working.ctypes.data % 64 + guard
     clouds = len(offsets) - 1
     coefficients = np.full(clouds * channels + 16, np.nan, kind)
-    compute(
-        ctypes.byref(plan),
-        points.ctypes.data,
-        weights.ctypes.data,
-        offsets.ctypes.data,
-        clouds,
-        channels,
-        working.ctypes.data + start,
-        coefficients.ctypes.data,
+    address = (ctypes.c_void_p * 1)(working.ctypes.data + start)
+    functions.prepare(plan, address[0])
+    arrays = [array.ctypes.data for array in (points, weights, offsets)]
+    call = zernike.Call(
+        ctypes.addressof(plan), *arrays, clouds, channels, ctypes.addressof(address), coefficients.ctypes.data
     )
+    in_parts(functions.part, ctypes.addressof(call), 1)
+    assert call.overflowed == 0
     # Nothing beyond the arrays is written, though whole registers are.
     assert (working[:start] == 0xA5).all()
     assert (working[start + size :] == 0xA5).all()

@@ -15,9 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
 import attrs
 import torch
 from bench_network import CASES, Case, Ours, holograms
@@ -95,7 +93,9 @@ class Worker:
     def __init__(self, name: str, threads: int, batch: int | None, level: str | None = None) -> None:
         command = [sys.executable, __file__, "--work", name, "--threads", str(threads)]
         command += [] if batch is None else ["--batch", str(batch)]
-        environment = os.environ | ({} if level is None else {"HOLO_KERNELS_LEVEL": level})
+        # OpenMP's threads sleep soon, as in the programs of Holo.
+        environment = {"GOMP_SPINCOUNT": "10000"} | os.environ
+        environment |= {} if level is None else {"HOLO_KERNELS_LEVEL": level}
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

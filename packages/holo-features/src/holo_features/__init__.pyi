@@ -42,14 +42,16 @@ from .encoding.structures import (
     encode_structures as encode_structures,
     structure_names as structure_names,
 )
-
-# What the names of structure files say.
 from .readers.formats import (
     is_structure_path as is_structure_path,
     split_suffix as split_suffix,
     structure_stem as structure_stem,
 )
+from .readers.names import (
+    STANDARD_AMINO_ACIDS as STANDARD_AMINO_ACIDS,
+)
 
+# What the names of structure files say.
 # Images on a sphere: planar ones, and shapes.
 from .spheres.idx import (
     read_mnist as read_mnist,

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from .libraries import load
 
-__all__ = ["Call", "Plan", "Shared", "functions", "shared"]
+__all__ = ["Call", "Functions", "Plan", "functions"]
 
 
 class Plan(ctypes.Structure):
@@ -31,11 +31,11 @@ class Plan(ctypes.Structure):
 
 
 class Call(ctypes.Structure):
-    """A transform that several threads share: ``struct call`` of ``csrc/zernike.c``.
+    """A transform in parts: ``struct call`` of ``csrc/zernike.c``.
 
-    Whoever makes one keeps what its addresses point to. ``working`` is that of an array with the addresses of the
-    threads' working memories, each as large as the first of `functions` says and prepared for the plan; ``next``
-    and ``overflowed`` start as 0, and a call serves once; ``overflowed`` is then 1 where a coefficient is not finite.
+    Whoever makes one keeps what its addresses point to: coordinates [points, 3], weights [points, channels], offsets
+    [clouds + 1], coefficients [clouds, dim], and an array with the address of each part's working memory.
+    ``overflowed`` starts as 0, and is 1 afterwards where a coefficient is not finite.
     """
 
     _fields_ = (
@@ -47,76 +47,42 @@ class Call(ctypes.Structure):
         ("dim", ctypes.c_int64),
         ("working", ctypes.c_void_p),
         ("coefficients", ctypes.c_void_p),
-        ("next", ctypes.c_int64),
         ("overflowed", ctypes.c_int64),
     )
 
 
+class Functions(NamedTuple):
+    """The transform in one precision.
+
+    Attributes
+    ----------
+    memory
+        Takes a plan and gives the bytes of working memory that a part needs, at an address that 64 divides.
+    prepare
+        Takes a plan and the address of working memory, which then serves any number of transforms by the plan.
+    part
+        Address of what `holo_kernels.threads.in_parts` runs with a `Call`.
+    """
+
+    memory: Callable[..., int]
+    prepare: Callable[..., None]
+    part: int
+
+
 @cache
-def functions(bits: Literal[32, 64]) -> tuple[Callable[..., int], Callable[..., None]] | None:
-    """Give the transform in single or double precision.
+def functions(bits: Literal[32, 64]) -> Functions | None:
+    """Give the transform in single or double precision; None where no library suits the machine.
 
     Parameters
     ----------
     bits
         Of each weight and coefficient. Coordinates are in double precision in any case.
-
-    Returns
-    -------
-    tuple of callables, or None
-        The first takes a plan and gives the bytes of working memory that the second needs. The second takes the
-        plan, the addresses of coordinates [points, 3], weights [points, channels] and offsets [clouds + 1], the
-        number of clouds, that of coefficients of a cloud, and the addresses of the working memory, which 64
-        must divide, and of the coefficients [clouds, coefficients]. None where no library suits the machine.
     """
     library = load("zernike")
     if library is None:
         return None
-    plan, address, number = ctypes.POINTER(Plan), ctypes.c_void_p, ctypes.c_int64
-    memory, transform = library[f"zernike_memory_f{bits}"], library[f"zernike_f{bits}"]
-    memory.argtypes, memory.restype = (plan,), number
-    transform.argtypes = (plan, address, address, address, number, number, address, address)
-    transform.restype = None
-    return memory, transform
-
-
-class Shared(NamedTuple):
-    """The transform as several threads share it.
-
-    Attributes
-    ----------
-    prepare
-        Takes a plan and the address of working memory, which then serves any number of transforms by the plan.
-    part
-        Takes a `Call`, which part is done, and how many there are.
-    address
-        That of ``part``, for `holo_kernels.threads.in_parts`.
-    """
-
-    prepare: Callable[..., None]
-    part: Callable[..., None]
-    address: int
-
-
-@cache
-def shared(bits: Literal[32, 64]) -> Shared | None:
-    """Give the transform as several threads share it.
-
-    Parameters
-    ----------
-    bits
-        Of each weight and coefficient.
-
-    Returns
-    -------
-    Shared or None
-        None where no library suits the machine.
-    """
-    library = load("zernike")
-    if library is None:
-        return None
-    prepare, part = library[f"zernike_prepare_f{bits}"], library[f"zernike_part_f{bits}"]
-    prepare.argtypes = (ctypes.POINTER(Plan), ctypes.c_void_p)
-    part.argtypes = (ctypes.POINTER(Call), ctypes.c_int64, ctypes.c_int64)
-    prepare.restype = part.restype = None
-    return Shared(prepare, part, ctypes.cast(part, ctypes.c_void_p).value or 0)
+    memory, prepare = library[f"zernike_memory_f{bits}"], library[f"zernike_prepare_f{bits}"]
+    memory.argtypes, memory.restype = (ctypes.POINTER(Plan),), ctypes.c_int64
+    prepare.argtypes, prepare.restype = (ctypes.POINTER(Plan), ctypes.c_void_p), None
+    part = ctypes.cast(library[f"zernike_part_f{bits}"], ctypes.c_void_p).value or 0
+    return Functions(memory, prepare, part)

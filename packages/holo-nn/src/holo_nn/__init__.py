@@ -1,5 +1,6 @@
 """SO(3)-equivariant layers in PyTorch."""
 
+from holo_nn.kernels.global_batch import sum_over_processes
 from holo_nn.layers.batch_norm import BatchNorm, synchronize_batch_norms
 from holo_nn.layers.block import Block, Blocks
 from holo_nn.layers.frame import orthonormal_frame
@@ -45,6 +46,7 @@ __all__ = [
     "product_connectivity",
     "rotate",
     "split_degrees",
+    "sum_over_processes",
     "synchronize_batch_norms",
     "widened",
     "wigner_D",

@@ -96,7 +96,7 @@ def effective_dimension(rows: Float[np.ndarray, "n d"]) -> float:
 
     Examples
     --------
-    >>> effective_dimension(np.array([[1.0, 2.0], [-1.0, -2.0], [2.0, 4.0]]))
+    >>> round(effective_dimension(np.array([[1.0, 2.0], [-1.0, -2.0], [2.0, 4.0]])), 9)
     1.0
     """
     scaled = standardization(rows).of(rows.astype(np.float64))
@@ -104,7 +104,7 @@ def effective_dimension(rows: Float[np.ndarray, "n d"]) -> float:
     total = float(np.trace(correlations))
     if total == 0:
         raise HoloError("effective_dimension: no number varies")
-    return round(total**2 / float((correlations**2).sum()), 9)
+    return total**2 / float((correlations**2).sum())
 
 
 def _checked(function: str, rows: Float[np.ndarray, "n d"]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from biotite.structure import infer_elements
 from jaxtyping import Bool, Shaped
 from numpy.typing import NDArray
 
-from .names import IONS, STANDARD, SYNONYMS, WATERS, dictionary_elements
+from .names import IONS, STANDARD_AMINO_ACIDS, SYNONYMS, WATERS, dictionary_elements
 from .symbols import ELEMENTS
 
 __all__ = ["elements_of", "is_element"]
@@ -98,7 +98,7 @@ def _correct_beginnings(
 
 _DIGITS = "0123456789\"'*"
 _LIGHT = frozenset("CHNOSD")  # what the twenty amino acids and water are made of
-_LIKE_WATER = frozenset([*STANDARD, *SYNONYMS, *WATERS])
+_LIKE_WATER = frozenset([*STANDARD_AMINO_ACIDS, *SYNONYMS, *WATERS])
 # Symbols of two letters with which names begin that no column tells from those of one.
 _USUAL = frozenset(["CL", "BR", "FE", "ZN", "MG", "MN", "SE", "SI"])
 

@@ -4,10 +4,18 @@ from biotite.structure.info import residue as _dictionary_residue
 
 from .symbols import HYDROGENS
 
-__all__ = ["FOUR_LETTERS", "IONS", "STANDARD", "SYNONYMS", "WATERS", "dictionary_elements", "heavy_atoms"]
+__all__ = [
+    "FOUR_LETTERS",
+    "IONS",
+    "STANDARD_AMINO_ACIDS",
+    "SYNONYMS",
+    "WATERS",
+    "dictionary_elements",
+    "heavy_atoms",
+]
 
 _TWENTY = "ALA ARG ASN ASP CYS GLN GLU GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL"
-STANDARD = tuple(_TWENTY.split())
+STANDARD_AMINO_ACIDS = tuple(_TWENTY.split())
 
 # By the Chemical Component Dictionary and by modeling programs; some cut four letters to three.
 _WATERS = "HOH DOD WAT H2O SOL SPC TIP TIP2 TIP3 TIP4 TIP5 TP3 TP4 TP5 T3P T4P OH2 SPCE TIP3P TIP4P OPC3"
@@ -27,7 +35,7 @@ _OF_STATES = {state: name for name, states in _STATES.items() for state in state
 # Amber has names of their own for the first and the last residue of a chain.
 _ENDS = {
     end + name: standard
-    for name, standard in (*zip(STANDARD, STANDARD, strict=True), *_OF_STATES.items())
+    for name, standard in (*zip(STANDARD_AMINO_ACIDS, STANDARD_AMINO_ACIDS, strict=True), *_OF_STATES.items())
     for end in "NC"
     if len(name) == 3
 }

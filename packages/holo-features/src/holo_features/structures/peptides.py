@@ -14,13 +14,13 @@ from biotite.structure import AtomArray
 from biotite.structure.info import amino_acid_names
 from jaxtyping import Bool, Float, Int, Shaped
 
-from holo_features.readers.names import STANDARD, SYNONYMS, WATERS, heavy_atoms
+from holo_features.readers.names import STANDARD_AMINO_ACIDS, SYNONYMS, WATERS, heavy_atoms
 from holo_features.readers.raw import Remark
 from holo_features.readers.symbols import HYDROGENS
 
 __all__ = ["Backbone", "are_amino_acids", "dictionary_names", "in_chains"]
 
-_STANDARD = frozenset(STANDARD)
+_STANDARD = frozenset(STANDARD_AMINO_ACIDS)
 _LONGEST_BOND = 2.0  # Å, from N to CA and from CA to C; 1.46 and 1.53 where nothing is wrong
 _PEPTIDE_BOND = 1.7  # Å, from C to N; 1.33 where nothing is wrong
 # What force fields call the oxygens of a chain's end.
@@ -116,7 +116,7 @@ def dictionary_names(
     return np.array(changed, dtype=np.str_), remarks
 
 
-@lru_cache(maxsize=len(STANDARD))
+@lru_cache(maxsize=len(STANDARD_AMINO_ACIDS))
 def _heavy_atoms(name: str) -> frozenset[str]:
     return heavy_atoms(name) | _END_OXYGENS | ({"CD"} if name == "ILE" else frozenset())
 

@@ -3,9 +3,8 @@
 import ctypes
 import math
 from collections import defaultdict
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import attrs
 import numpy as np
@@ -60,17 +59,17 @@ class _Tables:
         plan = zernike.Plan(lmax, radial.nmax, len(basis.channels), radial.cutoff, *addresses, envelope)
         return cls(plan, tables)
 
-    def memory(self, threads: int, size: Callable[..., int], prepare: Callable[..., None]) -> _Memory:
+    def memory(self, threads: int, functions: zernike.Functions) -> _Memory:
         """Take working memory for some threads. Fresh pages at each call would cost as much as two clouds."""
         try:
             return self.free[threads].pop()
         except IndexError:
-            each = size(self.plan)
+            each = functions.memory(self.plan)
             memory = np.empty(threads * each + 64, dtype=np.uint8)
             first = memory.ctypes.data + -memory.ctypes.data % 64
             addresses = [first + thread * each for thread in range(threads)]
             for address in addresses:
-                prepare(self.plan, address)
+                functions.prepare(self.plan, address)
             return (ctypes.c_void_p * threads)(*addresses), memory
 
 
@@ -101,9 +100,8 @@ def compiled_transform(
 
     None where there is no such library.
     """
-    bits: Literal[32, 64] = 32 if kind == np.float32 else 64
-    functions, shared = zernike.functions(bits), zernike.shared(bits)
-    if functions is None or shared is None:
+    functions = zernike.functions(32 if kind == np.float32 else 64)
+    if functions is None:
         return None
     tables = _tables(basis, kind)
     coordinates = np.ascontiguousarray(clouds.coordinates, np.float64)
@@ -111,7 +109,7 @@ def compiled_transform(
     offsets = np.ascontiguousarray(clouds.offsets)
     coefficients = np.empty((len(clouds), basis.dim), dtype=kind)
     threads = max(1, min(workers, len(clouds)))
-    memory = tables.memory(threads, functions[0], shared.prepare)
+    memory = tables.memory(threads, functions)
     sources = coordinates.ctypes.data, weights.ctypes.data
     first, target = offsets.ctypes.data, coefficients.ctypes.data
     overflowed = False
@@ -126,10 +124,7 @@ def compiled_transform(
                 ctypes.addressof(memory[0]),
                 target + start * coefficients.strides[0],
             )
-            if threads == 1:
-                shared.part(call, 0, 1)
-            else:
-                in_parts(shared.address, ctypes.addressof(call), threads)
+            in_parts(functions.part, ctypes.addressof(call), threads)
             overflowed |= bool(call.overflowed)
     finally:
         tables.free[threads].append(memory)

@@ -51,10 +51,9 @@ struct call {
     const void *weights;
     const int64_t *offsets;
     int64_t clouds, dim;
-    char *const *working; /* of each thread, prepared */
+    char *const *working; /* of each part, prepared */
     void *coefficients;
-    int64_t next;       /* how many of those that go to whoever comes first are taken */
-    int64_t overflowed; /* becomes 1 where a coefficient is not finite */
+    int64_t overflowed;   /* becomes 1 where a coefficient is not finite */
 };
 
 INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -617,29 +617,12 @@ EXPORT void NAMED(zernike_prepare)(const struct plan *plan, char *working)
     NAMED(prepare)(plan, &memory);
 }
 
-/* What one of several threads does: its share of most of the clouds, which lie side by side, then some clouds at a time
- * of the others until none is left.
- */
+/* A part of the clouds, which lie side by side. */
 EXPORT void NAMED(zernike_part)(struct call *call, int64_t part, int64_t parts)
 {
     const struct NAMED(memory) memory = NAMED(layout)(call->plan, call->working[part]);
-    const int64_t clouds = call->clouds, shared = parts > 1 ? clouds / 4 : 0, own = clouds - shared;
-    const int64_t step = smaller(shared / (8 * parts) + 1, 16);
-    int64_t first = own * part / parts, last = own * (part + 1) / parts;
-    while (first < last) {
-        if (NAMED(transform)(call->plan, &memory, call->coordinates, call->weights, call->offsets + first, last - first,
-                             call->dim, (REAL *)call->coefficients + first * call->dim))
-            __atomic_store_n(&call->overflowed, 1, __ATOMIC_RELAXED);
-        first = own + __atomic_fetch_add(&call->next, step, __ATOMIC_RELAXED);
-        last = smaller(first + step, clouds);
-    }
-}
-
-/* All by one thread, in working memory that need not be prepared. */
-EXPORT void NAMED(zernike)(const struct plan *plan, const double *coordinates, const REAL *weights,
-                           const int64_t *offsets, int64_t clouds, int64_t dim, char *working, REAL *coefficients)
-{
-    const struct NAMED(memory) memory = NAMED(layout)(plan, working);
-    NAMED(prepare)(plan, &memory);
-    NAMED(transform)(plan, &memory, coordinates, weights, offsets, clouds, dim, coefficients);
+    const int64_t first = call->clouds * part / parts, last = call->clouds * (part + 1) / parts;
+    if (NAMED(transform)(call->plan, &memory, call->coordinates, call->weights, call->offsets + first, last - first,
+                         call->dim, (REAL *)call->coefficients + first * call->dim))
+        __atomic_store_n(&call->overflowed, 1, __ATOMIC_RELAXED);
 }

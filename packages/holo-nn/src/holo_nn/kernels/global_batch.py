@@ -26,12 +26,23 @@ class _Sum(torch.autograd.Function):
         return sum_over_processes(gradient)
 
 
+def _in_processes() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
 def sum_over_processes(tensor: Tensor) -> Tensor:
     """Sum a tensor over the processes of the default group; every one gets the same bits.
 
-    Differentiable, any number of times: all processes must then go backward, as all went forward.
+    Differentiable, any number of times: all processes must then go backward, as all went forward. Where there is no
+    group, a process is alone and the tensor is the sum.
+
+    Examples
+    --------
+    >>> import torch
+    >>> sum_over_processes(torch.ones(2))
+    tensor([1., 1.])
     """
-    return apply(_Sum, tensor)
+    return apply(_Sum, tensor) if _in_processes() else tensor
 
 
 class GlobalStatistics(NamedTuple):
@@ -77,7 +88,7 @@ def global_statistics(
     variance of all is the mean of the variances and the variance of the means. No digits cancel, as they would
     between the mean of squares and the square of the mean.
     """
-    if not (dist.is_available() and dist.is_initialized()):
+    if not _in_processes():
         raise ValueError(
             "BatchNorm: it is to take its statistics over all processes, and there is no process group; "
             "torch.distributed.init_process_group must come first"

@@ -18,8 +18,8 @@ from .dispatch import compiled_functions
 
 __all__ = ["BlockPlan", "block_plan"]
 
-# Lanes (samples times channels) of a tile, about; and bytes that the products of a chunk may take, so that
-# they and the weights that they meet stay in a core's second cache.
+# Lanes (samples times channels) of a tile, about, and its samples at most; and bytes that the products of a chunk may
+# take, so that they and the weights that they meet stay in a core's second cache.
 _LANES = 960
 _MOST_SAMPLES = 32
 _CHUNK_BYTES = 320_000

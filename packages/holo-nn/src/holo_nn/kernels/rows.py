@@ -6,6 +6,7 @@ all blocks between.
 """
 
 import ctypes
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
@@ -43,9 +44,10 @@ class _Relayout(torch.autograd.Function):
         result = x.new_empty(x.numel() if to_rows else (batch, x.numel() // batch))
         functions = compiled_functions(x.dtype)
         assert functions is not None  # else there would be no rows
-        columns = [(ctypes.c_int64 * len(terms))(*column) for column in zip(*terms, strict=True)]
         flat, rows = (x, result) if to_rows else (result, x)
-        call = Layout(len(terms), *map(ctypes.addressof, columns), batch, flat.data_ptr(), rows.data_ptr())
+        call = Layout(
+            len(terms), *map(ctypes.addressof, _columns(terms)), batch, flat.data_ptr(), rows.data_ptr()
+        )
         in_parts(
             functions.to_rows if to_rows else functions.from_rows, ctypes.addressof(call), part_count(batch)
         )
@@ -55,6 +57,12 @@ class _Relayout(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         back = ctx.layout._replace(to_rows=not ctx.layout.to_rows)
         return apply(_Relayout, gradient, back), None
+
+
+@lru_cache(maxsize=256)
+def _columns(terms: Terms) -> tuple["ctypes.Array[ctypes.c_int64]", ...]:
+    """Give the widths and the degrees as the compiled functions read them."""
+    return tuple((ctypes.c_int64 * len(terms))(*column) for column in zip(*terms, strict=True))
 
 
 def to_rows(features: Tensor, terms: Terms) -> Tensor:

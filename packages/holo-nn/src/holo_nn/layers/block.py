@@ -135,6 +135,7 @@ class Block(nn.Module):
             self.add_module(f"{norm}_norm", _NORMS[norm](self.tensor_square.irreps_out))
         self.linear = Linear(self.tensor_square.irreps_out, self.irreps_out)
         self._terms_in, self._terms_out = terms_of(self.irreps_in), terms_of(self.irreps_out)
+        self._widths_out = tuple(width for width, _ in self._terms_out)
         self._channels_in = multiplicities(self.irreps_in)
         self._channels_out = multiplicities(self.irreps_out)
 
@@ -172,8 +173,7 @@ class Block(nn.Module):
         if not compiled_serves(features, *state, *parameters) or not len(features):
             return None
         channels, degrees = self._terms_in[0][0], len(self._terms_in)
-        widths = tuple(width for width, _ in self._terms_out)
-        plan = block_plan(square.paths, channels, degrees, widths, features.dtype)
+        plan = block_plan(square.paths, channels, degrees, self._widths_out, features.dtype)
         if plan is None or tuple(weight.shape for weight in weights) != plan.weight_shapes:
             return None
         return CompiledBlock(

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 import holo_features
-from holo_features import Centers, Structure
+from holo_features import STANDARD_AMINO_ACIDS, Centers, Structure
 from holo_types import HoloError, Index, PointClouds, concatenate
 
 from .structure_table import StructureRow
@@ -16,10 +16,6 @@ from .structure_table import StructureRow
 __all__ = ["Read", "draw_residues", "labeled_clouds", "read_row"]
 
 _POCKET = 6.0  # Å from an atom of the ligand to one of the residue
-_TWENTY = (
-    *("ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "ILE"),
-    *("LEU", "LYS", "MET", "PHE", "PRO", "SER", "THR", "TRP", "TYR", "VAL"),
-)
 
 
 @attrs.frozen(eq=False)
@@ -103,7 +99,7 @@ def labeled_clouds(read: Read, cutoff: float, channels: tuple[str, ...]) -> Poin
     index = {
         **clouds.index,
         "cluster": np.full(len(clouds), read.row.cluster),
-        "residue_type": np.where(np.isin(names, _TWENTY), names, ""),
+        "residue_type": np.where(np.isin(names, STANDARD_AMINO_ACIDS), names, ""),
         "burial": burial,
     }
     return attrs.evolve(clouds, index=Index(index))

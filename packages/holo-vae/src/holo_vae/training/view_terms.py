@@ -1,9 +1,10 @@
 """What is asked of z of two views of the same rows: VICReg's three terms, over the batch of all processes."""
 
 import torch
-import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor
+
+from holo_nn import sum_over_processes
 
 __all__ = ["view_terms"]
 
@@ -40,23 +41,13 @@ def view_terms(first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> Flo
     )
     invariance = (views[0] - views[1]).square().mean(dim=1)
     sums = torch.cat([views.sum(dim=1), views.new_full((2, 1), views.shape[1])], dim=1)
-    sums = _over_processes(sums)
+    sums = sum_over_processes(sums)
     count = sums[0, -1].detach()
     centered = views - (sums[:, :-1] / count)[:, None]
-    covariances = _over_processes(centered.mT @ centered) / (count - 1)
+    covariances = sum_over_processes(centered.mT @ centered) / (count - 1)
     variances = covariances.diagonal(dim1=1, dim2=2)
     deviations = (variances + _LEAST_VARIANCE).sqrt()
     variance = (1 - deviations).clamp(min=0).mean()
     others = covariances.square().sum(dim=(1, 2)) - variances.square().sum(dim=1)
     covariance = (others / views.shape[2]).mean()
     return torch.stack([invariance, variance.expand_as(invariance), covariance.expand_as(invariance)], dim=1)
-
-
-def _over_processes(tensor: Tensor) -> Tensor:
-    """Sum over processes; gradients are summed on the way back."""
-    if not (dist.is_available() and dist.is_initialized()):
-        return tensor
-    from torch.distributed.nn.functional import all_reduce  # noqa: PLC0415 - not every torch has it
-
-    total: Tensor = all_reduce(tensor.contiguous())  # type: ignore[no-untyped-call]
-    return total
