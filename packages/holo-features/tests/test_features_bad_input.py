@@ -140,6 +140,35 @@ def test_mmcif_whose_last_row_has_no_end(tmp_path):
     refuse(written(tmp_path / "cut.cif", whole[:-1].encode()), "cut off within an atom")
 
 
+@pytest.mark.parametrize(
+    ("last", "before", "whole"),
+    [
+        ("100", "99", True),
+        ("10", "99", False),
+        ("1", "1", True),
+        ("-8.25", "16.75", True),
+        ("16.7", "8.25", False),
+    ],
+)
+def test_mmcif_whose_last_row_has_no_end_and_ends_with_a_number(tmp_path, last, before, whole):
+    columns = [
+        "group_PDB",
+        "label_atom_id",
+        "auth_comp_id",
+        "auth_asym_id",
+        "auth_seq_id",
+        "Cartn_x",
+        "Cartn_y",
+    ]
+    header = "\n".join(["data_x", "loop_", *(f"_atom_site.{name}" for name in (*columns, "Cartn_z"))])
+    rows = f"ATOM CA ALA A 1 0.0 1.0 {before}\nATOM CA ALA A 2 3.0 1.0 {last}"
+    path = written(tmp_path / "last.cif", f"{header}\n{rows}".encode())
+    if whole:
+        assert raw_atoms(path).atoms.coord[1, 2] == float(last)
+    else:
+        refuse(path, "cut off within an atom")
+
+
 @given(st.integers(1, 79))
 @settings(max_examples=79, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pdb_cut_within_an_atom(tmp_path, length):

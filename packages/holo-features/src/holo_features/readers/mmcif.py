@@ -84,10 +84,20 @@ def _check_end(content: bytes) -> None:
         return
     before, last = (b"\n\n" + content).splitlines()[-2:]
     row, usual = last.split(), before.split()
-    # A last line without an end is whole if it has as many values as the one before it, and ends as that does.
-    whole = len(row) == len(usual) and (row[-1:] == usual[-1:] or len(last) == len(before))
+    whole = len(row) == len(usual) and _follows(row[-1:], usual[-1:], len(last) == len(before))
     if row and row[0] in _ROWS and not whole:
         raise FormatError(f"it is cut off within an atom: {last.decode('latin-1')!r}")
+
+
+def _follows(last: list[bytes], before: list[bytes], same_length: bool) -> bool:
+    """Say whether a row's last value is whole by the one above: that again, the next integer, as many decimals."""
+    if last == before:
+        return True
+    if last[0].isdigit() and before[0].isdigit():
+        return int(last[0]) == int(before[0]) + 1
+    if b"." in last[0] and b"." in before[0]:
+        return len(last[0].rpartition(b".")[2]) == len(before[0].rpartition(b".")[2])
+    return same_length
 
 
 def _first_with_atoms(blocks: list[dict[str, Table]]) -> dict[str, Table]:
