@@ -68,9 +68,9 @@ def _source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", name="clouds")
 def _clouds(source: Path, tmp_path_factory: pytest.TempPathFactory) -> PointClouds:
     path = tmp_path_factory.mktemp("data") / "training.h5"
-    assert cut_split(DATA, BASIS, read_table(DATA, source)["train"], path, 1.5) is None
+    assert cut_split(DATA, BASIS, read_table(DATA, source)["train"], path, margin=1.5, workers=2) is None
     before = path.stat().st_mtime_ns
-    assert cut_split(DATA, BASIS, read_table(DATA, source)["train"], path, 1.5) is None
+    assert cut_split(DATA, BASIS, read_table(DATA, source)["train"], path, margin=1.5, workers=1) is None
     assert path.stat().st_mtime_ns == before  # done already
     return load(path, kind=PointClouds)
 

@@ -17,9 +17,11 @@ Where rows are in clusters, an epoch has a part of each, drawn by `holo_vae.data
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,7 @@ _DTYPES: dict[torch.dtype, np.dtype[Any]] = {
 }
 _FIRST_WINDOWS = (8, 4, 2)  # what part of a window each of the first ones is
 _ORDERED_BYTES = 1 << 25  # of a window that is not shuffled
+_VIEWED_AHEAD = 2  # batches of views
 
 
 @attrs.frozen(eq=False)
@@ -223,8 +226,10 @@ class Rows:
             return
         if self.clouds is not None:
             order = np.random.default_rng((seed, epoch)).permutation(drawn)
-            for k in range(start, batches.steps):
-                yield self._viewed(order[batches.part(k)], (seed, epoch, k), (rank, world))
+            yield from _ahead(
+                partial(self._viewed, order[batches.part(k)], (seed, epoch, k), (rank, world))
+                for k in range(start, batches.steps)
+            )
             return
         assert self.shards is not None
         shuffled = _Shuffled.of(self.shards.chunks(self.numbers[drawn]), seed, epoch)
@@ -322,6 +327,16 @@ class Rows:
         if self.pairs:
             views["other"] = torch.from_numpy(self.clouds.encoded(self.numbers[second], kind))
         return attrs.evolve(self._batch(first, self.clouds.encoded(like, kind)), views=views)
+
+
+def _ahead(makings: Iterator[Callable[[], Batch]]) -> Iterator[Batch]:
+    """Make batches, each while the one before is in use."""
+    with ThreadPoolExecutor(1, thread_name_prefix="holo-views") as worker:
+        waiting: deque[Future[Batch]] = deque(worker.submit(each) for each in islice(makings, _VIEWED_AHEAD))
+        while waiting:
+            batch = waiting.popleft().result()
+            waiting.extend(worker.submit(each) for each in islice(makings, 1))
+            yield batch
 
 
 @attrs.frozen

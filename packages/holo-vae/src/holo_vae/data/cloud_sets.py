@@ -1,6 +1,7 @@
 """Structure files with a table of splits to files of point clouds, for views (extra ``structures``)."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -25,7 +26,7 @@ _LEAST_IDENTITY = 0.25  # of aligned residues of relatives
 
 
 def cut_split(
-    data: StructureData, basis: Basis, rows: Sequence[TableRow], path: Path, margin: float
+    data: StructureData, basis: Basis, rows: Sequence[TableRow], path: Path, *, margin: float, workers: int
 ) -> str | None:
     """Cut out the surroundings of all residues of a split's structures, unless that is done already.
 
@@ -42,6 +43,8 @@ def cut_split(
         The file for the clouds. Files that could not be used are named in ``NAME.skipped.csv`` beside it.
     margin
         How much wider than the basis's cutoff they are cut, in Å.
+    workers
+        Number of processes that cut.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def cut_split(
     if split_state(path, settings) is not True:
         path.unlink(missing_ok=True)  # made in another way, or left unfinished
         lost: list[tuple[str, str]] = []
-        parts = list(_clouds(data, basis, rows, margin, lost))
+        parts = list(_clouds(data, basis, rows, margin, workers, lost))
         if not parts:
             raise HoloError(
                 f"{path}: none of {len(rows)} structure files gave a row; the first: {lost[0][1]}"
@@ -77,23 +80,36 @@ def cut_split(
 
 
 def _clouds(
-    data: StructureData, basis: Basis, rows: Sequence[TableRow], margin: float, lost: list[tuple[str, str]]
+    data: StructureData,
+    basis: Basis,
+    rows: Sequence[TableRow],
+    margin: float,
+    workers: int,
+    lost: list[tuple[str, str]],
 ) -> Iterator[PointClouds]:
     with extra("holo-vae[structures]"):
         from holo_features import structure_names  # noqa: PLC0415
+        from holo_features.encoding.parallel import map_files  # noqa: PLC0415
 
     names = structure_names([row.path for row in rows])
-    for row in rows:
-        try:
-            clouds = _of_file(data, basis, row, margin)
-        except HoloError as error:
-            lost.append((str(row.path), str(error)))
+    found = map_files(partial(_of_file, data, basis, margin), ((row.path, row) for row in rows), workers)
+    for row, clouds in zip(rows, found, strict=True):
+        if isinstance(clouds, str):
+            lost.append((str(row.path), clouds))
             continue
         index = {**clouds.index, "structure": np.full(len(clouds), names[row.path])}
         yield attrs.evolve(clouds, index=Index(index))
 
 
-def _of_file(data: StructureData, basis: Basis, row: TableRow, margin: float) -> PointClouds:
+def _of_file(data: StructureData, basis: Basis, margin: float, _: Path, row: TableRow) -> PointClouds | str:
+    """Give a file's clouds, or the reason why there are none."""
+    try:
+        return _cut(data, basis, row, margin)
+    except HoloError as error:
+        return str(error)
+
+
+def _cut(data: StructureData, basis: Basis, row: TableRow, margin: float) -> PointClouds:
     with extra("holo-vae[structures]"):
         import holo_features  # noqa: PLC0415
 

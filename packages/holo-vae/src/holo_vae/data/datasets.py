@@ -78,7 +78,7 @@ def prepare(
         if views is None:
             notes.append(encode_split(lying, basis, rows, path, workers))
         else:
-            notes.append(cut_split(lying, basis, rows, path, views.margin))
+            notes.append(cut_split(lying, basis, rows, path, margin=views.margin, workers=workers))
     said = tuple(note for note in notes if note is not None)
     return Prepared(paths["training"], paths["validation"], paths["test"], said)
 
