@@ -136,7 +136,7 @@ class Ours:
 
     def step(self, x: Tensor) -> None:
         """Take one step of training."""
-        decoded, encoding = self.network(x, torch.randn(len(x), self.latent_dim))
+        decoded, encoding = self.network(x, torch.randn(len(x), self.latent_dim, device=x.device))
         mean, log_variance = encoding.mean, encoding.log_variance
         kl = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(-1).mean() / self.latent_dim
         self.weights.gradient.zero_()
@@ -147,7 +147,7 @@ class Ours:
 class Theirs:
     """The authors' network, trained and encoded with as their scripts do."""
 
-    def __init__(self, case: Case, folder: Path) -> None:
+    def __init__(self, case: Case, folder: Path, device: str = "cpu") -> None:
         sys.path.insert(0, str(folder))
         from holographic_vae.models import H_VAE  # noqa: PLC0415
         from holographic_vae.so3.functional import make_vec  # noqa: PLC0415
@@ -156,13 +156,14 @@ class Theirs:
         self.make_vec = make_vec
         degrees = range(case.config.basis.lmax + 1)
         coefficients = {
-            (l1, l2, l3): wigner_3j(l1, l2, l3)
+            (l1, l2, l3): wigner_3j(l1, l2, l3, device=device)
             for l1 in degrees
             for l2 in degrees
             for l3 in degrees
             if abs(l1 - l2) <= l3 <= l1 + l2
         }
-        self.network = H_VAE(self.irreps, coefficients, settings(case)["model_hparams"], "cpu")
+        self.network = H_VAE(self.irreps, coefficients, settings(case)["model_hparams"], device)
+        self.network.to(device)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=1e-3)
 
     def parts(self, x: Tensor) -> dict[int, Tensor]:
