@@ -2,11 +2,12 @@
 
     python docs/results/split/structure_tables.py FOLDER
 
-FOLDER holds the archives proteins/, affinity/ and refined/, unpacked; `index.tsv` and `structures.csv` are written
-there.
+FOLDER holds the archives proteins/, affinity/ and refined/, unpacked; `index.tsv`, `views/index.tsv` and
+`structures.csv` are written there.
 
 `index.tsv` (file, split, cluster30) has the chains of proteins, each for what its cluster is for; those of clusters
-that *relative* is scored on are left out. `structures.csv` has the same chains, and with ligands, which are no
+that *relative* is scored on are left out. `views/index.tsv` (file, split, cluster30, protein, ligand) has the same and
+the pockets of `refined` to train on, many of them of one protein. `structures.csv` has the same chains, and with ligands, which are no
 neighbors:
 
 - for *same residue* the casf2016 structures (`test`), and what `refined` has of validation clusters (`valid`);
@@ -59,7 +60,7 @@ def _table(path: Path, delimiter: str) -> list[dict[str, str]]:
 
 
 def main() -> None:
-    """Write both tables into the folder that was named."""
+    """Write the tables into the folder that was named."""
     (folder,) = map(Path, sys.argv[1:])
     known = known_structures()
     chains: list[dict[str, str]] = []
@@ -67,7 +68,16 @@ def main() -> None:
         found = known.get(("proteins", Path(row["file"]).stem))
         if found is not None and not found.use.startswith("relative"):
             file = f"proteins/chains/{row['file']}"
-            chains.append({"file": file, "split": found.use, "cluster": found.cluster})
+            chains.append(
+                {
+                    "file": file,
+                    "split": found.use,
+                    "cluster": found.cluster,
+                    "of": found.protein,
+                    "ligand": "",
+                }
+            )
+    viewed = list(chains)
     pockets: list[dict[str, str]] = []
     for row in _table(folder / "affinity" / "labels.csv", ","):
         if row["source"] == "casf2016":
@@ -76,12 +86,14 @@ def main() -> None:
             pockets.append({**files, "split": "test", "cluster": found.cluster, "protein": found.protein})
     for row in _table(folder / "refined" / "labels.csv", ","):
         found = known.get(("refined", row["id"]))
+        files = {"file": f"refined/{row['protein']}", "ligand": f"refined/{row['ligand']}"}
+        if found is not None and found.use == "train":
+            viewed.append({**files, "split": "train", "cluster": found.cluster, "of": found.protein})
         if found is None or found.use not in ("valid", "relative-valid", "relative-test"):
             continue
         pockets.append(
             {
-                "file": f"refined/{row['protein']}",
-                "ligand": f"refined/{row['ligand']}",
+                **files,
                 "split": found.use.removeprefix("relative-"),
                 "cluster": found.cluster,
                 "protein": found.protein,
@@ -97,7 +109,26 @@ def main() -> None:
     lines = [f"{row['file'].rpartition('/')[2]}\t{row['split']}\t{row['cluster']}" for row in chains]
     text = "\n".join([f"file\tsplit\t{CLUSTER}", *lines]) + "\n"
     (folder / "index.tsv").write_text(text, encoding="utf-8")
-    for name, rows in (("index.tsv", chains), ("structures.csv, with ligands", pockets)):
+    lines = [
+        "\t".join(
+            [
+                f"../{row['file']}",
+                row["split"],
+                row["cluster"],
+                row["of"],
+                row["ligand"] and f"../{row['ligand']}",
+            ]
+        )
+        for row in viewed
+    ]
+    text = "\n".join([f"file\tsplit\t{CLUSTER}\tprotein\tligand", *lines]) + "\n"
+    (folder / "views").mkdir(exist_ok=True)
+    (folder / "views" / "index.tsv").write_text(text, encoding="utf-8")
+    for name, rows in (
+        ("index.tsv", chains),
+        ("views/index.tsv", viewed),
+        ("structures.csv, with ligands", pockets),
+    ):
         counts = Counter(row["split"] + (", relatives" if row.get("relative") else "") for row in rows)
         print(f"{name}: {', '.join(f'{count} {split}' for split, count in sorted(counts.items()))}")
 

@@ -4,6 +4,7 @@ import shutil
 from itertools import islice
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pytest
 import torch
@@ -176,7 +177,8 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_bits(clouds: PointClouds, tmp
 def test_a_recipe_with_views_from_a_folder_to_a_model(source: Path, tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     settings = {"epochs": 1, "batch_size": 32, "warmup_steps": 1, "cluster_column": "family"}
-    write_recipe(Recipe(model=MODEL, training=TrainingConfig(**settings), views=VIEWS, data=DATA), path)
+    views = attrs.evolve(VIEWS, pairs=4)  # the structure to validate with has no partner
+    write_recipe(Recipe(model=MODEL, training=TrainingConfig(**settings), views=views, data=DATA), path)
     done = run_training(read_recipe(path), source, tmp_path / "run", name="small")
     assert isinstance(done.model, Model)
     assert done.model.config.heads[0].categories == TYPES

@@ -61,7 +61,7 @@ def cut_split(
     if split_state(path, settings) is not True:
         path.unlink(missing_ok=True)  # made in another way, or left unfinished
         lost: list[tuple[str, str]] = []
-        parts = list(_clouds(data, basis, rows, margin, workers, lost))
+        parts = list(_clouds(data, basis, rows, lost, margin=margin, workers=workers))
         if not parts:
             raise HoloError(
                 f"{path}: none of {len(rows)} structure files gave a row; the first: {lost[0][1]}"
@@ -83,9 +83,10 @@ def _clouds(
     data: StructureData,
     basis: Basis,
     rows: Sequence[TableRow],
+    lost: list[tuple[str, str]],
+    *,
     margin: float,
     workers: int,
-    lost: list[tuple[str, str]],
 ) -> Iterator[PointClouds]:
     with extra("holo-vae[structures]"):
         from holo_features import structure_names  # noqa: PLC0415

@@ -11,6 +11,7 @@ import holo_types
 from holo_types import Basis, HoloError, Holograms, PointClouds, concatenate
 from holo_vae.recipes.model import ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import Recipe
+from holo_vae.recipes.views import ViewsConfig
 
 from .batches import Rows, Source, open_rows, split_by_group
 from .clusters import ClusterColumns
@@ -103,9 +104,12 @@ def open_data(
     if config.cluster_column is not None:
         clusters = ClusterColumns(config.cluster_column, config.group_column)
     opened_to_train = partial(opened_alike, clusters=clusters)
-    paths = _source(recipe, data)
+    paths = _source(model.basis, recipe.views, data)
     if validation:
-        opened = RunData(opened_to_train(paths), opened_alike(_source(recipe, validation)), skipped)
+        # Rows to validate with are seen as they are; they need not have pairs.
+        seen = None if recipe.views is None else attrs.evolve(recipe.views, pairs=0)
+        judged = _source(model.basis, seen, validation)
+        opened = RunData(opened_to_train(paths), opened_alike(judged), skipped)
     else:
         together = config.cluster_column or config.group_column
         split = split_by_group(paths, together, config.validation_fraction, config.seed)
@@ -118,9 +122,9 @@ def open_data(
     return opened
 
 
-def _source(recipe: Recipe, paths: Sequence[Path | str]) -> Source:
-    """Give files of holograms as they are; where the recipe has views, the point clouds that they hold."""
-    if recipe.views is None:
+def _source(basis: Basis, views: ViewsConfig | None, paths: Sequence[Path | str]) -> Source:
+    """Give files of holograms as they are; where there are views, the point clouds that they hold."""
+    if views is None:
         return [Path(path) for path in paths]
     clouds = [holo_types.load(path, kind=PointClouds) for path in paths]
-    return EncodedClouds(concatenate(clouds), recipe.model.basis, recipe.views)
+    return EncodedClouds(concatenate(clouds), basis, views)

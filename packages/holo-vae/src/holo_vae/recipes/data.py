@@ -45,7 +45,7 @@ class StructureData:
     """Protein structures, and a table that says which of them are for what.
 
     The table is ``index.tsv``: text columns between tabs, their names in the first line. ``file`` names a
-    structure file, which lies in the table's folder or below; ``split`` is ``train``, ``valid`` or ``test``.
+    structure file, by its path from the table or anywhere below it; ``split`` is ``train``, ``valid`` or ``test``.
 
     Parameters
     ----------
