@@ -11,7 +11,7 @@ import torch
 
 from holo_features import Encoding, encode_structures
 from holo_features.datasets import example_structures
-from holo_types import Basis, HoloError, PointClouds, Zernike, concatenate, load
+from holo_types import Basis, HoloError, Holograms, PointClouds, Zernike, concatenate, load
 from holo_vae import (
     Condition,
     Model,
@@ -182,7 +182,9 @@ def test_a_recipe_with_views_from_a_folder_to_a_model(source: Path, tmp_path: Pa
     done = run_training(read_recipe(path), source, tmp_path / "run", name="small")
     assert isinstance(done.model, Model)
     assert done.model.config.heads[0].categories == TYPES
-    assert load(tmp_path / "run" / "data" / "test.h5", kind=PointClouds).index["structure"][0] == "4"
+    tested = load(tmp_path / "run" / "data" / "test.h5", kind=Holograms)
+    assert tested.basis == BASIS
+    assert tested.index["structure"][0] == "4"
 
 
 def test_recipes_without_views_and_heads_are_written_as_before() -> None:

@@ -56,8 +56,7 @@ def prepare(
         For ``training.h5``, ``validation.h5`` and ``test.h5``. Files that an earlier call has made in the same
         way are kept.
     views
-        Where training is on views of structures: files to train on and to validate with then hold point clouds, and
-        so does the one to test with.
+        Where training is on views of structures: files to train on and to validate with then hold point clouds.
 
     Raises
     ------
@@ -75,7 +74,7 @@ def prepare(
     notes = []
     for split, rows in splits.items():
         lying, path = data if split == "train" else found, paths[SPLITS[split]]
-        if views is None:
+        if views is None or split == "test":  # which `evaluate` takes: holograms as they are
             notes.append(encode_split(lying, basis, rows, path, workers))
         else:
             notes.append(cut_split(lying, basis, rows, path, margin=views.margin, workers=workers))
