@@ -1,4 +1,5 @@
-/* The block: batch norm, tensor square, signal norm, linear map, skip. Its parts are samples, but for the weights. */
+/* The block: batch norm, tensor square, signal norm, linear map, skip. Its parts are samples, but for the weights. What must
+ * be known of all of them is left to the first part. */
 
 /* One call of a block. All arrays are the caller's, and all parts share them. */
 typedef struct {
@@ -22,6 +23,7 @@ typedef struct {
     double *moments;      /* mean [channel] and variance [degree, channel] of the batch */
     REAL *normalization;  /* see `norm` */
     /* The backward's */
+    const double *prepared; /* the `partial` of the forward */
     const REAL *gradient; /* [row, batch, width] */
     REAL *dx;             /* [row, batch, channel] */
     REAL *found;          /* [parts, gradient_numbers]: what each part finds for the weights */
@@ -201,8 +203,10 @@ EXPORT void NAME(block_prepare)(const Block *block, int64_t part, int64_t parts)
 
 /* The moments of all samples from those of the parts: Chan, Golub, LeVeque, Updating formulae and a pairwise algorithm
  * for computing sample variances, 1979. */
-EXPORT void NAME(block_moments)(const Block *block, int64_t parts)
+EXPORT void NAME(block_moments)(const Block *block, int64_t self, int64_t parts)
 {
+    if (self)
+        return;
     const Plan *plan = block->plan;
     const int64_t channels = plan->channels, numbers = NAME(partial_numbers)(plan);
     double *mean = block->moments, *variance = mean + channels;
@@ -230,8 +234,10 @@ EXPORT void NAME(block_moments)(const Block *block, int64_t parts)
 INLINE double NAME(root)(double value) { return __builtin_sqrt(value); }
 
 /* The batch norm as it is applied, and its running statistics; the bias of the result. */
-EXPORT void NAME(block_normalization)(const Block *block, int64_t parts)
+EXPORT void NAME(block_normalization)(const Block *block, int64_t self, int64_t parts)
 {
+    if (self)
+        return;
     const Plan *plan = block->plan;
     const int64_t channels = plan->channels, all = plan->degrees_in * channels, width = plan->widths[0];
     const Norm norm = NAME(norm)(block);
@@ -499,8 +505,10 @@ EXPORT int64_t NAME(through_numbers)(const Plan *plan)
 }
 
 /* Sums over all samples from those of the parts, and the gradients of the norms' parameters that follow from them. */
-EXPORT void NAME(block_sums)(const Block *block, int64_t parts)
+EXPORT void NAME(block_sums)(const Block *block, int64_t self, int64_t parts)
 {
+    if (self)
+        return;
     const Plan *plan = block->plan;
     const int64_t channels = plan->channels, all = plan->degrees_in * channels, width = plan->widths[0];
     const int64_t numbers = NAME(partial_numbers)(plan);
@@ -524,8 +532,11 @@ EXPORT void NAME(block_sums)(const Block *block, int64_t parts)
 }
 
 /* `inner` may have become that of the samples of several processes. */
-EXPORT void NAME(block_slopes)(const Block *block)
+EXPORT void NAME(block_slopes)(const Block *block, int64_t self, int64_t parts)
 {
+    (void)parts;
+    if (self)
+        return;
     const Plan *plan = block->plan;
     const int64_t channels = plan->channels, all = plan->degrees_in * channels, width = plan->widths[0];
     const Norm norm = NAME(norm)(block);
@@ -611,10 +622,11 @@ EXPORT void NAME(block_finish)(const Block *block, int64_t part, int64_t parts)
     NAME(finish_features)(block, block->batch * part / parts, block->batch * (part + 1) / parts);
 }
 
-/* The gradients of the signal norm's parameters, from the `partial` that `block_finish` left, and from `prepared`, the
- * `partial` of the forward. */
-EXPORT void NAME(block_signal)(const Block *block, const double *prepared, int64_t parts)
+/* The gradients of the signal norm's parameters, from the `partial` that `block_finish` left, and from `prepared`. */
+EXPORT void NAME(block_signal)(const Block *block, int64_t self, int64_t parts)
 {
+    if (self)
+        return;
     const Plan *plan = block->plan;
     const int64_t numbers = NAME(partial_numbers)(plan), width = plan->widths[0];
     for (int64_t degree = 0; degree < plan->degrees_out; degree++) {
@@ -626,6 +638,6 @@ EXPORT void NAME(block_signal)(const Block *block, const double *prepared, int64
     double sum = 0;
     for (int64_t part = 0; part < parts; part++)
         for (int64_t j = 0; j < width; j++)
-            sum += prepared[part * numbers + (plan->degrees_in + 1) * plan->channels + j] * block->dbias[j];
+            sum += block->prepared[part * numbers + (plan->degrees_in + 1) * plan->channels + j] * block->dbias[j];
     block->signal_bias_gradient[0] = (REAL)sum;
 }
