@@ -95,6 +95,12 @@ class CompiledBlock(NamedTuple):
     terms_out: Terms
     pure: PureBlock
 
+    @property
+    def tensors(self) -> tuple[Tensor | None, ...]:
+        """All that it reads or writes beside features."""
+        norm = self.batch_norm
+        return self.parameters if norm is None else (*self.parameters, norm.mean, norm.variance)
+
 
 def _address(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
@@ -176,7 +182,7 @@ class _Blocks(torch.autograd.Function):
         features = features.contiguous()
         rows = _rows(features, forms, apart=differentiable)
         mapped = [torch.empty_like(out) if differentiable else None for out in rows[1:]]
-        result = features.new_empty(len(features), forms[-1].plan.dim_out)
+        result = features.new_empty(features.shape[0], forms[-1].plan.dim_out)
         saved = _forward(forms, features, rows, mapped, result)
         if differentiable:
             ctx.save_for_backward(features, *rows[:-1], *mapped, *parameters)
@@ -202,7 +208,7 @@ class _Blocks(torch.autograd.Function):
 
 def _rows(features: Tensor, forms: Sequence[CompiledBlock], *, apart: bool) -> list[Tensor]:
     """Make rows for the input of each block and the output of the last; two take turns, unless they are to be apart."""
-    numbers = [features.numel(), *(len(features) * form.plan.dim_out for form in forms)]
+    numbers = [features.numel(), *(features.shape[0] * form.plan.dim_out for form in forms)]
     if apart:
         return [features.new_empty(count) for count in numbers]
     two = [features.new_empty(max(numbers[turn::2])) for turn in range(2)]
@@ -217,7 +223,7 @@ def _forward(
     result: Tensor,
 ) -> _Saved:
     """Compute blocks from features to a result by way of rows, and what their linear maps give if that is wanted."""
-    batch, functions, work = len(features), forms[0].plan.functions, _Work()
+    batch, functions, work = features.shape[0], forms[0].plan.functions, _Work()
     plans = [form.plan for form in forms]
     parts = [part_count(batch, _LEAST_PRODUCTS // plan.products) for plan in plans]
     several = list(zip(plans, parts, strict=True))
@@ -305,7 +311,7 @@ def _backward(
         That of the result, and where that of the features goes.
     """
     gradient, dx = gradients
-    batch, size, functions, work = len(dx), dx.itemsize, forms[0].plan.functions, _Work()
+    batch, size, functions, work = dx.shape[0], dx.itemsize, forms[0].plan.functions, _Work()
     several = list(zip([form.plan for form in forms], saved.parts, strict=True))
     passed = _rows(dx, forms, apart=False)
     # What follows serves one block after the other.
