@@ -5,7 +5,7 @@ Between the blocks features are rows (see `holo_nn.kernels.rows`).
 
 import ctypes
 from collections.abc import Sequence
-from itertools import chain
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from holo_kernels.tensor_square import Block
 from holo_kernels.threads import in_parts
 
-from .autograd import apply
+from .autograd import apply, places_of_gradients
 from .dispatch import pure_form
 from .global_batch import global_statistics, sum_over_processes
 from .plan import BlockPlan
@@ -194,16 +194,25 @@ class _Blocks(torch.autograd.Function):
         forms, saved = ctx.call
         features, *tensors = ctx.saved_tensors
         kept = list(zip(tensors[: len(forms)], tensors[len(forms) : 2 * len(forms)], strict=True))
-        each = iter(tensors[2 * len(forms) :])
-        parameters = [[next(each) for _ in form.parameters] for form in forms]
+        flat = tensors[2 * len(forms) :]
+        parameters = _of_each(forms, flat)
         if torch.is_grad_enabled():  # the gradient is to be differentiated itself
             dx, *found = _differentiable_gradients(forms, saved, features, parameters, gradient)
             return dx, None, None, *found
         dx = torch.empty_like(features)
-        gradients = [[None if p is None else torch.empty_like(p) for p in own] for own in parameters]
-        weights = list(zip(parameters, gradients, strict=True))
+        places = places_of_gradients(flat)
+        found = (
+            [None if each is None else torch.zeros_like(each) for each in flat] if places is None else places
+        )
+        weights = list(zip(parameters, _of_each(forms, found), strict=True))
         _backward(forms, saved, kept, weights, (gradient.contiguous(), dx))
-        return dx, None, None, *chain.from_iterable(gradients)
+        return dx, None, None, *(found if places is None else [None] * len(found))
+
+
+def _of_each(forms: Sequence[CompiledBlock], tensors: Sequence[Tensor | None]) -> list[list[Tensor | None]]:
+    """Cut what is as many as the parameters of blocks into those of each."""
+    following = iter(tensors)
+    return [list(islice(following, len(form.parameters))) for form in forms]
 
 
 def _rows(features: Tensor, forms: Sequence[CompiledBlock], *, apart: bool) -> list[Tensor]:
@@ -306,7 +315,7 @@ def _backward(
     kept
         Of each block the rows that went in, and what its linear map gave.
     weights
-        Of each block the parameters, and where their gradients go.
+        Of each block the parameters, and what their gradients are added to.
     gradients
         That of the result, and where that of the features goes.
     """

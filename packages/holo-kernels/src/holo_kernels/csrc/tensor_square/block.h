@@ -30,6 +30,7 @@ typedef struct {
     double *inner;        /* dnormal x [degree, channel] and dnormal of degree 0 [channel], over all samples */
     double *dbias;        /* [width]: the gradient of degree 0 over all samples */
     REAL *through;        /* see `slopes` */
+    /* What is found is added to these. */
     REAL *norm_weight_gradient, *norm_bias_gradient, *signal_weight_gradient, *signal_bias_gradient;
     REAL *const *weight_gradients;
 } NAME(Block);
@@ -525,10 +526,10 @@ EXPORT void NAME(block_sums)(const Block *block, int64_t self, int64_t parts)
     const Norm norm = NAME(norm)(block);
     if (block->norm_weight_gradient)
         for (int64_t i = 0; i < all; i++)
-            block->norm_weight_gradient[i] = (REAL)(block->inner[i] * norm.inverse[i]);
+            block->norm_weight_gradient[i] += (REAL)(block->inner[i] * norm.inverse[i]);
     if (block->norm_bias_gradient)
         for (int64_t c = 0; c < channels; c++)
-            block->norm_bias_gradient[c] = (REAL)block->inner[all + c];
+            block->norm_bias_gradient[c] += (REAL)block->inner[all + c];
 }
 
 /* `inner` may have become that of the samples of several processes. */
@@ -589,7 +590,8 @@ INLINE void NAME(finish_weights)(const Block *block, int64_t part, int64_t parts
 {
     const Plan *plan = block->plan;
     const int64_t gradient_numbers = NAME(gradient_numbers)(plan), numbers = NAME(partial_numbers)(plan);
-    const REAL *shared = NAME(through)(block).shared, *found = block->found;
+    const REAL *shared = NAME(through)(block).shared;
+    REAL *found = block->found;
     double *products = block->partial + (part + 1) * numbers - plan->degrees_out;
     for (int64_t degree = 0; degree < plan->degrees_out; degree++) {
         const int64_t inputs = plan->paths[degree] * plan->channels, width = plan->widths[degree];
@@ -598,16 +600,14 @@ INLINE void NAME(finish_weights)(const Block *block, int64_t part, int64_t parts
         double product = 0;
         for (int64_t k = inputs * part / parts; k < inputs * (part + 1) / parts; k++) {
             const REAL *w = block->weights[degree] + k * width;
-            REAL *to = block->weight_gradients[degree] + k * width;
-            for (int64_t j = 0; j < width; j++)
-                to[j] = found[k * padded + j];
+            REAL *of_all = found + k * padded, *to = block->weight_gradients[degree] + k * width;
             for (int64_t other = 1; other < parts; other++)
                 for (int64_t j = 0; j < width; j++)
-                    to[j] += found[other * gradient_numbers + k * padded + j];
+                    of_all[j] += of_all[other * gradient_numbers + j];
             REAL sum = 0;
             for (int64_t j = 0; j < width; j++) {
-                sum += w[j] * to[j];
-                to[j] = factor * to[j] + (degree ? 0 : shared[j]);
+                sum += w[j] * of_all[j];
+                to[j] += factor * of_all[j] + (degree ? 0 : shared[j]);
             }
             product += sum;
         }
@@ -633,11 +633,11 @@ EXPORT void NAME(block_signal)(const Block *block, int64_t self, int64_t parts)
         double sum = 0;
         for (int64_t part = 0; part < parts; part++)
             sum += block->partial[(part + 1) * numbers - plan->degrees_out + degree];
-        block->signal_weight_gradient[degree] = (REAL)sum;
+        block->signal_weight_gradient[degree] += (REAL)sum;
     }
     double sum = 0;
     for (int64_t part = 0; part < parts; part++)
         for (int64_t j = 0; j < width; j++)
             sum += block->prepared[part * numbers + (plan->degrees_in + 1) * plan->channels + j] * block->dbias[j];
-    block->signal_bias_gradient[0] = (REAL)sum;
+    block->signal_bias_gradient[0] += (REAL)sum;
 }
