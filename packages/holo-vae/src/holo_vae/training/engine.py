@@ -296,7 +296,7 @@ class _Run:
         gradient = self.flat.gradient.zero_()
         accumulate_gradients(loss)
         self.processes.sum_gradients(gradient)
-        norm = nn.utils.clip_grad_norm_(self.flat.values, self.config.gradient_clip)
+        norm = self.flat.clip(self.config.gradient_clip)
         self.optimizer.step()
         if self.average is not None:
             _follow(self.average, self.network, self.config, step)
