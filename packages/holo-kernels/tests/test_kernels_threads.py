@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from ctypes import c_int64, c_void_p
+from struct import pack
 
 import pytest
 
@@ -38,7 +39,7 @@ class Recorder:
 def test_every_part_is_done_once(parts: int) -> None:
     for argument in range(1, 200):
         recorder = Recorder()
-        threads.in_parts(recorder.address, argument, parts)
+        threads.in_parts([(recorder.address, argument, parts)])
         assert sorted(recorder.done) == [(part, parts, os.getpid()) for part in range(parts)]
         assert recorder.arguments == {argument}
 
@@ -48,10 +49,21 @@ def test_parts_are_done_at_the_same_time_and_helpers_come_again_after_sleep() ->
         recorder = Recorder(seconds=0.5)
         time.sleep(pause)
         start = time.perf_counter()
-        threads.in_parts(recorder.address, 0, 2)
+        threads.in_parts([(recorder.address, 0, 2)])
         # Beside each other .5 s, one after the other 1 s.
         assert time.perf_counter() - start < 0.95
         assert len(recorder.by) == 2
+
+
+def test_a_piece_begins_when_the_one_before_is_done() -> None:
+    for pause in (0.0, 0.01):
+        recorders = [Recorder(seconds=pause) for _ in range(4)]
+        done = recorders[0].done
+        for recorder in recorders:
+            recorder.done = done
+        numbers = (3, 1, 2, 3)
+        threads.in_parts([(each.address, 0, n) for each, n in zip(recorders, numbers, strict=True)])
+        assert [parts for _, parts, _ in done] == [3, 3, 3, 1, 2, 2, 3, 3, 3]
 
 
 def test_callers_in_several_threads_do_not_meet() -> None:
@@ -59,7 +71,7 @@ def test_callers_in_several_threads_do_not_meet() -> None:
 
     def call(recorder: Recorder) -> None:
         for _ in range(100):
-            threads.in_parts(recorder.address, 0, 3)
+            threads.in_parts([(recorder.address, 0, 3)])
 
     callers = [threading.Thread(target=call, args=(recorder,)) for recorder in recorders]
     for caller in callers:
@@ -72,14 +84,14 @@ def test_callers_in_several_threads_do_not_meet() -> None:
 
 def _in_child(queue: "multiprocessing.SimpleQueue[int]") -> None:
     recorder = Recorder()
-    threads.in_parts(recorder.address, 0, 3)
+    threads.in_parts([(recorder.address, 0, 3)])
     queue.put(len(recorder.done))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_has_threads_of_its_own() -> None:
-    threads.in_parts(Recorder().address, 0, 3)
+    threads.in_parts([(Recorder().address, 0, 3)])
     context = multiprocessing.get_context("fork")
     queue = context.SimpleQueue()
     child = context.Process(target=_in_child, args=(queue,))
@@ -96,8 +108,10 @@ def test_nobody_waits_for_a_thread_that_does_not_come() -> None:
         assert lock.acquire(timeout=0.1) is False  # the helpers sleep in these
     # A team whose helpers are never woken: the caller does all parts.
     library = threads._library()
-    library.team_begin(team.address, recorder.address, 5, 3, team.asleep)
+    pieces = pack("6q", recorder.address, 5, 3, recorder.address, 6, 2)
+    library.team_begin(team.address, pieces, team.asleep)
     assert team.asleep.raw == b"\x01\x01"
-    library.team_finish(team.address)
-    assert sorted(part for part, _, _ in recorder.done) == [0, 1, 2]
+    library.team_finish(team.address, pieces[24:], 1)
+    assert [(part, parts) for part, parts, _ in recorder.done] == [(0, 3), (1, 3), (2, 3), (0, 2), (1, 2)]
+    assert recorder.arguments == {5, 6}
     assert recorder.by == {threading.get_ident()}

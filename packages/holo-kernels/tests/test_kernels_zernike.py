@@ -38,7 +38,7 @@ def transform(kind, points, weights, offsets):
     call = zernike.Call(
         ctypes.addressof(plan), *arrays, clouds, channels, ctypes.addressof(address), coefficients.ctypes.data
     )
-    in_parts(functions.part, ctypes.addressof(call), 1)
+    in_parts([(functions.part, ctypes.addressof(call), 1)])
     assert call.overflowed == 0
     # Nothing beyond the arrays is written, though whole registers are.
     assert (working[:start] == 0xA5).all()

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from holo_kernels.tensor_square import functions
-from holo_nn import Block, Blocks, Linear, TensorSquare
+from holo_nn import Block, Blocks, Linear, TensorSquare, accumulate_gradients
 from holo_nn.kernels import compiled_block
 from holo_nn.kernels.dispatch import pure_form
 from holo_nn.kernels.rows import from_rows, to_rows
@@ -278,6 +278,56 @@ def test_blocks_one_after_another():
         Blocks()
 
 
+def test_gradients_are_accumulated_in_place():
+    chain = randomized(Blocks(Block(uniform(4, 3), uniform(6, 3)), Block(uniform(6, 3), uniform(5, 1))))
+    other, x = copy.deepcopy(chain), features(chain[0].irreps_in, 13)
+    memory = {}
+    for name, parameter in chain.named_parameters():
+        memory[name] = parameter.grad = torch.ones_like(parameter)
+    accumulate_gradients(chain(x).square().sum())
+    accumulate_gradients(chain(x).sum() + chain(2 * x).sum())
+    other(x).square().sum().backward()
+    (other(x).sum() + other(2 * x).sum()).backward()
+    for name, parameter in other.named_parameters():
+        scale = parameter.grad.abs().max().clamp(min=1.0)
+        torch.testing.assert_close(memory[name] / scale, (parameter.grad + 1) / scale, rtol=0, atol=1e-6)
+        assert chain.get_parameter(name).grad is memory[name]
+    before = copy.deepcopy(memory)
+    chain(x).sum().backward(inputs=[x.requires_grad_()])
+    assert all(torch.equal(memory[name], before[name]) for name in memory)
+
+
+@pytest.mark.filterwarnings("ignore:grad and param do not obey the gradient layout")
+@pytest.mark.parametrize("how", ["hook", "accumulated", "frozen", "strided", "without"])
+def test_what_cannot_be_accumulated_in_place_is_handed_to_autograd(how):
+    block, seen = randomized(Block(uniform(4, 2), uniform(6, 2))), []
+    other, x = copy.deepcopy(block), features(block.irreps_in, 5)
+    for parameter in block.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    weight = block.linear.weights["1"]
+    match how:
+        case "hook":
+            weight.register_hook(seen.append)
+        case "accumulated":
+            weight.register_post_accumulate_grad_hook(seen.append)
+        case "frozen":
+            weight.requires_grad_(False)
+        case "strided":
+            weight.grad = torch.zeros(weight.shape[::-1]).T
+        case "without":
+            weight.grad = None
+    accumulate_gradients(block(x).square().sum())
+    other(x).square().sum().backward()
+    assert len(seen) == (how in ("hook", "accumulated"))
+    for name, parameter in other.named_parameters():
+        found, expected = block.get_parameter(name), parameter.grad
+        if not found.requires_grad:
+            expected = torch.zeros_like(expected)
+        torch.testing.assert_close(
+            found.grad, expected, rtol=0, atol=1e-6 * expected.abs().max().item() + 1e-6
+        )
+
+
 @pytest.mark.parametrize("where", ["block", "batch_norm", "tensor_square", "signal_norm", "linear"])
 def test_hooks_see_what_they_hook(where):
     chain = Blocks(Block(uniform(4, 2), uniform(3, 1))).double()
@@ -293,7 +343,7 @@ def test_hooks_see_what_they_hook(where):
 def test_other_norms_take_the_pure_form(norm):
     blocks = Blocks(*(Block(uniform(4, 2), uniform(4, 2), norm=name) for name in ("signal", norm)))
     x = features(blocks[0].irreps_in, 5)
-    assert blocks[1]._compiled(x) is None
+    assert blocks[1]._compiled(x.dtype) is None
     with pure_form():
         expected = blocks.eval()(x)
     torch.testing.assert_close(blocks(x), expected, rtol=0, atol=1e-5)

@@ -123,6 +123,7 @@ class Block(ctypes.Structure):
         ("partial", c_void_p),
         ("moments", c_void_p),
         ("normalization", c_void_p),
+        ("prepared", c_void_p),
         ("gradient", c_void_p),
         ("dx", c_void_p),
         ("found", c_void_p),
@@ -189,8 +190,7 @@ class Functions(NamedTuple):
     """The functions of one precision.
 
     Those that say how many numbers something takes are to be called with a plan. Those that are addresses are what
-    `holo_kernels.threads.in_parts` runs, with a `Block`, a `Square` or a `Layout`. The others take a `Block` or
-    `Frames`.
+    `holo_kernels.threads.in_parts` runs, with a `Block`, a `Square` or a `Layout`. The others take `Frames`.
     """
 
     packed_numbers: _Function
@@ -199,17 +199,17 @@ class Functions(NamedTuple):
     normalization_numbers: _Function
     partial_numbers: _Function
     through_numbers: _Function
-    block_moments: _Function
-    block_normalization: _Function
-    block_sums: _Function
-    block_slopes: _Function
-    block_signal: _Function
     frames_forward: _Function
     frames_backward: _Function
     block_prepare: int
+    block_moments: int
+    block_normalization: int
     block_forward: int
     block_backward: int
+    block_sums: int
+    block_slopes: int
     block_finish: int
+    block_signal: int
     square_forward: int
     square_backward: int
     to_rows: int
@@ -229,23 +229,13 @@ def functions(precision: Precision) -> Functions | None:
     library = load("tensor_square")
     if library is None:
         return None
-    block, parts = POINTER(Block), c_int64
-    signatures: dict[str, tuple[object, ...]] = {
-        "block_moments": (block, parts),
-        "block_normalization": (block, parts),
-        "block_sums": (block, parts),
-        "block_slopes": (block,),
-        "block_signal": (block, c_void_p, parts),
-        "frames_forward": (POINTER(Frames),),
-        "frames_backward": (POINTER(Frames),),
-    }
 
     def function(name: str) -> _Function | int:
         found = getattr(library, f"{name}_{precision}")
         if name.endswith("_numbers"):
             found.argtypes, found.restype = (POINTER(Plan),), c_int64
-        elif name in signatures:
-            found.argtypes, found.restype = signatures[name], None
+        elif name.startswith("frames_"):
+            found.argtypes, found.restype = (POINTER(Frames),), None
         else:
             return ctypes.cast(found, c_void_p).value or 0
         return found  # type: ignore[no-any-return]

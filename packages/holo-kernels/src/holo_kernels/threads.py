@@ -1,14 +1,17 @@
-"""The library ``threads``: a piece of compiled work in parts, all at the same time.
+"""The library ``threads``: pieces of compiled work one after another, the parts of each at the same time.
 
-Threads stay awake for a moment after a piece of work, so that the next one need not wait for them. OpenMP, which
+Threads stay awake for a moment after the last piece, so that the next one need not wait for them. OpenMP, which
 torch has, is not used: there a part belongs to a thread, and where another program has its processor all wait for it.
 """
 
 import ctypes
 import os
 import time
+from collections.abc import Sequence
 from ctypes import c_char, c_int64, c_void_p
 from functools import cache
+from itertools import chain
+from struct import pack
 from threading import Lock, Thread
 
 from .libraries import load
@@ -25,8 +28,8 @@ def _library() -> ctypes.CDLL:
     library.team_bytes.argtypes, library.team_bytes.restype = (c_int64,), c_int64
     library.team_make.argtypes = (c_void_p, c_int64)
     library.team_wait.argtypes = (c_int64,)
-    library.team_begin.argtypes = (c_void_p, c_void_p, c_void_p, c_int64, c_void_p)
-    library.team_finish.argtypes = (c_void_p,)
+    library.team_begin.argtypes = (c_void_p, c_void_p, c_void_p)
+    library.team_finish.argtypes = (c_void_p, c_void_p, c_int64)
     library.team_help.argtypes = (c_void_p, c_int64, c_int64)
     for name in ("make", "wait", "begin", "finish", "help"):
         library[f"team_{name}"].restype = None
@@ -70,17 +73,19 @@ class _Team:
             lock.acquire()
             library.team_help(self.address, number, turns)
 
-    def run(self, work: int, argument: int, parts: int) -> None:
-        """Do a piece of work."""
+    def run(self, pieces: Sequence[tuple[int, int, int]]) -> None:
+        """Do pieces of work."""
         library = _library()
+        first, others = pack("3q", *pieces[0]), pieces[1:]
+        rest = pack(f"{3 * len(others)}q", *chain.from_iterable(others))
         try:
-            library.team_begin(self.address, work, argument, parts, self.asleep)
+            library.team_begin(self.address, first, self.asleep)
         finally:  # also where Ctrl-C strikes: the helpers are at work
             for number, lock in enumerate(self.locks):
                 if self.asleep[number] != b"\0":
                     self.asleep[number] = b"\0"
                     lock.release()
-            library.team_finish(self.address)
+            library.team_finish(self.address, rest, len(others))
 
 
 _teams: dict[int, list[_Team]] = {}
@@ -91,35 +96,35 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_teams.clear)
 
 
-def in_parts(work: int, argument: int, parts: int) -> None:
-    """Call a compiled function for each part of a piece of work, all at the same time.
+def in_parts(pieces: Sequence[tuple[int, int, int]]) -> None:
+    """Do pieces of compiled work one after another, the parts of each at the same time.
 
     Parameters
     ----------
-    work
-        Address of a C function ``void work(const void *argument, int64_t part, int64_t parts)``.
-    argument
-        Address of what it takes, the same for all parts.
-    parts
-        How many there are, at most 65,535. As many threads do them, the caller's among them; which does which is left
-        to chance.
+    pieces
+        At least one; each is three numbers. The address of a C function
+        ``void work(const void *argument, int64_t part, int64_t parts)``; that of its argument, the same for all parts;
+        and how many parts there are, at most 65,535. As many threads as the largest number do them, the caller's among
+        them; which does which is left to chance.
 
     Examples
     --------
     >>> done = []
     >>> @ctypes.CFUNCTYPE(None, c_void_p, c_int64, c_int64)
     ... def work(argument, part, parts):
-    ...     done.append((part, parts))
-    >>> in_parts(ctypes.cast(work, c_void_p).value, 0, 2)
-    >>> sorted(done)
-    [(0, 2), (1, 2)]
+    ...     done.append((argument, part, parts))
+    >>> address = ctypes.cast(work, c_void_p).value
+    >>> in_parts([(address, 8, 2), (address, 9, 1)])
+    >>> sorted(done[:2]), done[2]
+    ([(8, 0, 2), (8, 1, 2)], (9, 0, 1))
     """
-    free = _teams.setdefault(parts, [])
+    threads = max(parts for _, _, parts in pieces)
+    free = _teams.setdefault(threads, [])
     try:
         team = free.pop()
     except IndexError:
-        team = _Team(parts - 1)
+        team = _Team(threads - 1)
     try:
-        team.run(work, argument, parts)
+        team.run(pieces)
     finally:
         free.append(team)

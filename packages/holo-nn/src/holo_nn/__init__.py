@@ -1,5 +1,6 @@
 """SO(3)-equivariant layers in PyTorch."""
 
+from holo_nn.kernels.autograd import accumulate_gradients
 from holo_nn.kernels.global_batch import sum_over_processes
 from holo_nn.layers.batch_norm import BatchNorm, synchronize_batch_norms
 from holo_nn.layers.block import Block, Blocks
@@ -36,6 +37,7 @@ __all__ = [
     "TensorProduct",
     "TensorSquare",
     "__version__",
+    "accumulate_gradients",
     "clebsch_gordan",
     "clebsch_gordan_digest",
     "connectivity",

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from holo_nn.so3.irreps import IrrepsLike, check_features, read_irreps, split_degrees
+from holo_nn.so3.irreps import IrrepsLike, check_features, multiplicities, read_irreps, split_degrees
 from holo_nn.so3.precision import full_precision, widened
 
 __all__ = ["cosine_loss", "cosine_loss_per_degree"]
@@ -53,9 +53,13 @@ def cosine_loss(
     tensor([0., 1.])
     """
     read = read_irreps(irreps)
-    check_features(x, read, "x")
-    check_features(y, read, "y")
-    degree_weights = [term.ir.dim ** (s / 2) for term in read for _ in range(term.dim)]
+    counts = multiplicities(read)
+    check_features(x, counts, "x")
+    check_features(y, counts, "y")
+    degree_weights: list[float] = []
+    for degree, count in counts.items():
+        size = 2 * degree + 1
+        degree_weights += [size ** (s / 2)] * (count * size)
     x, y = widened(x), widened(y)
     weights = torch.tensor(degree_weights, dtype=x.dtype, device=x.device)
     with full_precision(x.device):

@@ -124,7 +124,7 @@ def compiled_transform(
                 ctypes.addressof(memory[0]),
                 target + start * coefficients.strides[0],
             )
-            in_parts(functions.part, ctypes.addressof(call), threads)
+            in_parts([(functions.part, ctypes.addressof(call), threads)])
             overflowed |= bool(call.overflowed)
     finally:
         tables.free[threads].append(memory)

@@ -1,4 +1,4 @@
-/* Threads that share a piece of work, and stay awake for a while after it.
+/* Threads that share pieces of work, one after another, and stay awake for a while after them.
  *
  * There is no C library here to start or to wake a thread: Python does both. What takes part in a piece of work and
  * what waits for it happens here, without Python's lock. No part belongs to a thread: whoever is free takes the next one, so
@@ -12,6 +12,12 @@
 
 /* Part `part` of `parts` of some work. */
 typedef void (*Work)(const void *argument, int64_t part, int64_t parts);
+
+typedef struct {
+    Work work;
+    const void *argument;
+    int64_t parts;
+} Piece;
 
 enum { AWAKE, ASLEEP };
 
@@ -78,14 +84,30 @@ EXPORT void team_wait(int64_t turns)
         pause();
 }
 
-/* Offer a piece of work; `asleep` says of each helper whether the caller must wake it. */
-EXPORT void team_begin(Team *team, Work work, const void *argument, int64_t parts, char *asleep)
+/* Let whoever is awake take part in a piece of work. */
+static void offer(Team *team, const Piece *piece)
 {
     const uint64_t last = __c11_atomic_load(&team->ticket, __ATOMIC_RELAXED) >> 32;
-    team->work = work;
-    team->argument = argument;
+    team->work = piece->work;
+    team->argument = piece->argument;
     __c11_atomic_store(&team->done, 0, __ATOMIC_RELAXED);
-    __c11_atomic_store(&team->ticket, (last + 1) << 32 | (uint64_t)parts << 16, __ATOMIC_SEQ_CST);
+    __c11_atomic_store(&team->ticket, (last + 1) << 32 | (uint64_t)piece->parts << 16, __ATOMIC_SEQ_CST);
+}
+
+/* Do what parts are left, and wait for those that others do. */
+static void finish(Team *team)
+{
+    while (take_part(team))
+        ;
+    const int64_t parts = parts_of(__c11_atomic_load(&team->ticket, __ATOMIC_RELAXED));
+    while (__c11_atomic_load(&team->done, __ATOMIC_ACQUIRE) < parts)
+        pause();
+}
+
+/* Begin with a piece of work; `asleep` says of each helper whether the caller must wake it. */
+EXPORT void team_begin(Team *team, const Piece *piece, char *asleep)
+{
+    offer(team, piece);
     for (int64_t i = 0; i < team->helper_count; i++) {
         int64_t state = ASLEEP;
         asleep[i] = __c11_atomic_compare_exchange_strong(&team->helpers[i].state, &state, AWAKE, __ATOMIC_SEQ_CST,
@@ -93,14 +115,14 @@ EXPORT void team_begin(Team *team, Work work, const void *argument, int64_t part
     }
 }
 
-/* Do what parts are left, and wait for those that others do. */
-EXPORT void team_finish(Team *team)
+/* Finish it, then do so many others, each when the one before is done. */
+EXPORT void team_finish(Team *team, const Piece *others, int64_t count)
 {
-    while (take_part(team))
-        ;
-    const int64_t parts = parts_of(__c11_atomic_load(&team->ticket, __ATOMIC_RELAXED));
-    while (__c11_atomic_load(&team->done, __ATOMIC_ACQUIRE) < parts)
-        pause();
+    finish(team);
+    for (int64_t i = 0; i < count; i++) {
+        offer(team, others + i);
+        finish(team);
+    }
 }
 
 /* A helper: do what there is to do, until there was nothing for so many turns. */

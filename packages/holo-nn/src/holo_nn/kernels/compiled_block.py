@@ -5,7 +5,8 @@ Between the blocks features are rows (see `holo_nn.kernels.rows`).
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, cast
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -13,11 +14,11 @@ from torch import Tensor
 from holo_kernels.tensor_square import Block
 from holo_kernels.threads import in_parts
 
-from .autograd import apply
+from .autograd import apply, places_of_gradients
 from .dispatch import pure_form
 from .global_batch import global_statistics, sum_over_processes
 from .plan import BlockPlan
-from .rows import Terms, from_rows, to_rows
+from .rows import Terms, layout
 from .threads import part_count, workspace
 
 __all__ = ["CompiledBatchNorm", "CompiledBlock", "PureBlock", "compute_blocks"]
@@ -94,32 +95,77 @@ class CompiledBlock(NamedTuple):
     terms_out: Terms
     pure: PureBlock
 
-
-def _addresses(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
-    return (ctypes.c_void_p * len(tensors))(*[tensor.data_ptr() for tensor in tensors])
+    @property
+    def tensors(self) -> tuple[Tensor | None, ...]:
+        """All that it reads or writes beside features."""
+        norm = self.batch_norm
+        return self.parameters if norm is None else (*self.parameters, norm.mean, norm.variance)
 
 
 def _address(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
+def _addresses(tensors: Sequence[Tensor | None]) -> ctypes.Array[ctypes.c_void_p]:
+    return (ctypes.c_void_p * len(tensors))(*map(_address, tensors))
+
+
+class _Memory:
+    """Memory of which one piece after another is taken."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._tensor, self._size = tensor, tensor.itemsize
+        self._start = self._next = tensor.data_ptr()
+
+    def take(self, numbers: int) -> int:
+        """Give the address of the next so many numbers."""
+        address = self._next
+        self._next += numbers * self._size
+        return address
+
+    def at(self, address: int, numbers: int) -> Tensor:
+        """Give the numbers at an address."""
+        place = (address - self._start) // self._size
+        return self._tensor[place : place + numbers]
+
+
+class _Work:
+    """What compiled functions are to do next, one after another."""
+
+    def __init__(self) -> None:
+        self._pieces: list[tuple[int, int, int]] = []
+        self._arguments: list[ctypes.Structure] = []  # they must live until then
+
+    def add(self, argument: ctypes.Structure, parts: int, *functions: int) -> None:
+        """Let these functions come next, each in so many parts."""
+        address = ctypes.addressof(argument)
+        self._pieces += [(function, address, parts) for function in functions]
+        self._arguments.append(argument)
+
+    def do(self) -> None:
+        """Do what was added."""
+        in_parts(self._pieces)
+        self._pieces.clear()
+        self._arguments.clear()
+
+
 class _Saved(NamedTuple):
-    """What the backward of a block needs beside its input, parameters and what its linear map gave.
+    """What the backward of blocks needs beside the tensors that autograd saves.
 
     Attributes
     ----------
-    block
-        What the compiled functions were told.
+    blocks
+        What the compiled functions were told of each.
     parts
-        Into how many the batch was cut.
+        Into how many the batch was cut for each.
     reals, doubles
-        What the block points to.
+        What the blocks point to.
     """
 
-    block: Block
-    parts: int
-    reals: Tensor
-    doubles: Tensor
+    blocks: Sequence[Block]
+    parts: Sequence[int]
+    reals: _Memory
+    doubles: _Memory
 
 
 class _Blocks(torch.autograd.Function):
@@ -133,88 +179,117 @@ class _Blocks(torch.autograd.Function):
         differentiable: bool,
         *parameters: Tensor | None,
     ) -> Tensor:
-        batch = len(features)
-        rows = to_rows(features, forms[0].terms_in)
-        tensors: list[Tensor | None] = []
-        saved = []
-        for form in forms:
-            out = rows.new_empty(batch * form.plan.dim_out)
-            mapped = torch.empty_like(out) if differentiable else None
-            saved.append(_forward(form, rows, out, mapped, batch))
-            tensors += [rows, mapped]
-            rows = out
+        features = features.contiguous()
+        rows = _rows(features, forms, apart=differentiable)
+        mapped = [torch.empty_like(out) if differentiable else None for out in rows[1:]]
+        result = features.new_empty(features.shape[0], forms[-1].plan.dim_out)
+        saved = _forward(forms, features, rows, mapped, result)
         if differentiable:
-            ctx.save_for_backward(features, *tensors, *parameters)
+            ctx.save_for_backward(features, *rows[:-1], *mapped, *parameters)
             ctx.call = forms, saved
-        return from_rows(rows, forms[-1].terms_out, batch)
+        return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         forms, saved = ctx.call
         features, *tensors = ctx.saved_tensors
-        rows, parameters = tensors[: 2 * len(forms)], iter(tensors[2 * len(forms) :])
-        own = [[next(parameters) for _ in form.parameters] for form in forms]
+        kept = list(zip(tensors[: len(forms)], tensors[len(forms) : 2 * len(forms)], strict=True))
+        flat = tensors[2 * len(forms) :]
+        parameters = _of_each(forms, flat)
         if torch.is_grad_enabled():  # the gradient is to be differentiated itself
-            dx, *found = _differentiable_gradients(forms, saved, features, own, gradient)
+            dx, *found = _differentiable_gradients(forms, saved, features, parameters, gradient)
             return dx, None, None, *found
-        passed = to_rows(gradient, forms[-1].terms_out)
-        all_found: list[Tensor | None] = []
-        for number in reversed(range(len(forms))):
-            kept = rows[2 * number : 2 * number + 2]
-            passed, found = _backward(forms[number], saved[number], kept, own[number], passed)
-            all_found[:0] = found
-        return from_rows(passed, forms[0].terms_in, len(features)), None, None, *all_found
-
-
-def _forward(form: CompiledBlock, x: Tensor, out: Tensor, mapped: Tensor | None, batch: int) -> _Saved:
-    """Compute a block from rows to rows, and what its linear map gives if that is wanted."""
-    plan, functions, norm = form.plan, form.plan.functions, form.batch_norm
-    structure = plan.structure
-    parts = part_count(batch, _LEAST_PRODUCTS // plan.products)
-    norm_weight, norm_bias, signal_weight, signal_bias, *weights = form.parameters
-    reals = x.new_empty(plan.normalization_numbers + batch + plan.packed_numbers)
-    normalization = reals.data_ptr()
-    factor = normalization + plan.normalization_numbers * x.itemsize
-    sums, moments = parts * plan.partial_numbers, (structure.degrees_in + 1) * structure.channels
-    doubles = x.new_empty(sums + moments, dtype=torch.float64)
-    training = norm is not None and norm.training
-    with workspace(parts * plan.work_numbers * x.itemsize) as work:
-        block = Block(
-            plan=plan.address,
-            batch=batch,
-            skip=form.skip,
-            differentiable=mapped is not None,
-            signal_eps=form.eps,
-            samples=batch if training else 0,
-            work=work,
-            work_numbers=plan.work_numbers,
-            norm_weight=_address(norm_weight),
-            norm_bias=_address(norm_bias),
-            signal_weight=_address(signal_weight),
-            signal_bias=_address(signal_bias),
-            weights=_addresses(cast("list[Tensor]", weights)),
-            x=x.data_ptr(),
-            out=out.data_ptr(),
-            mapped=_address(mapped),
-            normalization=normalization,
-            factor=factor,
-            packed=factor + batch * x.itemsize,
-            partial=doubles.data_ptr(),
-            moments=doubles.data_ptr() + 8 * sums,
+        dx = torch.empty_like(features)
+        places = places_of_gradients(flat)
+        found = (
+            [None if each is None else torch.zeros_like(each) for each in flat] if places is None else places
         )
-        if norm is not None:
-            block.norm_eps, block.momentum = norm.eps, norm.momentum
-            block.running_mean, block.running_var = norm.mean.data_ptr(), norm.variance.data_ptr()
-        address = ctypes.addressof(block)
-        in_parts(functions.block_prepare, address, parts)
-        if norm is not None and norm.training:
-            functions.block_moments(block, parts)
-            if norm.synchronized:
-                block.samples = _merge(batch, doubles[sums:], structure.channels)
-            torch.autograd.graph.increment_version((norm.mean, norm.variance))
-        functions.block_normalization(block, parts)
-        in_parts(functions.block_forward, address, parts)
-    return _Saved(block, parts, reals, doubles)
+        weights = list(zip(parameters, _of_each(forms, found), strict=True))
+        _backward(forms, saved, kept, weights, (gradient.contiguous(), dx))
+        return dx, None, None, *(found if places is None else [None] * len(found))
+
+
+def _of_each(forms: Sequence[CompiledBlock], tensors: Sequence[Tensor | None]) -> list[list[Tensor | None]]:
+    """Cut what is as many as the parameters of blocks into those of each."""
+    following = iter(tensors)
+    return [list(islice(following, len(form.parameters))) for form in forms]
+
+
+def _rows(features: Tensor, forms: Sequence[CompiledBlock], *, apart: bool) -> list[Tensor]:
+    """Make rows for the input of each block and the output of the last; two take turns, unless they are to be apart."""
+    numbers = [features.numel(), *(features.shape[0] * form.plan.dim_out for form in forms)]
+    if apart:
+        return [features.new_empty(count) for count in numbers]
+    two = [features.new_empty(max(numbers[turn::2])) for turn in range(2)]
+    return [two[number % 2] for number in range(len(numbers))]
+
+
+def _forward(
+    forms: Sequence[CompiledBlock],
+    features: Tensor,
+    rows: Sequence[Tensor],
+    mapped: Sequence[Tensor | None],
+    result: Tensor,
+) -> _Saved:
+    """Compute blocks from features to a result by way of rows, and what their linear maps give if that is wanted."""
+    batch, functions, work = features.shape[0], forms[0].plan.functions, _Work()
+    plans = [form.plan for form in forms]
+    parts = [part_count(batch, _LEAST_PRODUCTS // plan.products) for plan in plans]
+    several = list(zip(plans, parts, strict=True))
+    reals = _Memory(
+        features.new_empty(sum(p.packed_numbers + p.normalization_numbers + batch for p in plans))
+    )
+    doubles = _Memory(
+        features.new_empty(
+            sum(p.moment_numbers + n * p.partial_numbers for p, n in several), dtype=torch.float64
+        )
+    )
+    blocks = []
+    with workspace(max(n * p.work_numbers for p, n in several) * features.itemsize) as working:
+        work.add(layout(forms[0].terms_in, batch, features, rows[0]), part_count(batch), functions.to_rows)
+        for number, (form, (plan, cut)) in enumerate(zip(forms, several, strict=True)):
+            norm_weight, norm_bias, signal_weight, signal_bias, *weights = form.parameters
+            norm = form.batch_norm
+            training = norm is not None and norm.training
+            block = Block(
+                plan=plan.address,
+                batch=batch,
+                skip=form.skip,
+                differentiable=mapped[number] is not None,
+                signal_eps=form.eps,
+                samples=batch if training else 0,
+                work=working,
+                work_numbers=plan.work_numbers,
+                norm_weight=_address(norm_weight),
+                norm_bias=_address(norm_bias),
+                signal_weight=_address(signal_weight),
+                signal_bias=_address(signal_bias),
+                weights=_addresses(weights),
+                x=rows[number].data_ptr(),
+                out=rows[number + 1].data_ptr(),
+                mapped=_address(mapped[number]),
+                packed=reals.take(plan.packed_numbers),
+                normalization=reals.take(plan.normalization_numbers),
+                factor=reals.take(batch),
+                partial=doubles.take(cut * plan.partial_numbers),
+                moments=doubles.take(plan.moment_numbers),
+            )
+            if norm is not None:
+                block.norm_eps, block.momentum = norm.eps, norm.momentum
+                block.running_mean, block.running_var = norm.mean.data_ptr(), norm.variance.data_ptr()
+            work.add(block, cut, functions.block_prepare)
+            if norm is not None and norm.training:
+                work.add(block, cut, functions.block_moments)
+                if norm.synchronized:
+                    work.do()
+                    moments = doubles.at(block.moments, plan.moment_numbers)
+                    block.samples = _merge(batch, moments, plan.structure.channels)
+                torch.autograd.graph.increment_version((norm.mean, norm.variance))
+            work.add(block, cut, functions.block_normalization, functions.block_forward)
+            blocks.append(block)
+        work.add(layout(forms[-1].terms_out, batch, result, rows[-1]), part_count(batch), functions.from_rows)
+        work.do()
+    return _Saved(blocks, parts, reals, doubles)
 
 
 def _merge(batch: int, moments: Tensor, channels: int) -> float:
@@ -225,59 +300,82 @@ def _merge(batch: int, moments: Tensor, channels: int) -> float:
 
 
 def _backward(
-    form: CompiledBlock,
+    forms: Sequence[CompiledBlock],
     saved: _Saved,
-    rows: Sequence[Tensor],
-    parameters: list[Tensor | None],
-    gradient: Tensor,
-) -> tuple[Tensor, list[Tensor | None]]:
-    """Differentiate a block: the gradients of its input and of the parameters; rows are input and mapped."""
-    x, mapped = rows
-    plan, functions, structure, parts = form.plan, form.plan.functions, form.plan.structure, saved.parts
-    found = [None if parameter is None else torch.empty_like(parameter) for parameter in parameters]
-    dx = torch.empty_like(x)
-    reals = x.new_empty(parts * plan.gradient_numbers + plan.through_numbers)
-    sums, every = parts * plan.partial_numbers, (structure.degrees_in + 1) * structure.channels
-    doubles = x.new_empty(sums + every + form.terms_out[0][0], dtype=torch.float64)
-    block = Block.from_buffer_copy(saved.block)
-    # Tensors that were saved may have been elsewhere since.
-    block.x, block.mapped, block.gradient, block.dx = (t.data_ptr() for t in (x, mapped, gradient, dx))
-    block.norm_weight, block.norm_bias, block.signal_weight, block.signal_bias = map(_address, parameters[:4])
-    block.weights, block.weight_gradients = (
-        _addresses(cast("list[Tensor]", some[4:])) for some in (parameters, found)
+    kept: Sequence[tuple[Tensor, Tensor]],
+    weights: Sequence[tuple[Sequence[Tensor | None], Sequence[Tensor | None]]],
+    gradients: tuple[Tensor, Tensor],
+) -> None:
+    """Differentiate blocks.
+
+    Parameters
+    ----------
+    forms, saved
+        What the forward was given, and what it gave.
+    kept
+        Of each block the rows that went in, and what its linear map gave.
+    weights
+        Of each block the parameters, and what their gradients are added to.
+    gradients
+        That of the result, and where that of the features goes.
+    """
+    gradient, dx = gradients
+    batch, size, functions, work = dx.shape[0], dx.itemsize, forms[0].plan.functions, _Work()
+    several = list(zip([form.plan for form in forms], saved.parts, strict=True))
+    passed = _rows(dx, forms, apart=False)
+    # What follows serves one block after the other.
+    reals = dx.new_empty(max(n * p.gradient_numbers + p.through_numbers for p, n in several))
+    doubles = dx.new_empty(
+        max(n * p.partial_numbers + p.moment_numbers + p.dim_out for p, n in several), dtype=torch.float64
     )
-    block.found = reals.data_ptr()
-    block.through = block.found + parts * plan.gradient_numbers * x.itemsize
-    block.partial = doubles.data_ptr()
-    block.inner, block.dbias = block.partial + 8 * sums, block.partial + 8 * (sums + every)
-    block.norm_weight_gradient, block.norm_bias_gradient = map(_address, found[:2])
-    block.signal_weight_gradient, block.signal_bias_gradient = map(_address, found[2:4])
-    address = ctypes.addressof(block)
-    with workspace(parts * plan.work_numbers * x.itemsize) as work:
-        block.work = work
-        in_parts(functions.block_backward, address, parts)
-    functions.block_sums(block, parts)
-    if block.samples and form.batch_norm is not None and form.batch_norm.synchronized:
-        inner = doubles[sums : sums + every]
-        inner.copy_(sum_over_processes(inner))
-    functions.block_slopes(block)
-    in_parts(functions.block_finish, address, parts)
-    functions.block_signal(block, saved.doubles.data_ptr(), parts)
-    return dx, found
+    with workspace(max(n * p.work_numbers for p, n in several) * size) as working:
+        work.add(
+            layout(forms[-1].terms_out, batch, gradient, passed[-1]), part_count(batch), functions.to_rows
+        )
+        for number in reversed(range(len(forms))):
+            plan, cut = several[number]
+            (x, mapped), (own, found) = kept[number], weights[number]
+            block = Block.from_buffer_copy(saved.blocks[number])
+            block.work = working
+            # Tensors that were saved may have been elsewhere since.
+            block.x, block.mapped = x.data_ptr(), mapped.data_ptr()
+            block.norm_weight, block.norm_bias, block.signal_weight, block.signal_bias = map(
+                _address, own[:4]
+            )
+            block.weights = _addresses(own[4:])
+            block.prepared = saved.blocks[number].partial
+            block.gradient, block.dx = passed[number + 1].data_ptr(), passed[number].data_ptr()
+            block.found = reals.data_ptr()
+            block.through = block.found + cut * plan.gradient_numbers * size
+            block.partial = doubles.data_ptr()
+            block.inner = block.partial + cut * plan.partial_numbers * 8
+            block.dbias = block.inner + plan.moment_numbers * 8
+            block.norm_weight_gradient, block.norm_bias_gradient = map(_address, found[:2])
+            block.signal_weight_gradient, block.signal_bias_gradient = map(_address, found[2:4])
+            block.weight_gradients = _addresses(found[4:])
+            work.add(block, cut, functions.block_backward, functions.block_sums)
+            norm = forms[number].batch_norm
+            if block.samples and norm is not None and norm.synchronized:
+                work.do()
+                inner = doubles[cut * plan.partial_numbers :][: plan.moment_numbers]
+                inner.copy_(sum_over_processes(inner))
+            work.add(block, cut, functions.block_slopes, functions.block_finish, functions.block_signal)
+        work.add(layout(forms[0].terms_in, batch, dx, passed[0]), part_count(batch), functions.from_rows)
+        work.do()
 
 
-def _statistics(form: CompiledBlock, saved: _Saved) -> tuple[Tensor, Tensor]:
+def _statistics(form: CompiledBlock, block: Block, reals: _Memory) -> tuple[Tensor, Tensor]:
     """Give the mean and the variance that normalized, from where the compiled functions keep them."""
     channels = form.plan.structure.channels
     every = form.plan.structure.degrees_in * channels
-    rest = len(saved.reals) - 2 * (every + channels)
-    _, mean, _, variance, _ = torch.split(saved.reals, [every, channels, channels, every, rest])
+    numbers = reals.at(block.normalization, 2 * (every + channels))
+    _, mean, _, variance = torch.split(numbers, [every, channels, channels, every])
     return mean, variance
 
 
 def _differentiable_gradients(
     forms: Sequence[CompiledBlock],
-    saved: Sequence[_Saved],
+    saved: _Saved,
     features: Tensor,
     parameters: list[list[Tensor | None]],
     gradient: Tensor,
@@ -285,9 +383,9 @@ def _differentiable_gradients(
     """Differentiate the pure form of the blocks, so that the result can be differentiated again."""
     result = features
     with torch.enable_grad(), pure_form():
-        for form, each, own in zip(forms, saved, parameters, strict=True):
+        for form, block, own in zip(forms, saved.blocks, parameters, strict=True):
             training = form.batch_norm is not None and form.batch_norm.training
-            result = form.pure(result, own, _statistics(form, each), training=training)
+            result = form.pure(result, own, _statistics(form, block, saved.reals), training=training)
     tensors = [features, *(tensor for own in parameters for tensor in own)]
     wanted = [tensor for tensor in tensors if tensor is not None and tensor.requires_grad]
     found = iter(torch.autograd.grad(result, wanted, gradient, create_graph=True))

@@ -64,7 +64,7 @@ def _run(function: int, plan: BlockPlan, x: Tensor, **others: Tensor) -> None:
             work_numbers=plan.work_numbers,
             **addresses,
         )
-        in_parts(function, ctypes.addressof(call), parts)
+        in_parts([(function, ctypes.addressof(call), parts)])
 
 
 def compiled_square(

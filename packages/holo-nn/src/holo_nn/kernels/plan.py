@@ -44,6 +44,8 @@ class BlockPlan(NamedTuple):
         As the functions read it, and where it lies.
     packed_numbers, work_numbers, gradient_numbers, normalization_numbers, partial_numbers, through_numbers
         How many numbers packed weights, and so on, take: see `holo_kernels.tensor_square.Block`.
+    moment_numbers
+        The same of moments.
     products
         About how many there are for each sample, of features and of features and weights.
     weight_shapes
@@ -63,6 +65,7 @@ class BlockPlan(NamedTuple):
     normalization_numbers: int
     partial_numbers: int
     through_numbers: int
+    moment_numbers: int
     products: int
     weight_shapes: tuple[tuple[int, int], ...]
     dim_out: int
@@ -243,6 +246,7 @@ def block_plan(
         normalization_numbers=compiled.normalization_numbers(structure),
         partial_numbers=compiled.partial_numbers(structure),
         through_numbers=compiled.through_numbers(structure),
+        moment_numbers=(degrees_in + 1) * channels,
         products=2 * channels * sum(pairs + singles for _, pairs, singles in sums)
         + sum((2 * degree + 1) * inputs * width for degree, (inputs, width) in enumerate(weight_shapes)),
         weight_shapes=weight_shapes,

@@ -20,13 +20,13 @@ from .autograd import apply
 from .dispatch import compiled_functions
 from .threads import part_count
 
-__all__ = ["Terms", "from_rows", "terms_of", "to_rows"]
+__all__ = ["Terms", "from_rows", "layout", "terms_of", "to_rows"]
 
 # How many channels, of which degree: the terms of irreps in their order.
 Terms: TypeAlias = tuple[tuple[int, int], ...]
 
 
-class _Layout(NamedTuple):
+class _Conversion(NamedTuple):
     """Which conversion of flat features and rows, and the way."""
 
     terms: Terms
@@ -38,24 +38,20 @@ class _Relayout(torch.autograd.Function):
     """Flat features to rows, or back: each is the other's gradient."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, layout: _Layout) -> Tensor:
-        terms, batch, to_rows = ctx.layout = layout
+    def forward(ctx: Any, x: Tensor, conversion: _Conversion) -> Tensor:
+        terms, batch, to_rows = ctx.conversion = conversion
         x = x.contiguous()
         result = x.new_empty(x.numel() if to_rows else (batch, x.numel() // batch))
         functions = compiled_functions(x.dtype)
         assert functions is not None  # else there would be no rows
-        flat, rows = (x, result) if to_rows else (result, x)
-        call = Layout(
-            len(terms), *map(ctypes.addressof, _columns(terms)), batch, flat.data_ptr(), rows.data_ptr()
-        )
-        in_parts(
-            functions.to_rows if to_rows else functions.from_rows, ctypes.addressof(call), part_count(batch)
-        )
+        call = layout(terms, batch, *((x, result) if to_rows else (result, x)))
+        function = functions.to_rows if to_rows else functions.from_rows
+        in_parts([(function, ctypes.addressof(call), part_count(batch))])
         return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        back = ctx.layout._replace(to_rows=not ctx.layout.to_rows)
+        back = ctx.conversion._replace(to_rows=not ctx.conversion.to_rows)
         return apply(_Relayout, gradient, back), None
 
 
@@ -65,14 +61,27 @@ def _columns(terms: Terms) -> tuple["ctypes.Array[ctypes.c_int64]", ...]:
     return tuple((ctypes.c_int64 * len(terms))(*column) for column in zip(*terms, strict=True))
 
 
+def layout(terms: Terms, batch: int, flat: Tensor, rows: Tensor) -> Layout:
+    """Say which conversion compiled functions are to do; the tensors must outlive it."""
+    widths, degrees = _columns(terms)
+    return Layout(
+        len(terms),
+        ctypes.addressof(widths),
+        ctypes.addressof(degrees),
+        batch,
+        flat.data_ptr(),
+        rows.data_ptr(),
+    )
+
+
 def to_rows(features: Tensor, terms: Terms) -> Tensor:
     """Lay flat features ``[batch, dim]`` out as rows ``[batch × dim]``."""
-    return apply(_Relayout, features, _Layout(terms, len(features), True))
+    return apply(_Relayout, features, _Conversion(terms, len(features), True))
 
 
 def from_rows(rows: Tensor, terms: Terms, batch: int) -> Tensor:
     """Lay rows out as flat features."""
-    return apply(_Relayout, rows, _Layout(terms, batch, False))
+    return apply(_Relayout, rows, _Conversion(terms, batch, False))
 
 
 def terms_of(irreps: Irreps) -> Terms:

@@ -30,7 +30,7 @@ def workspace(size: int) -> Iterator[int]:
         work = _work.pop()
     except IndexError:
         work = torch.empty(0, dtype=torch.uint8, device="cpu")
-    if len(work) < size:
+    if work.numel() < size:
         work = torch.empty(size, dtype=torch.uint8, device="cpu")
     try:
         yield work.data_ptr()

@@ -142,11 +142,11 @@ class Block(nn.Module):
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
         check_features(features, self._channels_in)
-        form = self._compiled(features)
-        return self._pure(features) if form is None else compute_blocks([form], features)
+        forms = _compiled([self], features)
+        return self._pure(features) if forms is None else compute_blocks(forms, features)
 
-    def _compiled(self, features: Tensor) -> CompiledBlock | None:
-        """Say how compiled loops compute this block of these features; None where they cannot."""
+    def _compiled(self, dtype: torch.dtype) -> CompiledBlock | None:
+        """Say how compiled loops compute this block of features of a precision; None where they cannot."""
         norm, square, signal, linear = map(
             self._modules.get, ("batch_norm", "tensor_square", "signal_norm", "linear")
         )
@@ -168,14 +168,11 @@ class Block(nn.Module):
                 norm.running_mean, norm.running_var, norm.eps, norm.momentum, norm.training, norm.synchronized
             )
             affine = norm.weight, norm.bias
-        parameters = (*affine, signal.weight, signal.bias, *weights)
-        state = () if batch_norm is None else batch_norm[:2]
-        if not compiled_serves(features, *state, *parameters) or not len(features):
-            return None
         channels, degrees = self._terms_in[0][0], len(self._terms_in)
-        plan = block_plan(square.paths, channels, degrees, self._widths_out, features.dtype)
+        plan = block_plan(square.paths, channels, degrees, self._widths_out, dtype)
         if plan is None or tuple(weight.shape for weight in weights) != plan.weight_shapes:
             return None
+        parameters = (*affine, signal.weight, signal.bias, *weights)
         return CompiledBlock(
             plan,
             tuple(None if each is None else each.contiguous() for each in parameters),
@@ -242,6 +239,15 @@ class Block(nn.Module):
         return join_degrees(fitted)
 
 
+def _compiled(blocks: Sequence[Block], features: Tensor) -> list[CompiledBlock] | None:
+    """Say how compiled loops compute blocks one after another of these features; None where they cannot."""
+    if not features.shape[0] or not compiled_serves(features):
+        return None
+    forms = [form for block in blocks if (form := block._compiled(features.dtype)) is not None]
+    tensors = [tensor for form in forms for tensor in form.tensors]
+    return forms if len(forms) == len(blocks) and compiled_serves(features, *tensors) else None
+
+
 class Blocks(nn.Sequential):
     """Blocks one after another.
 
@@ -280,8 +286,8 @@ class Blocks(nn.Sequential):
     def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
         """Map features ``[batch, irreps_in.dim]`` of the first block to ``[batch, irreps_out.dim]`` of the last."""
         blocks = [block for block in self if type(block) is Block and not _has_hooks(block)]
-        forms = [form for block in blocks if (form := block._compiled(features)) is not None]
-        if len(forms) < len(self):
+        forms = _compiled(blocks, features) if len(blocks) == len(self) else None
+        if forms is None:
             return super().forward(features)  # type: ignore[no-any-return, no-untyped-call]
         check_features(features, blocks[0].irreps_in)
         return compute_blocks(forms, features)

@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from holo_nn import accumulate_gradients
 from holo_types import HoloError
 from holo_vae.data.batches import Batch, Rows
 from holo_vae.data.precision import forward_precision, weights_dtype
@@ -293,9 +294,9 @@ class _Run:
             values = self.objective.values(self.stepped, holograms, labels, draws)
         loss = (values * weights.to(values.dtype)).sum() / samples
         gradient = self.flat.gradient.zero_()
-        loss.backward()  # type: ignore[no-untyped-call]
+        accumulate_gradients(loss)
         self.processes.sum_gradients(gradient)
-        norm = nn.utils.clip_grad_norm_(self.flat.values, self.config.gradient_clip)
+        norm = self.flat.clip(self.config.gradient_clip)
         self.optimizer.step()
         if self.average is not None:
             _follow(self.average, self.network, self.config, step)

@@ -1,4 +1,5 @@
-/* The block: batch norm, tensor square, signal norm, linear map, skip. Its parts are samples, but for the weights. */
+/* The block: batch norm, tensor square, signal norm, linear map, skip. Its parts are samples, but for the weights. What must
+ * be known of all of them is left to the first part. */
 
 /* One call of a block. All arrays are the caller's, and all parts share them. */
 typedef struct {
@@ -22,12 +23,14 @@ typedef struct {
     double *moments;      /* mean [channel] and variance [degree, channel] of the batch */
     REAL *normalization;  /* see `norm` */
     /* The backward's */
+    const double *prepared; /* the `partial` of the forward */
     const REAL *gradient; /* [row, batch, width] */
     REAL *dx;             /* [row, batch, channel] */
     REAL *found;          /* [parts, gradient_numbers]: what each part finds for the weights */
     double *inner;        /* dnormal x [degree, channel] and dnormal of degree 0 [channel], over all samples */
     double *dbias;        /* [width]: the gradient of degree 0 over all samples */
     REAL *through;        /* see `slopes` */
+    /* What is found is added to these. */
     REAL *norm_weight_gradient, *norm_bias_gradient, *signal_weight_gradient, *signal_bias_gradient;
     REAL *const *weight_gradients;
 } NAME(Block);
@@ -201,8 +204,10 @@ EXPORT void NAME(block_prepare)(const Block *block, int64_t part, int64_t parts)
 
 /* The moments of all samples from those of the parts: Chan, Golub, LeVeque, Updating formulae and a pairwise algorithm
  * for computing sample variances, 1979. */
-EXPORT void NAME(block_moments)(const Block *block, int64_t parts)
+EXPORT void NAME(block_moments)(const Block *block, int64_t self, int64_t parts)
 {
+    if (self)
+        return;
     const Plan *plan = block->plan;
     const int64_t channels = plan->channels, numbers = NAME(partial_numbers)(plan);
     double *mean = block->moments, *variance = mean + channels;
@@ -230,8 +235,10 @@ EXPORT void NAME(block_moments)(const Block *block, int64_t parts)
 INLINE double NAME(root)(double value) { return __builtin_sqrt(value); }
 
 /* The batch norm as it is applied, and its running statistics; the bias of the result. */
-EXPORT void NAME(block_normalization)(const Block *block, int64_t parts)
+EXPORT void NAME(block_normalization)(const Block *block, int64_t self, int64_t parts)
 {
+    if (self)
+        return;
     const Plan *plan = block->plan;
     const int64_t channels = plan->channels, all = plan->degrees_in * channels, width = plan->widths[0];
     const Norm norm = NAME(norm)(block);
@@ -499,8 +506,10 @@ EXPORT int64_t NAME(through_numbers)(const Plan *plan)
 }
 
 /* Sums over all samples from those of the parts, and the gradients of the norms' parameters that follow from them. */
-EXPORT void NAME(block_sums)(const Block *block, int64_t parts)
+EXPORT void NAME(block_sums)(const Block *block, int64_t self, int64_t parts)
 {
+    if (self)
+        return;
     const Plan *plan = block->plan;
     const int64_t channels = plan->channels, all = plan->degrees_in * channels, width = plan->widths[0];
     const int64_t numbers = NAME(partial_numbers)(plan);
@@ -517,15 +526,18 @@ EXPORT void NAME(block_sums)(const Block *block, int64_t parts)
     const Norm norm = NAME(norm)(block);
     if (block->norm_weight_gradient)
         for (int64_t i = 0; i < all; i++)
-            block->norm_weight_gradient[i] = (REAL)(block->inner[i] * norm.inverse[i]);
+            block->norm_weight_gradient[i] += (REAL)(block->inner[i] * norm.inverse[i]);
     if (block->norm_bias_gradient)
         for (int64_t c = 0; c < channels; c++)
-            block->norm_bias_gradient[c] = (REAL)block->inner[all + c];
+            block->norm_bias_gradient[c] += (REAL)block->inner[all + c];
 }
 
 /* `inner` may have become that of the samples of several processes. */
-EXPORT void NAME(block_slopes)(const Block *block)
+EXPORT void NAME(block_slopes)(const Block *block, int64_t self, int64_t parts)
 {
+    (void)parts;
+    if (self)
+        return;
     const Plan *plan = block->plan;
     const int64_t channels = plan->channels, all = plan->degrees_in * channels, width = plan->widths[0];
     const Norm norm = NAME(norm)(block);
@@ -578,7 +590,8 @@ INLINE void NAME(finish_weights)(const Block *block, int64_t part, int64_t parts
 {
     const Plan *plan = block->plan;
     const int64_t gradient_numbers = NAME(gradient_numbers)(plan), numbers = NAME(partial_numbers)(plan);
-    const REAL *shared = NAME(through)(block).shared, *found = block->found;
+    const REAL *shared = NAME(through)(block).shared;
+    REAL *found = block->found;
     double *products = block->partial + (part + 1) * numbers - plan->degrees_out;
     for (int64_t degree = 0; degree < plan->degrees_out; degree++) {
         const int64_t inputs = plan->paths[degree] * plan->channels, width = plan->widths[degree];
@@ -587,16 +600,14 @@ INLINE void NAME(finish_weights)(const Block *block, int64_t part, int64_t parts
         double product = 0;
         for (int64_t k = inputs * part / parts; k < inputs * (part + 1) / parts; k++) {
             const REAL *w = block->weights[degree] + k * width;
-            REAL *to = block->weight_gradients[degree] + k * width;
-            for (int64_t j = 0; j < width; j++)
-                to[j] = found[k * padded + j];
+            REAL *of_all = found + k * padded, *to = block->weight_gradients[degree] + k * width;
             for (int64_t other = 1; other < parts; other++)
                 for (int64_t j = 0; j < width; j++)
-                    to[j] += found[other * gradient_numbers + k * padded + j];
+                    of_all[j] += of_all[other * gradient_numbers + j];
             REAL sum = 0;
             for (int64_t j = 0; j < width; j++) {
-                sum += w[j] * to[j];
-                to[j] = factor * to[j] + (degree ? 0 : shared[j]);
+                sum += w[j] * of_all[j];
+                to[j] += factor * of_all[j] + (degree ? 0 : shared[j]);
             }
             product += sum;
         }
@@ -611,21 +622,22 @@ EXPORT void NAME(block_finish)(const Block *block, int64_t part, int64_t parts)
     NAME(finish_features)(block, block->batch * part / parts, block->batch * (part + 1) / parts);
 }
 
-/* The gradients of the signal norm's parameters, from the `partial` that `block_finish` left, and from `prepared`, the
- * `partial` of the forward. */
-EXPORT void NAME(block_signal)(const Block *block, const double *prepared, int64_t parts)
+/* The gradients of the signal norm's parameters, from the `partial` that `block_finish` left, and from `prepared`. */
+EXPORT void NAME(block_signal)(const Block *block, int64_t self, int64_t parts)
 {
+    if (self)
+        return;
     const Plan *plan = block->plan;
     const int64_t numbers = NAME(partial_numbers)(plan), width = plan->widths[0];
     for (int64_t degree = 0; degree < plan->degrees_out; degree++) {
         double sum = 0;
         for (int64_t part = 0; part < parts; part++)
             sum += block->partial[(part + 1) * numbers - plan->degrees_out + degree];
-        block->signal_weight_gradient[degree] = (REAL)sum;
+        block->signal_weight_gradient[degree] += (REAL)sum;
     }
     double sum = 0;
     for (int64_t part = 0; part < parts; part++)
         for (int64_t j = 0; j < width; j++)
-            sum += prepared[part * numbers + (plan->degrees_in + 1) * plan->channels + j] * block->dbias[j];
-    block->signal_bias_gradient[0] = (REAL)sum;
+            sum += block->prepared[part * numbers + (plan->degrees_in + 1) * plan->channels + j] * block->dbias[j];
+    block->signal_bias_gradient[0] += (REAL)sum;
 }
