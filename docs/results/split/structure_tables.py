@@ -7,8 +7,9 @@ FOLDER holds the archives proteins/, affinity/ and refined/, unpacked; `index.ts
 
 `index.tsv` (file, split, cluster30) has the chains of proteins, each for what its cluster is for; those of clusters
 that *relative* is scored on are left out. `views/index.tsv` (file, split, cluster30, protein, ligand) has the same and
-the pockets of `refined` to train on, many of them of one protein. `structures.csv` has the same chains, and with ligands, which are no
-neighbors:
+the pockets of `refined` to train on, many of them of one protein.
+
+`structures.csv` has the same chains, and with ligands, which are no neighbors:
 
 - for *same residue* the casf2016 structures (`test`), and what `refined` has of validation clusters (`valid`);
 - for *relative* what `refined` has of the clusters that were drawn, split as they are.
