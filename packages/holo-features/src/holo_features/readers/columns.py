@@ -45,7 +45,7 @@ def text(column: UInt8[np.ndarray, "rows width"]) -> Shaped[np.ndarray, "rows"]:
     """
     characters = np.ascontiguousarray(column, dtype=np.uint32)
     values: NDArray[np.str_] = characters.view(f"U{column.shape[1]}").ravel()
-    if (column <= _BLANK).any():
+    if (column == _BLANK).any():
         values = np.char.strip(values)
     return values
 

@@ -119,8 +119,10 @@ class PdbFile:
     def ended(self, model: Model) -> Bool[np.ndarray, "atoms"]:
         """Say which of a model's atoms are the first after a TER record."""
         lines = self.atom_lines[model.first : model.end]
-        ends = np.searchsorted(self.ends, lines)
-        return np.diff(ends, prepend=ends[:1]) > 0
+        places = np.searchsorted(lines, self.ends)
+        ended = np.zeros(len(lines), dtype=bool)
+        ended[places[(places > 0) & (places < len(lines))]] = True
+        return ended
 
     def records(self, model: Model) -> UInt8[np.ndarray, "atoms 80"]:
         """Give a model's atom records, or raise a FormatError if one is cut off or not printable."""

@@ -91,7 +91,7 @@ def _within_residues(
 ) -> Bool[np.ndarray, "atoms"]:
     """Compare each atom with those that follow it in its residue."""
     found = np.zeros(len(coordinates), dtype=bool)
-    bounds = np.flatnonzero(np.diff(residues, prepend=-1, append=-1))
+    bounds = np.concatenate([[0], np.flatnonzero(residues[1:] != residues[:-1]) + 1, [len(residues)]])
     x = np.ascontiguousarray(coordinates[:, 0])
     for i in range(0, len(bounds) - 1, _BLOCK):
         first, second = _pairs(bounds[i : i + _BLOCK + 1])
