@@ -107,7 +107,8 @@ def _whole_chains(lines: list[bytes]) -> list[bytes]:
         stretch.clear()
 
     for line in lines:
-        if not _is_atom(line) or (stretch and stretch[-1][21:22] != line[21:22]):
+        second = {before[20:21] for before in (*stretch[-1:], line)} - {b" "}
+        if not _is_atom(line) or (stretch and stretch[-1][21:22] != line[21:22]) or len(second) > 1:
             end()
         if _is_atom(line):
             stretch.append(line)
