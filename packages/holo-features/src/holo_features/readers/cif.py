@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 import attrs
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped, UInt8
+from numpy.typing import NDArray
 
 from holo_types import FormatError
 
@@ -308,7 +309,7 @@ class _LoopColumn:
         """Give the values as a column that they end with."""
         width, shortest = int(self.lengths.max(initial=1)), int(self.lengths.min())
         check_length(self.name, len(self.starts), int(self.lengths.argmax()), width)
-        column = windows(self.octets, width)[self.starts + self.lengths - width]
+        column: NDArray[np.uint8] = windows(self.octets, width)[self.starts + self.lengths - width]
         before = np.arange(width, shortest, -1) > self.lengths[:, None]
         column[:, : width - shortest][before] = _BLANK
         column[~self.given] = _BLANK
