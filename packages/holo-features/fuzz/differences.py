@@ -17,7 +17,7 @@ import numpy as np
 from binarycif import atom_site_block
 from readings import Atoms, Reading, Refused, other_reading
 
-from holo_features.readers.names import dictionary_elements
+from holo_features.readers.names import FOUR_LETTERS, dictionary_elements
 
 __all__ = ["CRASH", "DIFFERENCES", "named_differences"]
 
@@ -97,22 +97,33 @@ def _first_model(lines: list[bytes]) -> list[bytes]:
 
 
 def _whole_chains(lines: list[bytes]) -> list[bytes]:
-    """Blank column 21 where it is not filled through all atoms of a chain that follow one another."""
+    """Blank column 21 where it is not filled through all atoms of a chain that follow one another, or ends names."""
     changed, stretch = [], []
 
     def end() -> None:
-        whole = all(line[20:21].strip() for line in stretch)
+        names = {line[17:21].decode("latin-1").strip() for line in stretch}
+        whole = all(line[20:21].strip() for line in stretch) and not names <= FOUR_LETTERS
         changed.extend(line if whole else line[:20] + b" " + line[21:] for line in stretch)
         stretch.clear()
 
     for line in lines:
-        if not _is_atom(line) or (stretch and stretch[-1][21:22] != line[21:22]):
+        second = {before[20:21] for before in (*stretch[-1:], line)} - {b" "}
+        if not _is_atom(line) or (stretch and stretch[-1][21:22] != line[21:22]) or len(second) > 1:
             end()
         if _is_atom(line):
             stretch.append(line)
         else:
             changed.append(line)
     end()
+    return changed
+
+
+def _three_letters(_: bytes, atoms: Atoms) -> Atoms:
+    """Cut the known names of four letters."""
+    changed: Atoms = Counter()
+    for (chain, number, insertion, residue, *rest), count in atoms.items():
+        name = residue[:3] if residue in FOUR_LETTERS else residue
+        changed[chain, number, insertion, name, *rest] += count  # type: ignore[index]
     return changed
 
 
@@ -231,8 +242,10 @@ _PDB = (
     ),
     _Difference(
         "column 21 in part of a chain",
-        "gemmi reads a chain of two letters wherever column 21 is filled; Holo where it is through the whole chain",
+        "gemmi reads a chain of two letters wherever column 21 is filled; Holo where it is through the whole chain "
+        "and makes no known name of four letters (GLUH), which is read where there is one",
         _lines(_whole_chains),
+        _three_letters,
     ),
     _Difference(
         "segments",

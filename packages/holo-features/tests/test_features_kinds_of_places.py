@@ -1,12 +1,16 @@
 """Structures whose atoms cannot all be real: frames, copies, and atoms without a position."""
 
+import math
+
 import numpy as np
 import pytest
 from biotite.structure.io.pdb import PDBFile
 from biotite.structure.io.pdbx import CIFFile, set_structure
+from hypothesis import given, strategies as st
 
 from holo_features import Selection, read_structure
 from holo_features.datasets import example_structures
+from holo_features.structures.places import misplaced
 from holo_types import FormatError
 
 EXAMPLES = {path.name.partition(".")[0]: path for path in example_structures()}
@@ -166,6 +170,50 @@ def test_two_atoms_of_a_residue_within_a_third_of_an_angstrom(write_pdb, chain, 
     changed = chain.copy()
     changed.coord[5] = changed.coord[4] + np.array([apart, 0, 0])
     assert len(read_structure(write_pdb(*records(changed))).atoms) == len(chain) - left
+
+
+def pair_by_pair(places, residues, labels):
+    """Say the same with no array: each atom, and each two of a residue."""
+    found = set()
+    for i, place in enumerate(places):
+        there = [labels[j] for j, other in enumerate(places) if other == place]
+        always = there.count("")
+        if always + max((there.count(label) for label in set(there) - {""}), default=0) >= 3:
+            found.add(i)
+        for j in range(i):
+            by_turns = labels[i] != labels[j] and labels[i] and labels[j]
+            if residues[i] == residues[j] and not by_turns and math.dist(place, places[j]) < 0.3:
+                found |= {i, j}
+    return sorted(found)
+
+
+# Steps of 1/4 and 1/8 Å, so that no distance is about 0.3.
+step = st.integers(0, 3).map(lambda k: k / 4) | st.integers(0, 8).map(lambda k: k / 8)
+atoms_of_few_places = st.tuples(
+    st.tuples(step, step, step), st.integers(0, 3), st.sampled_from(["", "", "A", "B"])
+)
+
+
+@given(st.lists(atoms_of_few_places, max_size=30), st.sampled_from([1, 7, 10_000]))
+def test_misplaced_atoms_are_those_found_pair_by_pair(few, together):
+    """Ten times as many others are in residues of one atom, of seven, or all in one that is large."""
+    others = [((9.0 + 2 * i, 0.0, 0.0), 4 + i // together, "") for i in range(10 * len(few) + 1)]
+    every = sorted([*few, *others], key=lambda atom: atom[1])
+    places, residues, labels = map(list, zip(*every, strict=True))
+    if together > len(every):
+        residues = [0] * len(every)
+    found = misplaced(np.array(places, dtype=np.float32), np.array(residues), np.array(labels))
+    assert np.flatnonzero(found).tolist() == pair_by_pair(places, residues, labels)
+
+
+def test_misplaced_atoms_far_into_a_large_structure():
+    places = np.tile(np.arange(20_000, dtype=np.float32)[:, None], 3)
+    residues = np.arange(20_000) // 8
+    places[[15_001, 16_000]] = places[[15_004, 15_999]] + np.float32(
+        0.1
+    )  # the second pair is of two residues
+    found = misplaced(places, residues, np.full(20_000, ""))
+    assert np.flatnonzero(found).tolist() == [15_001, 15_004]
 
 
 def test_an_atom_that_lies_at_the_origin_stays(write_pdb, chain):

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from biotite.structure.io import pdbx
 
 from holo_features import Selection, read_structure
 from holo_features.datasets import example_structures
 
 EXAMPLE = {path.name.partition(".")[0]: path for path in example_structures()}["1ten_A"]
+BACKBONE = ("N", "CA", "C", "O")
 LIGAND = [("C1", "C", 90.0), ("C2", "C", 91.5), ("O1", "O", 92.7)]
 WATERS = [95.0, 99.0]
 
@@ -140,9 +142,79 @@ def left_aligned(chain):
     )
 
 
-def cif(columns, values, before=()):
+def ligand_mpnn(chain):
+    """By ProDy, backbones of the designed sequence with their certainty; ProteinMPNN writes sequences alone."""
+    return (
+        [
+            "REMARK AtomGroup 1TEN + AtomGroup LIG",
+            *(
+                line(usual(n), f" {r}", f" A{i:>4}    ", xyz, tail="  1.00  0.43", end=f"           {e}  ")
+                for n, r, i, e, xyz in rows(chain)
+                if n in BACKBONE
+            ),
+            *(
+                line(usual(n), " LIG", " B   1    ", (x, 0, 0), record="HETATM", end=f"          {e:>2}  ")
+                for n, e, x in LIGAND
+            ),
+            *(
+                line(usual("O"), " HOH", f" C{k:>4}    ", (x, 0, 0), record="HETATM", end="           O  ")
+                for k, x in enumerate(WATERS, 1)
+            ),
+            "END",
+        ],
+        "A",
+        True,
+    )
+
+
+def pymol(chain):
+    """Of a molecule loaded as mmCIF the segment is its label_asym_id; bonds of ligands, and charges, are written."""
+    body = [
+        line(usual(n), f" {r}", f" A{i:>4}    ", xyz, end=f"      A    {e:>2}  ")
+        for n, r, i, e, xyz in rows(chain)
+    ]
+    body += ["TER   9001      LEU A   9"]
+    body += [
+        line(usual(n), " LIG", " A 501    ", (x, 0, 0), record="HETATM", end=f"      B    {e:>2}{charge:>2}")
+        for (n, e, x), charge in zip(LIGAND, ("", "", "1-"), strict=True)
+    ]
+    body += [
+        line(usual("O"), " HOH", f" A{601 + k:>4}    ", (x, 0, 0), record="HETATM", end="      C     O  ")
+        for k, x in enumerate(WATERS)
+    ]
+    crystal = "CRYST1   60.000   60.000   60.000  90.00  90.00  90.00 P 1           1"
+    return [crystal, *body, "CONECT 9002 9003", "CONECT 9003 9002 9004", "END"], "A", True
+
+
+def pdb_redo(chain):
+    """As Refmac writes: its own records, and ANISOU after each atom."""
+    body = []
+    for n, r, i, e, xyz in rows(chain):
+        atom = line(usual(n), f" {r}", f" A{i:>4}    ", xyz, end=f"          {e:>2}")
+        anisotropic = "   2406   1892   1614    198    519   -328"
+        body += [atom, f"ANISOU{atom[6:28]}{anisotropic}      {e:>2}"]
+    body += ["TER    9001      LEU A   9"]
+    body += [
+        line(usual(n), " LIG", " A 501    ", (x, 0, 0), record="HETATM", end=f"          {e:>2}")
+        for n, e, x in LIGAND
+    ]
+    body += [
+        line(usual("O"), " HOH", f" A{601 + k:>4}    ", (x, 0, 0), record="HETATM", end="           O")
+        for k, x in enumerate(WATERS)
+    ]
+    before = [
+        "HEADER    CELL ADHESION                           01-JAN-90   0XXX",
+        "REMARK   3   REFINEMENT.",
+        "REMARK   3   PROGRAM     : REFMAC 5.8.0405",
+        "LINKR        ASN A   9                 NAG A 501                ASN-NAG",
+        "CISPEP   1 SER A    2    PRO A    3          0.00",
+    ]
+    return [*before, *body, "END"], "A", True
+
+
+def cif(columns, values, before=(), after=()):
     body = ["data_model", *before, "#", "loop_", *(f"_atom_site.{name}" for name in columns)]
-    return [*body, *(" ".join(str(v) for v in row) for row in values), "#"]
+    return [*body, *(" ".join(str(v) for v in row) for row in values), "#", *after]
 
 
 METRIC = [
@@ -227,29 +299,31 @@ def alphafold3(chain):
     return cif(names, values, METRIC), "A", True
 
 
+MODELCIF = [
+    "group_PDB",
+    "id",
+    "type_symbol",
+    "label_atom_id",
+    "label_alt_id",
+    "label_comp_id",
+    "label_seq_id",
+    "auth_seq_id",
+    "pdbx_PDB_ins_code",
+    "label_asym_id",
+    "Cartn_x",
+    "Cartn_y",
+    "Cartn_z",
+    "occupancy",
+    "label_entity_id",
+    "auth_asym_id",
+    "auth_comp_id",
+    "B_iso_or_equiv",
+    "pdbx_PDB_model_num",
+]
+
+
 def boltz(chain):
     """python-modelcif's order of columns; ligands with label_seq_id '.' and no number of the authors."""
-    names = [
-        "group_PDB",
-        "id",
-        "type_symbol",
-        "label_atom_id",
-        "label_alt_id",
-        "label_comp_id",
-        "label_seq_id",
-        "auth_seq_id",
-        "pdbx_PDB_ins_code",
-        "label_asym_id",
-        "Cartn_x",
-        "Cartn_y",
-        "Cartn_z",
-        "occupancy",
-        "label_entity_id",
-        "auth_asym_id",
-        "auth_comp_id",
-        "B_iso_or_equiv",
-        "pdbx_PDB_model_num",
-    ]
     values = [
         ("ATOM", 1, e, n, ".", r, i, i, "?", "A", *xyz, 1, 1, "A", r, "93.0", 1)
         for n, r, i, e, xyz in rows(chain)
@@ -262,7 +336,128 @@ def boltz(chain):
         ("HETATM", 1, "O", "O", ".", "HOH", ".", ".", "?", "C", x, 0, 0, 1, 3, "C", "HOH", "66.6", 1)
         for x in WATERS
     ]
-    return cif(names, values), "A", True
+    return cif(MODELCIF, values), "A", True
+
+
+def chai(chain):
+    """python-modelcif too, of another version: metrics come after the atoms, names of the authors not at all."""
+    names = [name for name in MODELCIF if name != "auth_comp_id"]
+    values = [
+        ("ATOM", k, e, n, ".", r, i, i, "?", "A", *xyz, ".", 1, "A", "93.0", 1)
+        for k, (n, r, i, e, xyz) in enumerate(rows(chain), 1)
+    ]
+    values += [
+        ("HETATM", 1, e, n, ".", "LIG", ".", 1, "?", "B", x, 0, 0, ".", 2, "B", "66.6", 1)
+        for n, e, x in LIGAND
+    ]
+    values += [
+        ("HETATM", 1, "O", "O", ".", "HOH", ".", k, "?", "C", x, 0, 0, ".", 3, "C", "66.6", 1)
+        for k, x in enumerate(WATERS, 1)
+    ]
+    metric = [
+        "loop_",
+        *(
+            f"_ma_qa_metric.{name}"
+            for name in (
+                "id",
+                "name",
+                "description",
+                "type",
+                "mode",
+                "type_other_details",
+                "software_group_id",
+            )
+        ),
+        "1 pLDDT 'Predicted lddt' pLDDT local . .",
+        "#",
+    ]
+    return cif(names, values, after=metric), "A", True
+
+
+def pymol_cif(chain):
+    """The chain is the authors' and the number the labels', of ligands and waters too; a comment comes first."""
+    names = [
+        "group_PDB",
+        "id",
+        "type_symbol",
+        "label_atom_id",
+        "label_alt_id",
+        "label_comp_id",
+        "label_asym_id",
+        "label_entity_id",
+        "label_seq_id",
+        "pdbx_PDB_ins_code",
+        "Cartn_x",
+        "Cartn_y",
+        "Cartn_z",
+        "occupancy",
+        "B_iso_or_equiv",
+        "pdbx_formal_charge",
+        "auth_asym_id",
+        "pdbx_PDB_model_num",
+    ]
+    values = [
+        ("ATOM  ", 1, e, n, ".", r, ".", "?", i, "?", *xyz, "1.00", " 20.00", 0, "A", 1)
+        for n, r, i, e, xyz in rows(chain)
+    ]
+    values += [
+        ("HETATM", 1, e, n, ".", "LIG", ".", "?", 501, "?", x, 0, 0, "1.00", " 20.00", -1, "A", 1)
+        for n, e, x in LIGAND
+    ]
+    values += [
+        ("HETATM", 1, "O", "O", ".", "HOH", ".", "?", 601 + k, "?", x, 0, 0, "1.00", " 20.00", 0, "A", 1)
+        for k, x in enumerate(WATERS)
+    ]
+    return ["# generated by PyMOL 3.0.0", *cif(names, values)], "A", True
+
+
+def pdb_redo_cif(chain):
+    """Padded columns, quotes where a name has a prime, and a second loop of the same atoms after the first."""
+    names = [
+        "group_PDB",
+        "id",
+        "type_symbol",
+        "label_atom_id",
+        "label_alt_id",
+        "label_comp_id",
+        "label_asym_id",
+        "label_entity_id",
+        "label_seq_id",
+        "pdbx_PDB_ins_code",
+        "Cartn_x",
+        "Cartn_y",
+        "Cartn_z",
+        "occupancy",
+        "B_iso_or_equiv",
+        "pdbx_formal_charge",
+        "auth_seq_id",
+        "auth_comp_id",
+        "auth_asym_id",
+        "auth_atom_id",
+        "pdbx_PDB_model_num",
+    ]
+
+    def row(residue, ids, author, atom, xyz):
+        element, name = atom
+        known = (1, element, name, ".", residue, *ids, "?", *xyz)
+        return (*known, "1.00", "20.00", "?", author, residue, "A", name, 1)
+
+    values = [("ATOM  ", *row(r, ("A", 1, i), i, (e, f"{n:<5}"), xyz)) for n, r, i, e, xyz in rows(chain)]
+    values += [("HETATM", *row("LIG", ("B", 2, "."), 501, (e, f'"{n}\'"'), (x, 0, 0))) for n, e, x in LIGAND]
+    values += [
+        ("HETATM", *row("HOH", ("C", 3, "."), 601 + k, ("O", "O    "), (x, 0, 0)))
+        for k, x in enumerate(WATERS)
+    ]
+    anisotropic = [
+        "loop_",
+        "_atom_site_anisotrop.id",
+        "_atom_site_anisotrop.type_symbol",
+        "_atom_site_anisotrop.pdbx_label_atom_id",
+        "_atom_site_anisotrop.U[1][1]",
+        *(f"{k} {e} {n} 0.2406" for k, (n, _, _, e, _) in enumerate(rows(chain), 1)),
+        "#",
+    ]
+    return cif(names, values, after=anisotropic), "A", True
 
 
 def chimerax(chain):
@@ -351,15 +546,16 @@ WRITERS = [
     boltz,
     chimerax,
     refined,
+    ligand_mpnn,
+    pymol,
+    pdb_redo,
+    chai,
+    pymol_cif,
+    pdb_redo_cif,
 ]
 
 
-@pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer.__name__)
-def test_what_pipelines_write(tmp_path, chain, writer):
-    lines, name, more = writer(chain)
-    path = Path(tmp_path, "made.cif" if lines[0].startswith("data_") else "made.pdb")
-    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
-    structure = read_structure(path, Selection(hetero=True, waters=True))
+def assert_read(structure, chain, name, more):
     atoms = structure.atoms
     protein, others = atoms[atoms.amino_acid], atoms[~atoms.amino_acid]
     assert protein.res_name.tolist() == chain.res_name.tolist()
@@ -370,5 +566,57 @@ def test_what_pipelines_write(tmp_path, chain, writer):
     assert others.element.tolist() == (["C", "C", "O", "O", "O"] if more else [])
     assert np.count_nonzero(others.water) == (2 if more else 0)
     assert structure.repeated_residues == ()
-    assert structure.has_plddt == (writer in (alphafold, alphafold3))
     assert {remark.kind for remark in structure.remarks} <= {"residue renamed"}
+
+
+@pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer.__name__)
+def test_what_pipelines_write(tmp_path, chain, writer):
+    lines, name, more = writer(chain)
+    is_cif = any(line.startswith("data_") for line in lines)
+    path = Path(tmp_path, "made.cif" if is_cif else "made.pdb")
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    structure = read_structure(path, Selection(hetero=True, waters=True))
+    written = chain[np.isin(chain.atom_name, BACKBONE)] if writer is ligand_mpnn else chain
+    assert_read(structure, written, name, more)
+    assert structure.has_plddt == (writer in (alphafold, alphafold3, chai))
+
+
+NUMBERS = {
+    **dict.fromkeys(["Cartn_x", "Cartn_y", "Cartn_z", "occupancy", "B_iso_or_equiv"], np.float64),
+    **dict.fromkeys(
+        ["id", "label_seq_id", "pdbx_formal_charge", "auth_seq_id", "pdbx_PDB_model_num"], np.int32
+    ),
+}
+
+
+def binary_column(name, values):
+    values = np.array(values)
+    mask = np.select([values == ".", values == "?"], [1, 2], 0).astype(np.uint8)
+    kind = NUMBERS.get(name, np.str_)
+    values[mask > 0] = "" if kind is np.str_ else "0"
+    data = pdbx.BinaryCIFData(values.astype(kind))
+    return pdbx.BinaryCIFColumn(data, pdbx.BinaryCIFData(mask) if mask.any() else None)
+
+
+def test_what_alphafold_db_writes_as_binarycif(tmp_path, chain):
+    """Its mmCIF as Mol* encodes it: numbers as numbers, packed, and masks over what is open."""
+    lines, name, more = alphafold(chain)
+    columns = [line.partition(".")[2] for line in lines if line.startswith("_atom_site.")]
+    table = list(zip(*(line.split() for line in lines if line.startswith("ATOM")), strict=True))
+    atoms = dict(zip(columns, map(binary_column, columns, table), strict=True))
+    metric = {
+        "id": np.array([1, 2]),
+        "mode": np.array(["global", "local"]),
+        "name": np.array(["pLDDT", "pLDDT"]),
+        "type": np.array(["pLDDT", "pLDDT"]),
+    }
+    file = pdbx.BinaryCIFFile()
+    file["AF-P0A000-F1"] = pdbx.BinaryCIFBlock(
+        {"ma_qa_metric": pdbx.BinaryCIFCategory(metric), "atom_site": pdbx.BinaryCIFCategory(atoms)}
+    )
+    path = tmp_path / "AF-P0A000-F1-model_v4.bcif"
+    pdbx.compress(file).write(path)
+    structure = read_structure(path, Selection(hetero=True, waters=True))
+    assert_read(structure, chain, name, more)
+    assert structure.has_plddt
+    np.testing.assert_allclose(structure.atoms.b_factor, 91.24)

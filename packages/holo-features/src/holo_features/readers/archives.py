@@ -20,6 +20,7 @@ from holo_types import FormatError
 
 __all__ = ["SkippedMember", "archive_members", "archive_of", "is_archive_path", "read_member"]
 
+_SUFFIXES = (".tar", ".zip")
 LARGEST_MEMBER = 1 << 28  # bytes, packed as unpacked; ten times the largest mmCIF file of AlphaFold DB
 _LARGEST_HEADER = 1 << 16  # of a long name in a tar archive
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip archive: signature, lengths of name and extra
@@ -57,7 +58,7 @@ def is_archive_path(path: str | os.PathLike[str]) -> bool:
     >>> is_archive_path("UP000005640_9606_HUMAN_v4.tar"), is_archive_path("models.tar.gz")
     (True, False)
     """
-    return Path(path).suffix.lower() in (".tar", ".zip")
+    return Path(path).suffix.lower() in _SUFFIXES
 
 
 def archive_of(path: Path) -> Path | None:
@@ -68,6 +69,10 @@ def archive_of(path: Path) -> Path | None:
     >>> archive_of(Path("folder/1abc.cif")) is None
     True
     """
+    if not any(
+        suffix in os.fspath(path).lower() for suffix in _SUFFIXES
+    ):  # to look at all parents takes longer
+        return None
     return next((place for place in path.parents if is_archive_path(place) and place.is_file()), None)
 
 

@@ -22,6 +22,7 @@ from .tables import Table, bad_value, check_length
 __all__ = ["binary_categories"]
 
 _INTEGERS = {1: "<i1", 2: "<i2", 3: "<i4", 4: "<u1", 5: "<u2", 6: "<u4"}
+_LIMITS = {code: np.iinfo(dtype) for code, dtype in _INTEGERS.items()}
 _FLOATS = {32: "<f4", 33: "<f8"}
 _PACKED: dict[tuple[object, object], str] = {
     (1, False): "<i1",
@@ -29,7 +30,7 @@ _PACKED: dict[tuple[object, object], str] = {
     (1, True): "<u1",
     (2, True): "<u2",
 }
-_PRESENT, _MASK = 0, (0, 1, 2)  # present, not applicable (.), unknown (?)
+_PRESENT, _LAST_MASK = 0, 2  # present; 1 is not applicable (.), 2 unknown (?)
 
 _Array = NDArray[np.generic]
 
@@ -114,14 +115,16 @@ class _BinaryColumn:
         if mask is None:
             return np.ones(self.rows, dtype=bool)
         values = self._decoded(mask, "mask")
-        if values.dtype.kind not in "iu" or not np.isin(values, _MASK).all():
+        if values.dtype.kind not in "iu" or values.min(initial=0) < 0 or values.max(initial=0) > _LAST_MASK:
             raise FormatError(f"the mask of its {self.name} has other values than 0, 1 and 2")
         present: NDArray[np.bool_] = values == _PRESENT
         return present
 
     def text(self) -> Shaped[np.ndarray, "rows"]:
-        values = self._values()
-        return np.where(self.present(), values if values.dtype.kind == "U" else values.astype(np.str_), "")
+        values, present = self._values(), self.present()
+        if values.dtype.kind != "U":
+            values = values.astype(np.str_)
+        return values if present.all() else np.where(present, values, "")
 
     def numbers(self, missing: float) -> Float[np.ndarray, "rows"]:
         values = self._values()
@@ -213,14 +216,13 @@ def _check_packed(dtype: np.dtype[Any], step: Mapping[str, object]) -> None:
 
 def _check_range(values: _Array, step: Mapping[str, object]) -> None:
     """Refuse integers that are beyond the type that an encoding says they had."""
-    dtype = _INTEGERS.get(_integer(step, "srcType"))
-    if dtype is None:
+    limits = _LIMITS.get(_integer(step, "srcType"))
+    if limits is None:
         raise FormatError(
             f"its {step.get('kind')} has srcType {step.get('srcType')}; it must be a type of integer"
         )
-    limits = np.iinfo(dtype)
     if len(values) and not (limits.min <= values.min() and values.max() <= limits.max):
-        raise FormatError(f"its {step.get('kind')} gives values beyond {np.dtype(dtype).name}")
+        raise FormatError(f"its {step.get('kind')} gives values beyond {limits.dtype.name}")
 
 
 def _byte_array(content: bytes, step: Mapping[str, object]) -> _Array:
@@ -256,7 +258,7 @@ def _float_type(step: Mapping[str, object]) -> str:
 def _run_length(values: NDArray[np.int64], step: Mapping[str, object]) -> _Array:
     size = _number(step, "srcSize")
     runs = values[1::2]
-    if len(values) % 2 or (runs < 0).any() or runs.sum() != size or (runs > size).any():
+    if len(values) % 2 or runs.min(initial=0) < 0 or runs.max(initial=0) > size or runs.sum() != size:
         raise FormatError(f"its RunLength has runs that do not add up to {size:g}")
     return np.repeat(values[::2], runs)
 
@@ -269,12 +271,12 @@ def _integer_packing(values: NDArray[np.int64], step: Mapping[str, object]) -> _
     size, bits = _number(step, "srcSize"), 8 * _integer(step, "byteCount")
     low, high = (-1, 2**bits - 1) if step.get("isUnsigned") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     last = (values != high) & (values != low)
-    ends = np.flatnonzero(last)
-    if len(ends) != size or (len(values) and not last[-1]):
-        raise FormatError(f"its IntegerPacking holds {len(ends)} values; it must hold {size:g}")
-    if len(ends) == len(values):
+    count = int(np.count_nonzero(last))
+    if count != size or (len(values) and not last[-1]):
+        raise FormatError(f"its IntegerPacking holds {count} values; it must hold {size:g}")
+    if count == len(values):
         return values
-    return np.add.reduceat(values, np.concatenate([[0], ends[:-1] + 1]))
+    return np.add.reduceat(values, np.concatenate([[0], np.flatnonzero(last)[:-1] + 1]))
 
 
 _DECODERS = {

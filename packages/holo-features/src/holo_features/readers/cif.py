@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 import attrs
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped, UInt8
+from numpy.typing import NDArray
 
 from holo_types import FormatError
 
@@ -284,12 +285,13 @@ class _LoopColumn:
         return self.given
 
     def text(self) -> Shaped[np.ndarray, "rows"]:
-        width = int(self.lengths.max())
+        width, shortest = max(int(self.lengths.max()), 1), int(self.lengths.min())
         check_length(self.name, len(self.starts), int(self.lengths.argmax()), width)
-        found = windows(self.octets, max(width, 1))[self.starts]
+        found = windows(self.octets, width)[self.starts]
         # Text ends at the first zero.
-        kept = (np.arange(max(width, 1)) < self.lengths[:, None]) & self.given[:, None]
-        return characters(np.where(kept, found, 0))
+        found[:, shortest:][np.arange(shortest, width) >= self.lengths[:, None]] = 0
+        found[~self.given] = 0
+        return characters(found)
 
     def numbers(self, missing: float) -> Float[np.ndarray, "rows"]:
         values, bad = decimals(self._flush_right())
@@ -305,12 +307,12 @@ class _LoopColumn:
 
     def _flush_right(self) -> UInt8[np.ndarray, "rows width"]:
         """Give the values as a column that they end with."""
-        width = int(self.lengths.max(initial=1))
+        width, shortest = int(self.lengths.max(initial=1)), int(self.lengths.min())
         check_length(self.name, len(self.starts), int(self.lengths.argmax()), width)
-        ends = self.starts + self.lengths
-        found = windows(self.octets, width)[ends - width]
-        kept = np.arange(width) >= width - self.lengths[:, None]
-        column = np.where(kept & self.given[:, None], found, np.uint8(_BLANK))
+        column: NDArray[np.uint8] = windows(self.octets, width)[self.starts + self.lengths - width]
+        before = np.arange(width, shortest, -1) > self.lengths[:, None]
+        column[:, : width - shortest][before] = _BLANK
+        column[~self.given] = _BLANK
         column[~self.given, -1] = ord("0")  # what is not given takes no time to read
         return column
 

@@ -18,8 +18,8 @@ _BLANK, _ZERO, _PLUS, _MINUS, _POINT = tuple(b" 0+-.")
 _TEN = np.uint8(10)
 _MOST_DIGITS = 18  # of an int64
 _EXACT = 2**53  # up to here every integer is a float64
-_POWERS = 10.0 ** np.arange(_MOST_DIGITS + 1)
-_FACTORS = np.array([1, 10])
+_POWERS = 10.0 ** np.arange(_MOST_DIGITS)
+_BLOCK = 4096  # rows, so that what they are read by stays in the cache
 
 
 def windows(octets: UInt8[np.ndarray, "bytes"], width: int) -> UInt8[np.ndarray, "starts width"]:
@@ -45,7 +45,7 @@ def text(column: UInt8[np.ndarray, "rows width"]) -> Shaped[np.ndarray, "rows"]:
     """
     characters = np.ascontiguousarray(column, dtype=np.uint32)
     values: NDArray[np.str_] = characters.view(f"U{column.shape[1]}").ravel()
-    if (column <= _BLANK).any():
+    if (column == _BLANK).any():
         values = np.char.strip(values)
     return values
 
@@ -109,11 +109,7 @@ def decimals(
     (array([  1.25, -10.5 ,  15.  ,    nan]), array([3]))
     """
     read = _read(column)
-    exact = read.usual & (read.magnitude < _EXACT)
-    # The quotient of two integers that float64 holds exactly is the number nearest to the decimal.
-    values = read.magnitude / _POWERS[read.places]
-    np.negative(values, out=values, where=read.negative)
-    return values, _read_unusual(column, values, ~exact, number, np.nan)
+    return read.values, _read_unusual(column, read.values, ~read.usual, number, np.nan)
 
 
 def integers(
@@ -141,43 +137,49 @@ def integers(
     (array([12, -5,  0]), array([2]))
     """
     found = _read(column)
-    values = found.magnitude
-    np.negative(values, out=values, where=found.negative)
+    values = found.values.astype(np.int64)
     return values, _read_unusual(column, values, ~found.usual | found.pointed, read, 0.0)
 
 
 @attrs.frozen(eq=False)
 class _Read:
-    """Numbers, magnitude / 10^places, and whether they have the usual form: [+-]digits[.digits]."""
+    """Numbers of the usual form, [+-]digits[.digits], and which of them have a point; others mean nothing."""
 
-    magnitude: Int[np.ndarray, "rows"]
-    places: Int[np.ndarray, "rows"]
-    negative: Bool[np.ndarray, "rows"]
-    pointed: Bool[np.ndarray, "rows"]
+    values: Float[np.ndarray, "rows"]
     usual: Bool[np.ndarray, "rows"]
+    pointed: Bool[np.ndarray, "rows"]
 
 
 def _read(column: UInt8[np.ndarray, "rows width"]) -> _Read:
     rows, width = column.shape
-    magnitude, places = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.int8)
-    negative, pointed, begun = np.zeros((3, rows), dtype=bool)
-    if not 0 < width <= _MOST_DIGITS:
-        return _Read(magnitude, places, negative, pointed, usual=begun)
-    usual = np.ones(rows, dtype=bool)
-    digit = begun
-    for octets in np.ascontiguousarray(column.T):
-        digits = octets - _ZERO  # what is below "0" wraps around to large numbers
-        digit = digits < _TEN
-        minus, point = octets == _MINUS, octets == _POINT
-        sign = minus | (octets == _PLUS)
-        usual &= digit | (point & ~pointed) | (~begun & (sign | (octets == _BLANK)))
-        begun |= digit | sign | point
-        negative |= minus
-        places += digit & pointed
-        pointed |= point
-        magnitude *= _FACTORS[digit.view(np.uint8)]
-        magnitude += digits * digit
-    return _Read(magnitude, places, negative, pointed, usual & digit)
+    read = _Read(np.zeros(rows), np.zeros(rows, dtype=bool), np.zeros(rows, dtype=bool))
+    if 0 < width <= _MOST_DIGITS:
+        for first in range(0, rows, _BLOCK):
+            _read_block(column[first : first + _BLOCK], read, slice(first, first + _BLOCK))
+    return read
+
+
+def _read_block(column: UInt8[np.ndarray, "block width"], read: _Read, block: slice) -> None:
+    octets = np.ascontiguousarray(column.T)
+    digits = octets - _ZERO  # what is below "0" wraps around to large numbers
+    digit, blank, minus, point = digits < _TEN, octets == _BLANK, octets == _MINUS, octets == _POINT
+    opening = blank | minus | (octets == _PLUS)
+    usual = (digit | opening | point).all(axis=0) & digit[-1] & (point.sum(axis=0, dtype=np.uint8) < 2)
+    usual &= ~(opening[1:] & ~blank[:-1]).any(axis=0)  # only blanks stand before blanks and signs
+    for i in range(1, len(point)):  # from here on true for what comes after a point too
+        point[i] |= point[i - 1]
+    pointed = point[-1]
+    weights = _POWERS[len(octets) - 1 :: -1]
+    digits *= digit
+    every = weights @ digits.astype(np.float64)
+    digits *= point
+    decimal = weights @ digits.astype(np.float64)
+    # The point has stood for a digit. All of these integers are exact, and so is what is left of the division.
+    magnitude = (every - decimal) / np.where(pointed, 10.0, 1.0) + decimal
+    # The quotient of two integers that float64 holds exactly is the number nearest to the decimal.
+    values = magnitude / _POWERS[point.sum(axis=0, dtype=np.uint8) - pointed]
+    read.values[block] = values * (1.0 - 2.0 * minus.any(axis=0))
+    read.usual[block], read.pointed[block] = usual & (every < _EXACT), pointed
 
 
 def _read_unusual(

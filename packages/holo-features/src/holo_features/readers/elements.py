@@ -27,7 +27,7 @@ def is_element(symbols: Shaped[np.ndarray, "atoms"]) -> Bool[np.ndarray, "atoms"
     >>> is_element(np.array(["C", "X", "SE"])).tolist()
     [True, False, True]
     """
-    characters = np.ascontiguousarray(symbols).view(np.uint32).reshape(len(symbols), -1)
+    characters = np.ascontiguousarray(symbols).view(np.uint32).reshape(len(symbols), symbols.itemsize // 4)
     first, second = characters[:, 0], characters[:, 1] if characters.shape[1] > 1 else np.uint32(0)
     known: NDArray[np.bool_] = _IS_ELEMENT[np.minimum(first, _MOST), np.minimum(second, _MOST)]
     for more in characters.T[2:]:
@@ -64,8 +64,10 @@ def elements_of(
     ['C', 'C', 'CA', 'C']
     """
     known = is_element(symbols)
-    elements: NDArray[np.str_] = symbols if known.all() else np.char.upper(symbols)
-    if elements is not symbols:
+    elements: NDArray[np.str_] = symbols
+    if not known.all():
+        elements = symbols.copy()
+        elements[~known] = np.char.upper(symbols[~known])
         blank = (elements == "") | (elements == "?") | (elements == ".")
         elements = elements.astype(np.promote_types(elements.dtype, "U2"))
         rows = np.flatnonzero(blank)

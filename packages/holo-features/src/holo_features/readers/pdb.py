@@ -83,9 +83,8 @@ class _Lines:
         """Give lines as rows of 80 characters, blanks where a line ends before."""
         rows: NDArray[np.uint8] = windows(self.octets, _WIDTH)[self.starts[lines]]
         lengths = self.ends[lines] - self.starts[lines]
-        short = np.flatnonzero(lengths < _WIDTH)
-        if len(short):
-            rows[short] = np.where(np.arange(_WIDTH) < lengths[short, None], rows[short], _BLANK)
+        shortest = int(lengths.min(initial=_WIDTH))
+        rows[:, shortest:][np.arange(shortest, _WIDTH) >= lengths[:, None]] = _BLANK
         return rows
 
 
@@ -120,8 +119,10 @@ class PdbFile:
     def ended(self, model: Model) -> Bool[np.ndarray, "atoms"]:
         """Say which of a model's atoms are the first after a TER record."""
         lines = self.atom_lines[model.first : model.end]
-        ends = np.searchsorted(self.ends, lines)
-        return np.diff(ends, prepend=ends[:1]) > 0
+        places = np.searchsorted(lines, self.ends)
+        ended = np.zeros(len(lines), dtype=bool)
+        ended[places[(places > 0) & (places < len(lines))]] = True
+        return ended
 
     def records(self, model: Model) -> UInt8[np.ndarray, "atoms 80"]:
         """Give a model's atom records, or raise a FormatError if one is cut off or not printable."""
@@ -210,8 +211,9 @@ def _occupancies(
     else:
         occupancies = record_decimals(records, filled(records[:, _OCCUPANCY], whole.tobytes()), "occupancy")
     column = records[:, _B_FACTOR]
-    b_factors, _ = decimals(column)
-    b_factors[~np.isfinite(b_factors) | (column <= _BLANK).all(axis=1)] = np.nan
+    b_factors, _ = decimals(filled(column, b"  0.00"))
+    b_factors[~np.isfinite(b_factors)] = np.nan
+    b_factors[_blanks(column)] = np.nan
     return occupancies, b_factors
 
 
@@ -319,19 +321,28 @@ def record_atoms(
 
 def filled(column: UInt8[np.ndarray, "atoms width"], value: bytes) -> UInt8[np.ndarray, "atoms width"]:
     """Fill in what some programs leave blank."""
-    blank = (column <= _BLANK).all(axis=1)
-    if blank.any():
+    blank = _blanks(column)
+    if len(blank):
         column = column.copy()
         column[blank] = np.frombuffer(value, dtype=np.uint8)
     return column
+
+
+def _blanks(column: UInt8[np.ndarray, "atoms width"]) -> Int[np.ndarray, "blank"]:
+    """Give the rows with nothing in them; few end with a blank and have something."""
+    rows = np.flatnonzero(column[:, -1] <= _BLANK)
+    return rows[(column[rows] <= _BLANK).all(axis=1)]
 
 
 def _elements(records: UInt8[np.ndarray, "atoms 80"], atoms: AtomArray) -> Shaped[np.ndarray, "atoms"]:
     column = records[:, _ELEMENT]
     symbols = text(column)
     # Old files have line numbers there, or nothing.
-    lettered = ((column | _LOWER) - ord("a") < _LETTERS).any(axis=1)
-    if lettered.all() and not (column > _BLANK).all(axis=1).any():  # all are of one letter
+    first, second = ((column | _LOWER) - ord("a") < _LETTERS).T
+    lettered = first | second
+    if (
+        lettered.all() and not ((column[:, 0] > _BLANK) & (column[:, 1] > _BLANK)).any()
+    ):  # all are of one letter
         return elements_of(symbols, atoms.atom_name, atoms.res_name)
     # Elements of two letters begin one column before the others, but for programs that align all names left.
     names = records[:, _NAME]
@@ -340,8 +351,9 @@ def _elements(records: UInt8[np.ndarray, "atoms 80"], atoms: AtomArray) -> Shape
         wide = None
     else:
         wide = letters[:, 0] & (names[:, 3] <= _BLANK)
-        leading = np.char.upper(text(names[:, :2]))
-        wide &= is_element(leading) & (np.char.str_len(leading) > 1)
+        rows = np.flatnonzero(wide)
+        leading = np.char.upper(text(names[rows, :2]))
+        wide[rows] = is_element(leading) & (np.char.str_len(leading) > 1)
     # Programs that write no elements keep to that among HETATM at least.
     wide = wide if wide is None else wide & (lettered | atoms.hetero)
     return elements_of(np.where(lettered, symbols, ""), atoms.atom_name, atoms.res_name, wide)

@@ -1,7 +1,5 @@
 """Atoms that cannot all be where the file has them: placeholders at one point, and structures laid on one another."""
 
-from itertools import pairwise
-
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from numpy.typing import NDArray
@@ -14,7 +12,8 @@ _AT_ONE_POINT = 3  # atoms; two may be a contact that a program has not relaxed
 _NEAREST = 0.3  # Å; of two atoms of a residue, hydrogens too
 _MOST = 0.1  # of the atoms; a file with more of them is no structure
 _CLASH = 1.25  # Å; shorter than any bond between residues
-_LARGEST = 64  # atoms; a residue with more of them, of a lipid or a polymer, is looked through as a whole
+_LARGEST = 64  # atoms; of a residue with more of them, a lipid or a polymer, not all pairs are compared
+_BLOCK = 1024  # residues whose pairs are in memory at once
 _FEW, _MANY = 0.1, 3  # a share of the residues, and how many there must be at least
 
 
@@ -66,9 +65,8 @@ def _at_one_point(
     bits = (
         np.ascontiguousarray(coordinates + np.float32(0), dtype=np.float32).view(np.uint32).astype(np.uint64)
     )
-    keys = (bits * _MIXING).sum(axis=1, dtype=np.uint64)
-    ordered = np.sort(keys)
-    if len(keys) < _AT_ONE_POINT or not (ordered[2:] == ordered[:-2]).any():
+    keys = np.sort(bits @ _MIXING)
+    if len(keys) < _AT_ONE_POINT or not (keys[2:] == keys[:-2]).any():
         return found
     _, point, counts = np.unique(coordinates, axis=0, return_inverse=True, return_counts=True)
     for number in np.flatnonzero(counts >= _AT_ONE_POINT).tolist():
@@ -91,37 +89,48 @@ def _within_residues(
     residues: Int[np.ndarray, "atoms"],
     labels: Shaped[np.ndarray, "atoms"],
 ) -> Bool[np.ndarray, "atoms"]:
-    """Compare each atom with the next ones of its residue."""
+    """Compare each atom with those that follow it in its residue."""
     found = np.zeros(len(coordinates), dtype=bool)
-    starts = np.flatnonzero(np.diff(residues, prepend=-1, append=-1))
-    largest = int(np.diff(starts).max(initial=0))
-    axes = np.ascontiguousarray(coordinates.T)
-    for step in range(1, min(largest, _LARGEST)):
-        apart = axes[:, step:] - axes[:, :-step]
-        squares = np.einsum("ij,ij->j", apart, apart)
-        if squares.min() < _NEAREST**2:
-            one = np.flatnonzero(squares < _NEAREST**2)
-            _mark(found, one[residues[one] == residues[one + step]], step, labels)
-    if largest > _LARGEST:
-        for first, end in pairwise(starts.tolist()):
-            if end - first > _LARGEST:
-                from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few files need it
+    bounds = np.concatenate([[0], np.flatnonzero(residues[1:] != residues[:-1]) + 1, [len(residues)]])
+    x = np.ascontiguousarray(coordinates[:, 0])
+    for i in range(0, len(bounds) - 1, _BLOCK):
+        first, second = _pairs(bounds[i : i + _BLOCK + 1])
+        near = np.flatnonzero(np.abs(x[first] - x[second]) < _NEAREST)  # few are, along one axis
+        _mark(found, first[near], second[near], coordinates, labels)
+    for i in np.flatnonzero(np.diff(bounds) > _LARGEST).tolist():
+        from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few files need it
 
-                pairs = KDTree(coordinates[first:end]).query_pairs(_NEAREST, output_type="ndarray")
-                _mark(found, first + pairs[:, 0], pairs[:, 1] - pairs[:, 0], labels)
+        pairs = KDTree(coordinates[bounds[i] : bounds[i + 1]]).query_pairs(_NEAREST, output_type="ndarray")
+        _mark(found, bounds[i] + pairs[:, 0], bounds[i] + pairs[:, 1], coordinates, labels)
     return found
+
+
+def _pairs(bounds: Int[np.ndarray, "bounds"]) -> tuple[Int[np.ndarray, "pairs"], Int[np.ndarray, "pairs"]]:
+    """Give the first and the second atom of each pair within residues between bounds, but not within large ones."""
+    sizes = np.diff(bounds)
+    rows = np.arange(bounds[0], bounds[-1])
+    following = np.repeat(bounds[1:] - 1, sizes) - rows
+    if sizes.max() > _LARGEST:
+        following[np.repeat(sizes > _LARGEST, sizes)] = 0
+    first = np.repeat(rows, following)
+    nth = np.arange(len(first)) - np.repeat(np.cumsum(following) - following, following)
+    return first, first + 1 + nth
 
 
 def _mark(
     found: Bool[np.ndarray, "atoms"],
-    one: Int[np.ndarray, "pairs"],
-    step: Int[np.ndarray, "pairs"] | int,
+    first: Int[np.ndarray, "pairs"],
+    second: Int[np.ndarray, "pairs"],
+    coordinates: Float[np.ndarray, "atoms 3"],
     labels: Shaped[np.ndarray, "atoms"],
 ) -> None:
-    """Mark pairs of atoms, unless they are there by turns."""
-    other = one + step
-    together = (labels[one] == labels[other]) | (labels[one] == "") | (labels[other] == "")
-    found[one[together]] = found[other[together]] = True
+    """Mark pairs of atoms that are near to each other, unless they are there by turns."""
+    apart = coordinates[first] - coordinates[second]
+    near = np.flatnonzero(np.einsum("ij,ij->i", apart, apart) < _NEAREST**2)
+    if len(near):
+        first, second = first[near], second[near]
+        together = (labels[first] == labels[second]) | (labels[first] == "") | (labels[second] == "")
+        found[first[together]] = found[second[together]] = True
 
 
 def check_repeated(

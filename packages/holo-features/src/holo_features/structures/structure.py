@@ -241,7 +241,7 @@ def classify(raw: RawAtoms) -> tuple[Conformers, tuple[Remark, ...]]:
             (names != called)[conformers.residues], names[conformers.residues], atoms.res_name
         )
     amino_acid = are_amino_acids(names)
-    water = np.fromiter((name in WATERS for name in names.tolist()), dtype=bool, count=len(names))
+    water = np.fromiter(map(WATERS.__contains__, names.tolist()), dtype=bool, count=len(names))
     polymer = raw.polymer[rows[firsts]]
     if not (amino_acid & polymer | water).all():
         backbone = Backbone.of(atoms, rows, firsts)
@@ -282,6 +282,8 @@ def _left_out(
     atoms: AtomArray, unknown: Bool[np.ndarray, "atoms"], repeated: Bool[np.ndarray, "atoms"]
 ) -> tuple[LeftOutAtom, ...]:
     rows = np.flatnonzero(unknown | repeated)
+    if not len(rows):
+        return ()
     return tuple(
         LeftOutAtom(
             residue,
@@ -299,14 +301,17 @@ def _left_out(
 def _repeated_residues(atoms: AtomArray) -> tuple[Bool[np.ndarray, "atoms"], tuple[RepeatedResidue, ...]]:
     """Find amino acid residues that have the name of an earlier one, and say which atoms lie where it does."""
     again, elsewhere = np.zeros((2, len(atoms)), dtype=bool)
-    renamed = np.flatnonzero(atoms.res_name[1:] != atoms.res_name[:-1]) + 1
-    firsts = starts = np.union1d(residue_starts(atoms), renamed)
+    begins = np.zeros(len(atoms), dtype=bool)
+    begins[residue_starts(atoms)] = True
+    begins[1:] |= atoms.res_name[1:] != atoms.res_name[:-1]
+    firsts = starts = np.flatnonzero(begins)
     ends = np.append(firsts[1:], len(atoms))
     of_amino_acid = atoms.amino_acid[firsts]
     firsts, ends = firsts[of_amino_acid], ends[of_amino_acid]
-    names = residue_ids(atoms, firsts)
-    if len(set(names)) == len(names):
+    columns = (atoms.chain_id[firsts], atoms.res_id[firsts], atoms.ins_code[firsts])
+    if len(set(zip(*(column.tolist() for column in columns), strict=True))) == len(firsts):
         return again, ()
+    names = residue_ids(atoms, firsts)
     seen: dict[ResidueId, slice] = {}
     repeated = []
     for name, first, end in zip(names, firsts.tolist(), ends.tolist(), strict=True):
