@@ -78,6 +78,24 @@ def test_it_is_continued_with_the_same_settings_only(tmp_path: Path) -> None:
     assert pandas.read_parquet(tmp_path)["structure"].tolist() == ["1abc"] * 3 + ["2abc"] * 3
 
 
+def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    with PartsWriter(tmp_path / "z") as first:
+        for resume in (False, True):
+            with pytest.raises(HoloError, match="z: another run is alive and writes into it"):
+                PartsWriter(tmp_path / "z", resume=resume)
+        first.append(rows("1abc"))
+    assert [path.name for path in (tmp_path / "z").iterdir()] == ["part-000000.parquet"]
+
+
+def test_a_folder_that_was_removed_is_not_said_to_be_written(tmp_path: Path) -> None:
+    writer = PartsWriter(tmp_path / "z")
+    (tmp_path / "z").rename(tmp_path / "elsewhere")
+    writer.append(rows("1abc"))
+    with pytest.raises(HoloError, match="z: was removed or replaced while this run wrote to it"), writer:
+        pass
+    assert not (tmp_path / "z").exists()
+
+
 def test_rows_of_other_columns_are_refused(tmp_path: Path) -> None:
     other = Embeddings(np.zeros((1, 4), np.float32), np.zeros((1, 3, 3), np.float32), MODEL, {"chain": ["A"]})
     with PartsWriter(tmp_path) as writer:

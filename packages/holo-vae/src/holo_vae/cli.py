@@ -6,7 +6,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,6 +20,7 @@ from holo_types import HoloError, Holograms
 from holo_types.console import progress, run
 from holo_types.extras import extra
 from holo_types.files.atomic import replacing
+from holo_types.files.locks import PathLock
 from holo_types.options import ConfidenceOptions, Device, Flag, RunOptions, Together
 
 from ._version import __version__
@@ -633,22 +634,23 @@ def _write_embeddings(
     # Rows go to an HDF5 file as they come, so that an interruption costs little; a table is made of it.
     # A folder has parts for that.
     rows = out if out.suffix in (".h5", "") else out.with_name(f"{out.name}.partial.h5")
-    report = write_rows(
-        lambda written: (rows_of(result.encoded, result.embeddings) for result in embedded(written)),
-        files,
-        rows,
-        doing=doing,
-        what="embedding",
-        settings=settings,
-        resume=resume,
-        table=out.with_suffix(".skipped.csv"),
-        empty=empty,
-        parts=not out.suffix,
-        half=half,
-    )
-    if report.count and rows != out:
-        holo_types.write_table(holo_types.load(rows, kind=holo_types.Embeddings), out)
-        rows.unlink()
+    with nullcontext() if rows == out else PathLock(out):
+        report = write_rows(
+            lambda written: (rows_of(result.encoded, result.embeddings) for result in embedded(written)),
+            files,
+            rows,
+            doing=doing,
+            what="embedding",
+            settings=settings,
+            resume=resume,
+            table=out.with_suffix(".skipped.csv"),
+            empty=empty,
+            parts=not out.suffix,
+            half=half,
+        )
+        if report.count and rows != out:
+            holo_types.write_table(holo_types.load(rows, kind=holo_types.Embeddings), out)
+            rows.unlink()
     return report.show(out)
 
 

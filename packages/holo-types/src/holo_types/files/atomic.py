@@ -55,7 +55,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give the path of a new file in the same folder, which takes the place of `path` at the end.
 
     Whatever goes wrong before, `path` stays as it was. A process that is killed meanwhile leaves its
-    unfinished ``.NAME.XXXXXXXX.tmp``.
+    unfinished ``.NAME.XXXXXXXX.tmp``, which the next run that has the path's lock removes (`holo_types.files.locks`).
 
     Raises
     ------
@@ -72,7 +72,7 @@ def replacing(path: Path) -> Iterator[Path]:
     ['note.txt']
     """
     with write_errors(path):
-        target = path.resolve()  # of a link, what it points to is replaced, not the link
+        target = Path(os.path.realpath(path))  # of a link, what it points to is replaced, not the link
         new = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         if target.is_dir():
             raise IsADirectoryError(None, "it is a folder")

@@ -17,7 +17,8 @@ from holo_types.extras import extra
 from holo_types.objects.embeddings import Embeddings
 from holo_types.objects.joining import concatenate
 
-from .atomic import replacing, write_errors
+from .atomic import replacing
+from .locks import PathLock
 from .schema import Layout
 from .tables import to_table
 
@@ -36,7 +37,8 @@ class PartsWriter:
 
     Appends gather in memory; with every 131,072 rows a part is written, whole appends together, and appears whole
     or not at all. Killed at any time, the folder holds whole parts and is continued with ``resume=True``; left by
-    an exception, it holds all that was appended. A writer to which nothing was appended leaves nothing.
+    an exception, it holds all that was appended. A writer to which nothing was appended leaves nothing. From the
+    beginning on no other run can write into the folder (`holo_types.files.locks`).
 
     Parameters
     ----------
@@ -55,8 +57,8 @@ class PartsWriter:
     Raises
     ------
     HoloError
-        If the folder holds anything and `resume` is false, or its parts were made with other settings; or pandas
-        or pyarrow is missing.
+        If the folder holds anything and `resume` is false, its parts were made with other settings, or another
+        run is writing into it; or pandas or pyarrow is missing.
     FormatError
         If a part that is to be continued cannot be read.
 
@@ -99,15 +101,18 @@ class PartsWriter:
             raise HoloError(f"{self.folder}: is no folder; parts cannot be written into it")
         if not self.folder.parent.is_dir():
             raise HoloError(f"{self.folder}: cannot be written: there is no folder {self.folder.parent}")
-        if not self.folder.is_dir():
-            return
-        if resume:
-            self._reopen()
-        elif any(self.folder.iterdir()):
-            raise HoloError(
-                f"{self.folder}: is not empty, and is not replaced; continue it with resume=True (--resume on the "
-                "command line), or choose another folder"
-            )
+        self._lock = PathLock(self.folder, folder=True)
+        try:
+            if resume:
+                self._reopen()
+            elif self._lock.others():
+                raise HoloError(
+                    f"{self.folder}: is not empty, and is not replaced; continue it with resume=True (--resume on the "
+                    "command line), or choose another folder"
+                )
+        except BaseException:
+            self._lock.release()
+            raise
 
     def __enter__(self) -> "PartsWriter":
         return self
@@ -115,11 +120,12 @@ class PartsWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.commit()
-            return
-        with contextlib.suppress(HoloError):  # the error that brought us here is the one to report
-            self.commit()
+        with self._lock:
+            if kind is None:
+                self.commit()
+                return
+            with contextlib.suppress(HoloError):  # the error that brought us here is the one to report
+                self.commit()
 
     def __len__(self) -> int:
         return self._rows + self._pending_rows
@@ -170,7 +176,7 @@ class PartsWriter:
         Raises
         ------
         HoloError
-            As for `append`.
+            As for `append`; also if the folder was removed.
         """
         if not self._pending_rows:
             return
@@ -178,8 +184,7 @@ class PartsWriter:
         path = self._path(self._parts)
         if self._schema is not None and not table.schema.equals(self._schema, check_metadata=True):
             raise HoloError(f"{path}: would not have the columns, types and model of the parts before it")
-        with write_errors(self.folder):
-            self.folder.mkdir(exist_ok=True)
+        self._lock.check()
         if path.exists():
             raise HoloError(f"{path}: was written meanwhile; two runs must not write into one folder")
         self._write(table, path)
@@ -218,12 +223,10 @@ class PartsWriter:
         return self.folder / f"part-{number:06}.parquet"
 
     def _reopen(self) -> None:
-        """Find the parts that are there, and remove the unfinished one of a killed run."""
+        """Find the parts that are there."""
         import pyarrow  # noqa: PLC0415
         from pyarrow import parquet  # noqa: PLC0415
 
-        for unfinished in self.folder.glob(".part-*.parquet.*.tmp"):
-            unfinished.unlink()
         while (path := self._path(self._parts)).exists():
             try:
                 meta = parquet.read_metadata(path)

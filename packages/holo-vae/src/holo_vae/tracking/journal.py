@@ -16,7 +16,7 @@ from cattrs.strategies import configure_tagged_union
 
 from holo_types import FormatError, HoloError
 from holo_types.files.atomic import write_errors
-from holo_types.files.journal import lock
+from holo_types.files.locks import lock
 
 __all__ = [
     "DataSet",

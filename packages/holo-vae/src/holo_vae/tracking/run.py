@@ -112,6 +112,11 @@ class Run:
         self._ended = False
 
     @property
+    def store(self) -> str:
+        """Where it is tracked."""
+        return self._store.uri
+
+    @property
     def note(self) -> str | None:
         """What the user must know of what the store does not have; None if it has everything."""
         missing = self._store.sent.missing
@@ -223,8 +228,8 @@ class Run:
 
     def _close(self, status: str) -> None:
         self._journal.append(Status(status, _now()))
-        if status == "KILLED":
-            self._sender.close(patience=2.0)  # someone waits for the prompt
+        if status == "KILLED" or not self._journal.path.exists():
+            self._sender.close(patience=2.0)  # someone waits for the prompt, or the folder was removed
         else:
             self._sender.close()
         self._ended = True
