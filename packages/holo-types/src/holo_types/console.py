@@ -5,9 +5,12 @@ It needs the extra ``cli`` (cyclopts, rich), which it imports only when used.
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import attrs
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "Skipped", "progress", "run", "write_skipped"]
 
-OK, NOTHING_USEFUL, WRONG_USAGE, SOME_FILES_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+OK, NOTHING_USEFUL, WRONG_USAGE, SOME_FILES_FAILED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
 _LOG_INTERVAL = 15.0  # seconds between the progress lines of a log
 
@@ -47,8 +50,8 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        2 for wrong usage, 1 for a `HoloError` or an `OSError` (each with one line on stderr), 130 if interrupted,
-        else the integer that the command returned, or 0.
+        2 for wrong usage, 1 for a `HoloError` or an `OSError` (each with one line on stderr), 130 if interrupted, 143
+        after a SIGTERM, else the integer that the command returned, or 0.
 
     Examples
     --------
@@ -60,28 +63,58 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
     >>> run(app, ["21"])
     42
     """
+    with _terminable():
+        try:
+            return _run(app, list(sys.argv[1:] if argv is None else argv))
+        except HoloError as error:
+            _error_line(f"Error: {error}")
+            return NOTHING_USEFUL
+        except OSError as error:
+            # What no command foresaw: a full disk, a closed pipe, a folder that is a file.
+            name = f"{error.filename}: " if error.filename else ""
+            _error_line(f"Error: {name}{error.strerror or error}")
+            return NOTHING_USEFUL
+        except KeyboardInterrupt as end:
+            by = "Ended by SIGTERM" if isinstance(end, _Terminated) else "Interrupted"
+            _error_line(f"{by}. What was already written is kept.")
+            return TERMINATED if isinstance(end, _Terminated) else INTERRUPTED
+
+
+def _run(app: "App", tokens: Sequence[str]) -> int:
     from cyclopts import CycloptsError  # noqa: PLC0415
 
-    tokens = list(sys.argv[1:] if argv is None else argv)
     try:
         command, bound, _ = app.parse_args(tokens, print_error=False, exit_on_error=False)
     except CycloptsError as error:
         _error_line(f"{error} See {app.name[0]} --help.")
         return WRONG_USAGE
-    try:
-        result = command(*bound.args, **bound.kwargs)
-    except HoloError as error:
-        _error_line(f"Error: {error}")
-        return NOTHING_USEFUL
-    except OSError as error:
-        # What no command foresaw: a full disk, a closed pipe, a folder that is a file.
-        name = f"{error.filename}: " if error.filename else ""
-        _error_line(f"Error: {name}{error.strerror or error}")
-        return NOTHING_USEFUL
-    except KeyboardInterrupt:
-        _error_line("Interrupted. What was already written is kept.")
-        return INTERRUPTED
+    result = command(*bound.args, **bound.kwargs)
     return result if isinstance(result, int) else OK
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which a scheduler sends before it kills: work is left as by a Ctrl-C."""
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a SIGTERM be a `_Terminated`, so that what is under way is kept and workers are ended; a second one kills."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextlib.contextmanager

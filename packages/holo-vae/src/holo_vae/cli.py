@@ -5,6 +5,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
@@ -108,6 +109,9 @@ def train_command(
     if seed is not None:
         chosen = attrs.evolve(chosen, training=attrs.evolve(chosen.training, seed=seed))
     processes = Processes.from_environment(device)
+    if processes.count > 1:
+        # torchrun ends all by SIGTERM when one is lost; one that waits for that one comes to no handler of Python's.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with ExitStack() as stack:
         advance: list[Callable[..., None]] = []
 
