@@ -19,8 +19,10 @@ from holo_types.objects.joining import concatenate
 
 from .atomic import replacing
 from .locks import PathLock
+from .reader import load
 from .schema import Layout
 from .tables import to_table
+from .writer import Writer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,8 +38,9 @@ class PartsWriter:
     """Write embeddings to a folder of Parquet files with one schema, which readers take as one table.
 
     Appends gather in memory; with every 131,072 rows a part is written, whole appends together, and appears whole
-    or not at all. Killed at any time, the folder holds whole parts and is continued with ``resume=True``; left by
-    an exception, it holds all that was appended. A writer to which nothing was appended leaves nothing. From the
+    or not at all. Until then the rows are in a hidden HDF5 file of the folder, with every few seconds. Killed at any
+    time, the folder holds whole parts and that file, and is continued with ``resume=True``; left by an exception, it
+    holds all that was appended. A writer to which nothing was appended leaves nothing. From the
     beginning on no other run can write into the folder (`holo_types.files.locks`).
 
     Parameters
@@ -97,6 +100,7 @@ class PartsWriter:
         self._schema: pa.Schema | None = None  # of the parts
         self._parts = self._rows = self._pending_rows = 0
         self._pending: list[Embeddings] = []
+        self._rest: Writer | None = None  # has what is pending, in case that we are killed
         if self.folder.exists() and not self.folder.is_dir():
             raise HoloError(f"{self.folder}: is no folder; parts cannot be written into it")
         if not self.folder.parent.is_dir():
@@ -111,6 +115,7 @@ class PartsWriter:
                     "command line), or choose another folder"
                 )
         except BaseException:
+            self._rest = None
             self._lock.release()
             raise
 
@@ -146,6 +151,8 @@ class PartsWriter:
             if not table.num_columns:
                 raise HoloError(f"{self._path(number)}: has no column {column!r}")
             values.update(compute.unique(table.column(0)).to_pylist())
+        if self._rest is not None:
+            values.update(self._rest.index.column(column).tolist())
         return frozenset(values)
 
     def append(self, embeddings: Embeddings) -> None:
@@ -169,6 +176,11 @@ class PartsWriter:
         self._pending_rows += len(embeddings)
         if self._pending_rows >= self._part_rows:
             self.commit()
+            return
+        if self._rest is None:
+            self._lock.check()
+            self._rest = Writer(self._rest_path(self._parts), settings=self._settings)
+        self._rest.append(embeddings)
 
     def commit(self) -> None:
         """Write what was appended as a part now.
@@ -192,6 +204,9 @@ class PartsWriter:
         self._parts += 1
         self._rows += self._pending_rows
         self._pending, self._pending_rows = [], 0
+        if self._rest is not None:
+            self._rest.discard()
+            self._rest = None
 
     def _table(self, embeddings: Embeddings) -> "pa.Table":
         import pyarrow  # noqa: PLC0415
@@ -222,8 +237,12 @@ class PartsWriter:
     def _path(self, number: int) -> Path:
         return self.folder / f"part-{number:06}.parquet"
 
+    def _rest_path(self, number: int) -> Path:
+        """Where the rows of a part stand until it is written; once it is, they are of no use."""
+        return self.folder / f".part-{number:06}.h5"
+
     def _reopen(self) -> None:
-        """Find the parts that are there."""
+        """Find the parts that are there, and the rows of the next one."""
         import pyarrow  # noqa: PLC0415
         from pyarrow import parquet  # noqa: PLC0415
 
@@ -238,6 +257,15 @@ class PartsWriter:
             self._check_settings(path, self._schema.metadata or {})
             self._rows += meta.num_rows
             self._parts += 1
+        rest = self._rest_path(self._parts)
+        for old in self.folder.glob(".part-*.h5"):
+            if old != rest:
+                old.unlink()
+        if rest.exists():
+            self._rest = Writer(rest, resume=True, settings=self._settings)
+            self._pending = [load(rest, kind=Embeddings)]
+            self._pending_rows = len(self._rest)
+            self._layout = Layout.of(self._pending[0])
 
     def _check_settings(self, path: Path, metadata: Mapping[bytes, bytes]) -> None:
         there: dict[str, Any] = json.loads(metadata.get(_SETTINGS, b"{}"))

@@ -263,6 +263,13 @@ class Writer:
         finally:
             self._release()
 
+    def discard(self) -> None:
+        """Remove what was written, which is of no use any more."""
+        if self._begun:
+            for path in (self.path, journal_of(Path(os.path.realpath(self.path)))):
+                path.unlink(missing_ok=True)
+        self._release()
+
     def _check_settings(self) -> None:
         if self._settings is None:
             return
