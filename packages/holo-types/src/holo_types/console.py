@@ -4,6 +4,7 @@ It needs the extra ``cli`` (cyclopts, rich), which it imports only when used.
 """
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -50,8 +51,8 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        2 for wrong usage, 1 for a `HoloError` or an `OSError` (each with one line on stderr), 130 if interrupted, 143
-        after a SIGTERM, else the integer that the command returned, or 0.
+        2 for wrong usage; 1 for a `HoloError`, an `OSError` or too little memory, each with one line on stderr; 130
+        if interrupted, 143 after a SIGTERM; else the integer that the command returned, or 0.
 
     Examples
     --------
@@ -63,14 +64,21 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
     >>> run(app, ["21"])
     42
     """
+    _ready_streams()
     with _terminable():
         try:
             return _run(app, list(sys.argv[1:] if argv is None else argv))
+        except MemoryError as error:
+            what = f" ({error})" if str(error) else ""
+            _error_line(f"Error: there is not enough memory{what}; use fewer workers, or less data")
+            return NOTHING_USEFUL
         except HoloError as error:
             _error_line(f"Error: {error}")
             return NOTHING_USEFUL
         except OSError as error:
             # What no command foresaw: a full disk, a closed pipe, a folder that is a file.
+            if isinstance(error, BrokenPipeError):
+                _forget_output()
             name = f"{error.filename}: " if error.filename else ""
             _error_line(f"Error: {name}{error.strerror or error}")
             return NOTHING_USEFUL
@@ -89,7 +97,30 @@ def _run(app: "App", tokens: Sequence[str]) -> int:
         _error_line(f"{error} See {app.name[0]} --help.")
         return WRONG_USAGE
     result = command(*bound.args, **bound.kwargs)
+    sys.stdout.flush()  # here, where an error of it has its line and its status
     return result if isinstance(result, int) else OK
+
+
+def _ready_streams() -> None:
+    """Let there be an output and an error output that take every text, whatever the process was started with."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # closed: a file that is opened next would get its number, and what is printed
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # Å where the locale is ASCII, names that are not UTF-8
+
+
+def _forget_output() -> None:
+    """Let nothing more be written to a pipe that nobody reads; Python would complain of it once more at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Terminated(KeyboardInterrupt):

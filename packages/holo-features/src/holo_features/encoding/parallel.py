@@ -33,6 +33,7 @@ Result = TypeVar("Result")
 _BATCH_BYTES = 1 << 18
 _BATCH_FILES = 16
 _PACKED = {".gz": 8, ".bcif": 4}  # how much less these files are than the same as text
+_MOST_WORKERS = 1 << 10
 _UNDER_WAY = 4  # items a worker
 _ATTEMPTS = 3  # as often may workers end before an item is given up
 _PR_SET_PDEATHSIG = 1
@@ -131,16 +132,16 @@ def map_in_order(
     Raises
     ------
     HoloError
-        If `workers` is less than 1, the scheduler cannot be reached or has no workers, the extra is missing,
-        or workers end three times over one item.
+        If `workers` is less than 1 or more than 1024, the scheduler's address has no port, the scheduler cannot be
+        reached or has no workers, the extra is missing, or workers end three times over one item.
 
     Examples
     --------
     >>> list(map_in_order(abs, [-1, 2, -3]))
     [1, 2, 3]
     """
-    if workers < 1:
-        raise HoloError(f"workers is {workers}; it must be at least 1")
+    if not 1 <= workers <= _MOST_WORKERS:
+        raise HoloError(f"workers is {workers}; it must be at least 1, and at most {_MOST_WORKERS}")
     if scheduler is None and workers == 1:
         return map(function, items)
     return _map_in_processes(function, items, workers, scheduler)
@@ -349,6 +350,8 @@ def _outcome(call: bytes) -> bytes:
 def _cluster(address: str) -> Iterator[_Pool]:
     with extra("holo-features[dask]"):
         from distributed import Client, KilledWorker  # noqa: PLC0415
+    if "://" not in address.removeprefix("tcp://") and not address.rpartition(":")[2].isdecimal():
+        raise HoloError(f"scheduler {address}: has no port; it must be an address such as tcp://host:8786")
     try:
         client = Client(address, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
