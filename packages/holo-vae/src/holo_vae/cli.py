@@ -500,7 +500,7 @@ def embed_command(
         )
     if half and out.suffix:
         raise HoloError(f"--half is for a folder of Parquet files; --out is {out}")
-    if any(path.resolve() == out.resolve() for path in inputs):
+    if any(os.path.realpath(path) == os.path.realpath(out) for path in inputs):
         raise HoloError(f"--out is {out}, which is an input; give another file")
     if pocket and (len(inputs) != 1 or inputs[0].suffix == ".h5"):
         given = ", ".join(map(str, inputs))
