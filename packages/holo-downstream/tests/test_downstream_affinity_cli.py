@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,9 @@ import pytest
 import holo_types
 from holo_downstream import example_series
 from holo_downstream.affinity import regressors
+from holo_downstream.affinity.study import run_study
+from holo_downstream.affinity.study_files import new_study_folder
+from holo_downstream.cli import affinity
 from holo_downstream.cli.program import main
 from holo_types import Embeddings, ModelReference
 
@@ -70,6 +74,34 @@ def test_fit_predict_compare(pockets, capsys):
 
     assert main(["affinity", "compare", "ridge", "mean", "--out", "table.md"]) == 0
     assert (pockets / "table.md").read_text() in capsys.readouterr().out + "\n"
+
+
+def test_two_fits_do_not_share_a_folder(pockets, capsys):
+    fit = ["affinity", "fit", "pockets.h5", "labels.csv", "--unit", "nM", "--seeds", "1", "--out", "study"]
+    with new_study_folder(pockets / "study"):
+        assert main([*fit, "--regressor", "ridge"]) == 1
+        assert "study: another run is alive and writes into it (process " in capsys.readouterr().err
+    assert not (pockets / "study").exists()
+    assert main(["affinity", "fit", "pockets.h5", "absent.csv", "--out", "study"]) == 1
+    assert not (pockets / "study").exists()  # what failed leaves no empty folder
+    (pockets / "study" / "model").mkdir(parents=True)
+    left = [pockets / "study" / folder / ".file.json.0123abcd.tmp" for folder in ("", "model")]
+    for path in left:
+        path.touch()
+    assert main([*fit, "--regressor", "mean"]) == 0
+    assert not any(path.exists() for path in left)
+
+
+def test_a_study_folder_that_is_removed_meanwhile_does_not_come_back(pockets, monkeypatch, capsys):
+    def fitted_while_the_folder_goes(*given, **named):
+        shutil.rmtree(pockets / "study")
+        return run_study(*given, **named)
+
+    monkeypatch.setattr(affinity, "run_study", fitted_while_the_folder_goes)
+    fit = ["affinity", "fit", "pockets.h5", "labels.csv", "--unit", "nM", "--seeds", "1", "--out", "study"]
+    assert main([*fit, "--regressor", "mean"]) == 1
+    assert "study: was removed or replaced while this run wrote to it" in capsys.readouterr().err
+    assert not (pockets / "study").exists()
 
 
 def test_the_example_is_a_study(tmp_path, capsys):

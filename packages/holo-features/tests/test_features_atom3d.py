@@ -1,13 +1,16 @@
 """ATOM3D's LBA data set: LMDB files in its published form, written here with two or three records."""
 
+import copy
 import gzip
 import json
 import pickle
+import random
 
 import numpy as np
 import pytest
 
 from holo_features import read_structure
+from holo_features.complexes import atom3d
 from holo_features.complexes.atom3d import Atom3dRecord, atom3d_folders, atom3d_records
 from holo_features.complexes.complex import Complex, SkippedComplex, complex_neighborhoods, pocket
 from holo_features.complexes.sets import find_complexes, read_complex, read_complexes
@@ -285,3 +288,51 @@ def test_a_damaged_record_is_named(tmp_path):
     assert "record 0 is damaged" in skipped.reason
     with pytest.raises(FormatError, match="it has no entry '7'"):
         read_complex(Atom3dRecord("lost", folder, 7))
+
+
+def test_records_whose_fields_have_other_types_are_used_or_named(tmp_path):
+    write_lmdb(tmp_path / "train", [record()])
+    source = next(iter(atom3d_records(tmp_path / "train")))
+    good = record()
+    for name in ("atoms_protein", "atoms_pocket", "atoms_ligand"):  # a few rows, which mutations then meet
+        good[name] = {**good[name], "data": good[name]["data"][:3], "index": [0, 1, 2]}
+    odd = (
+        None,
+        True,
+        -1,
+        1.5,
+        1e308,
+        10**30,
+        "",
+        "x",
+        [],
+        [[]],
+        {},
+        {"a": 1},
+        [None],
+        float("nan"),
+        "\ud800",
+    )
+    chance, refused = random.Random(0), 0
+    for _ in range(200):
+        changed = copy.deepcopy(good)
+        places = []
+
+        def visit(value, places=places):
+            for key in (
+                value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+            ):
+                places.append((value, key))
+                visit(value[key])
+
+        visit(changed)
+        value, key = chance.choice(places)
+        value[key] = copy.deepcopy(chance.choice(odd))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(atom3d, "_entry", lambda *_, c=changed: gzip.compress(json.dumps(c).encode()))
+            try:
+                atom3d.read_atom3d_record(source, Selection())
+            except FormatError as error:
+                assert "record 0" in str(error)  # noqa: PT017 - others are used, and none raises anything else
+                refused += 1
+    assert refused > 20

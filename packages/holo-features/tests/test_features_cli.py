@@ -13,6 +13,7 @@ import pytest
 
 import holo_types
 from holo_features.datasets import example_structures
+from holo_types.files.locks import PathLock
 
 SMALL = ("--lmax", "2", "--nmax", "4")
 # The console script itself, so that its entry point is tested too.
@@ -51,6 +52,27 @@ def test_encodes_files_and_folders(tmp_path):
     assert f"{len(holograms)} holograms in {out}; 4 of 4 files gave results" in done.stdout
     assert "encoding structures: 4/4" in done.stderr
     assert skipped_rows(tmp_path / "out.skipped.csv") == []
+
+
+def test_a_second_run_of_one_output_is_refused_and_changes_nothing(tmp_path):
+    out, table = tmp_path / "out.h5", tmp_path / "out.skipped.csv"
+    with holo_types.Writer(out):
+        table.write_text("file,residue,reason\n1abc.pdb,,of the run that is alive\n")
+        for options in ((), ("--resume",)):
+            done = run("structures", example_structures()[0], "--out", out, *options, *SMALL, check=1)
+            assert done.stderr.startswith(
+                f"Error: {out}: another run is alive and writes it (process {os.getpid()} "
+            )
+            assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [table]
+    assert len(skipped_rows(table)) == 1
+
+
+def test_runs_of_two_outputs_with_one_table_do_not_mix_it(tmp_path):
+    with PathLock(tmp_path / "out.skipped.csv"):
+        done = run("structures", example_structures()[0], "--out", tmp_path / "out.h5", *SMALL, check=1)
+    assert "out.skipped.csv: another run is alive" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_options_make_the_basis(tmp_path):

@@ -169,6 +169,39 @@ def fill_the_disk(folder: Path) -> dict[str, object]:
     return {"refused": len(refused)}
 
 
+def race(folder: Path) -> dict[str, object]:
+    """Let two processes begin one file at once: one is refused, and the file is the other's."""
+    races = 0
+    for number in range(20):
+        path = folder / f"{number}.h5"
+        ready, start = os.pipe()
+        refused, tell = os.pipe()
+
+        def work(own: int, path: Path = path, files: tuple[int, ...] = (ready, start, refused, tell)) -> None:
+            os.close(files[1])
+            os.read(files[0], 1)  # until the parent closes its end
+            try:
+                with holo_types.Writer(path) as writer:
+                    os.read(files[2], 1)  # until the other one is refused
+                    writer.append(batch(own))
+            except holo_types.HoloError as error:
+                assert "another run is alive" in str(error), error  # noqa: PT017 - this is no test function
+                os.write(files[3], b"x")
+                os._exit(3)
+
+        children = [in_child(lambda own=own: work(own)) for own in (0, 1)]  # type: ignore[misc]
+        for descriptor in (ready, start, refused, tell):
+            os.close(descriptor)
+        ends = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        assert sorted(ends) == [0, 3], ends
+        with holo_types.open(path) as reader:
+            assert reader.complete
+            assert reader[:] == batch(ends.index(0))
+        assert not list(folder.glob(".*")), "something is left"
+        races += 1
+    return {"races": races}
+
+
 def memory(folder: Path) -> dict[str, object]:
     """Give the MB that streaming 100 MB to a file and back adds to the process."""
     basis = holo_types.Basis(lmax=6, radial=holo_types.Zernike(20, 10.0), channels=("C", "N", "O", "S"))
@@ -183,7 +216,13 @@ def memory(folder: Path) -> dict[str, object]:
     return {"added": (after - before) / (1e3 if sys.platform == "linux" else 1e6)}
 
 
-MODES = {"steps": kill_at_every_step, "random": kill_at_random, "full": fill_the_disk, "memory": memory}
+MODES = {
+    "steps": kill_at_every_step,
+    "random": kill_at_random,
+    "race": race,
+    "full": fill_the_disk,
+    "memory": memory,
+}
 
 if __name__ == "__main__":
     # Of a killed process the system keeps all that it wrote; waiting for the disk only helps in a power cut.

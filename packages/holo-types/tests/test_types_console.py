@@ -1,9 +1,11 @@
 """The habits of the console scripts, by a small script."""
 
 import io
+import os
+import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from cyclopts import App
@@ -115,3 +117,68 @@ def test_skipped_things_stand_in_a_table(tmp_path: Path) -> None:
     ]
     with pytest.raises(HoloError, match=r"a\.csv: cannot be written"):
         write_skipped(tmp_path / "absent" / "a.csv", [])
+
+
+SCRIPT = """
+import sys
+from cyclopts import App
+from holo_types.console import run
+app = App(name="holo-test", help="Lengths are in \\u00c5.")
+@app.command
+def say(text: str, *, memory: bool = False) -> int:
+    if memory:
+        raise MemoryError("Unable to allocate 3.64 TiB")
+    sys.stdout.write(f"{text} in \\u00c5\\n")
+    return 0
+@app.command
+def place(path: str) -> int:
+    with open(path, "wb") as file:
+        print("said", flush=True)
+    return 0
+sys.exit(run(app))
+"""
+ASCII = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def script(*arguments: str | bytes, shell: str = "", **options: Any) -> "subprocess.CompletedProcess[bytes]":
+    command: list[str | bytes] = [sys.executable, "-c", SCRIPT, *arguments]
+    if shell:
+        command = ["sh", "-c", f'"$@" {shell}', "sh", *command]
+    return subprocess.run(command, capture_output=True, check=False, timeout=120, **options)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="starts a shell")
+def test_it_speaks_in_every_locale_and_with_streams_that_are_not_there(tmp_path: Path) -> None:
+    done = script("--help", env=ASCII)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Lengths are in" in done.stdout
+    done = script("say", b"bad\xff.pdb", env=ASCII)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.endswith(b" in \\xc5\n")
+    done = script("say", "hello", shell=">&-")
+    assert (done.returncode, done.stderr) == (0, b"")
+    done = script("place", str(tmp_path / "file"), shell=">&- 2>&-")
+    assert done.returncode == 0
+    assert (tmp_path / "file").read_bytes() == b""  # what is printed does not go to a file that was opened
+    if Path("/dev/full").exists():
+        done = script("say", "hello", shell=">/dev/full")
+        assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+        assert done.stderr.startswith(b"Error: No space left on device")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a pipe")
+def test_a_pipe_that_nobody_reads_is_one_line() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as pipe:
+        command = [sys.executable, "-c", SCRIPT, "say", "hello"]
+        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (1, b"Error: Broken pipe\n")
+
+
+def test_too_little_memory_is_one_line() -> None:
+    done = script("say", "hello", "--memory")
+    assert done.returncode == 1
+    assert done.stderr == (
+        b"Error: there is not enough memory (Unable to allocate 3.64 TiB); use fewer workers, or less data\n"
+    )

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 import holo_types
 from holo_types import HoloError, Holograms, Writer
 from holo_types.files import journal
+from holo_types.files.locks import PathLock
 
 BASIS = holo_types.Basis(lmax=1, radial=None, channels=("image",))
 ROWS = Holograms(np.arange(12.0).reshape(3, 4), BASIS, {"image": [0, 1, 2]})
@@ -81,10 +83,105 @@ def test_two_writers_of_one_file_are_refused(tmp_path: Path) -> None:
     with Writer(path) as first:
         first.append(ROWS)
         first.commit()
-        with pytest.raises(HoloError, match=r"a\.h5: another process is writing this file"):
-            Writer(path, resume=True)
+        for refused in (
+            lambda: Writer(path),
+            lambda: Writer(path, resume=True),
+            lambda: holo_types.save(ROWS, path),
+        ):
+            with pytest.raises(
+                HoloError, match=r"a\.h5: another run is alive and writes it \(process \d+ on "
+            ):
+                refused()
     with Writer(path, resume=True) as second:
         assert len(second) == 3
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_writer_has_its_file_before_there_is_anything_to_write(tmp_path: Path) -> None:
+    with Writer(tmp_path / "a.h5") as first:
+        with pytest.raises(HoloError, match="another run is alive"):
+            Writer(tmp_path / "a.h5")
+        first.append(ROWS)
+    assert holo_types.load(tmp_path / "a.h5") == ROWS
+
+
+@needs_fork
+def test_of_two_runs_that_begin_one_file_at_once_one_is_refused(tmp_path: Path) -> None:
+    assert run("race", tmp_path)["races"] == 20
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_was_removed_or_replaced_is_not_said_to_be_written(
+    replaced: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.h5"
+    writer = Writer(path)
+    writer.append(ROWS)
+    writer.commit()
+    path.unlink()
+    if replaced:
+        path.write_bytes(b"of somebody else")
+    writer.append(ROWS)
+    with pytest.raises(
+        HoloError, match=r"a\.h5: was removed or replaced while this run wrote it; the 3 rows"
+    ):
+        writer.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["a.h5"] * replaced
+    assert not replaced or path.read_bytes() == b"of somebody else"
+
+
+def test_after_some_seconds_what_was_appended_is_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with Writer(tmp_path / "a.h5") as writer:
+        writer.append(ROWS)
+        assert not (tmp_path / "a.h5").exists()
+        now[0] += 3.0
+        writer.append(ROWS)
+        assert len(holo_types.load(tmp_path / "a.h5")) == 6
+        writer.append(ROWS)
+        assert len(holo_types.load(tmp_path / "a.h5")) == 6
+
+
+def test_what_killed_runs_left_unfinished_is_removed_by_the_next_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    left = [tmp_path / name for name in (".a.h5.01234567.tmp", ".a.h5.lock")]
+    others = [
+        tmp_path / name
+        for name in (".b.h5.01234567.tmp", ".a.h5.tmp", "a.h5.01234567.tmp", ".ah5.0123abcd.tmp")
+    ]
+    for file in (*left, *others):
+        file.write_bytes(b"")
+    holo_types.save(ROWS, path)
+    assert set(tmp_path.iterdir()) == {path, *others}
+
+
+def test_a_lock_of_a_folder_makes_it_and_removes_it_if_nothing_came(tmp_path: Path) -> None:
+    for kept in (False, True):
+        with PathLock(tmp_path / "new" / "run", folder=True) as first:
+            assert first.held()
+            assert not first.others()
+            with pytest.raises(HoloError, match="run: another run is alive and writes into it"):
+                PathLock(tmp_path / "new" / "run", folder=True)
+            if kept:
+                (tmp_path / "new" / "run" / "file").touch()
+                assert first.others()
+        assert (tmp_path / "new" / "run").exists() == kept
+    assert [file.name for file in (tmp_path / "new" / "run").iterdir()] == ["file"]
+
+
+def test_a_lock_notices_that_its_folder_is_gone_or_another_one(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with PathLock(folder, folder=True) as first:
+        folder.rename(tmp_path / "elsewhere")
+        with pytest.raises(HoloError, match="run: was removed or replaced while this run wrote to it"):
+            first.check()
+        with PathLock(folder, folder=True) as second:
+            assert not first.held()
+            first.release()
+            second.check()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")

@@ -1,6 +1,7 @@
 """A folder of Parquet parts: one table for every reader, continued from what is whole."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,57 @@ def test_it_is_continued_with_the_same_settings_only(tmp_path: Path) -> None:
         writer.append(rows("2abc"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["part-000000.parquet", "part-000001.parquet"]
     assert pandas.read_parquet(tmp_path)["structure"].tolist() == ["1abc"] * 3 + ["2abc"] * 3
+
+
+def test_rows_of_a_part_that_is_not_full_yet_survive_a_kill(tmp_path: Path) -> None:
+    def write(folder: Path, first: int, *, killed: int | None = None) -> None:
+        with PartsWriter(folder, resume=True, settings={"model": "a"}, rows=12) as writer:
+            assert writer.written("structure") == (
+                {f"{number}abc" for number in range(first)} if first else set()
+            )
+            for number in range(first, 10):
+                writer.append(rows(f"{number}abc"))
+                if number == killed:
+                    assert writer._rest is not None
+                    writer._rest.commit()  # as it does by itself every few seconds
+                    shutil.copytree(folder, folder.with_name(f"killed{number}"))
+
+    write(tmp_path / "whole", 0, killed=6)
+    expected = pandas.read_parquet(tmp_path / "whole")
+    names = ["part-000000.parquet", "part-000001.parquet", "part-000002.parquet"]
+    killed = tmp_path / "killed6"
+    assert sorted(path.name for path in killed.iterdir())[-2:] == [".part-000001.h5", names[0]]
+    assert len(pandas.read_parquet(killed)) == 12
+    with pytest.raises(HoloError, match="model was a, and is now b"):
+        PartsWriter(killed, resume=True, settings={"model": "b"})
+    shutil.copy(
+        killed / ".part-000001.h5", killed / ".part-000000.h5"
+    )  # of a run killed before it removed it
+    write(killed, 7)
+    assert sorted(path.name for path in killed.iterdir()) == names
+    pandas.testing.assert_frame_equal(pandas.read_parquet(killed), expected)
+    for name in names:
+        assert len(pandas.read_parquet(killed / name)) == len(pandas.read_parquet(tmp_path / "whole" / name))
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    with PartsWriter(tmp_path / "z") as first:
+        for resume in (False, True):
+            with pytest.raises(HoloError, match="z: another run is alive and writes into it"):
+                PartsWriter(tmp_path / "z", resume=resume)
+        first.append(rows("1abc"))
+    assert [path.name for path in (tmp_path / "z").iterdir()] == ["part-000000.parquet"]
+
+
+def test_a_folder_that_was_removed_is_not_said_to_be_written(tmp_path: Path) -> None:
+    for count in (0, 1):
+        writer = PartsWriter(tmp_path / "z", rows=6)
+        for _ in range(count):
+            writer.append(rows("1abc"))
+        (tmp_path / "z").rename(tmp_path / f"elsewhere{count}")
+        with pytest.raises(HoloError, match="z: was removed or replaced while this run wrote to it"):
+            writer.append(rows("2abc"))
+        assert not (tmp_path / "z").exists()
 
 
 def test_rows_of_other_columns_are_refused(tmp_path: Path) -> None:

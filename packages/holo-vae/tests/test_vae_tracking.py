@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ import torch
 from matplotlib.figure import Figure
 
 import holo_vae
-from holo_types import FormatError, HoloError, Holograms
+from holo_types import FormatError, HoloError, Holograms, save
 from holo_vae import Recipe
 from holo_vae.data.batches import open_rows
 from holo_vae.data.opening import RunData
@@ -221,9 +222,12 @@ def test_a_run_that_breaks_off_says_so(tmp_path: Path, recipe: Recipe, data: Run
     found = only_run(client)
     assert found.info.status == "FINISHED"
     assert_steps(client, found.info.run_id, 5)
-    with tracking.start_run(tmp_path, "small", recipe, data, resume=True):
-        pass  # there is nothing to go on with: a run of its own
-    assert len(client.search_runs([found.info.experiment_id])) == 2
+    journal = (tmp_path / "tracking" / "1" / "journal.jsonl").read_bytes()
+    with tracking.start_run(tmp_path, "small", recipe, data, resume=True) as run:
+        log_steps(run, 0, 9)  # there is nothing to go on with: the run stays as it is
+    assert only_run(client).info.end_time == found.info.end_time
+    assert_steps(client, found.info.run_id, 5)
+    assert (tmp_path / "tracking" / "1" / "journal.jsonl").read_bytes() == journal
 
 
 def test_a_new_run_leaves_the_old_one_alone(tmp_path: Path, recipe: Recipe, data: RunData) -> None:
@@ -338,8 +342,6 @@ def test_a_killed_run_goes_on_as_the_same_run(
     tmp_path: Path, recipe: Recipe, holograms: Holograms, data: RunData
 ) -> None:
     holo_vae.write_recipe(recipe, tmp_path / "recipe.yaml")
-    from holo_types import save
-
     save(holograms, tmp_path / "data.h5")
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(tmp_path)], check=False, timeout=120
@@ -355,6 +357,100 @@ def test_a_killed_run_goes_on_as_the_same_run(
     assert found.info.run_id == before.info.run_id
     assert found.info.status == "FINISHED"
     assert_steps(client, found.info.run_id, 200)
+
+
+KILLED_WITH_A_MODEL = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+from holo_types import load
+from test_vae_tracking import RunData, log_steps, open_rows, tracking, tracking_sender, tracking_store
+from holo_vae import read_recipe
+from holo_vae.networks.loading import load as load_model
+from pathlib import Path
+place, sent = Path(sys.argv[2]), sys.argv[3] == "sent"
+data = RunData(*(open_rows(load(place / "data.h5"), shuffle_rows=100) for _ in range(2)))
+wait = tracking_sender.Sender.wait
+def killed(self):
+    if sent:
+        wait(self)
+    os.kill(os.getpid(), signal.SIGKILL)
+tracking_sender.Sender.wait = killed
+if not sent:
+    tracking_store.Store.send = lambda self, between: None
+with tracking.start_run(place / "run", "small", read_recipe(place / "recipe.yaml"), data) as run:
+    log_steps(run, 0, 5)
+    run.log_model(load_model(place / "run" / "model"), place / "run" / "model")
+"""
+
+
+@pytest.mark.parametrize("sent", ["sent", "kept"])
+def test_a_run_killed_when_it_has_logged_its_model_ends_with_that_one(
+    tmp_path: Path, holograms: Holograms, run_of: RunOf, model: Model, sent: str
+) -> None:
+    holo_vae.write_recipe(Recipe(model=model.config), tmp_path / "recipe.yaml")
+    save(holograms, tmp_path / "data.h5")
+    folder = tmp_path / "run"
+    script = [sys.executable, "-c", KILLED_WITH_A_MODEL, str(Path(__file__).parent), str(tmp_path), sent]
+    assert subprocess.run(script, check=False, timeout=120).returncode == -signal.SIGKILL
+    if sent == "kept":
+        send_journals(folder)  # it is over, as far as is known: no process has the journal
+        assert only_run(mlflow.MlflowClient(tracking.tracking_uri(folder))).info.status == "KILLED"
+    for _ in range(2):  # goes on and finishes; is looked at once more
+        with run_of(folder, resume=True) as run:
+            log_steps(run, 0, 5)
+            logged = run.log_model(model, folder / "model")
+    client = mlflow.MlflowClient(tracking.tracking_uri(folder))
+    found = only_run(client)
+    assert found.info.status == "FINISHED"
+    assert_steps(client, found.info.run_id, 5)
+    assert [
+        f"models:/{each.model_id}" for each in client.search_logged_models([found.info.experiment_id])
+    ] == [logged]
+    assert journals(folder) == [folder / "tracking" / "1" / "journal.jsonl"]
+
+
+def test_a_run_killed_before_all_is_described_is_described_when_it_goes_on(
+    tmp_path: Path, recipe: Recipe, run_of: RunOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking, "packages", lambda: 1 // 0)  # where a kill may strike
+        with pytest.raises(ZeroDivisionError):
+            run_of(tmp_path).__enter__()
+    with run_of(tmp_path, resume=True):
+        pass
+    found = only_run(mlflow.MlflowClient(tracking.tracking_uri(tmp_path)))
+    assert found.data.params["model.latent_dim"] == str(recipe.model.latent_dim)
+    assert len(found.inputs.dataset_inputs) == 2
+
+
+def test_a_database_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("mlflow.store.db.utils._upgrade_db", interrupt)  # when there are some of the tables
+        with pytest.raises(KeyboardInterrupt):
+            tracking_store._make_database(f"sqlite:///{tmp_path}/mlflow.db")
+    assert not list(tmp_path.glob("*.db"))
+    tracking_store._make_database(f"sqlite:///{tmp_path}/mlflow.db")
+    made = (tmp_path / "mlflow.db").stat().st_ino
+    tracking_store._make_database(f"sqlite:///{tmp_path}/mlflow.db")
+    assert (tmp_path / "mlflow.db").stat().st_ino == made
+    assert mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").search_experiments()
+
+
+def test_a_store_that_cannot_be_used_is_named(tmp_path: Path, run_of: RunOf) -> None:
+    with run_of(tmp_path / "run"):
+        pass
+    shutil.copytree(tmp_path / "run" / "tracking", tmp_path / "copy" / "tracking")
+    (tmp_path / "copy" / "tracking" / "1" / "sent.json").unlink()
+    with sqlite3.connect(tmp_path / "copy" / "mlflow.db") as database:
+        database.execute("CREATE TABLE datasets (x)")  # what a killed MLflow leaves
+    with pytest.raises(
+        HoloError, match=r"journal\.jsonl: cannot be sent to sqlite:.*datasets already exists"
+    ):
+        send_journals(tmp_path / "copy")
+
+
+def interrupt(_engine: object) -> None:
+    raise KeyboardInterrupt
 
 
 @attrs.define

@@ -4,10 +4,14 @@ It needs the extra ``cli`` (cyclopts, rich), which it imports only when used.
 """
 
 import contextlib
+import io
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import attrs
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "Skipped", "progress", "run", "write_skipped"]
 
-OK, NOTHING_USEFUL, WRONG_USAGE, SOME_FILES_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+OK, NOTHING_USEFUL, WRONG_USAGE, SOME_FILES_FAILED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
 _LOG_INTERVAL = 15.0  # seconds between the progress lines of a log
 
@@ -47,8 +51,8 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        2 for wrong usage, 1 for a `HoloError` or an `OSError` (each with one line on stderr), 130 if interrupted,
-        else the integer that the command returned, or 0.
+        2 for wrong usage; 1 for a `HoloError`, an `OSError` or too little memory, each with one line on stderr; 130
+        if interrupted, 143 after a SIGTERM; else the integer that the command returned, or 0.
 
     Examples
     --------
@@ -60,28 +64,88 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
     >>> run(app, ["21"])
     42
     """
+    _ready_streams()
+    with _terminable():
+        try:
+            return _run(app, list(sys.argv[1:] if argv is None else argv))
+        except MemoryError as error:
+            what = f" ({error})" if str(error) else ""
+            _error_line(f"Error: there is not enough memory{what}; use fewer workers, or less data")
+            return NOTHING_USEFUL
+        except HoloError as error:
+            _error_line(f"Error: {error}")
+            return NOTHING_USEFUL
+        except OSError as error:
+            # What no command foresaw: a full disk, a closed pipe, a folder that is a file.
+            if isinstance(error, BrokenPipeError):
+                _forget_output()
+            name = f"{error.filename}: " if error.filename else ""
+            _error_line(f"Error: {name}{error.strerror or error}")
+            return NOTHING_USEFUL
+        except KeyboardInterrupt as end:
+            by = "Ended by SIGTERM" if isinstance(end, _Terminated) else "Interrupted"
+            _error_line(f"{by}. What was already written is kept.")
+            return TERMINATED if isinstance(end, _Terminated) else INTERRUPTED
+
+
+def _run(app: "App", tokens: Sequence[str]) -> int:
     from cyclopts import CycloptsError  # noqa: PLC0415
 
-    tokens = list(sys.argv[1:] if argv is None else argv)
     try:
         command, bound, _ = app.parse_args(tokens, print_error=False, exit_on_error=False)
     except CycloptsError as error:
         _error_line(f"{error} See {app.name[0]} --help.")
         return WRONG_USAGE
-    try:
-        result = command(*bound.args, **bound.kwargs)
-    except HoloError as error:
-        _error_line(f"Error: {error}")
-        return NOTHING_USEFUL
-    except OSError as error:
-        # What no command foresaw: a full disk, a closed pipe, a folder that is a file.
-        name = f"{error.filename}: " if error.filename else ""
-        _error_line(f"Error: {name}{error.strerror or error}")
-        return NOTHING_USEFUL
-    except KeyboardInterrupt:
-        _error_line("Interrupted. What was already written is kept.")
-        return INTERRUPTED
+    result = command(*bound.args, **bound.kwargs)
+    sys.stdout.flush()  # here, where an error of it has its line and its status
     return result if isinstance(result, int) else OK
+
+
+def _ready_streams() -> None:
+    """Let there be an output and an error output that take every text, whatever the process was started with."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # closed: a file that is opened next would get its number, and what is printed
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # Å where the locale is ASCII, names that are not UTF-8
+
+
+def _forget_output() -> None:
+    """Let nothing more be written to a pipe that nobody reads; Python would complain of it once more at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which a scheduler sends before it kills: work is left as by a Ctrl-C."""
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a SIGTERM be a `_Terminated`, so that what is under way is kept and workers are ended; a second one kills."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextlib.contextmanager

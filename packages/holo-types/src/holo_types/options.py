@@ -13,7 +13,9 @@ Flag = Annotated[bool, Parameter(negative="")]
 Together = Parameter(name="*")  # the fields of a class are options of their own
 
 Device = Annotated[str, Parameter(help="Where to compute, such as cpu or cuda.")]
-Workers = Annotated[Count, Parameter(help="Number of processes that share the work.")]
+Workers = Annotated[
+    int, Parameter(validator=Number(gte=1, lte=1024), help="Number of processes that share the work.")
+]
 Scheduler = Annotated[
     str | None,
     Parameter(

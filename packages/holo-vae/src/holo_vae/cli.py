@@ -5,8 +5,9 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,6 +21,7 @@ from holo_types import HoloError, Holograms
 from holo_types.console import progress, run
 from holo_types.extras import extra
 from holo_types.files.atomic import replacing
+from holo_types.files.locks import PathLock
 from holo_types.options import ConfidenceOptions, Device, Flag, RunOptions, Together
 
 from ._version import __version__
@@ -107,6 +109,9 @@ def train_command(
     if seed is not None:
         chosen = attrs.evolve(chosen, training=attrs.evolve(chosen.training, seed=seed))
     processes = Processes.from_environment(device)
+    if processes.count > 1:
+        # torchrun ends all by SIGTERM when one is lost; one that waits for that one comes to no handler of Python's.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with ExitStack() as stack:
         advance: list[Callable[..., None]] = []
 
@@ -495,7 +500,7 @@ def embed_command(
         )
     if half and out.suffix:
         raise HoloError(f"--half is for a folder of Parquet files; --out is {out}")
-    if any(path.resolve() == out.resolve() for path in inputs):
+    if any(os.path.realpath(path) == os.path.realpath(out) for path in inputs):
         raise HoloError(f"--out is {out}, which is an input; give another file")
     if pocket and (len(inputs) != 1 or inputs[0].suffix == ".h5"):
         given = ", ".join(map(str, inputs))
@@ -633,22 +638,23 @@ def _write_embeddings(
     # Rows go to an HDF5 file as they come, so that an interruption costs little; a table is made of it.
     # A folder has parts for that.
     rows = out if out.suffix in (".h5", "") else out.with_name(f"{out.name}.partial.h5")
-    report = write_rows(
-        lambda written: (rows_of(result.encoded, result.embeddings) for result in embedded(written)),
-        files,
-        rows,
-        doing=doing,
-        what="embedding",
-        settings=settings,
-        resume=resume,
-        table=out.with_suffix(".skipped.csv"),
-        empty=empty,
-        parts=not out.suffix,
-        half=half,
-    )
-    if report.count and rows != out:
-        holo_types.write_table(holo_types.load(rows, kind=holo_types.Embeddings), out)
-        rows.unlink()
+    with nullcontext() if rows == out else PathLock(out):
+        report = write_rows(
+            lambda written: (rows_of(result.encoded, result.embeddings) for result in embedded(written)),
+            files,
+            rows,
+            doing=doing,
+            what="embedding",
+            settings=settings,
+            resume=resume,
+            table=out.with_suffix(".skipped.csv"),
+            empty=empty,
+            parts=not out.suffix,
+            half=half,
+        )
+        if report.count and rows != out:
+            holo_types.write_table(holo_types.load(rows, kind=holo_types.Embeddings), out)
+            rows.unlink()
     return report.show(out)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
@@ -14,8 +15,9 @@ import torch
 
 from holo_types import Basis, HoloError, Holograms
 from holo_types.extras import extra
-from holo_types.files.atomic import replacing
+from holo_types.files.atomic import replacing, write_errors
 from holo_types.files.csv_files import write_csv
+from holo_types.files.locks import PathLock, remove_unfinished
 from holo_vae.data.batches import Rows, data_scale
 from holo_vae.evaluation.evaluate import Evaluation, evaluate
 from holo_vae.networks.classifier import Classifier, TrainedClassifier
@@ -28,7 +30,7 @@ from holo_vae.recipes.training import TrainingConfig
 from holo_vae.tracking.plots import degree_bars, learning_curves
 from holo_vae.training.checkpoints import has_checkpoint
 from holo_vae.training.distributed import ALONE, Processes
-from holo_vae.training.engine import Epoch, Step, train
+from holo_vae.training.engine import Epoch, Step, check_state, run_digest, train
 
 if TYPE_CHECKING:
     from .tracking import run as tracking
@@ -173,11 +175,12 @@ def run_training(
     Raises
     ------
     HoloError
-        If the data does not fit the recipe, `folder` holds a run and `resume` is not set, registration is asked
-        for without mlflow, or another process is lost.
+        If the data does not fit the recipe, `folder` holds a run and `resume` is not set or its run is another
+        one, another process trains in it, it is removed meanwhile, registration is asked for without mlflow, or
+        another process is lost.
     """
     folder, paths = Path(folder), [data] if isinstance(data, Path | str) else list(data)
-    state = folder / STATE
+    state, run = folder / STATE, None
     tracked = importlib.util.find_spec("mlflow") is not None
     if register:
         with extra("holo-vae[mlflow]"):
@@ -185,6 +188,11 @@ def run_training(
     _check_request(name, None if resume else state)
     with ExitStack() as stack:
         stack.enter_context(processes.joined())
+        if processes.first:
+            place = stack.enter_context(_owned(folder))
+            _check_request(
+                name, None if resume else state
+            )  # again, as another process may have trained meanwhile
         rows = _opened_by_turns(recipe, paths, validation, folder, processes)
         initial = initial_classifier if isinstance(recipe.model, ClassifierConfig) else initial_model
         model: Model | TrainedClassifier = initial(recipe, data_scale(rows.training), name)
@@ -193,19 +201,21 @@ def run_training(
                 model.network, rows.training, rows.validation, recipe, state=state, processes=processes
             )
             return TrainingRun(model, tuple(followed), None, folder, None, None, False, ())
-        folder.mkdir(parents=True, exist_ok=True)
-        write_recipe(recipe, folder / "recipe.yaml")
-        run = None
+        if has_checkpoint(state):  # what is refused changes nothing
+            check_state(state, run_digest(recipe, rows.training, rows.validation))
         if tracked:
-            with extra("holo-vae[mlflow]"):
-                from .tracking import run as tracking  # noqa: PLC0415
-
-            source = ", ".join(map(str, paths))
             run = stack.enter_context(
-                tracking.start_run(
-                    folder, name, recipe, rows, source=source, device=processes.device, resume=resume
+                _tracking().start_run(
+                    folder,
+                    name,
+                    recipe,
+                    rows,
+                    source=", ".join(map(str, paths)),
+                    device=processes.device,
+                    resume=resume,
                 )
             )
+        write_recipe(recipe, folder / "recipe.yaml")
 
         def take_step(step: Step) -> None:
             if run is not None:
@@ -223,13 +233,13 @@ def run_training(
             on_step=take_step,
         ):
             history.append(epoch)
-            _write_history(history, folder / "history.csv")
+            _write_history(history, place)
             if epoch.best:
-                write_model(model, folder / "model")
+                _keep(model, place)
             if run is not None:
                 run.log_epoch(epoch)
-        write_model(model, folder / "model")
-        evaluation = _finish(model, history, rows.validation, folder, run)
+        _keep(model, place)
+        evaluation = _finish(model, history, rows.validation, place, run)
         version, promoted = None, False
         notes: list[str] = []
         if run is not None:
@@ -239,17 +249,25 @@ def run_training(
                 _first_rows(rows.validation, 10_000, model) if isinstance(model, Model) else None,
             )
             if register:
-                version, promoted, refused = _register(run, name, alias, tracking.tracking_uri(folder))
+                version, promoted, refused = _register(run, name, alias)
                 notes += refused
             if version is not None:
                 model = attrs.evolve(model, version=version)
     # Only now is it known what the store has: closing a run sends its end.
     if run is not None and run.note is not None:
         notes.append(run.note)
-    store = tracking.tracking_uri(folder) if tracked else None
+    store = None if run is None else run.store
     return TrainingRun(
         model, tuple(history), evaluation, folder, store, version, promoted, tuple(notes), rows.skipped
     )
+
+
+def _owned(folder: Path) -> PathLock:
+    """Keep others from a run's folder, and remove what a killed run left unfinished in it."""
+    place = PathLock(folder, folder=True)
+    for part in ("model", "data", STATE):
+        remove_unfinished(folder / part)
+    return place
 
 
 def _check_request(name: str, there: Path | None) -> None:
@@ -290,11 +308,11 @@ def _finish(
     model: Model | TrainedClassifier,
     history: Sequence[Epoch],
     validation: Rows,
-    folder: Path,
+    place: PathLock,
     run: "tracking.Run | None",
 ) -> Evaluation | None:
     """Evaluate an autoencoder on the first 10,000 validation rows; write the figures, draw the pictures."""
-    figures = {"learning_curves": learning_curves(history)}
+    figures, folder = {"learning_curves": learning_curves(history)}, place.path
     evaluation = None
     if isinstance(model, Model):
         evaluation = evaluate(model, _first_rows(validation, 10_000, model))
@@ -302,8 +320,10 @@ def _finish(
             new.write_text(json.dumps(attrs.asdict(evaluation), indent=2) + "\n")
         per_degree = evaluation.reconstruction.cosine_loss_per_degree
         figures["cosine_loss_per_degree"] = degree_bars({"validation": per_degree})
-    for title, figure in figures.items():
-        figure.savefig(folder / f"{title}.png", dpi=150)
+    with write_errors(folder):
+        for title, figure in figures.items():
+            figure.savefig(folder / f"{title}.png", dpi=150)
+    place.check()
     if run is not None:
         for title in figures:
             run.log_file(folder / f"{title}.png", "pictures")
@@ -312,21 +332,33 @@ def _finish(
     return evaluation
 
 
-def _register(run: "tracking.Run", name: str, alias: str, store: str) -> tuple[str | None, bool, list[str]]:
+def _register(run: "tracking.Run", name: str, alias: str) -> tuple[str | None, bool, list[str]]:
     """Register the logged model and promote it; gives the version, whether it has the alias, and what went wrong."""
     from .tracking.promotion import PromotionRefused, promote  # noqa: PLC0415  (mlflow is an extra)
 
     version = run.register(name)
     if version is None:
-        return None, False, [f"{store} does not answer: the model is not registered yet, see below"]
+        return None, False, [f"{run.store} does not answer: the model is not registered yet, see below"]
     try:
-        promote(name, version, alias, store=store)
+        promote(name, version, alias, store=run.store)
     except PromotionRefused as refusal:
         return version, False, [str(refusal)]
     return version, True, []
 
 
-def _write_history(history: Sequence[Epoch], path: Path) -> None:
+def _tracking() -> ModuleType:
+    with extra("holo-vae[mlflow]"):
+        from .tracking import run as tracking  # noqa: PLC0415
+    return tracking
+
+
+def _keep(model: Model | TrainedClassifier, place: PathLock) -> None:
+    """Write the model into the run's folder, if that is still the one that it was."""
+    place.check()
+    write_model(model, place.path / "model")
+
+
+def _write_history(history: Sequence[Epoch], place: PathLock) -> None:
     """Write a table of one row an epoch; what the objective measures gets a column for training and validation."""
     table = [
         {
@@ -338,4 +370,5 @@ def _write_history(history: Sequence[Epoch], path: Path) -> None:
         }
         for epoch in history
     ]
-    write_csv(path, table[0], ([row.get(name) for name in table[0]] for row in table))
+    place.check()
+    write_csv(place.path / "history.csv", table[0], ([row.get(name) for name in table[0]] for row in table))

@@ -17,6 +17,7 @@ from holo_downstream.vectors.tables import Source, VectorTable
 from holo_types import FormatError, HoloError, ModelReference
 from holo_types.files.atomic import replacing, write_errors
 from holo_types.files.csv_files import write_csv
+from holo_types.files.reading import reads
 
 __all__ = [
     "Predictions",
@@ -177,6 +178,7 @@ def write_predictor(predictor: Predictor, folder: Path) -> None:
         new.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
+@reads("a predictor of affinities")
 def read_predictor(folder: Path) -> Predictor:
     """Read a predictor from its folder, or from the folder of its study.
 

@@ -1,7 +1,9 @@
 """The folder of a study: report, predictions, what was skipped, and the predictor."""
 
+import contextlib
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
@@ -12,27 +14,41 @@ from holo_types import HoloError
 from holo_types.console import write_skipped
 from holo_types.files.atomic import replacing, write_errors
 from holo_types.files.csv_files import write_csv
+from holo_types.files.locks import PathLock, remove_unfinished
 
 from .predictor import write_predictor
 from .study import Study
 
-__all__ = ["check_new_folder", "write_study"]
+__all__ = ["new_study_folder", "write_study"]
 
-_REPORT = "report.json"
+_REPORT, _MODEL = "report.json", "model"
 
 
-def check_new_folder(folder: Path) -> None:
-    """Refuse a folder that holds a study: its test was scored, and is not scored again unseen.
+@contextlib.contextmanager
+def new_study_folder(folder: Path) -> Iterator[PathLock]:
+    """Make a folder for a study, and keep it from other fits meanwhile.
+
+    Parameters
+    ----------
+    folder
+        If nothing comes into it, it is not there afterwards.
+
+    Yields
+    ------
+    PathLock
+        The folder's.
 
     Raises
     ------
     HoloError
-        If there is a report, or no folder can be made there.
+        If it holds a study, whose test was scored and is not scored again unseen; if another fit is to write into
+        it; or if no folder can be made there.
     """
-    if (folder / _REPORT).exists():
-        raise HoloError(f"{folder} holds a study; give another folder, so that no result is overwritten")
-    with write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    with PathLock(folder, folder=True) as lock:
+        remove_unfinished(folder / _MODEL)
+        if (folder / _REPORT).exists():
+            raise HoloError(f"{folder} holds a study; give another folder, so that no result is overwritten")
+        yield lock
 
 
 def write_study(study: Study, folder: Path) -> None:
@@ -53,7 +69,7 @@ def write_study(study: Study, folder: Path) -> None:
     """
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    write_predictor(study.predictor, folder / "model")
+    write_predictor(study.predictor, folder / _MODEL)
     write_skipped(folder / "skipped.csv", study.skipped)
     header = ("id", "split", "cluster", "label", "prediction", "lower", "upper")
     seeds = tuple(f"seed_{member.seed}" for member in study.members)

@@ -13,7 +13,7 @@ from holo_downstream.affinity.labels import LabelColumns, Labeled, Unit, read_la
 from holo_downstream.affinity.predictor import Predictor, read_predictor, write_predictions
 from holo_downstream.affinity.regressors import Regressor
 from holo_downstream.affinity.study import Study, StudySettings, run_study
-from holo_downstream.affinity.study_files import check_new_folder, write_study
+from holo_downstream.affinity.study_files import new_study_folder, write_study
 from holo_downstream.validation.splits import leak_check
 from holo_downstream.vectors.pooling import Pooling
 from holo_downstream.vectors.tables import Invariants, VectorTable, read_vectors, set_beside
@@ -114,21 +114,22 @@ def fit_command(
     if mlflow_experiment is not None:
         with extra("holo-downstream[mlflow]"):  # before minutes of fitting, not after
             import mlflow  # noqa: F401, PLC0415
-    check_new_folder(out)
-    settings = StudySettings(
-        regressor, seeds, seed, resample, coverage, test=not validation_only, by=by, pooling=pooling
-    )
-    table = _read_all(embeddings, beside, by, pooling, invariants)
-    columns = LabelColumns(label=label_column, cluster=cluster_column)
-    known = read_labels(labels, unit=unit, temperature=temperature, columns=columns)
-    if ligands is not None:
-        known = with_ligand_keys(known, ligands)
-    with progress(seeds, "fitting") as advance:
-        study = run_study(table, known, settings, advance=advance)
-    write_study(study, out)
-    lines = [study.summary(), *_remarks(study)]
-    if mlflow_experiment is not None:
-        lines.append(f"logged as {_log(study, out, mlflow_experiment, register)}")
+    with new_study_folder(out) as lock:
+        settings = StudySettings(
+            regressor, seeds, seed, resample, coverage, test=not validation_only, by=by, pooling=pooling
+        )
+        table = _read_all(embeddings, beside, by, pooling, invariants)
+        columns = LabelColumns(label=label_column, cluster=cluster_column)
+        known = read_labels(labels, unit=unit, temperature=temperature, columns=columns)
+        if ligands is not None:
+            known = with_ligand_keys(known, ligands)
+        with progress(seeds, "fitting") as advance:
+            study = run_study(table, known, settings, advance=advance)
+        lock.check()
+        write_study(study, out)
+        lines = [study.summary(), *_remarks(study)]
+        if mlflow_experiment is not None:
+            lines.append(f"logged as {_log(study, out, mlflow_experiment, register)}")
     _say(*lines)
     return SOME_FILES_FAILED if study.skipped else OK
 

@@ -11,6 +11,7 @@ from jaxtyping import Float, Shaped
 import holo_types
 from holo_types import Embeddings, FormatError, HoloError, Holograms, ModelReference
 from holo_types.extras import extra
+from holo_types.files.reading import reads
 
 from .csv_files import read_csv
 from .inputs import check_vectors, text_labels
@@ -297,12 +298,10 @@ def _from_columns(path: Path, columns: dict[str, list[Any]]) -> VectorTable:
     return _once_each([str(name) for name in columns["id"]], vectors, tuple(names))
 
 
+@reads(".npz without pickle")
 def _from_arrays(path: Path) -> VectorTable:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in ("id", "vectors") if name in arrays.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise FormatError(f"{path}: cannot be read as .npz without pickle: {error}") from None
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        found = {name: arrays[name] for name in ("id", "vectors") if name in arrays.files}
     if len(found) < 2:
         raise FormatError(
             f"{path}: must hold the arrays 'id' and 'vectors'; it holds {', '.join(found) or 'neither'}"

@@ -34,8 +34,8 @@ __all__ = [
     "settings_of",
 ]
 
-Order = Annotated[int, Parameter(validator=Number(gte=0))]
-Length = Annotated[float, Parameter(validator=Number(gt=0))]
+Order = Annotated[int, Parameter(validator=Number(gte=0, lte=1000))]
+Length = Annotated[float, Parameter(validator=Number(gt=0, lte=1e6))]
 Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=" ".join)]
 OptionalNames = Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True, negative="")]
 

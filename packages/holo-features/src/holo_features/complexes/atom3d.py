@@ -21,6 +21,7 @@ from holo_features.structures.selection import Selection
 from holo_features.structures.structure import Structure, structure_of
 from holo_types import FormatError
 from holo_types.extras import extra
+from holo_types.files.reading import reading
 
 from .complex import Complex, SkippedComplex
 from .ligands import Ligand
@@ -167,12 +168,17 @@ def read_atom3d_record(source: Atom3dRecord, selection: Selection) -> Complex:
     if not isinstance(record, dict):
         raise FormatError(f"{place}: record {key} is a {type(record).__name__}; it must be an object")
     try:
-        frames = {part: _Frame.of(record, f"atoms_{part}") for part in ("protein", "pocket", "ligand")}
-        protein = structure_of(_raw(frames["protein"]), source.name, selection)
-        label = _label(record)
-        ligand = frames["ligand"].atoms()
+        with reading("it", "a complex"):
+            return _complex(source, record, selection)
     except FormatError as error:
         raise FormatError(f"{place}: record {key}: {error}") from None
+
+
+def _complex(source: Atom3dRecord, record: Mapping[str, Any], selection: Selection) -> Complex:
+    frames = {part: _Frame.of(record, f"atoms_{part}") for part in ("protein", "pocket", "ligand")}
+    protein = structure_of(_raw(frames["protein"]), source.name, selection)
+    label = _label(record)
+    ligand = frames["ligand"].atoms()
     if not selection.hydrogens:
         ligand = ligand[~np.isin(ligand.element, HYDROGENS)]
     listed = _listed(protein, frames["pocket"])

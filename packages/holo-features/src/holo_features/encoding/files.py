@@ -16,6 +16,7 @@ from holo_features.readers.archives import archive_members, is_archive_path
 from holo_features.readers.formats import is_structure_path, split_suffix, structure_stem
 from holo_types import FormatError, HoloError, PartsWriter, Writer
 from holo_types.console import Outcome, Skipped, progress, write_skipped
+from holo_types.files.locks import PathLock
 
 if TYPE_CHECKING:
     from holo_features.complexes.complex import SkippedComplex
@@ -287,7 +288,7 @@ def write_rows(
     Raises
     ------
     HoloError
-        If the output cannot be written or continued.
+        If the output cannot be written or continued, or another run is writing it or the table.
     """
     if not out.name:
         raise HoloError(f"--out is {str(out)!r}; it must name a file")
@@ -300,7 +301,7 @@ def write_rows(
         if parts
         else Writer(out, resume=resume, settings=settings)
     )
-    with writer:
+    with writer, PathLock(table):  # the table too: a.h5 and a.csv have one
         written = _written(writer) if len(writer) else Written()
         succeeded = {path for path, name in files.items() if name in written.structures}
         with (

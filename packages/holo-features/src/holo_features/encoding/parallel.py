@@ -1,6 +1,7 @@
 """Work spread over processes of this machine, or of others by Dask, in the order of its items."""
 
 import contextlib
+import ctypes
 import itertools
 import os
 import pickle
@@ -32,8 +33,10 @@ Result = TypeVar("Result")
 _BATCH_BYTES = 1 << 18
 _BATCH_FILES = 16
 _PACKED = {".gz": 8, ".bcif": 4}  # how much less these files are than the same as text
+_MOST_WORKERS = 1 << 10
 _UNDER_WAY = 4  # items a worker
 _ATTEMPTS = 3  # as often may workers end before an item is given up
+_PR_SET_PDEATHSIG = 1
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
@@ -129,16 +132,16 @@ def map_in_order(
     Raises
     ------
     HoloError
-        If `workers` is less than 1, the scheduler cannot be reached or has no workers, the extra is missing,
-        or workers end three times over one item.
+        If `workers` is less than 1 or more than 1024, the scheduler's address has no port, the scheduler cannot be
+        reached or has no workers, the extra is missing, or workers end three times over one item.
 
     Examples
     --------
     >>> list(map_in_order(abs, [-1, 2, -3]))
     [1, 2, 3]
     """
-    if workers < 1:
-        raise HoloError(f"workers is {workers}; it must be at least 1")
+    if not 1 <= workers <= _MOST_WORKERS:
+        raise HoloError(f"workers is {workers}; it must be at least 1, and at most {_MOST_WORKERS}")
     if scheduler is None and workers == 1:
         return map(function, items)
     return _map_in_processes(function, items, workers, scheduler)
@@ -187,7 +190,8 @@ def _take_first(
 
 
 # Processes of this machine. Each has a thread here that sends it a call and waits for the outcome. This process
-# holds only its own ends of a worker's pipes, so that a read from a worker that is killed, wherever it is, ends.
+# holds only its own ends of a worker's pipes, so that a read from a worker that is killed, wherever it is, ends. A
+# worker ends as soon as this process is gone, however that ended and whatever the worker is doing.
 
 
 class _WorkerEnded(Exception):
@@ -261,7 +265,7 @@ def _leave_interrupts_to_others() -> None:
 
 def _start() -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", f"from {__name__} import work; work()"],
+        [sys.executable, "-P", "-c", f"from {__name__} import work; work({os.getpid()})"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -291,16 +295,41 @@ def _receive(pipe: BinaryIO) -> bytes:
     return content
 
 
-def work() -> None:
-    """Be a worker process: make the calls that come through the input and send what comes of them back."""
+def work(parent: int) -> None:
+    """Be a worker process: make the calls that come through the input and send what comes of them back.
+
+    Parameters
+    ----------
+    parent
+        The process that it works for.
+    """
+    _end_with(parent)
     calls, outcomes = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # what libraries print is no outcome
+    waiting: SimpleQueue[bytes] = SimpleQueue()
+
+    def receive() -> None:
+        try:
+            while True:
+                waiting.put(_receive(calls))
+        except (OSError, EOFError):  # the process that it works for is gone
+            os._exit(0)
+
+    threading.Thread(target=receive, daemon=True).start()  # it sees the end of the input while a call is made
     try:
         while True:
-            _send(outcomes, _outcome(_receive(calls)))
-    except (OSError, EOFError):  # the process that it works for is gone
+            _send(outcomes, _outcome(waiting.get()))
+    except OSError:
         os._exit(0)
+
+
+def _end_with(parent: int) -> None:
+    """Let Linux kill this process when its parent ends: a thread would wait where compiled code holds Python's lock."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it had ended before
+            os._exit(0)
 
 
 def _outcome(call: bytes) -> bytes:
@@ -321,6 +350,8 @@ def _outcome(call: bytes) -> bytes:
 def _cluster(address: str) -> Iterator[_Pool]:
     with extra("holo-features[dask]"):
         from distributed import Client, KilledWorker  # noqa: PLC0415
+    if "://" not in address.removeprefix("tcp://") and not address.rpartition(":")[2].isdecimal():
+        raise HoloError(f"scheduler {address}: has no port; it must be an address such as tcp://host:8786")
     try:
         client = Client(address, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:

@@ -1,7 +1,7 @@
 """Holo's files: what reads and writes the objects, and how a killed process leaves them whole.
 
 Here live the HDF5 schema, its `Reader` and `Writer`, tables, and files that appear whole or not at all. Objects may
-enter, and nothing of how they were made; what leaves is exported by `holo_types`, but for `atomic` and `journal`, which
+enter, and nothing of how they were made; what leaves is exported by `holo_types`, but for `atomic` and `locks`, which
 other packages use too.
 
 A file holds one object: what it is as attributes of the root, its arrays as datasets of one row each along the first

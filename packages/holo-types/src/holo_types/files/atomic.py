@@ -25,19 +25,22 @@ def write_errors(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put off a Ctrl-C until the end: HDF5 crashes on an exception in the middle of a write."""
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+    """Put off a Ctrl-C or SIGTERM until the end: HDF5 crashes on an exception in the middle of a write."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
     received: list[tuple[int, FrameType | None]] = []
-    signal.signal(signal.SIGINT, lambda number, frame: received.append((number, frame)))
+    handlers = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    raising = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in raising:
+        signal.signal(number, lambda number, frame: received.append((number, frame)))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
-        if received:
-            handler(*received[0])
+        for number, handler in raising.items():
+            signal.signal(number, handler)
+        for number, frame in received[:1]:
+            raising[number](number, frame)
 
 
 def sync_folder(folder: Path) -> None:
@@ -55,7 +58,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give the path of a new file in the same folder, which takes the place of `path` at the end.
 
     Whatever goes wrong before, `path` stays as it was. A process that is killed meanwhile leaves its
-    unfinished ``.NAME.XXXXXXXX.tmp``.
+    unfinished ``.NAME.XXXXXXXX.tmp``, which the next run that has the path's lock removes (`holo_types.files.locks`).
 
     Raises
     ------
@@ -72,7 +75,7 @@ def replacing(path: Path) -> Iterator[Path]:
     ['note.txt']
     """
     with write_errors(path):
-        target = path.resolve()  # of a link, what it points to is replaced, not the link
+        target = Path(os.path.realpath(path))  # of a link, what it points to is replaced, not the link
         new = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         if target.is_dir():
             raise IsADirectoryError(None, "it is a folder")

@@ -24,8 +24,9 @@ import attrs
 from holo_types.errors import HoloError
 
 from .atomic import sync_folder
+from .locks import lock
 
-__all__ = ["PagedFile", "journal_of", "lock"]
+__all__ = ["PagedFile", "journal_of"]
 
 PAGE = 1 << 16
 
@@ -60,25 +61,6 @@ def _read(descriptor: int, position: int, size: int) -> bytes:
             break
         content = content + part if content else part
     return content.ljust(size, b"\0")
-
-
-def lock(descriptor: int) -> bool:
-    """Ask for the one lock that a file has, until it is closed or the process dies; say whether we got it."""
-    try:
-        if os.name == "posix":
-            import fcntl  # noqa: PLC0415 - each system has only one of the two
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
-            import msvcrt  # noqa: PLC0415
-
-            os.lseek(descriptor, 1 << 62, os.SEEK_SET)  # far from what readers read
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:
-        return True  # a file system without locks
-    return True
 
 
 @attrs.frozen
@@ -145,7 +127,7 @@ class PagedFile:
     """
 
     def __init__(self, path: Path, *, writable: bool = False) -> None:
-        self.path = path.resolve()  # of a link, the journal stands beside the file itself
+        self.path = Path(os.path.realpath(path))  # of a link, the journal stands beside the file itself
         self._descriptor = -1
         self._descriptor = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | _BINARY)
         try:
@@ -183,6 +165,12 @@ class PagedFile:
     def changed(self) -> bool:
         """Say whether someone else has written to the file since it was opened."""
         return self._state() != self._opened
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """What tells the file from others, whatever its name is now."""
+        status = os.fstat(self._descriptor)
+        return status.st_dev, status.st_ino
 
     def _state(self) -> tuple[int, int]:
         status = os.fstat(self._descriptor)

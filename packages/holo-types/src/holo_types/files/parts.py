@@ -17,9 +17,12 @@ from holo_types.extras import extra
 from holo_types.objects.embeddings import Embeddings
 from holo_types.objects.joining import concatenate
 
-from .atomic import replacing, write_errors
+from .atomic import replacing
+from .locks import PathLock
+from .reader import load
 from .schema import Layout
 from .tables import to_table
+from .writer import Writer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,8 +38,10 @@ class PartsWriter:
     """Write embeddings to a folder of Parquet files with one schema, which readers take as one table.
 
     Appends gather in memory; with every 131,072 rows a part is written, whole appends together, and appears whole
-    or not at all. Killed at any time, the folder holds whole parts and is continued with ``resume=True``; left by
-    an exception, it holds all that was appended. A writer to which nothing was appended leaves nothing.
+    or not at all. Until then the rows are in a hidden HDF5 file of the folder, with every few seconds. Killed at any
+    time, the folder holds whole parts and that file, and is continued with ``resume=True``; left by an exception, it
+    holds all that was appended. A writer to which nothing was appended leaves nothing. From the
+    beginning on no other run can write into the folder (`holo_types.files.locks`).
 
     Parameters
     ----------
@@ -55,8 +60,8 @@ class PartsWriter:
     Raises
     ------
     HoloError
-        If the folder holds anything and `resume` is false, or its parts were made with other settings; or pandas
-        or pyarrow is missing.
+        If the folder holds anything and `resume` is false, its parts were made with other settings, or another
+        run is writing into it; or pandas or pyarrow is missing.
     FormatError
         If a part that is to be continued cannot be read.
 
@@ -95,19 +100,24 @@ class PartsWriter:
         self._schema: pa.Schema | None = None  # of the parts
         self._parts = self._rows = self._pending_rows = 0
         self._pending: list[Embeddings] = []
+        self._rest: Writer | None = None  # has what is pending, in case that we are killed
         if self.folder.exists() and not self.folder.is_dir():
             raise HoloError(f"{self.folder}: is no folder; parts cannot be written into it")
         if not self.folder.parent.is_dir():
             raise HoloError(f"{self.folder}: cannot be written: there is no folder {self.folder.parent}")
-        if not self.folder.is_dir():
-            return
-        if resume:
-            self._reopen()
-        elif any(self.folder.iterdir()):
-            raise HoloError(
-                f"{self.folder}: is not empty, and is not replaced; continue it with resume=True (--resume on the "
-                "command line), or choose another folder"
-            )
+        self._lock = PathLock(self.folder, folder=True)
+        try:
+            if resume:
+                self._reopen()
+            elif self._lock.others():
+                raise HoloError(
+                    f"{self.folder}: is not empty, and is not replaced; continue it with resume=True (--resume on the "
+                    "command line), or choose another folder"
+                )
+        except BaseException:
+            self._rest = None
+            self._lock.release()
+            raise
 
     def __enter__(self) -> "PartsWriter":
         return self
@@ -115,11 +125,12 @@ class PartsWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.commit()
-            return
-        with contextlib.suppress(HoloError):  # the error that brought us here is the one to report
-            self.commit()
+        with self._lock:
+            if kind is None:
+                self.commit()
+                return
+            with contextlib.suppress(HoloError):  # the error that brought us here is the one to report
+                self.commit()
 
     def __len__(self) -> int:
         return self._rows + self._pending_rows
@@ -140,6 +151,8 @@ class PartsWriter:
             if not table.num_columns:
                 raise HoloError(f"{self._path(number)}: has no column {column!r}")
             values.update(compute.unique(table.column(0)).to_pylist())
+        if self._rest is not None:
+            values.update(self._rest.index.column(column).tolist())
         return frozenset(values)
 
     def append(self, embeddings: Embeddings) -> None:
@@ -163,6 +176,11 @@ class PartsWriter:
         self._pending_rows += len(embeddings)
         if self._pending_rows >= self._part_rows:
             self.commit()
+            return
+        if self._rest is None:
+            self._lock.check()
+            self._rest = Writer(self._rest_path(self._parts), settings=self._settings)
+        self._rest.append(embeddings)
 
     def commit(self) -> None:
         """Write what was appended as a part now.
@@ -170,7 +188,7 @@ class PartsWriter:
         Raises
         ------
         HoloError
-            As for `append`.
+            As for `append`; also if the folder was removed.
         """
         if not self._pending_rows:
             return
@@ -178,8 +196,7 @@ class PartsWriter:
         path = self._path(self._parts)
         if self._schema is not None and not table.schema.equals(self._schema, check_metadata=True):
             raise HoloError(f"{path}: would not have the columns, types and model of the parts before it")
-        with write_errors(self.folder):
-            self.folder.mkdir(exist_ok=True)
+        self._lock.check()
         if path.exists():
             raise HoloError(f"{path}: was written meanwhile; two runs must not write into one folder")
         self._write(table, path)
@@ -187,6 +204,9 @@ class PartsWriter:
         self._parts += 1
         self._rows += self._pending_rows
         self._pending, self._pending_rows = [], 0
+        if self._rest is not None:
+            self._rest.discard()
+            self._rest = None
 
     def _table(self, embeddings: Embeddings) -> "pa.Table":
         import pyarrow  # noqa: PLC0415
@@ -217,13 +237,15 @@ class PartsWriter:
     def _path(self, number: int) -> Path:
         return self.folder / f"part-{number:06}.parquet"
 
+    def _rest_path(self, number: int) -> Path:
+        """Where the rows of a part stand until it is written; once it is, they are of no use."""
+        return self.folder / f".part-{number:06}.h5"
+
     def _reopen(self) -> None:
-        """Find the parts that are there, and remove the unfinished one of a killed run."""
+        """Find the parts that are there, and the rows of the next one."""
         import pyarrow  # noqa: PLC0415
         from pyarrow import parquet  # noqa: PLC0415
 
-        for unfinished in self.folder.glob(".part-*.parquet.*.tmp"):
-            unfinished.unlink()
         while (path := self._path(self._parts)).exists():
             try:
                 meta = parquet.read_metadata(path)
@@ -235,6 +257,15 @@ class PartsWriter:
             self._check_settings(path, self._schema.metadata or {})
             self._rows += meta.num_rows
             self._parts += 1
+        rest = self._rest_path(self._parts)
+        for old in self.folder.glob(".part-*.h5"):
+            if old != rest:
+                old.unlink()
+        if rest.exists():
+            self._rest = Writer(rest, resume=True, settings=self._settings)
+            self._pending = [load(rest, kind=Embeddings)]
+            self._pending_rows = len(self._rest)
+            self._layout = Layout.of(self._pending[0])
 
     def _check_settings(self, path: Path, metadata: Mapping[bytes, bytes]) -> None:
         there: dict[str, Any] = json.loads(metadata.get(_SETTINGS, b"{}"))

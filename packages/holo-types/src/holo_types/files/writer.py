@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -18,12 +19,17 @@ from holo_types.objects.named_arrays import NamedArrays
 
 from .atomic import replacing, uninterrupted, write_errors
 from .journal import PagedFile, journal_of
+from .locks import PathLock
 from .reader import HDF5, Reader, open_hdf5
 from .schema import KINDS, SCHEMA_VERSION, Layout, arrays_of, create_file, mark, stored_arrays
 
 __all__ = ["Writer", "save"]
 
 _COMMIT_BYTES = 1 << 23
+_COMMIT_SECONDS = 2.0
+_COMMIT_REST = (
+    20.0  # times as long as a commit took, the next one waits at least: it costs a twentieth at most
+)
 
 
 def _append(file: h5py.File, layout: Layout, rows: Mapping[str, NDArray[Any]]) -> None:
@@ -65,7 +71,7 @@ def save(data: Data | NamedArrays, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     HoloError
-        If `data` is something else or the file cannot be written.
+        If `data` is something else, the file cannot be written, or another run is writing it.
 
     Examples
     --------
@@ -83,7 +89,7 @@ def save(data: Data | NamedArrays, path: str | os.PathLike[str]) -> None:
         kinds = ", ".join((*KINDS, NamedArrays.__name__))
         raise HoloError(f"{path}: cannot hold a {type(data).__name__}; it must be one of {kinds}")
     layout = Layout.of(data)
-    with _new_file(path) as stream:
+    with PathLock(path), _new_file(path) as stream:
         with uninterrupted(), open_hdf5(stream, "w") as file:
             create_file(file, layout)
             mark(file, complete=True)
@@ -100,16 +106,20 @@ def _new_file(path: Path) -> Iterator[PagedFile]:
         new.touch()
         with PagedFile(new, writable=True) as stream:
             yield stream
-    journal_of(path.resolve()).unlink(missing_ok=True)  # of the file that was there before
+    journal_of(Path(os.path.realpath(path))).unlink(missing_ok=True)  # of the file that was there before
 
 
 class Writer:
-    """Write rows to an HDF5 file piece by piece, so that a killed process loses the last few MiB at most.
+    """Write rows to an HDF5 file piece by piece, so that a killed process loses the last few seconds at most.
 
-    Appends gather in memory; every 8 MiB they are committed, whole appends together. Killed at any time,
-    the file holds what was committed, opens, and is continued with ``resume=True``. Closed, it is complete;
-    left by an exception, it holds all that was appended, but is not complete. A writer to which nothing was
-    appended leaves nothing. The first commit replaces a complete file of the same name.
+    Appends gather in memory; every 8 MiB, or with the first append after two seconds, they are committed, whole
+    appends together. Killed at any time, the file holds what was committed, opens, and is continued with
+    ``resume=True``. Closed, it is complete; left by an exception, it holds all that was appended, but is not
+    complete. A writer to which nothing was appended leaves nothing. The first commit replaces a complete file of
+    the same name.
+
+    From the beginning on no other run can write the file (`holo_types.files.locks`). Nor is a file written that
+    another one has taken the place of: each commit looks whether the path still names the file that it began.
 
     Parameters
     ----------
@@ -124,7 +134,7 @@ class Writer:
     ------
     HoloError
         If `path` holds an interrupted run or something that is no HDF5 file and `resume` is false, if the
-        file to continue was begun with other settings, if another process is writing it, or if its folder is
+        file to continue was begun with other settings, if another run is writing it, or if its folder is
         missing.
     FormatError
         If `resume` is true and the file is not a Holo file of this schema version; earlier ones are read only.
@@ -154,19 +164,26 @@ class Writer:
         self.path = Path(path)
         self._settings = settings
         self._layout: Layout | None = None
-        self._stream: PagedFile | None = None  # held open, as it holds the lock
+        self._stream: PagedFile | None = None  # held open, so that no other file gets its identity
+        self._identity = (0, 0)  # of the file that we began
         self._begun = False  # whether the file at path is ours
         self._rows = 0  # in the file
         self._pending: list[Data] = []
         self._pending_bytes = 0
+        self._due = time.monotonic() + _COMMIT_SECONDS
         self._closed = False
         if not self.path.parent.is_dir():
             raise HoloError(f"{self.path}: cannot be written: there is no folder {self.path.parent}")
-        if resume and self.path.exists():
-            self._reopen()
-            self._check_settings()
-        else:
-            _check_replaceable(self.path)
+        self._lock = PathLock(self.path)
+        try:
+            if resume and self.path.exists():
+                self._reopen()
+                self._check_settings()
+            else:
+                _check_replaceable(self.path)
+        except BaseException:
+            self._release()
+            raise
 
     def __enter__(self) -> "Writer":
         return self
@@ -215,7 +232,7 @@ class Writer:
             raise HoloError(f"{self.path}: what is appended does not fit what is there: {difference}")
         self._pending.append(copy.deepcopy(data))  # the caller may use its arrays again
         self._pending_bytes += _bytes(data)
-        if self._pending_bytes >= _COMMIT_BYTES:
+        if self._pending_bytes >= _COMMIT_BYTES or time.monotonic() >= self._due:
             self.commit()
 
     def commit(self) -> None:
@@ -225,7 +242,7 @@ class Writer:
         ------
         HoloError
             If the file cannot be written, as when the disk is full. It then holds what it held before, and
-            what was appended is still pending.
+            what was appended is still pending. Also if the file was removed or replaced.
         """
         if self._pending:
             self._commit(complete=False)
@@ -246,6 +263,13 @@ class Writer:
         finally:
             self._release()
 
+    def discard(self) -> None:
+        """Remove what was written, which is of no use any more."""
+        if self._begun:
+            for path in (self.path, journal_of(Path(os.path.realpath(self.path)))):
+                path.unlink(missing_ok=True)
+        self._release()
+
     def _check_settings(self) -> None:
         if self._settings is None:
             return
@@ -254,7 +278,6 @@ class Writer:
         for name in dict.fromkeys((*self._settings, *there)):
             was, now = there.get(name), self._settings.get(name)
             if was != now:
-                self._release()
                 raise HoloError(
                     f"{self.path}: was made with other options: {name} was {was}, and is now {now}; continue "
                     "it with the same, or choose another file"
@@ -265,16 +288,19 @@ class Writer:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+        self._lock.release()
 
     def _commit(self, *, complete: bool) -> None:
+        start = time.monotonic()
         with write_errors(self.path), uninterrupted():
             if not self._begun:
-                _check_replaceable(self.path)  # again, as another process may have begun one meanwhile
+                _check_replaceable(self.path)  # again, for file systems without locks
                 with _new_file(self.path) as stream:
                     self._put(stream, "w", complete=complete)
                     stream.write_back()
                 self._begun = True
             else:
+                self._check_named()
                 stream = self._stream or self._reopen()
                 try:
                     self._put(stream, "r+", complete=complete)
@@ -286,6 +312,19 @@ class Writer:
             self._taken()
             if self._stream is None:
                 self._stream = PagedFile(self.path, writable=True)
+                self._identity = self._stream.identity
+        now = time.monotonic()
+        self._due = now + max(_COMMIT_SECONDS, _COMMIT_REST * (now - start))
+
+    def _check_named(self) -> None:
+        """Check that the path still names the file that we began."""
+        with contextlib.suppress(FileNotFoundError):
+            status = self.path.stat()
+            if (status.st_dev, status.st_ino) == self._identity:
+                return
+        raise HoloError(
+            f"{self.path}: was removed or replaced while this run wrote it; the {self._rows} rows that it had are gone"
+        )
 
     def _put(self, stream: PagedFile, mode: str, *, complete: bool) -> None:
         assert self._layout is not None
@@ -304,6 +343,7 @@ class Writer:
         """Open the file to go on with it, after its journal is put right."""
         with write_errors(self.path):
             self._stream = PagedFile(self.path, writable=True)
+            self._identity = self._stream.identity
         try:
             with Reader(self.path) as reader:
                 if reader.schema_version != SCHEMA_VERSION:

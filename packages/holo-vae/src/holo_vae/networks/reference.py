@@ -16,6 +16,7 @@ from torch import Tensor
 
 from holo_nn import Block, connectivity
 from holo_types import Basis, FormatError, HoloError, PointNormalization, Zernike
+from holo_types.files.reading import reads
 from holo_vae.recipes.model import Connectivity, ModelConfig
 
 from .model import Model
@@ -49,6 +50,7 @@ _EXPECTED: Mapping[str, object] = {
 }
 
 
+@reads("a checkpoint of the authors' implementation")
 def import_reference(folder: Path | str) -> Model:
     """Read a checkpoint of the authors' implementation.
 

@@ -13,6 +13,7 @@ from holo_types import HoloError
 
 __all__ = ["WrongValueError", "complaints", "strict_converter"]
 
+_BEYOND = 1 << 63
 _WORDS: dict[object, str] = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -27,6 +28,10 @@ def _exact(value: object, kind: type[object]) -> object:
     # cattrs would convert: 2.7 to 2, "false" to True. A setting that is silently another is worse than none.
     if type(value) is not kind:
         raise WrongValueError(value, _WORDS[kind])
+    if isinstance(value, int) and abs(value) >= _BEYOND:
+        raise WrongValueError(
+            hex(value), "an integer of 64 bits"
+        )  # Python writes no long integers in decimal
     return value
 
 
@@ -34,7 +39,7 @@ def _number(value: object, _: Any) -> float:
     try:
         if isinstance(value, int | float | str) and not isinstance(value, bool):
             return float(value)  # of text too: YAML 1.1 takes 1e-3 for text
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     raise WrongValueError(value, _WORDS[float])
 

@@ -9,6 +9,7 @@ import yaml
 from cattrs.gen import make_dict_unstructure_fn, override
 
 from holo_types import FormatError, HoloError, Zernike
+from holo_types.files.reading import reads
 
 from .conversion import WrongValueError, complaints, strict_converter
 from .data import DataConfig, MnistData, StructureData
@@ -153,6 +154,7 @@ def _listed(value: Any) -> Any:
     return [_listed(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+@reads("a recipe")
 def read_recipe(path: Path | str) -> Recipe:
     """Read a recipe from YAML.
 

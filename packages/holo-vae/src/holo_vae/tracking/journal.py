@@ -16,7 +16,7 @@ from cattrs.strategies import configure_tagged_union
 
 from holo_types import FormatError, HoloError
 from holo_types.files.atomic import write_errors
-from holo_types.files.journal import lock
+from holo_types.files.locks import lock
 
 __all__ = [
     "DataSet",
@@ -182,8 +182,12 @@ class Journal:
         The first entry; None if there was none when the journal was opened.
     last
         The highest step of each curve that was there then.
-    finished
-        Whether the run had come to its end.
+    files
+        The paths of the `File` and `LoggedModel` entries that were there then.
+    described
+        Whether the run's settings and data were there, which `Tags` with their basis follow.
+    finished, running
+        Whether the run had come to its end; whether it had come to none, not even by an error.
     size
         Bytes that are written.
 
@@ -204,16 +208,21 @@ class Journal:
             raise HoloError(f"{path}: another process writes or sends this journal; wait until it has ended")
         self.start: RunStart | None = None
         self.last: dict[str, int] = {}
-        self.finished = False
+        self.files: set[str] = set()
+        self.described = self.finished = self.running = False
         self.size = 0
         for entry, self.size in read_journal(path):
             if isinstance(entry, RunStart):
-                self.start = entry
+                self.start, self.running = entry, True
             elif isinstance(entry, Metrics):
                 for name in entry.values:
                     self.last[name] = max(entry.step, self.last.get(name, entry.step))
             elif isinstance(entry, Status):
-                self.finished = entry.status == "FINISHED"
+                self.finished, self.running = entry.status == "FINISHED", entry.status == "RUNNING"
+            elif isinstance(entry, Tags):
+                self.described |= "basis_digest" in entry.values
+            elif isinstance(entry, File | LoggedModel):
+                self.files.add(entry.path)
         os.ftruncate(self._descriptor, self.size)
 
     def append(self, entry: Entry) -> None:
@@ -241,16 +250,13 @@ class Journal:
 
 
 def open_journal(folder: Path, *, resume: bool) -> Journal:
-    """Open the journal of a new run in a folder, or with `resume` that of the last one if it did not finish.
+    """Open the journal of a new run in a folder, or with `resume` that of the last one.
 
     Each run of a folder has its own: ``tracking/1/journal.jsonl``, ``tracking/2/journal.jsonl`` and so on.
     """
     found = journals(folder)
     if resume and found:
-        journal = Journal(found[-1])
-        if not journal.finished:
-            return journal
-        journal.close()
+        return Journal(found[-1])
     number = int(found[-1].parent.name) + 1 if found else 1
     return Journal(folder / "tracking" / str(number) / "journal.jsonl")
 

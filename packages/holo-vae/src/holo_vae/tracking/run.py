@@ -11,7 +11,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,13 @@ class Run:
         self._journal = journal
         self._store = Store(journal.path, folder)
         self._sender = Sender(self._store, journal)
+        self._over = journal.finished  # it is looked at once more, to be registered for example
         self._ended = False
+
+    @property
+    def store(self) -> str:
+        """Where it is tracked."""
+        return self._store.uri
 
     @property
     def note(self) -> str | None:
@@ -127,7 +133,7 @@ class Run:
         """Add a point to curves. What a run that goes on has logged already is left out."""
         last = self._journal.last
         new = {name: float(value) for name, value in values.items() if step > last.get(name, -1)}
-        if new:
+        if new and not self._over:
             self._journal.append(Metrics(_now(), step, new))
 
     def log_step(self, step: Step) -> None:
@@ -170,7 +176,8 @@ class Run:
         target
             Folder among the run's artifacts.
         """
-        self._journal.append(File(self._relative(path), target))
+        if not self._over:
+            self._journal.append(File(self._relative(path), target))
 
     def log_figure(self, figure: Figure, name: str) -> None:
         """Log a picture."""
@@ -199,11 +206,13 @@ class Run:
             Its URI; None if the store does not answer now, and the model is sent later.
         """
         path = self._journal.path.parent / f"model-{model.digest[:16]}"
-        shutil.rmtree(path, ignore_errors=True)
-        _write_mlflow_model(model, folder, path)
-        if recorded is not None:
-            save(recorded_rows(recorded), path / RECORDED)
-        self._journal.append(LoggedModel(self._relative(path)))
+        # What a killed run has logged is whole, and may be on its way.
+        if self._relative(path) not in self._journal.files and not self._over:
+            shutil.rmtree(path, ignore_errors=True)
+            _write_mlflow_model(model, folder, path)
+            if recorded is not None:
+                save(recorded_rows(recorded), path / RECORDED)
+            self._journal.append(LoggedModel(self._relative(path)))
         return f"models:/{self._store.sent.model_id}" if self._sender.wait() else None
 
     def register(self, name: str) -> str | None:
@@ -222,9 +231,10 @@ class Run:
         return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
     def _close(self, status: str) -> None:
-        self._journal.append(Status(status, _now()))
-        if status == "KILLED":
-            self._sender.close(patience=2.0)  # someone waits for the prompt
+        if not self._over:
+            self._journal.append(Status(status, _now()))
+        if status == "KILLED" or not self._journal.path.exists():
+            self._sender.close(patience=2.0)  # someone waits for the prompt, or the folder was removed
         else:
             self._sender.close()
         self._ended = True
@@ -278,7 +288,7 @@ def start_run(
     device
         Where the run computes.
     resume
-        Go on with the last MLflow run in the folder, if it did not finish.
+        Go on with the last MLflow run in the folder. One that is finished gets nothing but a registration.
 
     Raises
     ------
@@ -287,22 +297,29 @@ def start_run(
     """
     _use_store(tracking_uri(folder))
     journal = open_journal(folder, resume=resume)
-    if journal.start is None:
-        store = os.environ.get("MLFLOW_TRACKING_URI")
-        journal.append(RunStart(experiment, store, uuid.uuid4().hex, _now(), resolve_tags()))
-        _describe(journal, folder, recipe, data, source)
-    else:
-        journal.append(Status("RUNNING", _now()))
-    journal.append(Tags(_machine(device)))
-    run = Run(folder, journal)
-    system = SystemMetrics(journal)
     try:
-        yield run
+        if journal.start is None:
+            store = os.environ.get("MLFLOW_TRACKING_URI")
+            journal.append(RunStart(experiment, store, uuid.uuid4().hex, _now(), resolve_tags()))
+        elif not journal.finished:
+            journal.append(Status("RUNNING", _now()))
+        if (
+            not journal.described
+        ):  # what a run that was killed in between has sent, a store does not take twice
+            _describe(journal, folder, recipe, data, source)
+        if not journal.finished:
+            journal.append(Tags(_machine(device)))
+        run = Run(folder, journal)
+    except BaseException:
+        journal.close()
+        raise
+    try:
+        # A run that is finished stays as it is.
+        with nullcontext() if journal.finished else closing(SystemMetrics(journal)):
+            yield run
     except BaseException as error:
-        system.close()
         run._close("FAILED" if isinstance(error, Exception) else "KILLED")
         raise
-    system.close()
     run._close("FINISHED")
 
 

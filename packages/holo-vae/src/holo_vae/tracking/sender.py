@@ -6,12 +6,10 @@ import threading
 import time
 from pathlib import Path
 
-from mlflow.exceptions import MlflowException
-
 from holo_types import HoloError
 from holo_vae.networks.registry import reason
 
-from .journal import Journal, journals
+from .journal import Journal, Status, journals
 from .store import Store
 
 __all__ = ["Sender", "send_journals"]
@@ -146,11 +144,18 @@ def send_journals(folder: Path | str) -> tuple[Store, ...]:
 
 def _sent(path: Path, folder: Path) -> Store:
     journal = Journal(path)
-    store = Store(path, folder)
     try:
-        store.send()
-    except (MlflowException, OSError) as error:
-        raise HoloError(f"{path}: cannot be sent to {store.uri} ({reason(error)})") from None
+        if journal.start is None:
+            raise HoloError(f"{path}: holds no run; delete its folder, or go on with the training (--resume)")
+        if journal.running:  # its process was killed, for we have the journal
+            journal.append(Status("KILLED", time.time_ns() // 1_000_000))
+        store = Store(path, folder)
+        try:
+            store.send()
+        except HoloError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a store raises what its database and its server do
+            raise HoloError(f"{path}: cannot be sent to {store.uri} ({reason(error)})") from None
     finally:
         journal.close()
     return store

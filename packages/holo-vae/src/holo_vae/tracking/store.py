@@ -18,10 +18,12 @@ from mlflow.data.schema import TensorDatasetSchema
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model as MlflowModel
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.types import Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from holo_types.files.atomic import replacing
+from holo_types.files.locks import PathLock
 
 from .journal import (
     DataSet,
@@ -41,6 +43,7 @@ __all__ = ["Sent", "Store", "store_uri"]
 
 _RUN_TAG = "holo.run"
 _ENTRY_TAG = "holo.entry"
+_SQLITE = "sqlite:///"
 _METRICS = 500  # in a request: MLflow takes twice as many, but a busy server does not answer them in time
 # A request that fails is tried again by us, later: MLflow's own retries would block for minutes.
 _REQUESTS = {
@@ -52,7 +55,21 @@ _REQUESTS = {
 
 def store_uri(folder: Path) -> str:
     """Give the URI of the store in a folder: a sqlite file."""
-    return f"sqlite:///{(folder / 'mlflow.db').resolve()}"
+    return f"{_SQLITE}{(folder / 'mlflow.db').resolve()}"
+
+
+def _make_database(uri: str) -> None:
+    """Make MLflow's sqlite file, if the store is one and is not there: whole or not at all.
+
+    MLflow makes its tables one by one; killed meanwhile, it leaves a file that it cannot use any more.
+    """
+    if not uri.startswith(_SQLITE) or (path := Path(uri.removeprefix(_SQLITE))).exists():
+        return
+    with PathLock(path):
+        if not path.exists():  # nobody has made it meanwhile
+            with replacing(path) as new:
+                artifacts = path.resolve().with_name("mlartifacts").as_uri()
+                SqlAlchemyStore(f"{_SQLITE}{new}", artifacts).engine.dispose()  # type: ignore[no-untyped-call]
 
 
 @attrs.frozen
@@ -124,7 +141,8 @@ class Store:
 
     @cached_property
     def client(self) -> mlflow.MlflowClient:
-        """The connection."""
+        """The connection; a database that is not there yet is made."""
+        _make_database(self.uri)
         return mlflow.MlflowClient(tracking_uri=self.uri)
 
     def send(self, between: Callable[[], None] = lambda: None) -> None:
@@ -158,7 +176,8 @@ class Store:
                     self._send_one(entry)
                     self._note(offset=end)
                     if isinstance(entry, LoggedModel):
-                        shutil.rmtree(self.folder / entry.path)  # the store has it, and the run its own
+                        # The store has it, and the run its own.
+                        shutil.rmtree(self.folder / entry.path, ignore_errors=True)
                 offset = end
             self._send_metrics(metrics, offset)
 
@@ -221,6 +240,10 @@ class Store:
         self._note(run_id=run_id, experiment_id=experiment_id)
 
     def _send_model(self, path: Path) -> None:
+        if not path.is_dir():  # sent before: earlier versions noted a model again when a run went on
+            if self.sent.model_id is None:
+                self._note(missing=(*self.sent.missing, str(path)))
+            return
         run_id, experiment_id = self.sent.run_id, self.sent.experiment_id
         key = f"{run_id}:{self.sent.offset}"
         found = self.client.search_logged_models([experiment_id], f"tags.`{_ENTRY_TAG}` = '{key}'")

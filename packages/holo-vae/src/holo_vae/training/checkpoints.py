@@ -1,7 +1,8 @@
 """The state of a training run on disk: what it takes to go on to the bit."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -18,6 +19,7 @@ __all__ = [
     "Progress",
     "has_checkpoint",
     "read_checkpoint",
+    "read_progress",
     "write_checkpoint",
 ]
 
@@ -108,14 +110,13 @@ def has_checkpoint(folder: Path) -> bool:
 
 
 def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write a state; until its last file is swapped in, the one before it is whole.
+    """Write a state into a folder that is there; until its last file is swapped in, the one before it is whole.
 
     Raises
     ------
     HoloError
-        If it cannot be written.
+        If it cannot be written, or the folder is gone.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = f"state-{checkpoint.progress.step}.safetensors"
     with replacing(folder / tensors) as new:
         new.write_bytes(safetensors.torch.save(dict(checkpoint.tensors)))
@@ -130,6 +131,17 @@ def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     _clear(folder, keep=tensors)
 
 
+def read_progress(folder: Path) -> Progress:
+    """Read of a state how far the run has come.
+
+    Raises
+    ------
+    FormatError
+        As for `read_checkpoint`.
+    """
+    return _read(folder)[0]
+
+
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Read a state.
 
@@ -138,8 +150,15 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     FormatError
         If it is none, is of another format version, or is damaged.
     """
+    progress, tensors = _read(folder)
+    with _named(folder / _PROGRESS):
+        return Checkpoint(progress, safetensors.torch.load_file(folder / tensors))
+
+
+def _read(folder: Path) -> tuple[Progress, str]:
+    """Give the progress, and the name of the file with the tensors."""
     path = folder / _PROGRESS
-    try:
+    with _named(path):
         description = json.loads(path.read_text(encoding="utf-8"))
         if description["format"] != FORMAT:
             raise FormatError(f"{path}: does not describe a {FORMAT}")
@@ -151,13 +170,18 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         for epoch in description["progress"]["epochs"]:
             _name_the_loss(epoch["parts"])
             _name_the_loss(epoch["validation"])
-        progress = _converter.structure(description["progress"], Progress)
-        tensors = safetensors.torch.load_file(folder / Path(description["tensors"]).name)
+        return _converter.structure(description["progress"], Progress), Path(description["tensors"]).name
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn what goes wrong in reading into one error that names the file."""
+    try:
+        yield
     except FormatError:
         raise
     except (OSError, ValueError, KeyError, TypeError, cattrs.BaseValidationError, SafetensorError) as error:
         raise FormatError(f"{path}: cannot be read as a {FORMAT} ({error!r})") from None
-    return Checkpoint(progress, tensors)
 
 
 def _name_the_loss(measured: dict[str, float]) -> None:

@@ -33,6 +33,7 @@ from .checkpoints import (
     Progress,
     has_checkpoint,
     read_checkpoint,
+    read_progress,
     write_checkpoint,
 )
 from .distributed import ALONE, Processes
@@ -40,7 +41,7 @@ from .flat import FlatParameters
 from .objectives import Draws, Objective, objective_of
 from .schedules import epochs_since_best, learning_rate
 
-__all__ = ["Epoch", "Step", "run_digest", "train"]
+__all__ = ["Epoch", "Step", "check_state", "run_digest", "train"]
 
 _STEPS_AT_ONCE = 20  # losses are fetched so many at a time: fetching makes a GPU wait
 
@@ -90,6 +91,30 @@ def run_digest(recipe: Recipe, training: Rows, validation: Rows, objective: Obje
     if objective is not None:
         plain["objective"] = f"{type(objective).__module__}.{type(objective).__qualname__}"
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def check_state(state: Path, run: str) -> None:
+    """Check that a folder's state is that of a run.
+
+    Parameters
+    ----------
+    state
+        Folder with a state.
+    run
+        From `run_digest`.
+
+    Raises
+    ------
+    HoloError
+        If it is another run's.
+    FormatError
+        If it cannot be read.
+    """
+    if read_progress(state).run != run:
+        raise HoloError(
+            f"{state}: holds the state of a run with another recipe or other data; "
+            "resume with those, or train in another folder"
+        )
 
 
 def train(
@@ -193,7 +218,10 @@ class _Run:
         )
         self.written = time.monotonic()
         if state is not None and has_checkpoint(state):
+            check_state(state, self.progress.run)
             self._resume(read_checkpoint(state))
+        elif state is not None and processes.first:
+            state.mkdir(parents=True, exist_ok=True)
         processes.check_same(self.progress.run, "what decides the run")
         processes.check_same(self.progress.step, "the step that the run goes on from")
 
@@ -407,11 +435,6 @@ class _Run:
         }
 
     def _resume(self, checkpoint: Checkpoint) -> None:
-        if checkpoint.progress.run != self.progress.run:
-            raise HoloError(
-                f"{self.state}: holds the state of a run with another recipe or other data; "
-                "resume with those, or train in another folder"
-            )
         parts: dict[str, dict[str, Tensor]] = {}
         for name, tensor in checkpoint.tensors.items():
             part, _, rest = name.partition("/")

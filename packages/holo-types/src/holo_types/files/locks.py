@@ -1,0 +1,169 @@
+"""One run at a time writes a file, or into a folder: the lock that says so, and what killed runs left unfinished."""
+
+import contextlib
+import os
+import platform
+import re
+from pathlib import Path
+
+from holo_types.errors import HoloError
+
+from .atomic import write_errors
+
+__all__ = ["PathLock", "lock", "remove_unfinished"]
+
+_OF_FOLDER = ".lock"
+
+
+def lock(descriptor: int) -> bool:
+    """Ask for the one lock that a file has, until it is closed or the process dies; say whether we got it."""
+    try:
+        if os.name == "posix":
+            import fcntl  # noqa: PLC0415 - each system has only one of the two
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt  # noqa: PLC0415
+
+            os.lseek(descriptor, 1 << 62, os.SEEK_SET)  # far from what readers read
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        return True  # a file system without locks
+    return True
+
+
+class PathLock:
+    """The right of one run to write a file, or into a folder, until it is released or the process dies.
+
+    It is had before there is anything to write, as a lock on a small file: ``.NAME.lock`` beside a file, ``.lock``
+    in a folder. The small file is removed at the end; one that a killed process left is taken over. Who has the
+    lock removes what a killed run left unfinished (`remove_unfinished`).
+
+    Parameters
+    ----------
+    path
+        The file, which need not be there.
+    folder
+        Whether it is a folder, which is made; if nothing has come into it at the end, it is removed again.
+
+    Raises
+    ------
+    HoloError
+        If another run has the lock, or nothing can be written there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "rows.h5")
+    >>> with PathLock(path):
+    ...     try:
+    ...         PathLock(path)
+    ...     except HoloError as error:
+    ...         "rows.h5: another run is alive and writes it (process" in str(error)
+    True
+    >>> list(path.parent.iterdir())
+    []
+    """
+
+    def __init__(self, path: Path, *, folder: bool = False) -> None:
+        self.path = path
+        self._descriptor, self._process = -1, os.getpid()
+        place = Path(os.path.realpath(path))
+        self._made = place if folder and not place.exists() else None
+        with write_errors(path):
+            if not folder and place.is_dir():
+                raise IsADirectoryError(None, "it is a folder")
+            self._file = place / _OF_FOLDER if folder else place.with_name(f".{place.name}.lock")
+            while not self.held():  # who had it may have removed it after we opened it
+                self._open(folder)
+            remove_unfinished(place if folder else place.parent, None if folder else place.name)
+
+    def __enter__(self) -> "PathLock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def __del__(self) -> None:
+        self.release()
+
+    def held(self) -> bool:
+        """Say whether the lock's file is still there; it is not if the folder was removed, for example."""
+        if self._descriptor < 0:
+            return False
+        try:
+            return os.path.samestat(self._file.stat(), os.fstat(self._descriptor))
+        except FileNotFoundError:
+            return False
+
+    def check(self) -> None:
+        """Check that what this run writes to has stayed in its place.
+
+        Raises
+        ------
+        HoloError
+            If it has not.
+        """
+        if not self.held():
+            raise HoloError(f"{self.path}: was removed or replaced while this run wrote to it")
+
+    def others(self) -> bool:
+        """Say whether a locked folder holds anything but the lock."""
+        return any(path.name != _OF_FOLDER for path in self._file.parent.iterdir())
+
+    def release(self) -> None:
+        """Let others write."""
+        if self._descriptor < 0:
+            return
+        with contextlib.suppress(OSError):
+            if self._process == os.getpid() and self.held():  # not in a forked child
+                self._file.unlink()
+        self._close()
+        if self._made is not None:
+            with contextlib.suppress(OSError):  # there is something in it
+                self._made.rmdir()
+
+    def _open(self, folder: bool) -> None:
+        self._close()
+        if folder:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:
+            if folder:  # who had the lock has removed the folder just now
+                return
+            raise
+        if lock(self._descriptor):
+            os.ftruncate(self._descriptor, 0)
+            os.write(self._descriptor, f"process {os.getpid()} on {platform.node()}".encode())
+            return
+        owner = os.read(self._descriptor, 200).decode(errors="replace")
+        self._close()
+        raise HoloError(
+            f"{self.path}: another run is alive and writes {'into ' if folder else ''}it ({owner}); wait until it "
+            f"has ended, or give another {'folder' if folder else 'file'}"
+        )
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def remove_unfinished(folder: Path, name: str | None = None) -> None:
+    """Remove what killed processes left of files that appear whole or not at all (`holo_types.files.atomic`).
+
+    Parameters
+    ----------
+    folder
+        Nothing happens if there is none; its folders are not looked into.
+    name
+        Of the file; None takes all files.
+    """
+    unfinished = re.compile(rf"\.{'.+' if name is None else re.escape(name)}\.[0-9a-f]{{8}}\.tmp", re.DOTALL)
+    with contextlib.suppress(OSError), os.scandir(folder) as there:
+        for entry in list(there):
+            if unfinished.fullmatch(entry.name):
+                Path(entry).unlink(missing_ok=True)

@@ -1,0 +1,76 @@
+"""The folder of a training run: whose it is, and what becomes of it when something goes wrong."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import attrs
+import pytest
+
+from holo_types import HoloError, Holograms, save
+from holo_types.files.locks import PathLock
+from holo_vae import Recipe, run_training, write_recipe
+from holo_vae.cli import main
+from holo_vae.training.engine import Step
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def trained(tmp_path: Path, holograms: Holograms, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with data.h5, recipe.yaml and the finished run."""
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "mlflow" else find_spec(name)
+    )
+    monkeypatch.chdir(tmp_path)
+    save(holograms, "data.h5")
+    short = attrs.evolve(recipe, training=attrs.evolve(recipe.training, epochs=1))
+    write_recipe(short, Path("recipe.yaml"))
+    assert main(["train", "data.h5", "--out", "run", "--recipe", "recipe.yaml"]) == 0
+    return tmp_path
+
+
+def test_a_resume_that_is_refused_changes_nothing(
+    trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(trained / "run")
+    monkeypatch.undo()  # mlflow is there again, and would be told of the run
+    monkeypatch.chdir(trained)
+    monkeypatch.setattr("holo_vae.run._tracking", lambda: pytest.fail("the refused run is tracked"))
+    other = ["train", "data.h5", "--out", "run", "--recipe", "recipe.yaml", "--resume", "--seed", "7"]
+    assert main(other) == 1
+    assert "holds the state of a run with another recipe or other data" in capsys.readouterr().err
+    assert contents(trained / "run") == before
+
+
+def test_two_trainings_do_not_share_a_folder(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in ("run", "new"):
+        with PathLock(Path(folder), folder=True):
+            before = contents(trained)
+            assert main(["train", "data.h5", "--out", folder, "--recipe", "recipe.yaml", "--resume"]) == 1
+            assert f"{folder}: another run is alive and writes into it (process " in capsys.readouterr().err
+            assert contents(trained) == before
+    assert not (trained / "new").exists()
+
+
+def test_what_a_killed_training_left_unfinished_is_removed(trained: Path) -> None:
+    left = [Path("run", folder, ".file.json.0123abcd.tmp") for folder in ("", "model", "state")]
+    for path in left:
+        path.touch()
+    assert main(["train", "data.h5", "--out", "run", "--recipe", "recipe.yaml", "--resume"]) == 0
+    assert not any(path.exists() for path in left)
+
+
+def test_a_folder_that_is_removed_in_training_does_not_come_back(
+    trained: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remove(step: Step) -> None:
+        if step.epoch == 1:
+            shutil.rmtree(trained / "gone", ignore_errors=True)
+
+    with pytest.raises(HoloError, match=r"gone.*: (was removed or replaced|cannot be written)"):
+        run_training(recipe, "data.h5", trained / "gone", name="small", on_step=remove)
+    assert not (trained / "gone").exists()
