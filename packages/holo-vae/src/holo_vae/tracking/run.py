@@ -47,7 +47,7 @@ from .journal import (
     open_journal,
 )
 from .metrics import SystemMetrics
-from .provenance import environment, git_revision, packages
+from .provenance import code_revision, environment, packages
 from .sender import Sender
 from .store import Store, store_uri
 
@@ -352,6 +352,4 @@ def _digest(rows: Rows) -> tuple[str, str]:
 
 def _machine(device: torch.device | str) -> dict[str, str]:
     tags = {f"environment.{name}": value for name, value in environment(device).items()}
-    if (revision := git_revision()) is not None:
-        tags |= {"git_revision": revision.commit, "git_dirty": str(revision.dirty).lower()}
-    return tags
+    return tags | {"revision": code_revision()}
