@@ -31,7 +31,7 @@ from holo_vae.networks.network import HolographicAutoencoder
 from holo_vae.networks.storage import write_model
 from holo_vae.tracking import run as tracking, sender as tracking_sender, store as tracking_store
 from holo_vae.tracking.journal import Journal, Metrics, RunStart, journals, read_journal
-from holo_vae.tracking.provenance import checked_out, code_revision
+from holo_vae.tracking.provenance import checked_out, git_revision
 from holo_vae.tracking.sender import send_journals
 from holo_vae.training.checkpoints import Epoch
 from holo_vae.training.engine import Step
@@ -224,7 +224,7 @@ def test_no_program_that_a_repository_names_is_run(
     (repository / ".gitattributes").write_text("* filter=any\n")
     monkeypatch.chdir(repository)
     assert checked_out(repository)
-    assert code_revision()
+    git_revision()
     assert not run.exists()
 
 

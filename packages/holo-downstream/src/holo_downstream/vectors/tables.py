@@ -17,7 +17,7 @@ from .inputs import check_vectors, text_labels
 from .pooling import Pooling, pool_rows
 from .spectra import power_spectrum, scalar_coefficients
 
-__all__ = ["Invariants", "Source", "VectorTable", "pool", "read_vectors", "set_beside"]
+__all__ = ["KINDS", "Invariants", "Source", "VectorTable", "pool", "read_vectors", "set_beside"]
 
 Invariants = Literal["scalars", "power"]
 Kind = Literal["z", "scalars", "power", "table"]
@@ -62,7 +62,7 @@ class Source:
         """
         if other.kind != self.kind:
             raise HoloError(
-                f"the vectors are {_KINDS[other.kind]}; the predictor learned from {_KINDS[self.kind]}"
+                f"the vectors are {KINDS[other.kind]}; the predictor learned from {KINDS[self.kind]}"
             )
         if other.basis_digest != self.basis_digest:
             raise HoloError(
@@ -95,7 +95,7 @@ class Source:
             mine.check(theirs)
 
 
-_KINDS: dict[Kind, str] = {
+KINDS: dict[Kind, str] = {
     "z": "embeddings",
     "scalars": "l = 0 coefficients of holograms",
     "power": "power spectra of holograms",

@@ -8,30 +8,22 @@ from pathlib import Path
 
 import torch
 
-from holo_vae._version import __version__
+__all__ = ["checked_out", "environment", "git_revision", "packages"]
 
-__all__ = ["checked_out", "code_revision", "environment", "packages"]
-
-
-_OWN_FOLDER = Path("packages", "holo-vae", "src", "holo_vae")  # of this package, in a checkout of Holo
+_OWN_FOLDER = ("packages", "holo-vae", "src", "holo_vae")  # of this package, in a checkout of Holo
 _HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _MOST_REFERENCES = 5  # that name one another
 
 
-def code_revision() -> str:
-    """Give the commit that Holo's code was checked out from, or the version of holo-vae where it was installed.
+def git_revision() -> str | None:
+    """Give the commit that Holo's code was checked out from; None where it was installed.
 
     Whether the code differs from the commit is not asked.
-
-    Examples
-    --------
-    >>> bool(code_revision())
-    True
     """
     package = Path(__file__).parents[1]
-    root = package.parents[len(_OWN_FOLDER.parts) - 1]
-    commit = checked_out(root) if package == root / _OWN_FOLDER else None
-    return commit or f"holo-vae {__version__}"
+    if package.parts[-len(_OWN_FOLDER) :] != _OWN_FOLDER:
+        return None
+    return checked_out(package.parents[len(_OWN_FOLDER) - 1])
 
 
 def checked_out(root: Path) -> str | None:

@@ -24,6 +24,7 @@ from mlflow.models import Model as MlflowModel
 from mlflow.tracking.context.registry import resolve_tags
 
 from holo_types import Holograms, save
+from holo_vae._version import __version__
 from holo_vae.data.batches import Rows
 from holo_vae.data.opening import RunData
 from holo_vae.evaluation.evaluate import Evaluation
@@ -47,7 +48,7 @@ from .journal import (
     open_journal,
 )
 from .metrics import SystemMetrics
-from .provenance import code_revision, environment, packages
+from .provenance import environment, git_revision, packages
 from .sender import Sender
 from .store import Store, store_uri
 
@@ -352,4 +353,4 @@ def _digest(rows: Rows) -> tuple[str, str]:
 
 def _machine(device: torch.device | str) -> dict[str, str]:
     tags = {f"environment.{name}": value for name, value in environment(device).items()}
-    return tags | {"revision": code_revision()}
+    return tags | {"revision": git_revision() or f"holo-vae {__version__}"}
