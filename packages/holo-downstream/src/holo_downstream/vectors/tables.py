@@ -11,6 +11,7 @@ from jaxtyping import Float, Shaped
 import holo_types
 from holo_types import Embeddings, FormatError, HoloError, Holograms, ModelReference
 from holo_types.extras import extra
+from holo_types.files.parquet_files import read_parquet
 
 from .csv_files import read_csv
 from .inputs import check_vectors, text_labels
@@ -268,11 +269,8 @@ def _read_columns(path: Path) -> dict[str, list[Any]]:
     if path.suffix == ".csv":
         return dict(read_csv(path))
     with extra("holo-downstream[table]"):
-        from pyarrow import ArrowException, parquet  # noqa: PLC0415
-    try:
-        table: dict[str, list[Any]] = parquet.read_table(path, page_checksum_verification=True).to_pydict()
-    except (OSError, ArrowException) as error:
-        raise FormatError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+        import pyarrow  # noqa: F401, PLC0415
+    table: dict[str, list[Any]] = read_parquet(path).to_pydict()
     return table
 
 
