@@ -1,6 +1,6 @@
 """The state of a training run on disk: what it takes to go on to the bit."""
 
-import json
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from holo_types import FormatError
 from holo_types.files.atomic import replacing
+from holo_types.files.json_files import read_json, write_json
 
 __all__ = [
     "Checkpoint",
@@ -117,16 +118,17 @@ def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = f"state-{checkpoint.progress.step}.safetensors"
+    content = safetensors.torch.save(dict(checkpoint.tensors))
     with replacing(folder / tensors) as new:
-        new.write_bytes(safetensors.torch.save(dict(checkpoint.tensors)))
+        new.write_bytes(content)
     description = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "tensors": tensors,
+        "tensors_digest": hashlib.sha256(content).hexdigest(),
         "progress": _converter.unstructure(checkpoint.progress),
     }
-    with replacing(folder / _PROGRESS) as new:
-        new.write_text(json.dumps(description) + "\n", encoding="utf-8")
+    write_json(folder / _PROGRESS, description)
     _clear(folder, keep=tensors)
 
 
@@ -140,7 +142,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """
     path = folder / _PROGRESS
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
+        description = read_json(path)
         if description["format"] != FORMAT:
             raise FormatError(f"{path}: does not describe a {FORMAT}")
         if description["format_version"] != FORMAT_VERSION:
@@ -152,7 +154,13 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             _name_the_loss(epoch["parts"])
             _name_the_loss(epoch["validation"])
         progress = _converter.structure(description["progress"], Progress)
-        tensors = safetensors.torch.load_file(folder / Path(description["tensors"]).name)
+        content = (folder / Path(description["tensors"]).name).read_bytes()
+        digest = description.get("tensors_digest")  # None in states from before there was one
+        if digest is not None and digest != hashlib.sha256(content).hexdigest():
+            raise FormatError(
+                f"{folder / description['tensors']}: is damaged; {_PROGRESS} has another digest"
+            )
+        tensors = safetensors.torch.load(content)
     except FormatError:
         raise
     except (OSError, ValueError, KeyError, TypeError, cattrs.BaseValidationError, SafetensorError) as error:
