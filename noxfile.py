@@ -57,9 +57,9 @@ LICENSES = (
     "PSF",
     "Python Software",
 )
-# Read by hand: huey and skops are MIT, by their license files; biotraj is LGPL, and biotite imports it unchanged;
+# Read by hand: huey is MIT, by its license file; biotraj is LGPL, and biotite imports it unchanged;
 # lmdb's is OpenLDAP's, which permits all use, and biopython's its own, much like BSD.
-LICENSES_READ = ("biopython", "biotraj", "huey", "lmdb", "skops")
+LICENSES_READ = ("biopython", "biotraj", "huey", "lmdb")
 
 # The arrays of the tests and of the demo are small: a second thread costs more than it brings.
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}

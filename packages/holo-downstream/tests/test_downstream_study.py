@@ -5,7 +5,6 @@ import attrs
 import numpy as np
 import pytest
 import scipy.stats
-import skops.io
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -13,7 +12,6 @@ from sklearn.preprocessing import StandardScaler
 from holo_downstream import (
     Labeled,
     LabelTable,
-    Predictor,
     Source,
     StudySettings,
     VectorTable,
@@ -25,7 +23,7 @@ from holo_downstream import (
     write_study,
 )
 from holo_downstream.affinity import regressors
-from holo_downstream.affinity.predictor import conformal_half_width, write_predictor
+from holo_downstream.affinity.predictor import conformal_half_width
 from holo_downstream.affinity.regressors import choose
 from holo_types import FormatError, HoloError, ModelReference
 
@@ -255,43 +253,6 @@ def test_what_stands_beside_the_vectors_belongs_to_the_predictor(tmp_path):
     other = attrs.evolve(size, source=attrs.evolve(size.source, columns=("bonds",)))
     with pytest.raises(HoloError, match="the table lacks 'atoms'"):
         predictor.predict(set_beside(table, [other]))
-
-
-def test_damaged_and_foreign_predictors_are_refused(tmp_path):
-    table, labels = made_up()
-    study = run_study(table, labels, StudySettings("ridge", seeds=1))
-    write_predictor(study.predictor, tmp_path)
-    about = (tmp_path / "predictor.json").read_text()
-    with pytest.raises(FormatError, match="is no predictor of affinities"):
-        read_predictor(tmp_path / "nowhere")
-    (tmp_path / "predictor.json").write_text(about.replace('"format": 1', '"format": 9'))
-    with pytest.raises(FormatError, match="has the format 9; this version reads 1"):
-        read_predictor(tmp_path)
-    (tmp_path / "predictor.json").write_text(about.replace('"by"', '"bye"'))
-    with pytest.raises(FormatError, match="does not describe a predictor"):
-        read_predictor(tmp_path)
-    (tmp_path / "predictor.json").write_text(about)
-    data = bytearray((tmp_path / "predictor.skops").read_bytes())
-    data[100] ^= 1
-    (tmp_path / "predictor.skops").write_bytes(data)
-    with pytest.raises(FormatError, match="it is damaged"):
-        read_predictor(tmp_path)
-
-
-class Stranger:
-    """A type that no predictor has."""
-
-    def __setstate__(self, state):
-        raise AssertionError("it was loaded")
-
-
-def test_types_that_no_predictor_has_are_not_loaded(tmp_path):
-    stranger = Stranger()
-    stranger.value = 1
-    write_predictor(Predictor((stranger,), SOURCE, "structure", "sum", 5, 1.0, 0.9), tmp_path)
-    with pytest.raises(FormatError, match=r"Stranger, which no predictor has; it is not loaded"):
-        read_predictor(tmp_path)
-    assert len(skops.io.get_untrusted_types(file=tmp_path / "predictor.skops")) == 1
 
 
 def test_the_report_and_the_table_say_what_the_study_says(tmp_path):

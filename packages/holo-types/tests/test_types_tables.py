@@ -1,5 +1,6 @@
 """Embeddings as tables."""
 
+import hashlib
 import math
 import sys
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from holo_types import Embeddings, HoloError, ModelReference, to_table, write_table
+from holo_types import Embeddings, FormatError, HoloError, ModelReference, to_table, write_table
+from holo_types.files.parquet_files import read_parquet
 
 pandas = pytest.importorskip("pandas")
 pytest.importorskip("pyarrow")
@@ -70,6 +72,48 @@ def test_a_flipped_bit_of_a_parquet_page_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(OSError, match="CRC checksum verification failed"):
         parquet.read_table(path, page_checksum_verification=True)
+
+
+def test_no_flipped_bit_of_a_parquet_file_goes_unseen(tmp_path: Path) -> None:
+    """Wherever it is: in pages, in what describes them, in the names of columns, in the digest."""
+    path = tmp_path / "a.parquet"
+    write_table(EMBEDDINGS, path)
+    whole, expected = path.read_bytes(), read_parquet(path)
+    rng = np.random.default_rng(0)
+    start = whole.index(b"holo file digest")
+    places = [
+        *rng.integers(len(whole), size=100),
+        *range(start, start + 48),
+        *range(len(whole) - 8, len(whole)),
+    ]
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        try:
+            read = read_parquet(path)
+        except FormatError:
+            continue
+        assert start <= place < start + 16, place  # not taken for a digest
+        assert read.equals(expected, check_metadata=True)
+
+
+def test_the_digest_is_of_all_other_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    write_table(EMBEDDINGS, path)
+    before, after = path.read_bytes().split(b"holo file digest")
+    assert after[:32] == hashlib.sha256(before + after[32:]).digest()
+    assert int.from_bytes(after[-8:-4], "little") == len(after) - 32 - 8
+
+
+def test_parquet_of_others_has_no_digest_and_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    to_table(EMBEDDINGS).to_parquet(path)
+    assert read_parquet(path, ["chain"]).column("chain").to_pylist() == ["A", "A", "β", "NA"]
+    for content in (b"", b"PAR1", b"\xff\xff\xff\xffPAR1", b"no table", bytes(100)):
+        path.write_bytes(content)
+        with pytest.raises(FormatError, match=r"a\.parquet: cannot be read as Parquet"):
+            read_parquet(path)
 
 
 def _float(text: str) -> float:

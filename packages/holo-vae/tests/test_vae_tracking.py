@@ -32,7 +32,7 @@ from holo_vae.networks.network import HolographicAutoencoder
 from holo_vae.networks.storage import write_model
 from holo_vae.tracking import run as tracking, sender as tracking_sender, store as tracking_store
 from holo_vae.tracking.journal import Journal, Metrics, RunStart, journals, read_journal
-from holo_vae.tracking.provenance import Revision, git_revision
+from holo_vae.tracking.provenance import checked_out, git_revision
 from holo_vae.tracking.sender import send_journals
 from holo_vae.training.checkpoints import Epoch
 from holo_vae.training.engine import Step
@@ -187,23 +187,71 @@ def test_the_data_sets_are_known_by_their_digests(tmp_path: Path, recipe: Recipe
         assert json.loads(inputs[context].source)["tags"]["path"] == "/data/rows.h5"
 
 
-def test_the_revision_says_whether_it_is_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    repository = tmp_path / "repository"
-    repository.mkdir()
-    git = ["git", "-C", str(repository), "-c", "user.name=a", "-c", "user.email=a@b.c"]
-    (repository / "code.py").write_text("1")
-    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
-        subprocess.run([*git, *arguments], check=True)
-    head = subprocess.run(
-        [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-    ).stdout.strip()
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b.c", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    for message in ("first", "second"):
+        git(folder, "commit", "-q", "--allow-empty", "-m", message)
+    return folder
+
+
+def test_the_commit_is_the_one_that_git_says(repository: Path, tmp_path: Path) -> None:
+    assert checked_out(repository) == git(repository, "rev-parse", "HEAD")
+    git(repository, "pack-refs", "--all")
+    assert not list((repository / ".git" / "refs" / "heads").iterdir())
+    assert checked_out(repository) == git(repository, "rev-parse", "HEAD")
+    git(repository, "checkout", "-q", "--detach", "HEAD~")
+    assert checked_out(repository) == git(repository, "rev-parse", "HEAD")
+    git(repository, "worktree", "add", "-q", "-b", "a/branch", str(tmp_path / "linked"), "HEAD")
+    git(tmp_path / "linked", "commit", "-q", "--allow-empty", "-m", "third")
+    assert checked_out(tmp_path / "linked") == git(tmp_path / "linked", "rev-parse", "HEAD")
+    assert checked_out(repository) != checked_out(tmp_path / "linked")
+
+
+def test_no_program_that_a_repository_names_is_run(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git itself would run them, wherever a run is started."""
+    run = tmp_path / "run"
+    git(repository, "config", "core.fsmonitor", f"touch {run}; false")
+    git(repository, "config", "filter.any.clean", f"touch {run}; cat")
+    (repository / ".gitattributes").write_text("* filter=any\n")
     monkeypatch.chdir(repository)
-    assert git_revision() == Revision(head, dirty=False)
-    (repository / "code.py").write_text("2")
-    assert git_revision() == Revision(head, dirty=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert git_revision() is None
+    assert checked_out(repository)
+    git_revision()
+    assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "",
+        "ref: refs/none",
+        "ref: ../../secret",
+        "ref: refs/../../secret",
+        "ref: HEAD",
+        "ref: refs/loop",
+        "f" * 39,
+    ],
+)
+def test_a_head_that_says_nothing_is_no_commit(head: str, repository: Path) -> None:
+    (repository / ".git" / "HEAD").write_text(head)
+    (repository / ".git" / "refs" / "loop").write_text("ref: refs/loop")
+    (repository / "secret").write_text("a" * 40)
+    assert checked_out(repository) is None
+
+
+def test_a_folder_without_git_has_no_commit(tmp_path: Path) -> None:
+    assert checked_out(tmp_path) is None
+    (tmp_path / ".git").write_bytes(b"\xff")
+    assert checked_out(tmp_path) is None
 
 
 @pytest.mark.parametrize(("error", "status"), [(HoloError, "FAILED"), (KeyboardInterrupt, "KILLED")])

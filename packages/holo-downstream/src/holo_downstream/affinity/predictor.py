@@ -3,21 +3,24 @@
 import hashlib
 import json
 import math
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 import numpy as np
 from jaxtyping import Float, Shaped
 
+import holo_types
 from holo_downstream.vectors.pooling import Pooling
-from holo_downstream.vectors.tables import Source, VectorTable
-from holo_types import FormatError, HoloError, ModelReference
-from holo_types.files.atomic import replacing, write_errors
+from holo_downstream.vectors.tables import KINDS, Source, VectorTable
+from holo_types import FormatError, HoloError, ModelReference, NamedArrays
+from holo_types.files.atomic import write_errors
 from holo_types.files.csv_files import write_csv
 from holo_types.files.reading import reads
+
+from .fitted import FORMS, Fitted, fitted
+from .skops_files import read_estimators
 
 __all__ = [
     "Predictions",
@@ -28,10 +31,9 @@ __all__ = [
     "write_predictor",
 ]
 
-_FORMAT = 1
-_JSON, _SKOPS = "predictor.json", "predictor.skops"
-# What skops does not know to be harmless, and forests hold: arrays of the nodes of trees.
-_TRUSTED = ("sklearn.tree._tree.Tree",)
+_FORMAT, _KIND, _FILE = 2, "AffinityPredictor", "predictor.h5"
+_JSON, _SKOPS = "predictor.json", "predictor.skops"  # of format 1
+_NAMES = {form: name for name, form in FORMS.items()}
 
 
 @attrs.frozen(eq=False)
@@ -59,7 +61,7 @@ class Predictor:
     Parameters
     ----------
     members
-        Fitted scikit-learn regressors.
+        Fitted regressors.
     source
         What the vectors must be.
     by, pooling
@@ -72,7 +74,7 @@ class Predictor:
         The share of labels that the interval is meant to hold.
     """
 
-    members: tuple[Any, ...]
+    members: tuple[Fitted, ...]
     source: Source
     by: str
     pooling: Pooling
@@ -149,85 +151,106 @@ def conformal_half_width(residuals: Float[np.ndarray, "n"], coverage: float) -> 
 
 
 def write_predictor(predictor: Predictor, folder: Path) -> None:
-    """Write a predictor to a folder: scikit-learn's estimators by skops, all else as JSON.
-
-    The JSON comes last and holds the digest of the other file, so a folder that was left half-written is no
-    predictor.
+    """Write a predictor to a folder, as ``predictor.h5``: arrays, and what they mean, in Holo's HDF5 form.
 
     Raises
     ------
     HoloError
         If the folder cannot be written.
     """
-    import skops.io  # noqa: PLC0415 - a second that --help must not wait for
-    from sklearn import __version__ as scikit_learn  # noqa: PLC0415
-
+    about = attrs.asdict(predictor, filter=lambda field, _: field.name != "members")
+    members: list[dict[str, object]] = []
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for number, member in enumerate(predictor.members):
+        plain = attrs.asdict(member, recurse=False)
+        arrays |= {f"{number}_{name}": each for name, each in plain.items() if isinstance(each, np.ndarray)}
+        numbers = {name: each for name, each in plain.items() if not isinstance(each, np.ndarray)}
+        members.append({"form": _NAMES[type(member)], **numbers})
+    arrays["members"] = np.arange(len(members))  # constants have no arrays, and a file has one at least
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / _JSON).unlink(missing_ok=True)
-    with replacing(folder / _SKOPS) as new:
-        skops.io.dump(list(predictor.members), new, compression=zipfile.ZIP_DEFLATED)
-        digest = _digest(new)
-    about = {
-        "format": _FORMAT,
-        "skops_sha256": digest,
-        "scikit_learn": scikit_learn,
-        **attrs.asdict(predictor, filter=lambda field, _: field.name != "members"),
-    }
-    with replacing(folder / _JSON) as new:
-        new.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    header = {"format": _FORMAT, **about, "members": members}
+    holo_types.save(NamedArrays(_KIND, arrays, header), folder / _FILE)
 
 
 @reads("a predictor of affinities")
 def read_predictor(folder: Path) -> Predictor:
     """Read a predictor from its folder, or from the folder of its study.
 
+    Those of format 1, which scikit-learn's estimators were written in by skops, are read too, without skops.
+
     Raises
     ------
     FormatError
-        If it is none, is damaged, of another format, or holds types that no predictor of ours has; nothing of
-        such a file is loaded.
+        If it is none, is damaged, of another format, or holds what no predictor of ours has.
     """
-    import skops.io  # noqa: PLC0415
-
-    if not (folder / _JSON).exists() and (folder / "model" / _JSON).exists():
-        folder = folder / "model"
-    about, estimators = folder / _JSON, folder / _SKOPS
+    folder = next((each for each in (folder, folder / "model") if _is_predictor(each)), folder)
+    path = folder / (_FILE if (folder / _FILE).exists() else _JSON)
     try:
-        plain = json.loads(about.read_text(encoding="utf-8"))
-        digest = _digest(estimators)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise FormatError(f"{folder}: is no predictor of affinities: {reason}") from None
-    if not isinstance(plain, dict) or plain.get("format") != _FORMAT:
+        return _read(path) if path.name == _FILE else _read_format_1(path)
+    except OSError as error:
+        raise FormatError(f"{folder}: is no predictor of affinities: {error.strerror or error}") from None
+    except FormatError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise FormatError(f"{path}: does not describe a predictor ({error})") from None
+
+
+def _is_predictor(folder: Path) -> bool:
+    return (folder / _FILE).exists() or (folder / _JSON).exists()
+
+
+def _read(path: Path) -> Predictor:
+    stored = holo_types.load(path, kind=NamedArrays)
+    plain = stored.header
+    if stored.kind != _KIND or plain.get("format") != _FORMAT:
+        raise FormatError(
+            f"{path}: holds {stored.kind} of format {plain.get('format')!r}; it must hold {_KIND} of format {_FORMAT}"
+        )
+    members = []
+    for number, said in enumerate(plain["members"]):
+        form = FORMS[said.pop("form")]
+        arrays = {
+            name: stored.arrays.get(f"{number}_{name}")
+            for name in attrs.fields_dict(form)
+            if name not in said
+        }
+        members.append(form(**said, **arrays))  # type: ignore[arg-type]
+    return _predictor(members, plain)
+
+
+def _read_format_1(path: Path) -> Predictor:
+    plain = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(plain, dict) or plain.get("format") != 1:
         found = plain.get("format") if isinstance(plain, dict) else plain
-        raise FormatError(f"{about}: has the format {found!r}; this version reads {_FORMAT}")
+        raise FormatError(f"{path}: has the format {found!r}; this version reads 1 and {_FORMAT}")
+    estimators = path.with_name(_SKOPS)
+    digest = hashlib.sha256(estimators.read_bytes()).hexdigest()
     if plain.get("skops_sha256") != digest:
         raise FormatError(
             f"{estimators}: its digest is {digest[:12]}; {_JSON} says another, so it is damaged"
         )
-    try:
-        unknown = [name for name in skops.io.get_untrusted_types(file=estimators) if name not in _TRUSTED]
-        if unknown:
-            raise FormatError(f"{estimators}: holds {unknown[0]}, which no predictor has; it is not loaded")
-        members = skops.io.load(estimators, trusted=list(_TRUSTED))
-        return Predictor(
-            tuple(members),
-            _source(plain["source"]),
-            plain["by"],
-            plain["pooling"],
-            plain["width"],
-            plain["half_width"],
-            plain["coverage"],
+    return _predictor([fitted(each) for each in read_estimators(estimators)], plain)
+
+
+def _predictor(members: Sequence[Fitted], plain: Mapping[str, Any]) -> Predictor:
+    """Put a predictor together of what a file says."""
+    by, pooling, width = plain["by"], plain["pooling"], plain["width"]
+    half_width, coverage = plain["half_width"], plain["coverage"]
+    if not isinstance(by, str) or pooling not in get_args(Pooling) or type(width) is not int:
+        raise ValueError(f"by is {by!r}, pooling {pooling!r} and width {width!r}")
+    if not all(type(each) is float and math.isfinite(each) for each in (half_width, coverage)):
+        raise ValueError(f"half_width is {half_width!r} and coverage {coverage!r}")
+    if not members or any(member.width not in (None, width) for member in members):
+        raise ValueError(
+            f"its members take {[member.width for member in members]} components, and it {width}"
         )
-    except FormatError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-        made_with = f"; it was written with scikit-learn {plain.get('scikit_learn')}"
-        raise FormatError(f"{folder}: does not describe a predictor ({error}){made_with}") from None
+    return Predictor(tuple(members), _source(plain["source"]), by, pooling, width, half_width, coverage)
 
 
-def _source(plain: Mapping[str, Any]) -> Source:
+def _source(plain: object) -> Source:
+    if not isinstance(plain, dict) or plain["kind"] not in KINDS or type(plain["basis_digest"]) is not str:
+        raise ValueError("its source is none")
     return Source(
         plain["kind"],
         None if plain["model"] is None else ModelReference(**plain["model"]),
@@ -259,7 +282,3 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
         *(v.tolist() for v in (predictions.values, predictions.lower, predictions.upper)),
     )
     write_csv(path, ("id", "prediction", "lower", "upper"), zip(*columns, strict=True))
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

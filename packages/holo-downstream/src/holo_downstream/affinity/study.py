@@ -19,6 +19,7 @@ from holo_downstream.vectors.tables import Source, VectorTable
 from holo_types import HoloError
 from holo_types.console import Skipped
 
+from .fitted import fitted
 from .labels import Labeled, LabelTable, Split
 from .predictor import Predictor, conformal_half_width
 from .regressors import Chosen, Regressor, Settings, choose, fit
@@ -290,7 +291,7 @@ def run_study(
         leaks=leaks,
         skipped=(*labels.skipped, *skipped, *leaking),
         predictor=Predictor(
-            members=tuple(one.estimator for one in chosen),
+            members=tuple(fitted(one.estimator) for one in chosen),
             source=table.source,
             by=settings.by,
             pooling=settings.pooling,

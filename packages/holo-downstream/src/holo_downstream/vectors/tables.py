@@ -11,6 +11,7 @@ from jaxtyping import Float, Shaped
 import holo_types
 from holo_types import Embeddings, FormatError, HoloError, Holograms, ModelReference
 from holo_types.extras import extra
+from holo_types.files.parquet_files import read_parquet
 from holo_types.files.reading import reads
 
 from .csv_files import read_csv
@@ -18,7 +19,7 @@ from .inputs import check_vectors, text_labels
 from .pooling import Pooling, pool_rows
 from .spectra import power_spectrum, scalar_coefficients
 
-__all__ = ["Invariants", "Source", "VectorTable", "pool", "read_vectors", "set_beside"]
+__all__ = ["KINDS", "Invariants", "Source", "VectorTable", "pool", "read_vectors", "set_beside"]
 
 Invariants = Literal["scalars", "power"]
 Kind = Literal["z", "scalars", "power", "table"]
@@ -63,7 +64,7 @@ class Source:
         """
         if other.kind != self.kind:
             raise HoloError(
-                f"the vectors are {_KINDS[other.kind]}; the predictor learned from {_KINDS[self.kind]}"
+                f"the vectors are {KINDS[other.kind]}; the predictor learned from {KINDS[self.kind]}"
             )
         if other.basis_digest != self.basis_digest:
             raise HoloError(
@@ -96,7 +97,7 @@ class Source:
             mine.check(theirs)
 
 
-_KINDS: dict[Kind, str] = {
+KINDS: dict[Kind, str] = {
     "z": "embeddings",
     "scalars": "l = 0 coefficients of holograms",
     "power": "power spectra of holograms",
@@ -269,11 +270,8 @@ def _read_columns(path: Path) -> dict[str, list[Any]]:
     if path.suffix == ".csv":
         return dict(read_csv(path))
     with extra("holo-downstream[table]"):
-        from pyarrow import ArrowException, parquet  # noqa: PLC0415
-    try:
-        table: dict[str, list[Any]] = parquet.read_table(path, page_checksum_verification=True).to_pydict()
-    except (OSError, ArrowException) as error:
-        raise FormatError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+        import pyarrow  # noqa: F401, PLC0415
+    table: dict[str, list[Any]] = read_parquet(path).to_pydict()
     return table
 
 

@@ -23,6 +23,8 @@ A checksum is the CRC-32 of a chunk's values, decoded: numbers as they lie in me
 with a NUL after each; it begins with that of the dataset's path, a blank and the chunk's number. Every commit continues
 the checksum of the chunk that it fills up, and every read compares those of the chunks that it touches.
 
+`containment` says what is refused before it is read.
+
 ``complete`` is false while a `Writer` has not been closed. `journal` says how a killed writer is survived.
 
 Schema version 1, which is read and no longer written, has neither ``checksums`` nor ``header_digest``, keeps the order

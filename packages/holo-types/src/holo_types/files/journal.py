@@ -20,21 +20,30 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import h5py
 
 from holo_types.errors import HoloError
 
 from .atomic import sync_folder
 from .locks import lock
 
-__all__ = ["PagedFile", "journal_of"]
+__all__ = ["PagedFile", "journal_of", "open_hdf5"]
 
 PAGE = 1 << 16
+
+_known: dict[tuple[int, ...], tuple[int, ...]] = {}  # files as this process left or found them
 
 _MAGIC = b"holo journal 1\r\n"
 _HEADER = struct.Struct("<16sQQQ")  # magic, file size before, file size after, number of pages
 _NUMBER = struct.Struct("<Q")
 _CHECKSUM = 32  # bytes of a SHA-256
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows changes line ends without it
+
+
+def open_hdf5(stream: "PagedFile", mode: str) -> h5py.File:
+    """Let HDF5 read and write a file through a stream."""
+    # The format of HDF5 1.8: later ones mark a file as "being written" until HDF5 itself has closed it.
+    return h5py.File(stream.path, mode, driver="fileobj", fileobj=stream, libver="v108")
 
 
 def journal_of(path: Path) -> Path:
@@ -172,6 +181,31 @@ class PagedFile:
         status = os.fstat(self._descriptor)
         return status.st_dev, status.st_ino
 
+    def trusted(self) -> bool:
+        """Say whether the file is as this process left it, or has found it to be harmless."""
+        file, state = self._identity()
+        return _known.get(file) == state
+
+    def trust(self) -> None:
+        """Note that the file as it is now can be read."""
+        file, state = self._identity()
+        _known[file] = state
+
+    def _identity(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Give what the file is known by, and what changes when it or its journal is written."""
+        status = os.fstat(self._descriptor)
+        file, state = (status.st_dev, status.st_ino), (status.st_size, status.st_mtime_ns)
+        try:
+            journal = journal_of(self.path).stat()
+        except OSError:
+            return file, state
+        return file, (*state, journal.st_ino, journal.st_size, journal.st_mtime_ns)
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return self._size
+
     def _state(self) -> tuple[int, int]:
         status = os.fstat(self._descriptor)
         return status.st_size, status.st_mtime_ns
@@ -243,6 +277,7 @@ class PagedFile:
             self._put(number, page)
         self._resize(self._size)
         self._forget()
+        self.trust()
 
     def commit(self) -> None:
         """Make what was written since the last commit part of the file, whole or not at all.
@@ -266,6 +301,7 @@ class PagedFile:
             journal = _Journal(self._committed, self._size, replaced)
             self._write_journal(journal)
             self._apply(journal)
+            self.trust()
         except BaseException:
             self._forget()
             raise

@@ -19,6 +19,7 @@ from holo_types.objects.joining import concatenate
 
 from .atomic import replacing
 from .locks import PathLock
+from .parquet_files import read_parquet, write_parquet
 from .reader import load
 from .schema import Layout
 from .tables import to_table
@@ -141,13 +142,13 @@ class PartsWriter:
         Raises
         ------
         HoloError
-            If there is no such column.
+            If there is no such column, or a part is damaged.
         """
-        from pyarrow import compute, parquet  # noqa: PLC0415
+        from pyarrow import compute  # noqa: PLC0415
 
         values: set[str] = set()
         for number in range(self._parts):
-            table = parquet.read_table(self._path(number), columns=[column], partitioning=None)
+            table = read_parquet(self._path(number), [column])
             if not table.num_columns:
                 raise HoloError(f"{self._path(number)}: has no column {column!r}")
             values.update(compute.unique(table.column(0)).to_pylist())
@@ -216,7 +217,7 @@ class PartsWriter:
         return table.replace_schema_metadata({**table.schema.metadata, _SETTINGS: settings})
 
     def _write(self, table: "pa.Table", path: Path) -> None:
-        from pyarrow import parquet, types  # noqa: PLC0415
+        from pyarrow import types  # noqa: PLC0415
 
         # Numbers that hardly repeat gain nothing by a dictionary; rounded to 16 bits they do.
         repeating = [
@@ -225,14 +226,7 @@ class PartsWriter:
             if not types.is_floating(field.type) or (self._half and field.name.startswith("z_"))
         ]
         with replacing(path) as new:
-            parquet.write_table(
-                table,
-                new,
-                row_group_size=len(table),
-                use_dictionary=repeating,
-                compression="zstd",
-                write_page_checksum=True,
-            )
+            write_parquet(table, new, row_group_size=len(table), use_dictionary=repeating, compression="zstd")
 
     def _path(self, number: int) -> Path:
         return self.folder / f"part-{number:06}.parquet"

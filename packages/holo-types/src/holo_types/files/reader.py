@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from holo_types.errors import FormatError, HoloError
 from holo_types.objects.basis import Basis
-from holo_types.objects.columns import Index, PointColumns, RowSelection
+from holo_types.objects.columns import Index, PointColumns, RowSelection, text_array
 from holo_types.objects.embeddings import Embeddings, ModelReference
 from holo_types.objects.holograms import Holograms
 from holo_types.objects.joining import Data
@@ -21,20 +20,15 @@ from holo_types.objects.named_arrays import NamedArrays
 from holo_types.objects.point_clouds import PointClouds
 from holo_types.objects.sphere_images import Grid, SphereImages
 
-from .journal import PagedFile
+from .journal import PagedFile, open_hdf5
 from .schema import KINDS, read_layout
+from .trial import examine
 
 __all__ = ["HDF5", "Reader", "load", "open", "open_hdf5"]
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 
 KindT = TypeVar("KindT", PointClouds, SphereImages, Holograms, Embeddings, NamedArrays)
-
-
-def open_hdf5(stream: PagedFile, mode: str) -> h5py.File:
-    """Let HDF5 read and write a file through a stream."""
-    # The format of HDF5 1.8: later ones mark a file as "being written" until HDF5 itself has closed it.
-    return h5py.File(stream.path, mode, driver="fileobj", fileobj=stream, libver="v108")
 
 
 @overload
@@ -116,6 +110,7 @@ class Reader:
         self._stream = _open_to_read(self.path)
         try:
             with self._damage():
+                examine(self._stream)
                 self._file = open_hdf5(self._stream, "r")
                 self._layout, self._arrays, self._rows = read_layout(self._file, self.path)
                 self._complete = bool(self._file.attrs["complete"])
@@ -228,7 +223,7 @@ class Reader:
         chosen = _checked_rows(rows, len(array))
         with self._damage():
             values = array.read(chosen)
-            return values.astype(np.str_) if values.dtype.kind == "O" else values
+            return text_array(f"fields/{name}", values.tolist()) if values.dtype.kind == "O" else values
 
     @property
     def chunk_rows(self) -> int:

@@ -21,6 +21,7 @@ from holo_types.objects.named_arrays import NamedArrays
 from holo_types.objects.point_clouds import PointClouds
 from holo_types.objects.sphere_images import SphereImages
 
+from .containment import check_sizes, member_names, open_dataset, root_attributes
 from .datasets import StoredArray, create_checksums, create_dataset, dtype_name
 
 __all__ = [
@@ -68,6 +69,7 @@ _FROM_JSON: dict[str, Callable[[Any], object]] = {
     "model": lambda plain: ModelReference(**plain),
     "header": dict,
 }
+_GROUPS = ("fields", "points", "index")
 _OF_POINTS = ("fields/coordinates", "fields/weights", "points/")
 _PLACES_IN_VERSION_1 = {"fields/reconstruction_cosine_loss": "fields/reconstruction_cosine"}
 
@@ -156,7 +158,7 @@ def create_file(file: h5py.File, layout: Layout, settings: Mapping[str, str] | N
         file.attrs["settings"] = json.dumps(dict(settings))
     if isinstance(basis := layout.header.get("basis"), Basis):
         file.attrs["basis_digest"] = basis.digest
-    for group in ("fields", "points", "index"):
+    for group in _GROUPS:
         if group != "points" or layout.names(group):
             file.create_group(group)
     for path, (dtype, row) in layout.datasets.items():
@@ -185,11 +187,13 @@ def stored_arrays(
     file: h5py.File, paths: Iterable[str], places: Mapping[str, str] | None = None
 ) -> dict[str, StoredArray]:
     """Give the arrays of a file by their paths; `places` says where those lie that lie elsewhere."""
-    table = file.get("checksums")  # None in version 1
+    table = open_dataset(file, "checksums") if "checksums" in member_names(file) else None  # of version 1
     elsewhere = places or {}
+    datasets = {path: open_dataset(file, elsewhere.get(path, path)) for path in paths}
+    check_sizes(file, [*datasets.values(), *([] if table is None else [table])])
     return {
-        path: StoredArray(path, file[elsewhere.get(path, path)], None if table is None else (table, column))
-        for column, path in enumerate(paths)
+        path: StoredArray(path, dataset, None if table is None else (table, column))
+        for column, (path, dataset) in enumerate(datasets.items())
     }
 
 
@@ -206,7 +210,7 @@ def read_layout(file: h5py.File, path: Path) -> tuple[Layout, dict[str, StoredAr
     FormatError
         If the file is not what the schema says, or its header was changed; the message names the file.
     """
-    root = dict(file.attrs)
+    root = root_attributes(file)
     if root.get("format") != "holo":
         raise FormatError(
             f"{path}: is HDF5, but not written by Holo; it must have the attribute format 'holo'"
@@ -228,21 +232,28 @@ def read_layout(file: h5py.File, path: Path) -> tuple[Layout, dict[str, StoredAr
     if isinstance(basis := header.get("basis"), Basis) and basis.digest != root["basis_digest"]:
         raise FormatError(f"{path}: its basis does not match its basis_digest; the file was changed")
     places = _PLACES_IN_VERSION_1 if version == 1 else {}
-    paths = _paths_in_version_1(file) if version == 1 else json.loads(root["datasets"])
+    paths = (
+        _paths_in_version_1(file, json.loads(root["columns"]))
+        if version == 1
+        else json.loads(root["datasets"])
+    )
     needed = [f"fields/{name}" for name in _FIELDS.get(kind, ()) if name not in _OPTIONAL]
-    if lacking := [each for each in (*needed, *paths) if places.get(each, each) not in file]:
+    groups = set(_GROUPS).intersection(member_names(file))
+    there = {f"{group}/{name}" for group in groups for name in member_names(file, group)}
+    if lacking := [each for each in (*needed, *paths) if places.get(each, each) not in there]:
         raise FormatError(f"{path}: holds {kind}, but lacks {lacking[0]}")
-    if version != 1 and ("checksums" not in file or file["checksums"].shape[1:] != (len(paths),)):
+    if version != 1 and (
+        "checksums" not in member_names(file) or open_dataset(file, "checksums").shape[1:] != (len(paths),)
+    ):
         raise FormatError(f"{path}: holds {kind}, but lacks checksums of its {len(paths)} datasets")
     arrays = stored_arrays(file, paths, places)
     layout = Layout(kind, header, {name: (array.dtype, array.row) for name, array in arrays.items()})
     return layout, arrays, _rows(arrays, kind, path) if kind in KINDS else None
 
 
-def _paths_in_version_1(file: h5py.File) -> list[str]:
+def _paths_in_version_1(file: h5py.File, columns: list[str]) -> list[str]:
     names = {old: new for new, old in _PLACES_IN_VERSION_1.items()}
-    fields = [f"fields/{name}" for name in file["fields"]]
-    columns = json.loads(file.attrs["columns"])
+    fields = [f"fields/{name}" for name in member_names(file, "fields")]
     return [*(names.get(path, path) for path in fields), *(f"index/{name}" for name in columns)]
 
 

@@ -12,6 +12,7 @@ from holo_types.extras import extra
 from holo_types.objects.embeddings import Embeddings
 
 from .atomic import replacing
+from .parquet_files import seal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,8 +92,9 @@ def write_table(embeddings: Embeddings, path: str | os.PathLike[str]) -> None:
         What to write.
     path
         A file ending in ``.parquet`` (keeps every bit, and the model; each page has a checksum, which readers
-        compare if asked to, as with pyarrow's ``page_checksum_verification=True``) or ``.csv`` (UTF-8, digits enough
-        to read back the same values; no model).
+        compare if asked to, as with pyarrow's ``page_checksum_verification=True``, and the whole a digest, which
+        `holo_types.files.parquet_files.read_parquet` compares) or ``.csv`` (UTF-8, digits enough to read back the
+        same values; no model).
 
     Raises
     ------
@@ -120,5 +122,6 @@ def write_table(embeddings: Embeddings, path: str | os.PathLike[str]) -> None:
     with replacing(path) as new:
         if path.suffix == ".parquet":
             table.to_parquet(new, engine="pyarrow", index=False, write_page_checksum=True)
+            seal(new)
         else:
             table.to_csv(new, index=False, encoding="utf-8", lineterminator="\n")

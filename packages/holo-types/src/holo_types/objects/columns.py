@@ -35,11 +35,23 @@ def check_name(what: str, name: object) -> None:
         raise HoloError(f"{what}; it must be text, not empty, without '/' or NUL")
 
 
+# numpy gives every text of an array the room of the longest: one long text among many short ones takes all memory.
+_LARGEST_TEXTS, _WIDEST = (
+    1 << 28,
+    1 << 8,
+)  # bytes that always may be taken, and how many a character may take beyond
+
+
 def text_array(where: str, texts: list[str]) -> NDArray[Any]:
     """Make an array of text, of the narrowest dtype, so that equal columns have equal dtypes whatever made them."""
     for text in set(texts):
         if not _is_plain(text):
             raise HoloError(f"{where} holds {text!r}; it must be valid Unicode text without NUL")
+    longest, whole = max(map(len, texts), default=0), sum(map(len, texts))
+    if 4 * longest * len(texts) > max(_LARGEST_TEXTS, _WIDEST * whole):
+        raise HoloError(
+            f"{where} holds {len(texts)} texts, of which one has {longest} characters; so many must be shorter"
+        )
     return np.array(texts, dtype=np.str_)
 
 

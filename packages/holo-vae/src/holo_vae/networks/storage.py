@@ -17,6 +17,7 @@ from torch import Tensor
 from holo_nn import clebsch_gordan_digest
 from holo_types import FormatError, HoloError, Holograms, ModelReference
 from holo_types.files.atomic import replacing
+from holo_types.files.json_files import read_json, write_json
 from holo_vae.recipes.model import BlocksConfig, ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import from_plain, to_plain
 
@@ -157,8 +158,7 @@ def write_model(model: TrainedNetwork[Any], folder: Path | str) -> None:
     }
     with replacing(folder / weights) as new:
         new.write_bytes(safetensors.torch.save(tensors))
-    with replacing(folder / _DESCRIPTION) as new:
-        new.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / _DESCRIPTION, description, indent=2)
     for old in folder.glob("weights-*.safetensors"):
         if old.name != weights:
             old.unlink()
@@ -220,7 +220,9 @@ def read_folder(folder: Path | str, kinds: tuple[type[TrainedT], ...]) -> Traine
 
 def _read_description(folder: Path) -> dict[str, Any]:
     try:
-        description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+        description = read_json(folder / _DESCRIPTION)
+    except FormatError:
+        raise
     except (OSError, ValueError) as error:
         raise FormatError(f"{folder}: holds no model, its {_DESCRIPTION} cannot be read ({error})") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:

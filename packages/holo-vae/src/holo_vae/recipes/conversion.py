@@ -14,6 +14,7 @@ from holo_types import HoloError
 __all__ = ["WrongValueError", "complaints", "strict_converter"]
 
 _BEYOND = 1 << 63
+_LONGEST = 200  # characters of a value in a message
 _WORDS: dict[object, str] = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -21,7 +22,11 @@ class WrongValueError(ValueError):
     """A value that is not what its key needs; the message goes on where the key ends."""
 
     def __init__(self, value: object, expected: str) -> None:
-        super().__init__(f"is {value!r}; it must be {expected}")
+        super().__init__(f"is {_short(repr(value))}; it must be {expected}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _exact(value: object, kind: type[object]) -> object:

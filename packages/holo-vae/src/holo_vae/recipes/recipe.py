@@ -8,7 +8,7 @@ import cattrs
 import yaml
 from cattrs.gen import make_dict_unstructure_fn, override
 
-from holo_types import FormatError, HoloError, Zernike
+from holo_types import HoloError, Zernike
 from holo_types.files.reading import reads
 
 from .conversion import WrongValueError, complaints, strict_converter
@@ -16,6 +16,7 @@ from .data import DataConfig, MnistData, StructureData
 from .model import ClassifierConfig, ModelConfig
 from .training import TrainingConfig
 from .views import ViewsConfig
+from .yaml_files import read_yaml
 
 __all__ = ["Recipe", "from_plain", "read_recipe", "to_plain", "write_recipe"]
 
@@ -165,10 +166,7 @@ def read_recipe(path: Path | str) -> Recipe:
     HoloError
         If a key is unknown, missing or wrong.
     """
-    try:
-        plain = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FormatError(f"{path}: cannot be read as YAML ({error})") from None
+    plain = read_yaml(Path(path))
     try:
         return from_plain(plain, Recipe)
     except HoloError as error:

@@ -2,44 +2,71 @@
 
 import os
 import platform
-import subprocess
+import re
 from importlib.metadata import distributions
+from pathlib import Path
 
-import attrs
 import torch
 
-__all__ = ["Revision", "environment", "git_revision", "packages"]
+__all__ = ["checked_out", "environment", "git_revision", "packages"]
+
+_OWN_FOLDER = ("packages", "holo-vae", "src", "holo_vae")  # of this package, in a checkout of Holo
+_HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_MOST_REFERENCES = 5  # that name one another
 
 
-@attrs.frozen
-class Revision:
-    """The commit that a working tree stands on.
+def git_revision() -> str | None:
+    """Give the commit that Holo's code was checked out from; None where it was installed.
+
+    Whether the code differs from the commit is not asked.
+    """
+    package = Path(__file__).parents[1]
+    if package.parts[-len(_OWN_FOLDER) :] != _OWN_FOLDER:
+        return None
+    return checked_out(package.parents[len(_OWN_FOLDER) - 1])
+
+
+def checked_out(root: Path) -> str | None:
+    """Give the commit that a working tree stands on, read from git's files; None if they do not say.
+
+    Git itself is not asked: it runs the programs that a repository's own configuration names.
 
     Parameters
     ----------
-    commit
-        Its hash.
-    dirty
-        Whether tracked files differ from it.
+    root
+        The folder that holds ``.git``, a folder or, in a linked worktree, a file that names one.
     """
-
-    commit: str
-    dirty: bool
-
-
-def _git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False, timeout=10)
-    except (OSError, subprocess.SubprocessError):
+        git = root / ".git"
+        if git.is_file():
+            git = root / _line(git).removeprefix("gitdir:").strip()
+        common = git / _line(git / "commondir") if (git / "commondir").exists() else git
+        said = _line(git / "HEAD")
+        for _ in range(_MOST_REFERENCES):
+            if not said.startswith("ref:"):
+                break
+            said = _referred(said.removeprefix("ref:").strip(), git, common)
+    except (OSError, ValueError):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return said if _HASH.fullmatch(said) else None
 
 
-def git_revision() -> Revision | None:
-    """Give the revision of the working tree that the process runs in; None outside of one."""
-    commit = _git("rev-parse", "HEAD")
-    changes = _git("status", "--porcelain", "--untracked-files=no")
-    return Revision(commit, bool(changes)) if commit and changes is not None else None
+def _referred(name: str, git: Path, common: Path) -> str:
+    """Give what a reference says: its own file, else the line about it in the file of packed ones."""
+    if not name.startswith("refs/") or ".." in name:
+        return ""
+    for folder in (git, common):
+        if (folder / name).is_file():
+            return _line(folder / name)
+    for line in (common / "packed-refs").read_text(encoding="utf-8").splitlines():
+        commit, _, packed = line.partition(" ")
+        if packed == name:
+            return commit
+    return ""
+
+
+def _line(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip()
 
 
 def packages() -> dict[str, str]:

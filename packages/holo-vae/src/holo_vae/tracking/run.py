@@ -24,6 +24,7 @@ from mlflow.models import Model as MlflowModel
 from mlflow.tracking.context.registry import resolve_tags
 
 from holo_types import Holograms, save
+from holo_vae._version import __version__
 from holo_vae.data.batches import Rows
 from holo_vae.data.opening import RunData
 from holo_vae.evaluation.evaluate import Evaluation
@@ -369,6 +370,4 @@ def _digest(rows: Rows) -> tuple[str, str]:
 
 def _machine(device: torch.device | str) -> dict[str, str]:
     tags = {f"environment.{name}": value for name, value in environment(device).items()}
-    if (revision := git_revision()) is not None:
-        tags |= {"git_revision": revision.commit, "git_dirty": str(revision.dirty).lower()}
-    return tags
+    return tags | {"revision": git_revision() or f"holo-vae {__version__}"}

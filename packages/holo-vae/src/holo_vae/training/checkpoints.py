@@ -1,6 +1,6 @@
 """The state of a training run on disk: what it takes to go on to the bit."""
 
-import json
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from holo_types import FormatError
 from holo_types.files.atomic import replacing
+from holo_types.files.json_files import read_json, write_json
 
 __all__ = [
     "Checkpoint",
@@ -118,16 +119,17 @@ def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         If it cannot be written, or the folder is gone.
     """
     tensors = f"state-{checkpoint.progress.step}.safetensors"
+    content = safetensors.torch.save(dict(checkpoint.tensors))
     with replacing(folder / tensors) as new:
-        new.write_bytes(safetensors.torch.save(dict(checkpoint.tensors)))
+        new.write_bytes(content)
     description = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "tensors": tensors,
+        "tensors_digest": hashlib.sha256(content).hexdigest(),
         "progress": _converter.unstructure(checkpoint.progress),
     }
-    with replacing(folder / _PROGRESS) as new:
-        new.write_text(json.dumps(description) + "\n", encoding="utf-8")
+    write_json(folder / _PROGRESS, description)
     _clear(folder, keep=tensors)
 
 
@@ -150,16 +152,19 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     FormatError
         If it is none, is of another format version, or is damaged.
     """
-    progress, tensors = _read(folder)
+    progress, tensors, digest = _read(folder)
     with _named(folder / _PROGRESS):
-        return Checkpoint(progress, safetensors.torch.load_file(folder / tensors))
+        content = tensors.read_bytes()
+        if digest is not None and digest != hashlib.sha256(content).hexdigest():
+            raise FormatError(f"{tensors}: is damaged; {_PROGRESS} has another digest")
+        return Checkpoint(progress, safetensors.torch.load(content))
 
 
-def _read(folder: Path) -> tuple[Progress, str]:
-    """Give the progress, and the name of the file with the tensors."""
+def _read(folder: Path) -> tuple[Progress, Path, str | None]:
+    """Give the progress, and the file with the tensors and its digest, None in states from before there was one."""
     path = folder / _PROGRESS
     with _named(path):
-        description = json.loads(path.read_text(encoding="utf-8"))
+        description = read_json(path)
         if description["format"] != FORMAT:
             raise FormatError(f"{path}: does not describe a {FORMAT}")
         if description["format_version"] != FORMAT_VERSION:
@@ -170,7 +175,8 @@ def _read(folder: Path) -> tuple[Progress, str]:
         for epoch in description["progress"]["epochs"]:
             _name_the_loss(epoch["parts"])
             _name_the_loss(epoch["validation"])
-        return _converter.structure(description["progress"], Progress), Path(description["tensors"]).name
+        progress = _converter.structure(description["progress"], Progress)
+        return progress, folder / Path(description["tensors"]).name, description.get("tensors_digest")
 
 
 @contextmanager

@@ -1,0 +1,203 @@
+"""HDF5 files of others, opened first in a process of its own.
+
+A file can be made, or damaged, so that libhdf5 never leaves a loop, takes all memory, or ends the process, and no check
+in Python comes before that. So a file that this process has not written is first opened in another one, which has a
+limit of time and of memory and does with it what reading does: all that describes the arrays is read, and all texts,
+whose sizes only HDF5 knows. One such process serves as many files as there are; it ends with this one.
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from holo_types.errors import HoloError
+
+from .containment import check_sizes, member_names, open_dataset, root_attributes
+from .journal import PagedFile, open_hdf5
+
+__all__ = ["examine", "serve"]
+
+_SECONDS = 1.0  # of computing, and one more for every so many bytes of the file:
+_BYTES_PER_SECOND = 1 << 24
+_START, _LOADED = 30.0, 20.0  # seconds that a loaded machine may take to start, and times as long to compute
+_MEMORY = 1 << 30  # bytes, and twice the file
+_ROWS = 1 << 14  # of texts, read at once
+_ENDED_BY_LIMIT = (9, 24)  # SIGKILL, by the clock; SIGXCPU
+
+# What is said of a file.
+_HARMLESS, _LARGE, _ENDLESS, _CRASHED, _FAILED = "harmless", "large", "endless", "crashed", "failed"
+_REASONS = {
+    _LARGE: "needs more memory than a file of its size can; it is damaged, or was made to do so",
+    _ENDLESS: "is not opened within {seconds:.0f} s of computing; it is damaged, or was made to last",
+    _CRASHED: "ends the process that opens it; it is damaged, or was made to do so",
+    _FAILED: "is not read, for the process that opens files of others first cannot be started",
+}
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+class _Helper:
+    """The process that opens files first; started when there is one."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, request: dict[str, Any], patience: float) -> str:
+        """Give what the process says of a file, or how it ended."""
+        process = self.process = self.process or _start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        timer = threading.Timer(patience, process.kill)
+        timer.start()
+        try:
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            process.stdin.flush()
+            answer = process.stdout.readline().decode().strip()
+        except BrokenPipeError:
+            answer = ""
+        finally:
+            timer.cancel()
+        if answer:
+            return answer
+        self.end()
+        if process.returncode >= 0:
+            return _FAILED
+        return _ENDLESS if -process.returncode in _ENDED_BY_LIMIT else _CRASHED
+
+    def end(self) -> None:
+        """End the process."""
+        if self.process is None:
+            return
+        for pipe in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()  # type: ignore[union-attr]
+        try:
+            self.process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+
+_helpers = [_Helper()]  # the last is ours, those before it belong to the processes that forked this one
+
+
+def _end() -> None:
+    _helpers[-1].end()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _helpers.append(_Helper()))
+atexit.register(_end)
+
+
+def _start() -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", f"from {__name__} import serve; serve()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        start_new_session=True,  # which Ctrl-C does not reach
+    )
+
+
+def examine(stream: PagedFile) -> None:
+    """Open a file in a process of its own, unless this one has written it or opened it before.
+
+    Parameters
+    ----------
+    stream
+        The file, opened to read.
+
+    Raises
+    ------
+    HoloError
+        If libhdf5 does not come to an end with it, ends the process, or needs more memory than such a file can.
+    """
+    if stream.trusted():
+        return
+    seconds = _SECONDS + stream.size / _BYTES_PER_SECOND
+    request = {"path": str(stream.path), "seconds": seconds, "memory": _MEMORY + 2 * stream.size}
+    helper = _helpers[-1]
+    with helper.lock:
+        answer = helper.ask(request, _START + _LOADED * seconds)
+    if answer != _HARMLESS:
+        raise HoloError(_REASONS[answer].format(seconds=seconds))
+    stream.trust()
+
+
+# In the other process
+
+
+def serve() -> None:
+    """Open the files that are asked for, line by line, until there are no more."""
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        _limit(request["seconds"], request["memory"])
+        sys.stdout.write(_looked_at(Path(request["path"])) + "\n")
+        sys.stdout.flush()
+
+
+def _limit(seconds: float, memory: int) -> None:
+    """Let the system end this process where it computes or takes too much."""
+    if os.name != "posix":
+        return
+    import resource  # noqa: PLC0415 - Windows has none
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime + seconds) + 1, most))
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    if most == resource.RLIM_INFINITY or memory < most:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, most))
+
+
+def _looked_at(path: Path) -> str:
+    """Do with a file what reading does; what is wrong with it otherwise, its reader says."""
+    try:
+        with PagedFile(path) as stream, open_hdf5(stream, "r") as file:
+            root_attributes(file)
+            datasets, texts = list(_datasets(file)), 0
+            check_sizes(file, datasets)  # or the walk has no end
+            for dataset in datasets:
+                texts += _walk(dataset)
+                if texts > stream.size:
+                    return _LARGE
+    except MemoryError:
+        return _LARGE
+    except Exception as error:  # noqa: BLE001 - whatever it is, the reader meets it too
+        return _LARGE if "alloc" in str(error) else _HARMLESS
+    return _HARMLESS
+
+
+def _datasets(file: h5py.File) -> Iterator[h5py.Dataset]:
+    for name in member_names(file):
+        try:
+            paths = [f"{name}/{inner}" for inner in member_names(file, name)]
+        except HoloError:
+            paths = [name]
+        for path in paths:
+            with contextlib.suppress(HoloError, KeyError):
+                yield open_dataset(file, path)
+
+
+def _walk(dataset: h5py.Dataset) -> int:
+    """Find every chunk, and read texts; give how many bytes these have."""
+    rows, chunk = len(dataset), dataset.chunks[0]
+    others = (0,) * (dataset.ndim - 1)
+    for start in range(0, rows, chunk):
+        dataset.id.get_chunk_info_by_coord((start, *others))
+    if not h5py.check_string_dtype(dataset.dtype):
+        return 0
+    return sum(len(text) for start in range(0, rows, _ROWS) for text in dataset[start : start + _ROWS])

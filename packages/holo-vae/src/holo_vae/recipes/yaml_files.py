@@ -1,0 +1,62 @@
+"""YAML of others, read only if it is as small as it looks."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from holo_types import FormatError
+
+__all__ = ["read_yaml"]
+
+_MOST_BYTES = 1 << 20
+_MOST_VALUES = 20_000
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file of plain values.
+
+    Aliases name a value again, and aliases of aliases make a few lines as many values as one likes: they are counted as
+    often as they are named, before any value is made.
+
+    Raises
+    ------
+    FormatError
+        If it is no regular file, cannot be read, is no YAML, is longer than 1 MiB, or has more than 20,000 values.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "a.yaml")
+    >>> _ = path.write_text("lmax: 4")
+    >>> read_yaml(path)
+    {'lmax': 4}
+    """
+    if path.exists() and not path.is_file():
+        raise FormatError(f"{path}: is no regular file; it must be YAML")
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise FormatError(f"{path}: is longer than {_MOST_BYTES} bytes, which is too long")
+        text = content.decode("utf-8")
+        count = _values(yaml.compose(text, yaml.SafeLoader), {})
+        if count > _MOST_VALUES:
+            raise FormatError(f"{path}: has {count:.3g} values; it may have {_MOST_VALUES}")
+        return yaml.safe_load(text)
+    except RecursionError:
+        raise FormatError(f"{path}: is nested too deep, or in itself") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FormatError(f"{path}: cannot be read as YAML ({error})") from None
+
+
+def _values(node: yaml.Node | None, counted: dict[int, int]) -> int:
+    """Count the values of a node as they are without aliases."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in counted:
+        parts = node.value
+        if isinstance(node, yaml.MappingNode):
+            parts = [part for pair in node.value for part in pair]
+        counted[id(node)] = 1 + sum(_values(part, counted) for part in parts)
+    return counted[id(node)]
