@@ -528,6 +528,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def attack(session: nox.Session) -> None:
+    """Give damaged files to every reader (Linux): -- --cases 200 --flips 100 --seed 3, -- --case pdb 17."""
+    python = holo(session, PACKAGES, *TEST_TOOLS)
+    session.run(python, "attack/attack.py", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session(venv_backend="none")
 def triton(session: nox.Session) -> None:
     """Check holo-nn's GPU kernel in Triton's interpreter, and compile it for an H100 (Linux; installs 1 GB)."""
     python = holo(session, ["holo-nn"], *TEST_TOOLS)
