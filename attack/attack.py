@@ -22,6 +22,8 @@ from mutations import flipped, mutated
 from processes import EQUAL, OTHER, REFUSED, RESULT, Outcome, outcomes
 from targets import TARGETS, Target
 
+from holo_features.readers.names import dictionary_elements
+
 _GOOD = (RESULT, REFUSED, EQUAL)
 
 
@@ -79,6 +81,7 @@ def main() -> int:
         print(verdict(TARGETS[name], int(number), flip=False))
         return 0
     started, failed = time.monotonic(), 0
+    dictionary_elements("ATP")  # it takes seconds to read the dictionary of components, once in a process
     for target in (TARGETS[name] for name in options.only):
         read(target, target.files[0])  # what is imported late is there before the children are
         for flip, count in ((False, options.cases), (True, options.flips if target.same else 0)):
