@@ -3,9 +3,11 @@
 import csv
 
 import pytest
+from hypothesis import given, strategies as st
 
 from holo_types import HoloError
-from holo_types.files.csv_files import write_csv
+from holo_types.console import _error_line
+from holo_types.files.csv_files import csv_cell, of_csv_cell, write_csv
 
 
 def test_what_is_written_is_read_by_others(tmp_path):
@@ -36,3 +38,18 @@ def test_a_table_that_fails_halfway_leaves_the_one_before(tmp_path):
         write_csv(path, ("id",), rows())
     assert path.read_text() == "id\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@given(st.text() | st.text("=+-@'\t\r1a.", max_size=5))
+def test_no_text_is_a_formula_and_every_text_comes_back(text):
+    cell = csv_cell(text)
+    assert of_csv_cell(cell) == text
+    if cell.startswith(tuple("=+-@\t\r")):
+        float(cell)  # what is not guarded is a number
+
+
+def test_an_escape_sequence_in_a_name_is_shown_and_not_sent(capsys):
+    _error_line("Error: \x1b]0;title\x07\x1b[2J.pdb: is no structure of \u202eété")
+    assert capsys.readouterr().err == (
+        "Error: \\x1b]0;title\\x07\\x1b[2J.pdb: is no structure of \\u202eété\n"
+    )

@@ -18,6 +18,7 @@ import tracemalloc
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -431,12 +432,12 @@ def test_a_request_stops_when_its_time_is_over(served: ServedModel, monkeypatch:
 
     def slow(model: Model, rows: Holograms) -> Any:
         embedded.append(len(rows))
-        time.sleep(0.3)
+        time.sleep(2.5)
         return embed_holograms(model, rows)
 
     monkeypatch.setattr(serving, "embed_holograms", slow)
-    hasty = ServedModel(served.model, Limits(max_seconds=0.2))
-    refused(hasty, of_holograms(holograms(2000)), "takes more than 0.2 s", status=504)
+    hasty = ServedModel(served.model, Limits(max_seconds=2))
+    refused(hasty, of_holograms(holograms(2000)), "takes more than 2 s", status=504)
     assert embedded == [512]
     Deadline(60).check()
 
@@ -444,6 +445,83 @@ def test_a_request_stops_when_its_time_is_over(served: ServedModel, monkeypatch:
 def test_a_structure_stops_when_its_time_is_over(served: ServedModel) -> None:
     hasty = ServedModel(served.model, Limits(max_seconds=1e-9))
     refused(hasty, of_structures(STRUCTURES[0]), "takes more than 1e-09 s", status=504)
+
+
+# Structures are decoded in processes of their own
+
+
+ENDLESS, HEAVY = "a", "b"  # residues of requests whose decoding is made so
+
+
+def decode_badly(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let the processes that decode never end over some choices of residues, and fill the memory over others."""
+    (folder / "sitecustomize.py").write_text(
+        f"""
+import holo_vae.serving.structures as structures
+
+chosen = structures._chosen
+
+def badly(centers, text, *rest):
+    while text == {ENDLESS!r}:
+        pass
+    if text == {HEAVY!r}:
+        bytearray(2**32)
+    return chosen(centers, text, *rest)
+
+structures._chosen = badly
+"""
+    )
+    monkeypatch.syspath_prepend(str(folder))
+
+
+def test_only_the_process_that_decodes_is_lost(
+    served: ServedModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    decode_badly(monkeypatch, tmp_path)
+    limited = ServedModel(served.model)
+    request = pd.DataFrame(of_structures(STRUCTURES[0])).assign(residues="A:30-35")
+    expected = limited.predict(request)  # and the process is there
+    limited.limits = Limits(max_seconds=3)
+    started = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        endless = pool.submit(
+            refused, limited, request.assign(residues=ENDLESS).to_dict("records"), "more than 3 s", 504
+        )
+        limited_too = ServedModel(served.model)
+        pd.testing.assert_frame_equal(limited_too.predict(request), expected)
+        endless.result()
+    assert time.monotonic() - started < 60
+    limited.limits = Limits()
+    pd.testing.assert_frame_equal(limited.predict(request), expected)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the address space is limited on Linux only")
+def test_decoding_fills_no_memory(
+    served: ServedModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    decode_badly(monkeypatch, tmp_path)
+    limited = ServedModel(served.model)
+    request = pd.DataFrame(of_structures(STRUCTURES[0]))
+    refused(
+        limited, request.assign(residues=HEAVY).to_dict("records"), "takes more memory than a request", 504
+    )
+    assert len(limited.predict(request.assign(residues="A:30"))) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
+def test_a_process_that_is_killed_while_it_waits_is_not_missed(served: ServedModel) -> None:
+    request = pd.DataFrame(of_structures(STRUCTURES[0])).assign(residues="A:30")
+    expected = served.predict(request)
+    assert served.decoders is not None
+    for process in served.decoders._idle:
+        process.kill()
+        process.wait()
+    pd.testing.assert_frame_equal(served.predict(request), expected)
+
+
+def test_processes_that_decode_need_no_model() -> None:
+    code = "import sys, holo_vae.serving.decoder; sys.exit(bool({'torch', 'mlflow'} & set(sys.modules)))"
+    assert not subprocess.run([sys.executable, "-c", code], check=False).returncode
 
 
 # The guard, before MLflow's own application

@@ -33,7 +33,10 @@ def _error_line(message: str) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    line = " ".join(message.split())
+    # Names of files are a stranger's: an escape sequence in one is shown, not sent to the terminal.
+    line = "".join(
+        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(message.split())
+    )
     # As text, since messages hold shapes such as [n, 3] that rich would take for its own markup.
     Console(stderr=True).print(Text(line, style="red"), soft_wrap=True)
 

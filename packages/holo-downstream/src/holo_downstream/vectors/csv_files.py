@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from holo_types import FormatError
+from holo_types.files.csv_files import of_csv_cell
 
 __all__ = ["read_csv"]
 
@@ -39,4 +40,4 @@ def read_csv(path: Path) -> Mapping[str, list[str]]:
     for number, row in enumerate(rows, start=1):
         if len(row) != len(header):
             raise FormatError(f"{path}: row {number} has {len(row)} values; the header has {len(header)}")
-    return {name: [row[column] for row in rows] for column, name in enumerate(header)}
+    return {name: [of_csv_cell(row[column]) for row in rows] for column, name in enumerate(header)}

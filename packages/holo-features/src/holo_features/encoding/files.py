@@ -16,6 +16,7 @@ from holo_features.readers.archives import archive_members, is_archive_path
 from holo_features.readers.formats import is_structure_path, split_suffix, structure_stem
 from holo_types import FormatError, HoloError, PartsWriter, Writer
 from holo_types.console import Outcome, Skipped, progress, write_skipped
+from holo_types.files.csv_files import csv_cell, of_csv_cell
 from holo_types.files.locks import PathLock
 
 if TYPE_CHECKING:
@@ -366,7 +367,11 @@ def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[tuple[Callable[
     if files and path.exists():
         try:
             with path.open(encoding="utf-8", newline="") as file:
-                earlier = [Skipped(**row) for row in csv.DictReader(file) if row["file"] in files]
+                rows = [
+                    Skipped(**dict(zip(row, map(of_csv_cell, row.values()), strict=True)))
+                    for row in csv.DictReader(file)
+                ]
+                earlier = [row for row in rows if row.file in files]
         except (OSError, UnicodeDecodeError, KeyError, TypeError, csv.Error):
             raise HoloError(f"{path}: is no table of what was skipped; move it out of the way") from None
     write_skipped(path, earlier)
@@ -374,7 +379,7 @@ def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[tuple[Callable[
         writer = csv.writer(file, lineterminator="\n")
 
         def skip(row: Skipped) -> None:
-            writer.writerow((row.file, row.residue, row.reason))
+            writer.writerow(map(csv_cell, (row.file, row.residue, row.reason)))
             file.flush()
 
         yield skip, len(earlier)

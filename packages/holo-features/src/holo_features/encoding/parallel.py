@@ -4,7 +4,7 @@ import contextlib
 import ctypes
 import itertools
 import os
-import pickle
+import pickle  # nosec B403 # between processes of ours alone
 import signal
 import subprocess
 import sys
@@ -223,7 +223,7 @@ def _processes(workers: int) -> Iterator[_Pool]:
             raise _WorkerEnded from None
         with changing:
             idle.append(process)
-        result, error = pickle.loads(outcome)
+        result, error = pickle.loads(outcome)  # nosec B301 # of a worker of ours
         if error is not None:
             raise error
         return result
@@ -335,12 +335,12 @@ def _end_with(parent: int) -> None:
 def _outcome(call: bytes) -> bytes:
     """Make a call and pickle its result and None, or None and what it raised."""
     try:
-        return pickle.dumps((pickle.loads(call)(), None), pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps((pickle.loads(call)(), None), pickle.HIGHEST_PROTOCOL)  # nosec B301 # of its parent
     except Exception as error:  # noqa: BLE001 - it is raised where the results are taken
         error.add_note(f"In a worker process:\n{traceback.format_exc()}")
         try:
             content = pickle.dumps((None, error))
-            pickle.loads(content)
+            pickle.loads(content)  # nosec B301 # made in the line above
         except Exception:  # noqa: BLE001 - of a class that cannot be pickled
             return pickle.dumps((None, RuntimeError(traceback.format_exc())))
         return content

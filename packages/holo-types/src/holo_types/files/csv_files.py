@@ -1,13 +1,50 @@
-"""Tables as CSV files, which appear whole or not at all."""
+"""Tables as CSV files, which appear whole or not at all.
+
+A spreadsheet takes a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return for a formula, and
+names of files and chains are a stranger's. Such text is written with an apostrophe before it, numbers as they are;
+Holo's readers take one apostrophe away again, so every text comes back.
+"""
 
 import csv
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .atomic import replacing
 
-__all__ = ["write_csv"]
+__all__ = ["csv_cell", "of_csv_cell", "write_csv"]
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_GUARDED = re.compile(r"'+[=+\-@\t\r]")
+
+
+def csv_cell(value: object) -> object:
+    """Give a value as a cell holds it: text that a spreadsheet would compute has an apostrophe before it.
+
+    Examples
+    --------
+    >>> csv_cell("=1+1"), csv_cell("-1.5"), csv_cell(-1.5), csv_cell("1abc")
+    ("'=1+1", '-1.5', -1.5, '1abc')
+    """
+    if not isinstance(value, str) or not _FORMULA.match(value):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
+def of_csv_cell(text: str) -> str:
+    """Give the text that `csv_cell` made a cell of.
+
+    Examples
+    --------
+    >>> of_csv_cell("'=1+1"), of_csv_cell("'quoted'")
+    ('=1+1', "'quoted'")
+    """
+    return text[1:] if _GUARDED.match(text) else text
 
 
 def write_csv(path: str | os.PathLike[str], header: Iterable[str], rows: Iterable[Sequence[object]]) -> int:
@@ -20,7 +57,8 @@ def write_csv(path: str | os.PathLike[str], header: Iterable[str], rows: Iterabl
     header
         Names of the columns.
     rows
-        Taken one by one. None becomes empty; what is no valid Unicode, as names of files may be, is escaped.
+        Taken one by one. None becomes empty; text is as `csv_cell` gives it; what is no valid Unicode, as names of
+        files may be, is escaped.
 
     Raises
     ------
@@ -44,5 +82,5 @@ def write_csv(path: str | os.PathLike[str], header: Iterable[str], rows: Iterabl
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         for count, row in enumerate(rows, start=1):  # noqa: B007 - it is how many there were
-            writer.writerow(row)
+            writer.writerow(map(csv_cell, row))
     return count

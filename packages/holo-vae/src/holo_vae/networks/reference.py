@@ -4,7 +4,7 @@ The form is that of github gvisani/Holographic-VAE, commit 728b67c.
 """
 
 import json
-import pickle
+import pickle  # nosec B403 # for its error; torch reads weights only
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path

@@ -3,4 +3,14 @@
 Requests with structures or holograms enter; embeddings leave, or one clear error.
 """
 
-from .service import _load_pyfunc as _load_pyfunc  # MLflow's entry point: logged models name this package
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .service import ServedModel
+
+
+def _load_pyfunc(data_path: str) -> "ServedModel":
+    """Load a model folder (MLflow's entry point: logged models name this package)."""
+    from .service import _load_pyfunc as load  # noqa: PLC0415 - the processes that decode need neither torch nor mlflow
+
+    return load(data_path)

@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow.pyfunc
-from mlflow.protos.databricks_pb2 import BAD_REQUEST, DEADLINE_EXCEEDED
 from mlflow.pyfunc import PyFuncModel, scoring_server
 
 from holo_vae.networks.loading import load
@@ -60,7 +59,7 @@ class Guard:
             _check_content_type(scope)
             await asyncio.to_thread(_check_form, body)
         except RefusedRequest as refused:
-            await _answer(send, _status(refused), refused.serialize_as_json().encode())
+            await _answer(send, refused.get_http_status_code(), refused.serialize_as_json().encode())
         else:
             await self.app(scope, _replay(body, receive), _one_line_errors(send))
 
@@ -80,7 +79,7 @@ class Guard:
                         parts.clear()
                     more = message.get("more_body", False)
         except TimeoutError:
-            raise RefusedRequest("the request comes too slowly", DEADLINE_EXCEEDED) from None
+            raise RefusedRequest("the request comes too slowly", "DEADLINE_EXCEEDED") from None
         if size > self.limits.max_bytes:
             raise RefusedRequest(f"the request has more than {self.limits.max_bytes} bytes")
         return b"".join(parts)
@@ -114,7 +113,7 @@ def _served(source: str) -> PyFuncModel:
 def _check_content_type(scope: Scope) -> None:
     found = [text for name, text in scope["headers"] if name.lower() == b"content-type"]
     if len(found) != 1 or found[0].split(b";")[0].strip().lower() != _JSON.encode():
-        raise RefusedRequest(f"the request's content type must be {_JSON}", BAD_REQUEST)
+        raise RefusedRequest(f"the request's content type must be {_JSON}", "BAD_REQUEST")
 
 
 def _check_form(body: bytes) -> None:
@@ -123,17 +122,17 @@ def _check_form(body: bytes) -> None:
         request = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise RefusedRequest(
-            "the request is no JSON, or one that is nested too deeply", BAD_REQUEST
+            "the request is no JSON, or one that is nested too deeply", "BAD_REQUEST"
         ) from None
     if not isinstance(request, dict) or len(request) != 1 or next(iter(request)) not in _FORMS:
         raise RefusedRequest(
             f"the request must be a JSON object with one key, which is one of {', '.join(_FORMS)}",
-            BAD_REQUEST,
+            "BAD_REQUEST",
         )
 
 
 def _refuse_constant(name: str) -> None:
-    raise RefusedRequest(f"the request holds {name}, which is no JSON", BAD_REQUEST)
+    raise RefusedRequest(f"the request holds {name}, which is no JSON", "BAD_REQUEST")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -174,12 +173,7 @@ def _worded(status: int, body: bytes) -> bytes:
         504: "the request takes too long; send fewer residues at a time",
         500: "the service failed; its log says why",
     }.get(status, "the rows of the request are not in the form that its key says")
-    return RefusedRequest(reason, BAD_REQUEST).serialize_as_json().encode()
-
-
-def _status(refused: RefusedRequest) -> int:
-    status: int = refused.get_http_status_code()  # type: ignore[no-untyped-call]
-    return status
+    return RefusedRequest(reason, "BAD_REQUEST").serialize_as_json().encode()
 
 
 async def _answer(send: Send, status: int, body: bytes) -> None:

@@ -6,19 +6,26 @@ from collections.abc import Mapping
 
 import attrs
 from attrs.validators import gt
-from mlflow.environment_variables import MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import DEADLINE_EXCEEDED, INVALID_PARAMETER_VALUE
 
 from holo_types import HoloError
 
 __all__ = ["Deadline", "Limits", "RefusedRequest"]
 
 _PREFIX = "HOLO_SERVING_"
+_MLFLOW_SECONDS = "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT"
+_STATUS = {
+    "INVALID_PARAMETER_VALUE": 400,
+    "BAD_REQUEST": 400,
+    "DEADLINE_EXCEEDED": 504,
+    "INTERNAL_ERROR": 500,
+}
 
 
-class RefusedRequest(MlflowException):
+class RefusedRequest(Exception):
     """A request that gets no embeddings; the caller gets a status and one line, which quotes nothing of it.
+
+    It is raised without MLflow, which the processes that decode do without; `ServedModel.predict` makes it one of
+    MLflow's exceptions.
 
     Parameters
     ----------
@@ -28,9 +35,14 @@ class RefusedRequest(MlflowException):
         One of MLflow's codes, which gives the status; by default that of bad input, 400.
     """
 
-    def __init__(self, reason: str, error_code: int = INVALID_PARAMETER_VALUE) -> None:
-        super().__init__(reason, error_code=error_code)
+    def __init__(self, reason: str, error_code: str = "INVALID_PARAMETER_VALUE") -> None:
+        super().__init__(reason)
         self.reason = reason
+        self.error_code = error_code
+
+    def get_http_status_code(self) -> int:
+        """Give the status of the response."""
+        return _STATUS[self.error_code]
 
     def serialize_as_json(self) -> str:
         """Give the body of the response; MLflow's own has a copy of the request."""
@@ -49,6 +61,9 @@ class Limits:
         Rows of the answer: residues, or holograms.
     max_seconds
         Time for the answer.
+    max_memory
+        Bytes that the process may take, beyond what it has when it waits, which decodes the request's structures
+        (Linux).
 
     Raises
     ------
@@ -58,16 +73,17 @@ class Limits:
     Examples
     --------
     >>> Limits(max_residues=500)
-    Limits(max_bytes=16777216, max_residues=500, max_seconds=50.0)
+    Limits(max_bytes=16777216, max_residues=500, max_seconds=50.0, max_memory=1073741824)
     """
 
     max_bytes: int = attrs.field(default=2**24, validator=gt(0))
     max_residues: int = attrs.field(default=10_000, validator=gt(0))
     max_seconds: float = attrs.field(default=50.0, validator=gt(0))
+    max_memory: int = attrs.field(default=2**30, validator=gt(0))
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> "Limits":
-        """Read ``HOLO_SERVING_MAX_BYTES``, ``..._MAX_RESIDUES`` and ``..._MAX_SECONDS``.
+        """Read ``HOLO_SERVING_MAX_BYTES``, ``..._RESIDUES``, ``..._SECONDS`` and ``..._MEMORY``.
 
         The time is at most the scoring server's own: when that has passed, nobody waits for the answer.
 
@@ -92,7 +108,7 @@ class Limits:
             except ValueError:
                 must = "an integer" if number is int else "a number"
                 raise HoloError(f"{variable} is {variables[variable]!r}; it must be {must} > 0") from None
-        answered = float(variables.get(MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT.name, "inf"))
+        answered = float(variables.get(_MLFLOW_SECONDS, "inf"))
         return attrs.evolve(limits, max_seconds=min(limits.max_seconds, answered))
 
 
@@ -109,6 +125,11 @@ class Deadline:
     seconds: float
     _started: float = attrs.field(factory=time.monotonic, init=False)
 
+    @property
+    def left(self) -> float:
+        """The seconds that are left; less than 0 when the time is over."""
+        return self._started + self.seconds - time.monotonic()
+
     def check(self) -> None:
         """Give up on a request whose time is over.
 
@@ -117,8 +138,8 @@ class Deadline:
         RefusedRequest
             With status 504.
         """
-        if time.monotonic() - self._started > self.seconds:
+        if self.left < 0:
             raise RefusedRequest(
                 f"the request takes more than {self.seconds:g} s; send fewer residues at a time",
-                DEADLINE_EXCEEDED,
+                "DEADLINE_EXCEEDED",
             )

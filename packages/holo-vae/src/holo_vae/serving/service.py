@@ -9,23 +9,24 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
-from mlflow.protos.databricks_pb2 import INTERNAL_ERROR
 from mlflow.types import ColSpec, DataType, Schema
 
 from holo_types import Embeddings, HoloError, Holograms, concatenate, to_table
-from holo_types.extras import extra
 from holo_vae.embedding import embed_holograms
 from holo_vae.networks.loading import load
 from holo_vae.networks.model import Model
 from holo_vae.networks.storage import write_model
 
+from .decoding import Decoders
 from .holograms import encode_coefficients, parse_holograms
 from .limits import Deadline, Limits, RefusedRequest
 
@@ -149,6 +150,9 @@ class ServedModel:
     def __init__(self, model: Model, limits: Limits | None = None) -> None:
         self.model = model
         self.limits = Limits() if limits is None else limits
+        basis = model.config.basis
+        readable = basis.radial is not None and find_spec("holo_features") is not None
+        self.decoders = Decoders(basis, self.limits) if readable else None
         _watch_ignored_columns()
 
     def predict(self, request: pd.DataFrame, params: dict[str, object] | None = None) -> pd.DataFrame:
@@ -185,11 +189,11 @@ class ServedModel:
             if ignored or not set(request.columns) <= set(_COLUMNS):
                 raise RefusedRequest(f"the request has a column that is not known; {_FORMS}")
             return self._table(request, deadline)
-        except RefusedRequest:
-            raise
+        except RefusedRequest as refused:
+            raise _ToMlflow(refused.reason, refused.error_code) from None
         except Exception:
             _logger.exception("a request failed")
-            raise RefusedRequest("the service failed; its log says why", INTERNAL_ERROR) from None
+            raise _ToMlflow("the service failed; its log says why", "INTERNAL_ERROR") from None
 
     def _table(self, request: pd.DataFrame, deadline: Deadline) -> pd.DataFrame:
         rows = [_given(row, number) for number, row in enumerate(request.to_dict(orient="records"))]
@@ -221,14 +225,20 @@ class ServedModel:
             yield holograms[start : start + _BATCH]
 
     def _structures(self, rows: list[dict[str, str]], deadline: Deadline) -> Iterator[Holograms]:
-        basis = self.model.config.basis
-        if basis.radial is None:
+        if self.model.config.basis.radial is None:
             raise RefusedRequest("the model is one of sphere images; it takes holograms and basis")
-        with extra("holo-vae[structures]"):
-            from .structures import holograms_of, read_structures  # noqa: PLC0415
+        if self.decoders is None:
+            raise RefusedRequest("the service has no holo-vae[structures]; it takes holograms and basis")
         given = [(row["name"], row["content"], row.get(_RESIDUES)) for row in rows]
-        for requested in read_structures(given, basis, self.limits, deadline):
-            yield from holograms_of(requested, basis)
+        return self.decoders.holograms(given, deadline)
+
+
+class _ToMlflow(RefusedRequest, MlflowException):
+    """A refusal as MLflow's scoring server takes it."""
+
+    def __init__(self, reason: str, error_code: str) -> None:
+        super().__init__(reason, error_code)
+        self.message = reason
 
 
 def _given(row: dict[str, object], number: int) -> dict[str, str]:

@@ -1,0 +1,274 @@
+"""What is attacked: small valid files of each kind, and what reads them."""
+
+import gzip
+import io
+import itertools
+import json
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import pandas as pd
+
+import holo_downstream
+import holo_features
+import holo_types
+import holo_vae
+from holo_features.readers.archives import archive_members, read_member
+from holo_features.spheres.idx import read_idx
+from holo_types import Basis, Embeddings, Holograms, ModelReference, PointClouds, SphereImages, Zernike
+from holo_vae.recipes.recipe import read_recipe, write_recipe
+from holo_vae.serving.holograms import encode_coefficients, parse_holograms
+from holo_vae.serving.limits import Deadline, Limits, RefusedRequest
+from holo_vae.serving.structures import holograms_of, read_structures
+
+__all__ = ["TARGETS", "Target"]
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "packages" / "holo-features" / "fuzz"))
+
+from originals import originals  # noqa: E402 - the small files of the session fuzz
+
+_BASIS = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N"))
+_MODEL = ModelReference("attacked", "1", "0" * 64, "0" * 64)
+_SDF = """one
+  holo
+
+  3  2  0  0  0  0  0  0  0  0999 V2000
+    0.0000    0.0000    0.0000 C   0  0  0  0  0  0  0  0  0  0  0  0
+    1.2000    0.0000    0.0000 O   0  0  0  0  0  0  0  0  0  0  0  0
+   -0.6000    1.2000    0.0000 N   0  3  0  0  0  0  0  0  0  0  0  0
+  1  2  2  0
+  1  3  1  0
+M  CHG  1   3   1
+M  END
+$$$$
+"""
+_MOL2 = """@<TRIPOS>MOLECULE
+one
+3 2 1 0 0
+SMALL
+USER_CHARGES
+
+@<TRIPOS>ATOM
+1 C1 0.0000 0.0000 0.0000 C.2 1 LIG 0.1
+2 O1 1.2000 0.0000 0.0000 O.2 1 LIG -0.2
+3 N1 -0.6000 1.2000 0.0000 N.3 1 LIG 0.1
+@<TRIPOS>BOND
+1 1 2 2
+2 1 3 1
+"""
+_OBJ = """v 0 0 0
+v 1 0 0
+v 0 1 0
+v 0 0 1
+f 1 3 2
+f 1 2 4
+f 2 3 4
+f 3 1 4
+"""
+
+
+@attrs.frozen
+class Target:
+    """A kind of file, and its reader.
+
+    Parameters
+    ----------
+    name
+        What it is called on the command line.
+    files
+        Small valid files, each a folder's: relative names to contents.
+    read
+        Called with the folder; it gives what a caller would have.
+    same
+        Whether two results are equal; None for a kind that the project does not write, whose bits may be turned
+        without a word.
+    """
+
+    name: str
+    files: tuple[Mapping[str, bytes], ...]
+    read: Callable[[Path], Any]
+    same: Callable[[Any, Any], bool] | None = None
+
+
+def _each(suffix: str, contents: tuple[bytes, ...]) -> tuple[Mapping[str, bytes], ...]:
+    return tuple({f"file{suffix}": content} for content in contents)
+
+
+def _only(folder: Path) -> Path:
+    (path,) = folder.iterdir()
+    return path
+
+
+def _folder(path: Path) -> Mapping[str, bytes]:
+    return {
+        file.name: file.read_bytes() for file in path.iterdir() if file.suffix != ".npz" and file.is_file()
+    }
+
+
+def _written(write: Callable[[Path], object]) -> Mapping[str, bytes]:
+    with tempfile.TemporaryDirectory() as name:
+        write(Path(name))
+        return _folder(Path(name))
+
+
+def _data() -> tuple[Any, ...]:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(5, _BASIS.dim)).astype(np.float32)
+    index = {"structure": np.array(["1abc"] * 5), "residue_number": np.arange(5)}
+    frames = np.broadcast_to(np.eye(3), (5, 3, 3)).copy()
+    return (
+        Holograms(rows, _BASIS, index),
+        Embeddings(random.normal(size=(5, 4)), frames, _MODEL, index),
+        PointClouds(
+            random.normal(size=(9, 3)), np.ones((9, 2)), np.array([0, 2, 4, 5, 8, 9]), ("C", "N"), index
+        ),
+        SphereImages(random.normal(size=(3, 1, 8, 8)), "driscoll-healy", ("image",)),
+    )
+
+
+def _hdf5() -> tuple[Mapping[str, bytes], ...]:
+    return tuple(
+        _written(lambda folder, one=one: holo_types.save(one, folder / "file.h5")) for one in _data()
+    )
+
+
+def _vectors(folder: Path) -> Any:
+    return holo_downstream.read_vectors(_only(folder))
+
+
+def _npz() -> Mapping[str, bytes]:
+    file = io.BytesIO()
+    np.savez(file, id=np.array(["1abc", "2xyz"]), vectors=np.eye(2))
+    return {"file.npz": file.getvalue()}
+
+
+def _table() -> Mapping[str, bytes]:
+    frame = pd.DataFrame({"id": ["1abc", "2xyz"], "z_0": [1.0, 2.0], "z_1": [0.5, 0.1]})
+    file = io.BytesIO()
+    frame.to_parquet(file)
+    return {"file.parquet": file.getvalue()}
+
+
+def _archives() -> tuple[Mapping[str, bytes], ...]:
+    pdb = originals("pdb")[0]
+    tar, packed = io.BytesIO(), io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as file:
+        for name in ("one.pdb", "folder/two.pdb"):
+            info = tarfile.TarInfo(name)
+            info.size = len(pdb)
+            file.addfile(info, io.BytesIO(pdb))
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("one.pdb", "folder/two.pdb"):
+            archive.writestr(name, pdb)
+    return {"file.tar": tar.getvalue()}, {"file.zip": packed.getvalue()}
+
+
+def _read_archive(folder: Path) -> Any:
+    archive = _only(folder)
+    members, _ = archive_members(archive)
+    return [read_member(archive, name) for name in members]
+
+
+def _requests() -> tuple[Mapping[str, bytes], ...]:
+    pdb = originals("pdb")[0].decode()
+    coefficients = encode_coefficients(np.zeros((2, _BASIS.dim), np.float32))
+    return (
+        {"request.json": json.dumps({"name": "a.pdb", "content": pdb, "residues": "A"}).encode()},
+        {"request.json": json.dumps({"holograms": coefficients, "basis": _BASIS.digest}).encode()},
+    )
+
+
+def _answer(folder: Path) -> Any:
+    """Decode a request as the service does, whose refusals are the error here."""
+    try:
+        row = json.loads(_only(folder).read_bytes())
+        if not isinstance(row, dict) or not all(isinstance(value, str) for value in row.values()):
+            raise holo_types.HoloError("the guard refuses it")
+    except (ValueError, RecursionError):
+        raise holo_types.HoloError("the guard refuses it") from None
+    limits, deadline = Limits(max_seconds=5), Deadline(5)
+    try:
+        if "holograms" in row and "basis" in row:
+            return parse_holograms(row["holograms"], row["basis"], _BASIS, limits, "row 0")
+        given = [(row.get("name", ""), row.get("content", ""), row.get("residues"))]
+        found = read_structures(given, _BASIS, limits, deadline)
+        return [list(itertools.islice(holograms_of(one, _BASIS), 4)) for one in found]
+    except RefusedRequest as refused:
+        raise holo_types.HoloError(refused.reason) from None
+
+
+def _recipes() -> tuple[Mapping[str, bytes], ...]:
+    names = ("mnist-hae-z16", "microenvironment-z128", "mnist-classifier")
+    return tuple(
+        _written(lambda folder, name=name: write_recipe(holo_vae.find_recipe(name), folder / "recipe.yaml"))
+        for name in names
+    )
+
+
+def _same_model(one: Any, other: Any) -> bool:
+    return bool(one.reference == other.reference)
+
+
+_GOLDEN = ROOT / "packages" / "holo-vae" / "tests" / "golden"
+_PREDICTOR = next((ROOT / "packages" / "holo-downstream" / "tests" / "golden").rglob("predictor.json")).parent
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target(
+            "pdb", _each(".pdb", originals("pdb")), lambda folder: holo_features.read_structure(_only(folder))
+        ),
+        Target(
+            "mmcif",
+            _each(".cif", originals("mmcif")),
+            lambda folder: holo_features.read_structure(_only(folder)),
+        ),
+        Target(
+            "binarycif",
+            _each(".bcif", originals("binarycif")),
+            lambda folder: holo_features.read_structure(_only(folder)),
+        ),
+        Target(
+            "packed",
+            _each(".pdb.gz", tuple(map(gzip.compress, originals("pdb")[:2]))),
+            lambda folder: holo_features.read_structure(_only(folder)),
+        ),
+        Target("archive", _archives(), _read_archive),
+        Target(
+            "sdf", _each(".sdf", (_SDF.encode(),)), lambda folder: holo_features.read_ligand(_only(folder))
+        ),
+        Target(
+            "mol2", _each(".mol2", (_MOL2.encode(),)), lambda folder: holo_features.read_ligand(_only(folder))
+        ),
+        Target("off", _each(".off", originals("off")), lambda folder: holo_features.read_mesh(_only(folder))),
+        Target("obj", _each(".obj", (_OBJ.encode(),)), lambda folder: holo_features.read_mesh(_only(folder))),
+        Target("idx", _each(".idx", originals("idx")), lambda folder: read_idx(_only(folder))),
+        Target("request", _requests(), _answer),
+        Target("recipe", _recipes(), lambda folder: read_recipe(_only(folder))),
+        Target("npz", (_npz(),), _vectors),
+        Target("csv", ({"file.csv": b"id,label,C-C,C-N\n1abc,6.5,3,4\n2abc,5.1,0,1\n"},), _vectors),
+        Target("table", (_table(),), _vectors),
+        Target(
+            "hdf5", _hdf5(), lambda folder: holo_types.load(_only(folder)), lambda one, other: one == other
+        ),
+        Target(
+            "model",
+            (
+                _folder(_GOLDEN / "contracts" / "2-autoencoder"),
+                _folder(_GOLDEN / "contracts" / "2-classifier"),
+            ),
+            holo_vae.load,
+            _same_model,
+        ),
+        Target("reference", (_folder(_GOLDEN / "reference" / "small"),), holo_vae.import_reference),
+        Target("predictor", (_folder(_PREDICTOR),), holo_downstream.read_predictor, lambda one, other: True),
+    )
+}

@@ -1,0 +1,79 @@
+"""A process of `Decoders`: it reads and encodes the structures of one request after the other."""
+
+import contextlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from holo_types import Basis, Holograms
+
+from .decoding import Row, receive, send, send_holograms
+from .limits import Deadline, Limits, RefusedRequest
+from .structures import holograms_of, read_structures
+
+__all__ = ["work"]
+
+_EXAMPLE = Path(__file__).parents[1] / "shipped" / "tripeptide.pdb"
+_TOO_LARGE = "decoding the structures takes more memory than a request may have"
+
+
+def work() -> None:
+    """Answer the requests that come through the input, until the service is gone."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)  # what libraries print is no answer
+    with contextlib.suppress(OSError, EOFError):
+        setting = json.loads(receive(requests))
+        basis, limits = Basis.from_dict(setting["basis"]), Limits(**setting["limits"])
+        # What is imported and computed once is then there.
+        list(_decode([(_EXAMPLE.name, _EXAMPLE.read_text(), None)], basis, Limits(), Deadline(60)))
+        _limit_memory(limits.max_memory)
+        fit = True
+        while fit:
+            request = json.loads(receive(requests))
+            _limit_time(request["seconds"])
+            refused, fit = None, True
+            try:
+                for holograms in _decode(request["rows"], basis, limits, Deadline(request["seconds"])):
+                    send_holograms(answers, holograms)
+            except RefusedRequest as error:
+                refused = error.reason, error.error_code
+            except MemoryError:
+                refused, fit = (_TOO_LARGE, "DEADLINE_EXCEEDED"), False
+            except BrokenPipeError:
+                raise
+            except Exception:  # noqa: BLE001 - a fault of ours: the log has it, and the service lives on
+                traceback.print_exc(file=sys.stderr)
+                refused = "the service failed; its log says why", "INTERNAL_ERROR"
+            send(answers, json.dumps({"columns": None, "refused": refused, "fit": fit}).encode())
+    os._exit(0)
+
+
+def _decode(rows: list[Row], basis: Basis, limits: Limits, deadline: Deadline) -> Iterator[Holograms]:
+    for requested in read_structures(rows, basis, limits, deadline):
+        for holograms in holograms_of(requested, basis):
+            deadline.check()
+            yield holograms
+
+
+def _limit_memory(most: int) -> None:
+    """Let the address space grow by so many bytes and no more, where the system can."""
+    if sys.platform == "linux":
+        import resource  # noqa: PLC0415
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + most
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _limit_time(seconds: float) -> None:
+    """Let the system end this process if the service, which would, is gone."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415
+
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        most = int(used.ru_utime + used.ru_stime + seconds) + 2
+        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
