@@ -17,6 +17,7 @@ import numpy as np
 from binarycif import atom_site_block
 from readings import Atoms, Reading, Refused, other_reading
 
+from holo_features.readers.formats import content_suffix
 from holo_features.readers.names import FOUR_LETTERS, dictionary_elements
 
 __all__ = ["CRASH", "DIFFERENCES", "named_differences"]
@@ -83,6 +84,13 @@ def _each_atom(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
 
 def _is_atom(line: bytes) -> bool:
     return line.startswith((b"ATOM", b"HETATM"))
+
+
+def _atoms_and_ends(lines: list[bytes]) -> list[bytes]:
+    """Give the lines that Holo reads of a model: atoms, and where a chain ends."""
+    return [
+        line if _is_atom(line) else b"TER" for line in lines if line.startswith((b"ATOM", b"HETATM", b"TER"))
+    ]
 
 
 def _first_model(lines: list[bytes]) -> list[bytes]:
@@ -174,16 +182,20 @@ def _unhybrid(content: bytes, atoms: Atoms) -> Atoms:
 
 
 def _unsaid_elements(content: bytes, atoms: Atoms) -> Atoms:
-    """Leave out the element where the file's columns for it hold none and the dictionary has no such atom.
+    """Leave out the element where the file's columns for it hold none, and the dictionary has no such atom there.
 
     It is left out only if it begins the atom's name or is unknown.
     """
     unsaid = {
-        (line[17:20].strip().decode("latin-1"), line[12:16].strip().decode("latin-1"))
+        (line[17:20].strip().decode("latin-1"), line[12:16].decode("latin-1"))
         for line in content.replace(b"\r", b"\n").split(b"\n")
         if _is_atom(line) and not re.fullmatch(rb" ?[A-Za-z] ?|[A-Za-z]{2}", line[76:78].ljust(2))
     }
-    strange = {name for residue, name in unsaid if name not in (dictionary_elements(residue) or {})}
+    strange = {
+        name.strip()
+        for residue, name in unsaid
+        if name[:2] == "  " or name.strip() not in (dictionary_elements(residue) or {})
+    }
     return _without_elements(atoms, strange)
 
 
@@ -226,14 +238,16 @@ _PDB = (
         "gemmi takes atom, hetatm, Ter and HETATx for records too; the format has ATOM, HETATM and TER only",
         _lines(
             lambda lines: [
-                line for line in lines if _is_atom(line) or not re.match(rb"(?i)(ATOM|HETA|TER)", line)
+                line
+                for line in lines
+                if _is_atom(line) or line.startswith(b"TER") or not re.match(rb"(?i)(ATOM|HETA|TER)", line)
             ]
         ),
     ),
     _Difference(
         "other records",
         "gemmi refuses a file for records that Holo does not read, such as ANISOU without its atom",
-        _lines(lambda lines: [line for line in lines if _is_atom(line)]),
+        _lines(_atoms_and_ends),
     ),
     _Difference(
         "charge",
@@ -259,7 +273,8 @@ _PDB = (
     ),
     _Difference(
         "elements of atoms that nobody knows",
-        "where columns 77-78 hold none both go by the atom's name, by different rules, but for atoms of the dictionary",
+        "where columns 77-78 hold none both go by the atom's name, by different rules, but for atoms of the dictionary "
+        "whose names are in their columns",
         adjusted=_unsaid_elements,
     ),
     _Difference(
@@ -286,6 +301,20 @@ def _only_atom_site(content: bytes) -> bytes:
         found = re.search(pattern, content)
         return b"data_x\n" + found.group() if found else content
     return content
+
+
+def _of_pdb(content: bytes) -> bytes:
+    """Give mmCIF of the atoms of a file whose content is PDB."""
+    if content_suffix(content) != ".pdb":
+        return content
+    for one in _PDB:
+        content = one.rewritten(content)
+    try:
+        return bytes(
+            gemmi.read_pdb_string(content.decode("latin-1")).make_mmcif_document().as_string().encode()
+        )
+    except (ValueError, RuntimeError):
+        return content
 
 
 def _table(content: bytes) -> dict[str, list[str]]:
@@ -497,6 +526,11 @@ _COLUMNS = (
     ),
 )
 _MMCIF = (
+    _Difference(
+        "content of another format",
+        "Holo goes by a file's content, and reads PDB whatever its name is",
+        _of_pdb,
+    ),
     _Difference(
         "\\r ends a line",
         "gemmi ends lines at \\n only, so that a comment or text field of an old Macintosh ends nowhere",

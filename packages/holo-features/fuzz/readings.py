@@ -191,7 +191,7 @@ def _off(content: bytes) -> Mesh:
     """Read a mesh line by line; what has another form than its header says is refused."""
     try:
         plain = [line.partition(b"#")[0].decode("ascii") for line in re.split(rb"\r\n|\r|\n", content)]
-        if any(ord(letter) < 32 and letter != "\t" for line in plain for letter in line):
+        if any(ord(letter) < 32 and letter not in "\t\f\v" for line in plain for letter in line):
             raise Refused("control characters")
         lines = [words for line in plain if (words := line.split())]
         if not lines or not re.match(r"(ST)?C?N?OFF", lines[0][0]):

@@ -17,7 +17,7 @@ from holo_downstream.vectors.tables import KINDS, Source, VectorTable
 from holo_types import FormatError, HoloError, ModelReference, NamedArrays
 from holo_types.files.atomic import write_errors
 from holo_types.files.csv_files import write_csv
-from holo_types.files.reading import reads
+from holo_types.reading import reads
 
 from .fitted import FORMS, Fitted, fitted
 from .skops_files import read_estimators

@@ -12,7 +12,7 @@ import holo_types
 from holo_types import Embeddings, FormatError, HoloError, Holograms, ModelReference
 from holo_types.extras import extra
 from holo_types.files.parquet_files import read_parquet
-from holo_types.files.reading import reads
+from holo_types.reading import reads
 
 from .csv_files import read_csv
 from .inputs import check_vectors, text_labels

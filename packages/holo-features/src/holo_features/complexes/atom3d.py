@@ -21,7 +21,7 @@ from holo_features.structures.selection import Selection
 from holo_features.structures.structure import Structure, structure_of
 from holo_types import FormatError
 from holo_types.extras import extra
-from holo_types.files.reading import reading
+from holo_types.reading import reading
 
 from .complex import Complex, SkippedComplex
 from .ligands import Ligand

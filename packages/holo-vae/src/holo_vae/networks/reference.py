@@ -16,7 +16,7 @@ from torch import Tensor
 
 from holo_nn import Block, connectivity
 from holo_types import Basis, FormatError, HoloError, PointNormalization, Zernike
-from holo_types.files.reading import reads
+from holo_types.reading import reads
 from holo_vae.recipes.model import Connectivity, ModelConfig
 
 from .model import Model

@@ -9,7 +9,7 @@ import yaml
 from cattrs.gen import make_dict_unstructure_fn, override
 
 from holo_types import HoloError, Zernike
-from holo_types.files.reading import reads
+from holo_types.reading import reads
 
 from .conversion import WrongValueError, complaints, strict_converter
 from .data import DataConfig, MnistData, StructureData

@@ -47,7 +47,8 @@ def read_yaml(path: Path) -> Any:
     except RecursionError:
         raise FormatError(f"{path}: is nested too deep, or in itself") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FormatError(f"{path}: cannot be read as YAML ({error})") from None
+        reason = " ".join(str(error).split())  # a parser's takes several lines
+        raise FormatError(f"{path}: cannot be read as YAML ({reason})") from None
 
 
 def _values(node: yaml.Node | None, counted: dict[int, int]) -> int:
