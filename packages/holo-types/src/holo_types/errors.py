@@ -2,9 +2,26 @@
 
 __all__ = ["FormatError", "HoloError"]
 
+_LONGEST = 2000  # letters
+
 
 class HoloError(ValueError):
-    """Input that cannot be used: the message names the thing, what it was, and what it should be."""
+    """Input that cannot be used: the message names the thing, what it was, and what it should be.
+
+    The middle of a message of more than 2,000 letters is left out: what the thing was may be as long as a file.
+
+    Examples
+    --------
+    >>> len(str(HoloError("it is " + "x" * 100_000)))
+    2000
+    """
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        if len(message) <= _LONGEST:
+            return message
+        half = (_LONGEST - 3) // 2
+        return f"{message[: _LONGEST - 3 - half]}...{message[-half:]}"
 
 
 class FormatError(HoloError):
