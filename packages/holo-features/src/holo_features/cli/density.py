@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
-from .options import Length, Order
+from .options import Length
 
 __all__ = ["density_command"]
 
@@ -19,7 +20,7 @@ def density_command(
     *,
     out: Path,
     channel: str,
-    row: Order = 0,
+    row: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
     spacing: Length = 0.5,
     center: Annotated[tuple[float, float, float], Parameter(negative="")] = (0.0, 0.0, 0.0),
 ) -> int:

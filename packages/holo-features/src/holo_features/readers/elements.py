@@ -59,9 +59,9 @@ def elements_of(
 
     Examples
     --------
-    >>> symbols, names = np.array(["c", "", "", "CA"]), np.array(["CA", "CA", "CA", "CA"])
-    >>> elements_of(symbols, names, np.array(["GLY", "GLY", "CA", "ALA"])).tolist()
-    ['C', 'C', 'CA', 'C']
+    >>> symbols, names = np.array(["c", "", "", "CA", "CA"]), np.array(["CA"] * 5)
+    >>> elements_of(symbols, names, np.array(["GLY", "GLY", "CA", "ALA", "HOH"])).tolist()
+    ['C', 'C', 'CA', 'C', 'CA']
     """
     known = is_element(symbols)
     elements: NDArray[np.str_] = symbols
@@ -99,8 +99,8 @@ def _correct_beginnings(
 
 
 _DIGITS = "0123456789\"'*"
-_LIGHT = frozenset("CHNOSD")  # what the twenty amino acids and water are made of
-_LIKE_WATER = frozenset([*STANDARD_AMINO_ACIDS, *SYNONYMS, *WATERS])
+# Residues whose atoms' names begin with their elements, and what these are.
+_LIGHT = dict.fromkeys((*STANDARD_AMINO_ACIDS, *SYNONYMS), "CHNOSD") | dict.fromkeys(WATERS, "HOD")
 # Symbols of two letters with which names begin that no column tells from those of one.
 _USUAL = frozenset(["CL", "BR", "FE", "ZN", "MG", "MN", "SE", "SI"])
 
@@ -108,9 +108,9 @@ _USUAL = frozenset(["CL", "BR", "FE", "ZN", "MG", "MN", "SE", "SI"])
 @lru_cache(maxsize=4096)
 def _of_known(name: str, residue: str) -> str | None:
     """Give the element of an atom of a known residue; None if that is not known."""
-    if residue in _LIKE_WATER:
+    if light := _LIGHT.get(residue):
         letter = name.lstrip(_DIGITS)[:1]
-        return letter if letter in _LIGHT else None
+        return letter if letter and letter in light else None
     return (_dictionary(residue) or {}).get(name)
 
 
