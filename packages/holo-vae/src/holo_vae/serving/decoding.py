@@ -109,7 +109,7 @@ class Decoders:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             # Each thread would take of the address space what is meant for the request.
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             **_OWN_GROUP,
         )
         self._living.add(process)
