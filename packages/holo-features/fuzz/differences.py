@@ -405,6 +405,17 @@ def _open_elements(content: bytes, atoms: Atoms) -> Atoms:
     return _without_elements(atoms, unsaid)
 
 
+def _known_atoms(_: bytes, atoms: Atoms) -> Atoms:
+    """Give atoms of known residues their elements, where the symbol is the beginning of the name."""
+    changed: Atoms = Counter()
+    for atom, count in atoms.items():
+        residue, name, element = atom[3], atom[4].upper(), atom[6]
+        begins = len(element) > 1 and name != residue and name.startswith(element)
+        known = (dictionary_elements(residue) or {}).get(name, element) if begins else element
+        changed[(*atom[:6], known, *atom[7:])] += count
+    return changed
+
+
 def _one_letter(content: bytes, atoms: Atoms) -> Atoms:
     changed: Atoms = Counter()
     for (chain, number, insertion, residue, name, label, *rest), count in atoms.items():
@@ -491,6 +502,11 @@ _COLUMNS = (
         "elements that are none",
         "gemmi reads the first two letters of nan as sodium; Holo leaves such an atom out by name",
         _site(_known_elements),
+    ),
+    _Difference(
+        "symbols that begin a name",
+        "CA of an amino acid is carbon to Holo, also where the file calls it calcium",
+        adjusted=_known_atoms,
     ),
     _Difference(
         "elements left open",
