@@ -211,6 +211,22 @@ def _without_elements(atoms: Atoms, names: Collection[str]) -> Atoms:
     return changed
 
 
+def _known_atoms(_: bytes, atoms: Atoms) -> Atoms:
+    """Give atoms of known residues their elements, where the symbol is the beginning of the name."""
+    changed: Atoms = Counter()
+    for atom, count in atoms.items():
+        residue, name, element = atom[3], atom[4].upper(), atom[6]
+        begins = len(element) > 1 and name != residue and name.startswith(element)
+        known = (dictionary_elements(residue) or {}).get(name, element) if begins else element
+        changed[(*atom[:6], known, *atom[7:])] += count
+    return changed
+
+
+_BEGINNINGS = _Difference(
+    "symbols that begin a name",
+    "CA of an amino acid is carbon to Holo, also where the file calls it calcium",
+    adjusted=_known_atoms,
+)
 _CASE = _Difference(
     "case of insertion codes",
     "residues 4a and 4A are one to gemmi, and get the code of the first",
@@ -218,6 +234,7 @@ _CASE = _Difference(
 )
 _PDB = (
     _CASE,
+    _BEGINNINGS,
     _Difference(
         "\\r ends a line",
         "gemmi ends lines at \\n only, so that a file of an old Macintosh is one line to it",
@@ -405,17 +422,6 @@ def _open_elements(content: bytes, atoms: Atoms) -> Atoms:
     return _without_elements(atoms, unsaid)
 
 
-def _known_atoms(_: bytes, atoms: Atoms) -> Atoms:
-    """Give atoms of known residues their elements, where the symbol is the beginning of the name."""
-    changed: Atoms = Counter()
-    for atom, count in atoms.items():
-        residue, name, element = atom[3], atom[4].upper(), atom[6]
-        begins = len(element) > 1 and name != residue and name.startswith(element)
-        known = (dictionary_elements(residue) or {}).get(name, element) if begins else element
-        changed[(*atom[:6], known, *atom[7:])] += count
-    return changed
-
-
 def _one_letter(content: bytes, atoms: Atoms) -> Atoms:
     changed: Atoms = Counter()
     for (chain, number, insertion, residue, name, label, *rest), count in atoms.items():
@@ -503,11 +509,7 @@ _COLUMNS = (
         "gemmi reads the first two letters of nan as sodium; Holo leaves such an atom out by name",
         _site(_known_elements),
     ),
-    _Difference(
-        "symbols that begin a name",
-        "CA of an amino acid is carbon to Holo, also where the file calls it calcium",
-        adjusted=_known_atoms,
-    ),
+    _BEGINNINGS,
     _Difference(
         "elements left open",
         "Holo goes by the atom's name, as for PDB; gemmi has no element",

@@ -21,7 +21,6 @@ import numpy as np
 import holo_types
 from holo_types.files import journal, reader, writer
 
-reader.examine = lambda _: None  # its own files, but of many processes, each of which would start one more
 BASIS = holo_types.Basis(lmax=4, radial=holo_types.Zernike(6, 10.0), channels=("C", "N"))
 BATCHES = 30
 STEPS = ("write", "fsync", "replace", "ftruncate", "unlink")
@@ -228,6 +227,8 @@ MODES = {
 if __name__ == "__main__":
     # Of a killed process the system keeps all that it wrote; waiting for the disk only helps in a power cut.
     os.fsync = lambda _descriptor: None  # type: ignore[assignment]
+    # All files are its own, but of many processes, each of which would start one more to look at them.
+    reader.examine = lambda _: None
     if sys.argv[1] != "memory":
         writer._COMMIT_BYTES = 6_000 if sys.argv[1] != "steps" else 16_000  # commits every few appends
     sys.stdout.write(json.dumps(MODES[sys.argv[1]](Path(sys.argv[2]))) + "\n")
