@@ -542,7 +542,7 @@ def fuzz(session: nox.Session) -> None:
 def attack(session: nox.Session) -> None:
     """Give damaged files to every reader (Linux): -- --cases 200 --flips 100 --seed 3, -- --case pdb 17."""
     python = holo(session, PACKAGES, *TEST_TOOLS)
-    session.run(python, "attack/attack.py", *session.posargs, env=ONE_THREAD)
+    session.run(python, "packages/holo-lab/attack/attack.py", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session(venv_backend="none")

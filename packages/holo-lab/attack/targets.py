@@ -30,8 +30,8 @@ from holo_vae.serving.structures import holograms_of, read_structures
 
 __all__ = ["TARGETS", "Target"]
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "packages" / "holo-features" / "fuzz"))
+PACKAGES = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(PACKAGES / "holo-features" / "fuzz"))
 
 from originals import originals  # noqa: E402 - the small files of the session fuzz
 
@@ -217,8 +217,8 @@ def _same_model(one: Any, other: Any) -> bool:
     return bool(one.reference == other.reference)
 
 
-_GOLDEN = ROOT / "packages" / "holo-vae" / "tests" / "golden"
-_PREDICTOR = next((ROOT / "packages" / "holo-downstream" / "tests" / "golden").rglob("predictor.json")).parent
+_GOLDEN = PACKAGES / "holo-vae" / "tests" / "golden"
+_PREDICTOR = next((PACKAGES / "holo-downstream" / "tests" / "golden").rglob("predictor.json")).parent
 
 TARGETS = {
     target.name: target
