@@ -16,6 +16,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 
 # Two workers that are busy for longer than any test, and let no other thread of theirs run.
 BUSY = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored where the tests run
 import ctypes
 from functools import partial
 from holo_features.encoding.parallel import map_in_order
@@ -89,6 +91,8 @@ def test_a_run_that_is_told_to_end_keeps_what_it_has(tmp_path, number, status, w
 
 # The command, which waits for ever after it has taken three results.
 SLOW = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored where the tests run
 import sys, time
 from pathlib import Path
 from holo_features.cli.program import main

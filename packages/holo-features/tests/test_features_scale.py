@@ -338,7 +338,7 @@ def test_a_run_outlives_its_workers(inputs, whole, tmp_path):
     process = started(paths, out, "--workers", 2)
     let_go(inputs, paths)
     children = psutil.Process(process.pid).children(recursive=True)
-    workers = [child for child in children if "work()" in child.cmdline()[-1]]
+    workers = [child for child in children if "import work" in "".join(child.cmdline()[-1:])]
     assert len(workers) == 2
     for worker in workers:  # one waits at the pipe, one for something to do
         worker.kill()

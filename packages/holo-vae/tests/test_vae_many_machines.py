@@ -81,7 +81,7 @@ def command(model: Path, out: Path, *options: str) -> list[str]:
 
 def workers_of(process: int) -> list[psutil.Process]:
     children = psutil.Process(process).children(recursive=True)
-    return [child for child in children if "work()" in child.cmdline()[-1]]
+    return [child for child in children if "import work" in "".join(child.cmdline()[-1:])]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")

@@ -328,7 +328,9 @@ def _checked_rows(rows: object, length: int) -> "slice | NDArray[np.int64]":
     """Give chosen rows as a slice without a step, or as row numbers from the start."""
     if isinstance(rows, slice):
         start, stop, step = rows.indices(length)
-        return slice(start, max(start, stop)) if step == 1 else np.arange(start, stop, step)
+        if step == 1:
+            return slice(start, max(start, stop))
+        return np.array(range(start, stop, step), np.int64)  # not arange: a step may be beyond 64 bits
     if not isinstance(rows, np.ndarray) or rows.ndim != 1 or rows.dtype.kind not in "iub":
         raise HoloError(f"rows are {rows!r}; they must be a slice, a bool array, or an array of row numbers")
     numbers: NDArray[np.int64] = np.arange(length)[rows]  # with numpy's own checks and meaning
