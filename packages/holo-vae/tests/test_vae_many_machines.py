@@ -1,5 +1,6 @@
 """Embedding over processes and over a cluster: what one process gives, to the bit, whatever is killed."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -80,8 +81,12 @@ def command(model: Path, out: Path, *options: str) -> list[str]:
 
 
 def workers_of(process: int) -> list[psutil.Process]:
-    children = psutil.Process(process).children(recursive=True)
-    return [child for child in children if "import work" in "".join(child.cmdline()[-1:])]
+    found = []
+    for child in psutil.Process(process).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # some live for a moment only
+            if "import work" in "".join(child.cmdline()[-1:]):
+                found.append(child)
+    return found
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
