@@ -148,6 +148,7 @@ def test_mmcif_whose_last_row_has_no_end(tmp_path):
         ("1", "1", True),
         ("-8.25", "16.75", True),
         ("16.7", "8.25", False),
+        ("9" * 5000, "8" * 5000, False),
     ],
 )
 def test_mmcif_whose_last_row_has_no_end_and_ends_with_a_number(tmp_path, last, before, whole):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from itertools import groupby
 
 import torch
+from bench_block import E3nnSquare
 from e3nn import o3
 from torch import Tensor, nn
 
@@ -21,24 +22,6 @@ from holo_nn.so3.clebsch_gordan import clebsch_gordan
 
 SETTINGS = ((16, 6), (16, 10), (60, 6))  # channels, lmax
 BATCHES = (512, 4096)
-
-
-class E3nnSquare(nn.Module):
-    """The same paths as e3nn's TensorProduct computes them (`uuu`, without weights)."""
-
-    def __init__(self, square: TensorSquare) -> None:
-        super().__init__()
-        irreps, channels = square.irreps_in, square.irreps_in[0].mul
-        out = o3.Irreps([(channels, (l3, 1)) for _, _, l3 in square.paths])
-        instructions = [(l1, l2, place, "uuu", False) for place, (l1, l2, _) in enumerate(square.paths)]
-        self.product = o3.TensorProduct(
-            irreps, irreps, out, instructions, irrep_normalization="none", path_normalization="none"
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Multiply a feature with itself."""
-        result: Tensor = self.product(x, x)
-        return result
 
 
 class CuSquare(nn.Module):

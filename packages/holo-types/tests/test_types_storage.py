@@ -859,3 +859,13 @@ def test_a_file_of_another_kind_is_refused_before_it_is_read(tmp_path: Path) -> 
     holo_types.save(NamedArrays("VectorIndex", {"vectors": np.eye(2)}), path)
     with pytest.raises(FormatError, match=r"a\.h5: holds VectorIndex; it must hold Holograms$"):
         holo_types.load(path, kind=Holograms)
+
+
+@pytest.mark.parametrize(
+    "rows", [slice(None, None, 1 << 63), slice(None, None, -(1 << 63)), slice(3, None, 1 << 70)]
+)
+def test_a_step_may_be_beyond_64_bits(tmp_path, rows):
+    holograms = Holograms(np.arange(20.0).reshape(5, 4), Basis(lmax=1, radial=None, channels=("image",)))
+    holo_types.save(holograms, tmp_path / "a.h5")
+    with holo_types.open(tmp_path / "a.h5") as reader:
+        np.testing.assert_array_equal(reader[rows].coefficients, holograms.coefficients[rows])

@@ -330,7 +330,8 @@ def _checked_rows(rows: object, length: int) -> "slice | NDArray[np.int64]":
         start, stop, step = rows.indices(length)
         if step == 1:
             return slice(start, max(start, stop))
-        return np.array(range(start, stop, step), np.int64)  # not arange: a step may be beyond 64 bits
+        most = max(length, 1)  # a longer step takes one row too, and may be beyond 64 bits
+        return np.arange(start, stop, min(max(step, -most), most), dtype=np.int64)
     if not isinstance(rows, np.ndarray) or rows.ndim != 1 or rows.dtype.kind not in "iub":
         raise HoloError(f"rows are {rows!r}; they must be a slice, a bool array, or an array of row numbers")
     numbers: NDArray[np.int64] = np.arange(length)[rows]  # with numpy's own checks and meaning

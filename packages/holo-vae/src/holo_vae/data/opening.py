@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 
@@ -18,9 +17,6 @@ from .clusters import ClusterColumns
 from .datasets import prepare
 from .encoded_clouds import EncodedClouds
 from .precision import weights_dtype
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["RunData", "basis_of", "open_data", "read_holograms"]
 
