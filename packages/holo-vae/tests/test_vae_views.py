@@ -200,6 +200,16 @@ def test_recipes_without_views_and_heads_are_written_as_before() -> None:
     assert from_plain(to_plain(with_views), Recipe) == with_views
 
 
+def test_each_head_has_its_own_weight() -> None:
+    two = attrs.evolve(MODEL, heads=(*MODEL.heads, Condition("burial", ("buried", "exposed"))))
+    written = to_plain(Recipe(model=two, training=TrainingConfig(head_weight=(1.0, 0.5))))
+    assert written["training"]["head_weight"] == [1.0, 0.5]
+    read = from_plain(written, Recipe)
+    assert dict(zip(objective_of(read).names, objective_of(read).weights(0), strict=True)) == {
+        "mse": 50.0, "kl": 0.0, "cosine_loss": 0.0, "head_residue_name": 1.0, "head_burial": 0.5
+    }
+
+
 def test_a_head_counts_as_a_layer() -> None:
     network = initial_model(recipe(), 1.0, "small").network
     assert describe(MODEL).parameters == sum(each.numel() for each in network.parameters())
@@ -212,6 +222,14 @@ def test_a_head_counts_as_a_layer() -> None:
         (
             lambda: ViewsConfig(without_own_atoms=0.7, without_side_chain=0.4),
             "are shares of 1.1 together; they must be at most 1",
+        ),
+        (
+            lambda: TrainingConfig(head_weight=(1.0, -0.5)),
+            r"TrainingConfig\.head_weight is -0\.5; it must be at least 0",
+        ),
+        (
+            lambda: Recipe(model=MODEL, training=TrainingConfig(head_weight=(1.0, 0.5))),
+            "head_weight has 2 values; there must be one, or one for each of the 1 heads",
         ),
         (lambda: ViewsConfig(pairs=3), "pairs is 3, and nothing is asked of them"),
         (

@@ -42,6 +42,13 @@ class Recipe:
     def __attrs_post_init__(self) -> None:
         training, model = self.training, self.model
         self._check_views()
+        if isinstance(model, ModelConfig) and isinstance(training.head_weight, tuple):
+            weights, heads = len(training.head_weight), len(model.heads)
+            if weights != heads:
+                raise HoloError(
+                    f"TrainingConfig.head_weight has {weights} values; there must be one, or one for each of the "
+                    f"{heads} heads"
+                )
         if training.frame_weight and self.data is not None and not self.data.one_pose:
             raise HoloError(
                 f"TrainingConfig.frame_weight is {training.frame_weight}, and the data's training rows lie in many "

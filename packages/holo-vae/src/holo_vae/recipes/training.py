@@ -36,7 +36,7 @@ class TrainingConfig:
         rows that all lie in one pose (digits that are not turned, residues in the pose of their backbone); 0
         where poses mean nothing.
     head_weight
-        The weight of the cross-entropy of each of the model's heads.
+        The weight of the cross-entropy of the model's heads: one for all, or one for each.
     kl_weight
         β, the final weight of KL / latent_dim (variational models only).
     kl_start, kl_warmup
@@ -83,7 +83,7 @@ class TrainingConfig:
     gradient_clip: float = attrs.field(default=5.0, validator=at_least(1e-12))
     reconstruction_weight: float = attrs.field(default=50.0, validator=at_least(0.0))
     frame_weight: float = attrs.field(default=0.0, validator=at_least(0.0))
-    head_weight: float = attrs.field(default=1.0, validator=at_least(0.0))
+    head_weight: float | tuple[float, ...] = attrs.field(default=1.0)
     kl_weight: float = attrs.field(default=0.0, validator=at_least(0.0))
     kl_start: int = attrs.field(default=0, validator=at_least(0))
     kl_warmup: int = attrs.field(default=0, validator=at_least(0))
@@ -106,6 +106,18 @@ class TrainingConfig:
         least = 0.0 if attribute.name == "masking" else 1e-12
         if value is not None and not least <= value < 1:
             raise HoloError(f"TrainingConfig.{attribute.name} is {value}; it must lie between 0 and 1")
+
+    @head_weight.validator
+    def _check_weights(
+        self, attribute: "attrs.Attribute[float]", value: float | tuple[float, ...]
+    ) -> None:
+        for weight in value if isinstance(value, tuple) else (value,):
+            at_least(0.0)(self, attribute, weight)
+
+    def head_weights(self, count: int) -> tuple[float, ...]:
+        """Give the weight of each of so many heads."""
+        weights = self.head_weight
+        return weights if isinstance(weights, tuple) else (weights,) * count
 
     def kl_weight_at(self, epoch: int) -> float:
         """Give β in an epoch, counted from 0."""

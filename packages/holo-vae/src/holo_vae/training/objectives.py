@@ -155,7 +155,7 @@ class Autoencoding(Objective):
                 if views is not None and views.two
                 else ()
             ),
-            *((config.head_weight,) * len(self.model.heads)),
+            *config.head_weights(len(self.model.heads)),
         )
 
     def comparable(self, epoch: int) -> bool:
