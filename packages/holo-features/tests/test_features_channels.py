@@ -11,7 +11,7 @@ from holo_features import Structure, neighborhoods, read_structure
 from holo_features.datasets import example_structures
 from holo_features.structures.charges import bonds_of, partial_charges
 from holo_features.structures.surface import surface_areas
-from holo_features.surroundings.channels import channel_weights, check_channels
+from holo_features.surroundings.channels import channel_weights, check_channels, sides_of
 from holo_types import HoloError
 
 EXAMPLES = {path.name.partition(".")[0]: read_structure(path) for path in example_structures()}
@@ -47,7 +47,21 @@ def test_an_unknown_channel_is_refused_with_what_is_possible(name):
         neighborhoods(EXAMPLES["1ten_A"], channels=("C", name))
 
 
-@pytest.mark.parametrize("channels", [("Se", "SE"), ("H", "D"), ("c", "C"), ("other", "other")])
+@pytest.mark.parametrize("name", ["enzyme:C", ":C", "Ligand:C", "ligand:ligand:C"])
+def test_an_unknown_side_is_refused_with_what_is_possible(name):
+    with pytest.raises(HoloError, match="before the colon it must be one of protein, ligand, metal, water"):
+        check_channels(("S", name))
+
+
+@pytest.mark.parametrize("name", ["ligand:sasa", "protein:charge", "ligand:", "ligand:Xx"])
+def test_a_side_has_elements_only(name):
+    with pytest.raises(HoloError, match="either also with a side"):
+        check_channels(("C", name))
+
+
+@pytest.mark.parametrize(
+    "channels", [("Se", "SE"), ("H", "D"), ("c", "C"), ("other", "other"), ("ligand:H", "ligand:d")]
+)
 def test_a_channel_that_is_there_twice_is_refused(channels):
     with pytest.raises(HoloError, match="it must hold at least one name, each once"):
         check_channels(channels)
@@ -86,6 +100,14 @@ def test_hydrogens_count_only_where_they_were_read():
     )
     heavy = atoms[~np.isin(atoms.element, ["H", "D"])]
     assert not channel_weights(heavy, ("C", "N", "O", "other", "H"))[:, 3:].any()
+
+
+def test_without_a_complex_the_ligand_is_what_is_neither_protein_water_nor_metal():
+    atoms = EXAMPLES["1ten_A"].atoms[:6].copy()
+    atoms.amino_acid[2:] = False
+    atoms.water[3] = True
+    atoms.element[4:] = ["ZN", "CL"]
+    assert sides_of(atoms).tolist() == ["protein", "protein", "ligand", "water", "metal", "ligand"]
 
 
 # Surface area

@@ -322,6 +322,27 @@ def test_pockets_of_complexes_become_holograms(complexes, tmp_path, capsys, work
     assert [file for file, _, _ in skipped_rows(tmp_path / "out.skipped.csv")] == ["two"]
 
 
+def test_ligand_atoms_become_holograms_of_both_sides(complexes, tmp_path, capsys):
+    options = (*SMALL, "--centers", "ligand", "--channels", "protein:C", "ligand:Cl")
+
+    def holograms(name, *more):
+        assert run("complexes", complexes, "--out", tmp_path / name, *options, *more) == 3
+        return holo_types.load(tmp_path / name)
+
+    bound, unbound = holograms("bound.h5"), holograms("unbound.h5", "--without-ligand")
+    added = holograms("added.h5", "--bound-minus-unbound")
+    assert bound.index["element"].tolist() == ["C"] * 6 + ["CL"]
+    assert bound.degree(0)[:, :3].any()
+    np.testing.assert_allclose(
+        bound.coefficients - unbound.coefficients, added.coefficients, atol=1e-5, rtol=0
+    )
+    assert (
+        run("complexes", complexes, "--out", tmp_path / "x.h5", "--without-ligand", "--bound-minus-unbound")
+        == 2
+    )
+    assert "--bound-minus-unbound" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ligands_become_a_table(complexes, tmp_path, capsys, workers):
     out = tmp_path / "ligands.csv"

@@ -21,7 +21,8 @@ from holo_features.datasets import example_structures
 from holo_features.structures.charges import partial_charges
 from holo_features.structures.surface import surface_areas
 from holo_features.surroundings.centers import alpha_carbons
-from holo_types import FormatError, HoloError
+from holo_features.transforms.zernike import zernike_transform
+from holo_types import Basis, FormatError, HoloError, Zernike
 
 PROTEIN = read_structure(example_structures()[0])
 
@@ -139,6 +140,90 @@ def test_the_ligand_hides_surface_and_keeps_its_own_charges(bound):
     alpha = alpha_carbons(PROTEIN, pocket(bound, 4.5)).atoms[0]
     expected = np.delete(partial_charges(PROTEIN.atoms), alpha)
     np.testing.assert_allclose(charges[:-3], expected, atol=1e-6)
+
+
+SIDED = ("protein:C", "protein:other", "ligand:C", "ligand:other", "water:O", "metal:other")
+
+
+def test_each_atom_is_in_the_channel_of_its_side():
+    protein = PROTEIN.atoms[:40].copy()
+    protein.res_name[30:], protein.amino_acid[30:] = "HEM", False
+    protein.element[30], protein.element[31] = "FE", "C"
+    protein.water[38:], protein.element[38:] = True, "O"
+    ethanol = ligand_at(protein.coord[0] + [4, 0, 0])
+    ethanol.element[0] = "ZN"  # a metal of the ligand is the ligand's
+    small = Complex("1abc", attrs.evolve(PROTEIN, atoms=protein), Ligand("EOH", ethanol))
+    clouds = complex_neighborhoods(small, 500.0, SIDED, pocket_distance=9.0).clouds[:1]
+    heavy = ethanol.element
+    assert (
+        dict(zip(SIDED, clouds.weights.sum(axis=0).tolist(), strict=True))
+        == {
+            "protein:C": (protein.element[:38] == "C").sum() - 1,  # without the Cα at the center
+            "protein:other": (~np.isin(protein.element[:38], ["C", "FE"])).sum(),
+            "ligand:C": (heavy == "C").sum(),
+            "ligand:other": (heavy != "C").sum(),
+            "water:O": 2,
+            "metal:other": 1,
+        }
+    )
+
+
+def test_sides_beside_elements_take_their_atoms_from_them(bound):
+    plain = complex_neighborhoods(bound, 8.0, ("C", "O")).clouds
+    sided = complex_neighborhoods(bound, 8.0, ("C", "O", "ligand:C")).clouds
+    np.testing.assert_array_equal(sided.weights[:, 0] + sided.weights[:, 2], plain.weights[:, 0])
+    np.testing.assert_array_equal(sided.weights[:, 1], plain.weights[:, 1])
+    assert 0 < sided.weights[:, 2].sum() < plain.weights[:, 0].sum()
+
+
+# What the ligand adds
+
+
+@pytest.mark.parametrize("centers", ["pocket", "ligand"])
+def test_bound_minus_unbound_is_what_the_ligand_adds(bound, centers):
+    basis = Basis(
+        lmax=3, radial=Zernike(nmax=6, cutoff=9.0), channels=("C", "N", "O", "ligand:O", "sasa", "charge")
+    )
+
+    def hologram(state):
+        clouds = complex_neighborhoods(
+            bound, 9.0, basis.channels, centers=centers, ligand_atoms=state, pocket_distance=4.5
+        ).clouds
+        return zernike_transform(clouds, basis, np.float64)
+
+    there, without, added = map(hologram, ("bound", "unbound", "difference"))
+    assert there.index == without.index == added.index
+    scale = np.abs(there.coefficients).max()
+    np.testing.assert_allclose(
+        added.coefficients, there.coefficients - without.coefficients, rtol=0, atol=1e-6 * scale
+    )  # areas and charges are float32
+    assert np.abs(added.coefficients).max() > 1e-3 * scale
+
+
+def test_unbound_surroundings_are_those_of_the_protein_alone(bound):
+    channels = ("C", "N", "O", "S", "sasa")
+    unbound = complex_neighborhoods(bound, 8.0, channels, ligand_atoms="unbound").clouds
+    alone = neighborhoods(PROTEIN, 8.0, channels, centers=alpha_carbons(PROTEIN, pocket(bound)))
+    np.testing.assert_array_equal(unbound.coordinates, alone.coordinates)
+    np.testing.assert_array_equal(unbound.weights, alone.weights)
+
+
+def test_ligand_atoms_are_centers(bound):
+    ligand = bound.ligand.atoms
+    hydrogen = residue("EOH")[-1:]
+    hydrogen.coord = ligand.coord[:1] + 1
+    with_hydrogen = attrs.evolve(bound, ligand=Ligand("EOH", ligand + hydrogen))
+    found = complex_neighborhoods(with_hydrogen, 7.0, SIDED, centers="ligand")
+    assert found.clouds.index["atom_name"].tolist() == ligand.atom_name.tolist()
+    assert found.clouds.index["element"].tolist() == ligand.element.tolist()
+    np.testing.assert_allclose(found.clouds.centers, ligand.coord, atol=1e-6)
+    for number, place in enumerate(ligand.coord.astype(float)):
+        near = np.linalg.norm(PROTEIN.atoms.coord - place, axis=1) <= 7.0
+        cloud = found.clouds[number : number + 1]
+        assert cloud.weights[:, :2].sum() == near.sum()
+        assert cloud.weights[:, 2:4].sum() == len(ligand) - 1 + 1  # but the center, and the hydrogen
+    bare = complex_neighborhoods(with_hydrogen, 7.0, SIDED, centers="ligand", central_residue=False).clouds
+    assert not bare.weights[:, 2:4].any()
 
 
 def test_the_listed_pocket_is_taken_when_asked_for(bound):

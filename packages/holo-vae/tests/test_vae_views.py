@@ -206,7 +206,11 @@ def test_each_head_has_its_own_weight() -> None:
     assert written["training"]["head_weight"] == [1.0, 0.5]
     read = from_plain(written, Recipe)
     assert dict(zip(objective_of(read).names, objective_of(read).weights(0), strict=True)) == {
-        "mse": 50.0, "kl": 0.0, "cosine_loss": 0.0, "head_residue_name": 1.0, "head_burial": 0.5
+        "mse": 50.0,
+        "kl": 0.0,
+        "cosine_loss": 0.0,
+        "head_residue_name": 1.0,
+        "head_burial": 0.5,
     }
 
 

@@ -5,7 +5,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+from cyclopts import Group, Parameter
+from cyclopts.validators import MutuallyExclusive
 
 from .options import (
     BasisOptions,
@@ -21,7 +24,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from holo_features.complexes.complex import Complex
+    from holo_features.complexes.complex import Complex, LigandAtoms
     from holo_features.complexes.sets import ComplexSource
     from holo_features.encoding.files import FileRows, Written
 
@@ -29,6 +32,7 @@ __all__ = ["complexes_command", "contacts_command", "ligands_command"]
 
 Row = TypeVar("Row")
 
+_AtMostOne = Parameter(group=Group(validator=MutuallyExclusive()))
 _NO_BASIS, _NO_SELECTION, _NO_RUN = BasisOptions(), SelectionOptions(), RunOptions()
 
 
@@ -39,13 +43,16 @@ def complexes_command(
     out: Path,
     basis: Annotated[BasisOptions, OfBasis] = _NO_BASIS,
     selection: Annotated[SelectionOptions, Together] = _NO_SELECTION,
+    centers: Literal["pocket", "ligand"] = "pocket",
     pocket_distance: Length = 6.0,
     listed_pocket: Flag = False,
+    without_ligand: Annotated[Flag, _AtMostOne] = False,
+    bound_minus_unbound: Annotated[Flag, _AtMostOne] = False,
     without_central_residue: Flag = False,
     secondary_structure: Flag = False,
     run: Annotated[RunOptions, Together] = _NO_RUN,
 ) -> int:
-    """Encode the neighborhoods of pocket residues of protein-ligand complexes, ligand atoms among them.
+    """Encode the neighborhoods of pocket residues, or of ligand atoms, of protein-ligand complexes.
 
     Skipped complexes and residues are listed in a CSV file beside the output, with the reason. Exit status:
     0, every complex gave results; 3, some gave none; 1, nothing useful came out; 2, wrong usage.
@@ -55,11 +62,17 @@ def complexes_command(
     data
         CSV file with the columns id, protein, ligand; a folder with one; or an ATOM3D LBA data set (LMDB).
     out
-        HDF5 file for the holograms, one row a residue; it is replaced unless --resume is given.
+        HDF5 file for the holograms, one row a center; it is replaced unless --resume is given.
+    centers
+        Around what: the Cα of the pocket's residues, or each heavy atom of the ligand.
     pocket_distance
         A residue is in the pocket if any of its atoms is this near to one of the ligand, in Å.
     listed_pocket
         Take the residues that the data set itself lists as the pocket instead.
+    without_ligand
+        Leave the ligand's atoms out; surface areas are those of the protein alone.
+    bound_minus_unbound
+        Give what the ligand adds: the holograms with its atoms minus those without.
     without_central_residue
         Leave the residue of the center out of its neighborhood.
     secondary_structure
@@ -69,9 +82,14 @@ def complexes_command(
     from holo_features.encoding.files import rows_of, unusable, write_rows
     from holo_features.encoding.structures import PocketEncoding, encode_complexes
 
+    ligand_atoms: LigandAtoms = (
+        "unbound" if without_ligand else "difference" if bound_minus_unbound else "bound"
+    )
     found = find_complexes(data if run.scheduler is None else data.absolute())
     encoding = PocketEncoding(
         selection=selection.selection,
+        centers=centers,
+        ligand_atoms=ligand_atoms,
         pocket_distance=None if listed_pocket else pocket_distance,
         central_residue=not without_central_residue,
         secondary_structure=secondary_structure,
@@ -91,6 +109,8 @@ def complexes_command(
         selection,
         pocket_distance=pocket_distance,
         listed_pocket=listed_pocket,
+        centers=centers,
+        ligand_atoms=ligand_atoms,
         without_central_residue=without_central_residue,
         secondary_structure=secondary_structure,
     )

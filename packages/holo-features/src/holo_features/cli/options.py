@@ -105,8 +105,9 @@ class BasisOptions:
         Width in Å of the shell below the cutoff in which the weights of atoms fall smoothly to zero; by default
         none: an atom counts in full up to the cutoff. A model takes holograms of its own envelope only.
     channels
-        One channel each: chemical elements; other, for all elements that are not named; sasa, the
-        solvent-accessible surface area in Å²; charge, the partial charge in e.
+        One channel each: chemical elements; other, for all elements that are not named; either also of one side only,
+        after protein:, ligand:, metal: or water:, such as ligand:N; sasa, the solvent-accessible surface area in Å²;
+        charge, the partial charge in e.
     float64
         Write the coefficients in double precision.
     """

@@ -1,17 +1,21 @@
 """Protein-ligand complexes: the pocket, and the neighborhoods of its residues."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Literal
 
 import attrs
 import numpy as np
 from biotite.structure import AtomArray, BondList, concatenate
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
+from holo_features.readers.symbols import HYDROGENS
 from holo_features.structures.charges import bonds_of
 from holo_features.structures.residue import residue_numbers
 from holo_features.structures.structure import Structure
-from holo_features.surroundings.centers import alpha_carbons, amino_acids
+from holo_features.surroundings.centers import Centers, alpha_carbons, amino_acids, atom_centers
+from holo_features.surroundings.channels import channel_weights
 from holo_features.surroundings.neighbors import (
     PROTEIN_CHANNELS,
     Neighborhoods,
@@ -23,7 +27,10 @@ from holo_types import HoloError
 
 from .ligands import Ligand
 
-__all__ = ["Complex", "SkippedComplex", "complex_neighborhoods", "pocket"]
+__all__ = ["CentersOf", "Complex", "LigandAtoms", "SkippedComplex", "complex_neighborhoods", "pocket"]
+
+CentersOf = Literal["pocket", "ligand"]
+LigandAtoms = Literal["bound", "unbound", "difference"]
 
 
 @attrs.frozen(eq=False)
@@ -140,25 +147,34 @@ def complex_neighborhoods(
     channels: Sequence[str] = PROTEIN_CHANNELS,
     secondary_structure: bool = False,
     *,
+    centers: CentersOf = "pocket",
     pocket_distance: float | None = 6.0,
+    ligand_atoms: LigandAtoms = "bound",
     central_residue: bool = True,
 ) -> Neighborhoods:
-    """Cut out the atoms, of protein and ligand, around the Cα of each residue of the pocket.
+    """Cut out the atoms, of protein and ligand, around the Cα of each residue of the pocket, or each ligand atom.
 
     Parameters
     ----------
     complex_
         A protein and its ligand.
     cutoff, channels, secondary_structure, central_residue
-        As for `holo_features.surroundings.neighbors.neighborhoods`; surface areas are those in the complex.
+        As for `holo_features.surroundings.neighbors.neighborhoods`; surface areas are those in the complex. The residue
+        of a ligand atom is the whole ligand.
+    centers
+        ``"pocket"``, the Cα of its residues; ``"ligand"``, the ligand's heavy atoms.
     pocket_distance
         See `pocket`; None takes the residues that the data set lists, `Complex.listed_pocket`.
+    ligand_atoms
+        ``"bound"``: the ligand is there. ``"unbound"``: its atoms are left out, and surface areas are those of the
+        protein alone. ``"difference"``: weights are those of bound minus those of unbound, so that holograms, linear in
+        the weights, are bound minus unbound too. All three have the same rows.
 
     Returns
     -------
     Neighborhoods
-        The column ``structure`` of the index has the complex's name. Those of the pocket's residues that have
-        no Cα are skipped.
+        The column ``structure`` of the index has the complex's name; around ligand atoms it has ``atom_name`` and
+        ``element`` too. Those of the pocket's residues that have no Cα are skipped.
 
     Raises
     ------
@@ -173,10 +189,27 @@ def complex_neighborhoods(
     >>> atom = AtomArray(1)
     >>> atom.coord[:], atom.element[:] = protein.atoms.coord[:1] + 1, "CL"
     >>> chlorine = Complex("1abc", protein, Ligand("LIG", atom))
-    >>> clouds = complex_neighborhoods(chlorine, channels=("C", "N", "O", "S", "Cl")).clouds
-    >>> len(clouds), clouds.weights[:, 4].sum().item()
+    >>> clouds = complex_neighborhoods(chlorine, channels=("protein:C", "ligand:Cl")).clouds
+    >>> len(clouds), clouds.weights[:, 1].sum().item()
     (5, 5.0)
     """
+    both = _together(complex_, bonds="charge" in channels)
+    about = _ligand_centers(both) if centers == "ligand" else _pocket_centers(complex_, both, pocket_distance)
+    cut = partial(
+        cut_neighborhoods, both, cutoff, channels, secondary_structure, central_residue=central_residue
+    )
+    bound = cut(centers=about)
+    if ligand_atoms == "bound":
+        return bound
+    # The same rows, whatever is left around them.
+    kept = attrs.evolve(about[np.isin(about.atoms, bound.atoms)], skipped=bound.skipped)
+    unbound = _unbound_weights(complex_, both, channels)
+    if ligand_atoms == "unbound":
+        return cut(centers=kept, weights=unbound)
+    return cut(centers=kept, weights=channel_weights(both.atoms, channels) - unbound)
+
+
+def _pocket_centers(complex_: Complex, both: Structure, pocket_distance: float | None) -> Centers:
     if pocket_distance is not None:
         near = pocket(complex_, pocket_distance)
         where = f"no amino acid residue has an atom within {pocket_distance:g} Å of the ligand"
@@ -187,16 +220,24 @@ def complex_neighborhoods(
         raise HoloError(f"complex {complex_.name}: its data set lists no pocket; give a pocket distance")
     if not near.any():
         raise HoloError(f"complex {complex_.name}: {where}")
-    both = _together(complex_, bonds="charge" in channels)
-    chosen = np.append(near, np.zeros(len(complex_.ligand.atoms), dtype=bool))
-    return cut_neighborhoods(
-        both,
-        cutoff,
-        channels,
-        secondary_structure,
-        centers=alpha_carbons(both, chosen),
-        central_residue=central_residue,
-    )
+    return alpha_carbons(both, np.append(near, np.zeros(len(complex_.ligand.atoms), dtype=bool)))
+
+
+def _ligand_centers(both: Structure) -> Centers:
+    atoms = both.atoms
+    heavy = np.flatnonzero(atoms.ligand & ~np.isin(atoms.element, HYDROGENS))
+    centers = atom_centers(both, heavy)
+    return attrs.evolve(centers, index=centers.index.assign(element=atoms.element[heavy]))
+
+
+def _unbound_weights(
+    complex_: Complex, both: Structure, channels: Sequence[str]
+) -> Float[np.ndarray, "atoms channels"]:
+    """Give the weights that the protein's atoms have without the ligand, and 0 for the ligand's."""
+    count = len(complex_.protein.atoms)
+    protein = both.atoms[:count]
+    weights = channel_weights(protein, channels)
+    return np.concatenate([weights, np.zeros((len(both.atoms) - count, len(channels)), weights.dtype)])
 
 
 def _together(complex_: Complex, *, bonds: bool) -> Structure:
@@ -209,6 +250,9 @@ def _together(complex_: Complex, *, bonds: bool) -> Structure:
         for name in ("res_name", "atom_name", "element"):
             part.set_annotation(name, atoms.get_annotation(name))
         part.set_annotation("amino_acid", amino_acids(atoms) if is_protein else np.zeros(len(atoms), bool))
+        part.set_annotation("ligand", np.full(len(atoms), not is_protein))
+        water = is_protein and "water" in atoms.get_annotation_categories()
+        part.set_annotation("water", atoms.water if water else np.zeros(len(atoms), bool))
         known = "charge" in atoms.get_annotation_categories()
         part.set_annotation("charge", atoms.charge if known else np.zeros(len(atoms), dtype=np.int8))
         there = "b_factor" in atoms.get_annotation_categories()

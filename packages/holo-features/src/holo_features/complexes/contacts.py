@@ -94,8 +94,8 @@ def contact_counts(
     kinds = []
     for atoms, elements in ((protein, protein_elements), (ligand, ligand_elements)):
         check_channels(elements)
-        if weighted := [name for name in elements if name in ("sasa", "charge")]:
-            raise HoloError(f"contact_counts: {weighted[0]!r} is no element")
+        if others := [name for name in elements if ":" in name or name in ("sasa", "charge")]:
+            raise HoloError(f"contact_counts: {others[0]!r} is no element")
         kinds.append(element_memberships(atoms, elements).astype(np.int64))
     near = pairs_within(protein.coord.astype(np.float64), ligand.coord.astype(np.float64), distance)
     by_ligand_atom = np.zeros((len(ligand), len(protein_elements)), dtype=np.int64)

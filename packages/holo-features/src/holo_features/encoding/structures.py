@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 from jaxtyping import Bool
 
-from holo_features.complexes.complex import complex_neighborhoods
+from holo_features.complexes.complex import CentersOf, LigandAtoms, complex_neighborhoods
 from holo_features.complexes.sets import ComplexSource, read_complex
 from holo_features.readers.formats import structure_stem
 from holo_features.readers.raw import Remark
@@ -102,6 +102,8 @@ class PocketEncoding:
     ----------
     selection
         What is taken of the protein's file, and whether hydrogens are, of the ligand too.
+    centers, ligand_atoms
+        See `holo_features.complexes.complex.complex_neighborhoods`.
     pocket_distance
         See `holo_features.complexes.complex.pocket`, in Å; None takes the residues that the data set lists.
     central_residue
@@ -118,7 +120,9 @@ class PocketEncoding:
     """
 
     selection: Selection = attrs.field(factory=Selection)
+    centers: CentersOf = "pocket"
     pocket_distance: float | None = 6.0
+    ligand_atoms: LigandAtoms = "bound"
     central_residue: bool = True
     secondary_structure: bool = False
     double_precision: bool = False
@@ -429,13 +433,16 @@ def _encode_complex(source: ComplexSource, *, basis: Basis, encoding: PocketEnco
             cutoff,
             basis.channels,
             encoding.secondary_structure,
+            centers=encoding.centers,
             pocket_distance=encoding.pocket_distance,
+            ligand_atoms=encoding.ligand_atoms,
             central_residue=encoding.central_residue,
         )
         remarks = complex_.protein.remarks + complex_.ligand.remarks
         return attrs.evolve(complex_.protein, remarks=remarks), iter((found,))
 
-    nothing = f"complex {source.name}: no residue of the pocket has a neighborhood"
+    center = "residue of the pocket" if encoding.centers == "pocket" else "atom of the ligand"
+    nothing = f"complex {source.name}: no {center} has a neighborhood"
     return _encoded(Path(source.name), source.name, cut, basis, encoding.double_precision, nothing=nothing)
 
 

@@ -1,6 +1,6 @@
 """Chemical elements by their symbols."""
 
-__all__ = ["ELEMENTS", "HYDROGENS"]
+__all__ = ["ELEMENTS", "HYDROGENS", "METALS"]
 
 # The isotopes of hydrogen have symbols of their own in structure files.
 HYDROGENS = ("H", "D", "T")
@@ -10,4 +10,9 @@ ELEMENTS = frozenset(
     Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu
     Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg
     Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og""".upper().split()
+)
+
+# Metalloids, which no ion of a structure is, count as nonmetals.
+METALS = ELEMENTS - frozenset(
+    "H D T He B C N O F Ne Si P S Cl Ar Ge As Se Br Kr Sb Te I Xe At Rn Ts Og".upper().split()
 )

@@ -1,28 +1,31 @@
-"""What the channels of a neighborhood hold: chemical elements, and weights of atoms."""
+"""What the channels of a neighborhood hold: chemical elements, also of one side, and weights of atoms."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from numpy.typing import NDArray
 
-from holo_features.readers.symbols import ELEMENTS, HYDROGENS
+from holo_features.readers.symbols import ELEMENTS, HYDROGENS, METALS
 from holo_types import HoloError
 
 if TYPE_CHECKING:
     from biotite.structure import AtomArray
 
-__all__ = ["channel_weights", "check_channels", "element_memberships"]
+__all__ = ["SIDES", "channel_weights", "check_channels", "element_memberships", "sides_of"]
 
+SIDES = ("protein", "ligand", "metal", "water")
 _OTHER, _AREA, _CHARGE = "other", "sasa", "charge"
 
 
 def check_channels(channels: Sequence[str]) -> None:
     """Refuse names that are no channels of a neighborhood.
 
-    A channel is a chemical element, in whatever case (``"Se"`` is ``"SE"``); ``"other"``, all elements that
-    are not named; ``"sasa"`` or ``"charge"``. Those three are in lower case.
+    A channel is a chemical element, in whatever case (``"Se"`` is ``"SE"``), or ``"other"``, all elements that are
+    not named. Either may have a side before it, such as ``"ligand:N"`` or ``"metal:other"``, see `sides_of`. Or it is
+    ``"sasa"`` or ``"charge"``. All but elements are in lower case.
 
     Parameters
     ----------
@@ -37,6 +40,7 @@ def check_channels(channels: Sequence[str]) -> None:
     Examples
     --------
     >>> check_channels(("C", "N", "O", "S", "other", "sasa"))
+    >>> check_channels(("protein:C", "protein:other", "ligand:C", "ligand:other"))
     >>> check_channels(("C", "Calpha"))
     Traceback (most recent call last):
         ...
@@ -46,23 +50,72 @@ def check_channels(channels: Sequence[str]) -> None:
         raise HoloError(
             f"channels are {channels!r}; they must be a sequence of names, such as ({channels!r},)"
         )
-    keys = list(map(_key, channels))
-    if not keys or "" in keys or len(set(keys)) < len(keys):
+    keys = [_Key.of(name) for name in channels]
+    if not keys or "" in channels or len(set(keys)) < len(keys):
         raise HoloError(f"channels is {tuple(channels)!r}; it must hold at least one name, each once")
     for name, key in zip(channels, keys, strict=True):
-        if key not in ELEMENTS and key not in (_OTHER, _AREA, _CHARGE):
+        if ":" in name and key.side not in SIDES:
+            raise HoloError(
+                f"channel {name!r} is not known; before the colon it must be one of {', '.join(SIDES)}"
+            )
+        weighted = key.element in (_AREA, _CHARGE) and not key.side
+        if key.element not in ELEMENTS and key.element != _OTHER and not weighted:
             raise HoloError(
                 f"channel {name!r} is not known; a channel is a chemical element (C, N, Se, ...), "
-                "'other' (the elements that are not named), 'sasa' or 'charge'"
+                "'other' (the elements that are not named), either also with a side (ligand:N), 'sasa' or 'charge'"
             )
 
 
-def _key(name: str) -> str:
-    """Give what tells channels apart: symbols in upper case, isotopes of hydrogen as hydrogen."""
-    if name in (_OTHER, _AREA, _CHARGE):
-        return name
-    symbol = name.upper()
-    return "H" if symbol in HYDROGENS else symbol
+@attrs.frozen
+class _Key:
+    """What tells channels apart: the side, and symbols in upper case, isotopes of hydrogen as hydrogen."""
+
+    side: str
+    element: str
+
+    @classmethod
+    def of(cls, name: str) -> "_Key":
+        side, _, element = name.rpartition(":")
+        if element in (_OTHER, _AREA, _CHARGE):
+            return cls(side, element)
+        symbol = element.upper()
+        return cls(side, "H" if symbol in HYDROGENS else symbol)
+
+
+def sides_of(atoms: "AtomArray") -> Shaped[np.ndarray, "atoms"]:
+    """Say on which side of a complex each atom is.
+
+    Parameters
+    ----------
+    atoms
+        Elements in upper case. The annotation ``ligand`` says which atoms are the complex's ligand; without it all are
+        that are no amino acid residue of a chain, no water and no metal. Without ``amino_acid`` all atoms are of amino
+        acids.
+
+    Returns
+    -------
+    Shaped[ndarray, "atoms"]
+        ``"ligand"``; ``"water"``; ``"metal"``, all metals that are not the ligand's; ``"protein"``, all else: in a
+        complex cofactors and nucleic acids too.
+
+    Examples
+    --------
+    >>> from biotite.structure.info import residue
+    >>> glycine = residue("GLY")
+    >>> glycine.set_annotation("ligand", glycine.element == "N")
+    >>> sides_of(glycine)[:3].tolist()
+    ['ligand', 'protein', 'protein']
+    """
+    count = len(atoms)
+    given = atoms.get_annotation_categories()
+    nothing = np.zeros(count, dtype=bool)
+    water = atoms.water if "water" in given else nothing
+    metal = np.isin(atoms.element, list(METALS))
+    if "ligand" in given:
+        ligand = atoms.ligand
+    else:
+        ligand = ~atoms.amino_acid & ~water & ~metal if "amino_acid" in given else nothing
+    return np.select([ligand, water, metal], ["ligand", "water", "metal"], "protein")
 
 
 def element_memberships(atoms: "AtomArray", channels: Sequence[str]) -> Bool[np.ndarray, "atoms channels"]:
@@ -71,32 +124,46 @@ def element_memberships(atoms: "AtomArray", channels: Sequence[str]) -> Bool[np.
     Parameters
     ----------
     atoms
-        Elements in upper case.
+        As for `sides_of`.
     channels
-        Chemical elements, ``"other"``; any other channel has no atom.
+        Chemical elements and ``"other"``, with or without a side; any other channel has no atom.
 
     Returns
     -------
     Bool[ndarray, "atoms channels"]
-        Each atom is in one channel at most.
+        Each atom is in one channel at most. A channel with a side comes before one without: ``"C"`` beside
+        ``"ligand:C"`` has the carbon atoms of all other sides.
     """
-    elements = atoms.element
-    keys = list(map(_key, channels))
-    members = np.zeros((len(elements), len(keys)), dtype=bool)
-    for column, key in enumerate(keys):
-        symbols = HYDROGENS if key == "H" else (key,)
-        for symbol in symbols:
-            members[:, column] |= elements == symbol
-    if _OTHER in keys:
-        members[:, keys.index(_OTHER)] = ~members.any(axis=1)
+    keys = [_Key.of(name) for name in channels]
+    members = np.zeros((len(atoms), len(keys)), dtype=bool)
+    free = np.ones(len(atoms), dtype=bool)
+    sides = sides_of(atoms) if any(key.side for key in keys) else None
+    # Those with a side first, and of these, as of those without, "other" last.
+    order = sorted(
+        range(len(keys)), key=lambda column: (not keys[column].side, keys[column].element == _OTHER)
+    )
+    for column in order:
+        key = keys[column]
+        of_element = (
+            free
+            if key.element == _OTHER
+            else np.isin(atoms.element, HYDROGENS if key.element == "H" else (key.element,))
+        )
+        there = of_element & free
+        if key.side:
+            assert sides is not None
+            there = there & (sides == key.side)
+        members[:, column] = there
+        free = free & ~there
     return members
 
 
 def channel_weights(atoms: "AtomArray", channels: Sequence[str]) -> Float[np.ndarray, "atoms channels"]:
     """Give the weight of each atom in each channel.
 
-    The weight in an element's channel is 1 for its atoms; hydrogen's has deuterium and tritium too.
-    ``"other"`` takes the atoms of all elements that are no channel, hydrogen too where it was read.
+    The weight in an element's channel is 1 for its atoms, with a side for its atoms of that side; hydrogen's has
+    deuterium and tritium too. ``"other"`` takes the atoms of all elements that are no channel, hydrogen too where it
+    was read.
     ``"sasa"`` is the atom's solvent-accessible surface area, see `holo_features.structures.surface.surface_areas`,
     ``"charge"`` its partial charge, see `holo_features.structures.charges.partial_charges`; both count every atom,
     whatever its element.
@@ -104,7 +171,7 @@ def channel_weights(atoms: "AtomArray", channels: Sequence[str]) -> Float[np.nda
     Parameters
     ----------
     atoms
-        All atoms of a structure, elements in upper case.
+        All atoms of a structure, as for `sides_of`.
     channels
         Names, see `check_channels`.
 

@@ -85,8 +85,9 @@ def neighborhoods(
     cutoff
         Radius in Å.
     channels
-        Chemical elements, in any case; ``"other"``, the elements that are no channel; ``"sasa"``, the
-        solvent-accessible surface area in Å²; ``"charge"``, the partial charge.
+        Chemical elements, in any case; ``"other"``, the elements that are no channel; either also of one side, such as
+        ``"ligand:C"``, see `holo_features.surroundings.channels.sides_of`; ``"sasa"``, the solvent-accessible surface
+        area in Å²; ``"charge"``, the partial charge.
     secondary_structure
         Add the column ``secondary_structure`` to the index: ``"helix"``, ``"sheet"`` or ``"coil"`` (P-SEA),
         empty for what is no amino acid.
@@ -142,6 +143,7 @@ def cut_neighborhoods(
     centers: Centers | None = None,
     central_residue: bool = True,
     own_atoms: bool = False,
+    weights: Float[np.ndarray, "atoms channels"] | None = None,
 ) -> Neighborhoods:
     """Give `neighborhoods`, and name the residues that have none.
 
@@ -149,6 +151,9 @@ def cut_neighborhoods(
     ----------
     structure, cutoff, channels, secondary_structure, centers, central_residue, own_atoms
         As for `neighborhoods`.
+    weights : Float[ndarray, "atoms channels"], optional
+        In place of those that `holo_features.surroundings.channels.channel_weights` gives for the structure's atoms; a
+        center then keeps its row also if nothing is around it.
 
     Returns
     -------
@@ -175,6 +180,7 @@ def cut_neighborhoods(
         centers=centers,
         central_residue=central_residue,
         own_atoms=own_atoms,
+        weights=weights,
     )
     return found
 
@@ -188,6 +194,7 @@ def cut_in_blocks(
     centers: Centers | None = None,
     central_residue: bool = True,
     own_atoms: bool = False,
+    weights: Float[np.ndarray, "atoms channels"] | None = None,
     block: int | None = None,
 ) -> Iterator[Neighborhoods]:
     """Give `cut_neighborhoods` a block of centers at a time: those of a virus fill gigabytes.
@@ -196,8 +203,8 @@ def cut_in_blocks(
 
     Parameters
     ----------
-    structure, cutoff, channels, secondary_structure, centers, central_residue, own_atoms
-        As for `neighborhoods`.
+    structure, cutoff, channels, secondary_structure, centers, central_residue, own_atoms, weights
+        As for `cut_neighborhoods`.
     block
         Number of centers at a time; None takes all.
 
@@ -228,7 +235,9 @@ def cut_in_blocks(
     if secondary_structure:
         named = about.index.assign(secondary_structure=_secondary_structure(structure, about.atoms))
         about = attrs.evolve(about, index=named)
-    weights = channel_weights(structure.atoms, channels)
+    keep_all = weights is not None
+    if weights is None:
+        weights = channel_weights(structure.atoms, channels)
     weighted = np.flatnonzero(weights.any(axis=1))
     around = _Surroundings(
         radius,
@@ -236,6 +245,7 @@ def cut_in_blocks(
         weighted,
         structure.atoms.coord[weighted].astype(np.float64),
         weights[weighted],
+        keep_all,
         None if central_residue else residue_numbers(structure.atoms),
         _parts(structure) if own_atoms else None,
     )
@@ -249,8 +259,9 @@ def cut_in_blocks(
 class _Surroundings:
     """The atoms that count, and what of them a neighborhood takes.
 
-    ``atoms`` are their numbers in the structure; ``residues``, of all atoms of the structure, is there if the
-    central residue is to be left out, ``parts`` if its atoms are to be told.
+    ``atoms`` are their numbers in the structure; ``keep_all`` says that centers with nothing around them have a cloud
+    too; ``residues``, of all atoms of the structure, is there if the central residue is to be left out, ``parts`` if
+    its atoms are to be told.
     """
 
     radius: float
@@ -258,6 +269,7 @@ class _Surroundings:
     atoms: Int[np.ndarray, "atoms"]
     positions: Float[np.ndarray, "atoms 3"]
     weights: Float[np.ndarray, "atoms channels"]
+    keep_all: bool
     residues: Int[np.ndarray, "all"] | None
     parts: tuple[Int[np.ndarray, "all"], Int[np.ndarray, "all"]] | None = None
 
@@ -276,7 +288,7 @@ class _Surroundings:
         coordinates = self.positions.take(found.points, axis=0)
         coordinates -= np.repeat(about.positions, found.counts, axis=0)
         # A point keeps its row also where nothing is around it.
-        kept = (found.counts > 0) | (about.atoms < 0)
+        kept = (found.counts > 0) | (about.atoms < 0) | self.keep_all
         clouds = PointClouds(
             coordinates,
             self.weights.take(found.points, axis=0),

@@ -108,9 +108,7 @@ class TrainingConfig:
             raise HoloError(f"TrainingConfig.{attribute.name} is {value}; it must lie between 0 and 1")
 
     @head_weight.validator
-    def _check_weights(
-        self, attribute: "attrs.Attribute[float]", value: float | tuple[float, ...]
-    ) -> None:
+    def _check_weights(self, attribute: "attrs.Attribute[float]", value: float | tuple[float, ...]) -> None:
         for weight in value if isinstance(value, tuple) else (value,):
             at_least(0.0)(self, attribute, weight)
 
