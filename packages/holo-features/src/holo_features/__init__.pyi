@@ -13,6 +13,11 @@ from .complexes.complex import (
 from .complexes.contacts import (
     contact_counts as contact_counts,
 )
+from .complexes.interactions import (
+    Numbers as Numbers,
+    ligand_burial as ligand_burial,
+    shell_contacts as shell_contacts,
+)
 from .complexes.ligand_tables import (
     ligand_key as ligand_key,
     ligand_size as ligand_size,
@@ -21,6 +26,9 @@ from .complexes.ligands import (
     Ligand as Ligand,
     read_ligand as read_ligand,
     read_ligands as read_ligands,
+)
+from .complexes.rdkit_descriptors import (
+    ligand_descriptors as ligand_descriptors,
 )
 from .complexes.sets import (
     ComplexSource as ComplexSource,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from cyclopts import Group, Parameter
-from cyclopts.validators import MutuallyExclusive
+from cyclopts.validators import mutually_exclusive
 
 from .options import (
     BasisOptions,
@@ -32,7 +32,7 @@ __all__ = ["complexes_command", "contacts_command", "ligands_command"]
 
 Row = TypeVar("Row")
 
-_AtMostOne = Parameter(group=Group(validator=MutuallyExclusive()))
+_AtMostOne = Parameter(group=Group(validator=mutually_exclusive))
 _NO_BASIS, _NO_SELECTION, _NO_RUN = BasisOptions(), SelectionOptions(), RunOptions()
 
 

@@ -1,0 +1,167 @@
+"""What is counted between a protein and a ligand without training: contacts in shells, and how deep the ligand lies."""
+
+import itertools
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+from jaxtyping import Float, Int
+
+from holo_features.readers.symbols import HYDROGENS
+from holo_features.surroundings.channels import element_memberships
+from holo_features.surroundings.neighbors import PROTEIN_CHANNELS
+from holo_features.surroundings.pairs import pairs_within
+from holo_types import HoloError
+
+from .complex import Complex
+from .contacts import LIGAND_ELEMENTS
+
+__all__ = ["SHELLS", "Numbers", "ligand_burial", "shell_contacts"]
+
+SHELLS = (0.0, 3.5, 4.5, 6.0, 8.0, 12.0)  # Å
+_METALS = "metal:other"
+_BURIAL_DISTANCES = (4.0, 5.0, 6.0, 8.0, 10.0)  # Å
+
+
+@attrs.frozen(eq=False)
+class Numbers:
+    """Named numbers of one complex or one ligand.
+
+    Parameters
+    ----------
+    names
+        What each is.
+    values : Float[ndarray, "n"]
+        float64.
+
+    Raises
+    ------
+    HoloError
+        If there is not one name for each value.
+    """
+
+    names: tuple[str, ...]
+    values: Float[np.ndarray, "n"]
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.names) != len(self.values):
+            raise HoloError(f"Numbers: {len(self.names)} names for {len(self.values)} values")
+
+
+def shell_contacts(complex_: Complex, edges: Sequence[float] = SHELLS) -> Numbers:
+    """Count the pairs of a protein and a ligand atom by their elements and by the shell that their distance lies in.
+
+    Parameters
+    ----------
+    complex_
+        A protein and its ligand. Its metals and cofactors count where they were read (``Selection(hetero=True)``).
+    edges
+        Rising lengths in Å, between which the shells lie; a distance at an edge is in the shell within it, one of the
+        first edge in the first shell.
+
+    Returns
+    -------
+    Numbers
+        One for each shell and pair, such as ``"C-N 3.5-4.5 Å"``, protein first: C, N, O, S and metals, with C, N, O,
+        F, P, S, Cl, Br and I.
+
+    Raises
+    ------
+    HoloError
+        If the edges do not rise, or there are fewer than two.
+
+    Examples
+    --------
+    >>> from biotite.structure.info import residue
+    >>> from holo_features.complexes.ligands import Ligand
+    >>> from holo_features.structures.structure import Structure
+    >>> glycine = residue("GLY")
+    >>> counted = shell_contacts(Complex("1abc", Structure("1abc", glycine), Ligand("GLY", glycine)))
+    >>> dict(zip(counted.names, counted.values.tolist()))["C-O 0-3.5 Å"]
+    4.0
+    """
+    lengths = np.asarray(edges, dtype=np.float64)
+    if (
+        len(lengths) < 2
+        or not (np.diff(lengths) > 0).all()
+        or lengths[0] < 0
+        or not np.isfinite(lengths).all()
+    ):
+        raise HoloError(
+            f"shell_contacts: edges are {tuple(edges)}; they must be rising lengths in Å, at least two"
+        )
+    rows, columns = (*PROTEIN_CHANNELS, _METALS), LIGAND_ELEMENTS
+    protein = element_memberships(complex_.protein.atoms, rows).astype(np.int64)
+    ligand = element_memberships(complex_.ligand.atoms, columns).astype(np.int64)
+    points, centers, distances = _pairs(complex_, float(lengths[-1]))
+    shells = np.searchsorted(lengths, distances, side="left") - 1
+    shells[distances == lengths[0]] = 0
+    counts = []
+    for shell in range(len(lengths) - 1):
+        there = shells == shell
+        counts.append(protein[points[there]].T @ ligand[centers[there]])
+    names = [
+        f"{'metal' if row == _METALS else row}-{column} {inner:g}-{outer:g} Å"
+        for inner, outer in itertools.pairwise(lengths.tolist())
+        for row in rows
+        for column in columns
+    ]
+    return Numbers(tuple(names), np.concatenate([each.ravel() for each in counts]).astype(np.float64))
+
+
+def ligand_burial(complex_: Complex, distances: Sequence[float] = _BURIAL_DISTANCES) -> Numbers:
+    """Say how deep the ligand lies: how many heavy atoms of the protein are around each of its heavy atoms.
+
+    Parameters
+    ----------
+    complex_
+        A protein and its ligand.
+    distances
+        Up to which an atom is around, in Å.
+
+    Returns
+    -------
+    Numbers
+        Of each distance the mean, the minimum, the maximum and the standard deviation over the ligand's atoms.
+
+    Raises
+    ------
+    HoloError
+        If there is no distance, or one is no finite length > 0.
+
+    Examples
+    --------
+    >>> from biotite.structure.info import residue
+    >>> from holo_features.complexes.ligands import Ligand
+    >>> from holo_features.structures.structure import Structure
+    >>> glycine = residue("GLY")
+    >>> buried = ligand_burial(Complex("1abc", Structure("1abc", glycine), Ligand("GLY", glycine)), [10.0])
+    >>> dict(zip(buried.names, buried.values.tolist()))
+    {'burial 10 Å mean': 5.0, 'burial 10 Å min': 5.0, 'burial 10 Å max': 5.0, 'burial 10 Å std': 0.0}
+    """
+    if not distances or not all(np.isfinite(each) and each > 0 for each in distances):
+        raise HoloError(f"ligand_burial: distances are {tuple(distances)}; they must be finite lengths > 0 Å")
+    heavy_protein, heavy_ligand = (
+        ~np.isin(atoms.element, HYDROGENS) for atoms in (complex_.protein.atoms, complex_.ligand.atoms)
+    )
+    points, centers, lengths = _pairs(complex_, max(distances))
+    kept = heavy_protein[points]
+    around = [
+        np.bincount(centers[kept & (lengths <= each)], minlength=len(heavy_ligand))[heavy_ligand]
+        for each in distances
+    ]
+    names = [f"burial {each:g} Å {what}" for each in distances for what in ("mean", "min", "max", "std")]
+    values = [[counts.mean(), counts.min(), counts.max(), counts.std()] for counts in around]
+    return Numbers(tuple(names), np.concatenate(values).astype(np.float64))
+
+
+def _pairs(
+    complex_: Complex, cutoff: float
+) -> tuple[Int[np.ndarray, "pairs"], Int[np.ndarray, "pairs"], Float[np.ndarray, "pairs"]]:
+    """Give the pairs of a protein and a ligand atom that are near, and their distances."""
+    protein, ligand = (
+        atoms.coord.astype(np.float64) for atoms in (complex_.protein.atoms, complex_.ligand.atoms)
+    )
+    near = pairs_within(protein, ligand, cutoff)
+    centers = np.repeat(np.arange(len(ligand)), near.counts)
+    return near.points, centers, np.linalg.norm(protein[near.points] - ligand[centers], axis=1)

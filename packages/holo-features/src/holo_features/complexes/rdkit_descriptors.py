@@ -1,0 +1,96 @@
+"""What RDKit says of a ligand by its bonds (extra ``rdkit``)."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from biotite.structure import AtomArray, BondType
+
+from holo_types import HoloError
+from holo_types.extras import extra
+
+from .interactions import Numbers
+from .ligands import Ligand
+
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
+
+__all__ = ["ligand_descriptors"]
+
+
+def ligand_descriptors(ligand: Ligand) -> Numbers:
+    """Give all of RDKit's descriptors of a ligand: size, log P, polar surface, donors, rings, fragments.
+
+    Parameters
+    ----------
+    ligand
+        With bonds, as SDF and MOL2 have them. Hydrogens need not be there; what is missing of a valence is taken to be
+        hydrogen.
+
+    Returns
+    -------
+    Numbers
+        By RDKit's names, such as ``"MolLogP"`` and ``"TPSA"``. 0 where a descriptor is not defined for the molecule.
+
+    Raises
+    ------
+    HoloError
+        If RDKit is not installed, the ligand has no bonds, or RDKit makes no molecule of it.
+
+    Examples
+    --------
+    >>> from biotite.structure.info import residue
+    >>> found = ligand_descriptors(Ligand("GLY", residue("GLY")))
+    >>> dict(zip(found.names, found.values.round(2).tolist()))["TPSA"]
+    63.32
+    """
+    with extra("holo-features[rdkit]"):
+        from rdkit.Chem import Descriptors  # noqa: PLC0415
+
+    molecule = _molecule(ligand)
+    calculate: Callable[..., dict[str, float]] = Descriptors.CalcMolDescriptors
+    values = calculate(molecule, missingVal=0.0, silent=True)
+    numbers = np.array([float(value) for value in values.values()])
+    # A charge of atoms without parameters is NaN, and some quotients of counts overflow.
+    known = np.isfinite(numbers) & (np.abs(numbers) < 1e6)
+    return Numbers(tuple(values), np.where(known, numbers, 0.0))
+
+
+def _molecule(ligand: Ligand) -> "Mol":
+    """Make RDKit's molecule of atoms and bonds; a valence that it does not know is left as it is."""
+    from rdkit import Chem  # noqa: PLC0415
+    from rdkit.rdBase import BlockLogs  # noqa: PLC0415
+
+    atoms: AtomArray = ligand.atoms
+    if atoms.bonds is None or (len(atoms) > 1 and not len(atoms.bonds.as_array())):
+        raise HoloError(
+            f"ligand {ligand.name!r} has no bonds; RDKit's descriptors are of molecules with bonds"
+        )
+    editable = Chem.RWMol()
+    for element, charge in zip(atoms.element.tolist(), atoms.charge.tolist(), strict=True):
+        atom = Chem.Atom(element.title())
+        atom.SetFormalCharge(int(charge))
+        editable.AddAtom(atom)
+    kinds = {
+        BondType.DOUBLE: Chem.BondType.DOUBLE,
+        BondType.TRIPLE: Chem.BondType.TRIPLE,
+        BondType.AROMATIC: Chem.BondType.AROMATIC,
+        BondType.AROMATIC_DOUBLE: Chem.BondType.DOUBLE,
+    }
+    for first, second, kind in atoms.bonds.as_array().tolist():
+        bond = kinds.get(BondType(kind), Chem.BondType.SINGLE)
+        editable.AddBond(first, second, bond)
+        if bond == Chem.BondType.AROMATIC:
+            for end in (first, second):
+                editable.GetAtomWithIdx(end).SetIsAromatic(True)
+    molecule = editable.GetMol()
+    steps = Chem.SanitizeFlags
+    with BlockLogs():
+        failed = Chem.SanitizeMol(molecule, catchErrors=True)
+        if failed != steps.SANITIZE_NONE:
+            # As in files whose bonds are all single, or whose charges are missing.
+            rest = steps.SANITIZE_ALL ^ steps.SANITIZE_PROPERTIES ^ steps.SANITIZE_KEKULIZE
+            molecule.UpdatePropertyCache(strict=False)
+            if Chem.SanitizeMol(molecule, rest, catchErrors=True) != steps.SANITIZE_NONE:
+                raise HoloError(f"ligand {ligand.name!r}: RDKit makes no molecule of it ({failed!s})")
+    return molecule
