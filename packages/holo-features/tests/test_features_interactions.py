@@ -14,6 +14,7 @@ from holo_features import Complex, Ligand, read_ligand, read_structure
 from holo_features.complexes.contacts import LIGAND_ELEMENTS, contact_counts
 from holo_features.complexes.interactions import SHELLS, ligand_burial, shell_contacts
 from holo_features.complexes.rdkit_descriptors import ligand_descriptors
+from holo_features.complexes.vina_terms import rf_score_features, vina_terms
 from holo_features.datasets import example_structures
 from holo_types import HoloError
 
@@ -99,6 +100,59 @@ def test_edges_that_do_not_rise_are_refused(bound, edges):
 def test_distances_that_are_none_are_refused(bound, distances):
     with pytest.raises(HoloError, match=r"distances are .*; they must be finite lengths"):
         ligand_burial(bound, distances)
+
+
+# Vina's terms
+
+
+def two_atoms(protein, ligand, distance):
+    """A complex of an atom of a serine and a lone atom of a ligand, so far apart."""
+    serine = residue("SER")
+    one = serine[serine.atom_name == protein]
+    one.coord[:] = 0
+    other = AtomArray(1)
+    other.element[:], other.coord[:] = ligand, [[distance, 0, 0]]
+    other.set_annotation("charge", np.zeros(1, dtype=np.int8))
+    other.bonds = BondList(1)
+    return Complex("1abc", attrs.evolve(PROTEIN, atoms=one), Ligand(ligand, other))
+
+
+@pytest.mark.parametrize(
+    ("protein", "ligand", "distance", "radii", "hydrophobic", "bond"),
+    [
+        ("OG", "O", 2.8, 3.4, 0, 0.6 / 0.7),  # a hydroxyl and water
+        ("OG", "O", 2.0, 3.4, 0, 1.0),
+        ("OG", "C", 3.2, 3.6, 0, 0),
+        ("CB", "C", 4.3, 3.8, 0, 0),  # beside a hydroxyl
+        ("O", "N", 3.3, 3.5, 0, 0.2 / 0.7),  # ammonia gives
+        ("N", "F", 5.0, 3.3, 0, 0),
+    ],
+)
+def test_terms_of_two_atoms_are_those_of_the_paper(*, protein, ligand, distance, radii, hydrophobic, bond):
+    found = vina_terms(two_atoms(protein, ligand, distance)).values
+    d = distance - radii
+    gauss = [np.exp(-((d / 0.5) ** 2)), np.exp(-(((d - 3) / 2) ** 2))]
+    np.testing.assert_allclose(found, [*gauss, min(d, 0) ** 2, hydrophobic, bond, 0], atol=1e-5)
+
+
+def test_hydrophobic_atoms_attract_up_to_half_an_angstrom_more():
+    leucine = residue("LEU")
+    leucine = leucine[leucine.atom_name == "CD1"]
+    near = {}
+    for distance in (4.0, 4.8, 5.5):
+        complex_ = two_atoms("CB", "CL", distance)
+        leucine.coord[:] = 0
+        complex_ = attrs.evolve(complex_, protein=attrs.evolve(PROTEIN, atoms=leucine))
+        near[distance] = vina_terms(complex_).values[3]
+    assert near == pytest.approx({4.0: 1.0, 4.8: 0.4, 5.5: 0.0}, abs=1e-5)
+
+
+def test_rf_score_has_contacts_and_terms(bound):
+    found = rf_score_features(bound)
+    assert len(found.names) == 4 * 9 + 6
+    np.testing.assert_array_equal(found.values[:36], contact_counts(bound).counts.ravel())
+    np.testing.assert_array_equal(found.values[36:], vina_terms(bound).values)
+    assert found.values[-1] == 6  # of ADP without its hydrogens
 
 
 # RDKit

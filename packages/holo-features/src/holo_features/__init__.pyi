@@ -40,6 +40,10 @@ from .complexes.tables import (
     ComplexColumns as ComplexColumns,
     ComplexFiles as ComplexFiles,
 )
+from .complexes.vina_terms import (
+    rf_score_features as rf_score_features,
+    vina_terms as vina_terms,
+)
 
 # Many files to holograms, over processes.
 from .encoding.structures import (

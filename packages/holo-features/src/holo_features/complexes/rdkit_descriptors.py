@@ -15,7 +15,7 @@ from .ligands import Ligand
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
-__all__ = ["ligand_descriptors"]
+__all__ = ["ligand_descriptors", "rdkit_molecule"]
 
 
 def ligand_descriptors(ligand: Ligand) -> Numbers:
@@ -47,7 +47,7 @@ def ligand_descriptors(ligand: Ligand) -> Numbers:
     with extra("holo-features[rdkit]"):
         from rdkit.Chem import Descriptors  # noqa: PLC0415
 
-    molecule = _molecule(ligand)
+    molecule = rdkit_molecule(ligand)
     calculate: Callable[..., dict[str, float]] = Descriptors.CalcMolDescriptors
     values = calculate(molecule, missingVal=0.0, silent=True)
     numbers = np.array([float(value) for value in values.values()])
@@ -56,10 +56,17 @@ def ligand_descriptors(ligand: Ligand) -> Numbers:
     return Numbers(tuple(values), np.where(known, numbers, 0.0))
 
 
-def _molecule(ligand: Ligand) -> "Mol":
-    """Make RDKit's molecule of atoms and bonds; a valence that it does not know is left as it is."""
-    from rdkit import Chem  # noqa: PLC0415
-    from rdkit.rdBase import BlockLogs  # noqa: PLC0415
+def rdkit_molecule(ligand: Ligand) -> "Mol":
+    """Make RDKit's molecule of atoms and bonds; a valence that it does not know is left as it is.
+
+    Raises
+    ------
+    HoloError
+        If RDKit is not installed, the ligand has no bonds, or RDKit makes no molecule of it.
+    """
+    with extra("holo-features[rdkit]"):
+        from rdkit import Chem  # noqa: PLC0415
+        from rdkit.rdBase import BlockLogs  # noqa: PLC0415
 
     atoms: AtomArray = ligand.atoms
     if atoms.bonds is None or (len(atoms) > 1 and not len(atoms.bonds.as_array())):
