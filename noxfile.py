@@ -409,6 +409,7 @@ def _from_wheels(session: nox.Session, default: str, *options: str) -> None:
         session.run(
             python,
             *("-m", "pytest", "--quiet", "-m", "not regression", "--durations=5", "--timeout=300"),
+            "--hypothesis-profile=thorough",
             *(str(package.path / "tests") for package in packages),
             env={**ONE_THREAD, "PYTHONPATH": ""},  # of the tree come the tests alone
             external=True,
