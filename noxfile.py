@@ -35,7 +35,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 PIP = ("-m", "pip", "--disable-pip-version-check", "-qq")
 
 BUILD_TOOLS = ("build", "hatchling", "ziglang")
-TEST_TOOLS = ("beartype", "gemmi", "hypothesis", "pytest", "pytest-timeout")
+TEST_TOOLS = ("beartype", "gemmi", "hypothesis", "pytest", "pytest-timeout", "pytest-xdist")
 BENCH_TOOLS = ("biopython", "e3nn", "scikit-learn", "torch")  # what baselines and the reference need
 DOCS_TOOLS = ("furo", "myst-parser", "numpydoc", "pytest", "sphinx")
 TYPING_TOOLS = ("mypy", "nox", "pytest")
@@ -311,10 +311,12 @@ def tests(session: nox.Session) -> None:
     python = holo(session, names, *TEST_TOOLS)
     modules = ",".join(PACKAGES[name].module for name in names)
     folders = [str(PACKAGES[name].path / part) for name in names for part in ("src", "tests")]
+    # Some tests wait for processes of theirs, so two workers on two cores need less than half the time.
+    workers = () if rest else ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile")
     session.run(
         python,
         *("-m", "pytest", "--doctest-modules", f"--jaxtyping-packages={modules},beartype.beartype"),
-        *("-m", "not regression", "--durations=5", *folders, *rest),
+        *("-m", "not regression", "--durations=5", *workers, *folders, *rest),
         env=ONE_THREAD,
     )
 
@@ -409,6 +411,7 @@ def _from_wheels(session: nox.Session, default: str, *options: str) -> None:
         session.run(
             python,
             *("-m", "pytest", "--quiet", "-m", "not regression", "--durations=5", "--timeout=300"),
+            "--hypothesis-profile=thorough",
             *(str(package.path / "tests") for package in packages),
             env={**ONE_THREAD, "PYTHONPATH": ""},  # of the tree come the tests alone
             external=True,

@@ -42,7 +42,7 @@ def cluster(tmp_path_factory):
     scheduler = start(folder, "scheduler", "--host", "127.0.0.1", "--port", 0, "--no-dashboard")
     processes = [scheduler]
     try:
-        log, found, limit = folder / "scheduler.log", None, time.monotonic() + 60
+        log, found, limit = folder / "scheduler.log", None, time.monotonic() + 300
         while found is None and time.monotonic() < limit:
             time.sleep(0.1)
             found = re.search(r"Scheduler at: +(tcp://127\.0\.0\.1:\d+)", log.read_text())
@@ -53,13 +53,13 @@ def cluster(tmp_path_factory):
         from distributed import Client
 
         with Client(address, set_as_default=False) as client:
-            client.wait_for_workers(2, timeout=60)
+            client.wait_for_workers(2, timeout=300)
         yield address
     finally:
         for process in reversed(processes):
             process.send_signal(signal.SIGTERM)
         for process in processes:
-            process.wait(timeout=60)
+            process.wait(timeout=300)
 
 
 def run(*arguments, cwd):
@@ -67,7 +67,7 @@ def run(*arguments, cwd):
         [SCRIPT, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
         cwd=cwd,
         env=ENVIRONMENT,

@@ -39,9 +39,13 @@ class ByValue:
         return cloudpickle.loads, (cloudpickle.dumps(self.function),)
 
 
-def test_results_come_in_the_order_of_the_items_from_several_processes_of_one_thread():
+@pytest.mark.timeout(300)
+def test_results_come_in_the_order_of_the_items_from_several_processes_of_one_thread(tmp_path):
     @ByValue
     def square(number):
+        (tmp_path / str(os.getpid())).touch()
+        while len(list(tmp_path.iterdir())) < 2:  # until the other process is there
+            time.sleep(0.01)
         time.sleep(0.02 if number % 3 else 0.0)
         return number**2, os.getpid(), os.environ["OMP_NUM_THREADS"]
 
@@ -84,7 +88,7 @@ def test_what_a_killed_worker_was_doing_is_done_again(tmp_path):
 
 
 @needs_posix
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_worker_that_is_killed_while_it_sends_its_result_is_noticed(tmp_path):
     @ByValue
     def dies_while_sending(number):
@@ -110,7 +114,7 @@ def test_a_worker_that_is_killed_while_it_sends_its_result_is_noticed(tmp_path):
 
 
 @needs_posix
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_no_process_is_left_when_no_more_results_are_taken():
     @ByValue
     def process_of(number):
@@ -213,7 +217,7 @@ def command(inputs, out, *options):
 
 def run(inputs, out, *options, **about):
     done = subprocess.run(
-        command(inputs, out, *options), capture_output=True, text=True, timeout=120, check=False, **about
+        command(inputs, out, *options), capture_output=True, text=True, timeout=600, check=False, **about
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done
@@ -275,7 +279,7 @@ def started(paths, out, *options):
         start_new_session=True,
     )
     signal.signal(signal.SIGINT, before)
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 300
     while not out.exists() and time.monotonic() < limit:
         time.sleep(0.01)
     assert process.poll() is None
@@ -297,7 +301,7 @@ def test_a_stopped_run_is_resumed(inputs, whole, tmp_path, stop, workers):
     out, paths = tmp_path / "out.h5", held(inputs, tmp_path)
     process = started(paths, out, "--workers", workers)
     os.killpg(process.pid, signal.Signals[stop])  # as a terminal does: the workers get it too
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     if stop == "SIGINT":
         assert process.returncode == 130
         assert "Interrupted. What was already written is kept." in errors
@@ -342,6 +346,6 @@ def test_a_run_outlives_its_workers(inputs, whole, tmp_path):
     assert len(workers) == 2
     for worker in workers:  # one waits at the pipe, one for something to do
         worker.kill()
-    assert process.wait(timeout=60) == 3
+    assert process.wait(timeout=300) == 3
     process.stderr.close()
     check_equal(out, whole)

@@ -414,7 +414,7 @@ def test_a_forked_process_has_threads_of_its_own():
     queue = context.Queue()
     process = context.Process(target=_forked, args=(block, x, queue))
     process.start()
-    found = torch.from_numpy(queue.get(timeout=60))
+    found = torch.from_numpy(queue.get(timeout=300))
     process.join(60)
     assert torch.equal(found, expected)
 

@@ -144,7 +144,7 @@ def script(*arguments: str | bytes, shell: str = "", **options: Any) -> "subproc
     command: list[str | bytes] = [sys.executable, "-c", SCRIPT, *arguments]
     if shell:
         command = ["sh", "-c", f'"$@" {shell}', "sh", *command]
-    return subprocess.run(command, capture_output=True, check=False, timeout=120, **options)
+    return subprocess.run(command, capture_output=True, check=False, timeout=600, **options)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="starts a shell")
@@ -172,7 +172,7 @@ def test_a_pipe_that_nobody_reads_is_one_line() -> None:
     os.close(read)
     with os.fdopen(write, "wb") as pipe:
         command = [sys.executable, "-c", SCRIPT, "say", "hello"]
-        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, check=False, timeout=120)
+        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, check=False, timeout=600)
     assert (done.returncode, done.stderr) == (1, b"Error: Broken pipe\n")
 
 

@@ -138,9 +138,7 @@ def assert_same_bits(one: Data, other: Data) -> None:
             assert a == b
 
 
-anything = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+anything = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @anything

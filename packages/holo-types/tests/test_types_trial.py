@@ -61,23 +61,31 @@ def test_texts_that_are_one_text_many_times_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "message"),
+    ("code", "patience", "message"),
     [
-        ("import os, sys; sys.stdin.readline(); os.kill(os.getpid(), 11)", "ends the process that opens it"),
-        ("import os, sys; sys.stdin.readline(); os.kill(os.getpid(), 9)", "is not opened within 1 s"),
-        ("import sys; sys.stdin.readline(); sys.exit(1)", "opens files of others first cannot be started"),
-        ("import time; time.sleep(60)", "is not opened within 1 s"),
+        (
+            "import os, sys; sys.stdin.readline(); os.kill(os.getpid(), 11)",
+            60.0,
+            "ends the process that opens",
+        ),
+        ("import os, sys; sys.stdin.readline(); os.kill(os.getpid(), 9)", 60.0, "is not opened within 1 s"),
+        (
+            "import sys; sys.stdin.readline(); sys.exit(1)",
+            60.0,
+            "opens files of others first cannot be started",
+        ),
+        ("import time; time.sleep(60)", 1.0, "is not opened within 1 s"),
     ],
 )
 def test_how_the_other_process_ends(
-    code: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    code: str, patience: float, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start() -> "subprocess.Popen[bytes]":
         return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     monkeypatch.setattr(trial, "_helpers", [trial._Helper()])
     monkeypatch.setattr(trial, "_start", start)
-    monkeypatch.setattr(trial, "_START", 3.0)
+    monkeypatch.setattr(trial, "_START", patience)
     monkeypatch.setattr(trial, "_LOADED", 0.0)
     with pytest.raises(FormatError, match=message):
         holo_types.load(foreign(tmp_path / "a.h5"))

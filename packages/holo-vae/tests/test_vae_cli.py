@@ -101,12 +101,12 @@ def test_a_bad_file_does_not_cost_the_others(
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_useful_is_status_one(tmp_path: Path, model_folder: Path) -> None:
-    (tmp_path / "text.pdb").write_text("not a structure\n")
-    done = holo_vae("embed", "text.pdb", "--model", model_folder, "--out", "z.h5", folder=tmp_path)
-    assert done.returncode == 1
-    assert "text.pdb: it holds no ATOM record" in done.stderr
-    assert not (tmp_path / "z.h5").exists()
+def test_nothing_useful_is_status_one(tmp_path: Path, model_folder: Path, capsys) -> None:
+    text, out = tmp_path / "text.pdb", tmp_path / "z.h5"
+    text.write_text("not a structure\n")
+    assert main(["embed", str(text), "--model", str(model_folder), "--out", str(out)]) == 1
+    assert "text.pdb: it holds no ATOM record" in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("arguments", [["embed"], ["train", "--epochs"], ["nonsense"], ["embed", "a.pdb"]])

@@ -224,7 +224,7 @@ def test_models_load_where_pickle_is_forbidden(versions) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     digest, count = done.stdout.split()

@@ -17,7 +17,7 @@ def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
         [sys.executable, str(DRIVER), str(tmp_path), "20", "0"],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         check=False,
     )

@@ -20,6 +20,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
@@ -428,16 +429,20 @@ def test_bombs_fill_no_memory(served: ServedModel) -> None:
 
 
 def test_a_request_stops_when_its_time_is_over(served: ServedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    embedded = []
+    embedded, passed = [], 0.0
 
     def slow(model: Model, rows: Holograms) -> Any:
+        nonlocal passed
         embedded.append(len(rows))
-        time.sleep(2.5)
+        passed = 61.0
         return embed_holograms(model, rows)
 
-    monkeypatch.setattr(serving, "embed_holograms", slow)
-    hasty = ServedModel(served.model, Limits(max_seconds=2))
-    refused(hasty, of_holograms(holograms(2000)), "takes more than 2 s", status=504)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed)
+    hasty = ServedModel(served.model, Limits(max_seconds=60))
+    with monkeypatch.context() as patch:
+        patch.setattr(serving, "embed_holograms", slow)
+        patch.setattr("holo_vae.serving.limits.time", clock)
+        refused(hasty, of_holograms(holograms(2000)), "takes more than 60 s", status=504)
     assert embedded == [512]
     Deadline(60).check()
 
@@ -490,7 +495,7 @@ def test_only_the_process_that_decodes_is_lost(
         limited_too = ServedModel(served.model)
         pd.testing.assert_frame_equal(limited_too.predict(request), expected)
         endless.result()
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 300  # however busy the machine is
     limited.limits = Limits()
     pd.testing.assert_frame_equal(limited.predict(request), expected)
 
@@ -706,7 +711,7 @@ def test_mlflows_time_limit_is_worded_too(guard: Guard, monkeypatch: pytest.Monk
         metadata = mlflow.models.Model()
 
         def predict(self, request: pd.DataFrame, params: None = None) -> None:
-            time.sleep(1.5)
+            time.sleep(4)
 
     monkeypatch.setenv("MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT", "1")
     status, body = ask(Guard(scoring_server.init(Sleeper()), Limits()), records(GOOD))

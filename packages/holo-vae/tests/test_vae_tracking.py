@@ -392,7 +392,7 @@ def test_a_killed_run_goes_on_as_the_same_run(
     holo_vae.write_recipe(recipe, tmp_path / "recipe.yaml")
     save(holograms, tmp_path / "data.h5")
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(tmp_path)], check=False, timeout=120
+        [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(tmp_path)], check=False, timeout=600
     )
     assert done.returncode == -signal.SIGKILL
     folder = tmp_path / "run"
@@ -439,7 +439,7 @@ def test_a_run_killed_when_it_has_logged_its_model_ends_with_that_one(
     save(holograms, tmp_path / "data.h5")
     folder = tmp_path / "run"
     script = [sys.executable, "-c", KILLED_WITH_A_MODEL, str(Path(__file__).parent), str(tmp_path), sent]
-    assert subprocess.run(script, check=False, timeout=120).returncode == -signal.SIGKILL
+    assert subprocess.run(script, check=False, timeout=600).returncode == -signal.SIGKILL
     if sent == "kept":
         send_journals(folder)  # it is over, as far as is known: no process has the journal
         assert only_run(mlflow.MlflowClient(tracking.tracking_uri(folder))).info.status == "KILLED"
@@ -544,12 +544,16 @@ class Server:
             self.process = None
 
 
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = Server(tmp_path / "server", port)
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    server = Server(tmp_path / "server", free_port())
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     yield server
     server.kill()
@@ -608,7 +612,7 @@ def test_what_a_server_never_took_is_sent_later(
     with pytest.raises(HoloError, match="cannot be sent to http"):
         send_journals(folder)
 
-    server.port += 1  # under another address than before
+    server.port = free_port()  # under another address than before
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     server.start()
     for _ in range(2):  # the second time there is nothing left
