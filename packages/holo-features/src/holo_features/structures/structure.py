@@ -319,7 +319,7 @@ def _repeated_residues(atoms: AtomArray) -> tuple[Bool[np.ndarray, "atoms"], tup
         if name not in seen:
             seen[name] = residue
             continue
-        kept = not _same_place(atoms[seen[name]], atoms[residue])
+        kept = not _same_place(atoms, seen[name], residue)
         again[residue], elsewhere[residue] = not kept, kept
         repeated.append(RepeatedResidue(name, str(atoms.res_name[first]), kept))
     if elsewhere.any():
@@ -346,8 +346,9 @@ def _stacked(atoms: AtomArray, rows: Int[np.ndarray, "n"]) -> Remark:
     )
 
 
-def _same_place(one: AtomArray, other: AtomArray) -> bool:
+def _same_place(atoms: AtomArray, one: slice, other: slice) -> bool:
     """Say whether an atom of a residue lies where the one of its name in another residue does."""
-    same = one.atom_name[:, None] == other.atom_name
-    apart = np.linalg.norm(one.coord[:, None] - other.coord, axis=-1)
-    return bool((same & (apart < _SAME_PLACE)).any())
+    names, coord = atoms.atom_name, atoms.coord
+    _, rows, others = np.intersect1d(names[one], names[other], return_indices=True)  # each name is there once
+    apart = np.linalg.norm(coord[one][rows] - coord[other][others], axis=-1)
+    return bool((apart < _SAME_PLACE).any())

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from holo_nn import Block, connectivity
 from holo_types import Basis, FormatError, HoloError, PointNormalization, Zernike
+from holo_types.contents import read_content
 from holo_types.reading import reads
 from holo_vae.recipes.model import Connectivity, ModelConfig
 
@@ -77,7 +78,7 @@ def import_reference(folder: Path | str) -> Model:
     folder = Path(folder)
     path = folder / "hparams.json"
     try:
-        hparams = json.loads(path.read_text(encoding="utf-8"))
+        hparams = json.loads(read_content(path))
         config = _config(hparams)
         scale = hparams["model_hparams"]["input_normalizing_constant"] if hparams["normalize_input"] else None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -85,7 +86,7 @@ def import_reference(folder: Path | str) -> Model:
             raise HoloError(f"{path}: {error}") from None
         raise FormatError(f"{path}: cannot be read as the authors' hyperparameters ({error!r})") from None
     weights = folder / _WEIGHTS
-    if not zipfile.is_zipfile(weights):
+    if not (weights.is_file() and zipfile.is_zipfile(weights)):
         raise FormatError(f"{weights}: is missing, or no state dict that torch.save has written")
     try:
         theirs = torch.load(weights, weights_only=True, map_location="cpu")

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from holo_nn import clebsch_gordan_digest
 from holo_types import FormatError, HoloError, Holograms, ModelReference
+from holo_types.contents import regular_file
 from holo_types.files.atomic import replacing
 from holo_types.files.json_files import read_json, write_json
 from holo_vae.recipes.model import BlocksConfig, ClassifierConfig, ModelConfig
@@ -196,7 +197,7 @@ def read_folder(folder: Path | str, kinds: tuple[type[TrainedT], ...]) -> Traine
         raise FormatError(f"{folder}: {_DESCRIPTION} has a bad config ({error})") from None
     weights = folder / Path(description["weights"]).name
     try:
-        tensors = safetensors.torch.load_file(weights)
+        tensors = safetensors.torch.load_file(regular_file(weights))
     except (OSError, SafetensorError) as error:
         raise FormatError(f"{weights}: cannot be read as safetensors ({error})") from None
     dtypes = {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()}
