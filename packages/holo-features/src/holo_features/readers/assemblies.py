@@ -20,6 +20,7 @@ _MOVED = 0.5  # Å
 # The largest capsid of the PDB, 1M4X, has 1,680 copies of 9,700 atoms.
 _MOST_COPIES, _MOST_ATOMS = 10_000, 20_000_000
 _MOST_STEPS = 8  # of an operation; files have two at most
+_NONE = np.zeros(0, dtype=np.int64)
 _RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
 
 
@@ -174,29 +175,38 @@ def build_assembly(atoms: AtomArray, units: Shaped[np.ndarray, "atoms"], copies:
     """
     names = _Names.of(atoms.chain_id.tolist())
     rows = _rows_of(units)
-    each = {
-        chosen: sum(len(rows[unit]) for unit in chosen if unit in rows)
-        for chosen in {copy.units for copy in copies}
+    members = {
+        chosen: np.sort(np.concatenate([_NONE, *(rows[unit] for unit in chosen if unit in rows)]))
+        for chosen in dict.fromkeys(copy.units for copy in copies)
     }
-    total = sum(each[copy.units] for copy in copies)
+    total = sum(len(members[copy.units]) for copy in copies)
     if total > _MOST_ATOMS:
         raise FormatError(f"its assembly has {total} atoms; it may have {_MOST_ATOMS}")
+    pairs, pair = _pairs(atoms.chain_id, units)
     count: Counter[str] = Counter()
     parts = []
     for copy in copies:
-        if not each[copy.units]:
+        chosen = members[copy.units]
+        if not len(chosen):
             continue
-        members = np.sort(np.concatenate([rows[unit] for unit in copy.units if unit in rows]))
-        part = atoms[members]
+        part = atoms[chosen]
         coord = part.coord.astype(np.float64) @ copy.rotation.T + copy.translation
         part.coord = coord.astype(np.float32)
-        unit = units[members]
-        count.update(set(unit.tolist()))
-        pairs = list(zip(part.chain_id.tolist(), (count[name] for name in unit.tolist()), strict=True))
-        renamed = {pair: names[pair] for pair in dict.fromkeys(pairs)}
-        part.chain_id = np.array([renamed[pair] for pair in pairs])
+        there, which = np.unique(pair[chosen], return_inverse=True)
+        count.update({pairs[i][1] for i in there})
+        part.chain_id = np.array([names[pairs[i][0], count[pairs[i][1]]] for i in there])[which]
         parts.append(part)
     return concatenate(parts) if parts else atoms[:0]
+
+
+def _pairs(
+    chains: Shaped[np.ndarray, "atoms"], units: Shaped[np.ndarray, "atoms"]
+) -> tuple[list[tuple[str, str]], Int[np.ndarray, "atoms"]]:
+    """Give the pairs of chain and unit that there are, and which is each atom's."""
+    (chain_names, chain), (unit_names, unit) = (np.unique(names, return_inverse=True) for names in (chains, units))
+    codes, which = np.unique(chain * len(unit_names) + unit, return_inverse=True)
+    first, second = np.divmod(codes, max(len(unit_names), 1))
+    return list(zip(chain_names[first].tolist(), unit_names[second].tolist(), strict=True)), which
 
 
 def _rows_of(units: Shaped[np.ndarray, "atoms"]) -> dict[str, Int[np.ndarray, "members"]]:
