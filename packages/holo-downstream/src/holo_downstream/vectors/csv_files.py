@@ -33,6 +33,7 @@ def read_csv(path: Path) -> Mapping[str, list[str]]:
         raise FormatError(
             f"{path}: cannot be read as CSV: {getattr(error, 'strerror', None) or error}"
         ) from None
+    header = list(map(of_csv_cell, header))
     if not header:
         raise FormatError(f"{path}: is empty; it must have a header")
     if repeated := [name for name, count in Counter(header).items() if count > 1]:

@@ -104,7 +104,7 @@ def write_csv(path: str | os.PathLike[str], header: Iterable[str], rows: Iterabl
         new.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
+        writer.writerow(map(csv_cell, header))
         for count, row in enumerate(rows, start=1):  # noqa: B007 - it is how many there were
             writer.writerow(map(csv_cell, row))
     return count

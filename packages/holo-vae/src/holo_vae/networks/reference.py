@@ -27,6 +27,8 @@ __all__ = ["import_reference"]
 
 _WEIGHTS = "lowest_total_loss_with_final_kl_model.pt"
 
+_MOST_CHANNELS = 1000
+
 # The settings that holo can follow, each with the values that it knows.
 _KNOWN: Mapping[str, tuple[object, ...]] = {
     "use_additive_skip_connections": (True, False),
@@ -93,10 +95,11 @@ def import_reference(folder: Path | str) -> Model:
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0]
         raise FormatError(f"{weights}: cannot be read as a state dict ({reason})") from None
-    network = HolographicAutoencoder(config)
     try:
+        config.check_weights(sum(tensor.numel() for tensor in theirs.values()))
+        network = HolographicAutoencoder(config)
         network.load_state_dict(_state_dict(network, theirs))
-    except (KeyError, IndexError, RuntimeError, TypeError, AttributeError) as error:
+    except (KeyError, IndexError, RuntimeError, TypeError, AttributeError, HoloError) as error:
         raise FormatError(f"{weights}: does not fit hparams.json ({shorten(str(error), 300)})") from None
     if scale is not None:
         network.scale.fill_(scale)
@@ -118,7 +121,9 @@ def _config(hparams: dict[str, Any]) -> ModelConfig:
             f"collected_lmax is {hparams['collected_lmax']}; holo knows lmax, {hparams['lmax']}, only"
         )
     blocks = len(settings["ch_size_list"])
-    degrees = settings["lmax_list"] or [min(2**i, settings["net_lmax"]) for i in reversed(range(blocks))]
+    degrees = settings["lmax_list"] or [
+        min(2 ** min(i, 10), settings["net_lmax"]) for i in reversed(range(blocks))
+    ]
     for rule in settings["ls_nonlin_rule_list"]:
         if rule not in get_args(Connectivity):
             raise HoloError(
@@ -132,7 +137,11 @@ def _config(hparams: dict[str, Any]) -> ModelConfig:
     normalizations: dict[str | None, PointNormalization] = {"square": "unit", None: "none"}
     if hparams["rst_normalization"] not in normalizations:
         raise HoloError(f"rst_normalization is {hparams['rst_normalization']!r}; it must be 'square' or null")
-    channels = hparams.get("channels") or [str(i) for i in range(hparams["n_channels"])]
+    channels = hparams.get("channels") or [
+        str(i) for i in range(min(hparams["n_channels"], _MOST_CHANNELS + 1))
+    ]
+    if len(channels) > _MOST_CHANNELS:
+        raise HoloError(f"it has more than {_MOST_CHANNELS} channels; holo imports so many at most")
     sphere = hparams["rmax"] is None
     return ModelConfig(
         basis=Basis(
