@@ -221,7 +221,7 @@ def test_an_idx_file_that_unpacks_without_end(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(b"\0\0\x08\x01" + (1 << 20).to_bytes(4, "big") + bytes(1 << 20)))
     assert read_idx(path).shape == (1 << 20,)
     monkeypatch.setenv("HOLO_MAX_BYTES", str(1 << 19))
-    with pytest.raises(FormatError, match="an array .* of 1048576 bytes is not in it"):
+    with pytest.raises(FormatError, match=r"an array .* of 1048576 bytes is not in it"):
         read_idx(path)
 
 
@@ -239,5 +239,5 @@ def test_an_atom3d_record_that_unpacks_without_end(tmp_path, monkeypatch):
             transaction.put(key.encode(), value)
     (record,) = atom3d_records(tmp_path)
     monkeypatch.setenv("HOLO_MAX_BYTES", "10000")
-    with pytest.raises(FormatError, match="record 0: its .* bytes of gzip data unpack to more than 10000"):
+    with pytest.raises(FormatError, match=r"record 0: its .* bytes of gzip data unpack to more than 10000"):
         read_atom3d_record(record, Selection())

@@ -86,16 +86,13 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
     with _terminable():
         try:
             return _run(app, list(sys.argv[1:] if argv is None else argv))
-        except MemoryError as error:
-            return _too_little_memory(error)
-        except RuntimeError as error:
-            if not any(words in str(error) for words in _OUT_OF_MEMORY):
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
                 raise
-            return _too_little_memory(error)
-        except ImportError as error:  # as where there is too little memory for what is imported
-            _error_line(f"Error: {error.name or 'a module'} cannot be imported ({error})")
+            what = f" ({str(error).splitlines()[0]})" if str(error) else ""
+            _error_line(f"Error: there is not enough memory{what}; use fewer workers, or less data")
             return NOTHING_USEFUL
-        except HoloError as error:
+        except (HoloError, ImportError) as error:  # a module, as where there is too little memory to load it
             _error_line(f"Error: {error}")
             return NOTHING_USEFUL
         except OSError as error:
@@ -109,12 +106,6 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
             by = "Ended by SIGTERM" if isinstance(end, _Terminated) else "Interrupted"
             _error_line(f"{by}. What was already written is kept.")
             return TERMINATED if isinstance(end, _Terminated) else INTERRUPTED
-
-
-def _too_little_memory(error: Exception) -> int:
-    what = f" ({str(error).splitlines()[0]})" if str(error) else ""
-    _error_line(f"Error: there is not enough memory{what}; use fewer workers, or less data")
-    return NOTHING_USEFUL
 
 
 def _run(app: "App", tokens: Sequence[str]) -> int:
