@@ -178,7 +178,7 @@ def test_arrays_are_as_large_as_their_bytes_whatever_a_npz_claims(tmp_path, monk
         read_vectors(npz(tmp_path / "b.npz", {"id": ids, "vectors": ((2, 1), "|O", bytes(16))}))
     large = {"id": ids, "vectors": ((2, 10**5), "<f8", bytes(16 * 10**5))}
     monkeypatch.setenv("HOLO_MAX_BYTES", "100000")
-    with pytest.raises(FormatError, match="unpacks to 1600.* bytes; it may hold 100000"):
+    with pytest.raises(FormatError, match=r"unpacks to 1600.* bytes; it may hold 100000"):
         read_vectors(npz(tmp_path / "b.npz", large))
     with pytest.raises(FormatError, match=r"cannot be read as \.npz"):  # no more is unpacked than is claimed
         read_vectors(npz(tmp_path / "b.npz", large, claimed=200))
