@@ -15,7 +15,7 @@ from .errors import FormatError, HoloError
 __all__ = ["gunzipped", "most_unpacked", "read_content", "regular_file"]
 
 _VARIABLE = "HOLO_MAX_BYTES"
-_MOST = 1 << 30  # three times the largest mmCIF file of the PDB
+_MOST = 1 << 30  # three times the 2.4 million atoms of the HIV capsid (3J3Q), as mmCIF has them
 # Files of structures pack ten times, a hundred times at best; small ones may be mostly blanks.
 _FREE, _RATIO = 1 << 26, 100
 _STEP = 1 << 20

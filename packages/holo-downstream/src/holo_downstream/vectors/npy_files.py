@@ -40,6 +40,8 @@ def npy_array(content: bytes) -> NDArray[Any]:
     if version not in _READ_HEADER:
         raise ValueError(f"an array has version {version} of numpy's format; it must be 1.0 or 2.0")
     shape, by_columns, dtype = _READ_HEADER[version](stream)
+    if any(size < 0 for size in shape):
+        raise ValueError(f"an array has the shape {shape}")
     values: NDArray[Any] = np.frombuffer(content, dtype, offset=stream.tell())  # refuses objects
     return values.reshape(shape, order="F" if by_columns else "C")
 
