@@ -241,3 +241,12 @@ def test_an_atom3d_record_that_unpacks_without_end(tmp_path, monkeypatch):
     monkeypatch.setenv("HOLO_MAX_BYTES", "10000")
     with pytest.raises(FormatError, match=r"record 0: its .* bytes of gzip data unpack to more than 10000"):
         read_atom3d_record(record, Selection())
+
+
+def test_a_structure_that_memory_does_not_hold_is_one_line(write_pdb, residue, monkeypatch):
+    def full(*_: object) -> None:
+        raise MemoryError("Unable to allocate 1 TiB")
+
+    monkeypatch.setattr("holo_features.structures.structure.misplaced", full)
+    with pytest.raises(FormatError, match=r"it takes more memory than there is .Unable to allocate 1 TiB"):
+        read_structure(write_pdb(*residue()))

@@ -146,11 +146,14 @@ def read_structure(path: str | os.PathLike[str], selection: Selection = _DEFAULT
     >>> len(structure.atoms) > 100
     True
     """
-    raw = raw_atoms(path, selection.model, selection.assembly)
     try:
-        return structure_of(raw, structure_stem(path), selection)
-    except FormatError as error:
-        raise FormatError(f"{Path(path)}: {error}") from None
+        raw = raw_atoms(path, selection.model, selection.assembly)
+        try:
+            return structure_of(raw, structure_stem(path), selection)
+        except FormatError as error:
+            raise FormatError(f"{Path(path)}: {error}") from None
+    except MemoryError as error:
+        raise FormatError(f"{Path(path)}: it takes more memory than there is ({error})") from None
 
 
 def structure_of(raw: RawAtoms, name: str, selection: Selection = _DEFAULT) -> Structure:
