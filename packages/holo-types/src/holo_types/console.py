@@ -231,7 +231,7 @@ def _log_lines(total: int, description: str) -> Iterator[Callable[..., None]]:
             left = (now - start) / done * (total - done) if done else float("nan")
             beside = f", {visible(note)}" if note else ""
             sys.stderr.write(
-                f"{description}: {done}/{total}, {now - start:.0f} s, {left:.0f} s left{beside}\n"
+                f"{visible(description)}: {done}/{total}, {now - start:.0f} s, {left:.0f} s left{beside}\n"
             )
             sys.stderr.flush()
 
