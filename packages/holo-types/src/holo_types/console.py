@@ -29,8 +29,8 @@ OK, NOTHING_USEFUL, WRONG_USAGE, SOME_FILES_FAILED, INTERRUPTED, TERMINATED = 0,
 _LOG_INTERVAL = 15.0  # seconds between the progress lines of a log
 
 
-# What torch says where memory runs out, on a CPU and on a GPU, as a RuntimeError.
-_OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
+# What torch and Python say where memory runs out, as a RuntimeError.
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "can't start new thread")
 
 
 def visible(text: str) -> str:
