@@ -257,7 +257,7 @@ def test_sizes_that_format_1_claims_are_not_believed(tmp_path):
     content = npy(nodes).replace(f"({len(nodes)},)".encode(), f"({10**12},)".encode())
     with pytest.raises(FormatError, match="is no file of skops"):
         read_predictor(rewritten(tmp_path / "claims", name, content))
-    with pytest.raises(FormatError, match=r"unpacks to .* bytes; it may hold 1073741824"):
+    with pytest.raises(FormatError, match=r"unpacks to .* bytes; it may hold \d+"):
         read_predictor(rewritten(tmp_path / "bomb", "more", bytes((1 << 30) + 1)))
 
 

@@ -1,4 +1,5 @@
 import io
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -151,3 +152,47 @@ def test_tables_are_set_beside_each_other_by_their_ids():
     assert (both.source.kind, both.source.beside, both.repeated) == ("z", (two.source,), ("d",))
     with pytest.raises(HoloError, match="1 tables are set beside the vectors; the predictor learned with 0"):
         one.source.check(both.source)
+
+
+def npz(path, members, claimed=None):
+    """Write a .npz of headers and contents, whatever they claim."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, (shape, dtype, content) in members.items():
+            head = io.BytesIO()
+            about = {"descr": dtype, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(head, about)
+            archive.writestr(f"{name}.npy", head.getvalue() + content)
+        if claimed is not None:
+            archive.getinfo("vectors.npy").file_size = claimed
+    return path
+
+
+def test_arrays_are_as_large_as_their_bytes_whatever_a_npz_claims(tmp_path, monkeypatch):
+    ids = ((2,), "<U1", np.array(["a", "b"]).tobytes())
+    good = npz(tmp_path / "a.npz", {"id": ids, "vectors": ((2, 1), "<f8", np.ones(2).tobytes())})
+    assert read_vectors(good).ids.tolist() == ["a", "b"]
+    for shape in ((10**12, 1), (2, 10**15), (-1, 1)):
+        with pytest.raises(FormatError, match=r"cannot be read as \.npz"):
+            read_vectors(npz(tmp_path / "b.npz", {"id": ids, "vectors": (shape, "<f8", bytes(16))}))
+    with pytest.raises(FormatError, match=r"cannot be read as \.npz"):
+        read_vectors(npz(tmp_path / "b.npz", {"id": ids, "vectors": ((2, 1), "|O", bytes(16))}))
+    large = {"id": ids, "vectors": ((2, 10**5), "<f8", bytes(16 * 10**5))}
+    monkeypatch.setenv("HOLO_MAX_BYTES", "100000")
+    with pytest.raises(FormatError, match=r"unpacks to 1600.* bytes; it may hold 100000"):
+        read_vectors(npz(tmp_path / "b.npz", large))
+    with pytest.raises(FormatError, match=r"cannot be read as \.npz"):  # no more is unpacked than is claimed
+        read_vectors(npz(tmp_path / "b.npz", large, claimed=200))
+
+
+def test_a_header_of_very_many_columns_takes_no_time(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(",".join(map(str, range(200_000))) + ",7\n")
+    with pytest.raises(FormatError, match="has the column '7' twice"):
+        read_vectors(path)
+
+
+def test_an_id_as_long_as_a_file_does_not_widen_all_others(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,z_0\n" + "a" * 100_000 + ",1\n" + "".join(f"{row},1\n" for row in range(20_000)))
+    with pytest.raises(HoloError, match="of which one has 100000 characters; so many must be shorter"):
+        read_vectors(path)

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from holo_features import read_structure
 from holo_features.datasets import example_structures
-from holo_features.readers import formats
 from holo_features.readers.formats import raw_atoms
 from holo_types import FormatError
 
@@ -254,7 +253,7 @@ def test_no_amino_acid(write_pdb, atom):
 
 
 def test_gzip_data_that_unpack_to_far_more_than_files_do(tmp_path, monkeypatch):
-    monkeypatch.setattr(formats, "_UNPACKED", 1000)
+    monkeypatch.setenv("HOLO_MAX_BYTES", "100000")
     path = written(tmp_path / "bomb.pdb.gz", gzip.compress(b" " * 10**6))
     refuse(path, "bytes of gzip data unpack to more than")
 

@@ -20,8 +20,11 @@ import holo_downstream
 import holo_features
 import holo_types
 import holo_vae
+from holo_features.complexes.tables import complex_files
 from holo_features.readers.archives import archive_members, read_member
 from holo_features.spheres.idx import read_idx
+from holo_features.spheres.shapes import read_shape_labels
+from holo_features.structures.selection import Selection
 from holo_types import Basis, Embeddings, Holograms, ModelReference, PointClouds, SphereImages, Zernike
 from holo_vae.networks.storage import write_model
 from holo_vae.recipes.recipe import read_recipe, write_recipe
@@ -65,6 +68,16 @@ USER_CHARGES
 1 1 2 2
 2 1 3 1
 """
+_BIOMT = b"".join(
+    b"%s\n" % line
+    for line in (
+        b"REMARK 350 BIOMOLECULE: 1, 2",
+        b"REMARK 350 APPLY THE FOLLOWING TO CHAINS: A, B",
+        b"REMARK 350   BIOMT1   1  1.000000  0.000000  0.000000        0.00000",
+        b"REMARK 350   BIOMT2   1  0.000000  1.000000  0.000000        0.00000",
+        b"REMARK 350   BIOMT3   1  0.000000  0.000000  1.000000       90.00000",
+    )
+)
 _OBJ = """v 0 0 0
 v 1 0 0
 v 0 1 0
@@ -178,6 +191,10 @@ def _read_archive(folder: Path) -> Any:
     return [read_member(archive, name) for name in members]
 
 
+def _read_assembly(folder: Path) -> Any:
+    return holo_features.read_structure(_only(folder), Selection(assembly="1"))
+
+
 def _requests() -> tuple[Mapping[str, bytes], ...]:
     pdb = originals("pdb")[0].decode()
     coefficients = encode_coefficients(np.zeros((2, _BASIS.dim), np.float32))
@@ -248,6 +265,7 @@ TARGETS = {
             _each(".pdb.gz", tuple(map(gzip.compress, originals("pdb")[:2]))),
             lambda folder: holo_features.read_structure(_only(folder)),
         ),
+        Target("assembly", _each(".pdb", (_BIOMT + originals("pdb")[0],)), _read_assembly),
         Target("archive", _archives(), _read_archive),
         Target(
             "sdf", _each(".sdf", (_SDF.encode(),)), lambda folder: holo_features.read_ligand(_only(folder))
@@ -258,6 +276,21 @@ TARGETS = {
         Target("off", _each(".off", originals("off")), lambda folder: holo_features.read_mesh(_only(folder))),
         Target("obj", _each(".obj", (_OBJ.encode(),)), lambda folder: holo_features.read_mesh(_only(folder))),
         Target("idx", _each(".idx", originals("idx")), lambda folder: read_idx(_only(folder))),
+        Target(
+            "packed idx",
+            _each(".idx.gz", tuple(map(gzip.compress, originals("idx")))),
+            lambda folder: read_idx(_only(folder)),
+        ),
+        Target(
+            "shape labels",
+            ({"file.csv": b"id,label\nchair,1\ntable,2\n"},),
+            lambda folder: read_shape_labels(_only(folder)),
+        ),
+        Target(
+            "complexes",
+            ({"file.csv": b"id,protein,ligand\n1abc,1abc.pdb,1abc.sdf\n"},),
+            lambda folder: list(complex_files(_only(folder))),
+        ),
         Target("request", _requests(), _answer),
         Target("recipe", _recipes(), lambda folder: read_recipe(_only(folder))),
         Target("npz", (_npz(),), _vectors),

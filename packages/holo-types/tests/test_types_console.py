@@ -176,6 +176,50 @@ def test_a_pipe_that_nobody_reads_is_one_line() -> None:
     assert (done.returncode, done.stderr) == (1, b"Error: Broken pipe\n")
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried\nat x.cpp"),
+            "there is not enough memory",
+        ),
+        (ImportError("libtorch.so: failed to map segment from shared object"), "failed to map segment"),
+    ],
+)
+def test_what_libraries_say_of_too_little_memory_is_one_line(error, line, capsys) -> None:
+    app = App(name="holo-test")
+
+    @app.default
+    def fail() -> None:
+        raise error
+
+    assert run(app, []) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Error: ")
+    assert line in said
+    assert said.count("\n") == 1
+
+
+def test_other_errors_of_libraries_are_not_hidden() -> None:
+    app = App(name="holo-test")
+
+    @app.default
+    def fail() -> None:
+        raise RuntimeError("expected two tensors")
+
+    with pytest.raises(RuntimeError, match="expected two tensors"):
+        run(app, [])
+
+
+def test_names_of_files_send_nothing_to_the_terminal(capsys) -> None:
+    with progress(1, "reading \x1b[2Ja.pdb") as advance:
+        advance(1, "b\x07.pdb")
+    said = capsys.readouterr().err
+    assert "\x1b" not in said
+    assert "\x07" not in said
+    assert r"reading \x1b[2Ja.pdb: 1/1" in said
+
+
 def test_too_little_memory_is_one_line() -> None:
     done = script("say", "hello", "--memory")
     assert done.returncode == 1

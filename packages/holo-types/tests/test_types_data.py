@@ -152,7 +152,8 @@ def test_a_field_that_is_added_later_changes_no_digest_while_it_is_absent() -> N
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Zernike(-1, 10.0), "Zernike.nmax is -1; it must be an integer >= 0"),
+        (lambda: Zernike(-1, 10.0), "Zernike.nmax is -1; it must be an integer from 0 to 1000"),
+        (lambda: Zernike(10**6, 10.0), "Zernike.nmax is 1000000; it must be an integer from 0 to 1000"),
         (lambda: Zernike(2.0, 10.0), "Zernike.nmax is 2.0; it must be an integer"),
         (lambda: Zernike(True, 10.0), "Zernike.nmax is True; it must be an integer"),
         (lambda: Zernike(2, 0.0), "Zernike.cutoff is 0.0; it must be a finite length > 0 Å"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from holo_types import Embeddings, FormatError, HoloError, ModelReference, to_table, write_table
+from holo_types.files.csv_files import of_csv_cell
 from holo_types.files.parquet_files import read_parquet
 
 pandas = pytest.importorskip("pandas")
@@ -143,3 +144,15 @@ def test_what_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(HoloError, match=r"pandas is not installed: pip install 'holo-types\[table\]'"):
         write_table(EMBEDDINGS, tmp_path / "a.csv")
     assert not list(tmp_path.iterdir())
+
+
+def test_text_of_a_table_is_no_formula(tmp_path: Path) -> None:
+    index = {"structure": ["=1+1", "@a", "-1.5"], "=x": ["a", "b", "c"]}
+    write_table(
+        Embeddings(np.zeros((3, 1)), np.zeros((3, 3, 3)), ModelReference("a", "1", "", ""), index),
+        tmp_path / "a.csv",
+    )
+    header, *rows = (line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines())
+    assert header[:2] == ["structure", "'=x"]
+    assert [row[0] for row in rows] == ["'=1+1", "'@a", "-1.5"]
+    assert [of_csv_cell(row[0]) for row in rows] == index["structure"]

@@ -58,4 +58,4 @@ def test_what_is_larger_than_a_recipe_is_refused(content: str, message: str, tmp
 def test_devices_and_pipes_are_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
     for path in (tmp_path / "pipe.yaml", Path("/dev/zero"), tmp_path):
-        assert "is no regular file; it must be YAML" in refusal(path)
+        assert "; it must be a regular file" in refusal(path)

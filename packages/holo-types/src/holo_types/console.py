@@ -22,21 +22,35 @@ from .files.csv_files import write_csv
 if TYPE_CHECKING:
     from cyclopts import App
 
-__all__ = ["Outcome", "Skipped", "progress", "run", "write_skipped"]
+__all__ = ["Outcome", "Skipped", "progress", "run", "visible", "write_skipped"]
 
 OK, NOTHING_USEFUL, WRONG_USAGE, SOME_FILES_FAILED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
 _LOG_INTERVAL = 15.0  # seconds between the progress lines of a log
 
 
+# What torch and Python say where memory runs out, as a RuntimeError.
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "can't start new thread")
+
+
+def visible(text: str) -> str:
+    r"""Give text for a terminal: names of files are a stranger's, and an escape sequence in one is shown, not sent.
+
+    Examples
+    --------
+    >>> visible("a\x1b[2Jb.pdb")
+    'a\\x1b[2Jb.pdb'
+    """
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text
+    )
+
+
 def _error_line(message: str) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    # Names of files are a stranger's: an escape sequence in one is shown, not sent to the terminal.
-    line = "".join(
-        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(message.split())
-    )
+    line = visible(" ".join(message.split()))
     # As text, since messages hold shapes such as [n, 3] that rich would take for its own markup.
     Console(stderr=True).print(Text(line, style="red"), soft_wrap=True)
 
@@ -54,7 +68,8 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        2 for wrong usage; 1 for a `HoloError`, an `OSError` or too little memory, each with one line on stderr; 130
+        2 for wrong usage; 1 for a `HoloError`, an `OSError`, too little memory or a module that cannot be imported,
+        each with one line on stderr; 130
         if interrupted, 143 after a SIGTERM; else the integer that the command returned, or 0.
 
     Examples
@@ -71,11 +86,13 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
     with _terminable():
         try:
             return _run(app, list(sys.argv[1:] if argv is None else argv))
-        except MemoryError as error:
-            what = f" ({error})" if str(error) else ""
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
+                raise
+            what = f" ({str(error).splitlines()[0]})" if str(error) else ""
             _error_line(f"Error: there is not enough memory{what}; use fewer workers, or less data")
             return NOTHING_USEFUL
-        except HoloError as error:
+        except (HoloError, ImportError) as error:  # a module, as where there is too little memory to load it
             _error_line(f"Error: {error}")
             return NOTHING_USEFUL
         except OSError as error:
@@ -192,10 +209,10 @@ def _bar(total: int, description: str) -> Iterator[Callable[..., None]]:
         rich_progress.TextColumn("{task.fields[note]}", markup=False),
     )
     with rich_progress.Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(description, total=total, note="")
+        task = bar.add_task(visible(description), total=total, note="")
 
         def advance(n: int = 1, note: str = "") -> None:
-            bar.update(task, advance=n, note=note)
+            bar.update(task, advance=n, note=visible(note))
 
         yield advance
 
@@ -212,9 +229,9 @@ def _log_lines(total: int, description: str) -> Iterator[Callable[..., None]]:
         if done >= total or now - spoke >= _LOG_INTERVAL:
             spoke = now
             left = (now - start) / done * (total - done) if done else float("nan")
-            beside = f", {note}" if note else ""
+            beside = f", {visible(note)}" if note else ""
             sys.stderr.write(
-                f"{description}: {done}/{total}, {now - start:.0f} s, {left:.0f} s left{beside}\n"
+                f"{visible(description)}: {done}/{total}, {now - start:.0f} s, {left:.0f} s left{beside}\n"
             )
             sys.stderr.flush()
 

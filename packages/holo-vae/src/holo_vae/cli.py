@@ -18,7 +18,7 @@ from cyclopts.validators import Number
 
 import holo_types
 from holo_types import HoloError, Holograms
-from holo_types.console import progress, run
+from holo_types.console import progress, run, visible
 from holo_types.extras import extra
 from holo_types.files.atomic import replacing
 from holo_types.files.locks import PathLock
@@ -49,7 +49,7 @@ app = cyclopts.App(
 def _say(line: str) -> None:
     from rich.console import Console
 
-    Console().print(line, soft_wrap=True, highlight=False, markup=False)
+    Console().print(visible(line), soft_wrap=True, highlight=False, markup=False)
 
 
 def _note(step: "Step", epochs: int) -> str:

@@ -15,6 +15,7 @@ import holo_types
 from holo_downstream.vectors.pooling import Pooling
 from holo_downstream.vectors.tables import KINDS, Source, VectorTable
 from holo_types import FormatError, HoloError, ModelReference, NamedArrays
+from holo_types.contents import read_content
 from holo_types.files.atomic import write_errors
 from holo_types.files.csv_files import write_csv
 from holo_types.reading import reads
@@ -220,12 +221,12 @@ def _read(path: Path) -> Predictor:
 
 
 def _read_format_1(path: Path) -> Predictor:
-    plain = json.loads(path.read_text(encoding="utf-8"))
+    plain = json.loads(read_content(path))
     if not isinstance(plain, dict) or plain.get("format") != 1:
         found = plain.get("format") if isinstance(plain, dict) else plain
         raise FormatError(f"{path}: has the format {found!r}; this version reads 1 and {_FORMAT}")
     estimators = path.with_name(_SKOPS)
-    digest = hashlib.sha256(estimators.read_bytes()).hexdigest()
+    digest = hashlib.sha256(read_content(estimators)).hexdigest()
     if plain.get("skops_sha256") != digest:
         raise FormatError(
             f"{estimators}: its digest is {digest[:12]}; {_JSON} says another, so it is damaged"

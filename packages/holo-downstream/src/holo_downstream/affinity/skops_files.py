@@ -4,7 +4,6 @@ Such a file is a zip of ``schema.json``, nested nodes that say of what class eac
 format. Only numbers, text, lists and arrays are taken from it; of an object, its attributes.
 """
 
-import io
 import json
 import zipfile
 from collections.abc import Mapping
@@ -12,14 +11,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from holo_downstream.vectors.npy_files import check_archive, npy_array, read_member
 from holo_types import FormatError
+from holo_types.contents import regular_file
 
 __all__ = ["read_estimators"]
 
-_MOST_BYTES = 1 << 30  # of the members of a file together, unpacked
 _SEQUENCES = ("ListNode", "TupleNode")
 
 
@@ -29,14 +28,12 @@ def read_estimators(path: Path) -> list[Any]:
     Raises
     ------
     FormatError
-        If it is no such file, or unpacks to more than 1 GiB.
+        If it is no such file, or unpacks to too much.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-            if size > _MOST_BYTES:
-                raise FormatError(f"{path}: unpacks to {size} bytes; it may hold {_MOST_BYTES}")
-            found = _Archive(archive).value(json.loads(archive.read("schema.json")))
+        with zipfile.ZipFile(regular_file(path)) as archive:
+            check_archive(path, archive)
+            found = _Archive(archive).value(json.loads(read_member(archive, "schema.json")))
     except (
         zipfile.BadZipFile,
         OSError,
@@ -87,15 +84,5 @@ class _Archive:
             return [self.value(each) for each in node["content"]]
         name = node["file"]
         if name not in self._arrays:
-            self._arrays[name] = _npy(self._archive.read(name))
+            self._arrays[name] = npy_array(read_member(self._archive, name))
         return self._arrays[name]
-
-
-def _npy(content: bytes) -> NDArray[Any]:
-    """Read an array whose size is that of its bytes, whatever its header claims."""
-    stream = io.BytesIO(content)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError("an array has another version of numpy's format than 1.0")
-    shape, by_columns, dtype = np.lib.format.read_array_header_1_0(stream)
-    values: NDArray[Any] = np.frombuffer(content, dtype, offset=stream.tell())  # refuses objects
-    return values.reshape(shape, order="F" if by_columns else "C")

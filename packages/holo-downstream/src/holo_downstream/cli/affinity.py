@@ -18,7 +18,7 @@ from holo_downstream.validation.splits import leak_check
 from holo_downstream.vectors.pooling import Pooling
 from holo_downstream.vectors.tables import Invariants, VectorTable, read_vectors, set_beside
 from holo_types import HoloError
-from holo_types.console import OK, SOME_FILES_FAILED, progress
+from holo_types.console import OK, SOME_FILES_FAILED, progress, visible
 from holo_types.extras import extra
 from holo_types.files.csv_files import write_csv
 
@@ -302,4 +302,4 @@ def _log(study: Study, folder: Path, experiment: str, name: str | None) -> str:
 def _say(*lines: str) -> None:
     screen = Console()
     for line in lines:
-        screen.print(line, soft_wrap=True, highlight=False, markup=False)
+        screen.print(visible(line), soft_wrap=True, highlight=False, markup=False)

@@ -14,7 +14,7 @@ from holo_downstream._version import __version__
 from holo_downstream.probes.probes import ProbeTable, probe_embeddings
 from holo_downstream.probes.table import write_probes
 from holo_types import Embeddings, HoloError, Holograms
-from holo_types.console import run
+from holo_types.console import run, visible
 
 from .affinity import affinity
 
@@ -72,7 +72,7 @@ def probe_command(
     )
     screen = Console()
     screen.print(_render(table))
-    screen.print(table.summary(), soft_wrap=True, highlight=False, markup=False)
+    screen.print(visible(table.summary()), soft_wrap=True, highlight=False, markup=False)
     if out is not None:
         write_probes(table, out)
     return 0
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _render(table: ProbeTable) -> Table:
     # Without lines between the columns it fits a terminal of 80 characters.
-    title = escape(f"Probe of {table.target}, {table.folds} folds by {table.groups}")
+    title = escape(visible(f"Probe of {table.target}, {table.folds} folds by {table.groups}"))
     rendered = Table(title=title, box=SIMPLE_HEAD, padding=0, pad_edge=False)
     rendered.add_column("")
     for heading in ("accuracy [95 %]", "above majority [95 %]", "above l=0 [95 %]"):

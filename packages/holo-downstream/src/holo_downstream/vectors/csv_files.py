@@ -1,11 +1,12 @@
 """CSV files as columns of text."""
 
 import csv
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 from holo_types import FormatError
-from holo_types.files.csv_files import of_csv_cell
+from holo_types.files.csv_files import csv_text, of_csv_cell
 
 __all__ = ["read_csv"]
 
@@ -27,15 +28,15 @@ def read_csv(path: Path) -> Mapping[str, list[str]]:
     {'id': ['1abc'], 'label': ['6.5']}
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *rows = [row for row in csv.reader(file, strict=True) if row] or [[]]
+        header, *rows = [row for row in csv.reader(csv_text(path), strict=True) if row] or [[]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FormatError(
             f"{path}: cannot be read as CSV: {getattr(error, 'strerror', None) or error}"
         ) from None
+    header = list(map(of_csv_cell, header))
     if not header:
         raise FormatError(f"{path}: is empty; it must have a header")
-    if repeated := [name for name in header if header.count(name) > 1]:
+    if repeated := [name for name, count in Counter(header).items() if count > 1]:
         raise FormatError(f"{path}: has the column {repeated[0]!r} twice; each must come once")
     for number, row in enumerate(rows, start=1):
         if len(row) != len(header):

@@ -12,10 +12,12 @@ import holo_types
 from holo_types import Embeddings, FormatError, HoloError, Holograms, ModelReference
 from holo_types.extras import extra
 from holo_types.files.parquet_files import read_parquet
+from holo_types.objects.columns import text_array
 from holo_types.reading import reads
 
 from .csv_files import read_csv
 from .inputs import check_vectors, text_labels
+from .npy_files import read_npz
 from .pooling import Pooling, pool_rows
 from .spectra import power_spectrum, scalar_coefficients
 
@@ -298,8 +300,7 @@ def _from_columns(path: Path, columns: dict[str, list[Any]]) -> VectorTable:
 
 @reads(".npz without pickle")
 def _from_arrays(path: Path) -> VectorTable:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        found = {name: arrays[name] for name in ("id", "vectors") if name in arrays.files}
+    found = read_npz(path, ("id", "vectors"))
     if len(found) < 2:
         raise FormatError(
             f"{path}: must hold the arrays 'id' and 'vectors'; it holds {', '.join(found) or 'neither'}"
@@ -312,7 +313,7 @@ def _from_arrays(path: Path) -> VectorTable:
 def _once_each(
     ids: Sequence[str], vectors: Float[np.ndarray, "rows d"], columns: tuple[str, ...]
 ) -> VectorTable:
-    names = np.array(ids, dtype=np.str_)
+    names = text_array("its column of ids", list(ids))
     unique, counts = np.unique(names, return_counts=True)
     repeated = unique[counts > 1]
     kept = ~np.isin(names, repeated)

@@ -9,6 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from holo_types.console import visible
+
 from .options import Length
 
 __all__ = ["density_command"]
@@ -57,5 +59,7 @@ def density_command(
     density = density_map(chosen, spacing=spacing, center=center)
     write_density_map(density, channel, out)
     sizes = " × ".join(map(str, density.values.shape[1:]))
-    sys.stdout.write(f"channel {channel} of row {row}, {sizes} points every {spacing:g} Å, in {out}\n")
+    sys.stdout.write(
+        visible(f"channel {channel} of row {row}, {sizes} points every {spacing:g} Å, in {out}\n")
+    )
     return 0

@@ -1,6 +1,5 @@
 """ATOM3D's data set of protein-ligand complexes, LBA, as it is published: LMDB files of JSON records."""
 
-import gzip
 import json
 import os
 import zlib
@@ -20,6 +19,7 @@ from holo_features.structures.residue import ResidueId, of_residues
 from holo_features.structures.selection import Selection
 from holo_features.structures.structure import Structure, structure_of
 from holo_types import FormatError
+from holo_types.contents import gunzipped
 from holo_types.extras import extra
 from holo_types.reading import reading
 
@@ -161,7 +161,7 @@ def read_atom3d_record(source: Atom3dRecord, selection: Selection) -> Complex:
     with _opened(place) as transaction:
         packed = _entry(place, transaction, key)
     try:
-        content = gzip.decompress(packed)
+        content = gunzipped(packed, f"{place}: record {key}")
     except (EOFError, OSError, zlib.error) as error:
         raise FormatError(f"{place}: record {key} is damaged ({error})") from None
     record = _parsed(place, f"record {key}", content)

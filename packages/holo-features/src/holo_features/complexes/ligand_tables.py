@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import shortest_path
 
 from holo_features.molecules.bonded import RADII
 from holo_features.readers.symbols import HYDROGENS
+from holo_types import HoloError
 from holo_types.files.csv_files import write_csv
 
 from .complex import Complex
@@ -25,6 +26,7 @@ __all__ = ["LigandSize", "ligand_key", "ligand_size", "write_ligand_table"]
 _OTHER_RADIUS = 1.4  # of metals
 _TOLERANCE = 0.4  # Å; what a bond may be longer than the sum of its radii
 
+_MOST_ATOMS = 2000  # heavy ones, of which every two are compared; the largest ligands have some hundreds
 _ROUNDS = 3
 _APART = -1  # the distance of atoms that no bonds join
 _DIGITS = 12
@@ -82,6 +84,11 @@ def ligand_key(ligand: Ligand) -> str:
     ligand
         Bonds are those of its file, or, where the file has none, are between atoms that are near enough.
 
+    Raises
+    ------
+    HoloError
+        If it has more than 2,000 heavy atoms.
+
     Notes
     -----
     Atoms are colored by their element and then, three times over, by the colors and graph distances of all
@@ -96,6 +103,8 @@ def ligand_key(ligand: Ligand) -> str:
     (True, False, 'C6O6-e783c9143e06')
     """
     atoms = _heavy(ligand)
+    if len(atoms) > _MOST_ATOMS:
+        raise HoloError(f"ligand {ligand.name!r} has {len(atoms)} heavy atoms; it may have {_MOST_ATOMS}")
     distances = _graph_distances(atoms)
     colors = atoms.element.tolist()
     for _ in range(_ROUNDS):

@@ -12,6 +12,7 @@ import attrs
 from holo_features.structures.selection import Selection
 from holo_features.structures.structure import Structure, read_structure
 from holo_types import FormatError
+from holo_types.files.csv_files import csv_text
 
 from .complex import Complex, SkippedComplex
 from .ligands import read_ligand
@@ -104,12 +105,11 @@ def complex_files(
     place = Path(table)
     names = ComplexColumns() if columns is None else columns
     try:
-        with place.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            _check_columns(place, reader.fieldnames or (), names)
-            seen: dict[str, int] = {}
-            for row in reader:
-                yield _row(row, reader.line_num, place.parent, names, seen)
+        reader = csv.DictReader(csv_text(place), strict=True)
+        _check_columns(place, reader.fieldnames or (), names)
+        seen: dict[str, int] = {}
+        for row in reader:
+            yield _row(row, reader.line_num, place.parent, names, seen)
     except FileNotFoundError:
         raise FormatError(f"{place} does not exist") from None
     except OSError as error:

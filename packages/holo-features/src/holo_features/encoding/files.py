@@ -15,7 +15,7 @@ import holo_types
 from holo_features.readers.archives import archive_members, is_archive_path
 from holo_features.readers.formats import is_structure_path, split_suffix, structure_stem
 from holo_types import FormatError, HoloError, PartsWriter, Writer
-from holo_types.console import Outcome, Skipped, progress, write_skipped
+from holo_types.console import Outcome, Skipped, progress, visible, write_skipped
 from holo_types.files.csv_files import csv_cell, of_csv_cell
 from holo_types.files.locks import PathLock
 
@@ -224,12 +224,12 @@ class Report:
     def show(self, out: Path) -> int:
         """Tell on stderr why files gave nothing, on stdout in one line what came out; give the exit status."""
         for error in self.errors[:_ERRORS_SHOWN]:
-            sys.stderr.write(f"{error.reason}\n")
+            sys.stderr.write(f"{visible(error.reason)}\n")
         if len(self.errors) > _ERRORS_SHOWN:
-            sys.stderr.write(f"and {len(self.errors) - _ERRORS_SHOWN} more, see {self.table}\n")
+            sys.stderr.write(visible(f"and {len(self.errors) - _ERRORS_SHOWN} more, see {self.table}\n"))
         rows = f"{self.count} {self.what}" + ("" if self.count == 1 else "s")
         made = f"{rows} in {out}" if self.count else f"No {self.what} was made"
-        sys.stdout.write(f"{made}; {self.outcome.summary()}; what was skipped: {self.table}\n")
+        sys.stdout.write(visible(f"{made}; {self.outcome.summary()}; what was skipped: {self.table}\n"))
         return self.outcome.exit_status
 
 

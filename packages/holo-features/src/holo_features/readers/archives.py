@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from holo_types import FormatError
+from holo_types.contents import regular_file
 
 __all__ = ["SkippedMember", "archive_members", "archive_of", "is_archive_path", "read_member"]
 
@@ -139,7 +140,7 @@ def read_member(archive: Path, name: str) -> bytes:
 
 def _found(archive: Path) -> _Found:
     try:
-        status = archive.stat()
+        status = regular_file(archive).stat()
         return _index(archive, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise FormatError(f"{archive} cannot be read ({error.strerror or error})") from None

@@ -32,6 +32,12 @@ _PACKED: dict[tuple[object, object], str] = {
 }
 _PRESENT, _LAST_MASK = 0, 2  # present; 1 is not applicable (.), 2 unknown (?)
 
+# A column of one value takes a few bytes for any number of rows, but atoms never lie at one point: their coordinates
+# alone take six bytes of a row.
+_FEW_ROWS, _ROW = 1 << 16, 2
+_MOST_VALUES = 1 << 20  # of maps and lists; the PDB's files have some thousands
+_MOST_STEPS = 8  # of the decoding of a column; files have five at most
+
 _Array = NDArray[np.generic]
 
 
@@ -45,7 +51,7 @@ def binary_categories(content: bytes, wanted: Collection[str]) -> list[dict[str,
     FormatError
         If it is not BinaryCIF.
     """
-    file = _mapping(msgpack.unpackb(content, strict_map_key=True), "it")
+    file = _mapping(_unpacked(content), "it")
     blocks = []
     for block in _sequence(file, "dataBlocks"):
         tables = {}
@@ -54,9 +60,24 @@ def binary_categories(content: bytes, wanted: Collection[str]) -> list[dict[str,
             if name in wanted:
                 if name in tables:
                     raise FormatError(f"its category {name} is there twice")
-                tables[name] = _table(category, name, len(content))
+                tables[name] = _table(category, name)
         blocks.append(tables)
     return blocks
+
+
+def _unpacked(content: bytes) -> object:
+    """Unpack msgpack of few values, for of each byte it would make an object."""
+    values = 0
+
+    def counted(value: Any) -> Any:
+        nonlocal values
+        values += 1 + len(value)
+        if values > _MOST_VALUES:
+            raise FormatError(f"its maps and lists have more than {_MOST_VALUES} values")
+        return value
+
+    limits = {"max_array_len": _MOST_VALUES, "max_map_len": _MOST_VALUES}
+    return msgpack.unpackb(content, strict_map_key=True, list_hook=counted, object_hook=counted, **limits)
 
 
 def _mapping(value: object, what: str) -> Mapping[str, object]:
@@ -86,20 +107,28 @@ def _integer(encoding: Mapping[str, object], key: str) -> int:
     return int(value)
 
 
-def _table(category: object, name: str, most: int) -> Table:
+def _table(category: object, name: str) -> Table:
     rows = _mapping(category, "a category").get("rowCount")
-    # Each row takes a bit at least, but for columns of one value; atoms never are that.
+    contents = [_mapping(column, "a column") for column in _sequence(category, "columns")]
+    most = max(_FEW_ROWS, sum(map(_size, contents)) // _ROW)
     if not isinstance(rows, int) or isinstance(rows, bool) or not 0 <= rows <= most:
         raise FormatError(
-            f"its {name} has rowCount {rows!r}; it must be an integer from 0 to the file's size"
+            f"its {name} has rowCount {rows!r}; it must be an integer from 0 to {most}, as its columns have bytes for"
         )
     columns: dict[str, _BinaryColumn] = {}
-    for column in _sequence(category, "columns"):
-        item = str(_mapping(column, "a column").get("name")).lower()
+    for content in contents:
+        item = str(content.get("name")).lower()
         if item in columns:
             raise FormatError(f"its {name}.{item} is there twice")
-        columns[item] = _BinaryColumn(item, _mapping(column, "a column"), rows)
+        columns[item] = _BinaryColumn(item, content, rows)
     return Table(name, columns, rows)
+
+
+def _size(column: Mapping[str, object]) -> int:
+    """Give how many bytes of values a column has."""
+    data = column.get("data")
+    content = data.get("data") if isinstance(data, dict) else None
+    return len(content) if isinstance(content, bytes) else 0
 
 
 @attrs.frozen(eq=False)
@@ -175,18 +204,17 @@ def _decode(data: Mapping[str, object], rows: int, name: str) -> _Array:
     content = data.get("data")
     if not isinstance(content, bytes):
         raise FormatError(f"its data are {type(content).__name__}; they must be bytes")
-    return _steps(content, _sequence(data, "encoding"), rows, name)
+    encodings = _sequence(data, "encoding")
+    if len(encodings) == 1 and _mapping(encodings[0], "an encoding").get("kind") == "StringArray":
+        return _strings(content, _mapping(encodings[0], "an encoding"), rows, name)
+    return _steps(content, encodings, rows)
 
 
-def _steps(content: bytes, encodings: Sequence[object], rows: int, name: str) -> _Array:
-    """Undo encodings, the last first."""
+def _steps(content: bytes, encodings: Sequence[object], rows: int) -> _Array:
+    """Undo encodings of numbers, the last first."""
+    if not 1 <= len(encodings) <= _MOST_STEPS:
+        raise FormatError(f"it has {len(encodings)} encodings; it must have 1 to {_MOST_STEPS}")
     steps = [_mapping(encoding, "an encoding") for encoding in reversed(encodings)]
-    if not steps:
-        raise FormatError("it has no encoding")
-    if steps[0].get("kind") == "StringArray":
-        if len(steps) > 1:
-            raise FormatError("its StringArray is not its only encoding")
-        return _strings(content, steps[0], rows, name)
     values = _byte_array(content, steps[0])
     for step in steps[1:]:
         kind = step.get("kind")
@@ -292,12 +320,14 @@ def _strings(content: bytes, step: Mapping[str, object], rows: int, name: str) -
     text, offset_bytes = step.get("stringData"), step.get("offsets")
     if not isinstance(text, str) or not isinstance(offset_bytes, bytes):
         raise FormatError("its StringArray lacks stringData or offsets")
-    offsets = _steps(offset_bytes, _sequence(step, "offsetEncoding"), len(text) + rows + 1, name)
-    places = _steps(content, _sequence(step, "dataEncoding"), rows, name)
+    offsets = _steps(offset_bytes, _sequence(step, "offsetEncoding"), rows + 1)
+    places = _steps(content, _sequence(step, "dataEncoding"), rows)
     if offsets.dtype.kind not in "iu" or places.dtype.kind not in "iu":
         raise FormatError("its StringArray has no integers")
     offsets = offsets.astype(np.int64)
     lengths = np.diff(offsets)
+    if len(lengths) > rows:
+        raise FormatError(f"its StringArray has {len(lengths)} strings; the column has {rows} rows")
     if len(offsets) and (offsets[0] < 0 or offsets[-1] > len(text) or (lengths < 0).any()):
         raise FormatError("its StringArray has offsets beyond its text, or not ascending")
     check_length(name, rows, 0, int(lengths.max(initial=0)))

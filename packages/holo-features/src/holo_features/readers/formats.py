@@ -2,7 +2,6 @@
 
 import contextlib
 import gzip
-import io
 import os
 import re
 import zlib
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from holo_types import FormatError
+from holo_types.contents import gunzipped, read_content
 
 from .archives import LARGEST_MEMBER, archive_of, read_member
 from .mmcif import read_binarycif, read_mmcif
@@ -41,8 +41,6 @@ _READERS = {
     **dict.fromkeys(_PDBQT, read_pdbqt),
 }
 
-# A file packs a hundred times at best; what unpacks to more is made to fill the memory.
-_UNPACKED, _PACKING = 2**26, 100
 _GZIP = b"\x1f\x8b"
 
 # What msgpack and numpy raise when the content is damaged.
@@ -220,14 +218,13 @@ def file_content(place: Path, zipped: bool) -> bytes:
     try:
         archive = archive_of(place)
         content = (
-            place.read_bytes()
+            read_content(place)
             if archive is None
             else read_member(archive, place.relative_to(archive).as_posix())
         )
         packed = content.startswith(_GZIP)
         if packed or (zipped and content and not _is_text(content)):
-            most = _UNPACKED + _PACKING * len(content)
-            content = _unpacked(place, content, most if archive is None else min(most, LARGEST_MEMBER))
+            content = gunzipped(content, place, None if archive is None else LARGEST_MEMBER)
     except FileNotFoundError:
         raise FormatError(f"{place} does not exist") from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -245,11 +242,3 @@ def _is_text(content: bytes) -> bool:
     return bool(
         _IS_MMCIF.match(content) or _IS_PDB.match(content) or b"M  END" in content or b"@<TRIPOS>" in content
     )
-
-
-def _unpacked(place: Path, content: bytes, most: int) -> bytes:
-    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-        unpacked = file.read(most + 1)
-    if len(unpacked) > most:
-        raise FormatError(f"{place}: its {len(content)} bytes of gzip data unpack to more than {most}")
-    return unpacked

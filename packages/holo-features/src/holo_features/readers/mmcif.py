@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from holo_types import FormatError
 
-from .assemblies import Copy, are_moved_copies, operations
+from .assemblies import Copy, are_moved_copies, check_copies, operations
 from .binarycif import binary_categories
 from .cif import aligned_loop, categories
 from .elements import elements_of
@@ -296,9 +296,12 @@ def _copies(block: Mapping[str, Table], assembly: str) -> tuple[Copy, ...]:
     names = generators[0].tolist()
     if assembly not in names:
         raise FormatError(f"it has no assembly {assembly!r}; it has {listed(names)}")
-    copies = []
+    copies: list[Copy] = []
     for name, expression, units in zip(*(column.tolist() for column in generators), strict=True):
-        for steps in operations(expression) if name == assembly else ():
+        if name != assembly:
+            continue
+        members = frozenset(unit.strip() for unit in units.split(","))
+        for steps in operations(expression):
             missing = next((step for step in steps if step not in matrices), None)
             if missing is not None:
                 raise FormatError(
@@ -307,8 +310,8 @@ def _copies(block: Mapping[str, Table], assembly: str) -> tuple[Copy, ...]:
             matrix = np.eye(4)
             for step in steps:
                 matrix = matrix @ matrices[step]
-            members = frozenset(unit.strip() for unit in units.split(","))
             copies.append(Copy.of(members, matrix[:3].tolist(), f"assembly {assembly}"))
+            check_copies(len(copies))
     return tuple(copies)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from holo_types import FormatError
 
-from .assemblies import Copy, are_moved_copies
+from .assemblies import Copy, are_moved_copies, check_copies
 from .columns import decimals, integers, number, text, windows
 from .elements import elements_of, is_element
 from .names import WATERS
@@ -417,9 +417,11 @@ def _atom_name(record: UInt8[np.ndarray, "80"]) -> str:
 
 def _copies(lines: _Lines, assembly: str) -> tuple[Copy, ...]:
     """Read a biomolecule's copies from REMARK 350."""
-    copies: dict[str, list[Copy]] = {}
-    names: list[str] = []
+    copies: list[Copy] = []
+    there: dict[str, None] = {}
+    wanted = False
     chains: list[str] = []
+    units: frozenset[str] | None = None  # made of the chains where a copy needs them
     rows: list[list[float]] = []
     for i in np.flatnonzero(lines.beginning(b"REMARK")).tolist():
         line = lines.line(i)
@@ -428,23 +430,26 @@ def _copies(lines: _Lines, assembly: str) -> tuple[Copy, ...]:
         if not line.startswith("REMARK 350"):
             continue
         if key.strip() == "BIOMOLECULE":
-            names, chains = _words(value), []
-            copies.update((name, []) for name in names)
+            names, chains, units = _words(value), [], None
+            there.update(dict.fromkeys(names))
+            wanted = assembly in names
         elif key.strip() == "APPLY THE FOLLOWING TO CHAINS":
-            chains = _words(value)
+            chains, units = _words(value), None
         elif key.strip() == "AND CHAINS":
             chains += _words(value)
+            units = None
         elif matrix:
             rows = [] if matrix[1] == "1" else rows
             rows.append(_floats(matrix[2], i))
-            if matrix[1] == "3":
-                units = frozenset("" if chain == "NULL" else chain for chain in chains)
-                for name in names:
-                    copies[name].append(Copy.of(units, rows, f"REMARK 350 of assembly {name}"))
-    if assembly not in copies:
-        there = f"it has {listed(copies)}" if copies else "it describes none (REMARK 350)"
-        raise FormatError(f"it has no assembly {assembly!r}; {there}")
-    return tuple(copies[assembly])
+            if matrix[1] == "3" and wanted:
+                if units is None:
+                    units = frozenset("" if chain == "NULL" else chain for chain in chains)
+                copies.append(Copy.of(units, rows, f"REMARK 350 of assembly {assembly}"))
+                check_copies(len(copies))
+    if assembly not in there:
+        has = f"it has {listed(there)}" if there else "it describes none (REMARK 350)"
+        raise FormatError(f"it has no assembly {assembly!r}; {has}")
+    return tuple(copies)
 
 
 def _words(value: str) -> list[str]:

@@ -14,7 +14,7 @@ from .columns import integer, number
 __all__ = ["Column", "ListColumn", "Table", "bad_value", "check_length"]
 
 # An array of text is as wide as its longest value.
-_LONGEST, _MOST_CHARACTERS = 1000, 2**24
+_LONGEST, _MOST_CHARACTERS = 32, 2**24
 
 
 class Column(Protocol):
@@ -60,7 +60,7 @@ def check_length(name: str, rows: int, row: int, length: int) -> None:
     Raises
     ------
     FormatError
-        If the column would not fit into memory as text.
+        If the column would be much larger as text of one width than in the file.
     """
     if rows * length > _MOST_CHARACTERS and length > _LONGEST:
         raise FormatError(

@@ -16,13 +16,12 @@ from jaxtyping import Int, Shaped, UInt8
 from numpy.typing import NDArray
 
 from holo_types import FormatError
+from holo_types.contents import most_unpacked, regular_file
 
 __all__ = ["LabeledImages", "Mnist", "read_idx", "read_mnist"]
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
-# Deflate makes at most 1,032 bytes of one: a header that promises more than that is wrong.
-_HIGHEST_RATIO = 1032
 _STEP = 1 << 20
 
 
@@ -94,14 +93,14 @@ def read_idx(path: str | os.PathLike[str]) -> Shaped[np.ndarray, "..."]:
 @contextlib.contextmanager
 def _opened(place: Path) -> Iterator[tuple[io.BufferedIOBase, int]]:
     """Open a file, unzipped, and give the most bytes that it can hold."""
-    with place.open("rb") as plain:
+    with regular_file(place).open("rb") as plain:
         size = plain.seek(0, os.SEEK_END)
         plain.seek(0)
         zipped = plain.read(2) == b"\x1f\x8b"
         plain.seek(0)
         if zipped:
             with gzip.open(plain) as file:
-                yield file, size * _HIGHEST_RATIO
+                yield file, most_unpacked(size)
         else:
             yield plain, size
 

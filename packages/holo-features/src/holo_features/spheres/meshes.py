@@ -18,6 +18,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from holo_types import FormatError, HoloError
+from holo_types.contents import read_content
 from holo_types.extras import extra
 
 from .obj import absolute_indices
@@ -167,7 +168,7 @@ def _content(place: Path) -> bytes:
     if os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
         raise FormatError(f"{place} is a folder; it must be a mesh file")
     try:
-        content = place.read_bytes()
+        content = read_content(place)
     except FileNotFoundError:
         raise FormatError(f"{place} does not exist") from None
     except OSError as error:

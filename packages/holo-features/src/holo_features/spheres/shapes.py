@@ -12,6 +12,7 @@ from scipy.spatial import ConvexHull, QhullError
 from holo_features.transforms.grids import sphere_grid
 from holo_features.transforms.spherical import spherical_transform
 from holo_types import FormatError, HoloError, Holograms, SphereImages
+from holo_types.files.csv_files import csv_text
 
 from .meshes import Mesh, center, is_mesh_path, read_mesh
 from .raycast import first_hits
@@ -211,17 +212,16 @@ def read_shape_labels(path: str | os.PathLike[str]) -> dict[str, str]:
     """
     place = Path(path)
     try:
-        with place.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, strict=True)
-            header = table.fieldnames or []
-            name_column = next((name for name in _NAME_COLUMNS if name in header), None)
-            label_column = next((name for name in _LABEL_COLUMNS if name in header), None)
-            if name_column is None or label_column is None:
-                raise FormatError(
-                    f"{place}: its columns are {list(header)}; there must be one of {list(_NAME_COLUMNS)} "
-                    f"and one of {list(_LABEL_COLUMNS)}"
-                )
-            rows = [(row[name_column], row[label_column], table.line_num) for row in table]
+        table = csv.DictReader(csv_text(place), strict=True)
+        header = table.fieldnames or []
+        name_column = next((name for name in _NAME_COLUMNS if name in header), None)
+        label_column = next((name for name in _LABEL_COLUMNS if name in header), None)
+        if name_column is None or label_column is None:
+            raise FormatError(
+                f"{place}: its columns are {list(header)}; there must be one of {list(_NAME_COLUMNS)} "
+                f"and one of {list(_LABEL_COLUMNS)}"
+            )
+        rows = [(row[name_column], row[label_column], table.line_num) for row in table]
     except FileNotFoundError:
         raise FormatError(f"{place} does not exist") from None
     except OSError as error:

@@ -146,11 +146,14 @@ def read_structure(path: str | os.PathLike[str], selection: Selection = _DEFAULT
     >>> len(structure.atoms) > 100
     True
     """
-    raw = raw_atoms(path, selection.model, selection.assembly)
     try:
-        return structure_of(raw, structure_stem(path), selection)
-    except FormatError as error:
-        raise FormatError(f"{Path(path)}: {error}") from None
+        raw = raw_atoms(path, selection.model, selection.assembly)
+        try:
+            return structure_of(raw, structure_stem(path), selection)
+        except FormatError as error:
+            raise FormatError(f"{Path(path)}: {error}") from None
+    except MemoryError as error:
+        raise FormatError(f"{Path(path)}: it takes more memory than there is ({error})") from None
 
 
 def structure_of(raw: RawAtoms, name: str, selection: Selection = _DEFAULT) -> Structure:
@@ -312,16 +315,14 @@ def _repeated_residues(atoms: AtomArray) -> tuple[Bool[np.ndarray, "atoms"], tup
     if len(set(zip(*(column.tolist() for column in columns), strict=True))) == len(firsts):
         return again, ()
     names = residue_ids(atoms, firsts)
-    seen: dict[ResidueId, slice] = {}
+    seen: dict[ResidueId, int] = {}
+    earliest = np.array([seen.setdefault(name, number) for number, name in enumerate(names)])
+    same = _same_place(atoms, firsts, ends, earliest)
     repeated = []
-    for name, first, end in zip(names, firsts.tolist(), ends.tolist(), strict=True):
-        residue = slice(first, end)
-        if name not in seen:
-            seen[name] = residue
-            continue
-        kept = not _same_place(atoms[seen[name]], atoms[residue])
+    for number in np.flatnonzero(earliest < np.arange(len(earliest))).tolist():
+        residue, kept = slice(firsts[number], ends[number]), not same[number]
         again[residue], elsewhere[residue] = not kept, kept
-        repeated.append(RepeatedResidue(name, str(atoms.res_name[first]), kept))
+        repeated.append(RepeatedResidue(names[number], str(atoms.res_name[firsts[number]]), kept))
     if elsewhere.any():
         rows = np.flatnonzero(atoms.amino_acid & ~again)
         each = np.searchsorted(starts, rows, side="right")
@@ -346,8 +347,20 @@ def _stacked(atoms: AtomArray, rows: Int[np.ndarray, "n"]) -> Remark:
     )
 
 
-def _same_place(one: AtomArray, other: AtomArray) -> bool:
-    """Say whether an atom of a residue lies where the one of its name in another residue does."""
-    same = one.atom_name[:, None] == other.atom_name
-    apart = np.linalg.norm(one.coord[:, None] - other.coord, axis=-1)
-    return bool((same & (apart < _SAME_PLACE)).any())
+def _same_place(
+    atoms: AtomArray,
+    firsts: Int[np.ndarray, "residues"],
+    ends: Int[np.ndarray, "residues"],
+    earliest: Int[np.ndarray, "residues"],
+) -> Bool[np.ndarray, "residues"]:
+    """Say of which residues an atom lies where the one of its name in the earliest of their name does."""
+    residue = np.repeat(np.arange(len(firsts)), ends - firsts)
+    rows = np.arange(len(residue)) + (firsts - np.cumsum(ends - firsts) + (ends - firsts))[residue]
+    names, name = np.unique(atoms.atom_name[rows], return_inverse=True)
+    keys = earliest[residue] * len(names) + name
+    original = earliest[residue] == residue
+    known, places = np.unique(keys[original], return_index=True)
+    found = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    apart = atoms.coord[rows] - atoms.coord[rows[original][places[found]]]
+    near = (known[found] == keys) & (np.linalg.norm(apart, axis=-1) < _SAME_PLACE)
+    return np.bincount(residue, weights=near, minlength=len(firsts)) > 0

@@ -6,14 +6,17 @@ Holo's readers take one apostrophe away again, so every text comes back.
 """
 
 import csv
+import io
 import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from holo_types.contents import read_content
+
 from .atomic import replacing
 
-__all__ = ["csv_cell", "of_csv_cell", "write_csv"]
+__all__ = ["csv_cell", "csv_text", "of_csv_cell", "write_csv"]
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
@@ -45,6 +48,27 @@ def of_csv_cell(text: str) -> str:
     ('=1+1', "'quoted'")
     """
     return text[1:] if _GUARDED.match(text) else text
+
+
+def csv_text(path: str | os.PathLike[str]) -> io.StringIO:
+    r"""Give the text of a CSV file (UTF-8, with a mark or without) as the module csv takes it.
+
+    Raises
+    ------
+    FormatError
+        If it is no regular file, or is too large, see `holo_types.contents.read_content`.
+    OSError, UnicodeDecodeError
+        If it cannot be read, or is not in UTF-8.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "table.csv")
+    >>> _ = path.write_text("id,label\n1abc,6.5\n")
+    >>> list(csv.reader(csv_text(path)))
+    [['id', 'label'], ['1abc', '6.5']]
+    """
+    return io.StringIO(read_content(path).decode("utf-8-sig"), newline="")
 
 
 def write_csv(path: str | os.PathLike[str], header: Iterable[str], rows: Iterable[Sequence[object]]) -> int:
@@ -80,7 +104,7 @@ def write_csv(path: str | os.PathLike[str], header: Iterable[str], rows: Iterabl
         new.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
+        writer.writerow(map(csv_cell, header))
         for count, row in enumerate(rows, start=1):  # noqa: B007 - it is how many there were
             writer.writerow(map(csv_cell, row))
     return count

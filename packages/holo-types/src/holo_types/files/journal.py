@@ -22,6 +22,7 @@ from typing import Any
 import attrs
 import h5py
 
+from holo_types.contents import regular_file
 from holo_types.errors import HoloError
 
 from .atomic import sync_folder
@@ -91,7 +92,7 @@ class _Journal:
     def read(cls, path: Path, file_size: int) -> "_Journal | None":
         """Read a journal; give None if there is none, it is not whole, or it is another file's."""
         try:
-            content = path.read_bytes()
+            content = regular_file(path).read_bytes()
         except FileNotFoundError:
             return None
         whole, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]

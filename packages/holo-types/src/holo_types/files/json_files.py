@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from holo_types.contents import read_content
 from holo_types.errors import FormatError
 
 from .atomic import replacing
@@ -47,7 +48,7 @@ def read_json(path: Path) -> Any:
         If it cannot be read, or is no JSON.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_content(path).decode("utf-8"))
     except RecursionError:
         raise FormatError(f"{path}: is nested too deep") from None
     if isinstance(content, dict) and _DIGEST in content:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from holo_types.contents import most_unpacked, regular_file
 from holo_types.errors import FormatError
 from holo_types.extras import extra
 
@@ -24,6 +25,8 @@ _MAGIC = b"PAR1"
 _MARK = b"holo file digest"
 _SEAL = len(_MARK) + hashlib.sha256().digest_size
 _PIECE = 1 << 20
+_NUMBER = 8  # bytes
+_RATIO = 10  # of values to a large file's bytes; of small ones see `most_unpacked`
 
 
 def write_parquet(table: "pa.Table", path: Path, **how: Any) -> None:
@@ -62,17 +65,43 @@ def read_parquet(path: Path, columns: "list[str] | None" = None) -> "pa.Table":
     Raises
     ------
     FormatError
-        If it cannot be read, or is damaged.
+        If it cannot be read, is damaged, or unpacks to far more than real tables do.
     HoloError
         If pyarrow is missing.
     """
     with extra(_EXTRA):
         from pyarrow import ArrowException, parquet  # noqa: PLC0415
     try:
-        check_digest(path)
+        check_digest(regular_file(path))
+        _check_size(path)
         return parquet.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
     except (OSError, ArrowException) as error:
         raise FormatError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a table of far more values than its bytes account for, before they are read.
+
+    Of text that is there once and pointed to, as Parquet has it, only the pointers are read here.
+    """
+    from pyarrow import compute, parquet, types  # noqa: PLC0415
+
+    size = path.stat().st_size
+    most = max(most_unpacked(size), _RATIO * size)
+    meta = parquet.read_metadata(path)
+    if meta.num_rows * meta.num_columns * _NUMBER > most:
+        raise FormatError(
+            f"{path}: has {meta.num_rows} rows of {meta.num_columns} columns, more than its bytes hold"
+        )
+    texts = [field.name for field in meta.schema.to_arrow_schema() if types.is_string(field.type)]
+    table = parquet.read_table(path, columns=texts, read_dictionary=texts, partitioning=None)
+    claimed = 0
+    for column in table.columns:
+        for chunk in column.chunks if types.is_dictionary(column.type) else ():
+            lengths = compute.binary_length(chunk.dictionary)
+            claimed += compute.sum(compute.take(lengths, chunk.indices)).as_py() or 0
+    if claimed > most:
+        raise FormatError(f"{path}: has texts of {claimed} characters, more than its bytes hold")
 
 
 def seal(path: Path) -> None:

@@ -12,6 +12,7 @@ from holo_types.extras import extra
 from holo_types.objects.embeddings import Embeddings
 
 from .atomic import replacing
+from .csv_files import csv_cell
 from .parquet_files import seal
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def write_table(embeddings: Embeddings, path: str | os.PathLike[str]) -> None:
         A file ending in ``.parquet`` (keeps every bit, and the model; each page has a checksum, which readers
         compare if asked to, as with pyarrow's ``page_checksum_verification=True``, and the whole a digest, which
         `holo_types.files.parquet_files.read_parquet` compares) or ``.csv`` (UTF-8, digits enough to read back the
-        same values; no model).
+        same values; text as `holo_types.files.csv_files.csv_cell` gives it; no model).
 
     Raises
     ------
@@ -124,4 +125,7 @@ def write_table(embeddings: Embeddings, path: str | os.PathLike[str]) -> None:
             table.to_parquet(new, engine="pyarrow", index=False, write_page_checksum=True)
             seal(new)
         else:
+            for name in (name for name, values in embeddings.index.items() if values.dtype.kind == "U"):
+                table[name] = table[name].map(csv_cell)
+            table = table.rename(columns=csv_cell)
             table.to_csv(new, index=False, encoding="utf-8", lineterminator="\n")

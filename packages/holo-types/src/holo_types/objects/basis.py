@@ -20,6 +20,9 @@ AngularNormalization = Literal["orthonormal", "component"]
 PointNormalization = Literal["none", "unit"]
 
 
+_HIGHEST = 1000  # degree or order; of more there would be more coefficients than memory
+
+
 def _one_of(*choices: str) -> Callable[[object, "attrs.Attribute[str]", str], None]:
     def check(instance: object, attribute: "attrs.Attribute[str]", value: str) -> None:
         if value not in choices:
@@ -30,9 +33,9 @@ def _one_of(*choices: str) -> Callable[[object, "attrs.Attribute[str]", str], No
 
 
 def _degree(instance: object, attribute: "attrs.Attribute[int]", value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _HIGHEST:
         raise HoloError(
-            f"{type(instance).__name__}.{attribute.name} is {value!r}; it must be an integer >= 0"
+            f"{type(instance).__name__}.{attribute.name} is {value!r}; it must be an integer from 0 to {_HIGHEST}"
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import holo_types
 from holo_types import Basis, FormatError, HoloError, Holograms
 from holo_types.extras import extra
+from holo_types.files.csv_files import csv_text
 from holo_vae.recipes.data import StructureData
 
 if TYPE_CHECKING:
@@ -76,9 +77,8 @@ def read_table(data: StructureData, source: Path) -> dict[str, list[TableRow]]:
     )
     needed = ("file", "split", *further)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, delimiter="\t", restval="")
-            lines, names = list(reader), reader.fieldnames or []
+        reader = csv.DictReader(csv_text(path), delimiter="\t", restval="")
+        lines, names = list(reader), reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FormatError(f"{path}: cannot be read as a table ({error})") from None
     if missing := [name for name in needed if name not in names]:

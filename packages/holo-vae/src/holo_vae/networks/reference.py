@@ -16,6 +16,7 @@ from torch import Tensor
 
 from holo_nn import Block, connectivity
 from holo_types import Basis, FormatError, HoloError, PointNormalization, Zernike
+from holo_types.contents import read_content
 from holo_types.reading import reads
 from holo_vae.recipes.model import Connectivity, ModelConfig
 
@@ -25,6 +26,8 @@ from .network import HolographicAutoencoder
 __all__ = ["import_reference"]
 
 _WEIGHTS = "lowest_total_loss_with_final_kl_model.pt"
+
+_MOST_CHANNELS = 1000
 
 # The settings that holo can follow, each with the values that it knows.
 _KNOWN: Mapping[str, tuple[object, ...]] = {
@@ -77,7 +80,7 @@ def import_reference(folder: Path | str) -> Model:
     folder = Path(folder)
     path = folder / "hparams.json"
     try:
-        hparams = json.loads(path.read_text(encoding="utf-8"))
+        hparams = json.loads(read_content(path))
         config = _config(hparams)
         scale = hparams["model_hparams"]["input_normalizing_constant"] if hparams["normalize_input"] else None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -85,17 +88,18 @@ def import_reference(folder: Path | str) -> Model:
             raise HoloError(f"{path}: {error}") from None
         raise FormatError(f"{path}: cannot be read as the authors' hyperparameters ({error!r})") from None
     weights = folder / _WEIGHTS
-    if not zipfile.is_zipfile(weights):
+    if not (weights.is_file() and zipfile.is_zipfile(weights)):
         raise FormatError(f"{weights}: is missing, or no state dict that torch.save has written")
     try:
         theirs = torch.load(weights, weights_only=True, map_location="cpu")
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0]
         raise FormatError(f"{weights}: cannot be read as a state dict ({reason})") from None
-    network = HolographicAutoencoder(config)
     try:
+        config.check_weights(sum(tensor.numel() for tensor in theirs.values()))
+        network = HolographicAutoencoder(config)
         network.load_state_dict(_state_dict(network, theirs))
-    except (KeyError, IndexError, RuntimeError, TypeError, AttributeError) as error:
+    except (KeyError, IndexError, RuntimeError, TypeError, AttributeError, HoloError) as error:
         raise FormatError(f"{weights}: does not fit hparams.json ({shorten(str(error), 300)})") from None
     if scale is not None:
         network.scale.fill_(scale)
@@ -117,7 +121,9 @@ def _config(hparams: dict[str, Any]) -> ModelConfig:
             f"collected_lmax is {hparams['collected_lmax']}; holo knows lmax, {hparams['lmax']}, only"
         )
     blocks = len(settings["ch_size_list"])
-    degrees = settings["lmax_list"] or [min(2**i, settings["net_lmax"]) for i in reversed(range(blocks))]
+    degrees = settings["lmax_list"] or [
+        min(2 ** min(i, 10), settings["net_lmax"]) for i in reversed(range(blocks))
+    ]
     for rule in settings["ls_nonlin_rule_list"]:
         if rule not in get_args(Connectivity):
             raise HoloError(
@@ -131,7 +137,11 @@ def _config(hparams: dict[str, Any]) -> ModelConfig:
     normalizations: dict[str | None, PointNormalization] = {"square": "unit", None: "none"}
     if hparams["rst_normalization"] not in normalizations:
         raise HoloError(f"rst_normalization is {hparams['rst_normalization']!r}; it must be 'square' or null")
-    channels = hparams.get("channels") or [str(i) for i in range(hparams["n_channels"])]
+    channels = hparams.get("channels") or [
+        str(i) for i in range(min(hparams["n_channels"], _MOST_CHANNELS + 1))
+    ]
+    if len(channels) > _MOST_CHANNELS:
+        raise HoloError(f"it has more than {_MOST_CHANNELS} channels; holo imports so many at most")
     sphere = hparams["rmax"] is None
     return ModelConfig(
         basis=Basis(

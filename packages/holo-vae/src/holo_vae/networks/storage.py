@@ -16,8 +16,10 @@ from torch import Tensor
 
 from holo_nn import clebsch_gordan_digest
 from holo_types import FormatError, HoloError, Holograms, ModelReference
+from holo_types.contents import regular_file
 from holo_types.files.atomic import replacing
 from holo_types.files.json_files import read_json, write_json
+from holo_types.reading import reads
 from holo_vae.recipes.model import BlocksConfig, ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import from_plain, to_plain
 
@@ -164,6 +166,7 @@ def write_model(model: TrainedNetwork[Any], folder: Path | str) -> None:
             old.unlink()
 
 
+@reads("a model")
 def read_folder(folder: Path | str, kinds: tuple[type[TrainedT], ...]) -> TrainedT:
     """Read a trained network of one of some kinds from the folder that `write_model` made.
 
@@ -191,14 +194,19 @@ def read_folder(folder: Path | str, kinds: tuple[type[TrainedT], ...]) -> Traine
             f"{folder}: {description['name']!r} is of the kind {description['kind']!r}; it must be {wanted}"
         )
     try:
-        network = kind.network_type(from_plain(description["config"], kind.config_type))
+        config = from_plain(description["config"], kind.config_type)
     except HoloError as error:
         raise FormatError(f"{folder}: {_DESCRIPTION} has a bad config ({error})") from None
     weights = folder / Path(description["weights"]).name
     try:
-        tensors = safetensors.torch.load_file(weights)
+        tensors = safetensors.torch.load_file(regular_file(weights))
     except (OSError, SafetensorError) as error:
         raise FormatError(f"{weights}: cannot be read as safetensors ({error})") from None
+    try:
+        config.check_weights(sum(tensor.numel() for tensor in tensors.values()))
+    except HoloError as error:
+        raise FormatError(f"{weights}: does not fit the model's config ({error})") from None
+    network = kind.network_type(config)
     dtypes = {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()}
     if len(dtypes) == 1:
         network.to(dtypes.pop())

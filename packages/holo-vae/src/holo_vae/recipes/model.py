@@ -1,5 +1,8 @@
 """What a network is: its basis, its blocks, and what they end in."""
 
+from collections.abc import Iterator
+from itertools import pairwise, starmap
+from operator import mul
 from typing import Literal
 
 import attrs
@@ -17,6 +20,10 @@ __all__ = [
     "Connectivity",
     "ModelConfig",
 ]
+
+# A network of all pairs of 20 degrees takes a minute to make; the published ones have ten at most.
+_HIGHEST_DEGREE, _MOST_BLOCKS = 20, 64
+_MOST_WEIGHTS = 1 << 28
 
 Connectivity = Literal["efficient", "full"]
 ChannelRule = Literal["elementwise", "full"]
@@ -94,6 +101,11 @@ class BlocksConfig:
 
     def __attrs_post_init__(self) -> None:
         name = type(self).__name__
+        if self.basis.lmax > _HIGHEST_DEGREE or len(self.lmax) > _MOST_BLOCKS:
+            raise HoloError(
+                f"{name} has a basis of lmax {self.basis.lmax} and {len(self.lmax)} blocks; it may have lmax "
+                f"{_HIGHEST_DEGREE} and {_MOST_BLOCKS} blocks"
+            )
         if not self.lmax or len(self.lmax) != len(self.channels):
             raise HoloError(
                 f"{name}: lmax has {len(self.lmax)} entries and channels {len(self.channels)}; "
@@ -136,6 +148,36 @@ class BlocksConfig:
                 f"{name}.norm is 'layer' and a block takes one channel of degree 0 alone, which a layer norm "
                 "would center to zero; there must be two or more"
             )
+
+    def check_weights(self, most: int = _MOST_WEIGHTS) -> None:
+        """Refuse a network of more weights than there may be, before any is made.
+
+        Only those are counted that a network of these sizes has in any case: of each degree a path.
+
+        Parameters
+        ----------
+        most
+            How many there may be.
+
+        Raises
+        ------
+        HoloError
+            If it has more.
+        """
+        count = sum(self._widths())
+        if count > most:
+            raise HoloError(f"{type(self).__name__} has {count} weights or more; it may have {most}")
+
+    def _widths(self) -> Iterator[int]:
+        """Give how many weights each layer has at least."""
+        first = self.initial_projection
+        if first is not None:
+            yield sum(multiplicity * first for multiplicity, _ in self.basis.irreps)
+        widths = (first or min(multiplicity for multiplicity, _ in self.basis.irreps), *self.channels)
+        for (before, after), degree, rule in zip(
+            pairwise(widths), self.lmax, self.channel_rules, strict=True
+        ):
+            yield (before if rule == "elementwise" else before * (before - 1) // 2) * after * (degree + 1)
 
     @property
     def connectivities(self) -> tuple[Connectivity, ...]:
@@ -201,6 +243,13 @@ class ModelConfig(BlocksConfig):
             raise HoloError(f"ModelConfig.lmax ends in {self.lmax[-1]}; it must end in 1, the frame's degree")
         if self.bottleneck and min(self.bottleneck) < 1:
             raise HoloError(f"ModelConfig.bottleneck is {self.bottleneck}; widths must be at least 1")
+        self.check_weights()
+
+    def _widths(self) -> Iterator[int]:
+        yield from BlocksConfig._widths(self)
+        yield from starmap(mul, pairwise((self.channels[-1], *self.bottleneck, self.latent_dim)))
+        told = [self.condition] if self.condition else []
+        yield from (self.latent_dim * len(each.categories) for each in (*told, *self.heads))
 
 
 @attrs.frozen(kw_only=True)
@@ -229,3 +278,8 @@ class ClassifierConfig(BlocksConfig):
         BlocksConfig.__attrs_post_init__(self)  # a class with slots is made anew, which super() would miss
         if self.hidden and min(self.hidden) < 1:
             raise HoloError(f"ClassifierConfig.hidden is {self.hidden}; widths must be at least 1")
+        self.check_weights()
+
+    def _widths(self) -> Iterator[int]:
+        yield from BlocksConfig._widths(self)
+        yield from starmap(mul, pairwise((self.channels[-1], *self.hidden, len(self.classes.categories))))

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from holo_types import FormatError
+from holo_types.contents import regular_file
 
 __all__ = ["read_yaml"]
 
@@ -32,10 +33,8 @@ def read_yaml(path: Path) -> Any:
     >>> read_yaml(path)
     {'lmax': 4}
     """
-    if path.exists() and not path.is_file():
-        raise FormatError(f"{path}: is no regular file; it must be YAML")
     try:
-        with path.open("rb") as file:
+        with regular_file(path).open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:
             raise FormatError(f"{path}: is longer than {_MOST_BYTES} bytes, which is too long")
