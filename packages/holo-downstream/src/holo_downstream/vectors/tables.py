@@ -9,10 +9,9 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 import holo_types
-from holo_types import Embeddings, FormatError, HoloError, Holograms, ModelReference
+from holo_types import Embeddings, FormatError, HoloError, Holograms, Index, ModelReference
 from holo_types.extras import extra
 from holo_types.files.parquet_files import read_parquet
-from holo_types.objects.columns import text_array
 from holo_types.reading import reads
 
 from .csv_files import read_csv
@@ -313,7 +312,7 @@ def _from_arrays(path: Path) -> VectorTable:
 def _once_each(
     ids: Sequence[str], vectors: Float[np.ndarray, "rows d"], columns: tuple[str, ...]
 ) -> VectorTable:
-    names = text_array("its column of ids", list(ids))
+    names = Index({"id": list(ids)})["id"]
     unique, counts = np.unique(names, return_counts=True)
     repeated = unique[counts > 1]
     kept = ~np.isin(names, repeated)

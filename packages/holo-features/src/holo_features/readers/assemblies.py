@@ -203,7 +203,9 @@ def _pairs(
     chains: Shaped[np.ndarray, "atoms"], units: Shaped[np.ndarray, "atoms"]
 ) -> tuple[list[tuple[str, str]], Int[np.ndarray, "atoms"]]:
     """Give the pairs of chain and unit that there are, and which is each atom's."""
-    (chain_names, chain), (unit_names, unit) = (np.unique(names, return_inverse=True) for names in (chains, units))
+    (chain_names, chain), (unit_names, unit) = (
+        np.unique(names, return_inverse=True) for names in (chains, units)
+    )
     codes, which = np.unique(chain * len(unit_names) + unit, return_inverse=True)
     first, second = np.divmod(codes, max(len(unit_names), 1))
     return list(zip(chain_names[first].tolist(), unit_names[second].tolist(), strict=True)), which
