@@ -70,8 +70,12 @@ def read_parquet(path: Path, columns: "list[str] | None" = None) -> "pa.Table":
         from pyarrow import ArrowException, parquet  # noqa: PLC0415
     try:
         check_digest(path)
-        return parquet.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
-    except (OSError, ArrowException) as error:
+        table = parquet.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
+        table.validate(
+            full=True
+        )  # of what others wrote: text that is no text is told here, not where it is used
+        return table
+    except (OSError, UnicodeError, ArrowException) as error:
         raise FormatError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
 
 
