@@ -240,6 +240,9 @@ def _difference(one: Any, other: Any) -> str:
     if isinstance(one, Mapping) and isinstance(other, Mapping) and one.keys() == other.keys():
         name = next(name for name in one if one[name] != other[name])
         return f"{name}: {_difference(one[name], other[name])}"
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
+        place = next(place for place, pair in enumerate(zip(one, other, strict=True)) if pair[0] != pair[1])
+        return f"{place}: {_difference(one[place], other[place])}"
     return f"{str(one)[:300]} is now {str(other)[:300]}"
 
 
