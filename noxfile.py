@@ -41,6 +41,24 @@ DOCS_TOOLS = ("furo", "myst-parser", "numpydoc", "pytest", "sphinx")
 TYPING_TOOLS = ("mypy", "nox", "pytest")
 
 TRITON = "triton==3.9.0"  # not a constraint: CUDA builds of torch bring their own
+ATHERIS = "atheris==3.0.0"  # not a constraint: it has no wheels for the newest Pythons
+
+# gcc's sanitizers, which end the process at the first finding, and how the kernels are compiled for them.
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+GCC_FLAGS = (
+    *("-shared", "-fPIC", "-O1", "-g", "-std=gnu11", "-fvisibility=hidden", "-Wno-attributes"),
+    *("-fno-builtin", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
+)
+# All tests that compute with the kernels, most of them on inputs that hypothesis draws.
+SANITIZED = (
+    "packages/holo-kernels/tests/test_kernels_threads.py",
+    "packages/holo-kernels/tests/test_kernels_zernike.py",
+    "packages/holo-nn/tests/test_nn_compiled.py",
+    "packages/holo-nn/tests/test_nn_frame.py",
+    "packages/holo-nn/tests/test_nn_global_batch.py",
+    "packages/holo-features/tests/test_features_envelope.py",
+    "packages/holo-features/tests/test_features_zernike.py",
+)
 
 # Dependencies that nobody gets who did not ask for them.
 HEAVY = ("biotite", "mlflow", "torch")
@@ -543,9 +561,55 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def attack(session: nox.Session) -> None:
-    """Give damaged files to every reader (Linux): -- --cases 200 --flips 100 --seed 3, -- --case pdb 17."""
+    """Damage files, kill commands (Linux): -- --cases 200 --flips 100 --kills 1 --seed 3, -- --case pdb 17."""
     python = holo(session, PACKAGES, *TEST_TOOLS)
     session.run(python, "packages/holo-lab/attack/attack.py", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session(name="fuzz-coverage", venv_backend="none")
+def fuzz_coverage(session: nox.Session) -> None:
+    """Search, by the code that is reached, for bytes that no reader foresaw (Linux): -- --seconds 60 --only pdb."""
+    python = holo(session, PACKAGES, *TEST_TOOLS)
+    folder = ROOT / ".nox" / "fuzz-coverage" / "atheris"  # beside the shared environment, not in it
+    if not (folder / "atheris").exists():
+        install(session, python, "--no-deps", "--target", str(folder), ATHERIS)
+    script = ("packages/holo-lab/attack/guided.py", *session.posargs)
+    session.run(python, *script, env={**ONE_THREAD, "PYTHONPATH": str(folder)})
+
+
+@nox.session(venv_backend="none")
+def sanitize(session: nox.Session) -> None:
+    """Test the kernels, compiled to end at a wrong address or an undefined operation (Linux on x86-64, gcc)."""
+    python = holo(session, ["holo-features", "holo-nn"], *TEST_TOOLS)
+    package = ROOT / "packages" / "holo-kernels"
+    # A copy of the package comes before the installed one, with other libraries in it.
+    copy = ROOT / ".nox" / "sanitize" / "holo_kernels"
+    shutil.copytree(
+        package / "src" / "holo_kernels", copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("lib")
+    )
+    (copy / "lib").mkdir(exist_ok=True)
+    level, shim = "v3", ("-include", str(package / "sanitize" / "gcc.h"))
+    for source in sorted(copy.glob("csrc/*.c")):
+        name = f"{source.stem}_linux_x86_64{'' if source.stem in ('cpu', 'threads') else f'_{level}'}.so"
+        how = (f"-march=x86-64-{level}", *GCC_FLAGS, *SANITIZERS, *shim)
+        session.run("gcc", *how, "-o", str(copy / "lib" / name), str(source), "-lm", external=True)
+    # They come first, before what they watch; torch's exceptions need the last.
+    libraries = [
+        str(session.run("gcc", f"-print-file-name={name}", silent=True, external=True)).strip()
+        for name in ("libasan.so", "libubsan.so", "libstdc++.so.6")
+    ]
+    session.run(
+        python,
+        *("-m", "pytest", *SANITIZED, *session.posargs),
+        env={
+            **ONE_THREAD,
+            "PYTHONPATH": str(copy.parent),
+            "HOLO_KERNELS_LEVEL": level,
+            "LD_PRELOAD": " ".join(libraries),
+            "ASAN_OPTIONS": "detect_leaks=0",  # Python keeps what it has until its end
+            "PYTHONMALLOC": "malloc",  # each array is an allocation of its own, whose ends are watched
+        },
+    )
 
 
 @nox.session(venv_backend="none")

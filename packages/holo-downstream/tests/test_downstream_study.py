@@ -366,8 +366,16 @@ def test_studies_that_cannot_be_compared_are_named(studies, tmp_path):
         compare_studies([studies[1], studies[1]])
     with pytest.raises(HoloError, match="1 studies to compare"):
         compare_studies(studies[:1])
-    with pytest.raises(FormatError, match="cannot be read as CSV"):
+    with pytest.raises(FormatError, match="cannot be read as a study"):
         compare_studies([studies[0], tmp_path / "absent"])
+    write_study(run_study(table, labels, StudySettings("ridge", seeds=2)), tmp_path / "changed")
+    predictions = tmp_path / "changed" / "predictions.csv"
+    content = predictions.read_bytes()
+    predictions.write_bytes(content.replace(b"5", b"4", 1))
+    with pytest.raises(FormatError, match=r"predictions.csv: does not match its digest in report.json"):
+        compare_studies([studies[1], tmp_path / "changed"])
+    predictions.write_bytes(content)
+    assert compare_studies([studies[1], tmp_path / "changed"]).complexes == 18
     write_study(run_study(table, labels, StudySettings("ridge", seeds=2, test=False)), tmp_path / "alone")
     with pytest.raises(HoloError, match="has no predictions of test complexes"):
         compare_studies([studies[1], tmp_path / "alone"])

@@ -124,6 +124,15 @@ def test_an_unknown_ligand_alone(write_pdb, atom):
     assert read_ligand(path, "UNK").atoms.coord[:, 0].tolist() == [0, 1.5]
 
 
+@pytest.mark.parametrize("name", ["A in \u00c5", "\x1e", "\u2028", "\v\f"])
+def test_a_name_is_one_line_whatever_is_in_it(tmp_path, name):
+    """Found by coverage: bytes that Python takes for ends of lines moved the table's counts."""
+    path = tmp_path / "a.sdf"
+    path.write_bytes(f"{name}\n{SDF.partition(chr(10))[2]}".encode())
+    expected = read_ligand(FOLDER / "molecules.sdf", 1).atoms
+    assert (read_ligand(path, 1).atoms.coord == expected.coord).all()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "match"),
     [

@@ -1,7 +1,8 @@
-"""Attack the readers with damaged files: see README.md.
+"""Attack the readers with damaged files, and the commands with kills: see README.md.
 
-``nox -s attack`` runs 10,000 mutations of each kind of file and 3,000 flips of each that the project writes;
-``nox -s attack -- --cases 200 --flips 100 --seed 3`` so many, others; ``-- --case pdb 17`` one, in this process.
+``nox -s attack`` runs 10,000 mutations of each kind of file, 3,000 flips of each that the project writes, and 100
+kills of each long command; ``nox -s attack -- --cases 200 --flips 100 --kills 1 --seed 3`` so many, others;
+``-- --case pdb 17`` one, in this process.
 """
 
 import os
@@ -9,22 +10,25 @@ import os
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
+from kills import COMMANDS, RESUMED, WHOLE, kills, prepare
 from mutations import flipped, mutated
 from processes import EQUAL, OTHER, REFUSED, RESULT, Outcome, outcomes
 from targets import TARGETS, Target
 
 from holo_features.readers.names import dictionary_elements
 
-_GOOD = (RESULT, REFUSED, EQUAL)
+_GOOD = (RESULT, REFUSED, EQUAL, RESUMED, WHOLE)
+_SHOWN = 20  # of a kind
 
 
 def damaged(target: Target, case: int, *, flip: bool) -> tuple[Mapping[str, bytes], Mapping[str, bytes]]:
@@ -53,15 +57,42 @@ def verdict(target: Target, case: int, *, flip: bool) -> str:
     return EQUAL if target.same(result, read(target, whole)) else OTHER
 
 
-def attacked(target: Target, cases: range, *, flip: bool) -> list[Outcome]:
-    """Run the cases of a target, print their counts, and give those that must not be."""
-    found = list(outcomes(lambda case: verdict(target, case, flip=flip), cases))
-    counts = Counter(outcome.verdict for outcome in found)
-    slowest = max((outcome.seconds for outcome in found), default=0.0)
-    kind = "flips" if flip else "mutations"
+def told(name: str, kind: str, found: Iterable[Outcome]) -> int:
+    """Print of cases those that must not be, as they come, and how many came to what; give how many must not be."""
+    counts: Counter[str] = Counter()
+    failed, slowest, largest = 0, 0.0, 0.0
+    for outcome in found:
+        counts[outcome.verdict] += 1
+        slowest, largest = max(slowest, outcome.seconds), max(largest, outcome.megabytes)
+        if outcome.verdict not in _GOOD:
+            failed += 1
+            if failed <= _SHOWN:
+                which = f"{'--case' if kind == 'mutations' else kind} {name} {outcome.case}"
+                print(f"  {which}: {outcome.verdict}: {outcome.detail}", flush=True)
     words = ", ".join(f"{count} {word}" for word, count in counts.most_common())
-    print(f"{target.name:10} {len(found):6} {kind:9} slowest {slowest:5.2f} s  {words}", flush=True)
-    return [outcome for outcome in found if outcome.verdict not in _GOOD]
+    limits = f"at most {slowest:5.2f} s, {largest:4.0f} MB"
+    print(f"{name:10} {counts.total():6} {kind:9} {limits}  {words}", flush=True)
+    return failed
+
+
+def attacked(target: Target, first: int, mutations: int, flips: int) -> int:
+    """Read damaged files of a kind; give how many cases must not be."""
+    read(target, target.files[0])  # what is imported late is there before the children are
+    failed = 0
+    for flip, count in ((False, mutations), (True, flips if target.same else 0)):
+        if count:
+            found = outcomes(lambda case: verdict(target, case, flip=flip), range(first, first + count))  # noqa: B023
+            failed += told(target.name, "flips" if flip else "mutations", found)
+    return failed
+
+
+def killed(names: Sequence[str], count: int, seed: int) -> int:
+    """Kill commands; give how many kills had an end that must not be."""
+    # Where it is ignored here, as in a job in the background, it would be ignored by those that we start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(prefix="attack-") as inputs:
+        prepare(Path(inputs))
+        return sum(told(name, "kills", kills(COMMANDS[name], count, seed, Path(inputs))) for name in names)
 
 
 def main() -> int:
@@ -71,8 +102,10 @@ def main() -> int:
     )
     parser.add_argument("--cases", type=int, default=10_000, help="mutations of each kind of file")
     parser.add_argument("--flips", type=int, default=3_000, help="flips of each kind that the project writes")
+    parser.add_argument("--kills", type=int, default=100, help="kills of each long command")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="+", choices=list(TARGETS), default=list(TARGETS), metavar="KIND")
+    names = [*TARGETS, *COMMANDS]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="KIND")
     parser.add_argument("--case", nargs=2, metavar=("KIND", "NUMBER"), help="one mutation, in this process")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # of what a damaged file makes numpy say
@@ -82,15 +115,11 @@ def main() -> int:
         return 0
     started, failed = time.monotonic(), 0
     dictionary_elements("ATP")  # it takes seconds to read the dictionary of components, once in a process
-    for target in (TARGETS[name] for name in options.only):
-        read(target, target.files[0])  # what is imported late is there before the children are
-        for flip, count in ((False, options.cases), (True, options.flips if target.same else 0)):
-            first = options.seed * 10_000_000
-            bad = attacked(target, range(first, first + count), flip=flip) if count else []
-            failed += len(bad)
-            for outcome in bad[:20]:
-                print(f"  {'flip' if flip else '--case'} {target.name} {outcome.case}: ", end="")
-                print(f"{outcome.verdict}: {outcome.detail}")
+    for name in options.only:
+        if name in TARGETS:
+            failed += attacked(TARGETS[name], options.seed * 10_000_000, options.cases, options.flips)
+    if options.kills:
+        failed += killed([name for name in options.only if name in COMMANDS], options.kills, options.seed)
     print(f"{failed} cases must not be; {time.monotonic() - started:.0f} s")
     return 1 if failed else 0
 

@@ -38,12 +38,15 @@ class Outcome:
         The error's line.
     seconds
         How long it took.
+    megabytes
+        How much memory the child has taken at most until then, beyond what it had when it started.
     """
 
     case: int
     verdict: str
     detail: str = ""
     seconds: float = 0.0
+    megabytes: float = 0.0
 
 
 def outcomes(run: Callable[[int], str], cases: Sequence[int]) -> Iterator[Outcome]:
@@ -83,6 +86,7 @@ def _work(run: Callable[[int], str], cases: Sequence[int], answers: Connection) 
     limit = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    had = _most()
     for case in cases:
         started = time.monotonic()
         try:
@@ -92,5 +96,10 @@ def _work(run: Callable[[int], str], cases: Sequence[int], answers: Connection) 
             verdict = UNFORESEEN if "\n" in detail.strip() or len(detail) > 2_000 else REFUSED
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is what the case is about
             verdict, detail = UNFORESEEN, f"{type(error).__name__}: {str(error)[:300]!r}"
-        answers.send(Outcome(case, verdict, detail, time.monotonic() - started))
+        answers.send(Outcome(case, verdict, detail, time.monotonic() - started, _most() - had))
     answers.close()
+
+
+def _most() -> float:
+    """Give how many MB this process has had at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

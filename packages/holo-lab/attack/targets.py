@@ -15,27 +15,51 @@ from typing import Any
 import attrs
 import numpy as np
 import pandas as pd
+import torch
+from values import same
 
 import holo_downstream
 import holo_features
 import holo_types
 import holo_vae
+<<<<<<< HEAD
 from holo_features.complexes.tables import complex_files
+=======
+from holo_downstream.affinity.labels import Labeled, LabelTable
+from holo_downstream.affinity.predictor import write_predictor
+from holo_downstream.affinity.study_files import PREDICTIONS, check_predictions, write_study
+from holo_downstream.vectors.csv_files import read_csv
+from holo_downstream.vectors.tables import Source, VectorTable
+>>>>>>> attack2
 from holo_features.readers.archives import archive_members, read_member
 from holo_features.spheres.idx import read_idx
 from holo_features.spheres.shapes import read_shape_labels
 from holo_features.structures.selection import Selection
 from holo_types import Basis, Embeddings, Holograms, ModelReference, PointClouds, SphereImages, Zernike
+from holo_types.files.json_files import write_json
+from holo_types.files.parquet_files import read_parquet
 from holo_vae.networks.storage import write_model
 from holo_vae.recipes.recipe import read_recipe, write_recipe
 from holo_vae.serving.holograms import encode_coefficients, parse_holograms
 from holo_vae.serving.limits import Deadline, Limits, RefusedRequest
 from holo_vae.serving.structures import holograms_of, read_structures
+from holo_vae.tracking.journal import (
+    DataSet,
+    File,
+    Journal,
+    Metrics,
+    Parameters,
+    RunStart,
+    Status,
+    read_journal,
+)
+from holo_vae.tracking.store import Store
+from holo_vae.training.checkpoints import Checkpoint, Epoch, Progress, read_checkpoint, write_checkpoint
 
 __all__ = ["TARGETS", "Target"]
 
 PACKAGES = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(PACKAGES / "holo-features" / "fuzz"))
+sys.path.append(str(PACKAGES / "holo-features" / "fuzz"))
 
 from originals import originals  # noqa: E402 - the small files of the session fuzz
 
@@ -125,6 +149,10 @@ def _folder(path: Path) -> Mapping[str, bytes]:
     return {
         file.name: file.read_bytes() for file in path.iterdir() if file.suffix != ".npz" and file.is_file()
     }
+
+
+def _without(files: Mapping[str, bytes], name: str) -> Mapping[str, bytes]:
+    return {each: content for each, content in files.items() if each != name}
 
 
 def _written(write: Callable[[Path], object]) -> Mapping[str, bytes]:
@@ -241,7 +269,79 @@ def _same_model(one: Any, other: Any) -> bool:
     return bool(one.reference == other.reference)
 
 
+def _tables() -> tuple[Mapping[str, bytes], ...]:
+    embeddings = _data()[1]
+
+    def parts(folder: Path) -> None:
+        with holo_types.PartsWriter(folder) as writer:
+            writer.append(embeddings)
+
+    one = _written(lambda folder: holo_types.write_table(embeddings, folder / "file.parquet"))
+    return one, _written(parts)
+
+
+def _state() -> Mapping[str, bytes]:
+    epoch = Epoch(
+        number=0,
+        loss=1.5,
+        parts={"mse": 1.5},
+        validation={"mse": 2.0},
+        validation_loss=2.0,
+        learning_rate=1e-3,
+        gradient_norm=0.5,
+        seconds=3.0,
+        samples_per_second=20.0,
+        best=True,
+    )
+    checkpoint = Checkpoint(
+        Progress(run="0" * 64, step=7, epochs=(epoch,), sums=(1.0, 0.5), seconds=0.25),
+        {"weights": torch.arange(6.0), "average": torch.ones(2, 2, dtype=torch.float64)},
+    )
+    return _written(lambda folder: write_checkpoint(checkpoint, folder))
+
+
+def _journal() -> Mapping[str, bytes]:
+    def write(folder: Path) -> None:
+        journal = Journal(folder / "journal.jsonl")
+        for entry in (
+            RunStart("attacked", None, "key", 1, {"user": "nobody"}),
+            Parameters({"training.epochs": "3"}),
+            DataSet("rows", "file.h5", "training", "0" * 64, 5, 25, "float32"),
+            Metrics(2, 0, {"step/loss": 0.75, "step/seconds": 0.125}),
+            File("recipe.yaml", None),
+            Status("FINISHED", 3),
+        ):
+            journal.append(entry)
+        journal.close()
+        write_json(folder / "sent.json", {"offset": 120, "run_id": "1f", "experiment_id": "1"})
+
+    return _written(write)
+
+
+def _read_tracked(folder: Path) -> Any:
+    path = folder / "journal.jsonl"
+    return [entry for entry, _ in read_journal(path)], Store(path, folder).sent
+
+
+def _study() -> holo_downstream.Study:
+    names = np.array([f"{number}abc" for number in range(60)])
+    vectors = np.random.default_rng(0).normal(size=(60, 2))
+    table = VectorTable(names, vectors, Source("table", None, "", ("a", "b")))
+    labels = [
+        Labeled(name, 5 + x, name) for name, x in zip(names.tolist(), vectors[:, 0].tolist(), strict=True)
+    ]
+    return holo_downstream.run_study(
+        table, LabelTable(tuple(labels)), holo_downstream.StudySettings("forest", seeds=2)
+    )
+
+
+def _read_study(folder: Path) -> Any:
+    check_predictions(folder)
+    return read_csv(folder / PREDICTIONS)
+
+
 _GOLDEN = PACKAGES / "holo-vae" / "tests" / "golden"
+_STUDY = _study()
 _PREDICTOR = next((PACKAGES / "holo-downstream" / "tests" / "golden").rglob("predictor.json")).parent
 
 TARGETS = {
@@ -307,5 +407,20 @@ TARGETS = {
         ),
         Target("reference", (_folder(_GOLDEN / "reference" / "small"),), holo_vae.import_reference),
         Target("predictor", (_folder(_PREDICTOR),), holo_downstream.read_predictor),
+        Target(
+            "forest",
+            (_written(lambda folder: write_predictor(_STUDY.predictor, folder)),),
+            holo_downstream.read_predictor,
+            same,
+        ),
+        Target(
+            "study",
+            (_without(_written(lambda folder: write_study(_STUDY, folder)), "skipped.csv"),),
+            _read_study,
+            same,
+        ),
+        Target("parquet", _tables(), lambda folder: read_parquet(_only(folder)).to_pydict(), same),
+        Target("state", (_state(),), read_checkpoint, same),
+        Target("journal", (_journal(),), _read_tracked, same),
     )
 }

@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 
 import holo_vae
 from holo_types import FormatError, HoloError, Holograms, save
+from holo_types.files.json_files import write_json
 from holo_vae import Recipe
 from holo_vae.data.batches import open_rows
 from holo_vae.data.opening import RunData
@@ -31,7 +32,7 @@ from holo_vae.networks.model import Model
 from holo_vae.networks.network import HolographicAutoencoder
 from holo_vae.networks.storage import write_model
 from holo_vae.tracking import run as tracking, sender as tracking_sender, store as tracking_store
-from holo_vae.tracking.journal import Journal, Metrics, RunStart, journals, read_journal
+from holo_vae.tracking.journal import Journal, Metrics, RunStart, Status, journals, read_journal
 from holo_vae.tracking.provenance import checked_out, git_revision
 from holo_vae.tracking.sender import send_journals
 from holo_vae.training.checkpoints import Epoch
@@ -366,6 +367,34 @@ def test_what_a_killed_process_left_of_a_line_is_cut_off(tmp_path: Path) -> None
     path.write_text("{}\n")
     with pytest.raises(FormatError, match="no entry"):
         Journal(path)
+
+
+def test_a_damaged_bit_of_a_journal_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    entries = [RunStart("small", None, "key", 1, {}), Metrics(2, 7, {"loss": 1.0}), Status("FINISHED", 3)]
+    journal = Journal(path)
+    for entry in entries:
+        journal.append(entry)
+    journal.close()
+    content = path.read_bytes()
+    for bit in range(8 * len(content)):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        with pytest.raises(FormatError, match=r"journal\.jsonl: the line that ends at byte \d+ is no entry"):
+            list(read_journal(path))
+    before = [line[: line.index(b', "line_digest"')] + b"}\n" for line in content.splitlines()]
+    path.write_bytes(b"".join(before))  # as journals were before lines had digests
+    assert [entry for entry, _ in read_journal(path)] == entries
+
+
+def test_a_damaged_note_of_what_was_sent_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "sent.json"
+    write_json(path, {"offset": 120, "run_id": "a"})
+    assert tracking_store.Store(tmp_path / "journal.jsonl", tmp_path).sent.offset == 120
+    path.write_text(path.read_text().replace("120", "20"))
+    with pytest.raises(FormatError, match="does not match its file_digest"):
+        tracking_store.Store(tmp_path / "journal.jsonl", tmp_path)
 
 
 KILLED = """

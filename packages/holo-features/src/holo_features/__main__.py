@@ -1,8 +1,16 @@
-"""``python -m holo_features``: the console script, where its folder is on no path."""
+"""The program ``holo-features``, also as ``python -m holo_features``."""
 
 import sys
 
-from .cli.program import main
+from holo_types.launch import launch
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run the command line and give its exit status."""
+    return launch("holo_features.cli.program")
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,8 +1,16 @@
-"""``python -m holo_lab``: the program ``holo``, where its folder is on no path."""
+"""The program ``holo``, also as ``python -m holo_lab``."""
 
 import sys
 
-from .cli.program import main
+from holo_types.launch import launch
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run the command line and give its exit status."""
+    return launch("holo_lab.cli.program")
+
 
 if __name__ == "__main__":
     sys.exit(main())

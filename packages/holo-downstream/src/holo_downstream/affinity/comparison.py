@@ -22,6 +22,8 @@ from holo_types import FormatError, HoloError
 from holo_types.files.atomic import replacing
 from holo_types.files.csv_files import write_csv
 
+from .study_files import PREDICTIONS, check_predictions
+
 __all__ = ["Comparison", "Pair", "compare_studies", "write_comparison"]
 
 
@@ -265,7 +267,8 @@ def _pairs(studies: Sequence[_Predicted], against: str | None) -> list[tuple[_Pr
 
 
 def _read(folder: Path, part: str) -> _Predicted:
-    path = folder / "predictions.csv"
+    path = folder / PREDICTIONS
+    check_predictions(folder)
     table = read_csv(path)
     seeds = [name for name in table if name.startswith("seed_")]
     needed = {"id", "split", "cluster", "label", *(seeds or ["seed_0"])}

@@ -1,27 +1,31 @@
 """The folder of a study: report, predictions, what was skipped, and the predictor."""
 
 import contextlib
-import json
+import hashlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
 
 from holo_downstream._version import __version__
-from holo_types import HoloError
+from holo_types import FormatError, HoloError
 from holo_types.console import write_skipped
-from holo_types.files.atomic import replacing, write_errors
+from holo_types.files.atomic import write_errors
 from holo_types.files.csv_files import write_csv
+from holo_types.files.json_files import read_json, write_json
 from holo_types.files.locks import PathLock, remove_unfinished
+from holo_types.reading import reads
 
 from .predictor import write_predictor
 from .study import Study
 
-__all__ = ["new_study_folder", "write_study"]
+__all__ = ["PREDICTIONS", "check_predictions", "new_study_folder", "write_study"]
 
-_REPORT, _MODEL = "report.json", "model"
+PREDICTIONS = "predictions.csv"
+_REPORT, _MODEL, _DIGEST = "report.json", "model", "predictions_digest"
 
 
 @contextlib.contextmanager
@@ -60,7 +64,8 @@ def write_study(study: Study, folder: Path) -> None:
         What to write.
     folder
         Made if there is none. The predictions have the columns id, split, cluster, label, prediction (the mean
-        of the members), lower, upper, and ``seed_0``, ... of each member; the report comes last.
+        of the members), lower, upper, and ``seed_0``, ... of each member; the report comes last, with the digest of
+        the predictions.
 
     Raises
     ------
@@ -81,19 +86,39 @@ def write_study(study: Study, folder: Path) -> None:
         mean, half = float(predictions.mean()), study.predictor.half_width
         about = (complex_.id, str(study.splits[column]), complex_.cluster, complex_.label)
         rows.append((*about, mean, mean - half, mean + half, *predictions.tolist()))
-    write_csv(folder / "predictions.csv", (*header, *seeds), rows)
-    with replacing(folder / _REPORT) as new:
-        text = json.dumps(_report(study), indent=2, allow_nan=False, ensure_ascii=False)
-        new.write_text(text + "\n", encoding="utf-8")
+    write_csv(folder / PREDICTIONS, (*header, *seeds), rows)
+    write_json(folder / _REPORT, {**_report(study), _DIGEST: _digest(folder / PREDICTIONS)}, indent=2)
 
 
-def _report(study: Study) -> object:
+@reads("a study")
+def check_predictions(folder: Path) -> None:
+    """Compare the predictions of a study with their digest, which studies of before there was one do not have.
+
+    Raises
+    ------
+    FormatError
+        If they differ, or a file cannot be read.
+    """
+    report = read_json(folder / _REPORT)
+    if not isinstance(report, dict):
+        raise FormatError(f"{folder / _REPORT}: is no study's report")
+    if report.get(_DIGEST, said := _digest(folder / PREDICTIONS)) != said:
+        raise FormatError(
+            f"{folder / PREDICTIONS}: does not match its digest in {_REPORT}; the file is damaged or was changed"
+        )
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _report(study: Study) -> dict[str, object]:
     parts, counts = np.unique(study.splits, return_counts=True)
     left_out = ("complexes", "splits", "predictions", "predictor", "settings", "skipped")
     found = {
         name: value for name, value in attrs.asdict(study, recurse=False).items() if name not in left_out
     }
-    return _plain(
+    plain: dict[str, object] = _plain(
         {
             "version": __version__,
             "settings": study.settings,
@@ -111,9 +136,10 @@ def _report(study: Study) -> object:
             "skipped": [{"id": line.file, "reason": line.reason} for line in study.skipped],
         }
     )
+    return plain
 
 
-def _plain(value: object) -> object:
+def _plain(value: object) -> Any:  # what JSON has
     """Turn classes into mappings, and what is undefined (NaN) into null, which JSON has."""
     if attrs.has(type(value)):
         return _plain(attrs.asdict(value, recurse=False))  # type: ignore[arg-type]  # mypy does not know has()

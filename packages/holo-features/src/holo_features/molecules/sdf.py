@@ -17,6 +17,8 @@ __all__ = ["sdf_molecules"]
 
 _END, _V30 = "M  END", "M  V30 "
 _COUNTS = 3  # which line; three of a header come before
+# Of what Python takes for ends of lines only one is: the others are bytes of names in other encodings, as of Å.
+_NO_ENDS = str.maketrans(dict.fromkeys("\v\f\x1c\x1d\x1e\x85", " "))
 
 
 def sdf_molecules(text: str) -> Iterator[Molecule]:
@@ -56,7 +58,8 @@ def _atoms(lines: list[str]) -> AtomArray:
     with warnings.catch_warnings():
         # Radicals have no charge, and query bonds no order: so biotite says, and reads them as that.
         warnings.filterwarnings("ignore", message="Cannot handle MDL", category=UserWarning)
-        atoms = MOLFile.read(io.StringIO("\n".join(lines[: end + 1]))).get_structure()
+        table = "\n".join(lines[: end + 1]).translate(_NO_ENDS)
+        atoms = MOLFile.read(io.StringIO(table)).get_structure()
     atoms.atom_name = np.array(create_atom_names(atoms), dtype=np.str_)
     return atoms
 

@@ -74,8 +74,11 @@ def read_parquet(path: Path, columns: "list[str] | None" = None) -> "pa.Table":
     try:
         check_digest(regular_file(path))
         _check_size(path)
-        return parquet.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
-    except (OSError, ArrowException) as error:
+        table = parquet.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
+        # Of what others wrote: text that is no text is told here, not where it is used.
+        table.validate(full=True)
+        return table
+    except (OSError, UnicodeError, ArrowException) as error:
         raise FormatError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
 
 

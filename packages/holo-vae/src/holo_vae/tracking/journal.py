@@ -1,9 +1,11 @@
 """The journal of a tracked run: all that is to reach the tracking store, one line of JSON for each entry.
 
 An entry is on disk before anything else happens with it, so neither a tracking server that goes away nor a
-process that is killed loses it. `holo_vae.tracking.store` sends what is in a journal.
+process that is killed loses it. `holo_vae.tracking.store` sends what is in a journal. Each line ends with its digest,
+so that a damaged one is not sent; lines of before there were digests have none.
 """
 
+import hashlib
 import json
 import os
 import threading
@@ -143,6 +145,8 @@ Entry = RunStart | Parameters | Tags | Metrics | DataSet | File | LoggedModel | 
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
 configure_tagged_union(Entry, _converter, tag_name="entry")
+_DIGEST, _END = b', "line_digest": "', b'"}'  # the end of a line, about all before it
+_DIGITS = 16  # of a SHA-256
 
 
 def read_journal(path: Path, offset: int = 0) -> Iterator[tuple[Entry, int]]:
@@ -151,21 +155,46 @@ def read_journal(path: Path, offset: int = 0) -> Iterator[tuple[Entry, int]]:
     Raises
     ------
     FormatError
-        If a line is no entry.
+        If a line is no entry, or does not match its digest.
     """
     with path.open("rb") as file:
         file.seek(offset)
         for line in file:
-            if not line.endswith(b"\n"):
-                return
+            if not line.endswith(b"\n") and not _sealed(line[:-1]):
+                return  # what a killed process wrote of a line
             offset += len(line)
             try:
-                entry: Entry = _converter.structure(json.loads(line), Entry)  # type: ignore[arg-type]
-            except (ValueError, TypeError, KeyError, cattrs.BaseValidationError):
+                entry: Entry = _converter.structure(json.loads(_content(line)), Entry)  # type: ignore[arg-type]
+            except (ValueError, TypeError, KeyError, RecursionError, cattrs.BaseValidationError):
                 raise FormatError(
-                    f"{path}: the line that ends at byte {offset} is no entry of a journal"
+                    f"{path}: the line that ends at byte {offset} is no entry of a journal, or is damaged"
                 ) from None
             yield entry, offset
+
+
+def _line(entry: Entry) -> bytes:
+    content = json.dumps(_converter.unstructure(entry, unstructure_as=Entry)).encode()
+    return content[:-1] + _DIGEST + _digest(content) + _END + b"\n"
+
+
+def _content(line: bytes) -> bytes:
+    """Give the JSON of a line without its digest."""
+    content, digest, _ = line.rpartition(_DIGEST)
+    if not digest:
+        return line
+    if not (line.endswith(b"\n") and _sealed(line[:-1])):
+        raise ValueError("it does not match its digest")
+    return content + b"}"
+
+
+def _sealed(line: bytes) -> bool:
+    """Say whether a line without its end of line is whole, with a digest that it matches."""
+    content, _, end = line.rpartition(_DIGEST)
+    return end == _digest(content + b"}") + _END
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest()[:_DIGITS].encode()
 
 
 class Journal:
@@ -233,7 +262,7 @@ class Journal:
         HoloError
             If it cannot be written, the disk being full for example.
         """
-        line = json.dumps(_converter.unstructure(entry, unstructure_as=Entry)).encode() + b"\n"
+        line = _line(entry)
         with self._turn, write_errors(self.path):
             left = memoryview(line)
             try:

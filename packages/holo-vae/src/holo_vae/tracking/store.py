@@ -23,7 +23,9 @@ from mlflow.types import Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from holo_types.files.atomic import replacing
+from holo_types.files.json_files import read_json, write_json
 from holo_types.files.locks import PathLock
+from holo_types.reading import reads
 
 from .journal import (
     DataSet,
@@ -130,7 +132,7 @@ class Store:
         self._file = journal.with_name("sent.json")
         self.sent = Sent()
         if self._file.exists():
-            self.sent = _converter.structure(json.loads(self._file.read_text()), Sent)
+            self.sent = _read_sent(self._file)
 
     @cached_property
     def uri(self) -> str:
@@ -183,8 +185,7 @@ class Store:
 
     def _note(self, **changes: Any) -> None:  # fields of `Sent`
         self.sent = attrs.evolve(self.sent, **changes)
-        with replacing(self._file) as new:
-            new.write_text(json.dumps(_converter.unstructure(self.sent)))
+        write_json(self._file, _converter.unstructure(self.sent))
 
     def _send_metrics(self, metrics: list[Metric], end: int) -> None:
         # A batch that arrived although the answer did not is sent again. Times and values are the same, and a
@@ -275,6 +276,11 @@ class Store:
             name, location, self.sent.run_id, model_id=model_id
         )  # fmt: skip
         self._note(versions={**self.sent.versions, name: str(version.version)})
+
+
+@reads("how far a journal has been sent")
+def _read_sent(path: Path) -> Sent:
+    return _converter.structure(read_json(path), Sent)
 
 
 def _dataset(entry: DataSet) -> Dataset:

@@ -1,0 +1,16 @@
+"""The program ``holo-downstream``, also as ``python -m holo_downstream``."""
+
+import sys
+
+from holo_types.launch import launch
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run the command line and give its exit status."""
+    return launch("holo_downstream.cli.program")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
