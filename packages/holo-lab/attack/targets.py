@@ -22,15 +22,12 @@ import holo_downstream
 import holo_features
 import holo_types
 import holo_vae
-<<<<<<< HEAD
-from holo_features.complexes.tables import complex_files
-=======
 from holo_downstream.affinity.labels import Labeled, LabelTable
 from holo_downstream.affinity.predictor import write_predictor
 from holo_downstream.affinity.study_files import PREDICTIONS, check_predictions, write_study
 from holo_downstream.vectors.csv_files import read_csv
 from holo_downstream.vectors.tables import Source, VectorTable
->>>>>>> attack2
+from holo_features.complexes.tables import complex_files
 from holo_features.readers.archives import archive_members, read_member
 from holo_features.spheres.idx import read_idx
 from holo_features.spheres.shapes import read_shape_labels
