@@ -5,6 +5,7 @@ import gzip
 import json
 import pickle
 import random
+import struct
 
 import numpy as np
 import pytest
@@ -280,6 +281,18 @@ def test_a_truncated_file_is_refused(tmp_path, part):
     data.write_bytes(content[: int(part * len(content))])
     with pytest.raises(FormatError, match=r"it is truncated|damaged, or no LMDB file"):
         find_complexes(tmp_path / "data")
+
+
+def test_a_file_that_would_end_the_process_is_refused(tmp_path):
+    folder = write_lmdb(tmp_path / "data", [record()], packed=bytes)  # large, so on pages of its own
+    content = (folder / "data.mdb").read_bytes()
+    # The record's node: its size in four bytes, flags, the length of its key, the key, and the first page.
+    places = [content.find(b"\x01\x00\x01\x000" + struct.pack("<Q", page)) for page in range(2, 100)]
+    place = max(places)
+    assert place > 0
+    (folder / "data.mdb").write_bytes(content[: place - 4] + b"\xff" * 4 + content[place:])
+    with pytest.raises(FormatError, match="ends the process that reads it; it is damaged, or was made so"):
+        find_complexes(folder)
 
 
 def test_a_damaged_record_is_named(tmp_path):

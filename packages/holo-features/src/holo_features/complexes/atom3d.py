@@ -25,6 +25,7 @@ from holo_types.reading import reading
 
 from .complex import Complex, SkippedComplex
 from .ligands import Ligand
+from .lmdb_trial import examine_lmdb
 
 if TYPE_CHECKING:
     import lmdb
@@ -191,6 +192,7 @@ def _opened(folder: Path) -> "Iterator[lmdb.Transaction]":
         import lmdb  # noqa: PLC0415
     if not (folder / _DATA).is_file():
         raise FormatError(f"{folder}: it holds no {_DATA}, so it is no ATOM3D data set")
+    examine_lmdb(folder / _DATA)
     try:
         with lmdb.open(str(folder), readonly=True, lock=False, readahead=False, create=False) as environment:
             # The file is mapped into memory: who reads behind its end is killed by the system.

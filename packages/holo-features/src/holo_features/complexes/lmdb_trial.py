@@ -1,0 +1,101 @@
+"""LMDB files of others, read first in a process of its own (extra ``atom3d``).
+
+An LMDB file is mapped into memory and trusted by the library that reads it: a page number that leads nowhere ends the
+process, one that leads back never ends. No check in Python comes before that.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from holo_types import FormatError
+
+__all__ = ["examine_lmdb", "walk"]
+
+_SECONDS = 10.0  # of computing, the start among them, and one more for every so many bytes of the file:
+_BYTES_PER_SECOND = 1 << 26
+_LOADED = 20.0  # times as long that a loaded machine may take
+_MEMORY = 1 << 30  # bytes, and the file twice
+_PAGE = 4096
+
+_harmless: set[tuple[int, int, int, int]] = (
+    set()
+)  # device, inode, size and time of files that were read to the end
+
+
+def examine_lmdb(file: Path) -> None:
+    """Read all of an LMDB file in a process of its own, unless this process has had it done before.
+
+    Parameters
+    ----------
+    file
+        The file ``data.mdb``.
+
+    Raises
+    ------
+    FormatError
+        If reading it ends that process, or does not come to an end.
+    """
+    about = file.stat()
+    known = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
+    if known in _harmless:
+        return
+    seconds = _SECONDS + about.st_size / _BYTES_PER_SECOND
+    command = [sys.executable, "-P", "-c", f"import sys; from {__name__} import walk; walk(*sys.argv[1:])"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "OMP_NUM_THREADS": "1",
+    }
+    try:
+        done = subprocess.run(
+            [*command, str(file.parent), str(int(seconds)), str(_MEMORY + 2 * about.st_size)],
+            env=environment,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_LOADED * seconds,
+        )
+    except subprocess.TimeoutExpired:
+        raise FormatError(
+            f"{file}: is not read within {seconds:.0f} s; it is damaged, or was made so"
+        ) from None
+    if done.returncode < 0:  # an exception of Python's is met again, and told, where the file is read
+        raise FormatError(f"{file}: ends the process that reads it; it is damaged, or was made so")
+    _harmless.add(known)
+
+
+def walk(folder: str, seconds: str, memory: str) -> None:
+    """Read every byte of a folder's LMDB file, within limits of time and of memory.
+
+    Parameters
+    ----------
+    folder
+        Holds ``data.mdb``.
+    seconds, memory
+        The limits, as text: of computing, and of the address space in bytes.
+    """
+    import lmdb  # noqa: PLC0415
+
+    if os.name == "posix":
+        import resource  # noqa: PLC0415 - Windows has none
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        for limit, value in ((resource.RLIMIT_CPU, int(seconds)), (resource.RLIMIT_AS, int(memory))):
+            _, most = resource.getrlimit(limit)
+            if most == resource.RLIM_INFINITY or value < most:
+                resource.setrlimit(limit, (value, most))
+    with (
+        lmdb.open(folder, readonly=True, lock=False, readahead=False, create=False) as environment,
+        environment.begin(buffers=True) as transaction,
+    ):
+        pages = environment.info()["last_pgno"] + 1
+        if Path(folder, "data.mdb").stat().st_size < pages * environment.stat()["psize"]:
+            return  # truncated, which its reader says
+        for key, value in transaction.cursor():
+            found = transaction.get(bytes(key))
+            bytes(value[::_PAGE])
+            if found is not None:
+                bytes(found[::_PAGE])
