@@ -13,6 +13,7 @@ import numpy as np
 from holo_downstream._version import __version__
 from holo_types import FormatError, HoloError
 from holo_types.console import write_skipped
+from holo_types.contents import read_content
 from holo_types.files.atomic import write_errors
 from holo_types.files.csv_files import write_csv
 from holo_types.files.json_files import read_json, write_json
@@ -109,7 +110,7 @@ def check_predictions(folder: Path) -> None:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_content(path)).hexdigest()
 
 
 def _report(study: Study) -> dict[str, object]:

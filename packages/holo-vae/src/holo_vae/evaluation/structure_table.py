@@ -6,6 +6,7 @@ from pathlib import Path
 import attrs
 
 from holo_types import FormatError, HoloError
+from holo_types.files.csv_files import csv_text
 
 __all__ = ["OPTIONAL", "TABLE", "StructureRow", "StructureTable", "read_structure_table"]
 
@@ -81,9 +82,8 @@ def read_structure_table(folder: Path) -> StructureTable:
     """
     path = folder / TABLE
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="")
-            lines, names = list(reader), reader.fieldnames or []
+        reader = csv.DictReader(csv_text(path), restval="")
+        lines, names = list(reader), reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FormatError(f"{path}: cannot be read as a table ({error})") from None
     if lacking := [name for name in _NEEDED if name not in names]:
