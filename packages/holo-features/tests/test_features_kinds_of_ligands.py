@@ -7,7 +7,7 @@ import pytest
 from biotite.structure.io.pdb import PDBFile
 
 from holo_features import Selection, find_complexes, read_complex, read_ligand, read_ligands, read_structure
-from holo_features.__main__ import main
+from holo_features.cli.program import main
 from holo_features.datasets import example_structures
 from holo_types import FormatError
 

@@ -9,7 +9,7 @@ from biotite.structure.io.pdb import PDBFile
 from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile, set_structure
 
 from holo_features import Selection, alpha_carbons, neighborhoods, read_structure
-from holo_features.__main__ import main
+from holo_features.cli.program import main
 from holo_features.datasets import example_structures
 from holo_features.readers.names import SYNONYMS
 

@@ -9,7 +9,7 @@ from biotite.structure.io.pdbx import BinaryCIFCategory, BinaryCIFFile, CIFCateg
 
 import holo_types
 from holo_features import Encoding, Selection, alpha_carbons, encode_structures, neighborhoods, read_structure
-from holo_features.__main__ import main
+from holo_features.cli.program import main
 from holo_features.datasets import example_structures
 from holo_features.structures.confidence import Confidence
 from holo_types import Basis, HoloError, Zernike

@@ -39,8 +39,12 @@ PLAIN = {
         ),
         ({"channels": [3000, 3000], "channel_rule": "full"}, "weights or more"),
         ({"basis": {"lmax": 10**8, "radial": None, "channels": ["x"]}}, "must be an integer from 0 to 1000"),
-        ({"basis": {"lmax": 21, "radial": None, "channels": ["x"]}}, "it may have lmax 20 and 64 blocks"),
-        ({"lmax": [1] * 65, "channels": [8] * 65}, "it may have lmax 20 and 64 blocks"),
+        ({"basis": {"lmax": 65, "radial": None, "channels": ["x"]}}, "it may have lmax 64 and 64 blocks"),
+        (
+            {"basis": {"lmax": 21, "radial": None, "channels": ["x"]}, "connectivity": "full"},
+            "with full connectivity it may have lmax 20 and 64 blocks",
+        ),
+        ({"lmax": [1] * 65, "channels": [8] * 65}, "it may have lmax 64 and 64 blocks"),
     ],
 )
 def test_a_network_of_sizes_that_no_memory_has_is_refused(change, message):

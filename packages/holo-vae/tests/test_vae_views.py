@@ -32,6 +32,7 @@ from holo_vae.data.encoded_clouds import EncodedClouds, Pairs
 from holo_vae.data.structure_sets import read_table
 from holo_vae.recipes.recipe import from_plain, to_plain
 from holo_vae.training.engine import train
+from holo_vae.training.objectives import objective_of
 from holo_vae.training.view_terms import view_terms
 
 BASIS = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=7.0, envelope=1.5), channels=("C", "N", "O", "S"))
@@ -201,7 +202,9 @@ def test_recipes_without_views_and_heads_are_written_as_before() -> None:
 
 
 def test_each_head_has_its_own_weight() -> None:
-    two = attrs.evolve(MODEL, heads=(*MODEL.heads, Condition("burial", ("buried", "exposed"))))
+    two = attrs.evolve(
+        MODEL, heads=(*MODEL.heads, Condition(column="burial", categories=("buried", "exposed")))
+    )
     written = to_plain(Recipe(model=two, training=TrainingConfig(head_weight=(1.0, 0.5))))
     assert written["training"]["head_weight"] == [1.0, 0.5]
     read = from_plain(written, Recipe)

@@ -22,7 +22,8 @@ __all__ = [
 ]
 
 # A network of all pairs of 20 degrees takes a minute to make; the published ones have ten at most.
-_HIGHEST_DEGREE, _MOST_BLOCKS = 20, 64
+_HIGHEST_DEGREE = {"efficient": 64, "full": 20}
+_MOST_BLOCKS = 64
 _MOST_WEIGHTS = 1 << 28
 
 Connectivity = Literal["efficient", "full"]
@@ -101,10 +102,11 @@ class BlocksConfig:
 
     def __attrs_post_init__(self) -> None:
         name = type(self).__name__
-        if self.basis.lmax > _HIGHEST_DEGREE or len(self.lmax) > _MOST_BLOCKS:
+        connectivity: Connectivity = "full" if "full" in self.connectivity else "efficient"
+        if self.basis.lmax > _HIGHEST_DEGREE[connectivity] or len(self.lmax) > _MOST_BLOCKS:
             raise HoloError(
-                f"{name} has a basis of lmax {self.basis.lmax} and {len(self.lmax)} blocks; it may have lmax "
-                f"{_HIGHEST_DEGREE} and {_MOST_BLOCKS} blocks"
+                f"{name} has a basis of lmax {self.basis.lmax} and {len(self.lmax)} blocks; with {connectivity} "
+                f"connectivity it may have lmax {_HIGHEST_DEGREE[connectivity]} and {_MOST_BLOCKS} blocks"
             )
         if not self.lmax or len(self.lmax) != len(self.channels):
             raise HoloError(
