@@ -83,10 +83,10 @@ def walk(folder: str, seconds: str, memory: str) -> None:
         import resource  # noqa: PLC0415 - Windows has none
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        for limit, value in ((resource.RLIMIT_CPU, int(seconds)), (resource.RLIMIT_AS, int(memory))):
+        for limit, wanted in ((resource.RLIMIT_CPU, int(seconds)), (resource.RLIMIT_AS, int(memory))):
             _, most = resource.getrlimit(limit)
-            if most == resource.RLIM_INFINITY or value < most:
-                resource.setrlimit(limit, (value, most))
+            if most == resource.RLIM_INFINITY or wanted < most:
+                resource.setrlimit(limit, (wanted, most))
     with (
         lmdb.open(folder, readonly=True, lock=False, readahead=False, create=False) as environment,
         environment.begin(buffers=True) as transaction,
@@ -95,7 +95,5 @@ def walk(folder: str, seconds: str, memory: str) -> None:
         if Path(folder, "data.mdb").stat().st_size < pages * environment.stat()["psize"]:
             return  # truncated, which its reader says
         for key, value in transaction.cursor():
-            found = transaction.get(bytes(key))
-            bytes(value[::_PAGE])
-            if found is not None:
-                bytes(found[::_PAGE])
+            for found in (value, transaction.get(bytes(key))):
+                memoryview(found or b"")[::_PAGE].tobytes()
