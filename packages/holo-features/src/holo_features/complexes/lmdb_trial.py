@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 from holo_types import FormatError
+from holo_types.files.trial import limit_process
 
 __all__ = ["examine_lmdb", "walk"]
 
-_SECONDS = 10.0  # of computing, the start among them, and one more for every so many bytes of the file:
+_SECONDS = 10.0  # of computing, and one more for every so many bytes of the file:
 _BYTES_PER_SECOND = 1 << 26
 _LOADED = 20.0  # times as long that a loaded machine may take
 _MEMORY = 1 << 30  # bytes, and the file twice
@@ -79,14 +80,7 @@ def walk(folder: str, seconds: str, memory: str) -> None:
     """
     import lmdb  # noqa: PLC0415
 
-    if os.name == "posix":
-        import resource  # noqa: PLC0415 - Windows has none
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        for limit, wanted in ((resource.RLIMIT_CPU, int(seconds)), (resource.RLIMIT_AS, int(memory))):
-            _, most = resource.getrlimit(limit)
-            if most == resource.RLIM_INFINITY or wanted < most:
-                resource.setrlimit(limit, (wanted, most))
+    limit_process(int(seconds), int(memory))
     with (
         lmdb.open(folder, readonly=True, lock=False, readahead=False, create=False) as environment,
         environment.begin(buffers=True) as transaction,

@@ -9,7 +9,7 @@ from holo_features.readers.symbols import METALS
 from holo_features.surroundings.pairs import pairs_within
 
 from .complex import Complex
-from .contacts import LIGAND_ELEMENTS, contact_counts
+from .contacts import contact_counts
 from .interactions import Numbers
 from .rdkit_descriptors import rdkit_molecule
 
@@ -117,6 +117,16 @@ def vina_terms(complex_: Complex) -> Numbers:
 def rf_score_features(complex_: Complex) -> Numbers:
     """Give what RF-Score-v3 learns from: contacts by element pair within 12 Å, and Vina's terms.
 
+    Parameters
+    ----------
+    complex_
+        A protein and its ligand, which needs bonds.
+
+    Returns
+    -------
+    Numbers
+        36 counts, such as ``"C-N"``, protein first, and what `vina_terms` gives.
+
     Raises
     ------
     HoloError
@@ -125,8 +135,17 @@ def rf_score_features(complex_: Complex) -> Numbers:
     Notes
     -----
     Li et al., *Mol. Inform.* 34, 115 (2015).
+
+    Examples
+    --------
+    >>> from biotite.structure.info import residue
+    >>> from holo_features.complexes.ligands import Ligand
+    >>> from holo_features.structures.structure import Structure
+    >>> serine = residue("SER")
+    >>> len(rf_score_features(Complex("1abc", Structure("1abc", serine), Ligand("SER", serine))).names)
+    42
     """
-    counted = contact_counts(complex_, 12.0, ligand_elements=LIGAND_ELEMENTS)
+    counted = contact_counts(complex_)
     terms = vina_terms(complex_)
     return Numbers(
         (*counted.pairs, *terms.names),

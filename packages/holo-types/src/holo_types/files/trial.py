@@ -24,7 +24,7 @@ from holo_types.errors import HoloError
 from .containment import check_sizes, member_names, open_dataset, root_attributes
 from .journal import PagedFile, open_hdf5
 
-__all__ = ["examine", "serve"]
+__all__ = ["examine", "limit_process", "serve"]
 
 _SECONDS = 1.0  # of computing, and one more for every so many bytes of the file:
 _BYTES_PER_SECOND = 1 << 24
@@ -143,13 +143,21 @@ def serve() -> None:
     """Open the files that are asked for, line by line, until there are no more."""
     for line in sys.stdin.buffer:
         request = json.loads(line)
-        _limit(request["seconds"], request["memory"])
+        limit_process(request["seconds"], request["memory"])
         sys.stdout.write(_looked_at(Path(request["path"])) + "\n")
         sys.stdout.flush()
 
 
-def _limit(seconds: float, memory: int) -> None:
-    """Let the system end this process where it computes or takes too much."""
+def limit_process(seconds: float, memory: int) -> None:
+    """Let the system end this process where it computes or takes too much; Windows does not.
+
+    Parameters
+    ----------
+    seconds
+        Of computing, from now on.
+    memory
+        Of the address space, in bytes.
+    """
     if os.name != "posix":
         return
     import resource  # noqa: PLC0415 - Windows has none
