@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 from holo_types import FormatError
-from holo_types.files.trial import limit_process
 
 __all__ = ["examine_lmdb", "walk"]
 
@@ -79,6 +78,8 @@ def walk(folder: str, seconds: str, memory: str) -> None:
         The limits, as text: of computing, and of the address space in bytes.
     """
     import lmdb  # noqa: PLC0415
+
+    from holo_types.files.trial import limit_process  # noqa: PLC0415 - needed here alone, in the other process
 
     limit_process(int(seconds), int(memory))
     with (

@@ -1,11 +1,12 @@
 """The terms of AutoDock Vina's scoring function, as RF-Score takes them (extra ``rdkit``)."""
 
+import attrs
 import numpy as np
 from biotite.structure import AtomArray
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
-from holo_features.readers.symbols import METALS
+from holo_features.readers.symbols import HYDROGENS, METALS
 from holo_features.surroundings.pairs import pairs_within
 
 from .complex import Complex
@@ -28,7 +29,7 @@ _RADII = {
     "I": 2.2,
     "SI": 2.2,
 }
-_METAL_RADIUS = _OTHER_RADIUS = 1.2
+_OTHER_RADIUS = 1.2  # of metals
 _HALOGENS = ("F", "CL", "BR", "I")
 _NAMES = ("gauss 1", "gauss 2", "repulsion", "hydrophobic", "hydrogen bond", "rotatable bonds")
 
@@ -153,30 +154,40 @@ def rf_score_features(complex_: Complex) -> Numbers:
     )
 
 
+@attrs.frozen(eq=False)
 class _Typed:
     """Heavy atoms of one side, typed as Vina does."""
 
-    def __init__(
-        self,
+    places: Float[np.ndarray, "atoms 3"]
+    radii: Float[np.ndarray, "atoms"]
+    hydrophobic: Bool[np.ndarray, "atoms"]
+    donor: Bool[np.ndarray, "atoms"]
+    acceptor: Bool[np.ndarray, "atoms"]
+    rotatable_bonds: int
+
+    @classmethod
+    def of(
+        cls,
         atoms: AtomArray,
         *,
-        donor: Bool[np.ndarray, "atoms"],
-        acceptor: Bool[np.ndarray, "atoms"],
-        polar_carbon: Bool[np.ndarray, "atoms"],
+        donor: Bool[np.ndarray, "all"],
+        acceptor: Bool[np.ndarray, "all"],
+        polar_carbon: Bool[np.ndarray, "all"],
         rotatable_bonds: int = 0,
-    ) -> None:
+    ) -> "_Typed":
         elements: NDArray[np.str_] = atoms.element
-        heavy = ~np.isin(elements, ("H", "D", "T"))
+        heavy = ~np.isin(elements, HYDROGENS)
         metal = np.isin(elements, list(METALS))
         radii = np.array([_RADII.get(element, _OTHER_RADIUS) for element in elements.tolist()])
-        radii[metal] = _METAL_RADIUS
         hydrophobic = ((elements == "C") & ~polar_carbon) | np.isin(elements, _HALOGENS)
-        self.places: Float[np.ndarray, "atoms 3"] = atoms.coord[heavy].astype(np.float64)
-        self.radii: Float[np.ndarray, atoms] = radii[heavy]
-        self.hydrophobic: Bool[np.ndarray, atoms] = hydrophobic[heavy]
-        self.donor: Bool[np.ndarray, atoms] = (donor | metal)[heavy]  # a metal takes what a hydrogen would
-        self.acceptor: Bool[np.ndarray, atoms] = acceptor[heavy]
-        self.rotatable_bonds = rotatable_bonds
+        return cls(
+            atoms.coord[heavy].astype(np.float64),
+            radii[heavy],
+            hydrophobic[heavy],
+            (donor | metal)[heavy],  # a metal takes what a hydrogen would
+            acceptor[heavy],
+            rotatable_bonds,
+        )
 
     @classmethod
     def of_protein(cls, atoms: AtomArray) -> "_Typed":
@@ -187,7 +198,7 @@ class _Typed:
             return np.fromiter((name in names for name in named), dtype=bool, count=len(named))
 
         carbons = np.isin(atoms.atom_name, ("C", "CA")) & (atoms.element == "C")
-        return cls(
+        return cls.of(
             atoms,
             donor=backbone | among(_DONORS),
             acceptor=(atoms.element == "O") | among(_ACCEPTING_NITROGENS),
@@ -205,7 +216,7 @@ class _Typed:
         elements = complex_.ligand.atoms.element
         hetero = [any(other.GetAtomicNum() not in (1, 6) for other in atom.GetNeighbors()) for atom in atoms]
         polar = np.isin(elements, ("N", "O"))
-        return cls(
+        return cls.of(
             complex_.ligand.atoms,
             donor=polar & (hydrogens > 0),
             # A nitrogen with three bonds has its lone pair in a conjugated system, or a charge.
