@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from holo_types import HoloError, Holograms
-from holo_vae import Objective, Recipe, initial_model, open_rows, train
-from holo_vae.training.objectives import Draws
+from holo_types import Basis, HoloError, Holograms, Zernike
+from holo_vae import ModelConfig, Objective, Recipe, TrainingConfig, initial_model, open_rows, train
+from holo_vae.training.objectives import Draws, objective_of
 
 SCALE = 4.0
 
@@ -70,3 +70,21 @@ def test_a_run_goes_on_with_its_own_objective_only(holograms: Holograms, recipe:
     assert _history(holograms, recipe, AbsoluteError(), state=tmp_path)[1] == history
     with pytest.raises(HoloError, match="another recipe"):
         _history(holograms, recipe, JitteredAbsoluteError(), state=tmp_path)
+
+
+def test_channels_weigh_what_the_recipe_says() -> None:
+    basis = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=5.0), channels=("C", "S", "other"))
+    config = ModelConfig(basis=basis, latent_dim=4, lmax=(2, 1), channels=(4, 4), initial_projection=4)
+    weights = (1.0, 5.0, 0.25)
+    recipe = Recipe(model=config, training=TrainingConfig(channel_weights=weights))
+    model = initial_model(recipe, SCALE, "small")
+    generator = np.random.default_rng(0)
+    rows = Holograms(generator.normal(size=(6, basis.dim)).astype(np.float32), basis)
+    with torch.no_grad():
+        found = objective_of(recipe).values(model.network, torch.tensor(rows.coefficients), None, {})
+    reconstructed = model.decode(model.encode(rows))
+    total = np.zeros(6)
+    for degree in range(3):
+        error = (reconstructed.degree(degree) - rows.degree(degree)) / SCALE
+        total += np.einsum("c,ncom->n", weights, np.square(error).reshape(6, 3, -1, 2 * degree + 1))
+    np.testing.assert_allclose(found[:, 0], total / basis.dim, rtol=1e-4)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from holo_features import Encoding, encode_structures
+from holo_features import Encoding, encode_structures, read_structure
 from holo_features.datasets import example_structures
 from holo_types import Basis, HoloError, Holograms, PointClouds, Zernike, concatenate, load
 from holo_vae import (
@@ -29,7 +29,7 @@ from holo_vae import (
 )
 from holo_vae.data.cloud_sets import cut_split
 from holo_vae.data.encoded_clouds import EncodedClouds, Pairs
-from holo_vae.data.structure_sets import read_table
+from holo_vae.data.structure_sets import TableRow, read_table
 from holo_vae.recipes.recipe import from_plain, to_plain
 from holo_vae.training.engine import train
 from holo_vae.training.objectives import objective_of
@@ -102,6 +102,25 @@ def test_residues_of_one_protein_are_alike(clouds: PointClouds) -> None:
     drawn = pairs.draw(500, np.random.default_rng(0))
     assert (clouds.index["alike"][drawn[:, 0]] == clouds.index["alike"][drawn[:, 1]]).all()
     assert (drawn[:, 0] != drawn[:, 1]).all()
+
+
+@pytest.mark.parametrize("hetero", [False, True])
+def test_a_pocket_holds_its_ligand_where_the_data_asks_for_it(
+    source: Path, tmp_path: Path, hetero: bool
+) -> None:
+    path = next(source.glob("0.*"))
+    place = read_structure(path).atoms.coord[0] + 2.0
+    counts = "  1  0  0  0  0  0  0  0  0  0999 V2000"
+    atom = "".join(f"{value:10.4f}" for value in place) + " Cl  0  0  0  0  0  0  0  0  0  0  0  0"
+    (tmp_path / "ligand.sdf").write_text(f"chloride\n\n\n{counts}\n{atom}\nM  END\n$$$$\n")
+    data = StructureData(kind="structures", ligand="ligand", hetero=hetero)
+    basis = attrs.evolve(BASIS, channels=(*BASIS.channels, "other"))
+    cut = tmp_path / "clouds.h5"
+    rows = [TableRow(path, {"ligand": "ligand.sdf"}, tmp_path)]
+    assert cut_split(data, basis, rows, cut, margin=1.5, workers=1) is None
+    clouds = load(cut, kind=PointClouds)
+    assert 0 < len(clouds) < 40
+    assert clouds.weights[:, 4].sum() == (len(clouds) if hetero else 0)
 
 
 def test_a_view_depends_on_seed_epoch_view_and_row_alone(clouds: PointClouds) -> None:
@@ -196,7 +215,7 @@ def test_recipes_without_views_and_heads_are_written_as_before() -> None:
     )
     assert "views" not in plain
     assert "heads" not in plain["model"]
-    assert "head_weight" not in plain["training"]
+    assert not {"head_weight", "channel_weights"} & set(plain["training"])
     with_views = recipe()
     assert from_plain(to_plain(with_views), Recipe) == with_views
 
@@ -237,6 +256,14 @@ def test_a_head_counts_as_a_layer() -> None:
         (
             lambda: Recipe(model=MODEL, training=TrainingConfig(head_weight=(1.0, 0.5))),
             "head_weight has 2 values; there must be one, or one for each of the 1 heads",
+        ),
+        (
+            lambda: TrainingConfig(channel_weights=(1.0, -2.0)),
+            r"TrainingConfig\.channel_weights is -2\.0; it must be at least 0",
+        ),
+        (
+            lambda: Recipe(model=MODEL, training=TrainingConfig(channel_weights=(1.0, 2.0, 3.0))),
+            "channel_weights has 3 values; there must be one for each of the channels",
         ),
         (lambda: ViewsConfig(pairs=3), "pairs is 3, and nothing is asked of them"),
         (

@@ -136,6 +136,15 @@ def test_a_sharp_model_jumps_and_relatives_are_found(folder: Path) -> None:
     }
 
 
+def test_z_is_worth_the_same_without_what_needs_no_training(folder: Path) -> None:
+    model = a_model(1.5)
+    alone = measure_worth(model, folder, split="test", residues=100, baselines=False)
+    beside = measure_worth(model, folder, split="test", residues=100)
+    assert {figure.of for figure in alone.figures} == {"z", "mean hologram", "chance"}
+    for figure in alone.figures:
+        assert value(beside, figure.row, figure.of, figure.scaling) == figure.value.estimate
+
+
 def test_the_command_names_what_is_missing(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

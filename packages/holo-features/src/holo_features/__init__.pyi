@@ -8,6 +8,7 @@ from .complexes.complex import (
     Complex as Complex,
     SkippedComplex as SkippedComplex,
     complex_neighborhoods as complex_neighborhoods,
+    joined_structure as joined_structure,
     pocket as pocket,
 )
 from .complexes.contacts import (

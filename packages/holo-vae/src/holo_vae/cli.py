@@ -399,6 +399,7 @@ def worth_command(
     split: Literal["valid", "test"] = "valid",
     count: Annotated[int, Parameter(validator=Number(gte=100))] = 5000,
     trained_for: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    baselines: bool = True,
     seed: int = 0,
 ) -> int:
     """Say what z of a model is worth, beside invariants that need no training (extras structures and evaluation).
@@ -423,6 +424,8 @@ def worth_command(
         How many residues at least.
     trained_for
         Rows for whose label the model was trained, such as "residue type", beside those of its heads; they are marked.
+    baselines
+        Whether z stands beside invariants that need no training, which take most of the time.
     seed
         Of draws, noise and rotations.
     """
@@ -444,6 +447,7 @@ def worth_command(
             split=split,
             residues=count,
             trained_for=trained_for,
+            baselines=baselines,
             seed=seed,
             on_part=lambda part: advance(1, part),
         )

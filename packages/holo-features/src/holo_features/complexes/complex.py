@@ -27,7 +27,15 @@ from holo_types import HoloError
 
 from .ligands import Ligand
 
-__all__ = ["CentersOf", "Complex", "LigandAtoms", "SkippedComplex", "complex_neighborhoods", "pocket"]
+__all__ = [
+    "CentersOf",
+    "Complex",
+    "LigandAtoms",
+    "SkippedComplex",
+    "complex_neighborhoods",
+    "joined_structure",
+    "pocket",
+]
 
 CentersOf = Literal["pocket", "ligand"]
 LigandAtoms = Literal["bound", "unbound", "difference"]
@@ -193,7 +201,7 @@ def complex_neighborhoods(
     >>> len(clouds), clouds.weights[:, 1].sum().item()
     (5, 5.0)
     """
-    both = _together(complex_, bonds="charge" in channels)
+    both = joined_structure(complex_, bonds="charge" in channels)
     about = _ligand_centers(both) if centers == "ligand" else _pocket_centers(complex_, both, pocket_distance)
     cut = partial(
         cut_neighborhoods, both, cutoff, channels, secondary_structure, central_residue=central_residue
@@ -240,8 +248,32 @@ def _unbound_weights(
     return np.concatenate([weights, np.zeros((len(both.atoms) - count, len(channels)), weights.dtype)])
 
 
-def _together(complex_: Complex, *, bonds: bool) -> Structure:
-    """Give the complex as one structure, the ligand as a last residue that is no amino acid."""
+def joined_structure(complex_: Complex, *, bonds: bool = False) -> Structure:
+    """Give a complex as one structure, the ligand as a last residue that is no amino acid.
+
+    Parameters
+    ----------
+    complex_
+        A protein and its ligand.
+    bonds
+        Whether it has bonds, each molecule's by itself, as the channel ``charge`` needs.
+
+    Returns
+    -------
+    Structure
+        The protein's atoms in their order, then the ligand's; the annotation ``ligand`` says which.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> protein = read_structure(example_structures()[0])
+    >>> atom = AtomArray(1)
+    >>> atom.coord[:], atom.element[:] = protein.atoms.coord[:1] + 1, "CL"
+    >>> both = joined_structure(Complex("1abc", protein, Ligand("LIG", atom)))
+    >>> both.name, len(both.atoms) - len(protein.atoms), both.atoms.ligand.sum().item()
+    ('1abc', 1, 1)
+    """
     protein, ligand = complex_.protein.atoms, complex_.ligand.atoms
     parts = []
     for atoms, is_protein in ((protein, True), (ligand, False)):

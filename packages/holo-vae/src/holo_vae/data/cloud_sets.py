@@ -122,13 +122,15 @@ def _cut(data: StructureData, basis: Basis, row: TableRow, margin: float) -> Poi
     if clash := [name for name in columns if name in centers.index]:
         raise HoloError(f"data.columns has {', '.join(clash)}, which the index of clouds has already")
     centers = attrs.evolve(centers, index=centers.index.assign(**columns))
-    ligand = row.columns.get(data.ligand or "", "")
+    ligand, surroundings = row.columns.get(data.ligand or "", ""), structure
     if ligand:
         molecule = holo_features.read_ligand(row.folder / ligand)
         complex_ = holo_features.Complex(structure.name, structure, molecule)
         centers = centers[holo_features.pocket(complex_, _POCKET)[centers.atoms]]
+        if data.hetero:
+            surroundings = holo_features.joined_structure(complex_, bonds="charge" in basis.channels)
     found = holo_features.cut_neighborhoods(
-        structure,
+        surroundings,
         basis.radial.cutoff + margin,
         basis.channels,
         secondary_structure=True,

@@ -14,7 +14,7 @@ from holo_types import Basis, Holograms, PointClouds
 from holo_vae.networks.model import Model
 from holo_vae.networks.network import HolographicAutoencoder
 
-__all__ = ["Invariants", "encoded", "smooth"]
+__all__ = ["Invariants", "ZAlone", "encoded", "smooth"]
 
 _ENVELOPE = 1.5  # Å
 _BLOCK = 512  # clouds
@@ -32,6 +32,30 @@ def encoded(clouds: PointClouds, basis: Basis) -> Holograms:
     return holo_features.zernike_transform(bare, basis)
 
 
+class ZAlone:
+    """z of a model.
+
+    Parameters
+    ----------
+    model
+        Of residues' surroundings.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    @property
+    def cutoff(self) -> float:
+        """How far surroundings reach, in Å."""
+        radial = self._model.config.basis.radial
+        assert radial is not None
+        return radial.cutoff
+
+    def of(self, clouds: PointClouds) -> dict[str, Float[np.ndarray, "n _"]]:
+        """Give ``"z"`` of surroundings."""
+        return {"z": self._model.encode(encoded(clouds, self._model.config.basis)).invariants}
+
+
 class Invariants:
     """z of a model beside what it is compared with.
 
@@ -46,10 +70,11 @@ class Invariants:
     """
 
     def __init__(self, model: Model, training: PointClouds, seed: int = 0) -> None:
-        self._model = model
+        self._z = ZAlone(model)
+        self._latent_dim = model.config.latent_dim
         self._basis = smooth(model.config.basis)
         self._untrained = _untrained(model, self._basis, seed)
-        self._components = _principal_components(self._spectra(training), model.config.latent_dim)
+        self._components = _principal_components(self._spectra(training), self._latent_dim)
 
     @property
     def cutoff(self) -> float:
@@ -69,16 +94,13 @@ class Invariants:
             All but z are of a basis with an envelope, 1.5 Å where the model's has none.
         """
         holograms = encoded(clouds, self._basis)
-        same = self._basis == self._model.config.basis
         spectra = self._spectra(clouds)
         return {
-            "z": self._model.encode(
-                holograms if same else encoded(clouds, self._model.config.basis)
-            ).invariants,
+            **self._z.of(clouds),
             "l = 0": holo_downstream.scalar_coefficients(holograms),
             "norms": holo_downstream.power_spectrum(holograms),
             "power spectrum": spectra,
-            f"PCA {self._model.config.latent_dim}": self._components(spectra),
+            f"PCA {self._latent_dim}": self._components(spectra),
             "untrained": self._untrained.encode(holograms).invariants,
         }
 

@@ -12,7 +12,7 @@ import holo_features
 from holo_downstream import Scaling
 from holo_types import PointClouds
 
-from .invariants import Invariants
+from .invariants import Invariants, ZAlone
 from .measured_residues import Read
 
 __all__ = ["Matches", "Pool", "Question", "match"]
@@ -164,7 +164,7 @@ class _Search:
 
 def match(
     pool: Pool,
-    invariants: Invariants,
+    invariants: Invariants | ZAlone,
     scalings: Mapping[Key, Scaling],
     channels: tuple[str, ...],
     *,

@@ -25,7 +25,7 @@ from holo_types import HoloError, PointClouds, concatenate
 from holo_vae.networks.model import Model
 from holo_vae.networks.row_losses import row_cosine_losses
 
-from .invariants import Invariants, encoded
+from .invariants import Invariants, ZAlone, encoded
 from .matching import Pool, Question, match
 from .measured_residues import Read, draw_residues, read_row
 from .reconstruction import mean_hologram_cosine_loss
@@ -124,6 +124,7 @@ def measure_worth(
     split: str = "valid",
     residues: int = 5000,
     trained_for: Iterable[str] = (),
+    baselines: bool = True,
     seed: int = 0,
     on_part: Callable[[str], None] = lambda part: None,
 ) -> Worth:
@@ -144,6 +145,9 @@ def measure_worth(
         How many residues, at least, are drawn of either, a structure of each cluster at a time.
     trained_for
         Further rows for whose label the model was trained, beside those of its heads; they are marked.
+    baselines
+        Whether z stands beside invariants that need no training, which take most of the time: one table of them serves
+        for all models of a basis.
     seed
         Of draws, noise and rotations.
     on_part
@@ -185,7 +189,8 @@ def measure_worth(
         for part in ("train", split)
     ]
     (_, training), (reads, clean) = drawn
-    measured = _Measured.of(model, training, clean, _trained_for(model) | {*trained_for}, seed)
+    invariants = Invariants(model, training, seed) if baselines else ZAlone(model)
+    measured = _Measured.of(invariants, training, clean, _trained_for(model) | {*trained_for}, seed)
     rows: tuple[Callable[[], list[Figure]], ...] = (
         lambda: measured.reconstruction(model, training),
         measured.dimensions,
@@ -214,7 +219,7 @@ def measure_worth(
 class _Measured:
     """Residues, their invariants, and how distances between these are scaled."""
 
-    invariants: Invariants
+    invariants: Invariants | ZAlone
     training: PointClouds
     clouds: PointClouds
     clean: _Matrices
@@ -226,9 +231,13 @@ class _Measured:
 
     @classmethod
     def of(
-        cls, model: Model, training: PointClouds, clouds: PointClouds, trained_for: frozenset[str], seed: int
+        cls,
+        invariants: Invariants | ZAlone,
+        training: PointClouds,
+        clouds: PointClouds,
+        trained_for: frozenset[str],
+        seed: int,
     ) -> "_Measured":
-        invariants = Invariants(model, training, seed)
         known, clean = invariants.of(training), invariants.of(clouds)
         scalings = {(name, "std"): standardization(matrix) for name, matrix in known.items()}
         # Of more numbers than residues no covariance is known.

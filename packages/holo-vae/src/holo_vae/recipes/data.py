@@ -54,7 +54,7 @@ class StructureData:
     columns
         Further columns of the table that the holograms' index is to have, as text.
     hetero
-        Whether neighborhoods hold ligands, ions and nucleic acids too.
+        Whether neighborhoods hold ligands, ions and nucleic acids too, those of `ligand` among them.
     pose
         How the neighborhoods to train on lie: ``"file"``, as in the files; ``"backbone"``, all in the pose of
         their residue's backbone, see `holo_features.surroundings.poses`. Those of validation and test lie as in

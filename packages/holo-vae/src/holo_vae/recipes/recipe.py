@@ -42,13 +42,8 @@ class Recipe:
     def __attrs_post_init__(self) -> None:
         training, model = self.training, self.model
         self._check_views()
-        if isinstance(model, ModelConfig) and isinstance(training.head_weight, tuple):
-            weights, heads = len(training.head_weight), len(model.heads)
-            if weights != heads:
-                raise HoloError(
-                    f"TrainingConfig.head_weight has {weights} values; there must be one, or one for each of the "
-                    f"{heads} heads"
-                )
+        if isinstance(model, ModelConfig):
+            self._check_weights(model)
         if training.frame_weight and self.data is not None and not self.data.one_pose:
             raise HoloError(
                 f"TrainingConfig.frame_weight is {training.frame_weight}, and the data's training rows lie in many "
@@ -63,6 +58,21 @@ class Recipe:
             raise HoloError(
                 f"TrainingConfig: kl_start {training.kl_start} and kl_warmup {training.kl_warmup} go beyond the "
                 f"{training.epochs} epochs; a variational model needs an epoch at the full KL weight"
+            )
+
+    def _check_weights(self, model: ModelConfig) -> None:
+        """Refuse weights of other heads or channels than the model has."""
+        weights, heads = self.training.head_weight, len(model.heads)
+        if isinstance(weights, tuple) and len(weights) != heads:
+            raise HoloError(
+                f"TrainingConfig.head_weight has {len(weights)} values; there must be one, or one for each of the "
+                f"{heads} heads"
+            )
+        of_channels, channels = self.training.channel_weights, model.basis.channels
+        if of_channels is not None and len(of_channels) != len(channels):
+            raise HoloError(
+                f"TrainingConfig.channel_weights has {len(of_channels)} values; there must be one for each of the "
+                f"channels {', '.join(channels)}"
             )
 
     def _check_views(self) -> None:
@@ -129,7 +139,12 @@ _converter.register_unstructure_hook(
 )
 _converter.register_unstructure_hook(
     TrainingConfig,
-    make_dict_unstructure_fn(TrainingConfig, _converter, head_weight=override(omit_if_default=True)),
+    make_dict_unstructure_fn(
+        TrainingConfig,
+        _converter,
+        channel_weights=override(omit_if_default=True),
+        head_weight=override(omit_if_default=True),
+    ),
 )
 _converter.register_unstructure_hook(
     Recipe, make_dict_unstructure_fn(Recipe, _converter, views=override(omit_if_default=True))

@@ -31,6 +31,9 @@ class TrainingConfig:
         The largest gradient norm.
     reconstruction_weight
         α, the weight of the mean squared error.
+    channel_weights
+        What the squared error of each of the basis' channels weighs in that mean, in their order: an element that is
+        rare is hardly kept if it weighs as much as carbon. None where all weigh 1.
     frame_weight
         γ, the weight of the mean squared difference between a row's frame and the coordinate axes. For training
         rows that all lie in one pose (digits that are not turned, residues in the pose of their backbone); 0
@@ -82,6 +85,7 @@ class TrainingConfig:
     plateau_patience: int = attrs.field(default=5, validator=at_least(1))
     gradient_clip: float = attrs.field(default=5.0, validator=at_least(1e-12))
     reconstruction_weight: float = attrs.field(default=50.0, validator=at_least(0.0))
+    channel_weights: tuple[float, ...] | None = attrs.field(default=None)
     frame_weight: float = attrs.field(default=0.0, validator=at_least(0.0))
     head_weight: float | tuple[float, ...] = attrs.field(default=1.0)
     kl_weight: float = attrs.field(default=0.0, validator=at_least(0.0))
@@ -107,9 +111,12 @@ class TrainingConfig:
         if value is not None and not least <= value < 1:
             raise HoloError(f"TrainingConfig.{attribute.name} is {value}; it must lie between 0 and 1")
 
+    @channel_weights.validator
     @head_weight.validator
-    def _check_weights(self, attribute: "attrs.Attribute[float]", value: float | tuple[float, ...]) -> None:
-        for weight in value if isinstance(value, tuple) else (value,):
+    def _check_weights(
+        self, attribute: "attrs.Attribute[float]", value: float | tuple[float, ...] | None
+    ) -> None:
+        for weight in value if isinstance(value, tuple) else () if value is None else (value,):
             at_least(0.0)(self, attribute, weight)
 
     def head_weights(self, count: int) -> tuple[float, ...]:

@@ -4,14 +4,17 @@ A new loss is a new class: an `Objective`, which `holo_vae.train` takes.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Protocol, runtime_checkable
 
 import attrs
+import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from holo_nn import cosine_loss
+from holo_types import Basis
 from holo_vae.networks.network import Latent
 from holo_vae.recipes.model import ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import Recipe
@@ -107,9 +110,22 @@ def kl_divergence(latent: Latent) -> Float[Tensor, " n"]:
     return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=-1)
 
 
+@cache
+def _coefficient_weights(basis: Basis, channel_weights: tuple[float, ...]) -> Float[Tensor, " dim"]:
+    """Give the weight of each coefficient's channel: of a degree, the channels come one after another."""
+    weights = np.array(channel_weights, dtype=np.float32)
+    parts = [
+        np.repeat(weights, multiplicity // len(weights) * (2 * degree + 1))
+        for multiplicity, degree in basis.irreps
+    ]
+    return torch.from_numpy(np.concatenate(parts))
+
+
 @attrs.frozen
 class Autoencoding(Objective):
     """The objective of an autoencoder: α MSE + β KL / d; the cosine loss (s = +1) is measured beside.
+
+    Where the recipe has weights of channels, the mean of the squared errors is weighed by them.
 
     Where there are views of a row, these are encoded, and the row as it is is the target; of two views, what is
     measured is the mean of both, and z of the two may be asked to be alike, to vary and not to repeat itself. A
@@ -214,7 +230,10 @@ class Autoencoding(Objective):
         target = targets / scale
         decoded = decoded.to(target.dtype)
         cosine = cosine_loss(decoded.detach(), target, str(self.model.basis.irreps))
-        mse = (decoded - target).square().mean(dim=1)
+        errors = (decoded - target).square()
+        if self.training.channel_weights is not None:
+            errors = errors * _coefficient_weights(self.model.basis, self.training.channel_weights).to(errors)
+        mse = errors.mean(dim=1)
         measured = [mse, kl_divergence(latent).to(mse), cosine]
         if self.training.frame_weight:
             axes = torch.eye(3, dtype=torch.float32, device=mse.device)
