@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import math
 import re
 import runpy
 import shutil
@@ -15,13 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
-from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 import holo_vae
+from holo_downstream import Interval
 from holo_features import (
     Encoding,
     encode_complexes,
@@ -32,8 +27,10 @@ from holo_features import (
 )
 from holo_features.datasets import example_structures
 from holo_types import Basis, Holograms, PointClouds, Zernike, concatenate
-from holo_vae import ClusterColumns, Model, ModelConfig, Recipe, write_model
+from holo_vae import Model, ModelConfig, Recipe, write_model
 from holo_vae.data.structure_sets import TableRow
+from holo_vae.evaluation.worth import PROBES, Figure, Worth
+from holo_vae.evaluation.worth_table import write_worth
 
 PROGRAM, PAGE = Path(__file__).with_name("proteins"), Path(__file__).with_name("proteins.md")
 
@@ -119,8 +116,6 @@ def run(
     write_model(model, folder / "model")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(PROGRAM)
-        patch.setattr("measure.FOREST_ROWS", 300)
-        patch.setattr("holo_downstream.validation.cross_validation._TREES", 5)
         assert program(chains, folder / "model", "--out", folder / "out") == 0
     holograms = _encoded(chains, "test", request.param)
     again = model.decode(model.encode(holograms))
@@ -228,37 +223,6 @@ def test_noise_moves_each_coordinate_by_its_standard_deviation(run: Run, chains:
     assert run.figures["denoising"][3]["noisy"] == pytest.approx(expected, rel=0.04)
 
 
-def test_probes_stand_beside_the_majority_of_the_other_clusters(run: Run, chains: Path) -> None:
-    index, basis = run.holograms.index, run.model.config.basis
-    bare = _encoded(chains, "test", basis, central_residue=False)
-    z = {"secondary_structure": run.model.encode(run.holograms), "residue_type": run.model.encode(bare)}
-    labels = {"secondary_structure": index["secondary_structure"], "residue_type": index["residue_name"]}
-    folds = {"groups": run.clusters, "cv": GroupKFold(5)}
-    for score in run.figures["probes"]:
-        if (target := score["target"]) not in labels:
-            continue
-        assert score["rows"] == (445 if score["estimator"] == "linear" else 300)
-        if score["estimator"] != "linear":
-            continue
-        guesses = cross_val_predict(DummyClassifier(), np.zeros((445, 1)), labels[target], **folds)
-        assert score["majority"] == pytest.approx((guesses == labels[target]).mean(), abs=1e-9)
-        if score["features"] == "z":
-            assert score["z_above"] is None
-            linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=10_000))
-            read = cross_val_predict(linear, z[target].invariants, labels[target], **folds)
-            assert score["accuracy"]["estimate"] == pytest.approx((read == labels[target]).mean(), abs=0.005)
-
-
-def test_every_property_is_probed_from_all_features(run: Run) -> None:
-    found = [(score["target"], score["features"], score["estimator"]) for score in run.figures["probes"]]
-    assert sorted(found) == sorted(
-        (target, features, estimator)
-        for target in ("secondary_structure", "burial", "residue_type")
-        for features in ("z", "l = 0", "power spectrum")
-        for estimator in ("linear", "forest")
-    )
-
-
 def test_neighbors_are_of_other_clusters(run: Run) -> None:
     z = run.model.encode(run.holograms).invariants.astype(float)
     distances = cdist(z, z)
@@ -283,7 +247,7 @@ def test_the_page_includes_tables_that_the_program_writes(run: Run) -> None:
     marks = re.findall(r"proteins/([\w-]+)/tables\.md\n:start-after: <!-- (\w+) -->", page)
     assert marks
     for folder, name in marks:
-        if folder in ("amino-acids", "learning-curve", "ligands"):
+        if folder in ("amino-acids", "ligands", "worth"):
             continue
         table = run.tables.split(f"<!-- {name} -->")[1].split(f"<!-- end {name} -->")[0]
         heading, rule, *rows = table.strip().splitlines()
@@ -296,109 +260,52 @@ def test_pictures_are_drawn(run: Run) -> None:
         "accuracy.png",
         "denoising.png",
         "neighbors.png",
-        "probes.png",
     }
 
 
-@pytest.fixture(scope="session")
-def curve(chains: Path, recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a learning curve that was stopped when half of it was done, and then went on."""
-    folder = tmp_path_factory.mktemp("curve")
-    command = (
-        "learning-curve",
-        chains,
-        "--data",
-        folder / "data",
-        "--recipe",
-        recipe,
-        "--out",
-        folder / "out",
+def _worth(seed: int, *, baselines: bool, name: str = "small") -> Worth:
+    """Make up what was measured of a model, with numbers that tell where they come from."""
+    figures = []
+    for place, row in enumerate(PROBES):
+        z = Interval(0.5 + 0.01 * place + 0.001 * seed, 0.4, 0.7)
+        figures.append(Figure(row=row, of="z", value=z, trained=row == "burial"))
+        if baselines:
+            above = Interval(0.2, -0.1, 0.3)
+            value = Interval(0.3, 0.2, 0.4)
+            figures.append(Figure(row=row, of="l = 0", value=value, z_above=above))
+    figures.append(Figure(row="effective dimension", of="z", value=Interval(40.5 + seed, np.nan, np.nan)))
+    return Worth(
+        model=f"{name} {seed}",
+        digest=str(seed) * 64,
+        split="test",
+        training_residues=100,
+        residues=200,
+        clusters=9,
+        figures=tuple(figures),
+        left_out=(),
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(PROGRAM)
-        patch.setattr("learning_curve.SHARES", (4, 2))
-        assert program(*command, "--steps", 20) == 0
-        half = [path.stat().st_mtime_ns for path in _states(folder)]
-        assert len(half) == 2
-        assert len(json.loads((folder / "out" / "figures.json").read_text("utf-8"))["points"]) == 2
-        patch.setattr("learning_curve.SHARES", (4, 2, 1))
-        assert program(*command, "--steps", 20) == 0
-    assert [path.stat().st_mtime_ns for path in _states(folder)[:2]] == half
-    return folder
 
 
-def _states(folder: Path) -> list[Path]:
-    return sorted(folder.glob("out/states/*/state.json"))
+def test_models_and_seeds_stand_beside_one_another(tmp_path: Path) -> None:
+    measured = {"a": _worth(0, baselines=True), "a1": _worth(2, baselines=False)}
+    measured["b"] = _worth(4, baselines=False, name="other")
+    for folder, found in measured.items():
+        write_worth(found, tmp_path / folder)
+    assert program("worth", *(tmp_path / folder for folder in measured), "--out", tmp_path / "out") == 0
+    tables = (tmp_path / "out" / "tables.md").read_text("utf-8")
+    lines = tables.splitlines()
+    assert "|  | distances | small | other | l = 0 |" in lines
+    assert "| secondary structure |  | 0.501 (0.500 to 0.502) | 0.504 | 0.300 |" in lines
+    assert "| burial |  | 0.511 (0.510 to 0.512) * | 0.514 * | 0.300 |" in lines
+    assert "| effective dimension |  | 41.5 (40.5 to 42.5) | 44.5 |  |" in lines
+    assert "| residue type |  | 0.520 [0.400, 0.700] | +0.200 [-0.100, +0.300] |" in lines
+    assert (tmp_path / "out" / "worth.png").stat().st_size > 5000
 
 
-def test_shares_are_nested_clusters_and_take_as_many_steps(curve: Path, chains: Path) -> None:
-    rows = _encoded(chains, "train", ORTHONORMAL).index["structure"]
-    counts = {name: int((rows == name).sum()) for name in CHAINS["train"]}
-    sizes = [counts["1y4y_A"] + counts["1yea_A"], *(counts[name] for name in ("1ten_A", "1exb_E", "3p57_P"))]
-    points = json.loads((curve / "out" / "figures.json").read_text("utf-8"))["points"]
-    assert [point["clusters"] for point in points] == [1, 2, 4]
-    assert points[0]["rows"] in sizes
-    assert points[1]["rows"] - points[0]["rows"] in sizes
-    assert points[2]["rows"] == len(rows)
-    assert points[2]["chains"] == 5
-    # An epoch has a part of the pair that is as large as one of its chains.
-    steps = math.ceil((sizes[0] / 2 + sum(sizes[1:])) / 32)
-    assert points[2]["steps"] == math.ceil(20 / steps) * steps
-    for point in points[:2]:
-        assert abs(point["steps"] - points[2]["steps"]) <= point["steps"] / point["epochs"] / 2
-    assert "| 4 | 5 |" in (curve / "out" / "tables.md").read_text("utf-8").split("<!-- learning_curve -->")[1]
-    assert (curve / "out" / "learning_curve.png").exists()
-
-
-def test_the_last_point_is_the_recipe_on_all_clusters(curve: Path, recipe: Path) -> None:
-    point = json.loads((curve / "out" / "figures.json").read_text("utf-8"))["points"][2]
-    settings = holo_vae.read_recipe(recipe)
-    settings = attrs.evolve(settings, training=attrs.evolve(settings.training, epochs=point["epochs"]))
-    training = holo_vae.open_rows(
-        [curve / "data" / "training.h5"],
-        clusters=ClusterColumns("cluster30", "structure"),
-        shuffle_rows=10_000,
-    )
-    some = np.arange(0, 108, 4)
-    judged = holo_vae.open_rows([curve / "data" / "validation.h5"], rows=some, shuffle_rows=10_000)
-    model = holo_vae.initial_model(settings, holo_vae.data_scale(training), "again")
-    for _ in holo_vae.train(model.network, training, judged, settings):
-        pass
-    for name in ("validation", "test"):
-        rows = holo_vae.read_holograms(curve / "data" / f"{name}.h5")
-        losses = _losses(rows, model.decode(model.encode(rows)))
-        assert point[name]["estimate"] == pytest.approx(losses.mean(), rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("nmax: 6", "nmax: 8", "the recipe has Basis(lmax=2, radial=Zernike(nmax=8,"),
-        ("kind: structures", "kind: structures, pose: backbone", "pose file; the recipe has backbone"),
-        ("kind: structures", "kind: structures, hetero: true", "hetero False; the recipe has True"),
-    ],
-)
-def test_holograms_made_in_another_way_are_refused_and_kept(
-    curve: Path,
-    chains: Path,
-    recipe: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    *,
-    old: str,
-    new: str,
-    said: str,
-) -> None:
-    other = tmp_path / "other.yaml"
-    other.write_text(recipe.read_text("utf-8").replace(old, new), encoding="utf-8")
-    before = (curve / "data" / "training.h5").stat()
-    data, out = curve / "data", tmp_path / "out"
-    assert program("learning-curve", chains, "--data", data, "--recipe", other, "--out", out) == 1
-    line = _line(capsys)
-    assert "training.h5: was made with" in line
-    assert said in line
-    after = (curve / "data" / "training.h5").stat()
-    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+def test_a_file_that_is_no_worth_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "worth.json").write_text('{"model": "small 0"}', encoding="utf-8")
+    assert program("worth", tmp_path, "--out", tmp_path / "out") == 1
+    assert "worth.json: cannot be read as what holo-vae worth writes" in _line(capsys)
 
 
 def test_a_missing_table_is_named(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

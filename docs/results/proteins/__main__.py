@@ -4,16 +4,16 @@ import sys
 
 from amino_acids import amino_acids
 from cyclopts import App
-from learning_curve import learning_curve
 from ligands import ligands
 from measure import measure
+from worth_page import worth
 
 from holo_types.console import run
 
 app = App(name="proteins", help="Measure models of residues' surroundings on a folder of protein chains.")
 app.default(measure)
 app.command(amino_acids)
-app.command(learning_curve)
+app.command(worth)
 app.command(ligands)
 
 if __name__ == "__main__":

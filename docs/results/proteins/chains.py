@@ -48,9 +48,7 @@ class Protein:
     structure: Structure
     centers: Centers
 
-    def clouds(
-        self, cutoff: float, channels: tuple[str, ...], *, central_residue: bool = True
-    ) -> PointClouds:
+    def clouds(self, cutoff: float, channels: tuple[str, ...]) -> PointClouds:
         """Cut out the neighborhoods of all residues."""
         return holo_features.neighborhoods(
             self.structure,
@@ -58,7 +56,6 @@ class Protein:
             channels,
             secondary_structure=True,
             centers=self.centers,
-            central_residue=central_residue,
         )
 
     def turned(self, rotation: Float[np.ndarray, "3 3"]) -> "Protein":
@@ -113,15 +110,13 @@ def _read(chain: TableRow, selection: Selection) -> Protein:
     return Protein(structure, attrs.evolve(centers, index=index))
 
 
-def encode(proteins: Iterable[Protein], basis: Basis, *, central_residue: bool = True) -> Holograms:
+def encode(proteins: Iterable[Protein], basis: Basis) -> Holograms:
     """Encode the neighborhoods of all residues, with their labels in the index."""
     assert basis.radial is not None
     cutoff = basis.radial.cutoff
     return concatenate(
         [
-            holo_features.zernike_transform(
-                protein.clouds(cutoff, basis.channels, central_residue=central_residue), basis, np.float32
-            )
+            holo_features.zernike_transform(protein.clouds(cutoff, basis.channels), basis, np.float32)
             for protein in proteins
         ]
     )

@@ -1,7 +1,7 @@
 """The pictures of the results on proteins."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import numpy as np
@@ -14,12 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from probing import ProbeScore
 from robustness import Denoising
 from scenes import Scene
 
-if TYPE_CHECKING:
-    from learning_curve import Point
+from holo_downstream import Interval
 
 __all__ = [
     "Tile",
@@ -27,12 +25,12 @@ __all__ = [
     "accuracy_figure",
     "amino_acid_map",
     "denoising_figure",
-    "learning_curve_figure",
     "neighbors_figure",
-    "probes_figure",
+    "worth_figure",
 ]
 
 BLUE, ORANGE, GRAY, GREEN, INK, RIM = "#2a6f97", "#e07a3f", "#9aa5ae", "#5a9367", "#3b4750", "#cfd5d9"
+GRAYS = ("#c3cad0", "#9aa5ae", "#77828b", "#57626b", "#3b4750")
 STRUCTURES = {"helix": ORANGE, "sheet": BLUE, "coil": GRAY}
 # One hue for each kind of side chain: small and aliphatic, with sulfur, aromatic, polar, positive, negative.
 AMINO_ACIDS = {
@@ -130,57 +128,40 @@ def denoising_figure(denoising: Sequence[Denoising]) -> Figure:
     return figure
 
 
-def probes_figure(scores: Sequence[ProbeScore], titles: Mapping[str, str]) -> Figure:
-    """Draw accuracies with their intervals, a panel for each target."""
-    targets = list(dict.fromkeys(score.target for score in scores))
-    features = list(dict.fromkeys(score.features for score in scores))
-    figure = Figure(figsize=(3.1 * len(targets) + 0.6, 2.3), layout="constrained")
-    panels: list[Axes] = list(figure.subplots(1, len(targets), sharey=True, squeeze=False)[0])
-    for axes, target in zip(panels, targets, strict=True):
-        chosen = [score for score in scores if score.target == target]
-        axes.axvline(chosen[0].majority, color=GRAY, lw=1, ls="--", zorder=0)
-        for estimator, color, shift in (("linear", BLUE, -0.13), ("forest", ORANGE, 0.13)):
-            for score in chosen:
-                if score.estimator != estimator:
-                    continue
-                line = features.index(score.features) + shift
-                accuracy = score.accuracy
-                axes.plot([accuracy.lower, accuracy.upper], [line, line], color=color, lw=1.6)
-                axes.plot(accuracy.estimate, line, "o", color=color, ms=5, label=estimator)
-        axes.set(title=titles[target], xlabel="accuracy")
-        axes.set_yticks(range(len(features)), features)
-        axes.set_ylim(len(features) - 0.5, -0.5)
-        tidy(axes)
+def worth_figure(rows: Mapping[str, Mapping[str, Interval]], models: Sequence[str]) -> Figure:
+    """Draw shares of residues, a line for each row: models with their intervals, the others in gray."""
+    names = list(dict.fromkeys(name for points in rows.values() for name in points))
+    styles = dict(zip(models, zip("oD", (BLUE, ORANGE), strict=True), strict=False))
+    styles |= dict(
+        zip([name for name in names if name not in models], zip("s^v<>", GRAYS, strict=True), strict=False)
+    )
+    figure = Figure(figsize=(7.4, 0.45 * len(rows) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    for line, points in enumerate(rows.values()):
+        for name, share in points.items():
+            marker, color = styles[name]
+            if name in models:
+                axes.plot([share.lower, share.upper], [line, line], color=color, lw=1.6, zorder=3)
+            axes.plot(
+                share.estimate,
+                line,
+                marker,
+                color=color,
+                ms=6 if name in models else 5,
+                zorder=4 - (name not in models),
+            )
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set(xlabel="share of residues", xlim=(0, 1.0))
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.grid(axis="x", color=RIM, lw=0.6, zorder=0)
+    tidy(axes)
     handles = [
-        Line2D([], [], color=BLUE, marker="o", ms=5, lw=1.6, label="linear"),
-        Line2D([], [], color=ORANGE, marker="o", ms=5, lw=1.6, label="forest"),
-        Line2D([], [], color=GRAY, lw=1, ls="--", label="majority"),
+        Line2D([], [], color=styles[n][1], marker=styles[n][0], ms=5, lw=1.6 if n in models else 0, label=n)
+        for n in names
     ]
     figure.legend(
-        handles=handles, frameon=False, fontsize=8, labelcolor=INK, loc="outside lower center", ncols=3
+        handles=handles, frameon=False, fontsize=8, labelcolor=INK, loc="outside lower center", ncols=4
     )
-    return figure
-
-
-def learning_curve_figure(points: "Sequence[Point]") -> Figure:
-    """Draw the cosine loss of training, validation and test rows over the number of clusters."""
-    figure = Figure(figsize=(4.6, 3.1), layout="constrained")
-    axes = figure.subplots()
-    clusters = [point.clusters for point in points]
-    for name, values, color in (
-        ("learned from", [point.training for point in points], GRAY),
-        ("validation", [point.validation.estimate for point in points], ORANGE),
-        ("test, 95 %", [point.test.estimate for point in points], BLUE),
-    ):
-        axes.plot(clusters, values, "o-", color=color, ms=4, lw=1.6, label=name)
-    lower, upper = ([getattr(point.test, bound) for point in points] for bound in ("lower", "upper"))
-    axes.fill_between(clusters, lower, upper, color=BLUE, alpha=0.15, lw=0)
-    axes.set(xlabel="clusters learned from", ylabel="cosine loss", xscale="log")
-    axes.set_xticks(clusters, [str(count) for count in clusters])
-    axes.minorticks_off()
-    axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
-    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
-    tidy(axes)
     return figure
 
 

@@ -17,11 +17,10 @@ from chains import (
     read_splits,
     selection_of,
 )
-from drawing import Tile, TileRow, accuracy_figure, denoising_figure, neighbors_figure, probes_figure
+from drawing import Tile, TileRow, accuracy_figure, denoising_figure, neighbors_figure
 from jaxtyping import Int
 from loading import load_surroundings_model
 from neighbors import Agreement, agreements, draw_queries, nearest
-from probing import ProbeScore, Spectrum, features_of, probe_target
 from rich.console import Console
 from robustness import Denoising, measure_denoising, measure_equivariance
 from scenes import scene
@@ -29,26 +28,20 @@ from tables import measure_tables
 from writing import write_figures
 
 from holo_features import Encoding, Selection
-from holo_types import Basis, Embeddings, HoloError, Holograms
+from holo_types import Basis, Embeddings, HoloError
 from holo_types.console import progress
-from holo_vae import EquivarianceErrors, Model
+from holo_vae import EquivarianceErrors
 from holo_vae.data.structure_sets import TableRow
 
 __all__ = ["Measured", "measure"]
 
 SEED = 0
-TRAINING_CLUSTERS = 120  # of which one chain each gives the mean hologram and the principal components
+TRAINING_CLUSTERS = 120  # of which one chain each gives the mean hologram
 TURNED_CHAINS, ROTATIONS = 8, 4
 NOISES = (0.0, 0.1, 0.3, 0.5)  # Å
-FOLDS, FOREST_ROWS = 5, 4000
 NEIGHBORS = 10
 DRAWN_RADIUS = 10.0  # Å
 SHARED = {"residue_type": "residue\ntype", "secondary_structure": "secondary\nstructure", "burial": "burial"}
-TARGETS = {
-    "secondary_structure": "secondary structure",
-    "burial": "burial",
-    "residue_type": "residue type, its own atoms left out",
-}
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +64,7 @@ class Measured:
     ----------
     model
         Which one.
-    accuracy, equivariance, denoising, probes, agreements
+    accuracy, equivariance, denoising, agreements
         See their modules.
     skipped
         Files that could not be used, and why.
@@ -83,7 +76,6 @@ class Measured:
     accuracy: Accuracy
     equivariance: EquivarianceErrors
     denoising: tuple[Denoising, ...]
-    probes: tuple[ProbeScore, ...]
     agreements: tuple[Agreement, ...]
     skipped: tuple[str, ...]
     seconds: dict[str, float]
@@ -108,10 +100,9 @@ def measure(directory: Path, model: str, /, *, out: Path) -> int:
 
     with _timed("reading and encoding", seconds):
         proteins, skipped = _proteins(splits["test"], selection_of(basis), directory)
-        test, bare = (encode(proteins, basis, central_residue=own) for own in (True, False))
+        test = encode(proteins, basis)
         chains = one_of_each_cluster(splits["train"], TRAINING_CLUSTERS, SEED)
-        encodings = [Encoding(selection=selection_of(basis), central_residue=own) for own in (True, False)]
-        training, bare_training = (encode_files(chains, basis, encoding) for encoding in encodings)
+        training = encode_files(chains, basis, Encoding(selection=selection_of(basis)))
     with _timed("embedding", seconds):
         embeddings = loaded.encode(test)
     with _timed("accuracy", seconds):
@@ -123,8 +114,6 @@ def measure(directory: Path, model: str, /, *, out: Path) -> int:
     with _timed("nearest neighbors", seconds):
         rows, _ = nearest(embeddings, np.arange(len(test)), NEIGHBORS)
         shared = agreements(test.index, rows, tuple(SHARED))
-    with _timed("probes", seconds):
-        probes = _probes(loaded, (test, training), (bare, bare_training))
 
     measured = Measured(
         model=ModelFacts(
@@ -138,7 +127,6 @@ def measure(directory: Path, model: str, /, *, out: Path) -> int:
         accuracy=accuracy,
         equivariance=equivariance,
         denoising=denoising,
-        probes=probes,
         agreements=shared,
         skipped=skipped,
         seconds=seconds,
@@ -146,7 +134,6 @@ def measure(directory: Path, model: str, /, *, out: Path) -> int:
     pictures = {
         "accuracy": accuracy_figure(accuracy),
         "denoising": denoising_figure(denoising),
-        "probes": probes_figure(probes, TARGETS),
         "neighbors": neighbors_figure(
             _tile_rows(proteins, embeddings, rows),
             tuple(SHARED.values()),
@@ -196,30 +183,6 @@ def _proteins(
 def _some(proteins: Sequence[Protein], count: int) -> list[Protein]:
     chosen = np.random.default_rng(SEED).permutation(len(proteins))[:count]
     return [proteins[number] for number in sorted(chosen.tolist())]
-
-
-def _probes(
-    model: Model, whole: tuple[Holograms, Holograms], bare: tuple[Holograms, Holograms]
-) -> tuple[ProbeScore, ...]:
-    """Probe whole neighborhoods; for the residue type, those without the residue's own atoms."""
-    scores: list[ProbeScore] = []
-    parts = ((whole, ("secondary_structure", "burial")), (bare, ("residue_type",)))
-    with progress(6 * len(TARGETS), "probing") as advance:
-        for (test, training), targets in parts:
-            features = features_of(model, test, Spectrum(training, model.config.latent_dim))
-            for target in targets:
-                for score in probe_target(
-                    target,
-                    features,
-                    test.index[target],
-                    test.index["cluster"],
-                    forest_rows=FOREST_ROWS,
-                    folds=FOLDS,
-                    seed=SEED,
-                ):
-                    scores.append(score)
-                    advance(1, f"{target} from {score.features}, {score.estimator}")
-    return tuple(scores)
 
 
 def _tile_rows(

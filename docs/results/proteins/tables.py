@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from writing import markdown_table, signed
+from writing import markdown_table
 
 if TYPE_CHECKING:
     from accuracy import GroupCosine
@@ -22,7 +22,6 @@ def measure_tables(measured: "Measured") -> dict[str, str]:
         "burial": _groups("burial", accuracy.by_burial),
         "atoms": _groups("heavy atoms within 10 Å", accuracy.by_atoms),
         "equivariance": _equivariance(measured),
-        "probes": _probes(measured),
         "neighbors": _agreements(measured),
         "denoising": _denoising(measured),
         "times": _times(measured),
@@ -68,23 +67,6 @@ def _equivariance(measured: "Measured") -> str:
         ),
     ]
     return markdown_table(("turned atoms, end to end", "largest deviation", "99th percentile"), rows)
-
-
-def _probes(measured: "Measured") -> str:
-    rows: list[tuple[str, ...]] = []
-    for target in dict.fromkeys(score.target for score in measured.probes):
-        scores = [score for score in measured.probes if score.target == target]
-        name = f"{target.replace('_', ' ')}, {scores[0].classes} classes"
-        rows.append((name, "majority", f"{scores[0].majority:.3f}", "", "", ""))
-        for features in dict.fromkeys(score.features for score in scores):
-            linear, forest = (
-                next(s for s in scores if (s.features, s.estimator) == (features, estimator))
-                for estimator in ("linear", "forest")
-            )
-            accuracies = (str(linear.accuracy), str(forest.accuracy))
-            rows.append(("", features, *accuracies, signed(linear.z_above), signed(forest.z_above)))
-    headings = ("read", "from", "linear [95 %]", "forest [95 %]", "z above it, linear", "z above it, forest")
-    return markdown_table(headings, rows)
 
 
 def _agreements(measured: "Measured") -> str:
