@@ -446,6 +446,10 @@ def test_pockets_are_measured_with_and_without_their_ligand(
                 if there.any():
                     losses = _losses(x[np.flatnonzero(there)], y[np.flatnonzero(there)])
                     assert channel["cosine_loss"] == pytest.approx(losses.mean(), rel=1e-6)
+                    mean = np.repeat(x.coefficients.mean(axis=0, keepdims=True), len(x), axis=0)
+                    guessed = attrs.evolve(x, coefficients=mean)
+                    losses = _losses(*(part[np.flatnonzero(there)] for part in (x, guessed)))
+                    assert channel["mean_hologram"] == pytest.approx(losses.mean(), rel=1e-5)
         assert found[title, names[0]]["change"]["estimate"] == pytest.approx(means[0] - means[1], abs=1e-6)
         assert 0 < found[title, names[2]]["rows"] <= len(bound)
     chlorines = [found["C N O S other", name]["channels"][4]["rows"] for name in names]

@@ -47,11 +47,14 @@ class ChannelCosine:
         How many residues have such atoms.
     cosine_loss
         None where no residue has.
+    mean_hologram
+        The loss of whoever guesses the mean hologram of all these surroundings.
     """
 
     channel: str
     rows: int
     cosine_loss: float | None
+    mean_hologram: float | None
 
 
 @attrs.frozen(kw_only=True)
@@ -214,15 +217,18 @@ def _measured(model: Model, encoded: Sequence[_Rows], clusters: Mapping[str, str
     channels = model.config.basis.channels
     losses: list[Float[np.ndarray, n]] = []
     groups: list[NDArray[np.str_]] = []
-    products = []
+    products, guessed = [], []
     for parts in zip(*encoded, strict=True):
         rows = concatenate(parts)
         products.append(channel_products(rows, model.decode(model.encode(rows))))
+        mean = np.broadcast_to(rows.coefficients.mean(axis=0), rows.coefficients.shape)
+        guessed.append(channel_products(rows, attrs.evolve(rows, coefficients=np.ascontiguousarray(mean))))
         losses.append(_cosine_losses(products[-1], range(len(channels))))
         groups.append(np.array([clusters[str(name)] for name in rows.index["structure"]]))
     for number, name in enumerate(SURROUNDINGS):
         present = products[number][1] > 0
         each = [_cosine_losses(products[number], [channel]) for channel in range(len(channels))]
+        means = [_cosine_losses(guessed[number], [channel]) for channel in range(len(channels))]
         yield Surroundings(
             model=" ".join(channels),
             name=name,
@@ -234,8 +240,9 @@ def _measured(model: Model, encoded: Sequence[_Rows], clusters: Mapping[str, str
                     channel=channel,
                     rows=int(there.sum()),
                     cosine_loss=float(values[there].mean()) if there.any() else None,
+                    mean_hologram=float(mean[there].mean()) if there.any() else None,
                 )
-                for channel, values, there in zip(channels, each, present.T, strict=True)
+                for channel, values, mean, there in zip(channels, each, means, present.T, strict=True)
             ),
         )
 
@@ -280,7 +287,8 @@ def _table(surroundings: Sequence[Surroundings]) -> str:
 
 
 def _channel(found: ChannelCosine | None, rows: int) -> str:
-    """Give the loss, and of how many residues it is where that is not all of them."""
-    if found is None or found.cosine_loss is None:
+    """Give the loss beside that of the mean hologram, and of how many residues it is where that is not all of them."""
+    if found is None or found.cosine_loss is None or found.mean_hologram is None:
         return ""
-    return f"{found.cosine_loss:.3f}" + (f" ({found.rows:,})" if found.rows < rows else "")
+    text = f"{found.cosine_loss:.3f} / {found.mean_hologram:.3f}"
+    return text + (f" ({found.rows:,})" if found.rows < rows else "")

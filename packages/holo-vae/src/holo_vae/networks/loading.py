@@ -26,7 +26,7 @@ def shipped_models() -> list[str]:
     Examples
     --------
     >>> shipped_models()
-    ['microenvironment-z128', 'spherical-mnist-z16']
+    ['microenvironment-fill-z128', 'microenvironment-z128', 'spherical-mnist-z16']
     """
     return sorted(path.parent.name for path in _SHIPPED.glob("*/model.json"))
 
