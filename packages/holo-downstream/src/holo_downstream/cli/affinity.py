@@ -234,7 +234,7 @@ def leaks_command(
     out
         CSV file for id, split, by, value and the training complexes.
     """
-    known = read_labels(labels, columns=LabelColumns(label=label_column, cluster=cluster_column))
+    known = read_labels(labels, columns=LabelColumns(label=label_column, cluster=cluster_column), ask=False)
     parts = (known if ligands is None else with_ligand_keys(known, ligands)).complexes
     split_of = {one.id: one.split for one in parts}
     clusters = {one.id: one.cluster for one in parts}
