@@ -282,7 +282,7 @@ def _check_pk(path: Path, column: str, rows: Sequence[Mapping[str, str]]) -> Non
     if beyond:
         name, value = max(beyond.items(), key=lambda item: abs(item[1]))
         why = f"no pK is beyond {_LOWEST_PK:g} to {_HIGHEST_PK:g}"
-    elif 0 < lowest and highest < _SMALL:
+    elif lowest > 0 and highest < _SMALL:
         name, value = next(iter(known.items()))
         why = f"all labels are between 0 and {_SMALL:g}, as no pK are"
     elif highest - lowest > _LARGE_RANGE and all(value.is_integer() for value in known.values()):

@@ -73,7 +73,8 @@ def fit_command(
     out
         Folder for report.json, predictions.csv, skipped.csv and the predictor, model/.
     regressor
-        mean (of the training labels), linear, ridge, kernel-ridge, forest or boosting.
+        mean (of the training labels), linear, ridge, kernel-ridge, forest, boosting, or ensemble, the mean of histogram
+        boosting, extra trees and support vector regression.
     pooling
         How residues become one vector a complex: sum, mean, max, or sum_count.
     by
