@@ -1,4 +1,4 @@
-"""A predictor of affinities from features of complexes, with intervals, and flags of what is unlike its training set."""
+"""A predictor of affinities from features of complexes, with intervals, and flags of what is unlike its training."""
 
 import math
 from pathlib import Path
@@ -209,8 +209,7 @@ def _read(arrays: Any, plain: dict[str, Any]) -> ComplexPredictor:
         arrays["kept"],
         members_of(arrays, plain["members"]),
         Domain(
-            domain["ids"].astype(np.str_),
-            *(domain[name] for name in _ARRAYS[1:]),
+            **{**domain, "ids": domain["ids"].astype(np.str_)},
             elements=frozenset(texts["elements"]),
             limit=limit,
         ),

@@ -116,17 +116,16 @@ class CrossFit:
 
     def summary(self) -> str:
         """Say in a few sentences what the predictor is worth."""
-        groups = len(np.unique(self.grouping.groups))
-        whole = {"cluster": f"{groups} clusters", "scaffold": f"{groups} scaffolds", "none": "random folds"}
+        by, folds = self.grouping.by, self.settings.folds
+        scores = [f"RMSE {each['rmsd']}, Pearson {each['pearson']}" for each in (self.scores, self.capped)]
+        groups = "" if by == "none" else f" of {len(np.unique(self.grouping.groups))} {by}s"
+        seen = "it" if by == "none" else f"its {by}"
         lines = [
-            f"{len(self.complexes)} complexes, {whole[self.grouping.by]}, each predicted by a model that saw none of its "
-            f"{self.settings.folds} folds: RMSE {self.scores['rmsd']}, Pearson {self.scores['pearson']}.",
+            f"{len(self.complexes)} complexes{groups}, in {folds} folds, each predicted by a model that has not seen "
+            f"{seen}: {scores[0]}."
         ]
-        if self.grouping.by != "none":
-            lines.append(
-                f"Where no {self.grouping.by} weighs more than {MOST_OF_A_GROUP} complexes: RMSE {self.capped['rmsd']}, "
-                f"Pearson {self.capped['pearson']}."
-            )
+        if groups:
+            lines.append(f"Where no {by} weighs more than {MOST_OF_A_GROUP} complexes: {scores[1]}.")
         widths = (self.unseen.upper - self.unseen.lower) / 2
         low, high = np.quantile(widths, [0.05, 0.95])
         flagged = sum(bool(flag) for flag in self.unseen.flags)

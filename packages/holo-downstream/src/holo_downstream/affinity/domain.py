@@ -150,4 +150,4 @@ def _standardized(
     means: Float[np.ndarray, "width"],
     scales: Float[np.ndarray, "width"],
 ) -> Float[np.ndarray, "n width"]:
-    return np.clip((vectors - means) / scales, -_FARTHEST, _FARTHEST)
+    return np.asarray(np.clip((vectors - means) / scales, -_FARTHEST, _FARTHEST))

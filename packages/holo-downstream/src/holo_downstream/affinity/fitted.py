@@ -261,31 +261,8 @@ def fitted(estimator: Any) -> Fitted:
         case "Pipeline":
             scaler, last = _steps(estimator)
             return LinearModel(scaler.mean_, scaler.scale_, last.coef_, _scalar(last.intercept_))
-        case "TransformedTargetRegressor":
-            scaler, last = _steps(estimator.regressor_)
-            labels = estimator.transformer_
-            return KernelModel(
-                scaler.mean_,
-                scaler.scale_,
-                last.X_fit_,
-                last.dual_coef_,
-                float(last.gamma),
-                _scalar(labels.mean_),
-                _scalar(labels.scale_),
-            )
-        case "ClippedKernel":
-            scaler, last = estimator.scaler, estimator.kernel
-            return KernelModel(
-                scaler.mean_,
-                scaler.scale_,
-                last.support_vectors_,
-                np.ravel(last.dual_coef_),
-                float(last.gamma),
-                _scalar(last.intercept_),
-                1.0,
-                estimator.lower,
-                estimator.upper,
-            )
+        case "TransformedTargetRegressor" | "ClippedKernel":
+            return _kernel(estimator)
         case "HistGradientBoostingRegressor":
             return _histogram_trees(estimator)
         case "RandomForestRegressor" | "ExtraTreesRegressor":
@@ -323,6 +300,19 @@ def _steps(pipeline: Any) -> list[Any]:
 
 def _scalar(value: Any) -> float:
     return float(np.asarray(value).item())
+
+
+def _kernel(estimator: Any) -> KernelModel:
+    if _class(estimator) == "ClippedKernel":
+        scaler, last = estimator.scaler, estimator.kernel
+        learned, weights = last.support_vectors_, np.ravel(last.dual_coef_)
+        labels, bounds = (_scalar(last.intercept_), 1.0), (estimator.lower, estimator.upper)
+    else:
+        scaler, last = _steps(estimator.regressor_)
+        learned, weights = last.X_fit_, last.dual_coef_
+        transformer = estimator.transformer_
+        labels, bounds = (_scalar(transformer.mean_), _scalar(transformer.scale_)), (None, None)
+    return KernelModel(scaler.mean_, scaler.scale_, learned, weights, float(last.gamma), *labels, *bounds)
 
 
 def _trees(trees: Iterable[Any], start: float, rate: float, divisor: float, width: int) -> Trees:
