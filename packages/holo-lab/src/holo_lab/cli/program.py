@@ -22,7 +22,9 @@ app = App(
     name="holo", help="From files to holograms, embeddings, predictions and reports.", version=__version__
 )
 app.command(evaluate_command, name="evaluate", group=_MODELS)
-app.command(affinity, group=_USE)
+_affinity = copy(affinity)
+_affinity.group = _USE
+app.command(_affinity)
 
 
 def _mount(program: App, group: str, own: frozenset[str]) -> None:
