@@ -60,7 +60,9 @@ def test_each_complex_is_predicted_by_a_model_that_has_not_seen_its_cluster():
         assert not set(clusters[test]) & set(clusters[~test])
         alone = fit(Ridge(0.1), vectors[~test], measured[~test]).predict(vectors[test])
         np.testing.assert_allclose(found.unseen.values[test], alone, rtol=1e-9)
-    assert found.scores["rmsd"].estimate == pytest.approx(root_mean_squared_error(measured, found.unseen.values))
+    assert found.scores["rmsd"].estimate == pytest.approx(
+        root_mean_squared_error(measured, found.unseen.values)
+    )
     assert np.bincount(found.folds).tolist() == [20, 15, 15, 15, 15]
     assert found.curve[-1].rmsd == found.scores["rmsd"]
     assert [point.complexes for point in found.curve] == [8, 16, 32, 64]
@@ -80,7 +82,10 @@ def test_what_is_not_finite_or_the_same_in_all_is_left_aside_and_may_be_missing_
     assert np.isfinite(found.values).all()
     at_the_end = table.values[2:3].copy()
     at_the_end[0, 0] = table.values[:, 0].max()
-    assert found.values[2] == predictor.predict(attrs.evolve(table.rows(np.array([2])), values=at_the_end)).values[0]
+    assert (
+        found.values[2]
+        == predictor.predict(attrs.evolve(table.rows(np.array([2])), values=at_the_end)).values[0]
+    )
 
 
 def test_a_predictor_comes_back_from_its_file_and_predicts_the_same(tmp_path):
@@ -116,7 +121,9 @@ def test_a_file_that_describes_no_predictor_is_refused(tmp_path, change):
     stored = holo_types.load(tmp_path / "predictor.h5", kind=NamedArrays)
     header = json.loads(json.dumps(stored.header)) | change
     holo_types.save(attrs.evolve(stored, header=header), tmp_path / "predictor.h5")
-    with pytest.raises(FormatError, match=r"predictor\.h5: (does not describe|holds ComplexPredictor of format 7)"):
+    with pytest.raises(
+        FormatError, match=r"predictor\.h5: (does not describe|holds ComplexPredictor of format 7)"
+    ):
         read_complex_predictor(tmp_path)
 
 
@@ -137,7 +144,10 @@ def test_other_features_are_refused():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t, c: (t.rows(np.arange(9)), c[:9]), "there are 9 complexes with a label and features; at least 10"),
+        (
+            lambda t, c: (t.rows(np.arange(9)), c[:9]),
+            "there are 9 complexes with a label and features; at least 10",
+        ),
         (lambda t, c: (t, c[::-1]), "in another order"),
         (lambda t, c: (t, [attrs.evolve(one, label=5.0) for one in c]), "all 80 labels are 5"),
         (lambda t, c: (attrs.evolve(t, values=np.full((80, 4), 2.0)), c), "no feature is finite"),
@@ -215,9 +225,19 @@ def test_widths_are_numbers_that_are_not_negative():
     ("clusters", "scaffolds", "by", "caveat"),
     [
         (["1", "2", "3"] * 4, ["s"] * 12, "cluster", ""),
-        ([""] * 12, ["s", "t", "u"] * 4, "scaffold", "the complexes have no clusters, so folds are of whole scaffolds"),
+        (
+            [""] * 12,
+            ["s", "t", "u"] * 4,
+            "scaffold",
+            "the complexes have no clusters, so folds are of whole scaffolds",
+        ),
         (["7"] * 12, ["s", "t", ""] * 4, "scaffold", "all complexes are of one cluster"),
-        (["7"] * 11 + [""], ["s"] * 12, "none", "1 complexes have no cluster and the ligands too few scaffolds"),
+        (
+            ["7"] * 11 + [""],
+            ["s"] * 12,
+            "none",
+            "1 complexes have no cluster and the ligands too few scaffolds",
+        ),
         (["1"] * 10 + ["2", "3"], ["s"] * 12, "none", "3 clusters, of very different size, are too few"),
         ([""] * 12, [""] * 12, "none", "so folds are random"),
     ],

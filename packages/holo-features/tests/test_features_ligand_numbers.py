@@ -27,8 +27,8 @@ SERIES = Path(__file__).parent / "golden" / "complexes" / "ligands.sdf"
 
 
 def test_elements_are_counted_once_each_and_the_others_together():
-    atoms = residue("HEM")
-    found = dict(zip(*(lambda n: (n.names, n.values.tolist()))(element_counts(Ligand("HEM", atoms))), strict=True))
+    counted = element_counts(Ligand("HEM", residue("HEM")))
+    found = dict(zip(counted.names, counted.values.tolist(), strict=True))
     assert (found["ligand C"], found["ligand N"], found["ligand O"], found["ligand other"]) == (34, 4, 4, 1)
     assert found["heavy atoms"] == 43
 

@@ -49,7 +49,7 @@ def residual_bars(residuals: NDArray[np.float64], groups: Sequence[str]) -> Figu
     order = np.argsort(-sizes, kind="stable")
     alone = order if len(order) <= _MOST_BARS + 1 else order[:_MOST_BARS]
     boxes = [residuals[group_of_row == group] for group in alone]
-    titles = [f"{str(names[group])[:28]} ({sizes[group]})" for group in alone]
+    titles = [f"{_plain(names[group])} ({sizes[group]})" for group in alone]
     if len(alone) < len(order):
         others = ~np.isin(group_of_row, alone)
         boxes.append(residuals[others])
@@ -73,6 +73,11 @@ def residual_bars(residuals: NDArray[np.float64], groups: Sequence[str]) -> Figu
     axes.invert_yaxis()
     axes.set_xlabel("predicted minus measured pK")
     return tidy(figure)
+
+
+def _plain(name: str) -> str:
+    """Give a name that is drawn as it is: between dollars matplotlib reads formulas."""
+    return str(name)[:28].replace("$", r"\$")
 
 
 def learning_curve(found: CrossFit) -> Figure:

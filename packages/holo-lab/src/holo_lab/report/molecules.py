@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 import numpy as np
-from biotite.structure import AtomArray
+from biotite.structure import AtomArray, BondType
 
 from holo_features import pocket
 from holo_lab.affinity.atoms import AtomContributions
@@ -14,6 +14,7 @@ from holo_lab.affinity.atoms import AtomContributions
 __all__ = ["library", "viewer"]
 
 _POCKET = 6.0  # Å
+_ORDERS = {BondType.DOUBLE: 2, BondType.AROMATIC_DOUBLE: 2, BondType.TRIPLE: 3}
 _RED, _WHITE, _BLUE = (200, 60, 50), (235, 235, 235), (42, 90, 170)
 
 
@@ -66,7 +67,7 @@ def _plain(atoms: AtomArray, contributions: Sequence[float]) -> list[dict[str, o
     bonded: list[list[int]] = [[] for _ in range(len(atoms))]
     orders: list[list[int]] = [[] for _ in range(len(atoms))]
     for first, second, kind in [] if atoms.bonds is None else atoms.bonds.as_array().tolist():
-        order = kind if kind in (2, 3) else 1
+        order = _ORDERS.get(kind, 1)
         for one, other in ((first, second), (second, first)):
             bonded[one].append(other)
             orders[one].append(order)
