@@ -79,21 +79,18 @@ def group_complexes(
         return Grouping("cluster", np.array(clusters), "")
     count = len(set(clusters))
     if missing:
-        why = (
-            "the complexes have no clusters"
-            if missing == len(ids)
-            else f"{missing} complexes have no cluster"
-        )
+        few = f"{missing} of {len(ids)} complexes have no cluster"
+        why = few if missing < len(ids) else "the complexes have no clusters"
     elif count == 1:
         why = "all complexes are of one cluster"
     else:
-        why = f"{count} clusters, of very different size, are too few"
+        why = f"{count} clusters are too few, or one has most complexes"
     # No scaffold is an id in brackets.
     series = [scaffold or f"[{name}]" for name, scaffold in zip(ids, scaffolds, strict=True)]
     if any(scaffolds) and _are_enough(series, folds):
         caveat = f"{why}, so folds are of whole scaffolds of ligands: of new targets errors will be larger"
         return Grouping("scaffold", np.array(series), caveat)
-    caveat = f"{why} and the ligands too few scaffolds, so folds are random: of all that is new errors will be larger"
+    caveat = f"{why}, and the ligands too few scaffolds, so folds are random: of all that is new errors will be larger"
     return Grouping("none", np.array(list(ids)), caveat)
 
 
