@@ -23,9 +23,9 @@ from holo_downstream import (
 from holo_downstream.affinity import cross_fit as module
 from holo_downstream.affinity.complex_predictor import ComplexPredictor, write_flagged_predictions
 from holo_downstream.affinity.domain import Domain
-from holo_downstream.affinity.grouping import group_complexes
 from holo_downstream.affinity.regressors import Ensemble, ExtraTrees, Ridge, SupportVectors, fit
 from holo_downstream.affinity.widths import Widths, fit_widths
+from holo_downstream.validation.grouping import group_complexes
 from holo_downstream.vectors.csv_files import read_csv
 from holo_types import FormatError, HoloError, NamedArrays
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from holo_downstream.validation.bootstrap import Interval
+from holo_downstream.validation.grouping import Grouping, group_complexes
 from holo_downstream.validation.statistics import Metric, score_by_group
 from holo_types import HoloError
 
@@ -14,7 +15,6 @@ from .complex_predictor import ComplexPredictor, FlaggedPredictions
 from .domain import Domain
 from .features import FeatureTable
 from .fitted import Fitted, fitted_members
-from .grouping import Grouping, group_complexes
 from .labels import Labeled
 from .regressors import ENSEMBLE, Settings, fit
 from .widths import fit_widths
@@ -232,7 +232,7 @@ def cross_fit(
         ):
             flags[row] = flag
     groups = grouping.groups
-    sizes = [round(fraction * len(ids) * (1 - 1 / settings.folds)) for fraction in (*_FRACTIONS, 1)]
+    sizes = [max(2, round(fraction * len(ids) * (1 - 1 / settings.folds))) for fraction in (*_FRACTIONS, 1)]
     return CrossFit(
         settings,
         grouping,

@@ -118,8 +118,8 @@ def _groups(found: CrossFit, table: Mapping[str, list[str]]) -> str:
             page.figure(
                 plots.residual_bars(residuals, found.grouping.groups.tolist()),
                 "residuals by family",
-                f"Residuals by {found.grouping.by}, the largest first, with their numbers of complexes. A box that "
-                "lies beside 0 is a family that is predicted too tight or too weak as a whole.",
+                f"Residuals by {found.grouping.by}, the largest first, with their numbers of complexes: median, "
+                "quartiles, 5 % and 95 %. What lies beside 0 is predicted too tight or too weak as a whole.",
             )
         )
     column = next((name for name in _TARGETS if name in table), None)

@@ -44,7 +44,7 @@ def measured_plot(found: CrossFit) -> Figure:
 
 
 def residual_bars(residuals: NDArray[np.float64], groups: Sequence[str]) -> Figure:
-    """Draw the residuals of each group as a box, the largest groups one by one, the others together."""
+    """Draw median, quartiles, 5 % and 95 % of each group's residuals, the largest one by one, the others together."""
     names, group_of_row, sizes = np.unique(np.array(groups), return_inverse=True, return_counts=True)
     order = np.argsort(-sizes, kind="stable")
     alone = order if len(order) <= _MOST_BARS + 1 else order[:_MOST_BARS]
@@ -58,19 +58,13 @@ def residual_bars(residuals: NDArray[np.float64], groups: Sequence[str]) -> Figu
     axes = figure.subplots()
     axes.axvline(0, color=GRAY, lw=1, zorder=0)
     places = np.arange(len(boxes))
-    axes.boxplot(
-        boxes,
-        orientation="horizontal",
-        positions=places,
-        widths=0.6,
-        flierprops={"marker": ".", "ms": 3, "mec": GRAY},
-        medianprops={"color": ORANGE},
-        boxprops={"color": BLUE},
-        whiskerprops={"color": BLUE},
-        capprops={"color": BLUE},
-    )
+    for place, values in zip(places, boxes, strict=True):
+        low, first, middle, third, high = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95])
+        axes.plot([low, high], [place, place], color=BLUE, lw=1)
+        axes.plot([first, third], [place, place], color=BLUE, lw=6, solid_capstyle="butt", alpha=0.6)
+        axes.plot([middle], [place], "o", color=ORANGE, ms=4)
     axes.set_yticks(places, titles, fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(len(boxes) - 0.5, -0.5)
     axes.set_xlabel("predicted minus measured pK")
     return tidy(figure)
 
