@@ -176,6 +176,7 @@ def test_flags_name_what_is_unlike():
         values=np.array([table.values[0], [9.0, 9.0, 7, 0], table.values[1]]),
         elements=(CARBON, CARBON, frozenset({"C", "B", "Ru"})),
     )
+    assert found.predictor.domain.most_outside <= 1
     usual, far, metal = found.predictor.predict(asked).flags
     assert usual == ""
     assert far.startswith("far from every training complex")
@@ -183,6 +184,8 @@ def test_flags_name_what_is_unlike():
     assert metal == "ligand has B, Ru, which no training ligand has"
     limit = np.quantile(found.unseen.distances, 0.99)
     assert [("far" in flag) for flag in found.unseen.flags] == (found.unseen.distances > limit).tolist()
+    # Of the complexes themselves one in twenty at most has more features out of range than is usual.
+    assert np.mean(["outside" in flag for flag in found.unseen.flags]) <= 0.05
 
 
 def test_intervals_hold_what_they_are_meant_to_and_are_wider_where_errors_are():
@@ -192,7 +195,7 @@ def test_intervals_hold_what_they_are_meant_to_and_are_wider_where_errors_are():
     residuals = (0.3 + distances) * random.normal(size=2000)
     folds = np.arange(2000) % 5
     for coverage in (0.5, 0.8, 0.9):
-        widths, halves = fit_widths(residuals, distances, spreads, folds, coverage)
+        widths, halves = fit_widths(residuals, distances, spreads, folds, coverage=coverage, usual=2.0)
         new = (0.3 + distances) * random.normal(size=2000)
         for errors, half in ((residuals, halves), (new, widths.half_widths(distances, spreads))):
             held = np.abs(errors) <= half
@@ -207,16 +210,18 @@ def test_intervals_hold_what_they_are_meant_to_and_are_wider_where_errors_are():
 def test_a_complex_that_is_farther_or_less_certain_never_has_a_narrower_interval(seed, count):
     random = np.random.default_rng(seed)
     inputs = (random.normal(size=count), random.uniform(0, 3, count), random.uniform(0, 1, count))
-    widths, halves = fit_widths(*inputs, np.arange(count) % 5, 0.8)
+    widths, halves = fit_widths(*inputs, np.arange(count) % 5, coverage=0.8, usual=2.5)
     assert (halves > 0).all()
     grid = np.linspace(0, 10, 20)
     for half in (widths.half_widths(grid, np.ones(20)), widths.half_widths(np.ones(20), grid)):
         assert (np.diff(half) >= 0).all()
+    twice = widths.half_widths(np.array([2.5, 5.0]), np.zeros(2))
+    assert twice[1] >= 2 * twice[0] * (1 - 1e-12)
 
 
 def test_widths_are_numbers_that_are_not_negative():
     with pytest.raises(HoloError, match=r"Widths.by_spread is -0.1"):
-        Widths(1.0, 0.0, -0.1, 1.0, 0.9)
+        Widths(1.0, 0.0, -0.1, 1.0, 1.0, 0.9)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_ligand_in_the_proteins_file_is_no_surrounding_of_itself():
     protein = read_structure(example_structures()[0])
     atoms = residue("ADP")
     atoms = atoms[atoms.element != "H"]
-    atoms.coord += protein.atoms.coord[0] + [9, 0, 0] - atoms.coord.mean(axis=0)
+    atoms.coord += protein.atoms.coord.max(axis=0) + 1 - atoms.coord.min(axis=0)
     copy = protein.atoms[: len(atoms)].copy()
     copy.coord, copy.element, copy.res_name[:] = atoms.coord + 0.01, atoms.element, "ADP"
     copy.res_id[:] = int(protein.atoms.res_id.max()) + 1

@@ -201,7 +201,7 @@ def predictor_of(complex_, weights) -> ComplexPredictor:
     member = LinearModel(np.zeros(width), np.ones(width), given, 5.0)
     domain = Domain.of(np.array(["a"]), np.zeros((1, width)), [frozenset({"C"})])
     return ComplexPredictor(
-        DEFAULT_FEATURES, names, np.arange(width), (member,), domain, Widths(1.0, 0.0, 0.0, 1.0, 0.9)
+        DEFAULT_FEATURES, names, np.arange(width), (member,), domain, Widths(1.0, 0.0, 0.0, 1.0, 1.0, 0.9)
     )
 
 

@@ -160,6 +160,7 @@ def write_complex_predictor(predictor: ComplexPredictor, folder: Path) -> None:
         "blocks": predictor.blocks,
         "elements": sorted(domain.elements),
         "limit": domain.limit if math.isfinite(domain.limit) else None,
+        "most_outside": domain.most_outside,
         "widths": attrs.asdict(predictor.widths),
         "members": members,
     }
@@ -201,8 +202,8 @@ def _read(arrays: Any, plain: dict[str, Any]) -> ComplexPredictor:
     if not all(isinstance(word, str) for words in texts.values() for word in words):
         raise ValueError("its blocks or elements are no text")
     limit = math.inf if plain["limit"] is None else plain["limit"]
-    if type(limit) is not float:
-        raise ValueError(f"its limit is {limit!r}")
+    if type(limit) is not float or type(plain["most_outside"]) is not int:
+        raise ValueError(f"its limit is {limit!r}, and most_outside {plain['most_outside']!r}")
     return ComplexPredictor(
         texts["blocks"],
         tuple(arrays["names"].tolist()),
@@ -212,6 +213,7 @@ def _read(arrays: Any, plain: dict[str, Any]) -> ComplexPredictor:
             **{**domain, "ids": domain["ids"].astype(np.str_)},
             elements=frozenset(texts["elements"]),
             limit=limit,
+            most_outside=plain["most_outside"],
         ),
         Widths(**plain["widths"]),
     )

@@ -25,7 +25,9 @@ METRICS: tuple[Metric, ...] = ("rmsd", "mae", "pearson", "spearman")
 MOST_OF_A_GROUP = 20  # complexes that a group weighs at most in capped scores
 _FRACTIONS = (0.125, 0.25, 0.5)  # of the training complexes, on the learning curve, before all
 _LEAST = 10  # complexes
-_LIKE = 0.99  # share of the complexes whose distance to the nearest is usual
+# Shares of the complexes that are not flagged for their distance, and for features out of range, by other folds.
+_NEAR, _INSIDE = 0.99, 0.95
+_SMALLEST = 1e-6  # a distance: complexes may all be copies of others
 
 
 @attrs.frozen
@@ -114,6 +116,11 @@ class CrossFit:
         """The labels, in pK."""
         return np.array([one.label for one in self.complexes])
 
+    @property
+    def has_large_groups(self) -> bool:
+        """Whether a group has more complexes than it weighs in capped scores."""
+        return bool(np.unique(self.grouping.groups, return_counts=True)[1].max() > MOST_OF_A_GROUP)
+
     def summary(self) -> str:
         """Say in a few sentences what the predictor is worth."""
         by, folds = self.grouping.by, self.settings.folds
@@ -124,7 +131,7 @@ class CrossFit:
             f"{len(self.complexes)} complexes{groups}, in {folds} folds, each predicted by a model that has not seen "
             f"{seen}: {scores[0]}."
         ]
-        if groups:
+        if self.has_large_groups:
             lines.append(f"Where no {by} weighs more than {MOST_OF_A_GROUP} complexes: {scores[1]}.")
         widths = (self.unseen.upper - self.unseen.lower) / 2
         low, high = np.quantile(widths, [0.05, 0.95])
@@ -207,29 +214,32 @@ def cross_fit(
 
     predicted, spreads, distances = (np.empty(len(ids)) for _ in range(3))
     parts = np.empty((len(_FRACTIONS), len(ids)))
-    nearest = np.empty(len(ids), dtype=np.int64)
+    nearest, outside = (np.empty(len(ids), dtype=np.int64) for _ in range(2))
+    domains: list[Domain] = []
     for fold in range(settings.folds):
         train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         each = np.array([member.predict(vectors[test]) for member in learned(train)])
         predicted[test], spreads[test] = each.mean(axis=0), each.std(axis=0)
-        distances[test], rows = _domain(table, vectors, train).nearest(vectors[test])
+        domains.append(_domain(table, vectors, train))
+        distances[test], rows = domains[-1].nearest(vectors[test])
         nearest[test] = train[rows]
+        outside[test] = domains[-1].outside(vectors[test]).sum(axis=1)
         drawn = np.random.default_rng(settings.seed + fold).permutation(train)
         for number, fraction in enumerate(_FRACTIONS):
             some = drawn[: max(2, round(fraction * len(train)))]
             parts[number, test] = np.mean([one.predict(vectors[test]) for one in learned(some)], axis=0)
 
-    widths, halves = fit_widths(predicted - measured, distances, spreads, folds, settings.coverage)
-    limit = float(np.quantile(distances, _LIKE))
+    limit = max(float(np.quantile(distances, _NEAR)), _SMALLEST)
+    most_outside = int(np.quantile(outside, _INSIDE, method="higher"))
+    residuals = predicted - measured
+    widths, halves = fit_widths(residuals, distances, spreads, folds, coverage=settings.coverage, usual=limit)
     flags = [""] * len(ids)
     names = [table.names[column] for column in kept.tolist()]
-    for fold in range(settings.folds):
+    for fold, domain in enumerate(domains):
         test = np.flatnonzero(folds == fold)
-        domain = attrs.evolve(_domain(table, vectors, np.flatnonzero(folds != fold)), limit=limit)
+        usual = attrs.evolve(domain, limit=limit, most_outside=most_outside)
         elements = [table.elements[row] for row in test.tolist()]
-        for row, flag in zip(
-            test, domain.flags(vectors[test], distances[test], elements, names), strict=True
-        ):
+        for row, flag in zip(test, usual.flags(vectors[test], distances[test], elements, names), strict=True):
             flags[row] = flag
     groups = grouping.groups
     sizes = [max(2, round(fraction * len(ids) * (1 - 1 / settings.folds))) for fraction in (*_FRACTIONS, 1)]
@@ -259,7 +269,9 @@ def cross_fit(
             table.names,
             kept,
             learned(np.arange(len(ids))),
-            attrs.evolve(_domain(table, vectors, np.arange(len(ids))), limit=limit),
+            attrs.evolve(
+                _domain(table, vectors, np.arange(len(ids))), limit=limit, most_outside=most_outside
+            ),
             widths,
         ),
     )

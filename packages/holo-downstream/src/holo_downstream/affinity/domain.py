@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import attrs
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from holo_types import HoloError
 
@@ -14,7 +14,6 @@ __all__ = ["Domain"]
 _FARTHEST = 5.0  # standard deviations; a rare number that is farther out must not outweigh all others
 _ROWS = 256  # whose distances to all that was learned from are in memory at a time
 _NAMED = 3  # features in a flag
-_MARGIN = 0.25  # of a feature's range, by which it may lie outside
 
 
 @attrs.frozen(eq=False)
@@ -33,6 +32,8 @@ class Domain:
         All chemical elements of their ligands.
     limit
         The distance to the nearest of them beyond which a complex is unlike them.
+    most_outside
+        How many features may lie outside of their ranges before a complex is unlike them.
     """
 
     ids: Shaped[np.ndarray, "learned"]
@@ -43,6 +44,7 @@ class Domain:
     highest: Float[np.ndarray, "width"]
     elements: frozenset[str]
     limit: float = math.inf
+    most_outside: int = 0
 
     def __attrs_post_init__(self) -> None:
         learned, width = self.vectors.shape
@@ -54,6 +56,8 @@ class Domain:
             )
         if not all(np.isfinite(each).all() for each in (self.vectors, *columns)):
             raise HoloError("a domain holds a value that is not finite")
+        if self.most_outside < 0:
+            raise HoloError(f"most_outside is {self.most_outside}; it must not be negative")
         if not (self.scales > 0).all() or not self.limit > 0:
             raise HoloError("a scale of a domain or its limit is not positive; each must be")
 
@@ -101,6 +105,10 @@ class Domain:
             rows[start : start + _ROWS] = np.argmin(squares - 2 * part @ self.vectors.T, axis=1)
         return np.sqrt(np.mean((asked - self.vectors[rows]) ** 2, axis=1)), rows
 
+    def outside(self, vectors: Float[np.ndarray, "n width"]) -> Bool[np.ndarray, "n width"]:
+        """Say which features lie outside of the range of what was learned from."""
+        return np.asarray((vectors < self.lowest) | (vectors > self.highest))
+
     def flags(
         self,
         vectors: Float[np.ndarray, "n width"],
@@ -126,8 +134,7 @@ class Domain:
         >>> learned.flags(np.array([[2.0], [9.0]]), np.zeros(2), [carbon, boron], ["MolLogP"])
         ('', "ligand has B, which no training ligand has; outside of the training complexes' range: MolLogP")
         """
-        margin = _MARGIN * (self.highest - self.lowest)
-        outside = (vectors < self.lowest - margin) | (vectors > self.highest + margin)
+        outside = self.outside(vectors)
         found = []
         for row, distance in enumerate(distances.tolist()):
             words = []
@@ -137,7 +144,8 @@ class Domain:
                 )
             if unseen := sorted(elements[row] - self.elements):
                 words.append(f"ligand has {', '.join(unseen)}, which no training ligand has")
-            if columns := np.flatnonzero(outside[row]).tolist():
+            columns = np.flatnonzero(outside[row]).tolist()
+            if len(columns) > self.most_outside:
                 more = f" and {len(columns) - _NAMED} more" if len(columns) > _NAMED else ""
                 listed = ", ".join(names[column] for column in columns[:_NAMED])
                 words.append(f"outside of the training complexes' range: {listed}{more}")

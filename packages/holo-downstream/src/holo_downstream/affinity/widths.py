@@ -18,8 +18,10 @@ class Widths:
     Parameters
     ----------
     base, by_distance, by_spread
-        The error that is expected, up to a factor, is base + by_distance · distance + by_spread · spread; none is
-        negative.
+        The error that is expected, up to a factor, is (base + by_distance · distance + by_spread · spread) ·
+        max(1, distance / usual); none is negative.
+    usual
+        The distance beyond which the expected error grows in proportion to it, whatever was seen nearer.
     factor
         What the expected error is multiplied with.
     coverage
@@ -34,6 +36,7 @@ class Widths:
     base: float
     by_distance: float
     by_spread: float
+    usual: float
     factor: float
     coverage: float
 
@@ -41,12 +44,15 @@ class Widths:
         for name, value in attrs.asdict(self).items():
             if type(value) is not float or not np.isfinite(value) or value < 0:
                 raise HoloError(f"Widths.{name} is {value!r}; it must be a finite number, not negative")
+        if not self.usual:
+            raise HoloError("Widths.usual is 0; it must be positive")
 
     def expected(
         self, distances: Float[np.ndarray, "n"], spreads: Float[np.ndarray, "n"]
     ) -> Float[np.ndarray, "n"]:
         """Give the error that is expected of each prediction, up to a factor."""
-        return self.base + self.by_distance * distances + self.by_spread * spreads
+        near = self.base + self.by_distance * distances + self.by_spread * spreads
+        return near * np.maximum(1, distances / self.usual)
 
     def half_widths(
         self, distances: Float[np.ndarray, "n"], spreads: Float[np.ndarray, "n"]
@@ -68,7 +74,9 @@ def fit_widths(
     distances: Float[np.ndarray, "n"],
     spreads: Float[np.ndarray, "n"],
     folds: Int[np.ndarray, "n"],
+    *,
     coverage: float,
+    usual: float,
 ) -> tuple[Widths, Float[np.ndarray, "n"]]:
     """Learn how wide intervals must be from predictions of complexes that were not learned from [1]_.
 
@@ -83,6 +91,8 @@ def fit_widths(
         The fold of each complex.
     coverage
         The share of labels that intervals are to hold.
+    usual
+        As in `Widths`: a distance that few complexes are beyond.
 
     Returns
     -------
@@ -97,18 +107,17 @@ def fit_widths(
     --------
     >>> random = np.random.default_rng(0)
     >>> distances, folds = random.uniform(0.5, 2, 500), np.arange(500) % 5
-    >>> widths, _ = fit_widths(distances * random.normal(size=500), distances, np.zeros(500), folds, 0.9)
+    >>> widths, _ = fit_widths(distances * random.normal(size=500), distances, np.zeros(500), folds, coverage=0.9, usual=2.0)
     >>> near, far = widths.half_widths(np.array([0.5, 2.0]), np.zeros(2))
     >>> bool(far > 3 * near)
     True
     """
     errors = np.abs(residuals)
-    ratios = np.empty(len(errors))
     expected = np.empty(len(errors))
     numbers = np.unique(folds)
     for fold in numbers:
         here = folds == fold
-        fitted = _fit(errors[~here], distances[~here], spreads[~here], coverage)
+        fitted = _fit(errors[~here], distances[~here], spreads[~here], usual)
         expected[here] = fitted.expected(distances[here], spreads[here])
     ratios = errors / expected
     half_widths = np.empty(len(errors))
@@ -116,15 +125,15 @@ def fit_widths(
         here = folds == fold
         half_widths[here] = expected[here] * conformal_half_width(ratios[~here], coverage)[0]
     factor, reached = conformal_half_width(ratios, coverage)
-    whole = _fit(errors, distances, spreads, reached)
-    return attrs.evolve(whole, factor=factor), half_widths
+    whole = _fit(errors, distances, spreads, usual)
+    return attrs.evolve(whole, factor=factor, coverage=reached), half_widths
 
 
 def _fit(
     errors: Float[np.ndarray, "n"],
     distances: Float[np.ndarray, "n"],
     spreads: Float[np.ndarray, "n"],
-    coverage: float,
+    usual: float,
 ) -> Widths:
     from sklearn.linear_model import LinearRegression  # noqa: PLC0415 - a second that --help must not wait for
 
@@ -135,4 +144,4 @@ def _fit(
     )
     base, by_distance, by_spread = (weights.coef_ / np.where(scales > 0, scales, 1)).tolist()
     # Predictions without an error have intervals of some width all the same.
-    return Widths(max(base, 1e-3), by_distance, by_spread, 1.0, coverage)
+    return Widths(max(base, 1e-3), by_distance, by_spread, usual, 1.0, 0.0)

@@ -86,7 +86,7 @@ def _errors(found: CrossFit) -> str:
     draws = "complexes" if by == "none" else f"whole {by}s"
     rows = [(_NAMES[name], str(found.scores[name]), str(found.capped[name])) for name in found.scores]
     headings = ["", "all complexes [95 %]", f"no {by} above 20 complexes [95 %]"]
-    if by == "none":
+    if not found.has_large_groups:
         rows, headings = [row[:2] for row in rows], headings[:2]
     caveat = f" Caveat: {found.grouping.caveat}." if found.grouping.caveat else ""
     return page.section(
@@ -162,10 +162,12 @@ def _intervals(found: CrossFit) -> str:
     text = (
         f"The half width of an interval is {widths.factor:.2f} · ({widths.base:.2f} + {widths.by_distance:.2f} · "
         f"distance to the nearest training complex + {widths.by_spread:.2f} · standard deviation of the members' "
-        "predictions), in pK: normalized split-conformal, from predictions of complexes that were not learned from. "
-        "The distance is root mean square over standardized features. A complex is flagged if it is farther from all "
-        "training complexes than 99 % of these are from those of other folds, if its ligand has an element that none "
-        "of theirs has, or if a feature lies outside of their range by more than a quarter of it."
+        f"predictions), in pK, and beyond a distance of {widths.usual:.2f} that in proportion to the distance: "
+        "normalized split-conformal, from predictions of complexes that were not learned from. The distance is root "
+        "mean square over standardized features. A complex is flagged if it is farther from all training complexes "
+        "than 99 % of these are from those of other folds, if its ligand has an element that none of theirs has, or "
+        f"if more than {found.predictor.domain.most_outside} of its features lie outside of their range, as of 5 % of "
+        "these outside of that of other folds."
     )
     drawn = page.figure(
         plots.distance_plot(found),
