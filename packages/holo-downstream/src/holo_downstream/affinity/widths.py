@@ -107,7 +107,8 @@ def fit_widths(
     --------
     >>> random = np.random.default_rng(0)
     >>> distances, folds = random.uniform(0.5, 2, 500), np.arange(500) % 5
-    >>> widths, _ = fit_widths(distances * random.normal(size=500), distances, np.zeros(500), folds, coverage=0.9, usual=2.0)
+    >>> residuals, alike = distances * random.normal(size=500), np.zeros(500)
+    >>> widths, _ = fit_widths(residuals, distances, alike, folds, coverage=0.9, usual=2.0)
     >>> near, far = widths.half_widths(np.array([0.5, 2.0]), np.zeros(2))
     >>> bool(far > 3 * near)
     True

@@ -155,7 +155,8 @@ def _left_out(skipped: Sequence[Skipped], table: str) -> list[str]:
         return []
     more = "" if len(skipped) <= _NAMED else ", ..."
     names = ", ".join(line.file for line in skipped[:_NAMED])
-    return [f"{len(skipped)} complexes were left out ({names}{more}); {table} says why"]
+    were = "complex was" if len(skipped) == 1 else "complexes were"
+    return [f"{len(skipped)} {were} left out ({names}{more}); {table} says why"]
 
 
 def _say(*lines: str) -> None:
