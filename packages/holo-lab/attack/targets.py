@@ -425,7 +425,7 @@ TARGETS = {
         ),
         Target(
             "complex-predictor",
-            (_written(partial(holo_downstream.write_complex_predictor, _complex_predictor())),),
+            (_written(lambda folder: holo_downstream.write_complex_predictor(_complex_predictor(), folder)),),
             holo_downstream.read_complex_predictor,
             same,
         ),
