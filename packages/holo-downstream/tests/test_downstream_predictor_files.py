@@ -91,6 +91,14 @@ def test_arrays_of_an_ensemble_predict_what_scikit_learn_does(tmp_path):
     )
 
 
+def test_a_kernel_without_support_vectors_predicts_its_intercept(tmp_path):
+    """Labels that all lie within the tube."""
+    estimator = regressors.fit(regressors.SupportVectors(2.0, 5.0, 0.3, 0.0), *rows(20, 0))
+    write_predictor(predictor(fitted(estimator)), tmp_path)
+    asked = rows(5, 1)[0]
+    np.testing.assert_allclose(read_predictor(tmp_path).predict_vectors(asked), estimator.predict(asked))
+
+
 def test_bounds_of_a_kernel_fit_its_components():
     kernel = fitted(regressors.fit(regressors.KernelRidge(0.1, 0.1), *rows(20, 0)))
     with pytest.raises(HoloError, match="3 bounds stand beside 4 components"):

@@ -19,7 +19,7 @@ from .labels import Labeled
 from .regressors import ENSEMBLE, Settings, fit
 from .widths import fit_widths
 
-__all__ = ["CrossFit", "CrossFitSettings", "CurvePoint", "cross_fit", "fits_of"]
+__all__ = ["MOST_OF_A_GROUP", "CrossFit", "CrossFitSettings", "CurvePoint", "cross_fit", "fits_of"]
 
 METRICS: tuple[Metric, ...] = ("rmsd", "mae", "pearson", "spearman")
 MOST_OF_A_GROUP = 20  # complexes that a group weighs at most in capped scores

@@ -144,6 +144,8 @@ class KernelModel:
         """Predict a value for each vector."""
         from sklearn.metrics.pairwise import rbf_kernel  # noqa: PLC0415 - a second that --help must not wait for
 
+        if not len(self.vectors):  # no label was outside of the tube
+            return np.full(len(vectors), self.label_mean)
         if self.lower is not None or self.upper is not None:
             vectors = np.clip(vectors, self.lower, self.upper)
         kernel = rbf_kernel((vectors - self.means) / self.scales, self.vectors, gamma=self.sharpness)

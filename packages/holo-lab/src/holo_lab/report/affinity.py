@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from holo_downstream import CrossFit
+from holo_downstream.affinity.cross_fit import MOST_OF_A_GROUP
 from holo_downstream.validation.statistics import metric_of
 from holo_downstream.vectors.csv_files import read_csv
 from holo_features import ComplexSource
@@ -84,10 +85,12 @@ def _errors(found: CrossFit) -> str:
     by = found.grouping.by
     seen = "of it" if by == "none" else f"of its {by}"
     draws = "complexes" if by == "none" else f"whole {by}s"
-    rows = [(_NAMES[name], str(found.scores[name]), str(found.capped[name])) for name in found.scores]
-    headings = ["", "all complexes [95 %]", f"no {by} above 20 complexes [95 %]"]
-    if not found.has_large_groups:
-        rows, headings = [row[:2] for row in rows], headings[:2]
+    headings = ["", "all complexes [95 %]"]
+    columns = [found.scores]
+    if found.has_large_groups:
+        headings.append(f"no {by} above {MOST_OF_A_GROUP} complexes [95 %]")
+        columns.append(found.capped)
+    rows = [(_NAMES[name], *(str(column[name]) for column in columns)) for name in found.scores]
     caveat = f" Caveat: {found.grouping.caveat}." if found.grouping.caveat else ""
     return page.section(
         "Predicted and measured",
