@@ -299,6 +299,11 @@ class ClippedKernel:
         return np.asarray(self.kernel.predict(self.scaler.transform(within)))
 
 
+Single = (
+    Mean | Linear | Ridge | KernelRidge | Forest | Boosting | HistogramBoosting | ExtraTrees | SupportVectors
+)
+
+
 @attrs.frozen
 class Ensemble:
     """The mean of several regressors on the same vectors.
@@ -309,7 +314,7 @@ class Ensemble:
         Their settings.
     """
 
-    members: tuple[HistogramBoosting | ExtraTrees | SupportVectors, ...]
+    members: tuple[Single, ...]
 
     def make(self, seed: int, width: int) -> Any:
         """Give the unfitted estimator."""
@@ -339,7 +344,7 @@ def _rounded(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     return np.asarray(vectors.astype(np.float32).astype(np.float64))
 
 
-Settings = Mean | Linear | Ridge | KernelRidge | Forest | Boosting | Ensemble
+Settings = Single | Ensemble
 
 # What complexes are predicted with where nothing else is said.
 ENSEMBLE = Ensemble(
@@ -469,7 +474,7 @@ def fit(
     [6.0]
     """
     estimator = settings.make(seed, train.shape[1]).fit(train, labels)
-    if isinstance(settings, Forest):
+    if isinstance(settings, Forest | ExtraTrees):
         # Threads add up the trees in the order in which they finish; one thread has one order.
         estimator.set_params(n_jobs=1)
     return estimator

@@ -81,10 +81,10 @@ def murcko_scaffold(ligand: Ligand) -> str:
     ('c1ccccc1', '')
     """
     with extra("holo-features[rdkit]"):
-        from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles  # noqa: PLC0415
+        from rdkit.Chem.Scaffolds import MurckoScaffold  # noqa: PLC0415
 
-    smiles: str = MurckoScaffoldSmiles(mol=rdkit_molecule(ligand))
-    return smiles
+    scaffold: Callable[..., str] = MurckoScaffold.MurckoScaffoldSmiles
+    return scaffold(mol=rdkit_molecule(ligand))
 
 
 def rdkit_molecule(ligand: Ligand) -> "Mol":

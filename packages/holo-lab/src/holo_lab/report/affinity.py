@@ -8,6 +8,7 @@ import numpy as np
 
 from holo_downstream import CrossFit
 from holo_downstream.affinity.cross_fit import MOST_OF_A_GROUP
+from holo_downstream.affinity.regressors import Ensemble, Settings
 from holo_downstream.validation.statistics import metric_of
 from holo_downstream.vectors.csv_files import read_csv
 from holo_features import ComplexSource
@@ -278,9 +279,7 @@ def _made(found: CrossFit, skipped: Sequence[Skipped]) -> str:
     rows = [
         ("features", ", ".join(predictor.blocks)),
         ("numbers of a complex, used of all", f"{len(predictor.kept)} of {len(predictor.names)}"),
-        ("members", ", ".join(type(member).__name__ for member in found.settings.regressor.members))
-        if hasattr(found.settings.regressor, "members")
-        else ("regressor", type(found.settings.regressor).__name__),
+        ("regressors", ", ".join(type(one).__name__ for one in _regressors(found.settings.regressor))),
         ("folds", f"{found.settings.folds}, by {found.grouping.by}"),
         ("complexes left out", str(len(skipped))),
     ]
@@ -289,3 +288,7 @@ def _made(found: CrossFit, skipped: Sequence[Skipped]) -> str:
         f"<details><summary>{len(skipped)} complexes left out</summary>{listed}</details>" if skipped else ""
     )
     return page.section("How it was made", page.table(("", ""), rows), left)
+
+
+def _regressors(settings: Settings) -> Sequence[Settings]:
+    return settings.members if isinstance(settings, Ensemble) else [settings]
