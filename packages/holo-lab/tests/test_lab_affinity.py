@@ -188,11 +188,6 @@ def test_a_folder_may_hold_one_table_of_another_name(folder):
         folder_table(folder)
 
 
-def test_a_block_that_is_not_there_is_named():
-    with pytest.raises(HoloError, match="no block of features 'magic'; there are contacts in shells, burial"):
-        block_numbers(None, ["magic"])
-
-
 def predictor_of(complex_, weights) -> ComplexPredictor:
     """Give a predictor that is a weighted sum of features."""
     names = block_numbers(complex_, DEFAULT_FEATURES).names
@@ -208,6 +203,11 @@ def predictor_of(complex_, weights) -> ComplexPredictor:
 @pytest.fixture(scope="module")
 def thrombin():
     return read_bound(find_bound(COMPLEXES / "labels.csv").sources[0])
+
+
+def test_a_block_that_is_not_there_is_named(thrombin):
+    with pytest.raises(HoloError, match="no block of features 'magic'; there are contacts in shells, burial"):
+        block_numbers(thrombin, ["magic"])
 
 
 def test_contributions_of_what_is_linear_in_contacts_are_each_atoms_own(thrombin):
