@@ -192,7 +192,7 @@ def test_ligands_and_what_stands_beside_come_from_other_files(pockets, capsys):
         (["study", "pockets.h5", "absent.csv", "--out", "s"], 1, "absent.csv: cannot be read"),
         (["study", "absent.h5", "labels.csv", "--out", "s"], 1, "absent.h5"),
         (
-            ["fit", "pockets.h5", "labels.csv", "--out", "s"],
+            ["study", "pockets.h5", "labels.csv", "--out", "s"],
             1,
             "none of 40 labels can be used; 00ab: its label is in nM",
         ),
