@@ -481,7 +481,9 @@ def affinity(session: nox.Session) -> None:
     """Fit a predictor of binding affinities: -- DIR [--out DIR] [options of affinity fit]."""
     parser = argparse.ArgumentParser(prog="nox -s affinity --")
     parser.add_argument("data", type=Path, help="folder with labels.csv and the files that it names")
-    parser.add_argument("--out", type=Path, default=Path("build", "affinity"), help="folder for the predictor")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build", "affinity"), help="folder for the predictor"
+    )
     given, options = parser.parse_known_args(session.posargs)
     program = Path(holo(session, PACKAGES)).with_name("holo")
     fit = ("affinity", "fit", str(given.data), "--out", str(given.out), *options)
