@@ -478,23 +478,17 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def affinity(session: nox.Session) -> None:
-    """Predict binding affinities of complexes: -- DIR [--model MODEL] [--out DIR] [options of affinity fit]."""
+    """Fit a predictor of binding affinities: -- DIR [--out DIR] [options of affinity fit]."""
     parser = argparse.ArgumentParser(prog="nox -s affinity --")
     parser.add_argument("data", type=Path, help="folder with labels.csv and the files that it names")
-    parser.add_argument("--model", default="microenvironment-z128", help="name, folder or models:/ URI")
-    parser.add_argument("--out", type=Path, default=Path("build", "affinity"), help="folder for the results")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build", "affinity"), help="folder for the predictor"
+    )
     given, options = parser.parse_known_args(session.posargs)
     program = Path(holo(session, PACKAGES)).with_name("holo")
-    given.out.mkdir(parents=True, exist_ok=True)
-    ligands, embeddings = given.out / "ligands.csv", given.out / "embeddings.h5"
-    fit = (embeddings, given.data / "labels.csv", "--ligands", ligands, "--out", given.out / "study")
-    for command in (
-        ("ligands", given.data, "--out", ligands),
-        ("embed", "--pocket", given.data, "--model", given.model, "--out", embeddings),
-        ("affinity", "fit", *fit, *options),
-    ):
-        # 3: some complexes were left out, and are named; the others go on.
-        session.run(str(program), *map(str, command), env=ONE_THREAD, success_codes=[0, 3], external=True)
+    fit = ("affinity", "fit", str(given.data), "--out", str(given.out), *options)
+    # 3: some complexes were left out, and are named.
+    session.run(str(program), *fit, env=ONE_THREAD, success_codes=[0, 3], external=True)
 
 
 @nox.session(venv_backend="none")

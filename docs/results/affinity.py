@@ -22,7 +22,7 @@ CHANNELS = {"cnos": "C N O S", "other": "C N O S other"}
 # Distances from the ligand, in Å, beside the usual 6.
 POCKETS = (4.5,)
 
-# What `affinity fit` takes beside the labels.
+# What `affinity study` takes beside the labels.
 ROWS = {
     "mean": "contacts.csv --regressor mean",
     "ligand-size": "ligands.csv",
@@ -108,7 +108,7 @@ def fit(data: Path, out: Path, name: str, options: str, part: str) -> None:
         return
     first, _, others = options.partition(" ")
     labels = data.resolve() / "labels.csv"
-    command = f"holo affinity fit {first} {labels} {others} --ligands ligands.csv --out {part}/{name}"
+    command = f"holo affinity study {first} {labels} {others} --ligands ligands.csv --out {part}/{name}"
     run(command + (" --validation-only" if part == "validation" else ""), out)
 
 

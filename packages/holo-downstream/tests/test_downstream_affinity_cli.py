@@ -56,7 +56,7 @@ def pockets(tmp_path, monkeypatch):
 
 
 def test_fit_predict_compare(pockets, capsys):
-    fit = ["affinity", "fit", "pockets.h5", "labels.csv", "--unit", "nM", "--seeds", "2"]
+    fit = ["affinity", "study", "pockets.h5", "labels.csv", "--unit", "nM", "--seeds", "2"]
     assert main([*fit, "--regressor", "ridge", "--out", "ridge"]) == 0
     said = capsys.readouterr()
     assert said.out.startswith("ridge on 24 train, 8 val, 8 test: test RMSD 0.0")
@@ -66,7 +66,7 @@ def test_fit_predict_compare(pockets, capsys):
     assert report["test"]["complexes"] == 8
     assert main([*fit, "--regressor", "mean", "--out", "mean"]) == 0
 
-    assert main(["affinity", "predict", "ridge", "pockets.h5", "--out", "new.csv"]) == 0
+    assert main(["affinity", "apply", "ridge", "pockets.h5", "--out", "new.csv"]) == 0
     assert "40 complexes predicted; intervals of ± 0.0" in capsys.readouterr().out
     fitted = (pockets / "ridge" / "predictions.csv").read_text().splitlines()[1].split(",")
     predicted = (pockets / "new.csv").read_text().splitlines()[1].split(",")
@@ -77,12 +77,12 @@ def test_fit_predict_compare(pockets, capsys):
 
 
 def test_two_fits_do_not_share_a_folder(pockets, capsys):
-    fit = ["affinity", "fit", "pockets.h5", "labels.csv", "--unit", "nM", "--seeds", "1", "--out", "study"]
+    fit = ["affinity", "study", "pockets.h5", "labels.csv", "--unit", "nM", "--seeds", "1", "--out", "study"]
     with new_study_folder(pockets / "study"):
         assert main([*fit, "--regressor", "ridge"]) == 1
         assert "study: another run is alive and writes into it (process " in capsys.readouterr().err
     assert not (pockets / "study").exists()
-    assert main(["affinity", "fit", "pockets.h5", "absent.csv", "--out", "study"]) == 1
+    assert main(["affinity", "study", "pockets.h5", "absent.csv", "--out", "study"]) == 1
     assert not (pockets / "study").exists()  # what failed leaves no empty folder
     (pockets / "study" / "model").mkdir(parents=True)
     left = [pockets / "study" / folder / ".file.json.0123abcd.tmp" for folder in ("", "model")]
@@ -98,7 +98,7 @@ def test_a_study_folder_that_is_removed_meanwhile_does_not_come_back(pockets, mo
         return run_study(*given, **named)
 
     monkeypatch.setattr(affinity, "run_study", fitted_while_the_folder_goes)
-    fit = ["affinity", "fit", "pockets.h5", "labels.csv", "--unit", "nM", "--seeds", "1", "--out", "study"]
+    fit = ["affinity", "study", "pockets.h5", "labels.csv", "--unit", "nM", "--seeds", "1", "--out", "study"]
     assert main([*fit, "--regressor", "mean"]) == 1
     assert "study: was removed or replaced while this run wrote to it" in capsys.readouterr().err
     assert not (pockets / "study").exists()
@@ -108,7 +108,7 @@ def test_the_example_is_a_study(tmp_path, capsys):
     vectors, labels = map(str, example_series())
     argv = [
         "affinity",
-        "fit",
+        "study",
         vectors,
         labels,
         "--unit",
@@ -125,7 +125,7 @@ def test_the_example_is_a_study(tmp_path, capsys):
 def test_rows_that_cannot_be_used_do_not_keep_others_from_being_used(pockets, capsys):
     argv = [
         "affinity",
-        "fit",
+        "study",
         "pockets.h5",
         "bad.csv",
         "--unit",
@@ -169,7 +169,7 @@ def test_ligands_and_what_stands_beside_come_from_other_files(pockets, capsys):
     rows = [f"{name},{key},{number % 7}" for number, (name, key) in enumerate(zip(names, keys, strict=True))]
     (pockets / "ligands.csv").write_text("\n".join(["id,ligand_key,heavy_atoms", *rows, ""]))
     options = ["--unit", "nM", "--regressor", "ridge", "--seeds", "1", "--ligands", "ligands.csv"]
-    fit = ["affinity", "fit", "pockets.h5", "labels.csv", *options, "--beside", "ligands.csv"]
+    fit = ["affinity", "study", "pockets.h5", "labels.csv", *options, "--beside", "ligands.csv"]
     assert main([*fit, "--out", "study"]) == 0
     said = capsys.readouterr().out
     assert "1 held-out complexes share a ligand with training" in said
@@ -177,9 +177,9 @@ def test_ligands_and_what_stands_beside_come_from_other_files(pockets, capsys):
     report = json.loads((pockets / "study" / "report.json").read_text())
     assert report["leaks"] == [{"id": "38ab", "by": "ligand", "value": "C6-0", "learned": ["03ab"]}]
     assert report["source"]["beside"][0]["columns"] == ["heavy_atoms"]
-    assert main(["affinity", "predict", "study", "pockets.h5", "--out", "p.csv"]) == 1
+    assert main(["affinity", "apply", "study", "pockets.h5", "--out", "p.csv"]) == 1
     assert "0 tables are set beside the vectors" in capsys.readouterr().err
-    predict = ["affinity", "predict", "study", "pockets.h5", "--beside", "ligands.csv", "--out", "p.csv"]
+    predict = ["affinity", "apply", "study", "pockets.h5", "--beside", "ligands.csv", "--out", "p.csv"]
     assert main(predict) == 0
     (pockets / "pk.csv").write_text((pockets / "labels.csv").read_text().replace("nM", ""))
     assert main(["affinity", "leaks", "pk.csv", "--ligands", "ligands.csv"]) == 3
@@ -189,19 +189,19 @@ def test_ligands_and_what_stands_beside_come_from_other_files(pockets, capsys):
 @pytest.mark.parametrize(
     ("argv", "status", "message"),
     [
-        (["fit", "pockets.h5", "absent.csv", "--out", "s"], 1, "absent.csv: cannot be read"),
-        (["fit", "absent.h5", "labels.csv", "--out", "s"], 1, "absent.h5"),
+        (["study", "pockets.h5", "absent.csv", "--out", "s"], 1, "absent.csv: cannot be read"),
+        (["study", "absent.h5", "labels.csv", "--out", "s"], 1, "absent.h5"),
         (
-            ["fit", "pockets.h5", "labels.csv", "--out", "s"],
+            ["study", "pockets.h5", "labels.csv", "--out", "s"],
             1,
             "none of 40 labels can be used; 00ab: its label is in nM",
         ),
-        (["fit", "pockets.h5", "labels.csv", "--by", "complex", "--out", "s"], 1, "no column 'complex'"),
-        (["fit", "pockets.h5", "labels.csv", "--register", "x", "--out", "s"], 1, "--register needs"),
-        (["fit", "pockets.h5", "labels.csv", "--regressor", "magic", "--out", "s"], 2, "magic"),
-        (["fit", "pockets.h5", "labels.csv", "--unit", "stones", "--out", "s"], 2, "stones"),
-        (["fit", "pockets.h5"], 2, "LABELS"),
-        (["predict", "absent", "pockets.h5", "--out", "p.csv"], 1, "absent: is no predictor"),
+        (["study", "pockets.h5", "labels.csv", "--by", "complex", "--out", "s"], 1, "no column 'complex'"),
+        (["study", "pockets.h5", "labels.csv", "--register", "x", "--out", "s"], 1, "--register needs"),
+        (["study", "pockets.h5", "labels.csv", "--regressor", "magic", "--out", "s"], 2, "magic"),
+        (["study", "pockets.h5", "labels.csv", "--unit", "stones", "--out", "s"], 2, "stones"),
+        (["study", "pockets.h5"], 2, "LABELS"),
+        (["apply", "absent", "pockets.h5", "--out", "p.csv"], 1, "absent: is no predictor"),
         (["compare", "pockets.h5"], 1, "1 studies to compare"),
     ],
 )
@@ -218,7 +218,7 @@ def test_what_cannot_be_used_is_named(capsys, argv, status, message):
 def test_other_embeddings_and_studies_that_exist_are_refused(capsys):
     fit = [
         "affinity",
-        "fit",
+        "study",
         "pockets.h5",
         "labels.csv",
         "--unit",
@@ -229,7 +229,7 @@ def test_other_embeddings_and_studies_that_exist_are_refused(capsys):
         "study",
     ]
     assert main(fit) == 0
-    assert main(["affinity", "predict", "study", "other.h5", "--out", "p.csv"]) == 1
+    assert main(["affinity", "apply", "study", "other.h5", "--out", "p.csv"]) == 1
     assert "the embeddings were made by demo 1 (cccccccccccc)" in capsys.readouterr().err
     assert main(fit) == 1
     assert "study holds a study; give another folder" in capsys.readouterr().err
@@ -240,7 +240,7 @@ def test_a_study_is_logged_and_its_predictor_served_without_pickle(pockets, monk
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{pockets / 'mlflow.db'}")
     fit = [
         "affinity",
-        "fit",
+        "study",
         "pockets.h5",
         "labels.csv",
         "--unit",
@@ -261,7 +261,7 @@ def test_a_study_is_logged_and_its_predictor_served_without_pickle(pockets, monk
         assert served.metadata.metadata["model_digest"] == "a" * 64
         table = _pooled(pockets / "pockets.h5")
         predicted = served.predict(table, params={"model_digest": "a" * 64})
-        main(["affinity", "predict", "study", "pockets.h5", "--out", "new.csv"])
+        main(["affinity", "apply", "study", "pockets.h5", "--out", "new.csv"])
         lines = (pockets / "new.csv").read_text().splitlines()[1:]
         np.testing.assert_allclose(
             predicted.to_numpy(), [[float(x) for x in line.split(",")[1:]] for line in lines]

@@ -135,3 +135,45 @@ def test_tables_that_cannot_be_read_are_named(write, tmp_path):
         read_labels(tmp_path / "absent.csv")
     with pytest.raises(HoloError, match="temperature is 0 K"):
         read_labels(write("id,label\n"), temperature=0.0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "told", "unit"),
+    [
+        ([5, 1500, 12, 340000], "340000", "nM"),
+        ([0.4, 3.5, 81.5], "81.5", "nM"),
+        ([1, 3, 7, 15], "15", "nM"),  # inside of -2..16, but whole and far apart
+        ([5e-9, 3e-7, 2e-6], "5e-09", "M"),
+        ([-7.48, -8.46, -9.18], "-9.18", "kcal/mol"),
+        ([-31.0, -38.4], "-38.4", "kJ/mol"),
+        ([6.5, 7.1, 65.0], "65", "nM"),  # a slip of the pen is asked about too
+    ],
+)
+@pytest.mark.parametrize("column", ["label", "pK", "Affinity"])
+def test_it_is_asked_what_a_column_is_that_cannot_be_pk(write, labels, told, unit, column):
+    path = write("\n".join([f"id,{column}", *(f"{row}abc,{label!r}" for row, label in enumerate(labels))]))
+    columns = LabelColumns(label=column if column == "Affinity" else None)
+    with pytest.raises(HoloError) as caught:
+        read_labels(path, columns=columns)
+    message = str(caught.value)
+    assert f"column {column!r} is read as pK" in message
+    assert f"has {told} " in message
+    assert f"--unit {unit}," in message
+    assert "\n" not in message
+    if column != "pK":
+        assert len(read_labels(path, unit=unit, columns=columns).complexes) == len(labels)
+    assert len(read_labels(path, columns=columns, ask=False).complexes) == len(labels)
+
+
+@pytest.mark.parametrize("labels", [[2, 5, 11], [-1.9, 15.9], [0.005, 3], [9], ["high", 6.2], ["nan", 6.2]])
+def test_what_can_be_pk_is_read_as_pk(write, labels):
+    path = write("\n".join(["id,label", *(f"{row}abc,{label}" for row, label in enumerate(labels))]))
+    assert [one.label for one in read_labels(path).complexes] == [
+        float(label) for label in labels if label not in ("high", "nan")
+    ]
+
+
+def test_rows_of_another_unit_are_left_out_not_asked_about(write):
+    table = read_labels(write("id,label,unit\n1abc,6.5,pK\n2abc,1500,nM\n3abc,7.5,\n"))
+    assert [one.id for one in table.complexes] == ["1abc", "3abc"]
+    assert table.skipped[0].reason == "its label is in nM, the others are said to be in pK"

@@ -15,7 +15,7 @@ from hypothesis import given, settings, strategies as st
 import holo_types
 from holo_downstream import Predictor, Source, read_predictor
 from holo_downstream.affinity import regressors
-from holo_downstream.affinity.fitted import Constant, LinearModel, Trees, fitted
+from holo_downstream.affinity.fitted import Constant, LinearModel, Trees, fitted, fitted_members
 from holo_downstream.affinity.predictor import write_predictor
 from holo_types import Basis, FormatError, HoloError, Holograms, ModelReference, NamedArrays
 
@@ -66,6 +66,43 @@ def test_arrays_predict_what_scikit_learn_does(chosen, tmp_path):
     write_predictor(predictor(fitted(estimator)), tmp_path)
     np.testing.assert_array_equal(read_predictor(tmp_path).predict_vectors(asked), estimator.predict(asked))
     assert [path.name for path in tmp_path.iterdir()] == ["predictor.h5"]
+
+
+def test_arrays_of_an_ensemble_predict_what_scikit_learn_does(tmp_path):
+    """Trees to the bit in float32, the kernel to rounding: its sum is taken in another order."""
+    made = regressors.Ensemble(
+        (
+            regressors.HistogramBoosting(20, 5, 3, 0.1, 1.0, 0.5),
+            regressors.ExtraTrees(0.5, 2, 7),
+            regressors.SupportVectors(2.0, 0.1, 0.5, 0.05),
+        )
+    )
+    train, labels = rows(60, 0)
+    train = train.astype(np.float32).astype(np.float64)
+    estimator = regressors.fit(made, train, labels)
+    asked = np.concatenate([train, 5 * rows(40, 1)[0].astype(np.float32)])
+    members = fitted_members(estimator)
+    for member, alone in zip(members, estimator.estimators, strict=True):
+        np.testing.assert_allclose(member.predict(asked), alone.predict(asked), rtol=1e-12)
+    np.testing.assert_array_equal(members[0].predict(asked), estimator.estimators[0].predict(asked))
+    write_predictor(predictor(*members), tmp_path)
+    np.testing.assert_allclose(
+        read_predictor(tmp_path).predict_vectors(asked), estimator.predict(asked), rtol=1e-12
+    )
+
+
+def test_a_kernel_without_support_vectors_predicts_its_intercept(tmp_path):
+    """Labels that all lie within the tube."""
+    estimator = regressors.fit(regressors.SupportVectors(2.0, 5.0, 0.3, 0.0), *rows(20, 0))
+    write_predictor(predictor(fitted(estimator)), tmp_path)
+    asked = rows(5, 1)[0]
+    np.testing.assert_allclose(read_predictor(tmp_path).predict_vectors(asked), estimator.predict(asked))
+
+
+def test_bounds_of_a_kernel_fit_its_components():
+    kernel = fitted(regressors.fit(regressors.KernelRidge(0.1, 0.1), *rows(20, 0)))
+    with pytest.raises(HoloError, match="3 bounds stand beside 4 components"):
+        attrs.evolve(kernel, lower=np.zeros(3))
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in FORMAT_1.iterdir() if path.is_dir()))

@@ -4,9 +4,22 @@ import sklearn.ensemble
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVR
 
 from holo_downstream.affinity import regressors
-from holo_downstream.affinity.regressors import GRIDS, Forest, KernelRidge, Linear, choose
+from holo_downstream.affinity.regressors import (
+    GRIDS,
+    Ensemble,
+    ExtraTrees,
+    Forest,
+    KernelRidge,
+    Linear,
+    SupportVectors,
+    choose,
+    fit,
+)
 from holo_types import HoloError
 
 
@@ -112,3 +125,19 @@ def test_boosting_learns_and_its_seed_decides(parts, monkeypatch):
 def test_too_few_rows_are_named(parts):
     with pytest.raises(HoloError, match="1 training and 40 validation complexes"):
         choose("ridge", parts[0][:1], parts[1][:1], *parts[2:])
+
+
+def test_an_ensemble_predicts_the_mean_of_its_members_each_as_scikit_learn_makes_it(parts):
+    train, labels, asked, _ = (part.astype(np.float32).astype(np.float64) for part in parts)
+    trees = ExtraTrees(0.5, 2, 9)
+    kernel = SupportVectors(2.0, 0.1, 0.5, 0.1)
+    together = fit(Ensemble((trees, kernel)), train, labels, seed=3).predict(asked)
+    forest = sklearn.ensemble.ExtraTreesRegressor(9, max_features=0.5, min_samples_leaf=2, random_state=3)
+    low, high = np.quantile(train, [0.1, 0.9], axis=0)
+    pipeline = make_pipeline(
+        FunctionTransformer(lambda x: np.minimum(np.maximum(x, low), high)),
+        StandardScaler(),
+        SVR(C=2.0, epsilon=0.1, gamma=0.5 / 6),
+    )
+    alone = [each.fit(train, labels).predict(asked) for each in (forest, pipeline)]
+    np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-12)

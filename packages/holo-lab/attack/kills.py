@@ -350,7 +350,7 @@ def _commands() -> Iterator[Command]:
     yield Command("parts", (*embed, "--out", "parts"), ("--resume",), _parts)
     train = ("holo_vae", "train", "INPUTS/rows.h5", "--recipe", "INPUTS/recipe.yaml", "--out", "run")
     yield Command("train", train, ("--resume",), _trained)
-    fit = ("holo_downstream", "affinity", "fit", "INPUTS/vectors.npz", "INPUTS/labels.csv")
+    fit = ("holo_downstream", "affinity", "study", "INPUTS/vectors.npz", "INPUTS/labels.csv")
     yield Command(
         "affinity",
         (*fit, "--out", "study", "--seeds", "2"),

@@ -24,6 +24,7 @@ import holo_types
 import holo_vae
 from holo_downstream.affinity.labels import Labeled, LabelTable
 from holo_downstream.affinity.predictor import write_predictor
+from holo_downstream.affinity.regressors import Ensemble, HistogramBoosting, SupportVectors
 from holo_downstream.affinity.study_files import PREDICTIONS, check_predictions, write_study
 from holo_downstream.vectors.csv_files import read_csv
 from holo_downstream.vectors.tables import Source, VectorTable
@@ -332,6 +333,18 @@ def _study() -> holo_downstream.Study:
     )
 
 
+def _complex_predictor() -> holo_downstream.ComplexPredictor:
+    names = np.array([f"{number}abc" for number in range(30)])
+    values = np.random.default_rng(0).normal(size=(30, 2))
+    table = holo_downstream.FeatureTable(names, ("a", "b"), values, (frozenset({"C"}),) * 30, ("",) * 30)
+    labels = [
+        Labeled(name, 5 + x, name) for name, x in zip(names.tolist(), values[:, 0].tolist(), strict=True)
+    ]
+    members = (HistogramBoosting(4, 4, 2, 0.1, 1.0, 1.0), SupportVectors(2.0, 0.1, 0.3, 0.01))
+    settings = holo_downstream.CrossFitSettings(Ensemble(members))
+    return holo_downstream.cross_fit(table, labels, settings).predictor
+
+
 def _read_study(folder: Path) -> Any:
     check_predictions(folder)
     return read_csv(folder / PREDICTIONS)
@@ -408,6 +421,12 @@ TARGETS = {
             "forest",
             (_written(lambda folder: write_predictor(_STUDY.predictor, folder)),),
             holo_downstream.read_predictor,
+            same,
+        ),
+        Target(
+            "complex-predictor",
+            (_written(lambda folder: holo_downstream.write_complex_predictor(_complex_predictor(), folder)),),
+            holo_downstream.read_complex_predictor,
             same,
         ),
         Target(

@@ -2,11 +2,25 @@ from ._version import (
     __version__ as __version__,
 )
 
-# Binding affinities: labels, a study, its predictor.
+# Binding affinities: labels, predictors of complexes, and a study of vectors with its predictor.
 from .affinity.comparison import (
     Comparison as Comparison,
     compare_studies as compare_studies,
     write_comparison as write_comparison,
+)
+from .affinity.complex_predictor import (
+    ComplexPredictor as ComplexPredictor,
+    FlaggedPredictions as FlaggedPredictions,
+    read_complex_predictor as read_complex_predictor,
+    write_complex_predictor as write_complex_predictor,
+)
+from .affinity.cross_fit import (
+    CrossFit as CrossFit,
+    CrossFitSettings as CrossFitSettings,
+    cross_fit as cross_fit,
+)
+from .affinity.features import (
+    FeatureTable as FeatureTable,
 )
 from .affinity.labels import (
     LabelColumns as LabelColumns,
@@ -74,6 +88,7 @@ from .validation.statistics import (
     RegressionScores as RegressionScores,
     paired_test as paired_test,
     regression_scores as regression_scores,
+    score_by_group as score_by_group,
     scores_by_family as scores_by_family,
 )
 

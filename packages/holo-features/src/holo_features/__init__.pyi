@@ -10,12 +10,14 @@ from .complexes.complex import (
     complex_neighborhoods as complex_neighborhoods,
     joined_structure as joined_structure,
     pocket as pocket,
+    without_ligand_copies as without_ligand_copies,
 )
 from .complexes.contacts import (
     contact_counts as contact_counts,
 )
 from .complexes.interactions import (
     Numbers as Numbers,
+    element_counts as element_counts,
     ligand_burial as ligand_burial,
     shell_contacts as shell_contacts,
 )
@@ -30,6 +32,7 @@ from .complexes.ligands import (
 )
 from .complexes.rdkit_descriptors import (
     ligand_descriptors as ligand_descriptors,
+    murcko_scaffold as murcko_scaffold,
 )
 from .complexes.sets import (
     ComplexSource as ComplexSource,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from holo_types import HoloError
 
-__all__ = ["FORMS", "Constant", "Fitted", "KernelModel", "LinearModel", "Trees", "fitted"]
+__all__ = ["FORMS", "Constant", "Fitted", "KernelModel", "LinearModel", "Trees", "fitted", "fitted_members"]
 
 _LEAF = -1
 
@@ -35,6 +35,7 @@ def _array(
 
 
 _INTEGERS, _FLOATS, _FLOAT_ROWS = _array(np.int64, 1), _array(np.float64, 1), _array(np.float64, 2)
+_OPTIONAL_FLOATS = attrs.validators.optional(_FLOATS)
 
 
 def _number(_: object, field: "attrs.Attribute[Any]", value: object) -> None:
@@ -110,6 +111,8 @@ class KernelModel:
         As above.
     label_mean, label_scale
         The prediction is label_mean + label_scale Σ weight Gaussian.
+    lower, upper : Float[ndarray, "width"], optional
+        Between which components are clipped before they are standardized; None: they are not.
     """
 
     means: Float[np.ndarray, "width"] = attrs.field(validator=_FLOATS)
@@ -119,9 +122,14 @@ class KernelModel:
     sharpness: float = attrs.field(validator=_number)
     label_mean: float = attrs.field(validator=_number)
     label_scale: float = attrs.field(validator=_number)
+    lower: Float[np.ndarray, "width"] | None = attrs.field(default=None, validator=_OPTIONAL_FLOATS)
+    upper: Float[np.ndarray, "width"] | None = attrs.field(default=None, validator=_OPTIONAL_FLOATS)
 
     def __attrs_post_init__(self) -> None:
         _check_scales(self.means, self.scales, self.width)
+        for bounds in (self.lower, self.upper):
+            if bounds is not None and len(bounds) != self.width:
+                raise HoloError(f"{len(bounds)} bounds stand beside {self.width} components")
         if len(self.weights) != len(self.vectors):
             raise HoloError(f"{len(self.weights)} weights stand beside {len(self.vectors)} vectors")
         if self.sharpness < 0:
@@ -136,6 +144,10 @@ class KernelModel:
         """Predict a value for each vector."""
         from sklearn.metrics.pairwise import rbf_kernel  # noqa: PLC0415 - a second that --help must not wait for
 
+        if not len(self.vectors):  # no label was outside of the tube
+            return np.full(len(vectors), self.label_mean)
+        if self.lower is not None or self.upper is not None:
+            vectors = np.clip(vectors, self.lower, self.upper)
         kernel = rbf_kernel((vectors - self.means) / self.scales, self.vectors, gamma=self.sharpness)
         return np.asarray(kernel @ self.weights * self.label_scale + self.label_mean)
 
@@ -251,19 +263,11 @@ def fitted(estimator: Any) -> Fitted:
         case "Pipeline":
             scaler, last = _steps(estimator)
             return LinearModel(scaler.mean_, scaler.scale_, last.coef_, _scalar(last.intercept_))
-        case "TransformedTargetRegressor":
-            scaler, last = _steps(estimator.regressor_)
-            labels = estimator.transformer_
-            return KernelModel(
-                scaler.mean_,
-                scaler.scale_,
-                last.X_fit_,
-                last.dual_coef_,
-                float(last.gamma),
-                _scalar(labels.mean_),
-                _scalar(labels.scale_),
-            )
-        case "RandomForestRegressor":
+        case "TransformedTargetRegressor" | "ClippedKernel":
+            return _kernel(estimator)
+        case "HistGradientBoostingRegressor":
+            return _histogram_trees(estimator)
+        case "RandomForestRegressor" | "ExtraTreesRegressor":
             trees = [tree.tree_ for tree in estimator.estimators_]
             return _trees(trees, 0.0, 1.0, float(len(trees)), estimator.n_features_in_)
         case "GradientBoostingRegressor":
@@ -272,6 +276,20 @@ def fitted(estimator: Any) -> Fitted:
             return _trees(trees, start, rate, 1.0, estimator.n_features_in_)
         case other:
             raise HoloError(f"a predictor has no {other}; its members must be regressors of a study")
+
+
+def fitted_members(estimator: Any) -> tuple[Fitted, ...]:
+    """Give the members of a fitted ensemble as arrays, or those of the one estimator that it is.
+
+    Examples
+    --------
+    >>> from holo_downstream.affinity.regressors import Mean, fit
+    >>> fitted_members(fit(Mean(), np.zeros((2, 1)), np.array([5.0, 7.0])))
+    (Constant(value=6.0),)
+    """
+    if _class(estimator) == "MeanOf":
+        return tuple(map(fitted, estimator.estimators))
+    return (fitted(estimator),)
 
 
 def _class(estimator: Any) -> str:
@@ -284,6 +302,19 @@ def _steps(pipeline: Any) -> list[Any]:
 
 def _scalar(value: Any) -> float:
     return float(np.asarray(value).item())
+
+
+def _kernel(estimator: Any) -> KernelModel:
+    if _class(estimator) == "ClippedKernel":
+        scaler, last = estimator.scaler, estimator.kernel
+        learned, weights = last.support_vectors_, np.ravel(last.dual_coef_)
+        labels, bounds = (_scalar(last.intercept_), 1.0), (estimator.lower, estimator.upper)
+    else:
+        scaler, last = _steps(estimator.regressor_)
+        learned, weights = last.X_fit_, last.dual_coef_
+        transformer = estimator.transformer_
+        labels, bounds = (_scalar(transformer.mean_), _scalar(transformer.scale_)), (None, None)
+    return KernelModel(scaler.mean_, scaler.scale_, learned, weights, float(last.gamma), *labels, *bounds)
 
 
 def _trees(trees: Iterable[Any], start: float, rate: float, divisor: float, width: int) -> Trees:
@@ -309,4 +340,27 @@ def _trees(trees: Iterable[Any], start: float, rate: float, divisor: float, widt
         rate,
         divisor,
         width,
+    )
+
+
+def _histogram_trees(estimator: Any) -> Trees:
+    """Give boosted trees on bins, whose nodes hold each split's threshold between the values of the training rows."""
+    nodes = [tree.nodes for (tree,) in estimator._predictors]
+    sizes = np.array([len(each) for each in nodes])
+    roots = np.cumsum(sizes) - sizes
+    every = np.concatenate(nodes)
+    leaf = every["is_leaf"].astype(bool)
+    shifts = np.repeat(roots, sizes)
+    left, right = (np.where(leaf, _LEAF, every[side].astype(np.int64) + shifts) for side in ("left", "right"))
+    return Trees(
+        roots,
+        left,
+        right,
+        every["feature_idx"].astype(np.int64),
+        np.where(leaf, 0.0, every["num_threshold"]),
+        every["value"].astype(np.float64),
+        _scalar(estimator._baseline_prediction),
+        1.0,
+        1.0,
+        estimator.n_features_in_,
     )

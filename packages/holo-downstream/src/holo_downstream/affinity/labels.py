@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -23,6 +23,10 @@ Split = Literal["train", "val", "test", "series"]
 _MOLAR: Mapping[str, float] = {"M": 1, "mM": 1e-3, "uM": 1e-6, "nM": 1e-9, "pM": 1e-12, "fM": 1e-15}
 _GAS_CONSTANT = 8.31446261815324e-3  # kJ/(mol K)
 _KJ_OF_KCAL = 4.184
+# No pK is beyond these: pure water is 55 M, and the tightest ligands known are some femtomolar.
+_LOWEST_PK, _HIGHEST_PK = -2.0, 16.0
+_LARGE_RANGE = 10.0  # of whole numbers, which rounded pK do not span
+_SMALL = 0.01  # what is below it throughout are concentrations in mol/l
 _CLUSTER = re.compile(r"cluster_?\d+")
 _SPLITS: Mapping[str, Split] = {
     "train": "train",
@@ -148,6 +152,7 @@ def read_labels(
     unit: Unit | Literal["column"] = "pK",
     temperature: float = 298.15,
     columns: LabelColumns = LabelColumns(),
+    ask: bool = True,
 ) -> LabelTable:
     r"""Read labels; rows that cannot be used are left out and named.
 
@@ -165,14 +170,17 @@ def read_labels(
         At which free energies were measured, in K.
     columns
         What the columns are called.
+    ask
+        Refuse labels that are said to be pK and cannot be. False where labels do not matter.
 
     Raises
     ------
     FormatError
         If the file cannot be read, or lacks a column that it must have.
     HoloError
-        If no temperature is meant, several columns may be the cluster, or labels that a column calls pK are said to
-        be in another unit.
+        If no temperature is meant, several columns may be the cluster, labels that a column calls pK are said to be in
+        another unit, or labels without a unit cannot be pK: one is beyond -2 to 16, all are whole numbers that span
+        more than 10, or all are positive and below 0.01. The message names the unit that they may be in.
 
     Examples
     --------
@@ -196,6 +204,8 @@ def read_labels(
     fields = {field: table.get(name, [""] * size) for field, name in names.items()}
     rows = [{field: values[row].strip() for field, values in fields.items()} for row in range(size)]
     count = Counter(row["id"] for row in rows)
+    if ask and unit == "pK":
+        _check_pk(path, names["label"], rows)
     complexes, skipped, repeated = [], [], set()
     for row in rows:
         name = row["id"]
@@ -259,6 +269,47 @@ def _names(path: Path, table: Mapping[str, list[str]], columns: LabelColumns) ->
             raise HoloError(f"{path}: has the clusters {', '.join(named)}; say which one is meant")
         cluster = named[0] if named else "cluster"
     return {**attrs.asdict(columns), "label": label, "cluster": cluster}
+
+
+def _check_pk(path: Path, column: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """Ask what a column is whose values cannot be pK; rows with a unit of their own are judged by it."""
+    values = {row["id"]: _number(row["label"]) for row in rows if not row["unit"]}
+    known = {name: value for name, value in values.items() if value is not None}
+    if not known:
+        return
+    lowest, highest = min(known.values()), max(known.values())
+    beyond = {name: value for name, value in known.items() if not _LOWEST_PK <= value <= _HIGHEST_PK}
+    if beyond:
+        name, value = max(beyond.items(), key=lambda item: abs(item[1]))
+        why = f"no pK is beyond {_LOWEST_PK:g} to {_HIGHEST_PK:g}"
+    elif lowest > 0 and highest < _SMALL:
+        name, value = next(iter(known.items()))
+        why = f"all labels are between 0 and {_SMALL:g}, as no pK are"
+    elif highest - lowest > _LARGE_RANGE and all(value.is_integer() for value in known.values()):
+        name, value = max(known.items(), key=lambda item: item[1])
+        why = f"all labels are whole numbers, from {lowest:g} to {highest:g}, as no pK are"
+    else:
+        return
+    unit = _likely_unit(lowest, highest)
+    raise HoloError(
+        f"{path}: column {column!r} is read as pK, but {name} has {value:g} and {why}; say what the column holds, such "
+        f"as --unit {unit}, or correct the row"
+    )
+
+
+def _likely_unit(lowest: float, highest: float) -> Unit:
+    """Give the unit that labels that are no pK are most often in."""
+    if highest <= 0:
+        return "kcal/mol" if lowest > -25 else "kJ/mol"
+    return "M" if highest < _SMALL else "nM"
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _labeled(row: Mapping[str, str], unit: Unit | Literal["column"], temperature: float) -> Labeled:

@@ -20,7 +20,8 @@ from holo_types.files.atomic import write_errors
 from holo_types.files.csv_files import write_csv
 from holo_types.reading import reads
 
-from .fitted import FORMS, Fitted, fitted
+from .fitted import Fitted, fitted
+from .member_arrays import members_of, split_members
 from .skops_files import read_estimators
 
 __all__ = [
@@ -34,7 +35,6 @@ __all__ = [
 
 _FORMAT, _KIND, _FILE = 2, "AffinityPredictor", "predictor.h5"
 _JSON, _SKOPS = "predictor.json", "predictor.skops"  # of format 1
-_NAMES = {form: name for name, form in FORMS.items()}
 
 
 @attrs.frozen(eq=False)
@@ -160,13 +160,7 @@ def write_predictor(predictor: Predictor, folder: Path) -> None:
         If the folder cannot be written.
     """
     about = attrs.asdict(predictor, filter=lambda field, _: field.name != "members")
-    members: list[dict[str, object]] = []
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
-    for number, member in enumerate(predictor.members):
-        plain = attrs.asdict(member, recurse=False)
-        arrays |= {f"{number}_{name}": each for name, each in plain.items() if isinstance(each, np.ndarray)}
-        numbers = {name: each for name, each in plain.items() if not isinstance(each, np.ndarray)}
-        members.append({"form": _NAMES[type(member)], **numbers})
+    arrays, members = split_members(predictor.members)
     arrays["members"] = np.arange(len(members))  # constants have no arrays, and a file has one at least
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -208,16 +202,7 @@ def _read(path: Path) -> Predictor:
         raise FormatError(
             f"{path}: holds {stored.kind} of format {plain.get('format')!r}; it must hold {_KIND} of format {_FORMAT}"
         )
-    members = []
-    for number, said in enumerate(plain["members"]):
-        form = FORMS[said.pop("form")]
-        arrays = {
-            name: stored.arrays.get(f"{number}_{name}")
-            for name in attrs.fields_dict(form)
-            if name not in said
-        }
-        members.append(form(**said, **arrays))  # type: ignore[arg-type]
-    return _predictor(members, plain)
+    return _predictor(members_of(stored.arrays, plain["members"]), plain)
 
 
 def _read_format_1(path: Path) -> Predictor:

@@ -12,21 +12,26 @@ from jaxtyping import Float
 from holo_types import HoloError
 
 __all__ = [
+    "ENSEMBLE",
     "GRIDS",
     "Boosting",
     "Chosen",
+    "Ensemble",
+    "ExtraTrees",
     "Forest",
+    "HistogramBoosting",
     "KernelRidge",
     "Linear",
     "Mean",
     "Regressor",
     "Ridge",
     "Settings",
+    "SupportVectors",
     "choose",
     "fit",
 ]
 
-Regressor = Literal["mean", "linear", "ridge", "kernel-ridge", "forest", "boosting"]
+Regressor = Literal["mean", "linear", "ridge", "kernel-ridge", "forest", "boosting", "ensemble"]
 
 # Each method imports what it makes: scikit-learn takes a second, which a command line's --help must not wait for.
 # ruff: noqa: PLC0415
@@ -168,7 +173,189 @@ class Boosting:
         )
 
 
-Settings = Mean | Linear | Ridge | KernelRidge | Forest | Boosting
+@attrs.frozen
+class HistogramBoosting:
+    """Gradient boosting of trees on binned components, for hundreds of components and thousands of rows.
+
+    Parameters
+    ----------
+    trees
+        How many.
+    leaves
+        The most of each tree.
+    min_samples_leaf
+        The fewest training rows of a leaf.
+    learning_rate
+        The share of each tree's prediction that is added.
+    penalty
+        L2, on the values of leaves.
+    max_features
+        The share of the components that a split chooses from.
+    """
+
+    trees: int
+    leaves: int
+    min_samples_leaf: int
+    learning_rate: float
+    penalty: float
+    max_features: float
+
+    def make(self, seed: int, width: int) -> Any:
+        """Give the unfitted scikit-learn estimator."""
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        del width
+        return HistGradientBoostingRegressor(
+            max_iter=self.trees,
+            max_leaf_nodes=self.leaves,
+            min_samples_leaf=self.min_samples_leaf,
+            learning_rate=self.learning_rate,
+            l2_regularization=self.penalty,
+            max_features=self.max_features,
+            early_stopping=False,
+            random_state=seed,
+        )
+
+
+@attrs.frozen
+class ExtraTrees:
+    """Extremely randomized trees: a forest whose thresholds are drawn, on all training rows.
+
+    Parameters
+    ----------
+    max_features
+        The share of the components that a split chooses from.
+    min_samples_leaf
+        The fewest training rows of a leaf.
+    trees
+        How many.
+    """
+
+    max_features: float
+    min_samples_leaf: int
+    trees: int
+
+    def make(self, seed: int, width: int) -> Any:
+        """Give the unfitted scikit-learn estimator."""
+        from sklearn.ensemble import ExtraTreesRegressor
+
+        del width
+        return ExtraTreesRegressor(
+            self.trees,
+            max_features=self.max_features,
+            min_samples_leaf=self.min_samples_leaf,
+            n_jobs=min(4, os.cpu_count() or 1),
+            random_state=seed,
+        )
+
+
+@attrs.frozen
+class SupportVectors:
+    """Support vector regression with a Gaussian kernel on vectors that are clipped at quantiles and standardized.
+
+    Parameters
+    ----------
+    penalty
+        Of what is outside of the tube, per unit of the labels.
+    tube
+        Half its width, in units of the labels: errors within cost nothing.
+    sharpness
+        The kernel is exp(-sharpness |x - y|² / d), d the width of the vectors.
+    clipped
+        The share of the training rows that is clipped, on each side of each component.
+    """
+
+    penalty: float
+    tube: float
+    sharpness: float
+    clipped: float
+
+    def make(self, seed: int, width: int) -> Any:
+        """Give the unfitted estimator."""
+        from sklearn.svm import SVR
+
+        del seed
+        kernel = SVR(C=self.penalty, epsilon=self.tube, gamma=self.sharpness / width)
+        return ClippedKernel(self.clipped, kernel)
+
+
+class ClippedKernel:
+    """An estimator with a kernel on vectors that are clipped at quantiles of the training rows, then standardized."""
+
+    def __init__(self, clipped: float, kernel: Any) -> None:
+        from sklearn.preprocessing import StandardScaler
+
+        self.clipped, self.scaler, self.kernel = clipped, StandardScaler(), kernel
+
+    def fit(self, vectors: Float[np.ndarray, "n d"], labels: Float[np.ndarray, "n"]) -> "ClippedKernel":
+        """Learn quantiles, means, scales and the kernel's weights."""
+        self.lower, self.upper = np.quantile(vectors, [self.clipped, 1 - self.clipped], axis=0)
+        self.kernel.fit(self.scaler.fit_transform(np.clip(vectors, self.lower, self.upper)), labels)
+        return self
+
+    def predict(self, vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+        """Predict a value for each vector."""
+        within = np.clip(vectors, self.lower, self.upper)
+        return np.asarray(self.kernel.predict(self.scaler.transform(within)))
+
+
+Single = (
+    Mean | Linear | Ridge | KernelRidge | Forest | Boosting | HistogramBoosting | ExtraTrees | SupportVectors
+)
+
+
+@attrs.frozen
+class Ensemble:
+    """The mean of several regressors on the same vectors.
+
+    Parameters
+    ----------
+    members
+        Their settings.
+    """
+
+    members: tuple[Single, ...]
+
+    def make(self, seed: int, width: int) -> Any:
+        """Give the unfitted estimator."""
+        return MeanOf([member.make(seed, width) for member in self.members])
+
+
+class MeanOf:
+    """Estimators whose mean is predicted, of vectors in float32, which their trees are kept for."""
+
+    def __init__(self, estimators: Sequence[Any]) -> None:
+        self.estimators = tuple(estimators)
+
+    def fit(self, vectors: Float[np.ndarray, "n d"], labels: Float[np.ndarray, "n"]) -> "MeanOf":
+        """Let each learn from all rows."""
+        for estimator in self.estimators:
+            estimator.fit(_rounded(vectors), labels)
+            if hasattr(estimator, "n_jobs"):
+                estimator.n_jobs = 1  # as in `fit`
+        return self
+
+    def predict(self, vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+        """Predict a value for each vector."""
+        return np.asarray(np.mean([each.predict(_rounded(vectors)) for each in self.estimators], axis=0))
+
+
+def _rounded(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    return np.asarray(vectors.astype(np.float32).astype(np.float64))
+
+
+Settings = Single | Ensemble
+
+# What complexes are predicted with where nothing else is said.
+ENSEMBLE = Ensemble(
+    (
+        HistogramBoosting(
+            trees=600, leaves=8, min_samples_leaf=15, learning_rate=0.02, penalty=5.0, max_features=0.2
+        ),
+        ExtraTrees(max_features=0.5, min_samples_leaf=3, trees=300),
+        SupportVectors(penalty=2.0, tube=0.3, sharpness=0.3, clipped=0.01),
+    )
+)
 
 GRIDS: dict[Regressor, tuple[Settings, ...]] = {
     "mean": (Mean(),),
@@ -187,6 +374,7 @@ GRIDS: dict[Regressor, tuple[Settings, ...]] = {
     "boosting": tuple(
         Boosting(trees, depth, rate) for trees in (100, 300) for depth in (2, 3, 5) for rate in (0.03, 0.1)
     ),
+    "ensemble": (ENSEMBLE,),
 }
 
 
@@ -286,7 +474,7 @@ def fit(
     [6.0]
     """
     estimator = settings.make(seed, train.shape[1]).fit(train, labels)
-    if isinstance(settings, Forest):
+    if isinstance(settings, Forest | ExtraTrees):
         # Threads add up the trees in the order in which they finish; one thread has one order.
         estimator.set_params(n_jobs=1)
     return estimator

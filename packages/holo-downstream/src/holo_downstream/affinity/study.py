@@ -19,7 +19,7 @@ from holo_downstream.vectors.tables import Source, VectorTable
 from holo_types import HoloError
 from holo_types.console import Skipped
 
-from .fitted import fitted
+from .fitted import fitted_members
 from .labels import Labeled, LabelTable, Split
 from .predictor import Predictor, conformal_half_width
 from .regressors import Chosen, Regressor, Settings, choose, fit
@@ -36,8 +36,8 @@ class StudySettings:
     Parameters
     ----------
     regressor
-        ``"mean"`` (of the training labels), ``"linear"``, ``"ridge"``, ``"kernel-ridge"``, ``"forest"`` or
-        ``"boosting"``.
+        ``"mean"`` (of the training labels), ``"linear"``, ``"ridge"``, ``"kernel-ridge"``, ``"forest"``,
+        ``"boosting"``, or ``"ensemble"``, the mean of histogram boosting, extra trees and support vector regression.
     seeds
         How many members: each chooses its own settings and has its own seed.
     seed
@@ -291,7 +291,7 @@ def run_study(
         leaks=leaks,
         skipped=(*labels.skipped, *skipped, *leaking),
         predictor=Predictor(
-            members=tuple(fitted(one.estimator) for one in chosen),
+            members=tuple(member for one in chosen for member in fitted_members(one.estimator)),
             source=table.source,
             by=settings.by,
             pooling=settings.pooling,

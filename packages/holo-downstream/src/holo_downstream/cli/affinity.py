@@ -1,4 +1,4 @@
-"""``holo-downstream affinity``: fit, predict, compare, leaks."""
+"""``holo-downstream affinity``: study, apply, compare, leaks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,8 +31,8 @@ affinity = cyclopts.App(
 )
 
 
-@affinity.command(name="fit")
-def fit_command(
+@affinity.command(name="study")
+def study_command(
     embeddings: Path,
     labels: Path,
     /,
@@ -56,7 +56,7 @@ def fit_command(
     mlflow_experiment: str | None = None,
     register: str | None = None,
 ) -> int:
-    """Fit and test a predictor: settings chosen on validation complexes only, the test scored once.
+    """Fit and test a predictor on vectors: settings chosen on validation complexes only, the test scored once.
 
     Exit status: 0, every label was used; 3, some complexes were left out (skipped.csv says why); 1, nothing
     useful came out; 2, wrong usage.
@@ -73,7 +73,8 @@ def fit_command(
     out
         Folder for report.json, predictions.csv, skipped.csv and the predictor, model/.
     regressor
-        mean (of the training labels), linear, ridge, kernel-ridge, forest or boosting.
+        mean (of the training labels), linear, ridge, kernel-ridge, forest, boosting, or ensemble, the mean of histogram
+        boosting, extra trees and support vector regression.
     pooling
         How residues become one vector a complex: sum, mean, max, or sum_count.
     by
@@ -134,8 +135,8 @@ def fit_command(
     return SOME_FILES_FAILED if study.skipped else OK
 
 
-@affinity.command(name="predict")
-def predict_command(
+@affinity.command(name="apply")
+def apply_command(
     study: Path,
     embeddings: Path,
     /,
@@ -144,7 +145,7 @@ def predict_command(
     invariants: Invariants = "scalars",
     beside: Beside = (),
 ) -> int:
-    """Predict the pK of complexes, with an interval; embeddings of another model or basis are refused.
+    """Predict by a study the pK of complexes from vectors; embeddings of another model or basis are refused.
 
     Exit status: 0, all complexes were predicted; 3, some were left out; 1, nothing useful came out; 2, wrong
     usage.
@@ -154,11 +155,11 @@ def predict_command(
     study
         Folder of a study, or its folder model/.
     embeddings
-        As for fit.
+        As for study.
     out
         CSV file for id, prediction, lower and upper.
     invariants, beside
-        As for fit.
+        As for study.
     """
     predictor = read_predictor(study)
     table = _read_all(embeddings, beside, predictor.by, predictor.pooling, invariants)
@@ -189,7 +190,7 @@ def compare_command(
     Parameters
     ----------
     studies
-        Folders that fit wrote; their names name the rows.
+        Folders that study wrote; their names name the rows.
     out
         File for the tables, .md or .csv.
     part
@@ -228,13 +229,13 @@ def leaks_command(
     Parameters
     ----------
     labels
-        CSV file as for fit, with splits; ligands are the same where the column ligand_key is.
+        CSV file as for study, with splits; ligands are the same where the column ligand_key is.
     label_column, cluster_column, ligands
-        As for fit.
+        As for study.
     out
         CSV file for id, split, by, value and the training complexes.
     """
-    known = read_labels(labels, columns=LabelColumns(label=label_column, cluster=cluster_column))
+    known = read_labels(labels, columns=LabelColumns(label=label_column, cluster=cluster_column), ask=False)
     parts = (known if ligands is None else with_ligand_keys(known, ligands)).complexes
     split_of = {one.id: one.split for one in parts}
     clusters = {one.id: one.cluster for one in parts}

@@ -22,6 +22,7 @@ __all__ = [
     "metric_of",
     "paired_test",
     "regression_scores",
+    "score_by_group",
     "scores_by_family",
 ]
 
@@ -173,6 +174,55 @@ def regression_scores(
     _check(predictions, labels)
     draws = _draws(groups, len(labels), resamples, seed)
     return RegressionScores(len(labels), *(_score(metric, predictions, labels, draws) for metric in METRICS))
+
+
+def score_by_group(
+    metric: Metric,
+    predictions: Float[np.ndarray, "n"],
+    labels: Float[np.ndarray, "n"],
+    groups: Shaped[np.ndarray, "n"],
+    *,
+    most: int | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Score one model's predictions, with a bootstrap interval that draws whole groups.
+
+    Parameters
+    ----------
+    metric
+        Which score.
+    predictions, labels : Float[ndarray, "n"]
+        Of one model, and what was measured.
+    groups : Shaped[ndarray, "n"]
+        The group of each complex, such as its sequence cluster.
+    most
+        How many complexes a group weighs at most, so that a large one does not decide the score; None: as many as it
+        has.
+    resamples, seed
+        How often groups are drawn, and of the draws.
+
+    Raises
+    ------
+    HoloError
+        If a shape does not fit, there is no complex, or a value is not finite.
+
+    Examples
+    --------
+    >>> predictions, labels = np.array([7.0, 7.0, 7.0, 6.0]), np.full(4, 6.0)
+    >>> groups = np.array(["a", "a", "a", "b"])
+    >>> score_by_group("mae", predictions, labels, groups).estimate
+    0.75
+    >>> score_by_group("mae", predictions, labels, groups, most=1).estimate
+    0.5
+    """
+    _check(predictions[None], labels)
+    names = text_labels("groups", groups, len(labels))
+    _, group_of_row, sizes = np.unique(names, return_inverse=True, return_counts=True)
+    weights = np.minimum(1.0, (len(labels) if most is None else most) / sizes)[group_of_row]
+    draws = resample_counts(len(sizes), resamples, seed)[:, group_of_row] * weights
+    estimate = float(_WEIGHTED[metric](predictions, labels, weights[None])[0])
+    return percentile_interval(estimate, _WEIGHTED[metric](predictions, labels, draws))
 
 
 def scores_by_family(

@@ -35,10 +35,13 @@ __all__ = [
     "complex_neighborhoods",
     "joined_structure",
     "pocket",
+    "without_ligand_copies",
 ]
 
 CentersOf = Literal["pocket", "ligand"]
 LigandAtoms = Literal["bound", "unbound", "difference"]
+
+_SAME_PLACE = 0.5  # Å; nearer than any two atoms can be
 
 
 @attrs.frozen(eq=False)
@@ -147,6 +150,47 @@ def pocket(complex_: Complex, distance: float = 6.0) -> Bool[np.ndarray, "atoms"
     residues = residue_numbers(atoms)
     is_near: NDArray[np.bool_] = np.isin(residues, residues[near.points]) & amino_acids(atoms)
     return is_near
+
+
+def without_ligand_copies(complex_: Complex) -> Complex:
+    """Give a complex whose protein has no residue that is the ligand itself, as files of whole entries have.
+
+    Parameters
+    ----------
+    complex_
+        Read with or without what is no amino acid.
+
+    Returns
+    -------
+    Complex
+        Without the residues that have an atom where the ligand has one, within 0.5 Å.
+
+    Raises
+    ------
+    HoloError
+        If nothing else is left of the protein.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> protein = read_structure(example_structures()[0])
+    >>> copied = Ligand("first residue", protein.atoms[residue_numbers(protein.atoms) == 0])
+    >>> rest = without_ligand_copies(Complex("1abc", protein, copied)).protein
+    >>> len(protein.atoms) - len(rest.atoms) == len(copied.atoms)
+    True
+    """
+    atoms = complex_.protein.atoms
+    ligand = complex_.ligand.atoms.coord.astype(np.float64)
+    near = pairs_within(atoms.coord.astype(np.float64), ligand, _SAME_PLACE)
+    residues = residue_numbers(atoms)
+    kept = ~np.isin(residues, residues[near.points])
+    listed = complex_.listed_pocket
+    return attrs.evolve(
+        complex_,
+        protein=attrs.evolve(complex_.protein, atoms=atoms[kept]),
+        listed_pocket=None if listed is None else listed[kept],
+    )
 
 
 def complex_neighborhoods(

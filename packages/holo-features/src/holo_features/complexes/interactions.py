@@ -15,8 +15,9 @@ from holo_types import HoloError
 
 from .complex import Complex
 from .contacts import LIGAND_ELEMENTS
+from .ligands import Ligand
 
-__all__ = ["SHELLS", "Numbers", "ligand_burial", "shell_contacts"]
+__all__ = ["SHELLS", "Numbers", "element_counts", "ligand_burial", "shell_contacts"]
 
 SHELLS = (0.0, 3.5, 4.5, 6.0, 8.0, 12.0)  # Å
 _METALS = "metal:other"
@@ -153,6 +154,28 @@ def ligand_burial(complex_: Complex, distances: Sequence[float] = _BURIAL_DISTAN
     names = [f"burial {each:g} Å {what}" for each in distances for what in ("mean", "min", "max", "std")]
     values = [[counts.mean(), counts.min(), counts.max(), counts.std()] for counts in around]
     return Numbers(tuple(names), np.concatenate(values).astype(np.float64))
+
+
+def element_counts(ligand: Ligand) -> Numbers:
+    """Count the heavy atoms of a ligand, and those of each element.
+
+    Returns
+    -------
+    Numbers
+        ``"heavy atoms"``, and one for each of C, N, O, F, P, S, Cl, Br, I and ``"other"``, such as ``"ligand Cl"``.
+
+    Examples
+    --------
+    >>> from biotite.structure.info import residue
+    >>> counted = element_counts(Ligand("GLY", residue("GLY")))
+    >>> dict(zip(counted.names, counted.values.tolist()))["ligand O"]
+    2.0
+    """
+    heavy = ligand.atoms[~np.isin(ligand.atoms.element, HYDROGENS)]
+    elements = (*LIGAND_ELEMENTS, "other")
+    counts = element_memberships(heavy, elements).sum(axis=0)
+    names = ("heavy atoms", *(f"ligand {element}" for element in elements))
+    return Numbers(names, np.concatenate([[len(heavy)], counts]).astype(np.float64))
 
 
 def _pairs(

@@ -15,7 +15,7 @@ from .ligands import Ligand
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
-__all__ = ["ligand_descriptors", "rdkit_molecule"]
+__all__ = ["ligand_descriptors", "murcko_scaffold", "rdkit_molecule"]
 
 
 def ligand_descriptors(ligand: Ligand) -> Numbers:
@@ -54,6 +54,37 @@ def ligand_descriptors(ligand: Ligand) -> Numbers:
     # A charge of atoms without parameters is NaN, and some quotients of counts overflow.
     known = np.isfinite(numbers) & (np.abs(numbers) < 1e6)
     return Numbers(tuple(values), np.where(known, numbers, 0.0))
+
+
+def murcko_scaffold(ligand: Ligand) -> str:
+    """Give the scaffold of a ligand: its rings and what links them, without side chains [1]_.
+
+    Returns
+    -------
+    str
+        SMILES, the same for ligands of one series; empty if the ligand has no ring.
+
+    Raises
+    ------
+    HoloError
+        As for `ligand_descriptors`.
+
+    References
+    ----------
+    .. [1] G. W. Bemis, M. A. Murcko, The Properties of Known Drugs. 1. Molecular Frameworks, J. Med. Chem. 39, 2887
+       (1996).
+
+    Examples
+    --------
+    >>> from biotite.structure.info import residue
+    >>> murcko_scaffold(Ligand("PHE", residue("PHE"))), murcko_scaffold(Ligand("GLY", residue("GLY")))
+    ('c1ccccc1', '')
+    """
+    with extra("holo-features[rdkit]"):
+        from rdkit.Chem.Scaffolds import MurckoScaffold  # noqa: PLC0415
+
+    scaffold: Callable[..., str] = MurckoScaffold.MurckoScaffoldSmiles
+    return scaffold(mol=rdkit_molecule(ligand))
 
 
 def rdkit_molecule(ligand: Ligand) -> "Mol":

@@ -11,6 +11,7 @@ from holo_lab._version import __version__
 from holo_types.console import run
 from holo_vae.cli import app as vae
 
+from .affinity import affinity
 from .evaluate import evaluate_command
 
 __all__ = ["app", "main"]
@@ -21,6 +22,9 @@ app = App(
     name="holo", help="From files to holograms, embeddings, predictions and reports.", version=__version__
 )
 app.command(evaluate_command, name="evaluate", group=_MODELS)
+_affinity = copy(affinity)
+_affinity.group = _USE
+app.command(_affinity)
 
 
 def _mount(program: App, group: str, own: frozenset[str]) -> None:

@@ -1,4 +1,5 @@
-"""Pages that show what a model does, each one HTML file that opens offline.
+"""Pages that show what a model or a predictor does, each one HTML file that opens offline.
 
-A model, the rows it is judged on and the figures that `holo_vae` measured of them enter; a page leaves.
+A model, the rows it is judged on and the figures that `holo_vae` or `holo_downstream` measured of them enter; a page
+leaves. The folder `3dmol` holds the library that draws molecules in 3D, with its license.
 """

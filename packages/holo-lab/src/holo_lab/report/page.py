@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from holo_types.files.atomic import replacing
 
-__all__ = ["beside", "figure", "paragraph", "section", "table", "write_page"]
+__all__ = ["beside", "figure", "paragraph", "script", "section", "table", "write_page"]
 
 _PIXELS = 88  # of the page for an inch of a figure
 _LEAST = 800  # pixels of width below which a figure shrinks to any screen
@@ -65,6 +65,12 @@ def section(title: str, *parts: str) -> str:
 def beside(left: str, right: str, kind: str = "beside") -> str:
     """Put two parts side by side, or one below the other on a narrow screen."""
     return f'<div class="{kind}"><div>{left}</div><div>{right}</div></div>'
+
+
+def script(name: str) -> str:
+    """Give a script of the templates, inside of the page."""
+    text = files("holo_lab.report").joinpath("templates", name).read_text(encoding="utf-8")
+    return f"<script>\n{text}</script>"
 
 
 def write_page(path: Path, heading: str, lead: str, sections: Sequence[str], key: str = "") -> None:

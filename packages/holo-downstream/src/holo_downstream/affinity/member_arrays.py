@@ -1,0 +1,54 @@
+"""Fitted regressors as the arrays and the plain values of a file, and back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from .fitted import FORMS, Fitted
+
+__all__ = ["members_of", "split_members"]
+
+_NAMES = {form: name for name, form in FORMS.items()}
+
+
+def split_members(members: Sequence[Fitted]) -> tuple[dict[str, NDArray[Any]], list[dict[str, object]]]:
+    """Give the arrays of members, each named by its member's number, and what else is to be said of each.
+
+    Examples
+    --------
+    >>> from holo_downstream.affinity.fitted import Constant
+    >>> split_members([Constant(6.0)])
+    ({}, [{'form': 'constant', 'value': 6.0}])
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    said: list[dict[str, object]] = []
+    for number, member in enumerate(members):
+        plain = attrs.asdict(member, recurse=False)
+        arrays |= {f"{number}_{name}": each for name, each in plain.items() if isinstance(each, np.ndarray)}
+        others = {name: each for name, each in plain.items() if not isinstance(each, np.ndarray)}
+        said.append({"form": _NAMES[type(member)], **others})
+    return arrays, said
+
+
+def members_of(arrays: Mapping[str, NDArray[Any]], said: Sequence[Mapping[str, Any]]) -> tuple[Fitted, ...]:
+    """Put members together of what `split_members` gave.
+
+    Raises
+    ------
+    HoloError
+        If a value or shape does not fit.
+    KeyError, TypeError
+        If something is missing, or of another kind.
+    """
+    members = []
+    for number, plain in enumerate(said):
+        form = FORMS[plain["form"]]
+        numbers = {name: each for name, each in plain.items() if name != "form"}
+        of_arrays = {
+            name: arrays.get(f"{number}_{name}") for name in attrs.fields_dict(form) if name not in numbers
+        }
+        members.append(form(**numbers, **of_arrays))  # type: ignore[arg-type]
+    return tuple(members)

@@ -1,0 +1,99 @@
+"""What must not stand on both sides of a fold: clusters of proteins, or else scaffolds of ligands."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import attrs
+import numpy as np
+from jaxtyping import Int, Shaped
+
+__all__ = ["Grouping", "group_complexes"]
+
+_LARGEST = 0.75  # share of all complexes that one group may be: what is left must be enough to learn from
+
+
+@attrs.frozen(eq=False)
+class Grouping:
+    """Groups of complexes, and what figures of folds of whole groups stand for.
+
+    Parameters
+    ----------
+    by
+        ``"cluster"``: sequence clusters of the proteins; ``"scaffold"``: scaffolds of the ligands; ``"none"``: each
+        complex by itself.
+    groups : Shaped[ndarray, "n"]
+        The group of each complex, text.
+    caveat
+        Why it is not by cluster, and what the figures do not say; empty if it is.
+    """
+
+    by: Literal["cluster", "scaffold", "none"]
+    groups: Shaped[np.ndarray, "n"]
+    caveat: str
+
+    def folds(self, count: int, seed: int) -> Int[np.ndarray, "n"]:
+        """Give the fold of each complex: whole groups, about equally many complexes a fold.
+
+        Parameters
+        ----------
+        count
+            How many folds.
+        seed
+            Which groups of equal size go where.
+        """
+        names, group_of_row, sizes = np.unique(self.groups, return_inverse=True, return_counts=True)
+        shuffled = np.random.default_rng(seed).permutation(len(names))
+        order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
+        fold_of_group, filled = np.empty(len(names), dtype=np.int64), np.zeros(count, dtype=np.int64)
+        for group in order.tolist():
+            fold = int(np.argmin(filled))
+            fold_of_group[group] = fold
+            filled[fold] += sizes[group]
+        return fold_of_group[group_of_row]
+
+
+def group_complexes(
+    ids: Sequence[str], clusters: Sequence[str], scaffolds: Sequence[str], folds: int
+) -> Grouping:
+    """Group complexes by cluster where each has one and they are enough, or else by scaffold, or else not at all.
+
+    They are enough if there is one for each fold and none has more than three quarters of the complexes.
+
+    Parameters
+    ----------
+    ids, clusters, scaffolds
+        Of each complex; a cluster or scaffold is empty where there is none. A ligand without a scaffold is a group of
+        its own.
+    folds
+        How many there will be.
+
+    Examples
+    --------
+    >>> group_complexes(["1abc", "2abc"], ["7", "8"], ["", ""], folds=2).by
+    'cluster'
+    >>> group_complexes(["1abc", "2abc"], ["7", "7"], ["c1ccccc1", ""], folds=2).caveat
+    'all complexes are of one cluster, so folds are of whole scaffolds of ligands: of new targets errors will be larger'
+    """
+    missing = sum(not cluster for cluster in clusters)
+    if not missing and _are_enough(clusters, folds):
+        return Grouping("cluster", np.array(clusters), "")
+    count = len(set(clusters))
+    if missing:
+        few = f"{missing} of {len(ids)} complexes have no cluster"
+        why = few if missing < len(ids) else "the complexes have no clusters"
+    elif count == 1:
+        why = "all complexes are of one cluster"
+    else:
+        why = f"{count} clusters are too few, or one has most complexes"
+    # No scaffold is an id in brackets.
+    series = [scaffold or f"[{name}]" for name, scaffold in zip(ids, scaffolds, strict=True)]
+    if any(scaffolds) and _are_enough(series, folds):
+        caveat = f"{why}, so folds are of whole scaffolds of ligands: of new targets errors will be larger"
+        return Grouping("scaffold", np.array(series), caveat)
+    caveat = f"{why}, and the ligands too few scaffolds, so folds are random: of all that is new errors will be larger"
+    return Grouping("none", np.array(list(ids)), caveat)
+
+
+def _are_enough(groups: Sequence[str], folds: int) -> bool:
+    _, sizes = np.unique(np.array(groups), return_counts=True)
+    return len(sizes) >= folds and bool(sizes.max() <= _LARGEST * len(groups))

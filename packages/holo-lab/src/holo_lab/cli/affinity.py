@@ -1,0 +1,113 @@
+"""``holo affinity``: fit and predict, from folders of complexes; and the commands of holo-downstream."""
+
+# ruff: noqa: PLC0415
+
+from copy import copy
+from pathlib import Path
+from typing import Annotated, Literal
+
+import cyclopts
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from holo_downstream.affinity.labels import Unit
+from holo_downstream.cli.affinity import affinity as of_vectors
+from holo_types.options import Workers
+
+__all__ = ["affinity"]
+
+Coverage = Annotated[float, Parameter(validator=Number(gt=0, lt=1))]
+Seed = Annotated[int, Parameter(validator=Number(gte=0))]
+
+affinity = cyclopts.App(name="affinity", help="Binding affinities of protein-ligand complexes.")
+
+
+@affinity.command(name="fit")
+def fit_command(
+    folder: Path,
+    /,
+    *,
+    out: Path,
+    table: str | None = None,
+    unit: Unit | Literal["column"] = "pK",
+    temperature: float = 298.15,
+    label_column: str | None = None,
+    cluster_column: str | None = None,
+    coverage: Coverage = 0.9,
+    seed: Seed = 0,
+    workers: Workers = 1,
+) -> int:
+    """Fit a predictor to a folder of complexes with measured affinities, and report what it is worth.
+
+    Every complex is predicted once by a model that saw nothing of its cluster; the report and the intervals rest on
+    that. Exit status: 0, every complex was used; 3, some were left out (skipped.csv says why); 1, nothing useful came
+    out; 2, wrong usage.
+
+    Parameters
+    ----------
+    folder
+        Holds structure files and labels.csv, or one other CSV file, with the columns id, protein, ligand, label (or
+        pK), and cluster where it is known.
+    out
+        Folder for the predictor, report.html, figures.json, cross-validated.csv and skipped.csv.
+    table
+        Name of the CSV file, where it is not labels.csv and there are several.
+    unit
+        Of the labels: pK; M, mM, uM, nM, pM or fM of Ki, Kd or IC50; kcal/mol or kJ/mol of a free energy; or
+        column: each row's own, from the column unit.
+    temperature
+        At which free energies were measured, in K.
+    label_column
+        What the column of labels is called; by default label, or else pK.
+    cluster_column
+        What the column of sequence clusters is called; by default cluster, or else one such as cluster30.
+    coverage
+        The share of labels that intervals are meant to hold.
+    seed
+        Of estimators, folds and intervals.
+    """
+    from .affinity_fit import fit_folder
+
+    return fit_folder(
+        folder,
+        out,
+        table=table,
+        unit=unit,
+        temperature=temperature,
+        label_column=label_column,
+        cluster_column=cluster_column,
+        coverage=coverage,
+        seed=seed,
+        workers=workers,
+    )
+
+
+@affinity.command(name="predict")
+def predict_command(
+    predictor: Path, folder: Path, /, *, out: Path, table: str | None = None, workers: Workers = 1
+) -> int:
+    """Predict the pK of a folder's complexes, each with an interval, and flag what is unlike the training complexes.
+
+    Exit status: 0, every complex was predicted; 3, some were left out (a CSV file beside the output says why); 1,
+    nothing useful came out; 2, wrong usage.
+
+    Parameters
+    ----------
+    predictor
+        Folder that fit made.
+    folder
+        Holds structure files and labels.csv, or one other CSV file, with the columns id, protein and ligand; labels
+        are not looked at.
+    out
+        CSV file for id, prediction, lower, upper, flags, and nearest, the training complex that is most alike.
+    table
+        Name of the CSV file, where it is not labels.csv and there are several.
+    """
+    from .affinity_fit import predict_folder
+
+    return predict_folder(predictor, folder, out, table=table, workers=workers)
+
+
+for _name in of_vectors:
+    if not _name.startswith("-"):
+        affinity.command(copy(of_vectors[_name]), name=_name)
