@@ -33,8 +33,8 @@ def split_members(members: Sequence[Fitted]) -> tuple[dict[str, NDArray[Any]], l
     return arrays, said
 
 
-def members_of(arrays: Mapping[str, NDArray[Any]], said: Sequence[Mapping[str, Any]]) -> tuple[Fitted, ...]:
-    """Put members together of what `split_members` gave.
+def members_of(arrays: Mapping[str, NDArray[Any]], said: object) -> tuple[Fitted, ...]:
+    """Put members together of what `split_members` gave, or of what a file has in its place.
 
     Raises
     ------
@@ -43,6 +43,8 @@ def members_of(arrays: Mapping[str, NDArray[Any]], said: Sequence[Mapping[str, A
     KeyError, TypeError
         If something is missing, or of another kind.
     """
+    if not isinstance(said, list) or not all(isinstance(plain, dict) for plain in said):
+        raise TypeError(f"its members are {said!r}")
     members = []
     for number, plain in enumerate(said):
         form = FORMS[plain["form"]]
