@@ -1,11 +1,12 @@
 """What a model says of a residue from its surroundings alone (extra ``structures``)."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from holo_types import Embeddings, HoloError
@@ -43,7 +44,13 @@ class FilledIn:
     residue_names: tuple[str, ...]
     log_probabilities: Float[np.ndarray, "n types"]
 
-    def of(self, residue_names: "list[str]") -> Float[np.ndarray, "n"]:
+    def take(self, rows: Int[np.ndarray, "rows"]) -> "FilledIn":
+        """Give some of the residues."""
+        return FilledIn(
+            self.surroundings[rows], self.backbones[rows], self.residue_names, self.log_probabilities[rows]
+        )
+
+    def of(self, residue_names: Sequence[str]) -> Float[np.ndarray, "n"]:
         """Give the log-probability of one type for each residue.
 
         Raises

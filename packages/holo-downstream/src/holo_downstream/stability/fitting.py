@@ -11,7 +11,7 @@ from holo_downstream.vectors.inputs import text_labels
 from holo_types import HoloError
 
 from .kernels import KernelSettings, natural_kernel, odd_kernel
-from .predictor import Predictor, Scales
+from .predictor import Scales, StabilityPredictor
 from .substitutions import Substitutions
 
 __all__ = ["SETTINGS", "StabilityFit", "fit_stability"]
@@ -44,7 +44,7 @@ class StabilityFit:
         The odd part of it alone.
     """
 
-    predictor: Predictor
+    predictor: StabilityPredictor
     predicted: Float[np.ndarray, "n"]
     odd: Float[np.ndarray, "n"]
 
@@ -111,8 +111,8 @@ def fit_stability(
     """
     if len(ddg) != len(exchanges) or not np.isfinite(ddg).all():
         raise HoloError(
-            f"fit_stability: ddg are {len(ddg)} numbers, {int((~np.isfinite(ddg)).sum())} of them not finite; they must "
-            f"be {len(exchanges)} finite ones, one for each exchange"
+            f"fit_stability: ddg are {len(ddg)} numbers, {int((~np.isfinite(ddg)).sum())} of them not finite; they "
+            f"must be {len(exchanges)} finite ones, one for each exchange"
         )
     # Scales are of the numbers, not of what was measured: a fold's own rows may have a part in them.
     scales = Scales.of(exchanges, settings)
@@ -125,9 +125,13 @@ def fit_stability(
         rows = fold.test
         errors = np.linalg.solve(inverse[np.ix_(rows, rows)], weights[rows])
         predicted[rows] = ddg[rows] - errors
-        others = weights - inverse[:, rows] @ errors  # 0 at the rows of the fold: what the others alone would give
+        others = (
+            weights - inverse[:, rows] @ errors
+        )  # 0 at the rows of the fold: what the others alone would give
         of_odd[rows] = np.delete(odd[rows], rows, axis=1) @ np.delete(others, rows)
     width, reached = conformal_half_width(predicted - ddg, coverage)
     odd_width, _ = conformal_half_width(of_odd - ddg, coverage)
-    predictor = Predictor(settings, exchanges.columns, scales, scaled, weights, width, odd_width, reached)
+    predictor = StabilityPredictor(
+        settings, exchanges.columns, scales, scaled, weights, width, odd_width, reached
+    )
     return StabilityFit(predictor, predicted, of_odd)

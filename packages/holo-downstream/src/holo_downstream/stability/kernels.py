@@ -7,8 +7,6 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from .substitutions import Substitutions
-
 __all__ = ["KernelSettings", "Scaled", "natural_kernel", "odd_kernel"]
 
 
@@ -24,8 +22,8 @@ class KernelSettings:
     type_sharpness
         Likewise of the numbers of amino acids.
     type_weight, site_weight, change_weight
-        Of the odd part: what an amino acid is worth anywhere, what it is worth at such a site, and what is linear in the
-        changes.
+        Of the odd part: what an amino acid is worth anywhere, what it is worth at such a site, and what is linear in
+        the changes.
     offset, natural_site_weight, natural_type_weight
         Of the term of natural residues: what every exchange costs, what one costs at such a site, and what one costs
         such a residue there.
@@ -67,9 +65,7 @@ class Scaled:
         return len(self.sites)
 
 
-def odd_kernel(
-    ones: Scaled, others: Scaled, settings: KernelSettings
-) -> Float[np.ndarray, "ones others"]:
+def odd_kernel(ones: Scaled, others: Scaled, settings: KernelSettings) -> Float[np.ndarray, "ones others"]:
     """Give the covariance of g(mutant, site) - g(wild type, site), for g a Gaussian process.
 
     With k(a, b) of amino acids and s of sites, g(a, x) and g(b, y) have the covariance

@@ -17,7 +17,13 @@ from holo_types.reading import reads
 from .kernels import KernelSettings, Scaled, natural_kernel, odd_kernel
 from .substitutions import Substitutions
 
-__all__ = ["Costs", "Predictor", "Scales", "read_stability_predictor", "write_stability_predictor"]
+__all__ = [
+    "Scales",
+    "StabilityChanges",
+    "StabilityPredictor",
+    "read_stability_predictor",
+    "write_stability_predictor",
+]
 
 _FORMAT, _KIND = 1, "StabilityPredictor"
 _LEAST_DEVIATION = 1e-9  # of a column that is the same everywhere, which then says nothing
@@ -26,7 +32,7 @@ _PARTS = ("sites", "wild_types", "mutants", "changes")
 
 
 @attrs.frozen(eq=False)
-class Costs:
+class StabilityChanges:
     """Predicted changes of stability with intervals, in kcal/mol; negative destabilizes.
 
     Parameters
@@ -82,7 +88,9 @@ class Scales:
         ]
         types = np.concatenate([exchanges.wild_types.values, exchanges.mutants.values])
         changes = exchanges.changes.values
-        sizes = np.sqrt((changes**2).mean(axis=0))  # a change has no mean that is taken away: its sign means something
+        sizes = np.sqrt(
+            (changes**2).mean(axis=0)
+        )  # a change has no mean that is taken away: its sign means something
         return cls(
             blocks,
             np.concatenate([each.mean(axis=0) for each in values]),
@@ -113,7 +121,7 @@ def _inverse(sizes: Float[np.ndarray, "d"]) -> NDArray[np.float64]:
 
 
 @attrs.frozen(eq=False)
-class Predictor:
+class StabilityPredictor:
     """A Gaussian process on exchanges, and what it takes.
 
     Parameters
@@ -143,7 +151,7 @@ class Predictor:
     odd_half_width: float
     coverage: float
 
-    def predict(self, exchanges: Substitutions, *, natural: bool = True) -> Costs:
+    def predict(self, exchanges: Substitutions, *, natural: bool = True) -> StabilityChanges:
         """Predict what exchanges cost.
 
         Intervals are as wide for every exchange (conformal, from the residuals of families that were predicted from
@@ -179,10 +187,12 @@ class Predictor:
                 kernel += natural_kernel(some, self.learned, self.settings)
             values[rows] = kernel @ self.weights
         width = self.half_width if natural else self.odd_half_width
-        return Costs(values, values - width, values + width)
+        return StabilityChanges(values, values - width, values + width)
 
 
-def write_stability_predictor(predictor: Predictor, path: Path, header: Mapping[str, object] | None = None) -> None:
+def write_stability_predictor(
+    predictor: StabilityPredictor, path: Path, header: Mapping[str, object] | None = None
+) -> None:
     """Write a predictor as one file, in Holo's HDF5 form.
 
     Parameters
@@ -217,7 +227,7 @@ def write_stability_predictor(predictor: Predictor, path: Path, header: Mapping[
 
 
 @reads("a predictor of stability")
-def read_stability_predictor(path: Path) -> tuple[Predictor, dict[str, Any]]:
+def read_stability_predictor(path: Path) -> tuple[StabilityPredictor, dict[str, Any]]:
     """Read a predictor, and what else its file says of it.
 
     Raises
@@ -242,7 +252,7 @@ def read_stability_predictor(path: Path) -> tuple[Predictor, dict[str, Any]]:
             tuple(plain["blocks"]),
             *(arrays[name] for name in ("site_means", "site_factors", "type_factors", "change_factors")),
         )
-        predictor = Predictor(
+        predictor = StabilityPredictor(
             settings,
             {str(part): tuple(names) for part, names in plain["columns"].items()},
             scales,
@@ -262,7 +272,7 @@ def _number(value: object) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
-def _check(predictor: Predictor) -> None:
+def _check(predictor: StabilityPredictor) -> None:
     """Refuse parts that do not fit one another."""
     columns, learned, scales = predictor.columns, predictor.learned, predictor.scales
     widths = {

@@ -88,7 +88,12 @@ class Substitutions:
                 f"Substitutions: wild types have the numbers {self.wild_types.names} and mutants {self.mutants.names}; "
                 "they must be the same"
             )
-        parts = {**self.sites, "wild_types": self.wild_types, "mutants": self.mutants, "changes": self.changes}
+        parts = {
+            **self.sites,
+            "wild_types": self.wild_types,
+            "mutants": self.mutants,
+            "changes": self.changes,
+        }
         counts = {name: len(part.values) for name, part in parts.items()}
         if len(set(counts.values())) > 1:
             raise HoloError(f"Substitutions: the rows are {counts}; they must be equally many")

@@ -23,7 +23,7 @@ from holo_types import HoloError
 from .amino_acids import PROPERTIES, properties
 from .atom_kinds import ATOM_KINDS, atom_kinds
 
-__all__ = ["site_numbers"]
+__all__ = ["SiteNumbers", "site_numbers"]
 
 _RADII = (6.0, 8.0, 10.0, 12.0, 14.0)  # Å, within which heavy atoms are counted
 _NEAR = (5.0, 8.0)  # Å from the virtual side chain, within which they are counted by kind
@@ -36,7 +36,58 @@ _BESIDE = (-4, -3, -2, -1, 1, 2, 3, 4)  # places along the chain
 _OF_BESIDE = ("hydrophobicity", "volume", "charge", "glycine", "proline")
 
 
-def site_numbers(structure: Structure, sites: Centers | None = None) -> Numbers:
+@attrs.frozen(eq=False)
+class SiteNumbers:
+    """What is around residues, a row for each.
+
+    Parameters
+    ----------
+    around
+        How much: heavy atoms of other residues within 6 to 14 Å of Cα and of a virtual side chain, a point 2.4 Å from
+        Cα towards Cβ; the two half-sphere exposures, numbers of Cα within 13 Å on the side of the side chain and on
+        the other [1]_; and Cβ in a cone about it, nearer ones counted more [2]_.
+    kinds
+        What: atoms within 5 and 8 Å of the virtual side chain by kind, and charges within 14 Å over their distance.
+    backbone
+        Sines and cosines of φ and ψ, 0 at a chain's ends; helix and sheet; and atoms that accept a bond of N.
+    chain
+        Hydrophobicity, volume, charge, glycine and proline of the four residues before and after it.
+
+    References
+    ----------
+    .. [1] T. Hamelryck, Proteins 59, 38 (2005).
+    .. [2] A. Leaver-Fay et al., Methods Enzymol. 523, 109 (2013), SideChainNeighbors of Rosetta's LayerSelector.
+    """
+
+    around: Numbers
+    kinds: Numbers
+    backbone: Numbers
+    chain: Numbers
+
+    def __len__(self) -> int:
+        return len(self.around.values)
+
+    def take(self, rows: Int[np.ndarray, "rows"]) -> "SiteNumbers":
+        """Give some of the residues."""
+        parts = (self.around, self.kinds, self.backbone, self.chain)
+        return SiteNumbers(*(Numbers(part.names, part.values[rows]) for part in parts))
+
+    def column(self, name: str) -> Float[np.ndarray, "sites"]:
+        """Give a number of all residues by its name.
+
+        Raises
+        ------
+        HoloError
+            If there is none of that name.
+        """
+        for part in (self.around, self.kinds, self.backbone, self.chain):
+            if name in part.names:
+                values: NDArray[np.float64] = part.values[:, part.names.index(name)]
+                return values
+        raise HoloError(f"SiteNumbers has no number {name!r}")
+
+
+def site_numbers(structure: Structure, sites: Centers | None = None) -> SiteNumbers:
     """Describe residues by what is around them, whatever their own side chains are.
 
     The numbers are the same for a protein and its mutant as far as nothing else moves: of the residue itself only its
@@ -51,13 +102,8 @@ def site_numbers(structure: Structure, sites: Centers | None = None) -> Numbers:
 
     Returns
     -------
-    Numbers
-        A row for each site. Heavy atoms of other residues within 6 to 14 Å of Cα and of a virtual side chain, a point
-        2.4 Å from Cα towards Cβ; those within 5 and 8 Å of that point by kind, and charges there over their distance;
-        the two half-sphere exposures, numbers of Cα within 13 Å on the side of the side chain and on the other [1]_;
-        Cβ in a cone about it, nearer ones counted more [2]_; sines and cosines of φ and ψ, 0 at a chain's ends; helix
-        and sheet; atoms that accept a bond of N; and hydrophobicity, volume, charge, glycine and proline of the four
-        residues before and after it in the chain.
+    SiteNumbers
+        A row for each site.
 
     Raises
     ------
@@ -66,36 +112,26 @@ def site_numbers(structure: Structure, sites: Centers | None = None) -> Numbers:
 
     Notes
     -----
-    Cβ is placed from N, Cα and C by the ideal geometry that ProteinMPNN has [3]_.
-
-    References
-    ----------
-    .. [1] T. Hamelryck, Proteins 59, 38 (2005).
-    .. [2] A. Leaver-Fay et al., Methods Enzymol. 523, 109 (2013), SideChainNeighbors of Rosetta's LayerSelector.
-    .. [3] J. Dauparas et al., Science 378, 49 (2022).
+    Cβ is placed from N, Cα and C by the ideal geometry of ProteinMPNN, Dauparas et al., *Science* 378, 49 (2022).
 
     Examples
     --------
     >>> from holo_features.datasets import example_structures
     >>> from holo_features.structures.structure import read_structure
     >>> numbers = site_numbers(read_structure(example_structures()[0]))
-    >>> around = dict(zip(numbers.names, numbers.values.T))["heavy atoms within 10 Å of Cα"]
+    >>> around = numbers.column("heavy atoms within 10 Å of Cα")
     >>> len(around), bool(around.min() > 20)
     (153, True)
     """
     about = alpha_carbons(structure) if sites is None else sites
     residues = _Residues.of(structure)
     rows = residues.rows_of(about)
-    parts = (
-        _heavy_atoms(residues, rows),
-        _half_spheres(residues, rows),
-        _backbone(residues, rows),
-        _along_chain(residues, rows),
+    counts, kinds = _heavy_atoms(residues, rows)
+    half_spheres = _half_spheres(residues, rows)
+    around = Numbers(
+        counts.names + half_spheres.names, np.concatenate([counts.values, half_spheres.values], axis=1)
     )
-    return Numbers(
-        tuple(name for part in parts for name in part.names),
-        np.concatenate([part.values for part in parts], axis=1),
-    )
+    return SiteNumbers(around, kinds, _backbone(residues, rows), _along_chain(residues, rows))
 
 
 @attrs.frozen(eq=False)
@@ -168,15 +204,15 @@ class _Residues:
         return rows
 
 
-def _heavy_atoms(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> Numbers:
-    """Count heavy atoms of other residues around Cα and the virtual side chain."""
+def _heavy_atoms(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> tuple[Numbers, Numbers]:
+    """Count heavy atoms of other residues around Cα and the virtual side chain, and those by kind."""
     atoms = residues.structure.atoms
     heavy = np.flatnonzero(~np.isin(atoms.element, HYDROGENS))
     points, kinds = atoms.coord[heavy].astype(np.float64), atom_kinds(atoms[heavy])
-    charges = kinds[:, ATOM_KINDS.index("positive")].astype(float) - kinds[:, ATOM_KINDS.index("negative")]
     center = residues.center[rows]
+    side_chain = center + _REACH * residues.direction[rows]
     names, columns = [], []
-    for what, about in (("Cα", center), ("the side chain", center + _REACH * residues.direction[rows])):
+    for what, about in (("Cα", center), ("the side chain", side_chain)):
         near = pairs_within(
             points,
             about,
@@ -189,15 +225,18 @@ def _heavy_atoms(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> Numbers
         for radius in _RADII:
             names.append(f"heavy atoms within {radius:g} Å of {what}")
             columns.append(np.bincount(sites[distances <= radius], minlength=len(rows)))
+    counts = _numbers(names, columns)
+    names, columns = [], []  # of the side chain, whose pairs are the last
     for number, kind in enumerate(ATOM_KINDS):
         for radius in _NEAR:
             counted = kinds[near.points, number] & (distances <= radius)
             names.append(f"{kind} within {radius:g} Å of the side chain")
             columns.append(np.bincount(sites[counted], minlength=len(rows)))
+    charges = kinds[:, ATOM_KINDS.index("positive")].astype(float) - kinds[:, ATOM_KINDS.index("negative")]
     weights = charges[near.points] / np.maximum(distances, _LEAST_DISTANCE)
     names.append("charges over distance")
     columns.append(np.bincount(sites, weights=weights, minlength=len(rows)))
-    return _numbers(names, columns)
+    return counts, _numbers(names, columns)
 
 
 def _half_spheres(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> Numbers:

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
-from numpy.typing import NDArray
 
 from holo_features.surroundings.numbers import Numbers
 from holo_types import HoloError
 
 from .amino_acids import PROPERTIES, properties
+from .sites import SiteNumbers
 
 __all__ = ["placed_numbers"]
 
@@ -21,7 +20,7 @@ _DEPTHS = {
 _IN_DEPTH = ("hydrophobicity", "volume")
 
 
-def placed_numbers(sites: Numbers, residue_names: Sequence[str]) -> Numbers:
+def placed_numbers(sites: SiteNumbers, residue_names: Sequence[str]) -> Numbers:
     """Describe an amino acid at each site: its properties, and those that depend on where it is.
 
     The difference of two amino acids at one site says what an exchange changes: hydrophobicity and volume, also times
@@ -44,7 +43,7 @@ def placed_numbers(sites: Numbers, residue_names: Sequence[str]) -> Numbers:
     Raises
     ------
     HoloError
-        If there are more or fewer names than sites, a name is none of the twenty, or a number of the sites is missing.
+        If there are more or fewer names than sites, or a name is none of the twenty.
 
     Examples
     --------
@@ -52,33 +51,24 @@ def placed_numbers(sites: Numbers, residue_names: Sequence[str]) -> Numbers:
     >>> from holo_features.mutations.sites import site_numbers
     >>> from holo_features.structures.structure import read_structure
     >>> sites = site_numbers(read_structure(example_structures()[0]))
-    >>> placed = placed_numbers(sites, ["LEU"] * len(sites.values))
+    >>> placed = placed_numbers(sites, ["LEU"] * len(sites))
     >>> placed.values.shape, placed.names[-1]
     ((153, 21), 'glycine times sine of φ')
     """
-    of_site = dict(zip(sites.names, np.atleast_2d(sites.values).T, strict=True))
-    count = len(np.atleast_2d(sites.values))
-    if len(residue_names) != count:
+    if len(residue_names) != len(sites):
         raise HoloError(
-            f"placed_numbers: {len(residue_names)} amino acids for {count} sites; there must be one each"
+            f"placed_numbers: {len(residue_names)} amino acids for {len(sites)} sites; there must be one each"
         )
     own = dict(zip(PROPERTIES, properties(residue_names).T, strict=True))
-
-    def around(name: str) -> Float[np.ndarray, "sites"]:
-        if name not in of_site:
-            raise HoloError(f"placed_numbers: the sites have no number {name!r}; site_numbers gives it")
-        column: NDArray[np.float64] = of_site[name]
-        return column
-
     numbers = dict(own)
     for depth, (name, scale) in _DEPTHS.items():
         for of in _IN_DEPTH:
-            numbers[f"{of} times {depth}"] = own[of] * around(name) / scale
+            numbers[f"{of} times {depth}"] = own[of] * sites.column(name) / scale
     name, scale = _DEPTHS["burial"]
-    numbers["size of charge times burial"] = np.abs(own["charge"]) * around(name) / scale
-    numbers["charge times charges"] = own["charge"] * around("charges over distance")
+    numbers["size of charge times burial"] = np.abs(own["charge"]) * sites.column(name) / scale
+    numbers["charge times charges"] = own["charge"] * sites.column("charges over distance")
     for where in ("helix", "sheet"):
-        numbers[f"{where} propensity in one"] = own[f"{where} propensity"] * around(where)
-    numbers["proline times bonds of N"] = own["proline"] * around("bonds of N")
-    numbers["glycine times sine of φ"] = own["glycine"] * around("sine of φ")
+        numbers[f"{where} propensity in one"] = own[f"{where} propensity"] * sites.column(where)
+    numbers["proline times bonds of N"] = own["proline"] * sites.column("bonds of N")
+    numbers["glycine times sine of φ"] = own["glycine"] * sites.column("sine of φ")
     return Numbers(tuple(numbers), np.stack(list(numbers.values()), axis=1))

@@ -62,8 +62,8 @@ def write_structure(
     values = np.asarray(atoms.b_factor if b_factors is None else b_factors, dtype=np.float64)
     if values.shape != (len(atoms),) or np.isinf(values).any():
         raise HoloError(
-            f"{target}: the B-factors are {list(values.shape)} numbers, {int(np.isinf(values).sum())} infinite; they must "
-            f"be [{len(atoms)}], one for each atom, finite or NaN"
+            f"{target}: the B-factors are {list(values.shape)} numbers, {int(np.isinf(values).sum())} infinite; "
+            f"they must be [{len(atoms)}], one for each atom, finite or NaN"
         )
     file = pdbx.CIFFile()
     pdbx.set_structure(file, _plain(atoms), data_block=_block_name(structure.name))
@@ -88,6 +88,4 @@ def _plain(atoms: AtomArray) -> AtomArray:
 
 def _block_name(name: str) -> str:
     """Give a name that a data block may have: printable, without blanks."""
-    return "".join(
-        letter if letter in _PLAIN else "_" for letter in name
-    )
+    return "".join(letter if letter in _PLAIN else "_" for letter in name)

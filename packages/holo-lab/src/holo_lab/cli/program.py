@@ -12,6 +12,7 @@ from holo_types.console import run
 from holo_vae.cli import app as vae
 
 from .evaluate import evaluate_command
+from .mutations import mutations
 
 __all__ = ["app", "main"]
 
@@ -31,6 +32,8 @@ def _mount(program: App, group: str, own: frozenset[str]) -> None:
             command.group = group
             app.command(command, name=name)
 
+
+app.command(mutations, group=_USE)
 
 _OWN = frozenset(app)
 _mount(features, _ENCODE, _OWN)
