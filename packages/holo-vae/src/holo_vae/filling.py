@@ -103,7 +103,8 @@ def fill_in(structure: "Structure", model: Model, sites: "Centers | None" = None
     ...     latent_dim=4,
     ...     lmax=(2, 1),
     ...     channels=(6, 6),
-    ...     heads=(Condition("residue_name", ("ALA", "GLY")),),
+    ...     initial_projection=6,
+    ...     heads=(Condition(column="residue_name", categories=("ALA", "GLY")),),
     ... )
     >>> model = Model(HolographicAutoencoder(config), name="untrained")
     >>> filled = fill_in(read_structure(datasets.example_structures()[0]), model)

@@ -14,20 +14,38 @@ from .kernels import KernelSettings, natural_kernel, odd_kernel
 from .predictor import Scales, StabilityPredictor
 from .substitutions import Substitutions
 
-__all__ = ["SETTINGS", "StabilityFit", "fit_stability"]
+__all__ = ["SETTINGS", "StabilityFit", "fit_stability", "settings_for"]
 
-# Chosen by the ten folds by family of the 2,224 measured exchanges of docs/results/mutations.md.
+# Chosen by the ten folds by family of the measured exchanges of docs/results/mutations.md.
 SETTINGS = KernelSettings(
     sharpness={"around": 0.5, "kinds": 0.2, "backbone": 0.2, "chain": 0.1},
     type_sharpness=0.3,
-    type_weight=0.3,
-    site_weight=1.0,
+    type_weight=0.4,
+    site_weight=0.4,
     change_weight=0.5,
-    offset=1.0,
-    natural_site_weight=0.5,
+    offset=0.2,
+    natural_site_weight=0.3,
     natural_type_weight=0.5,
     noise=1.0,
 )
+_Z = "z"
+
+
+def settings_for(exchanges: Substitutions) -> KernelSettings:
+    """Give the usual settings: where the sites have a block ``z``, of a model's z, it is looked at too.
+
+    Examples
+    --------
+    >>> from holo_downstream.stability.substitutions import Columns
+    >>> one = Columns(("volume",), np.zeros((1, 1)))
+    >>> settings_for(Substitutions({"z": one}, one, one, one)).sharpness["z"]
+    0.3
+    """
+    return (
+        attrs.evolve(SETTINGS, sharpness={**SETTINGS.sharpness, _Z: 0.3})
+        if _Z in exchanges.sites
+        else SETTINGS
+    )
 
 
 @attrs.frozen(eq=False)

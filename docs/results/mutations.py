@@ -1,0 +1,193 @@
+"""The tables of docs/results/mutations.md.
+
+    python docs/results/mutations.py DIR --model MODEL --out results/
+
+DIR holds mutations.csv (file, chain, residue, wild_type, mutant, ddg, family, set, pair, ssym_relative) and the files
+that it names; MODEL says what a residue is from its surroundings. Structures are described once; each row is then what
+`holo mutations fit` and `predict --table` compute, with and without `--model`.
+"""
+
+import argparse
+from pathlib import Path
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from holo_downstream import (
+    Columns,
+    StabilityFit,
+    Substitutions,
+    fit_stability,
+    paired_test,
+    regression_scores,
+)
+from holo_downstream.stability.fitting import settings_for
+from holo_downstream.validation.statistics import metric_of
+from holo_features import blosum62, residue_name_of
+from holo_lab.mutations.learning import DescribedTable, describe_table
+from holo_lab.mutations.tables import read_mutations
+from holo_vae import Model, load
+
+Values = NDArray[np.float64]
+HAND, SCORE, FILLED = "counted", "counted, log-probability", "counted, log-probability and z"
+ROWS = (HAND, SCORE, FILLED)
+
+
+def main() -> None:
+    """Make the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="folder with mutations.csv")
+    parser.add_argument("--model", required=True, help="a model with a head on residue_name")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the tables")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    table = read_mutations(given.data / "mutations.csv", measured=True)
+    described = describe_table(given.data, table, load(given.model, Model))
+    lines = [f"{len(described.rows)} of {len(table.rows)} rows", "", *described.skipped, ""]
+    for tables in (trained(described), zero_shot(described), antisymmetry(described)):
+        lines += [*tables, ""]
+    (given.out / "mutations.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def cells(described: DescribedTable, name: str) -> NDArray[np.str_]:
+    """Give a column of the table."""
+    return np.array([row.cells[name] for row in described.rows])
+
+
+def measured(described: DescribedTable) -> Values:
+    """Give what was measured."""
+    return np.array([row.ddg for row in described.rows], dtype=float)
+
+
+def seen_by(row: str, exchanges: Substitutions) -> Substitutions:
+    """Give the numbers that a row looks at."""
+    if row == FILLED:
+        return exchanges
+    sites = {name: block for name, block in exchanges.sites.items() if name != "z"}
+    changes = exchanges.changes
+    if row == HAND:
+        changes = Columns(changes.names[:-1], changes.values[:, :-1])
+    return attrs.evolve(exchanges, sites=sites, changes=changes)
+
+
+def fitted(row: str, described: DescribedTable, rows: NDArray[np.int64]) -> StabilityFit:
+    """Fit some rows of the table with the numbers that a row of the results looks at."""
+    some = seen_by(row, described.exchanges.take(rows))
+    return fit_stability(
+        some, measured(described)[rows], cells(described, "family")[rows], settings_for(some)
+    )
+
+
+def trained(described: DescribedTable) -> list[str]:
+    """Score the rows that are fitted, by ten folds of families, and test them with the one that is counted."""
+    rows = np.flatnonzero(cells(described, "set") == "train")
+    ddg, proteins = measured(described)[rows], cells(described, "file")[rows]
+    fits = {row: fitted(row, described, rows) for row in ROWS}
+    predicted = {row: fit.predicted for row, fit in fits.items()}
+    predicted |= {f"{row}, odd part alone": fit.odd for row, fit in fits.items()}
+    lines = [f"{len(rows)} mutations, ten folds by family", "", *scored(predicted, ddg, proteins)]
+    compared = ((FILLED, HAND), (SCORE, HAND), (FILLED, SCORE), (FILLED, f"{FILLED}, odd part alone"))
+    return [*lines, "", *tested(predicted, ddg, proteins, compared)]
+
+
+def zero_shot(described: DescribedTable) -> list[str]:
+    """Score what no measured stability went into."""
+    rows = np.flatnonzero(cells(described, "set") == "train")
+    some = described.exchanges.take(rows)
+    ddg, proteins = measured(described)[rows], cells(described, "file")[rows]
+    names = [
+        [residue_name_of(letter) for letter in cells(described, column)[rows].tolist()]
+        for column in ("wild_type", "mutant")
+    ]
+    change = dict(zip(some.changes.names, some.changes.values.T, strict=True))
+    scores = {
+        "log-probability": change["log-probability"],
+        "hydrophobicity times burial": change["hydrophobicity times burial"],
+        "BLOSUM62": blosum62(*names).astype(float),
+    }
+    lines = ["| no label | Pearson | Spearman |", "| --- | ---: | ---: |"]
+    for name, values in scores.items():
+        found = regression_scores(values[None], ddg, groups=proteins)
+        lines.append(f"| {name} | {found.pearson.interval} | {found.spearman.interval} |")
+    compared = tuple(("log-probability", other) for other in scores if other != "log-probability")
+    return [*lines, "", *tested(scores, ddg, proteins, compared, ("pearson", "spearman"))]
+
+
+def antisymmetry(described: DescribedTable) -> list[str]:
+    """Score Ssym with the odd part, learned from proteins without relatives in it."""
+    sets, relatives = cells(described, "set"), cells(described, "ssym_relative")
+    learned = np.flatnonzero((sets == "train") & (relatives != "1"))
+    ddg, pair = measured(described), cells(described, "pair")
+    direct = np.flatnonzero(sets == "ssym_direct")
+    reverse_of = {pair[row]: row for row in np.flatnonzero(sets == "ssym_reverse").tolist()}
+    reverse = np.array([reverse_of[pair[row]] for row in direct.tolist()])
+    there, back = described.exchanges.take(direct), described.exchanges.take(reverse)
+    predicted: dict[str, tuple[Values, Values]] = {"-1 and +1": (-np.ones(len(direct)), np.ones(len(direct)))}
+    score = there.changes.names.index("log-probability")
+    predicted["log-probability, no label"] = (there.changes.values[:, score], back.changes.values[:, score])
+    for row in ROWS:
+        predictor = fitted(row, described, learned).predictor
+        one, other = (predictor.predict(seen_by(row, each), natural=False).values for each in (there, back))
+        predicted[row] = (one, other)
+    lines = [
+        f"{len(direct)} mutations and their reverses, {len(learned)} to learn from",
+        "",
+        "| odd part | direct | reverse | direct to reverse | bias | all: Pearson | all: RMSE |",
+        "| --- |" + " ---: |" * 6,
+    ]
+    both = np.concatenate([ddg[direct], ddg[reverse]])
+    for name, (one, other) in predicted.items():
+        together = np.concatenate([one, other])
+        flat = one.std() == 0
+        figures = (
+            np.nan if flat else metric_of("pearson", one, ddg[direct]),
+            np.nan if flat else metric_of("pearson", other, ddg[reverse]),
+            np.nan if flat else metric_of("pearson", one, other),
+            float((one + other).mean() / 2),
+            metric_of("pearson", together, both),
+            metric_of("rmsd", together, both),
+        )
+        shown = ("" if np.isnan(figure) else f"{figure:.3f}" for figure in figures)
+        lines.append(f"| {name} | {' | '.join(shown)} |")
+    return lines
+
+
+def scored(predicted: dict[str, Values], ddg: Values, proteins: NDArray[np.str_]) -> list[str]:
+    """Make a table of scores with intervals over proteins."""
+    lines = ["| | Pearson | RMSE | Spearman |", "| --- | ---: | ---: | ---: |"]
+    for name, values in predicted.items():
+        found = regression_scores(values[None], ddg, groups=proteins)
+        shown = (str(score.interval) for score in (found.pearson, found.rmsd, found.spearman))
+        lines.append(f"| {name} | {' | '.join(shown)} |")
+    return lines
+
+
+def tested(
+    predicted: dict[str, Values],
+    ddg: Values,
+    proteins: NDArray[np.str_],
+    compared: tuple[tuple[str, str], ...],
+    metrics: tuple[str, ...] = ("pearson", "rmsd"),
+) -> list[str]:
+    """Make a table of paired tests, whole proteins resampled and swapped."""
+    lines = ["| difference | score | [95 %] | p, permutation | |", "| --- | --- | ---: | ---: | --- |"]
+    for ours, theirs in compared:
+        for metric in metrics:
+            # Scores of different units are compared by what is left when their spread is taken away.
+            one, other = (
+                values / values.std() if "pearson" in metrics and "spearman" in metrics else values
+                for values in (predicted[ours], predicted[theirs])
+            )
+            test = paired_test(one[None], other[None], ddg, metric, groups=proteins)  # type: ignore[arg-type]
+            verdict = "real" if test.is_real else "not distinguishable"
+            lines.append(
+                f"| {ours} - {theirs} | {metric} | {test.difference} | {test.p_value:.4f} | {verdict} |"
+            )
+    return lines
+
+
+if __name__ == "__main__":
+    main()
