@@ -13,6 +13,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.ensemble import ExtraTreesRegressor
 
 from holo_downstream import (
     Columns,
@@ -23,6 +24,7 @@ from holo_downstream import (
     regression_scores,
 )
 from holo_downstream.stability.fitting import settings_for
+from holo_downstream.validation.cross_validation import group_folds
 from holo_downstream.validation.statistics import metric_of
 from holo_features import blosum62, residue_name_of
 from holo_lab.mutations.learning import DescribedTable, describe_table
@@ -32,6 +34,7 @@ from holo_vae import Model, load
 Values = NDArray[np.float64]
 HAND, SCORE, FILLED = "counted", "counted, log-probability", "counted, log-probability and z"
 ROWS = (HAND, SCORE, FILLED)
+TREES = "counted, extra trees"
 
 
 def main() -> None:
@@ -85,12 +88,32 @@ def trained(described: DescribedTable) -> list[str]:
     """Score the rows that are fitted, by ten folds of families, and test them with the one that is counted."""
     rows = np.flatnonzero(cells(described, "set") == "train")
     ddg, proteins = measured(described)[rows], cells(described, "file")[rows]
+    families = cells(described, "family")[rows]
     fits = {row: fitted(row, described, rows) for row in ROWS}
-    predicted = {row: fit.predicted for row, fit in fits.items()}
+    predicted = {TREES: by_extra_trees(seen_by(HAND, described.exchanges.take(rows)), ddg, families)}
+    predicted |= {row: fit.predicted for row, fit in fits.items()}
     predicted |= {f"{row}, odd part alone": fit.odd for row, fit in fits.items()}
     lines = [f"{len(rows)} mutations, ten folds by family", "", *scored(predicted, ddg, proteins)]
-    compared = ((FILLED, HAND), (SCORE, HAND), (FILLED, SCORE), (FILLED, f"{FILLED}, odd part alone"))
-    return [*lines, "", *tested(predicted, ddg, proteins, compared)]
+    compared = (
+        (FILLED, HAND),
+        (FILLED, TREES),
+        (HAND, TREES),
+        (FILLED, SCORE),
+        (FILLED, f"{FILLED}, odd part alone"),
+    )
+    return [*lines, "", *differences(predicted, ddg, proteins, compared, ("pearson", "rmsd"))]
+
+
+def by_extra_trees(exchanges: Substitutions, ddg: Values, families: NDArray[np.str_]) -> Values:
+    """Predict each fold of families from the others by the usual learner on such numbers."""
+    parts = (*exchanges.sites.values(), exchanges.wild_types, exchanges.mutants, exchanges.changes)
+    numbers = np.concatenate([part.values for part in parts], axis=1).astype(np.float32)
+    predicted = np.empty(len(ddg))
+    for fold in group_folds(families, 10):
+        trees = ExtraTreesRegressor(200, min_samples_leaf=2, max_features=0.33, random_state=0)
+        trees.fit(numbers[fold.training], ddg[fold.training])
+        predicted[fold.test] = trees.predict(numbers[fold.test])
+    return predicted
 
 
 def zero_shot(described: DescribedTable) -> list[str]:
@@ -113,7 +136,7 @@ def zero_shot(described: DescribedTable) -> list[str]:
         found = regression_scores(values[None], ddg, groups=proteins)
         lines.append(f"| {name} | {found.pearson.interval} | {found.spearman.interval} |")
     compared = tuple(("log-probability", other) for other in scores if other != "log-probability")
-    return [*lines, "", *tested(scores, ddg, proteins, compared, ("pearson", "spearman"))]
+    return [*lines, "", *differences(scores, ddg, proteins, compared, ("pearson", "spearman"))]
 
 
 def antisymmetry(described: DescribedTable) -> list[str]:
@@ -165,22 +188,22 @@ def scored(predicted: dict[str, Values], ddg: Values, proteins: NDArray[np.str_]
     return lines
 
 
-def tested(
+def differences(
     predicted: dict[str, Values],
     ddg: Values,
     proteins: NDArray[np.str_],
     compared: tuple[tuple[str, str], ...],
-    metrics: tuple[str, ...] = ("pearson", "rmsd"),
+    metrics: tuple[str, ...],
 ) -> list[str]:
     """Make a table of paired tests, whole proteins resampled and swapped."""
     lines = ["| difference | score | [95 %] | p, permutation | |", "| --- | --- | ---: | ---: | --- |"]
     for ours, theirs in compared:
         for metric in metrics:
-            # Scores of different units are compared by what is left when their spread is taken away.
-            one, other = (
-                values / values.std() if "pearson" in metrics and "spearman" in metrics else values
-                for values in (predicted[ours], predicted[theirs])
-            )
+            one, other = predicted[ours], predicted[theirs]
+            if (
+                "rmsd" not in metrics
+            ):  # of scores in units of their own; what is swapped must be of one spread
+                one, other = one / one.std(), other / other.std()
             test = paired_test(one[None], other[None], ddg, metric, groups=proteins)  # type: ignore[arg-type]
             verdict = "real" if test.is_real else "not distinguishable"
             lines.append(

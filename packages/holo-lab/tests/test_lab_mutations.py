@@ -1,4 +1,4 @@
-"""``holo mutations``: from structures and a table to a predictor and to ranked lists; bad rows are named, others go on."""
+"""``holo mutations``: from structures and a table to a predictor and to ranked lists; bad rows are named."""
 
 import csv
 import shutil
@@ -59,10 +59,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def fit(*options: str) -> int:
-    return main(
-        ["mutations", "fit", "structures", "mutations.csv", "--out", "predictor", "--folds", "4", *options]
-    )
+def fit(model: str = "none") -> int:
+    given = ["structures", "mutations.csv", "--model", model, "--out", "predictor", "--folds", "4"]
+    return main(["mutations", "fit", *given])
 
 
 def test_from_a_table_to_predictions_of_the_same_table(
@@ -179,7 +178,7 @@ def test_a_models_numbers_are_taken_and_another_model_is_refused(
         basis=basis, latent_dim=4, lmax=(2, 1), channels=(6, 6), initial_projection=6, heads=heads
     )
     write_model(Model(HolographicAutoencoder(config), "filling"), folder / "model")
-    assert fit("--model", "model") == 0
+    assert fit("model") == 0
     one = [
         "mutations",
         "predict",
