@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from holo_downstream import StabilityChanges, StabilityPredictor, Substitutions, read_stability_predictor
-from holo_features import Mutation, ResidueId, Structure, residue_numbers, write_structure
-from holo_features.structures.residue import residue_ids, residue_starts
+from holo_features import Mutation, ResidueId, Structure, write_structure
 from holo_types import HoloError
 from holo_types.files.csv_files import write_csv
 from holo_vae import Model, load
@@ -132,16 +131,14 @@ def _means(
 ) -> Float[np.ndarray, "atoms"]:
     """Give each atom the mean of its residue's values; NaN where there is none."""
     atoms = structure.atoms
-    places: dict[ResidueId, int] = {}
-    for place, residue in enumerate(residue_ids(atoms, residue_starts(atoms))):
-        places.setdefault(residue, place)
-    numbers = residue_numbers(atoms)
-    of_values = np.array([places[mutation.residue] for mutation in mutations])
-    count = int(numbers.max()) + 1
-    counts = np.bincount(of_values, minlength=count)
-    sums = np.bincount(of_values, weights=values, minlength=count)
-    means = np.divide(sums, counts, out=np.full(count, np.nan), where=counts > 0)
-    return np.asarray(means[numbers])
+    of_residue: dict[ResidueId, list[float]] = {}
+    for mutation, value in zip(mutations, values.tolist(), strict=True):
+        of_residue.setdefault(mutation.residue, []).append(value)
+    means = np.full(len(atoms), np.nan)
+    for residue, some in of_residue.items():
+        own = (atoms.res_id == residue.residue_number) & (atoms.chain_id == residue.chain)
+        means[own & (atoms.ins_code == residue.insertion_code)] = np.mean(some)
+    return means
 
 
 def _rounded(value: float) -> float:
