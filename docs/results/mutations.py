@@ -20,8 +20,8 @@ from holo_downstream import (
     StabilityFit,
     Substitutions,
     fit_stability,
+    metric_interval,
     paired_test,
-    regression_scores,
 )
 from holo_downstream.stability.fitting import settings_for
 from holo_downstream.validation.cross_validation import group_folds
@@ -133,8 +133,8 @@ def zero_shot(described: DescribedTable) -> list[str]:
     }
     lines = ["| no label | Pearson | Spearman |", "| --- | ---: | ---: |"]
     for name, values in scores.items():
-        found = regression_scores(values[None], ddg, groups=proteins)
-        lines.append(f"| {name} | {found.pearson.interval} | {found.spearman.interval} |")
+        found = (metric_interval(metric, values, ddg, groups=proteins) for metric in ("pearson", "spearman"))
+        lines.append(f"| {name} | {' | '.join(map(str, found))} |")
     compared = tuple(("log-probability", other) for other in scores if other != "log-probability")
     return [*lines, "", *differences(scores, ddg, proteins, compared, ("pearson", "spearman"))]
 
@@ -182,9 +182,11 @@ def scored(predicted: dict[str, Values], ddg: Values, proteins: NDArray[np.str_]
     """Make a table of scores with intervals over proteins."""
     lines = ["| | Pearson | RMSE | Spearman |", "| --- | ---: | ---: | ---: |"]
     for name, values in predicted.items():
-        found = regression_scores(values[None], ddg, groups=proteins)
-        shown = (str(score.interval) for score in (found.pearson, found.rmsd, found.spearman))
-        lines.append(f"| {name} | {' | '.join(shown)} |")
+        found = (
+            metric_interval(metric, values, ddg, groups=proteins)
+            for metric in ("pearson", "rmsd", "spearman")
+        )
+        lines.append(f"| {name} | {' | '.join(map(str, found))} |")
     return lines
 
 

@@ -91,6 +91,7 @@ from .validation.splits import (
 from .validation.statistics import (
     PairedTest as PairedTest,
     RegressionScores as RegressionScores,
+    metric_interval as metric_interval,
     paired_test as paired_test,
     regression_scores as regression_scores,
     scores_by_family as scores_by_family,

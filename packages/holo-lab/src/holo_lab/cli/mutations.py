@@ -175,13 +175,16 @@ def _named(skipped: tuple[str, ...], *remarks: tuple[str, ...]) -> list[str]:
 
 def _figures(study: "Study", folds: int) -> list[str]:
     """Say what the predictor is worth, with intervals over families."""
-    from holo_downstream import regression_scores
+    from holo_downstream import metric_interval
 
     fit, count = study.fit, len(study.ddg)
     lines = [f"{count} mutations of {len(set(study.families.tolist()))} families, {folds} folds by family:"]
     for name, values in (("prediction", fit.predicted), ("antisymmetric", fit.odd)):
-        scores = regression_scores(values[None], study.ddg, groups=study.families)
-        lines.append(f"{name}: Pearson {scores.pearson.interval}, RMSE {scores.rmsd.interval} kcal/mol")
+        pearson, rmse = (
+            metric_interval(metric, values, study.ddg, groups=study.families)
+            for metric in ("pearson", "rmsd")
+        )
+        lines.append(f"{name}: Pearson {pearson}, RMSE {rmse} kcal/mol")
     predictor = fit.predictor
     lines.append(
         f"intervals of ± {predictor.half_width:.2f} kcal/mol are meant to hold {predictor.coverage:.0%} of the values"

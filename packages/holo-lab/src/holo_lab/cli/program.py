@@ -22,6 +22,8 @@ app = App(
     name="holo", help="From files to holograms, embeddings, predictions and reports.", version=__version__
 )
 app.command(evaluate_command, name="evaluate", group=_MODELS)
+mutations.group = _USE
+app.command(mutations)
 
 
 def _mount(program: App, group: str, own: frozenset[str]) -> None:
@@ -32,8 +34,6 @@ def _mount(program: App, group: str, own: frozenset[str]) -> None:
             command.group = group
             app.command(command, name=name)
 
-
-app.command(mutations, group=_USE)
 
 _OWN = frozenset(app)
 _mount(features, _ENCODE, _OWN)
