@@ -23,7 +23,7 @@ from holo_downstream import (
     metric_interval,
     paired_test,
 )
-from holo_downstream.stability.fitting import settings_for
+from holo_downstream.stability.fitting import SETTINGS
 from holo_downstream.validation.cross_validation import group_folds
 from holo_downstream.validation.statistics import metric_of
 from holo_features import blosum62, residue_name_of
@@ -67,21 +67,18 @@ def measured(described: DescribedTable) -> Values:
 
 def seen_by(row: str, exchanges: Substitutions) -> Substitutions:
     """Give the numbers that a row looks at."""
-    if row == FILLED:
+    if row != HAND:
         return exchanges
-    sites = {name: block for name, block in exchanges.sites.items() if name != "z"}
     changes = exchanges.changes
-    if row == HAND:
-        changes = Columns(changes.names[:-1], changes.values[:, :-1])
-    return attrs.evolve(exchanges, sites=sites, changes=changes)
+    return attrs.evolve(exchanges, changes=Columns(changes.names[:-1], changes.values[:, :-1]))
 
 
 def fitted(row: str, described: DescribedTable, rows: NDArray[np.int64]) -> StabilityFit:
     """Fit some rows of the table with the numbers that a row of the results looks at."""
     some = seen_by(row, described.exchanges.take(rows))
-    return fit_stability(
-        some, measured(described)[rows], cells(described, "family")[rows], settings_for(some)
-    )
+    sharpness = {**SETTINGS.sharpness, "z": 0.3} if row == FILLED else SETTINGS.sharpness
+    settings = attrs.evolve(SETTINGS, sharpness=sharpness)
+    return fit_stability(some, measured(described)[rows], cells(described, "family")[rows], settings)
 
 
 def trained(described: DescribedTable) -> list[str]:
@@ -106,7 +103,8 @@ def trained(described: DescribedTable) -> list[str]:
 
 def by_extra_trees(exchanges: Substitutions, ddg: Values, families: NDArray[np.str_]) -> Values:
     """Predict each fold of families from the others by the usual learner on such numbers."""
-    parts = (*exchanges.sites.values(), exchanges.wild_types, exchanges.mutants, exchanges.changes)
+    sites = [exchanges.sites[name] for name in SETTINGS.sharpness]
+    parts = (*sites, exchanges.wild_types, exchanges.mutants, exchanges.changes)
     numbers = np.concatenate([part.values for part in parts], axis=1).astype(np.float32)
     predicted = np.empty(len(ddg))
     for fold in group_folds(families, 10):
@@ -126,16 +124,23 @@ def zero_shot(described: DescribedTable) -> list[str]:
         for column in ("wild_type", "mutant")
     ]
     change = dict(zip(some.changes.names, some.changes.values.T, strict=True))
+    expected, buried = change["log-probability"], change["hydrophobicity times burial"]
+    both = "log-probability plus hydrophobicity times burial"
     scores = {
-        "log-probability": change["log-probability"],
-        "hydrophobicity times burial": change["hydrophobicity times burial"],
+        both: expected / expected.std() + buried / buried.std(),
+        "log-probability": expected,
+        "hydrophobicity times burial": buried,
         "BLOSUM62": blosum62(*names).astype(float),
     }
     lines = ["| no label | Pearson | Spearman |", "| --- | ---: | ---: |"]
     for name, values in scores.items():
         found = (metric_interval(metric, values, ddg, groups=proteins) for metric in ("pearson", "spearman"))
         lines.append(f"| {name} | {' | '.join(map(str, found))} |")
-    compared = tuple(("log-probability", other) for other in scores if other != "log-probability")
+    compared = tuple(
+        (ours, theirs)
+        for ours in (both, "log-probability")
+        for theirs in ("hydrophobicity times burial", "BLOSUM62")
+    )
     return [*lines, "", *differences(scores, ddg, proteins, compared, ("pearson", "spearman"))]
 
 

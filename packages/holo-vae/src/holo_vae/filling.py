@@ -132,4 +132,5 @@ def fill_in(structure: "Structure", model: Model, sites: "Centers | None" = None
         head = model.network.heads[number]
         scores = head(as_tensor(surroundings.invariants, model.network)).double()
         log_probabilities = as_array(torch.log_softmax(scores, dim=-1))
-    return FilledIn(surroundings, backbones, model.config.heads[number].categories, log_probabilities)
+    names = tuple(str(name) for name in model.config.heads[number].categories)
+    return FilledIn(surroundings, backbones, names, log_probabilities)

@@ -14,7 +14,7 @@ from .kernels import KernelSettings, natural_kernel, odd_kernel
 from .predictor import Scales, StabilityPredictor
 from .substitutions import Substitutions
 
-__all__ = ["SETTINGS", "StabilityFit", "fit_stability", "settings_for"]
+__all__ = ["SETTINGS", "StabilityFit", "fit_stability"]
 
 # Chosen by the ten folds by family of the measured exchanges of docs/results/mutations.md.
 SETTINGS = KernelSettings(
@@ -28,24 +28,6 @@ SETTINGS = KernelSettings(
     natural_type_weight=0.5,
     noise=1.0,
 )
-_Z = "z"
-
-
-def settings_for(exchanges: Substitutions) -> KernelSettings:
-    """Give the usual settings: where the sites have a block ``z``, of a model's z, it is looked at too.
-
-    Examples
-    --------
-    >>> from holo_downstream.stability.substitutions import Columns
-    >>> one = Columns(("volume",), np.zeros((1, 1)))
-    >>> settings_for(Substitutions({"z": one}, one, one, one)).sharpness["z"]
-    0.3
-    """
-    return (
-        attrs.evolve(SETTINGS, sharpness={**SETTINGS.sharpness, _Z: 0.3})
-        if _Z in exchanges.sites
-        else SETTINGS
-    )
 
 
 @attrs.frozen(eq=False)
@@ -150,6 +132,6 @@ def fit_stability(
     width, reached = conformal_half_width(predicted - ddg, coverage)
     odd_width, _ = conformal_half_width(of_odd - ddg, coverage)
     predictor = StabilityPredictor(
-        settings, exchanges.columns, scales, scaled, weights, width, odd_width, reached
+        settings, exchanges.columns(scales.blocks), scales, scaled, weights, width, odd_width, reached
     )
     return StabilityFit(predictor, predicted, of_odd)

@@ -170,8 +170,9 @@ class StabilityPredictor:
         HoloError
             If the numbers are others than those learned from.
         """
+        there = exchanges.columns(self.scales.blocks)
         for part, names in self.columns.items():
-            given = exchanges.columns.get(part)
+            given = there.get(part)
             if given != names:
                 raise HoloError(
                     f"the exchanges have {len(given or ())} numbers for {part!r}; the predictor has learned from "
@@ -242,12 +243,10 @@ def read_stability_predictor(path: Path) -> tuple[StabilityPredictor, dict[str, 
             f"{path}: holds {stored.kind} of format {plain.get('format')!r}; it must hold {_KIND} of format {_FORMAT}"
         )
     try:
-        said = plain["settings"]
-        settings = KernelSettings(
-            **{name: dict(value) if name == "sharpness" else _number(value) for name, value in said.items()}
-        )
-        for value in settings.sharpness.values():
-            _number(value)
+        said = dict(plain["settings"])
+        sharpness = {str(name): _number(value) for name, value in said.pop("sharpness").items()}
+        numbers = {name: _number(value) for name, value in said.items()}
+        settings = KernelSettings(sharpness, **numbers)
         scales = Scales(
             tuple(plain["blocks"]),
             *(arrays[name] for name in ("site_means", "site_factors", "type_factors", "change_factors")),

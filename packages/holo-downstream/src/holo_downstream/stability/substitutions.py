@@ -1,6 +1,6 @@
 """Exchanges of amino acids as the numbers that are learned from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import attrs
@@ -115,8 +115,7 @@ class Substitutions:
         back = Columns(self.changes.names, -self.changes.values)
         return Substitutions(self.sites, self.mutants, self.wild_types, back)
 
-    @property
-    def columns(self) -> dict[str, tuple[str, ...]]:
-        """The names of the numbers, by part: a predictor takes those that it learned from."""
-        blocks = {f"site {name}": block.names for name, block in self.sites.items()}
-        return {**blocks, "amino acid": self.wild_types.names, "change": self.changes.names}
+    def columns(self, blocks: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Give the names of the numbers, by part, of the sites those of some blocks that are there."""
+        named = {f"site {name}": self.sites[name].names for name in blocks if name in self.sites}
+        return {**named, "amino acid": self.wild_types.names, "change": self.changes.names}

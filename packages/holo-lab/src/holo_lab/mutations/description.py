@@ -49,8 +49,9 @@ def describe_mutations(structure: Structure, mutations: Sequence[Mutation], mode
     mutations
         What is exchanged; those that cannot be made are named.
     model
-        A model that says what a residue is from its surroundings, see `holo_vae.fill_in`: z without the residue's own
-        atoms becomes a block of the sites, the log-probability of an amino acid one of its numbers there.
+        A model that says what a residue is from its surroundings, see `holo_vae.fill_in`: the log-probability of an
+        amino acid becomes one of its numbers at the site, and z without the residue's own atoms a block ``z`` of the
+        sites, which the usual settings do not look at.
 
     Raises
     ------

@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from holo_downstream import StabilityFit, Substitutions, fit_stability, write_stability_predictor
-from holo_downstream.stability.fitting import settings_for
 from holo_features import Mutation, read_structure
 from holo_types import HoloError
 from holo_types.files.atomic import write_errors
@@ -164,8 +163,7 @@ def learn(
             "related proteins"
         )
     ddg = np.array([np.nan if row.ddg is None else row.ddg for row in described.rows])
-    settings = settings_for(described.exchanges)
-    fit = fit_stability(described.exchanges, ddg, families, settings, folds=folds, coverage=coverage)
+    fit = fit_stability(described.exchanges, ddg, families, folds=folds, coverage=coverage)
     return Study(described, ddg, families, fit, model, tuple(remarks))
 
 
