@@ -4,7 +4,7 @@
 
 DIR holds mutations.csv (file, chain, residue, wild_type, mutant, ddg, family, set, pair, ssym_relative) and the files
 that it names; MODEL says what a residue is from its surroundings. Structures are described once; each row is then what
-`holo mutations fit` and `predict --table` compute, with and without `--model`.
+`holo mutations fit` and `predict --table` compute, with and without `--filling-model`.
 """
 
 import argparse

@@ -60,7 +60,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fit(model: str = "none") -> int:
-    given = ["structures", "mutations.csv", "--model", model, "--out", "predictor", "--folds", "4"]
+    given = ["structures", "mutations.csv", "--filling-model", model, "--out", "predictor", "--folds", "4"]
     return main(["mutations", "fit", *given])
 
 

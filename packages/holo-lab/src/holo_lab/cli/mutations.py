@@ -31,7 +31,7 @@ def fit_command(
     /,
     *,
     out: Path,
-    model: str = _FILLING,
+    filling_model: str = _FILLING,
     folds: Count = 10,
     coverage: float = 0.9,
 ) -> int:
@@ -49,7 +49,7 @@ def fit_command(
         negative destabilizes; and family, where it is known which proteins are related.
     out
         Folder for the predictor, cross-validated.csv (each row predicted from other families) and skipped.csv.
-    model
+    filling_model
         Name or folder of a model that says what a residue is from its surroundings, whose numbers stand beside those
         that are counted; none for the counted ones alone.
     folds
@@ -61,11 +61,11 @@ def fit_command(
     from holo_lab.mutations.tables import read_mutations
     from holo_vae import Model, load
 
-    loaded = None if model == _NONE else load(model, Model)
+    loaded = None if filling_model == _NONE else load(filling_model, Model)
     measured = read_mutations(table, measured=True)
     with progress(len({row.file for row in measured.rows}), "structures") as advance:
         described = describe_table(structures, measured, loaded, advance)
-    named = None if loaded is None else (_lasting(model), loaded.digest)
+    named = None if loaded is None else (_lasting(filling_model), loaded.digest)
     study = learn(described, measured, named, folds=folds, coverage=coverage)
     write_study(study, out)
     _say(*_named(described.skipped, described.remarks, study.remarks), *_figures(study, folds))
