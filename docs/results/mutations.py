@@ -92,11 +92,11 @@ def trained(described: DescribedTable) -> list[str]:
     predicted |= {f"{row}, odd part alone": fit.odd for row, fit in fits.items()}
     lines = [f"{len(rows)} mutations, ten folds by family", "", *scored(predicted, ddg, proteins)]
     compared = (
-        (FILLED, HAND),
-        (FILLED, TREES),
+        (SCORE, HAND),
+        (SCORE, TREES),
         (HAND, TREES),
-        (FILLED, SCORE),
-        (FILLED, f"{FILLED}, odd part alone"),
+        (SCORE, FILLED),
+        (SCORE, f"{SCORE}, odd part alone"),
     )
     return [*lines, "", *differences(predicted, ddg, proteins, compared, ("pearson", "rmsd"))]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from holo_features import Mutation, ResidueId
@@ -45,17 +46,17 @@ def heat_map(mutations: Sequence[Mutation], values: Float[np.ndarray, "n"], titl
     width = min(len(residues), _PER_LINE)
     figure = Figure(figsize=(2.2 + 0.18 * width, 0.4 + 3.9 * len(starts)), layout="constrained")
     rows = figure.subplots(len(starts), 1, squeeze=False)[:, 0]
+    colors = colormaps["RdBu"].with_extremes(bad="#e3e6e8")  # what was not asked for
     for axes, start in zip(rows, starts, strict=True):
         some = residues[start : start + _PER_LINE]
         drawn = axes.imshow(
             grid[:, start : start + _PER_LINE],
-            cmap="RdBu",
+            cmap=colors,
             vmin=-limit,
             vmax=limit,
             aspect="equal",
             interpolation="nearest",
         )
-        axes.set_facecolor("#e3e6e8")
         axes.set_xlim(-0.5, width - 0.5)
         dots = [(column, _ORDER.index(letter)) for column, (_, letter) in enumerate(some) if letter in _ORDER]
         axes.scatter(*zip(*dots, strict=True), s=6, color="#3b4750", lw=0)
