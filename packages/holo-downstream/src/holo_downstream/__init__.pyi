@@ -74,6 +74,25 @@ from .probes.table import (
     write_probes as write_probes,
 )
 
+# What exchanges of amino acids cost in stability.
+from .stability.fitting import (
+    StabilityFit as StabilityFit,
+    fit_stability as fit_stability,
+)
+from .stability.kernels import (
+    KernelSettings as KernelSettings,
+)
+from .stability.predictor import (
+    StabilityChanges as StabilityChanges,
+    StabilityPredictor as StabilityPredictor,
+    read_stability_predictor as read_stability_predictor,
+    write_stability_predictor as write_stability_predictor,
+)
+from .stability.substitutions import (
+    Columns as Columns,
+    Substitutions as Substitutions,
+)
+
 # How a figure is measured: splits, scores, intervals, tests.
 from .validation.bootstrap import (
     Interval as Interval,
@@ -86,6 +105,7 @@ from .validation.splits import (
 from .validation.statistics import (
     PairedTest as PairedTest,
     RegressionScores as RegressionScores,
+    metric_interval as metric_interval,
     paired_test as paired_test,
     regression_scores as regression_scores,
     score_by_group as score_by_group,

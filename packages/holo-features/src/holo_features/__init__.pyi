@@ -16,7 +16,6 @@ from .complexes.contacts import (
     contact_counts as contact_counts,
 )
 from .complexes.interactions import (
-    Numbers as Numbers,
     element_counts as element_counts,
     ligand_burial as ligand_burial,
     shell_contacts as shell_contacts,
@@ -57,6 +56,26 @@ from .encoding.structures import (
     encode_complexes as encode_complexes,
     encode_structures as encode_structures,
     structure_names as structure_names,
+)
+
+# Exchanges of single amino acids.
+from .mutations.amino_acids import (
+    blosum62 as blosum62,
+    letter_of as letter_of,
+    residue_name_of as residue_name_of,
+)
+from .mutations.mutation import (
+    FoundSites as FoundSites,
+    Mutation as Mutation,
+    all_mutations as all_mutations,
+    find_sites as find_sites,
+)
+from .mutations.sites import (
+    SiteNumbers as SiteNumbers,
+    site_numbers as site_numbers,
+)
+from .mutations.substitutions import (
+    placed_numbers as placed_numbers,
 )
 from .readers.formats import (
     is_structure_path as is_structure_path,
@@ -107,6 +126,9 @@ from .structures.structure import (
     Structure as Structure,
     read_structure as read_structure,
 )
+from .structures.writing import (
+    write_structure as write_structure,
+)
 
 # What lies around a residue, an atom or a point.
 from .surroundings.centers import (
@@ -125,6 +147,9 @@ from .surroundings.neighbors import (
     cut_in_blocks as cut_in_blocks,
     cut_neighborhoods as cut_neighborhoods,
     neighborhoods as neighborhoods,
+)
+from .surroundings.numbers import (
+    Numbers as Numbers,
 )
 from .surroundings.poses import (
     Backbones as Backbones,

@@ -35,6 +35,10 @@ from .evaluation.sampling import (
     to_canonical_frame as to_canonical_frame,
     traverse as traverse,
 )
+from .filling import (
+    FilledIn as FilledIn,
+    fill_in as fill_in,
+)
 from .networks.classifier import (
     Classifier as Classifier,
     TrainedClassifier as TrainedClassifier,

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, Shaped
 
 from holo_types import HoloError
 
-__all__ = ["Estimator", "Fold", "grouped_folds", "make_classifier", "out_of_fold"]
+__all__ = ["Estimator", "Fold", "group_folds", "grouped_folds", "make_classifier", "out_of_fold"]
 
 Estimator = Literal["majority", "linear", "forest"]
 
@@ -32,6 +32,39 @@ class Fold:
 
     training: Int[np.ndarray, "training"]
     test: Int[np.ndarray, "test"]
+
+
+def group_folds(groups: Shaped[np.ndarray, "n"], folds: int) -> tuple[Fold, ...]:
+    """Split rows into folds of whole groups, of about equally many rows.
+
+    Parameters
+    ----------
+    groups : Shaped[ndarray, "n"]
+        What must stay together, such as the family of each protein.
+    folds
+        How many; every row is a test row in exactly one.
+
+    Raises
+    ------
+    HoloError
+        If there are fewer than 2 folds, or fewer groups than folds.
+
+    Examples
+    --------
+    >>> [fold.test.tolist() for fold in group_folds(np.array(["1", "1", "2"]), folds=2)]
+    [[0, 1], [2]]
+    """
+    from sklearn.model_selection import GroupKFold  # noqa: PLC0415 - a second that --help must not wait for
+
+    if folds < 2:
+        raise HoloError(f"folds is {folds}; it must be at least 2")
+    count = len(np.unique(groups))
+    if count < folds:
+        raise HoloError(
+            f"there are {count} groups for {folds} folds; at least one group a fold is needed, "
+            "so use fewer folds or more structures"
+        )
+    return tuple(Fold(training, test) for training, test in GroupKFold(folds).split(groups, groups=groups))
 
 
 def grouped_folds(
@@ -60,20 +93,10 @@ def grouped_folds(
     >>> [fold.test.tolist() for fold in folds]
     [[2, 3], [0, 1]]
     """
-    from sklearn.model_selection import GroupKFold  # noqa: PLC0415 - a second that --help must not wait for
-
-    if folds < 2:
-        raise HoloError(f"folds is {folds}; it must be at least 2")
-    count = len(np.unique(groups))
-    if count < folds:
-        raise HoloError(
-            f"there are {count} groups for {folds} folds; at least one group a fold is needed, "
-            "so use fewer folds or more structures"
-        )
+    splits = group_folds(groups, folds)
     classes = np.unique(labels)
     if len(classes) < 2:
         raise HoloError(f"the labels hold one class, {str(classes[0])!r}; at least two are needed")
-    splits = tuple(Fold(training, test) for training, test in GroupKFold(folds).split(labels, labels, groups))
     for number, fold in enumerate(splits, start=1):
         known = np.unique(labels[fold.training])
         if len(known) < 2:

@@ -3,13 +3,13 @@
 import itertools
 from collections.abc import Sequence
 
-import attrs
 import numpy as np
 from jaxtyping import Float, Int
 
 from holo_features.readers.symbols import HYDROGENS
 from holo_features.surroundings.channels import element_memberships
 from holo_features.surroundings.neighbors import PROTEIN_CHANNELS
+from holo_features.surroundings.numbers import Numbers
 from holo_features.surroundings.pairs import pairs_within
 from holo_types import HoloError
 
@@ -17,36 +17,11 @@ from .complex import Complex
 from .contacts import LIGAND_ELEMENTS
 from .ligands import Ligand
 
-__all__ = ["SHELLS", "Numbers", "element_counts", "ligand_burial", "shell_contacts"]
+__all__ = ["SHELLS", "element_counts", "ligand_burial", "shell_contacts"]
 
 SHELLS = (0.0, 3.5, 4.5, 6.0, 8.0, 12.0)  # Å
 _METALS = "metal:other"
 _BURIAL_DISTANCES = (4.0, 5.0, 6.0, 8.0, 10.0)  # Å
-
-
-@attrs.frozen(eq=False)
-class Numbers:
-    """Named numbers of one complex or one ligand.
-
-    Parameters
-    ----------
-    names
-        What each is.
-    values : Float[ndarray, "n"]
-        float64.
-
-    Raises
-    ------
-    HoloError
-        If there is not one name for each value.
-    """
-
-    names: tuple[str, ...]
-    values: Float[np.ndarray, "n"]
-
-    def __attrs_post_init__(self) -> None:
-        if len(self.names) != len(self.values):
-            raise HoloError(f"Numbers: {len(self.names)} names for {len(self.values)} values")
 
 
 def shell_contacts(complex_: Complex, edges: Sequence[float] = SHELLS) -> Numbers:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from biotite.structure import AtomArray, BondType
 
+from holo_features.surroundings.numbers import Numbers
 from holo_types import HoloError
 from holo_types.extras import extra
 
-from .interactions import Numbers
 from .ligands import Ligand
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 from holo_features.readers.symbols import HYDROGENS, METALS
+from holo_features.surroundings.numbers import Numbers
 from holo_features.surroundings.pairs import pairs_within
 
 from .complex import Complex
 from .contacts import contact_counts
-from .interactions import Numbers
 from .rdkit_descriptors import rdkit_molecule
 
 __all__ = ["rf_score_features", "vina_terms"]

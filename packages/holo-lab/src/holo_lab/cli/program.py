@@ -13,6 +13,7 @@ from holo_vae.cli import app as vae
 
 from .affinity import affinity
 from .evaluate import evaluate_command
+from .mutations import mutations
 
 __all__ = ["app", "main"]
 
@@ -25,6 +26,8 @@ app.command(evaluate_command, name="evaluate", group=_MODELS)
 _affinity = copy(affinity)
 _affinity.group = _USE
 app.command(_affinity)
+mutations.group = _USE
+app.command(mutations)
 
 
 def _mount(program: App, group: str, own: frozenset[str]) -> None:

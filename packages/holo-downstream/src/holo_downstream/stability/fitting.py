@@ -1,0 +1,137 @@
+"""Learning what exchanges cost, with predictions of each family that the others gave."""
+
+import attrs
+import numpy as np
+from jaxtyping import Float, Shaped
+from numpy.typing import NDArray
+
+from holo_downstream.affinity.predictor import conformal_half_width
+from holo_downstream.validation.cross_validation import group_folds
+from holo_downstream.vectors.inputs import text_labels
+from holo_types import HoloError
+
+from .kernels import KernelSettings, natural_kernel, odd_kernel
+from .predictor import Scales, StabilityPredictor
+from .substitutions import Substitutions
+
+__all__ = ["SETTINGS", "StabilityFit", "fit_stability"]
+
+# Chosen by the ten folds by family of the measured exchanges of docs/results/mutations.md.
+SETTINGS = KernelSettings(
+    sharpness={"around": 0.5, "kinds": 0.2, "backbone": 0.2, "chain": 0.1},
+    type_sharpness=0.3,
+    type_weight=0.4,
+    site_weight=0.4,
+    change_weight=0.5,
+    offset=0.2,
+    natural_site_weight=0.3,
+    natural_type_weight=0.5,
+    noise=1.0,
+)
+
+
+@attrs.frozen(eq=False)
+class StabilityFit:
+    """A predictor, and what it is worth.
+
+    Parameters
+    ----------
+    predictor
+        Of all rows.
+    predicted : Float[ndarray, "n"]
+        Of each row, in kcal/mol, from the families of the other folds.
+    odd : Float[ndarray, "n"]
+        The odd part of it alone.
+    """
+
+    predictor: StabilityPredictor
+    predicted: Float[np.ndarray, "n"]
+    odd: Float[np.ndarray, "n"]
+
+
+def fit_stability(
+    exchanges: Substitutions,
+    ddg: Float[np.ndarray, "n"],
+    families: Shaped[np.ndarray, "n"],
+    settings: KernelSettings = SETTINGS,
+    *,
+    folds: int = 10,
+    coverage: float = 0.9,
+) -> StabilityFit:
+    """Learn what exchanges cost.
+
+    A Gaussian process whose covariance is the sum of `odd_kernel` and `natural_kernel`: the mean that it gives is the
+    sum of an odd part and of a term for natural residues, fitted together.
+
+    Parameters
+    ----------
+    exchanges
+        What was exchanged.
+    ddg : Float[ndarray, "n"]
+        What was measured, in kcal/mol; negative destabilizes.
+    families
+        Of the proteins: rows of one family are predicted from rows of others.
+    settings
+        Of the kernels.
+    folds
+        How many folds of whole families.
+    coverage
+        Of the intervals.
+
+    Raises
+    ------
+    HoloError
+        If the rows differ in number, a value is not finite, a block of the settings is missing, or there are fewer
+        families than folds.
+
+    Notes
+    -----
+    The folds need no fit of their own: with the inverse A of the covariance of all rows and a fold G, what the others
+    predict of G is off by A_GG⁻¹ (A y)_G [1]_.
+
+    References
+    ----------
+    .. [1] C. E. Rasmussen, C. K. I. Williams, Gaussian Processes for Machine Learning, section 5.4.2 (2006).
+
+    Examples
+    --------
+    >>> from holo_downstream.stability.substitutions import Columns
+    >>> random = np.random.default_rng(0)
+    >>> one, other, around = random.normal(size=(3, 40, 1))
+    >>> exchanges = Substitutions(
+    ...     {"around": Columns(("atoms",), around)},
+    ...     Columns(("volume",), one),
+    ...     Columns(("volume",), other),
+    ...     Columns(("volume",), other - one),
+    ... )
+    >>> settings = attrs.evolve(SETTINGS, sharpness={"around": 0.5}, noise=0.01)
+    >>> fit = fit_stability(exchanges, (other - one)[:, 0], np.arange(40) % 8, settings, folds=4)
+    >>> bool(np.corrcoef(fit.odd, (other - one)[:, 0])[0, 1] > 0.95)
+    True
+    """
+    if len(ddg) != len(exchanges) or not np.isfinite(ddg).all():
+        raise HoloError(
+            f"fit_stability: ddg are {len(ddg)} numbers, {int((~np.isfinite(ddg)).sum())} of them not finite; they "
+            f"must be {len(exchanges)} finite ones, one for each exchange"
+        )
+    # Scales are of the numbers, not of what was measured: a fold's own rows may have a part in them.
+    scales = Scales.of(exchanges, settings)
+    scaled = scales.scale(exchanges)
+    odd, natural = odd_kernel(scaled, scaled, settings), natural_kernel(scaled, scaled, settings)
+    inverse: NDArray[np.float64] = np.linalg.inv(odd + natural + settings.noise * np.eye(len(ddg)))
+    weights: NDArray[np.float64] = inverse @ ddg
+    predicted, of_odd = np.empty(len(ddg)), np.empty(len(ddg))
+    for fold in group_folds(text_labels("families", families, len(ddg)), folds):
+        rows = fold.test
+        errors = np.linalg.solve(inverse[np.ix_(rows, rows)], weights[rows])
+        predicted[rows] = ddg[rows] - errors
+        others = (
+            weights - inverse[:, rows] @ errors
+        )  # 0 at the rows of the fold: what the others alone would give
+        of_odd[rows] = np.delete(odd[rows], rows, axis=1) @ np.delete(others, rows)
+    width, reached = conformal_half_width(predicted - ddg, coverage)
+    odd_width, _ = conformal_half_width(of_odd - ddg, coverage)
+    predictor = StabilityPredictor(
+        settings, exchanges.columns(scales.blocks), scales, scaled, weights, width, odd_width, reached
+    )
+    return StabilityFit(predictor, predicted, of_odd)

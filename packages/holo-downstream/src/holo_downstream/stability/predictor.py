@@ -1,0 +1,297 @@
+"""A fitted predictor of what exchanges cost, and its file."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+import holo_types
+from holo_types import FormatError, HoloError, NamedArrays
+from holo_types.reading import reads
+
+from .kernels import KernelSettings, Scaled, natural_kernel, odd_kernel
+from .substitutions import Substitutions
+
+__all__ = [
+    "Scales",
+    "StabilityChanges",
+    "StabilityPredictor",
+    "read_stability_predictor",
+    "write_stability_predictor",
+]
+
+_FORMAT, _KIND = 1, "StabilityPredictor"
+_LEAST_DEVIATION = 1e-9  # of a column that is the same everywhere, which then says nothing
+_BLOCK = 1024  # exchanges that are predicted at once
+_PARTS = ("sites", "wild_types", "mutants", "changes")
+
+
+@attrs.frozen(eq=False)
+class StabilityChanges:
+    """Predicted changes of stability with intervals, in kcal/mol; negative destabilizes.
+
+    Parameters
+    ----------
+    values, lower, upper : Float[ndarray, "n"]
+        The prediction, and where most measured values lie.
+    """
+
+    values: Float[np.ndarray, "n"]
+    lower: Float[np.ndarray, "n"]
+    upper: Float[np.ndarray, "n"]
+
+
+@attrs.frozen(eq=False)
+class Scales:
+    """What the columns are shifted by and multiplied with before they are compared.
+
+    Parameters
+    ----------
+    blocks
+        Those of the sites that are looked at, in this order.
+    site_means, site_factors
+        Of the columns of the blocks.
+    type_factors, change_factors
+        Of amino acids and of changes; differences need no mean.
+    """
+
+    blocks: tuple[str, ...]
+    site_means: Float[np.ndarray, "s"]
+    site_factors: Float[np.ndarray, "s"]
+    type_factors: Float[np.ndarray, "t"]
+    change_factors: Float[np.ndarray, "c"]
+
+    @classmethod
+    def of(cls, exchanges: Substitutions, settings: KernelSettings) -> "Scales":
+        """Take them from exchanges to learn from.
+
+        Raises
+        ------
+        HoloError
+            If a block of the settings is missing.
+        """
+        missing = [name for name in settings.sharpness if name not in exchanges.sites]
+        if missing:
+            raise HoloError(
+                f"the sites have the blocks {', '.join(exchanges.sites)}; {missing[0]!r} is asked for and missing"
+            )
+        blocks = tuple(settings.sharpness)
+        values = [exchanges.sites[name].values for name in blocks]
+        factors = [
+            np.sqrt(settings.sharpness[name] / each.shape[1]) / _deviations(each)
+            for name, each in zip(blocks, values, strict=True)
+        ]
+        types = np.concatenate([exchanges.wild_types.values, exchanges.mutants.values])
+        changes = exchanges.changes.values
+        sizes = np.sqrt(
+            (changes**2).mean(axis=0)
+        )  # a change has no mean that is taken away: its sign means something
+        return cls(
+            blocks,
+            np.concatenate([each.mean(axis=0) for each in values]),
+            np.concatenate(factors),
+            np.sqrt(settings.type_sharpness / types.shape[1]) / _deviations(types),
+            _inverse(sizes) / np.sqrt(changes.shape[1]),
+        )
+
+    def scale(self, exchanges: Substitutions) -> Scaled:
+        """Scale exchanges."""
+        sites = np.concatenate([exchanges.sites[name].values for name in self.blocks], axis=1)
+        return Scaled(
+            (sites - self.site_means) * self.site_factors,
+            exchanges.wild_types.values * self.type_factors,
+            exchanges.mutants.values * self.type_factors,
+            exchanges.changes.values * self.change_factors,
+        )
+
+
+def _deviations(values: Float[np.ndarray, "n d"]) -> NDArray[np.float64]:
+    deviations: NDArray[np.float64] = 1 / _inverse(values.std(axis=0))
+    return deviations
+
+
+def _inverse(sizes: Float[np.ndarray, "d"]) -> NDArray[np.float64]:
+    """Give 1 / size, and next to 0 where a column does not vary."""
+    return 1 / np.where(sizes > _LEAST_DEVIATION, sizes, 1 / _LEAST_DEVIATION)
+
+
+@attrs.frozen(eq=False)
+class StabilityPredictor:
+    """A Gaussian process on exchanges, and what it takes.
+
+    Parameters
+    ----------
+    settings
+        Of its kernels.
+    columns
+        The names of the numbers that it learned from, by part.
+    scales
+        Of these numbers.
+    learned
+        The exchanges that it learned from.
+    weights
+        Of each of them, in kcal/mol.
+    half_width, odd_half_width
+        Of the interval about a prediction, and about the odd part alone, in kcal/mol.
+    coverage
+        The share of measured values that the intervals are meant to hold.
+    """
+
+    settings: KernelSettings
+    columns: Mapping[str, tuple[str, ...]]
+    scales: Scales
+    learned: Scaled
+    weights: Float[np.ndarray, "n"]
+    half_width: float
+    odd_half_width: float
+    coverage: float
+
+    def predict(self, exchanges: Substitutions, *, natural: bool = True) -> StabilityChanges:
+        """Predict what exchanges cost.
+
+        Intervals are as wide for every exchange (conformal, from the residuals of families that were predicted from
+        others).
+
+        Parameters
+        ----------
+        exchanges
+            With the numbers that were learned from.
+        natural
+            Whether the residue that is there is one that evolution chose: adds the term of natural residues. Without it
+            the reverse of an exchange at the same site costs the negative.
+
+        Raises
+        ------
+        HoloError
+            If the numbers are others than those learned from.
+        """
+        there = exchanges.columns(self.scales.blocks)
+        for part, names in self.columns.items():
+            given = there.get(part)
+            if given != names:
+                raise HoloError(
+                    f"the exchanges have {len(given or ())} numbers for {part!r}; the predictor has learned from "
+                    f"{len(names)}, which must be the same"
+                )
+        scaled = self.scales.scale(exchanges)
+        values = np.zeros(len(exchanges))
+        for start in range(0, len(exchanges), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            some = Scaled(*(getattr(scaled, name)[rows] for name in _PARTS))
+            kernel = odd_kernel(some, self.learned, self.settings)
+            if natural:
+                kernel += natural_kernel(some, self.learned, self.settings)
+            values[rows] = kernel @ self.weights
+        width = self.half_width if natural else self.odd_half_width
+        return StabilityChanges(values, values - width, values + width)
+
+
+def write_stability_predictor(
+    predictor: StabilityPredictor, path: Path, header: Mapping[str, object] | None = None
+) -> None:
+    """Write a predictor as one file, in Holo's HDF5 form.
+
+    Parameters
+    ----------
+    predictor
+        What to write.
+    path
+        Ends in ``.h5``.
+    header
+        What else is to be known of it, plain values by name, such as the model whose numbers it takes.
+
+    Raises
+    ------
+    HoloError
+        If the file cannot be written.
+    """
+    arrays = {f"learned_{name}": getattr(predictor.learned, name) for name in _PARTS}
+    scales = attrs.asdict(predictor.scales)
+    blocks = scales.pop("blocks")
+    arrays |= {"weights": predictor.weights, **scales}
+    plain = {
+        "format": _FORMAT,
+        "settings": attrs.asdict(predictor.settings),
+        "columns": {part: list(names) for part, names in predictor.columns.items()},
+        "blocks": list(blocks),
+        "half_width": predictor.half_width,
+        "odd_half_width": predictor.odd_half_width,
+        "coverage": predictor.coverage,
+        "about": dict(header or {}),
+    }
+    holo_types.save(NamedArrays(_KIND, arrays, plain), path)
+
+
+@reads("a predictor of stability")
+def read_stability_predictor(path: Path) -> tuple[StabilityPredictor, dict[str, Any]]:
+    """Read a predictor, and what else its file says of it.
+
+    Raises
+    ------
+    FormatError
+        If it is none, is damaged, of another format, or its parts do not fit one another.
+    """
+    stored = holo_types.load(path, kind=NamedArrays)
+    plain, arrays = stored.header, stored.arrays
+    if stored.kind != _KIND or plain.get("format") != _FORMAT:
+        raise FormatError(
+            f"{path}: holds {stored.kind} of format {plain.get('format')!r}; it must hold {_KIND} of format {_FORMAT}"
+        )
+    try:
+        said = dict(plain["settings"])
+        sharpness = {str(name): _number(value) for name, value in said.pop("sharpness").items()}
+        numbers = {name: _number(value) for name, value in said.items()}
+        settings = KernelSettings(sharpness, **numbers)
+        scales = Scales(
+            tuple(plain["blocks"]),
+            *(arrays[name] for name in ("site_means", "site_factors", "type_factors", "change_factors")),
+        )
+        predictor = StabilityPredictor(
+            settings,
+            {str(part): tuple(names) for part, names in plain["columns"].items()},
+            scales,
+            Scaled(*(arrays[f"learned_{name}"] for name in _PARTS)),
+            arrays["weights"],
+            *(_number(plain[name]) for name in ("half_width", "odd_half_width", "coverage")),
+        )
+        _check(predictor)
+        return predictor, dict(plain["about"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(f"{path}: does not describe a predictor of stability ({error})") from None
+
+
+def _number(value: object) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):  # type: ignore[arg-type]
+        raise ValueError(f"{value!r} is no finite number")
+    return float(value)  # type: ignore[arg-type]
+
+
+def _check(predictor: StabilityPredictor) -> None:
+    """Refuse parts that do not fit one another."""
+    columns, learned, scales = predictor.columns, predictor.learned, predictor.scales
+    widths = {
+        "sites": sum(len(columns[f"site {name}"]) for name in scales.blocks),
+        "wild_types": len(columns["amino acid"]),
+        "mutants": len(columns["amino acid"]),
+        "changes": len(columns["change"]),
+    }
+    expected = {name: (len(predictor.weights), width) for name, width in widths.items()}
+    found = {name: getattr(learned, name).shape for name in _PARTS}
+    if found != expected:
+        raise ValueError(f"the rows learned from are {found}; they must be {expected}")
+    factors = {
+        "sites": (scales.site_means, scales.site_factors),
+        "wild_types": (scales.type_factors,),
+        "changes": (scales.change_factors,),
+    }
+    for name, vectors in factors.items():
+        if any(vector.shape != (widths[name],) for vector in vectors):
+            raise ValueError(f"the scales of {name} do not have {widths[name]} numbers")
+    numbers = [*(getattr(learned, name) for name in _PARTS), predictor.weights, *sum(factors.values(), ())]
+    if any(each.dtype != np.float64 or not np.isfinite(each).all() for each in numbers):
+        raise ValueError("an array is not of finite float64")

@@ -1,0 +1,91 @@
+"""Structures as mmCIF files, with a value for each atom where viewers look for it."""
+
+import os
+import string
+from pathlib import Path
+
+import numpy as np
+from biotite.structure import AtomArray
+from biotite.structure.io import pdbx
+from jaxtyping import Float
+
+from holo_types import HoloError
+from holo_types.files.atomic import replacing
+
+from .structure import Structure
+
+__all__ = ["write_structure"]
+
+_SUFFIXES = (".cif", ".mmcif")
+_PLAIN = frozenset(string.ascii_letters + string.digits + "-_.")
+_MISSING = pdbx.MaskValue.MISSING
+
+
+def write_structure(
+    structure: Structure,
+    path: str | os.PathLike[str],
+    b_factors: Float[np.ndarray, "atoms"] | None = None,
+) -> None:
+    """Write a structure as mmCIF, with other values as its B-factors.
+
+    Viewers color by them: ``spectrum b`` in PyMOL, ``color bfactor`` in ChimeraX.
+
+    Parameters
+    ----------
+    structure
+        As `read_structure` gives it. What was not read, such as waters, is not written.
+    path
+        Ends in ``.cif`` or ``.mmcif``. The file appears whole or not at all.
+    b_factors
+        A value for each atom; by default the structure's own. NaN is written as ``?``, which readers take for none.
+
+    Raises
+    ------
+    HoloError
+        If the path ends otherwise, there is not one value for each atom, a value is infinite, or the file cannot be
+        written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> structure = read_structure(example_structures()[0])
+    >>> path = Path(tempfile.mkdtemp(), "colored.cif")
+    >>> write_structure(structure, path, np.arange(len(structure.atoms)) / 100)
+    >>> read_structure(path).atoms.b_factor[:3].round(2).tolist()
+    [0.0, 0.01, 0.02]
+    """
+    target, atoms = Path(path), structure.atoms
+    if target.suffix.lower() not in _SUFFIXES:
+        raise HoloError(f"{target}: the name of the file must end in {' or '.join(_SUFFIXES)}")
+    values = np.asarray(atoms.b_factor if b_factors is None else b_factors, dtype=np.float64)
+    if values.shape != (len(atoms),) or np.isinf(values).any():
+        raise HoloError(
+            f"{target}: the B-factors are {list(values.shape)} numbers, {int(np.isinf(values).sum())} infinite; "
+            f"they must be [{len(atoms)}], one for each atom, finite or NaN"
+        )
+    file = pdbx.CIFFile()
+    pdbx.set_structure(file, _plain(atoms), data_block=_block_name(structure.name))
+    columns = file.block["atom_site"]
+    # In the places after the point that the format's dictionary has; float32 would write its rounding.
+    shown = np.array(["?" if np.isnan(value) else f"{value:.3f}" for value in values.tolist()])
+    masks = np.where(np.isnan(values), _MISSING, pdbx.MaskValue.PRESENT).astype(np.uint8)
+    columns["B_iso_or_equiv"] = pdbx.CIFColumn(shown, masks if np.isnan(values).any() else None)
+    for axis, places in zip("xyz", atoms.coord.astype(np.float64).T, strict=True):
+        columns[f"Cartn_{axis}"] = pdbx.CIFColumn(np.array([f"{place:.3f}" for place in places.tolist()]))
+    columns["pdbx_PDB_model_num"] = pdbx.CIFColumn(np.full(len(atoms), str(structure.model)))
+    with replacing(target) as new, new.open("w", encoding="utf-8", newline="\n") as opened:
+        file.write(opened)
+
+
+def _plain(atoms: AtomArray) -> AtomArray:
+    """Give the atoms without bonds, which would be written too, and which nothing here has read."""
+    plain = atoms.copy()
+    plain.bonds = None
+    return plain
+
+
+def _block_name(name: str) -> str:
+    """Give a name that a data block may have: printable, without blanks."""
+    return "".join(letter if letter in _PLAIN else "_" for letter in name)

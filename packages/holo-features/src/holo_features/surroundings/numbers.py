@@ -1,0 +1,40 @@
+"""Numbers with names."""
+
+import attrs
+import numpy as np
+from jaxtyping import Float
+
+from holo_types import HoloError
+
+__all__ = ["Numbers"]
+
+
+@attrs.frozen(eq=False)
+class Numbers:
+    """Named numbers of one thing, such as a complex, or of several, a row each.
+
+    Parameters
+    ----------
+    names
+        What each number of a row is.
+    values : Float[ndarray, "*rows n"]
+        float64.
+
+    Raises
+    ------
+    HoloError
+        If there is not one name for each number.
+
+    Examples
+    --------
+    >>> Numbers(("contacts", "burial"), np.zeros((3, 2))).values.shape
+    (3, 2)
+    """
+
+    names: tuple[str, ...]
+    values: Float[np.ndarray, "*rows n"]
+
+    def __attrs_post_init__(self) -> None:
+        if self.values.ndim == 0 or len(self.names) != self.values.shape[-1]:
+            count = self.values.shape[-1] if self.values.ndim else 0
+            raise HoloError(f"Numbers: {len(self.names)} names for {count} values")

@@ -1,0 +1,198 @@
+"""``holo mutations``."""
+
+# ruff: noqa: PLC0415
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cyclopts
+from rich.console import Console
+
+from holo_types import HoloError
+from holo_types.console import OK, SOME_FILES_FAILED, progress, visible
+from holo_types.options import Count, Flag
+
+if TYPE_CHECKING:
+    from holo_lab.mutations.learning import Study
+
+__all__ = ["mutations"]
+
+_FILLING, _NONE = "microenvironment-fill-z128", "none"
+
+mutations = cyclopts.App(
+    name="mutations", help="What exchanges of amino acids cost in stability, from structures."
+)
+
+
+@mutations.command(name="fit")
+def fit_command(
+    structures: Path,
+    table: Path,
+    /,
+    *,
+    out: Path,
+    filling_model: str = _FILLING,
+    folds: Count = 10,
+    coverage: float = 0.9,
+) -> int:
+    """Learn from measured mutations what others cost in stability.
+
+    Exit status: 0, every row was used; 3, some were left out or are remarkable, which is said; 1, nothing useful came
+    out; 2, wrong usage.
+
+    Parameters
+    ----------
+    structures
+        Folder of the structures that the table names.
+    table
+        CSV file with the columns file (relative to the folder), chain, residue, wild_type, mutant and ddg in kcal/mol,
+        negative destabilizes; and family, where it is known which proteins are related.
+    out
+        Folder for the predictor, cross-validated.csv (each row predicted from other families) and skipped.csv.
+    filling_model
+        Name or folder of a model that says what a residue is from its surroundings, whose numbers stand beside those
+        that are counted; none for the counted ones alone.
+    folds
+        Of whole families.
+    coverage
+        Of the interval of a prediction.
+    """
+    from holo_lab.mutations.learning import describe_table, learn, write_study
+    from holo_lab.mutations.tables import read_mutations
+    from holo_vae import Model, load
+
+    loaded = None if filling_model == _NONE else load(filling_model, Model)
+    measured = read_mutations(table, measured=True)
+    with progress(len({row.file for row in measured.rows}), "structures") as advance:
+        described = describe_table(structures, measured, loaded, advance)
+    named = None if loaded is None else (_lasting(filling_model), loaded.digest)
+    study = learn(described, measured, named, folds=folds, coverage=coverage)
+    write_study(study, out)
+    _say(*_named(described.skipped, described.remarks, study.remarks), *_figures(study, folds))
+    return SOME_FILES_FAILED if described.skipped or study.remarks else OK
+
+
+@mutations.command(name="predict")
+def predict_command(
+    predictor: Path,
+    structure: Path,
+    /,
+    *wanted: str,
+    out: Path,
+    scan: Flag = False,
+    table: Path | None = None,
+) -> int:
+    """Predict what mutations cost in stability, in kcal/mol; negative destabilizes.
+
+    Beside the table come, of one structure, a heat map (.png) and the structure with the mean of each residue as its
+    B-factors (.cif). The column antisymmetric is the prediction without the term for natural residues: the reverse
+    mutation of the same structure has its negative.
+
+    Exit status: 0, all were predicted; 3, some were left out, which are named; 1, nothing useful came out; 2, wrong
+    usage.
+
+    Parameters
+    ----------
+    predictor
+        Folder that fit wrote.
+    structure
+        PDB, mmCIF or BinaryCIF file; with --table the folder of the structures that it names.
+    wanted
+        Mutations, such as A:57:L: chain, number and the letter of what is to be there.
+    out
+        CSV file for file, chain, residue, wild_type, mutant, prediction, lower, upper and antisymmetric.
+    scan
+        All nineteen exchanges of every residue.
+    table
+        CSV file with the columns file, chain, residue, wild_type and mutant; its other columns are kept.
+    """
+    if (bool(wanted) + scan + (table is not None)) != 1:
+        raise HoloError(
+            "say which mutations: some such as A:57:L, or --scan, or --table FILE; one of the three"
+        )
+    if table is not None:
+        return _predict_table(predictor, structure, table, out)
+    return _predict_one(predictor, structure, wanted, out)
+
+
+def _predict_table(predictor: Path, folder: Path, table: Path, out: Path) -> int:
+    from holo_lab.mutations.learning import describe_table
+    from holo_lab.mutations.predicting import predict_both, read_predictor_and_model, write_table_predictions
+    from holo_lab.mutations.tables import read_mutations
+
+    fitted, model = read_predictor_and_model(predictor)
+    wanted = read_mutations(table)
+    with progress(len({row.file for row in wanted.rows}), "structures") as advance:
+        described = describe_table(folder, wanted, model, advance)
+    write_table_predictions(out, described, predict_both(fitted, described.exchanges))
+    _say(*_named(described.skipped, described.remarks), f"{len(described.rows)} mutations predicted: {out}")
+    return SOME_FILES_FAILED if described.skipped else OK
+
+
+def _predict_one(predictor: Path, path: Path, wanted: tuple[str, ...], out: Path) -> int:
+    from holo_features import Mutation, all_mutations, read_structure
+    from holo_lab.mutations.description import describe_mutations
+    from holo_lab.mutations.predicting import (
+        predict_both,
+        read_predictor_and_model,
+        write_predictions,
+        write_views,
+    )
+
+    asked = [Mutation.parse(text) for text in wanted]
+    fitted, model = read_predictor_and_model(predictor)
+    structure = read_structure(path)
+    if not wanted:
+        asked = list(all_mutations(structure))
+    described = describe_mutations(structure, asked, model)
+    found = described.found
+    problems = [f"{asked[place]}: {problem}" for place, problem in found.problems.items()]
+    remarks = dict.fromkeys(found.remarks.values())
+    if described.exchanges is None:
+        raise HoloError(
+            f"{path}: none of {len(asked)} mutations can be made; {problems[0] if problems else 'none'}"
+        )
+    rows = predict_both(fitted, described.exchanges)
+    write_predictions(out, path.name, found.mutations, rows)
+    picture, colored = write_views(out, structure, found.mutations, rows)
+    _say(
+        *_named(tuple(problems), tuple(remarks)),
+        f"{len(rows)} mutations predicted: {out}, {picture.name}, {colored.name}",
+    )
+    return SOME_FILES_FAILED if problems else OK
+
+
+def _lasting(model: str) -> str:
+    """Give a name under which the model is found from any working folder."""
+    from holo_vae import shipped_models
+
+    return model if model in shipped_models() or not Path(model).is_dir() else str(Path(model).absolute())
+
+
+def _named(skipped: tuple[str, ...], *remarks: tuple[str, ...]) -> list[str]:
+    return [f"left out: {line}" for line in skipped] + [line for lines in remarks for line in lines]
+
+
+def _figures(study: "Study", folds: int) -> list[str]:
+    """Say what the predictor is worth, with intervals over families."""
+    from holo_downstream import metric_interval
+
+    fit, count = study.fit, len(study.ddg)
+    lines = [f"{count} mutations of {len(set(study.families.tolist()))} families, {folds} folds by family:"]
+    for name, values in (("prediction", fit.predicted), ("antisymmetric", fit.odd)):
+        pearson, rmse = (
+            metric_interval(metric, values, study.ddg, groups=study.families)
+            for metric in ("pearson", "rmsd")
+        )
+        lines.append(f"{name}: Pearson {pearson}, RMSE {rmse} kcal/mol")
+    predictor = fit.predictor
+    lines.append(
+        f"intervals of ± {predictor.half_width:.2f} kcal/mol are meant to hold {predictor.coverage:.0%} of the values"
+    )
+    return lines
+
+
+def _say(*lines: str) -> None:
+    screen = Console()
+    for line in lines:
+        screen.print(visible(line), soft_wrap=True, highlight=False, markup=False)

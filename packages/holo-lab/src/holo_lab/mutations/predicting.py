@@ -1,0 +1,145 @@
+"""From a predictor and structures to tables, a heat map and a colored structure."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from holo_downstream import StabilityChanges, StabilityPredictor, Substitutions, read_stability_predictor
+from holo_features import Mutation, ResidueId, Structure, write_structure
+from holo_types import HoloError
+from holo_types.files.csv_files import write_csv
+from holo_vae import Model, load
+
+from .heat_map import write_heat_map
+from .learning import PREDICTOR_FILE, DescribedTable
+
+__all__ = [
+    "predict_both",
+    "read_predictor_and_model",
+    "write_predictions",
+    "write_table_predictions",
+    "write_views",
+]
+
+_PREDICTED = ("prediction", "lower", "upper", "antisymmetric")
+Rows = Sequence[tuple[float, float, float, float]]
+
+
+def read_predictor_and_model(path: Path) -> tuple[StabilityPredictor, Model | None]:
+    """Read a predictor from its folder or file, and the model whose numbers it takes.
+
+    Raises
+    ------
+    HoloError
+        If it is none, or the model is not the one that it was fitted with.
+    """
+    file = path / PREDICTOR_FILE if path.is_dir() else path
+    predictor, about = read_stability_predictor(file)
+    name, digest = about.get("model"), about.get("model_digest")
+    if name is None:
+        return predictor, None
+    model = load(str(name), Model)
+    if model.digest != digest:
+        raise HoloError(
+            f"{file}: was fitted with the model {name} of digest {str(digest)[:12]}; the one of that name here has "
+            f"{model.digest[:12]}"
+        )
+    return predictor, model
+
+
+def predict_both(predictor: StabilityPredictor, exchanges: Substitutions) -> Rows:
+    """Predict exchanges with the term of natural residues, with intervals, and without it."""
+    costs: StabilityChanges = predictor.predict(exchanges)
+    odd = predictor.predict(exchanges, natural=False)
+    columns = (costs.values, costs.lower, costs.upper, odd.values)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def write_table_predictions(path: Path, described: DescribedTable, rows: Rows) -> None:
+    """Write the cells of a table, with what was predicted of each row.
+
+    Raises
+    ------
+    HoloError
+        If the file cannot be written.
+    """
+    names = [name for name in described.rows[0].cells if name not in _PREDICTED]
+    lines = (
+        [*(row.cells[name] for name in names), *map(_rounded, predicted)]
+        for row, predicted in zip(described.rows, rows, strict=True)
+    )
+    write_csv(path, (*names, *_PREDICTED), lines)
+
+
+def write_predictions(path: Path, file: str, mutations: Sequence[Mutation], rows: Rows) -> None:
+    """Write what was predicted of mutations of one structure.
+
+    Raises
+    ------
+    HoloError
+        If the file cannot be written.
+    """
+    lines = (
+        (
+            file,
+            mutation.residue.chain,
+            f"{mutation.residue.residue_number}{mutation.residue.insertion_code}",
+            mutation.wild_type,
+            mutation.mutant,
+            *map(_rounded, predicted),
+        )
+        for mutation, predicted in zip(mutations, rows, strict=True)
+    )
+    write_csv(path, ("file", "chain", "residue", "wild_type", "mutant", *_PREDICTED), lines)
+
+
+def write_views(
+    path: Path, structure: Structure, mutations: Sequence[Mutation], rows: Rows
+) -> tuple[Path, Path]:
+    """Write a heat map of mutations, and their structure with the mean of each residue as its B-factors.
+
+    Parameters
+    ----------
+    path
+        Of the table; the others have its name, ending in ``.png`` and ``.cif``.
+    structure
+        Of the mutations.
+    mutations, rows
+        What was predicted.
+
+    Returns
+    -------
+    tuple of Path and Path
+        Of the heat map and of the structure.
+
+    Raises
+    ------
+    HoloError
+        If a file cannot be written.
+    """
+    picture, colored = path.with_suffix(".png"), path.with_suffix(".cif")
+    values = np.array([row[0] for row in rows])
+    write_heat_map(picture, mutations, values, structure.name)
+    write_structure(structure, colored, _means(structure, mutations, values))
+    return picture, colored
+
+
+def _means(
+    structure: Structure, mutations: Sequence[Mutation], values: Float[np.ndarray, "n"]
+) -> Float[np.ndarray, "atoms"]:
+    """Give each atom the mean of its residue's values; NaN where there is none."""
+    atoms = structure.atoms
+    of_residue: dict[ResidueId, list[float]] = {}
+    for mutation, value in zip(mutations, values.tolist(), strict=True):
+        of_residue.setdefault(mutation.residue, []).append(value)
+    means = np.full(len(atoms), np.nan)
+    for residue, some in of_residue.items():
+        own = (atoms.res_id == residue.residue_number) & (atoms.chain_id == residue.chain)
+        means[own & (atoms.ins_code == residue.insertion_code)] = np.mean(some)
+    return means
+
+
+def _rounded(value: float) -> float:
+    return round(value, 3)

@@ -1,0 +1,136 @@
+"""What a model says of a residue from its surroundings alone (extra ``structures``)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+from holo_types import Embeddings, HoloError
+from holo_types.extras import extra
+
+from .networks.model import Model
+from .networks.storage import as_array, as_tensor
+
+if TYPE_CHECKING:
+    from holo_features import Centers, Structure
+
+__all__ = ["FilledIn", "fill_in"]
+
+_COLUMN = "residue_name"
+
+
+@attrs.frozen(eq=False)
+class FilledIn:
+    """What a model expects where residues are, without having seen them.
+
+    Parameters
+    ----------
+    surroundings
+        z and frames of the surroundings without the residue's own atoms; the index names the residues that are there.
+    backbones
+        Those without its side chain only: N, C and O are there.
+    residue_names
+        The types that the model tells apart.
+    log_probabilities : Float[ndarray, "n types"]
+        Natural logarithms of the probability of each type, from the surroundings without any of the residue's atoms.
+    """
+
+    surroundings: Embeddings
+    backbones: Embeddings
+    residue_names: tuple[str, ...]
+    log_probabilities: Float[np.ndarray, "n types"]
+
+    def take(self, rows: Int[np.ndarray, "rows"]) -> "FilledIn":
+        """Give some of the residues."""
+        return FilledIn(
+            self.surroundings[rows], self.backbones[rows], self.residue_names, self.log_probabilities[rows]
+        )
+
+    def of(self, residue_names: Sequence[str]) -> Float[np.ndarray, "n"]:
+        """Give the log-probability of one type for each residue.
+
+        Raises
+        ------
+        HoloError
+            If the model knows no such type, or there is not one for each residue.
+        """
+        columns = {name: column for column, name in enumerate(self.residue_names)}
+        unknown = sorted(set(residue_names) - set(columns))
+        if unknown or len(residue_names) != len(self.log_probabilities):
+            raise HoloError(
+                f"types are {len(residue_names)} for {len(self.log_probabilities)} residues, of which the model does "
+                f"not know {', '.join(unknown) or 'none'}; there must be one each of {', '.join(self.residue_names)}"
+            )
+        rows = np.arange(len(residue_names))
+        chosen: NDArray[np.float64] = self.log_probabilities[rows, [columns[name] for name in residue_names]]
+        return chosen
+
+
+def fill_in(structure: "Structure", model: Model, sites: "Centers | None" = None) -> FilledIn:
+    """Say what a model expects where residues of a structure are, from all that is around them.
+
+    Its head on ``residue_name`` is asked about surroundings that the residue's own atoms are left out of. The
+    difference of two log-probabilities at a place is a score of an exchange that no measured stability went into.
+
+    Parameters
+    ----------
+    structure
+        As `holo_features.read_structure` gives it; all its atoms are around.
+    model
+        Of structures, with a head on ``residue_name`` that was trained without the residue's own atoms
+        (`ViewsConfig.without_own_atoms`).
+    sites
+        Of `holo_features.alpha_carbons` of the structure; by default all of them.
+
+    Raises
+    ------
+    HoloError
+        If holo-features is not installed (extra ``structures``), or the model is one of sphere images or has no such
+        head.
+
+    Examples
+    --------
+    >>> from holo_features import datasets, read_structure
+    >>> from holo_types import Basis, Zernike
+    >>> from holo_vae.networks.network import HolographicAutoencoder
+    >>> from holo_vae.recipes.model import Condition, ModelConfig
+    >>> config = ModelConfig(
+    ...     basis=Basis(lmax=2, radial=Zernike(nmax=4, cutoff=8.0), channels=("C", "N", "O", "S")),
+    ...     latent_dim=4,
+    ...     lmax=(2, 1),
+    ...     channels=(6, 6),
+    ...     initial_projection=6,
+    ...     heads=(Condition(column="residue_name", categories=("ALA", "GLY")),),
+    ... )
+    >>> model = Model(HolographicAutoencoder(config), name="untrained")
+    >>> filled = fill_in(read_structure(datasets.example_structures()[0]), model)
+    >>> filled.surroundings.invariants.shape, filled.log_probabilities.shape
+    ((153, 4), (153, 2))
+    >>> bool(np.allclose(np.exp(filled.log_probabilities).sum(axis=1), 1))
+    True
+    """
+    with extra("holo-vae[structures]"):
+        from holo_features import neighborhoods, without_own_atoms, zernike_transform  # noqa: PLC0415
+    basis = model.config.basis
+    columns = [head.column for head in model.config.heads]
+    if basis.radial is None or _COLUMN not in columns:
+        raise HoloError(
+            f"model {model.name!r} has {'heads on ' + ', '.join(columns) if columns else 'no head'}; to say what a "
+            f"residue is from its surroundings it must be one of structures with a head on {_COLUMN}"
+        )
+    number = columns.index(_COLUMN)
+    clouds = neighborhoods(structure, basis.radial.cutoff, basis.channels, centers=sites, own_atoms=True)
+    surroundings, backbones = (
+        model.encode(zernike_transform(without_own_atoms(clouds, part), basis))
+        for part in ("all", "side chain")
+    )
+    with torch.inference_mode():
+        head = model.network.heads[number]
+        scores = head(as_tensor(surroundings.invariants, model.network)).double()
+        log_probabilities = as_array(torch.log_softmax(scores, dim=-1))
+    names = tuple(str(name) for name in model.config.heads[number].categories)
+    return FilledIn(surroundings, backbones, names, log_probabilities)
