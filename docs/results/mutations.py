@@ -3,8 +3,8 @@
     python docs/results/mutations.py DIR --out results/
 
 DIR holds mutations.csv (file, chain, residue, wild_type, mutant, ddg, family, set, pair, ssym_relative) and the files
-that it names; `--model` says what a residue is from its surroundings. Structures are described once; each row is then what
-`holo mutations fit` and `predict --table` compute, with and without `--filling-model`.
+that it names; `--model` says what a residue is from its surroundings. Structures are described once; each row is then
+what `holo mutations fit` and `predict --table` compute, with and without `--filling-model`.
 """
 
 import argparse
@@ -43,7 +43,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path, help="folder with mutations.csv")
-    parser.add_argument("--model", default="microenvironment-fill-z128", help="a model with a head on residue_name")
+    parser.add_argument(
+        "--model", default="microenvironment-fill-z128", help="a model with a head on residue_name"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the tables")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
