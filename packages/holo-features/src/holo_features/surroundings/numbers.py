@@ -17,7 +17,7 @@ class Numbers:
     ----------
     names
         What each number of a row is.
-    values : Float[ndarray, "*rows n"]
+    values : Float[ndarray, "... n"]
         float64.
 
     Raises
@@ -32,7 +32,7 @@ class Numbers:
     """
 
     names: tuple[str, ...]
-    values: Float[np.ndarray, "*rows n"]
+    values: Float[np.ndarray, "... n"]
 
     def __attrs_post_init__(self) -> None:
         if self.values.ndim == 0 or len(self.names) != self.values.shape[-1]:
