@@ -17,6 +17,7 @@ from holo_vae.evaluation.worth import MATCHES, PROBES, Figure, Worth
 
 __all__ = ["Beside", "worth"]
 
+_GUESSES = ("mean hologram", "chance")  # what needs no invariants
 _DRAWN = (
     *((row, "") for row in PROBES),
     *((row, "white") for row in (*MATCHES.values(), "nearest to itself at 0.4 Å")),
@@ -88,8 +89,9 @@ def _figures(found: Worth) -> dict[tuple[str, str, str], Figure]:
 
 
 def _untrained(found: Worth) -> list[str]:
-    """Name what stands beside z."""
-    return [name for name in dict.fromkeys(figure.of for figure in found.figures) if name != "z"]
+    """Name what stands beside z and is no guess."""
+    names = dict.fromkeys(figure.of for figure in found.figures)
+    return [name for name in names if name not in ("z", *_GUESSES)]
 
 
 def _table(beside: Beside) -> str:
@@ -109,8 +111,10 @@ def _table(beside: Beside) -> str:
         for name in others:
             figure = known.get((row, scaling, name))
             cells.append("" if figure is None else _number(figure.value.estimate))
+        guess = next((known[row, scaling, name] for name in _GUESSES if (row, scaling, name) in known), None)
+        cells.append("" if guess is None else _number(guess.value.estimate))
         rows.append((row, scaling, *cells))
-    return markdown_table(("", "distances", *beside.models, *others), rows)
+    return markdown_table(("", "distances", *beside.models, *others, "guess"), rows)
 
 
 def _seeds(figures: Sequence[Figure]) -> str:
@@ -122,12 +126,13 @@ def _seeds(figures: Sequence[Figure]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+    text = f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+    return text.removeprefix("0")
 
 
 def _above(found: Worth) -> str:
     """Give by how much z is above each of the others, paired by cluster or protein."""
-    others = [name for name in _untrained(found) if name not in ("mean hologram", "chance")]
+    others = _untrained(found)
     rows = []
     for row, scaling in dict.fromkeys((figure.row, figure.scaling) for figure in found.figures):
         figures = _figures(found)
@@ -151,7 +156,7 @@ def _points(beside: Beside) -> Mapping[str, Mapping[str, Interval]]:
         points |= {
             name: figure.value
             for name in _untrained(first)
-            if (figure := _figures(first).get((row, scaling, name))) is not None and name != "chance"
+            if (figure := _figures(first).get((row, scaling, name))) is not None
         }
         if points:
             drawn[row] = points
