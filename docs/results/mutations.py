@@ -20,8 +20,8 @@ from holo_downstream import (
     StabilityFit,
     Substitutions,
     fit_stability,
-    metric_interval,
     paired_test,
+    score_by_group,
 )
 from holo_downstream.stability.fitting import SETTINGS
 from holo_downstream.validation.cross_validation import group_folds
@@ -136,7 +136,7 @@ def zero_shot(described: DescribedTable) -> list[str]:
     }
     lines = ["| no label | Pearson | Spearman |", "| --- | ---: | ---: |"]
     for name, values in scores.items():
-        found = (metric_interval(metric, values, ddg, groups=proteins) for metric in ("pearson", "spearman"))
+        found = (score_by_group(metric, values, ddg, proteins) for metric in ("pearson", "spearman"))
         lines.append(f"| {name} | {' | '.join(map(str, found))} |")
     compared = tuple(
         (ours, theirs)
@@ -189,10 +189,7 @@ def scored(predicted: dict[str, Values], ddg: Values, proteins: NDArray[np.str_]
     """Make a table of scores with intervals over proteins."""
     lines = ["| | Pearson | RMSE | Spearman |", "| --- | ---: | ---: | ---: |"]
     for name, values in predicted.items():
-        found = (
-            metric_interval(metric, values, ddg, groups=proteins)
-            for metric in ("pearson", "rmsd", "spearman")
-        )
+        found = (score_by_group(metric, values, ddg, proteins) for metric in ("pearson", "rmsd", "spearman"))
         lines.append(f"| {name} | {' | '.join(map(str, found))} |")
     return lines
 

@@ -105,7 +105,6 @@ from .validation.splits import (
 from .validation.statistics import (
     PairedTest as PairedTest,
     RegressionScores as RegressionScores,
-    metric_interval as metric_interval,
     paired_test as paired_test,
     regression_scores as regression_scores,
     score_by_group as score_by_group,

@@ -19,7 +19,6 @@ __all__ = [
     "PairedTest",
     "RegressionScores",
     "Score",
-    "metric_interval",
     "metric_of",
     "paired_test",
     "regression_scores",
@@ -357,49 +356,6 @@ def metric_of(metric: Metric, predictions: Numbers, labels: Numbers) -> float:
     0.6666666666666666
     """
     return float(_WEIGHTED[metric](predictions, labels, np.ones((1, len(labels))))[0])
-
-
-def metric_interval(
-    metric: Metric,
-    predictions: Numbers,
-    labels: Numbers,
-    *,
-    groups: Shaped[np.ndarray, "n"] | None = None,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> Interval:
-    """Give one score of one model with its bootstrap interval, as `regression_scores` gives all.
-
-    Kendall's correlation takes time with the square of the rows, the others do not.
-
-    Parameters
-    ----------
-    metric
-        The score.
-    predictions, labels
-        Of each row.
-    groups : Shaped[ndarray, "n"], optional
-        Draw whole groups, such as proteins, in place of rows.
-    resamples
-        How often they are drawn.
-    seed
-        Of the draws.
-
-    Raises
-    ------
-    HoloError
-        If a shape does not fit, there is no row, or a value is not finite.
-
-    Examples
-    --------
-    >>> str(metric_interval("mae", np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0])))
-    '0.333 [0.000, 1.000]'
-    """
-    _check(predictions[None], labels)
-    draws = _draws(groups, len(labels), resamples, seed)
-    return percentile_interval(
-        metric_of(metric, predictions, labels), _WEIGHTED[metric](predictions, labels, draws)
-    )
 
 
 # Every score is a function of how often each complex was drawn: [n], [n], [resamples, n] -> [resamples].

@@ -175,14 +175,13 @@ def _named(skipped: tuple[str, ...], *remarks: tuple[str, ...]) -> list[str]:
 
 def _figures(study: "Study", folds: int) -> list[str]:
     """Say what the predictor is worth, with intervals over families."""
-    from holo_downstream import metric_interval
+    from holo_downstream import score_by_group
 
     fit, count = study.fit, len(study.ddg)
     lines = [f"{count} mutations of {len(set(study.families.tolist()))} families, {folds} folds by family:"]
     for name, values in (("prediction", fit.predicted), ("antisymmetric", fit.odd)):
         pearson, rmse = (
-            metric_interval(metric, values, study.ddg, groups=study.families)
-            for metric in ("pearson", "rmsd")
+            score_by_group(metric, values, study.ddg, study.families) for metric in ("pearson", "rmsd")
         )
         lines.append(f"{name}: Pearson {pearson}, RMSE {rmse} kcal/mol")
     predictor = fit.predictor
