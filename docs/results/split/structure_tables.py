@@ -62,7 +62,8 @@ def _table(path: Path, delimiter: str) -> list[dict[str, str]]:
 
 def main() -> None:
     """Write the tables into the folder that was named."""
-    (folder,) = map(Path, sys.argv[1:])
+    if len(sys.argv) != 2 or not (folder := Path(sys.argv[1])).is_dir():
+        raise SystemExit(__doc__)
     known = known_structures()
     chains: list[dict[str, str]] = []
     for row in _table(folder / "proteins" / "index.tsv", "\t"):
@@ -107,7 +108,7 @@ def main() -> None:
         COLUMNS,
         ([row.get(name, "") for name in COLUMNS] for row in (*chains, *pockets)),
     )
-    lines = [f"{row['file'].rpartition('/')[2]}\t{row['split']}\t{row['cluster']}" for row in chains]
+    lines = [f"{row['file']}\t{row['split']}\t{row['cluster']}" for row in chains]
     text = "\n".join([f"file\tsplit\t{CLUSTER}", *lines]) + "\n"
     (folder / "index.tsv").write_text(text, encoding="utf-8")
     lines = [

@@ -22,7 +22,7 @@ WRONG = {
     "training.compile": ("yes", "true or false"),
     "training.group_column": (3, "text"),
     "training.schedule": ("linear", "'cosine', 'exponential', 'plateau' or 'constant'"),
-    "training.optimizer": (None, "'adam' or 'adamw'"),
+    "training.optimizer": (None, "'adam', 'adamw' or 'muon'"),
     "training": (None, "a mapping of settings"),
     "model": ("small", "a mapping of settings"),
     "model.norm": (False, "'signal', 'layer' or 'instance'"),

@@ -34,7 +34,10 @@ CASES = {
         "model": {"variational": True},
         "training": {"masking": 0.3, "precision": "float32"},
     },
-    "a sample of each cluster": {"model": {}, "training": {"cluster_column": "family"}},
+    "a sample of each cluster, by Muon": {
+        "model": {},
+        "training": {"cluster_column": "family", "optimizer": "muon"},
+    },
     "views, pairs and a head": {
         "model": {"heads": (Condition(column="kind", categories=(0, 1)),)},
         "views": {"noise": 0.2, "without_own_atoms": 0.4, "invariance": 1.0, "variance": 2.0}

@@ -56,10 +56,15 @@ def _evolve(recipe: Recipe, variational: bool = False, **training: object) -> Re
     )
 
 
-@pytest.mark.parametrize(("variational", "optimizer"), [(False, "adam"), (True, "adamw")])
-def test_training_learns(holograms: Holograms, recipe: Recipe, variational: bool, optimizer: str) -> None:
+@pytest.mark.parametrize(
+    ("variational", "optimizer", "rate"),
+    [(False, "adam", 2e-2), (True, "adamw", 2e-2), (False, "muon", 1e-1)],
+)
+def test_training_learns(
+    holograms: Holograms, recipe: Recipe, variational: bool, optimizer: str, rate: float
+) -> None:
     chosen = _evolve(
-        recipe, variational, epochs=25, learning_rate=2e-2, kl_weight=0.01, kl_warmup=5, optimizer=optimizer
+        recipe, variational, epochs=25, learning_rate=rate, kl_weight=0.01, kl_warmup=5, optimizer=optimizer
     )
     _, history = _trained(holograms, chosen)
     assert min(epoch.validation["mse"] for epoch in history) < 0.6 * history[0].validation["mse"]
@@ -124,10 +129,19 @@ def test_training_leaves_the_global_random_state_alone(holograms: Holograms, rec
     assert torch.equal(before, torch.random.get_rng_state())
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_an_interrupted_training_goes_on_to_the_bit(
-    holograms: Holograms, recipe: Recipe, tmp_path: Path
+    holograms: Holograms, recipe: Recipe, tmp_path: Path, optimizer: str
 ) -> None:
-    chosen = _evolve(recipe, True, epochs=4, kl_weight=0.1, ema_decay=0.9, checkpoint_minutes=0.0)
+    chosen = _evolve(
+        recipe,
+        True,
+        epochs=4,
+        kl_weight=0.1,
+        ema_decay=0.9,
+        checkpoint_minutes=0.0,
+        optimizer=optimizer,
+    )
     model, undisturbed = _trained(holograms, chosen)
 
     class Stop(Exception):

@@ -38,6 +38,7 @@ from .checkpoints import (
 )
 from .distributed import ALONE, Processes
 from .flat import FlatParameters
+from .muon import Muon
 from .objectives import Draws, Objective, objective_of
 from .schedules import epochs_since_best, learning_rate
 
@@ -200,14 +201,8 @@ class _Run:
         self.state, self.processes, self.device, self.on_step = state, processes, processes.device, on_step
         self.dtype = weights_dtype(self.config.precision)
         self.network = network.to(self.device, self.dtype)
-        kind = torch.optim.AdamW if self.config.optimizer == "adamw" else torch.optim.Adam
         self.flat = FlatParameters(self.network)
-        self.optimizer = kind(
-            [self.flat.values],
-            lr=self.config.learning_rate,
-            weight_decay=self.config.weight_decay if self.config.optimizer == "adamw" else 0.0,
-            fused=True,
-        )
+        self.optimizer = _optimizer(self.config, self.flat)
         self.stepped: nn.Module = torch.compile(network) if self.config.compile else network  # type: ignore[assignment]
         self.steps_per_epoch = training.steps(self.config.batch_size)
         self.rows_per_epoch = training.epoch_rows + self.steps_per_epoch * training.pairs
@@ -452,6 +447,16 @@ class _Run:
             },
         )
         self.progress = checkpoint.progress
+
+
+def _optimizer(config: TrainingConfig, flat: FlatParameters) -> torch.optim.Optimizer:
+    if config.optimizer == "muon":
+        return Muon(flat, config.learning_rate)
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(
+            [flat.values], lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+    return torch.optim.Adam([flat.values], lr=config.learning_rate, fused=True)
 
 
 def _follow(average: nn.Module, network: nn.Module, config: TrainingConfig, step: int) -> None:

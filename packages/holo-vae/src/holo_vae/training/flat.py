@@ -43,11 +43,11 @@ class FlatParameters:
         self._parameters = {name: p for name, p in network.named_parameters() if p.requires_grad}
         self.values = nn.Parameter(torch.cat([p.detach().flatten() for p in self._parameters.values()]))
         self.values.grad = torch.zeros_like(self.values)
-        values, gradients = self._pieces(self.values.detach()), self._pieces(self.values.grad)
+        values, gradients = self.pieces(self.values.detach()), self.pieces(self.values.grad)
         for name, parameter in self._parameters.items():
             parameter.data, parameter.grad = values[name], gradients[name]
 
-    def _pieces(self, tensor: Float[Tensor, " weights"]) -> dict[str, Tensor]:
+    def pieces(self, tensor: Float[Tensor, " weights"]) -> dict[str, Tensor]:
         """Cut a tensor as long as all parameters into one of the shape of each, by name; they share its memory."""
         pieces = torch.split(tensor, [p.numel() for p in self._parameters.values()])
         return {
@@ -73,7 +73,7 @@ class FlatParameters:
         """Give what an optimizer of `values` remembers of each parameter, by its name."""
         found: dict[str, dict[str, Tensor]] = {name: {} for name in self._parameters}
         for key, tensor in optimizer.state[self.values].items():
-            pieces = self._pieces(tensor) if tensor.shape == self.values.shape else None
+            pieces = self.pieces(tensor) if tensor.shape == self.values.shape else None
             for name, state in found.items():
                 state[key] = tensor if pieces is None else pieces[name]
         return found
