@@ -308,7 +308,7 @@ def test_insertion_codes_tell_residues_apart():
 def test_a_residue_that_is_not_there_is_named():
     with pytest.raises(HoloError, match=r"structure 1ten_A has no residue Q:7B"):
         select_residues(EXAMPLES["1ten_A"], [ResidueId.parse("Q:7B")])
-    for text in ("A52", "A:", "A:x", ":5", "A:5BC"):
+    for text in ("A52", "A:", "A:x", ":5", "A:5BC", "A:\u0663", "A:" + "9" * 5000):
         with pytest.raises(HoloError, match="it must be written as chain:number, such as A:52 or A:52B"):
             ResidueId.parse(text)
 

@@ -71,7 +71,7 @@ def told(name: str, kind: str, found: Iterable[Outcome]) -> int:
                 print(f"  {which}: {outcome.verdict}: {outcome.detail}", flush=True)
     words = ", ".join(f"{count} {word}" for word, count in counts.most_common())
     limits = f"at most {slowest:5.2f} s, {largest:4.0f} MB"
-    print(f"{name:10} {counts.total():6} {kind:9} {limits}  {words}", flush=True)
+    print(f"{name:19} {counts.total():6} {kind:9} {limits}  {words}", flush=True)
     return failed
 
 

@@ -22,12 +22,27 @@ from values import said
 
 import holo_types
 import holo_vae
-from holo_downstream import read_predictor
+from holo_downstream import (
+    CrossFitSettings,
+    cross_fit,
+    read_complex_predictor,
+    read_labels,
+    read_predictor,
+    read_stability_predictor,
+    write_complex_predictor,
+)
+from holo_downstream.affinity.regressors import Ensemble, HistogramBoosting, SupportVectors
+from holo_features import STANDARD_AMINO_ACIDS, all_mutations, read_structure
 from holo_features.datasets import example_structures
+from holo_lab.affinity.blocks import DEFAULT_FEATURES
+from holo_lab.affinity.folders import find_bound, folder_features
+from holo_lab.mutations.learning import PREDICTOR_FILE, describe_table, learn, write_study
+from holo_lab.mutations.tables import read_mutations
 from holo_types import Basis, Holograms, Zernike
 from holo_types.files.parquet_files import read_parquet
 from holo_vae import ModelConfig, Recipe, TrainingConfig
 from holo_vae.networks.storage import write_model
+from holo_vae.recipes.model import Condition
 from holo_vae.recipes.recipe import write_recipe
 
 __all__ = ["COMMANDS", "Command", "kills"]
@@ -48,6 +63,8 @@ _MARK = "HOLO_ATTACK"  # the variable by which all processes of a run are known
 _TIMES = ("seconds", "samples_per_second")
 _UNFINISHED = (".tmp", ".lock", ".journal", ".rest.h5")
 _BASIS = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=8.0), channels=("C", "N", "O", "S"))
+_COMPLEXES = Path(__file__).resolve().parents[2] / "holo-features" / "tests" / "golden" / "complexes"
+_MUTATED = example_structures()[:3]
 
 
 @attrs.frozen
@@ -86,7 +103,7 @@ class _End:
 
 
 def prepare(inputs: Path) -> None:
-    """Write what the commands read: rows, a recipe, a model, vectors and labels."""
+    """Write what the commands read: rows, a recipe, models, vectors, labels, complexes, mutations and predictors."""
     random = np.random.default_rng(0)
     rows = random.normal(size=(200, _BASIS.dim)).astype(np.float32)
     structures = {"structure": [f"{row // 10}abc" for row in range(len(rows))]}
@@ -99,7 +116,53 @@ def prepare(inputs: Path) -> None:
     names = [f"{number}abc" for number in range(len(vectors))]
     np.savez(inputs / "vectors.npz", id=np.array(names), vectors=vectors)
     labels = [f"{name},{5 + x},{name}" for name, x in zip(names, vectors[:, 0].tolist(), strict=True)]
-    (inputs / "labels.csv").write_text("\n".join(["id,label,cluster", *labels, ""]), encoding="utf-8")
+    _write_csv(inputs / "labels.csv", ["id,label,cluster", *labels])
+    _prepare_complexes(inputs / "complexes", inputs / "affinity")
+    naming = attrs.evolve(config, heads=(Condition(column="residue_name", categories=STANDARD_AMINO_ACIDS),))
+    filling = holo_vae.initial_model(attrs.evolve(recipe, model=naming), 1.0, "filling")
+    write_model(filling, inputs / "filling")
+    _prepare_mutations(inputs)
+
+
+def _write_csv(path: Path, lines: Sequence[str]) -> None:
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def _prepare_complexes(folder: Path, predictor: Path) -> None:
+    """Write twelve complexes, three ligands of one protein again and again, and a small predictor of them."""
+    folder.mkdir()
+    blocks = (_COMPLEXES / "ligands.sdf").read_text("utf-8").split("$$$$\n")[:3]
+    (folder / "ligands.sdf").write_text("".join(f"{block}$$$$\n" for block in blocks), encoding="utf-8")
+    (folder / "thrombin.pdb").write_bytes((_COMPLEXES / "thrombin.pdb").read_bytes())
+    names = [block.partition("\n")[0].strip() for block in blocks]
+    rows = [
+        f"c{number},thrombin.pdb,ligands.sdf,{names[number % 3]},{5 + number % 3 + 0.1 * number:.1f},{number // 2}"
+        for number in range(12)
+    ]
+    _write_csv(folder / "labels.csv", ["id,protein,ligand,molecule,label,cluster", *rows])
+    features = folder_features(find_bound(folder / "labels.csv"), DEFAULT_FEATURES).table
+    small = Ensemble((HistogramBoosting(4, 4, 2, 0.1, 1.0, 1.0), SupportVectors(2.0, 0.1, 0.3, 0.01)))
+    labels = read_labels(folder / "labels.csv").complexes
+    fitted = cross_fit(features, labels, CrossFitSettings(small), blocks=DEFAULT_FEATURES)
+    write_complex_predictor(fitted.predictor, predictor)
+
+
+def _prepare_mutations(inputs: Path) -> None:
+    """Write a table of mutations that cost what chance says, and a predictor that has learned from it."""
+    random, rows = np.random.default_rng(0), []
+    for path in _MUTATED:
+        mutations = all_mutations(read_structure(path))
+        for number in random.choice(len(mutations), 40, replace=False).tolist():
+            one = mutations[number]
+            place = f"{one.residue.residue_number}{one.residue.insertion_code}"
+            cost = f"{random.normal() - 1:.2f}"
+            cells = (path.name, one.residue.chain, place, one.wild_type or "", one.mutant, cost, path.name)
+            rows.append(",".join(cells))
+    _write_csv(inputs / "mutations.csv", ["file,chain,residue,wild_type,mutant,ddg,family", *rows])
+    table, model = read_mutations(inputs / "mutations.csv", measured=True), holo_vae.load(inputs / "filling")
+    described = describe_table(_MUTATED[0].parent, table, model)
+    study = learn(described, table, (str(inputs / "filling"), model.digest), folds=3)
+    write_study(study, inputs / "stability")
 
 
 def kills(command: Command, count: int, seed: int, inputs: Path) -> Iterator[Outcome]:
@@ -336,6 +399,33 @@ def _studied(folder: Path) -> Any:
     }
 
 
+def _affinity_fitted(folder: Path) -> Any:
+    made = folder / "made"
+    return {
+        "predictor": said(read_complex_predictor(made)),
+        "figures": json.loads((made / "figures.json").read_text("utf-8")),
+        "files": _contents(made, ("cross-validated.csv", "skipped.csv", "report.html")),
+        "names": _names(folder),
+    }
+
+
+def _mutations_fitted(folder: Path) -> Any:
+    made = folder / "made"
+    return {
+        "predictor": said(read_stability_predictor(made / PREDICTOR_FILE)),
+        "files": _contents(made, ("cross-validated.csv", "skipped.csv")),
+        "names": _names(folder),
+    }
+
+
+def _all_files(folder: Path) -> Any:
+    return _contents(folder, _names(folder))
+
+
+def _contents(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in names}
+
+
 def _commands() -> Iterator[Command]:
     structures = tuple(map(str, example_structures()[:16]))
     basis = ("--lmax", "2", "--nmax", "4", "--cutoff", "8")
@@ -358,6 +448,27 @@ def _commands() -> Iterator[Command]:
         _studied,
         lambda folder: (folder / "study" / "report.json").exists(),
     )
+    yield from _commands_of_the_bench()
+
+
+def _commands_of_the_bench() -> Iterator[Command]:
+    def has_predictor(folder: Path) -> bool:
+        return (folder / "made" / PREDICTOR_FILE).exists()
+
+    affinity, stability = ("holo_lab", "affinity"), ("holo_lab", "mutations")
+    fit = (*affinity, "fit", "INPUTS/complexes", "--out", "made", "--workers", "2")
+    yield Command("affinity fit", fit, (), _affinity_fitted, has_predictor)
+    predict = (*affinity, "predict", "INPUTS/affinity", "INPUTS/complexes", "--out", "made.csv")
+    yield Command("affinity predict", (*predict, "--workers", "2"), (), _all_files)
+    structures, learned = str(_MUTATED[0].parent), (*stability, "predict", "INPUTS/stability")
+    fit = (*stability, "fit", structures, "INPUTS/mutations.csv", "--filling-model", "INPUTS/filling")
+    yield Command(
+        "mutations fit", (*fit, "--folds", "3", "--out", "made"), (), _mutations_fitted, has_predictor
+    )
+    scan = (*learned, str(_MUTATED[0]), "--scan", "--out", "made.csv")
+    yield Command("mutations scan", scan, (), _all_files)
+    table = (*learned, structures, "--table", "INPUTS/mutations.csv", "--out", "made.csv")
+    yield Command("mutations table", table, (), _all_files)
 
 
 COMMANDS = {command.name: command for command in _commands()}

@@ -26,6 +26,7 @@ from holo_downstream.affinity.labels import Labeled, LabelTable
 from holo_downstream.affinity.predictor import write_predictor
 from holo_downstream.affinity.regressors import Ensemble, HistogramBoosting, SupportVectors
 from holo_downstream.affinity.study_files import PREDICTIONS, check_predictions, write_study
+from holo_downstream.stability.fitting import SETTINGS as STABILITY
 from holo_downstream.vectors.csv_files import read_csv
 from holo_downstream.vectors.tables import Source, VectorTable
 from holo_features.complexes.tables import complex_files
@@ -33,6 +34,8 @@ from holo_features.readers.archives import archive_members, read_member
 from holo_features.spheres.idx import read_idx
 from holo_features.spheres.shapes import read_shape_labels
 from holo_features.structures.selection import Selection
+from holo_lab.mutations.description import describe_mutations
+from holo_lab.mutations.tables import read_mutations
 from holo_types import Basis, Embeddings, Holograms, ModelReference, PointClouds, SphereImages, Zernike
 from holo_types.files.json_files import write_json
 from holo_types.files.parquet_files import read_parquet
@@ -100,6 +103,16 @@ _BIOMT = b"".join(
         b"REMARK 350   BIOMT3   1  0.000000  0.000000  1.000000       90.00000",
     )
 )
+_MUTATIONS = b"""file,chain,residue,wild_type,mutant,ddg,family
+1abc.pdb,A,57,V,L,-1.5,one
+1abc.pdb,A,58B,W,G,0.25,one
+2abc.pdb,B,-3,K,E,-0.5,other
+"""
+_LABELS = b"""id,label,unit,cluster
+1abc,6.5,pK,one
+2abc,12.5,nM,other
+3abc,-9.1,kcal/mol,other
+"""
 _OBJ = """v 0 0 0
 v 1 0 0
 v 0 1 0
@@ -345,6 +358,26 @@ def _complex_predictor() -> holo_downstream.ComplexPredictor:
     return holo_downstream.cross_fit(table, labels, settings).predictor
 
 
+def _stability_predictor() -> holo_downstream.StabilityPredictor:
+    random = np.random.default_rng(0)
+    one, other, around = random.normal(size=(3, 30, 2))
+    names = ("a", "b")
+    blocks = {name: holo_downstream.Columns(names, around) for name in STABILITY.sharpness}
+    parts = (holo_downstream.Columns(names, values) for values in (one, other, other - one))
+    exchanges = holo_downstream.Substitutions(blocks, *parts)
+    ddg = (other - one)[:, 0]
+    return holo_downstream.fit_stability(exchanges, ddg, np.arange(30) % 6, folds=3).predictor
+
+
+def _mutated(folder: Path) -> Any:
+    """Read a structure and describe all its mutations, as a scan does, and write it with a value for each atom."""
+    structure = holo_features.read_structure(_only(folder))
+    mutations = holo_features.all_mutations(structure)
+    described = describe_mutations(structure, mutations, None)
+    holo_features.write_structure(structure, folder / "written.cif", np.zeros(len(structure.atoms)))
+    return described
+
+
 def _read_study(folder: Path) -> Any:
     check_predictions(folder)
     return read_csv(folder / PREDICTIONS)
@@ -436,6 +469,37 @@ TARGETS = {
             same,
         ),
         Target("parquet", _tables(), lambda folder: read_parquet(_only(folder)).to_pydict(), same),
+        Target(
+            "mutated",
+            (
+                *_each(".pdb", originals("pdb")),
+                *_each(".cif", originals("mmcif")),
+                *_each(".bcif", originals("binarycif")),
+            ),
+            _mutated,
+        ),
+        Target(
+            "mutations",
+            ({"file.csv": _MUTATIONS},),
+            lambda folder: read_mutations(_only(folder), measured=True),
+        ),
+        Target(
+            "affinity labels",
+            ({"file.csv": _LABELS},),
+            lambda folder: holo_downstream.read_labels(_only(folder), unit="column"),
+        ),
+        Target(
+            "stability predictor",
+            (
+                _written(
+                    lambda folder: holo_downstream.write_stability_predictor(
+                        _stability_predictor(), folder / "predictor.h5", {"model": "a", "model_digest": "b"}
+                    )
+                ),
+            ),
+            lambda folder: holo_downstream.read_stability_predictor(_only(folder)),
+            same,
+        ),
         Target("state", (_state(),), read_checkpoint, same),
         Target("journal", (_journal(),), _read_tracked, same),
     )

@@ -26,6 +26,7 @@ from holo_lab.cli import affinity_fit
 from holo_lab.cli.program import main
 from holo_lab.report.molecules import library, viewer
 from holo_types import FormatError, HoloError
+from holo_types.files.locks import PathLock
 
 COMPLEXES = Path(__file__).parents[2] / "holo-features" / "tests" / "golden" / "complexes"
 SMALL = Ensemble(
@@ -155,6 +156,13 @@ def test_a_folder_becomes_a_predictor_a_report_and_predictions(folder, tmp_path,
     (folder / "old.csv").rename(folder / "labels.csv")
     assert main(["affinity", "fit", "complexes", "--out", "predictor"]) == 1
     assert "predictor holds a predictor; give another folder" in capsys.readouterr().err
+
+    for name in ("p.csv", "p.skipped.csv"):
+        (tmp_path / name).unlink()
+        with PathLock(tmp_path / name):
+            assert main(["affinity", "predict", "predictor", "complexes", "--out", "p.csv"]) == 1
+        assert f"{name}: another run is alive" in capsys.readouterr().err
+        assert not (tmp_path / "p.csv").exists()
 
 
 def test_a_column_that_is_no_pk_is_asked_about_before_anything_is_read(folder, tmp_path, capsys):

@@ -13,6 +13,7 @@ from holo_lab.cli.program import main
 from holo_lab.mutations.heat_map import heat_map
 from holo_lab.mutations.tables import read_mutations
 from holo_types import Basis, FormatError, Zernike
+from holo_types.files.locks import PathLock
 from holo_vae import HolographicAutoencoder, Model, ModelConfig, write_model
 from holo_vae.recipes.model import Condition
 
@@ -193,6 +194,34 @@ def test_a_models_numbers_are_taken_and_another_model_is_refused(
     assert "was fitted with the model" in capsys.readouterr().err
 
 
+def test_no_predictor_is_overwritten_and_one_run_at_a_time_writes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit() == 0
+    written = (folder / "predictor" / "predictor.h5").read_bytes()
+    assert fit() == 1
+    assert "predictor holds a predictor; give another folder" in capsys.readouterr().err
+    assert (folder / "predictor" / "predictor.h5").read_bytes() == written
+    structure = f"structures/{datasets.example_structures()[0].name}"
+    one = ["mutations", "predict", "predictor", structure, "A:1:L", "--out"]
+    for name in ("one.csv", "one.png", "one.cif"):
+        with PathLock(folder / name):
+            assert main([*one, "one.csv"]) == 1
+        assert f"{name}: another run is alive" in capsys.readouterr().err
+    with PathLock(folder / "other", folder=True):
+        assert main(["mutations", "fit", "structures", "mutations.csv", "--out", "other"]) == 1
+    assert "other: another run is alive" in capsys.readouterr().err
+    (folder / ".one.cif.0123abcd.tmp").write_text("what a killed run left")
+    assert main([*one, "one.csv"]) == 0
+    assert not list(folder.glob(".*"))
+
+
+def test_a_table_is_not_written_over_its_views(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("scan.cif", "scan.png"):
+        assert main(["mutations", "predict", "predictor", "a.pdb", "A:1:L", "--out", name]) == 1
+        assert f"{name}: is to be a table" in capsys.readouterr().err
+
+
 def test_one_way_of_naming_mutations_is_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for options in ([], ["A:1:L", "--scan"], ["--scan", "--table", "mutations.csv"]):
         assert main(["mutations", "predict", "predictor", "a.pdb", *options, "--out", "x.csv"]) == 1
@@ -217,3 +246,14 @@ def test_a_heat_map_has_a_square_for_each_mutation() -> None:
     shown = np.concatenate([axes.images[0].get_array().filled(np.nan) for axes in panels], axis=1)
     assert shown.shape == (20, 153)
     assert (np.isnan(shown).sum(axis=0) == 1).all()  # the wild type
+
+
+def test_a_heat_map_of_more_residues_than_a_picture_holds_shows_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("holo_lab.mutations.heat_map._MOST", 70)
+    mutations = all_mutations(read_structure(datasets.example_structures()[0]))
+    figure = heat_map(mutations, np.linspace(-4, 1, len(mutations)), "a protein")
+    assert figure.axes[0].get_title() == "a protein: the first 70 of 153 residues"
+    shown = [axes.images[0].get_array().shape[1] for axes in figure.axes if axes.images]
+    assert shown == [60, 10]

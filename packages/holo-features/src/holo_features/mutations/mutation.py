@@ -65,9 +65,11 @@ class Mutation:
         HoloError
             If the text is written otherwise, or the letter is none of the twenty.
         """
-        match = re.fullmatch(r"([^:,]+:-?\d+[A-Za-z]?):([A-Za-z])", text)
+        match = re.fullmatch(r"([^:,]+:-?[0-9]+[A-Za-z]?):([A-Za-z])", text)
         if match is None:
-            raise HoloError(f"mutation {text!r}: it must be written as chain:number:mutant, such as A:57:L")
+            raise HoloError(
+                f"mutation {text[:100]!r}: it must be written as chain:number:mutant, such as A:57:L"
+            )
         return cls(ResidueId.parse(match[1]), match[2].upper())
 
     def __str__(self) -> str:

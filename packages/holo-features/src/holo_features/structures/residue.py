@@ -12,6 +12,8 @@ from holo_types import HoloError
 
 __all__ = ["ResidueId", "of_residues", "residue_ids", "residue_numbers", "residue_starts"]
 
+_SHOWN = 100  # characters of a text that names no residue
+
 
 class ResidueId(NamedTuple):
     """Which residue of a structure, in the numbering of the authors of the entry.
@@ -42,9 +44,11 @@ class ResidueId(NamedTuple):
         HoloError
             If the text is written otherwise.
         """
-        match = re.fullmatch(r"([^:,]+):(-?\d+)([A-Za-z]?)", text)
+        match = re.fullmatch(r"([^:,]+):(-?[0-9]{1,9})([A-Za-z]?)", text)
         if match is None:
-            raise HoloError(f"residue {text!r}: it must be written as chain:number, such as A:52 or A:52B")
+            raise HoloError(
+                f"residue {text[:_SHOWN]!r}: it must be written as chain:number, such as A:52 or A:52B"
+            )
         return cls(match[1], int(match[2]), match[3])
 
     def __str__(self) -> str:

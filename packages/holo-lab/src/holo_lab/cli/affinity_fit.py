@@ -29,7 +29,7 @@ from holo_types import HoloError
 from holo_types.console import OK, SOME_FILES_FAILED, Skipped, progress, visible, write_skipped
 from holo_types.files.csv_files import write_csv
 from holo_types.files.json_files import write_json
-from holo_types.files.locks import PathLock, remove_unfinished
+from holo_types.files.locks import PathLock
 
 __all__ = ["fit_folder", "predict_folder"]
 
@@ -59,7 +59,6 @@ def fit_folder(
         why = "".join(f"; {line.file}: {line.reason}" for line in labels.skipped[:1])
         raise HoloError(f"{listed}: none of {len(labels.skipped)} labels can be used{why}")
     with PathLock(out, folder=True) as lock:
-        remove_unfinished(out)
         if (out / _PREDICTOR).exists():
             raise HoloError(f"{out} holds a predictor; give another folder, so that none is overwritten")
         features = _features(listed, DEFAULT_FEATURES, [one.id for one in labels.complexes], workers)
@@ -81,12 +80,15 @@ def fit_folder(
 
 def predict_folder(predictor: Path, folder: Path, out: Path, *, table: str | None, workers: int) -> int:
     """Compute the features that a predictor takes, predict, and say what was left out and flagged."""
+    if not out.name:
+        raise HoloError(f"--out is {str(out)!r}; it must name a CSV file")
     chosen = read_complex_predictor(predictor)
-    features = _features(folder_table(folder, table), chosen.blocks, None, workers)
-    predictions = chosen.predict(features.table)
-    write_flagged_predictions(predictions, out)
     beside = out.with_suffix(".skipped.csv")
-    write_skipped(beside, features.skipped)
+    with PathLock(out), PathLock(beside):
+        features = _features(folder_table(folder, table), chosen.blocks, None, workers)
+        predictions = chosen.predict(features.table)
+        write_skipped(beside, features.skipped)
+        write_flagged_predictions(predictions, out)
     flagged = sum(bool(flag) for flag in predictions.flags)
     widths = np.quantile((predictions.upper - predictions.lower) / 2, [0, 1])
     _say(

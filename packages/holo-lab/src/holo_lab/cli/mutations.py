@@ -10,6 +10,7 @@ from rich.console import Console
 
 from holo_types import HoloError
 from holo_types.console import OK, SOME_FILES_FAILED, progress, visible
+from holo_types.files.locks import PathLock
 from holo_types.options import Count, Flag
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def fit_command(
         CSV file with the columns file (relative to the folder), chain, residue, wild_type, mutant and ddg in kcal/mol,
         negative destabilizes; and family, where it is known which proteins are related.
     out
-        Folder for the predictor, cross-validated.csv (each row predicted from other families) and skipped.csv.
+        Folder for the predictor, cross-validated.csv (each row predicted from other families) and skipped.csv. One
+        that holds a predictor is refused.
     filling_model
         Name or folder of a model that says what a residue is from its surroundings, whose numbers stand beside those
         that are counted; none for the counted ones alone.
@@ -57,17 +59,21 @@ def fit_command(
     coverage
         Of the interval of a prediction.
     """
-    from holo_lab.mutations.learning import describe_table, learn, write_study
+    from holo_lab.mutations.learning import PREDICTOR_FILE, describe_table, learn, write_study
     from holo_lab.mutations.tables import read_mutations
     from holo_vae import Model, load
 
     loaded = None if filling_model == _NONE else load(filling_model, Model)
     measured = read_mutations(table, measured=True)
-    with progress(len({row.file for row in measured.rows}), "structures") as advance:
-        described = describe_table(structures, measured, loaded, advance)
-    named = None if loaded is None else (_lasting(filling_model), loaded.digest)
-    study = learn(described, measured, named, folds=folds, coverage=coverage)
-    write_study(study, out)
+    with PathLock(out, folder=True) as lock:
+        if (out / PREDICTOR_FILE).exists():
+            raise HoloError(f"{out} holds a predictor; give another folder, so that none is overwritten")
+        with progress(len({row.file for row in measured.rows}), "structures") as advance:
+            described = describe_table(structures, measured, loaded, advance)
+        named = None if loaded is None else (_lasting(filling_model), loaded.digest)
+        study = learn(described, measured, named, folds=folds, coverage=coverage)
+        lock.check()
+        write_study(study, out)
     _say(*_named(described.skipped, described.remarks, study.remarks), *_figures(study, folds))
     return SOME_FILES_FAILED if described.skipped or study.remarks else OK
 
@@ -122,9 +128,10 @@ def _predict_table(predictor: Path, folder: Path, table: Path, out: Path) -> int
 
     fitted, model = read_predictor_and_model(predictor)
     wanted = read_mutations(table)
-    with progress(len({row.file for row in wanted.rows}), "structures") as advance:
-        described = describe_table(folder, wanted, model, advance)
-    write_table_predictions(out, described, predict_both(fitted, described.exchanges))
+    with PathLock(out):
+        with progress(len({row.file for row in wanted.rows}), "structures") as advance:
+            described = describe_table(folder, wanted, model, advance)
+        write_table_predictions(out, described, predict_both(fitted, described.exchanges))
     _say(*_named(described.skipped, described.remarks), f"{len(described.rows)} mutations predicted: {out}")
     return SOME_FILES_FAILED if described.skipped else OK
 
@@ -135,26 +142,29 @@ def _predict_one(predictor: Path, path: Path, wanted: tuple[str, ...], out: Path
     from holo_lab.mutations.predicting import (
         predict_both,
         read_predictor_and_model,
+        view_paths,
         write_predictions,
         write_views,
     )
 
+    picture, colored = view_paths(out)
     asked = [Mutation.parse(text) for text in wanted]
     fitted, model = read_predictor_and_model(predictor)
     structure = read_structure(path)
     if not wanted:
         asked = list(all_mutations(structure))
-    described = describe_mutations(structure, asked, model)
-    found = described.found
-    problems = [f"{asked[place]}: {problem}" for place, problem in found.problems.items()]
-    remarks = dict.fromkeys(found.remarks.values())
-    if described.exchanges is None:
-        raise HoloError(
-            f"{path}: none of {len(asked)} mutations can be made; {problems[0] if problems else 'none'}"
-        )
-    rows = predict_both(fitted, described.exchanges)
-    write_predictions(out, path.name, found.mutations, rows)
-    picture, colored = write_views(out, structure, found.mutations, rows)
+    with PathLock(out), PathLock(picture), PathLock(colored):
+        described = describe_mutations(structure, asked, model)
+        found = described.found
+        problems = [f"{asked[place]}: {problem}" for place, problem in found.problems.items()]
+        remarks = dict.fromkeys(found.remarks.values())
+        if described.exchanges is None:
+            raise HoloError(
+                f"{path}: none of {len(asked)} mutations can be made; {problems[0] if problems else 'none'}"
+            )
+        rows = predict_both(fitted, described.exchanges)
+        write_views(out, structure, found.mutations, rows)
+        write_predictions(out, path.name, found.mutations, rows)  # last: where it is, its views are too
     _say(
         *_named(tuple(problems), tuple(remarks)),
         f"{len(rows)} mutations predicted: {out}, {picture.name}, {colored.name}",

@@ -15,11 +15,14 @@ __all__ = ["heat_map", "write_heat_map"]
 
 _ORDER = "GAVLIMCFYWPSTNQHKRDE"  # small, aliphatic, aromatic, polar, charged
 _PER_LINE = 60  # residues
+_MOST = 6_000  # residues; a picture may have 65,535 rows of points, which 6,720 of them fill
 _LEAST = 1.0  # kcal/mol at the ends of the colors, so that noise does not look like much
 
 
 def heat_map(mutations: Sequence[Mutation], values: Float[np.ndarray, "n"], title: str) -> Figure:
     """Draw what mutations cost: residues from left to right, amino acids from top to bottom.
+
+    Of a structure with more than 6,000 residues the first are drawn, and the title says so.
 
     Parameters
     ----------
@@ -37,10 +40,14 @@ def heat_map(mutations: Sequence[Mutation], values: Float[np.ndarray, "n"], titl
     'V57'
     """
     residues = list(dict.fromkeys((mutation.residue, mutation.wild_type or "") for mutation in mutations))
+    if len(residues) > _MOST:
+        title = f"{title}: the first {_MOST:,} of {len(residues):,} residues"
+        del residues[_MOST:]
     columns = {residue: column for column, (residue, _) in enumerate(residues)}
     grid = np.full((len(_ORDER), len(residues)), np.nan)
     for mutation, value in zip(mutations, values.tolist(), strict=True):
-        grid[_ORDER.index(mutation.mutant), columns[mutation.residue]] = value
+        if mutation.residue in columns:
+            grid[_ORDER.index(mutation.mutant), columns[mutation.residue]] = value
     limit = max(_LEAST, float(np.nanpercentile(np.abs(grid), 98)))
     starts = range(0, len(residues), _PER_LINE)
     width = min(len(residues), _PER_LINE)

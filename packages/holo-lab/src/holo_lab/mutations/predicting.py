@@ -18,6 +18,7 @@ from .learning import PREDICTOR_FILE, DescribedTable
 __all__ = [
     "predict_both",
     "read_predictor_and_model",
+    "view_paths",
     "write_predictions",
     "write_table_predictions",
     "write_views",
@@ -95,35 +96,50 @@ def write_predictions(path: Path, file: str, mutations: Sequence[Mutation], rows
     write_csv(path, ("file", "chain", "residue", "wild_type", "mutant", *_PREDICTED), lines)
 
 
-def write_views(
-    path: Path, structure: Structure, mutations: Sequence[Mutation], rows: Rows
-) -> tuple[Path, Path]:
+def view_paths(path: Path) -> tuple[Path, Path]:
+    """Give where the heat map and the structure beside a table go: under its name, ending in ``.png`` and ``.cif``.
+
+    Raises
+    ------
+    HoloError
+        If the table is to have the name of one of them, or none.
+
+    Examples
+    --------
+    >>> [view.name for view in view_paths(Path("scan.csv"))]
+    ['scan.png', 'scan.cif']
+    """
+    if not path.name:
+        raise HoloError(f"--out is {str(path)!r}; it must name a CSV file")
+    views = path.with_suffix(".png"), path.with_suffix(".cif")
+    if path in views:
+        raise HoloError(
+            f"{path}: is to be a table, and a file of this name comes beside it; it must end in .csv"
+        )
+    return views
+
+
+def write_views(path: Path, structure: Structure, mutations: Sequence[Mutation], rows: Rows) -> None:
     """Write a heat map of mutations, and their structure with the mean of each residue as its B-factors.
 
     Parameters
     ----------
     path
-        Of the table; the others have its name, ending in ``.png`` and ``.cif``.
+        Of the table; `view_paths` gives those of the two.
     structure
         Of the mutations.
     mutations, rows
         What was predicted.
-
-    Returns
-    -------
-    tuple of Path and Path
-        Of the heat map and of the structure.
 
     Raises
     ------
     HoloError
         If a file cannot be written.
     """
-    picture, colored = path.with_suffix(".png"), path.with_suffix(".cif")
+    picture, colored = view_paths(path)
     values = np.array([row[0] for row in rows])
     write_heat_map(picture, mutations, values, structure.name)
     write_structure(structure, colored, _means(structure, mutations, values))
-    return picture, colored
 
 
 def _means(
