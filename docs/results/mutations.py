@@ -35,6 +35,7 @@ Values = NDArray[np.float64]
 HAND, SCORE, FILLED = "counted", "counted, log-probability", "counted, log-probability and z"
 ROWS = (HAND, SCORE, FILLED)
 TREES = "counted, extra trees"
+EXPECTED = "log-probability without imprint"  # the last of the changes
 
 
 def main() -> None:
@@ -126,7 +127,7 @@ def zero_shot(described: DescribedTable) -> list[str]:
         for column in ("wild_type", "mutant")
     ]
     change = dict(zip(some.changes.names, some.changes.values.T, strict=True))
-    expected, buried = change["log-probability"], change["hydrophobicity times burial"]
+    expected, buried = change[EXPECTED], change["hydrophobicity times burial"]
     both = "log-probability plus hydrophobicity times burial"
     scores = {
         both: expected / expected.std() + buried / buried.std(),
@@ -156,7 +157,7 @@ def antisymmetry(described: DescribedTable) -> list[str]:
     reverse = np.array([reverse_of[pair[row]] for row in direct.tolist()])
     there, back = described.exchanges.take(direct), described.exchanges.take(reverse)
     predicted: dict[str, tuple[Values, Values]] = {"-1 and +1": (-np.ones(len(direct)), np.ones(len(direct)))}
-    score = there.changes.names.index("log-probability")
+    score = there.changes.names.index(EXPECTED)
     predicted["log-probability, no label"] = (there.changes.values[:, score], back.changes.values[:, score])
     for row in ROWS:
         predictor = fitted(row, described, learned).predictor

@@ -4,6 +4,7 @@ import attrs
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, strategies as st
 
 from holo_features import (
     STANDARD_AMINO_ACIDS,
@@ -15,8 +16,9 @@ from holo_features import (
     residue_numbers,
     zernike_transform,
 )
-from holo_types import Basis, HoloError, Zernike
-from holo_vae import HolographicAutoencoder, Model, ModelConfig, fill_in
+from holo_types import Basis, Embeddings, HoloError, ModelReference, Zernike
+from holo_vae import HolographicAutoencoder, Model, ModelConfig, fill_in, imprint
+from holo_vae.filling import FilledIn
 from holo_vae.recipes.model import Condition
 
 BASIS = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=8.0), channels=("C", "N", "O", "S"))
@@ -86,3 +88,42 @@ def test_a_model_that_cannot_say_it_is_refused(structure: Structure) -> None:
     images = Basis(lmax=2, radial=None, channels=("image",))
     with pytest.raises(HoloError, match="one of structures with a head on residue_name"):
         fill_in(structure, untrained(basis=images))
+
+
+def of_odds(names: list[str], log_odds: np.ndarray) -> FilledIn:
+    """Give what a model would expect whose log-odds of all types are these, at residues of these names."""
+    z = Embeddings(
+        np.zeros((len(names), 2)),
+        np.broadcast_to(np.eye(3), (len(names), 3, 3)).copy(),
+        ModelReference("planted", "1", "0" * 64, "0" * 64),
+        {"residue_name": names},
+    )
+    values = log_odds - np.logaddexp.reduce(log_odds, axis=1, keepdims=True)
+    return FilledIn(z, z, STANDARD_AMINO_ACIDS, values)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(-3, 3))
+def test_a_planted_imprint_is_found_and_taken_away(seed: int, planted: float) -> None:
+    """Both relatives have the same odds at each place, but for their own residue, which has so many nats more."""
+    random = np.random.default_rng(seed)
+    same, types = random.normal(size=(30, 20)) * 3, np.array(STANDARD_AMINO_ACIDS)
+    names = [types[random.integers(20, size=30)] for _ in range(2)]
+    ones, others = (of_odds(each.tolist(), same + planted * (types == each[:, None])) for each in names)
+    found = imprint(ones, others)
+    assert len(found) == (names[0] != names[1]).sum()
+    np.testing.assert_allclose(found, planted, atol=1e-9)
+    bare = ones.without_imprint(planted)
+    np.testing.assert_allclose(
+        bare.log_probabilities, of_odds(names[0].tolist(), same).log_probabilities, atol=1e-9
+    )
+    np.testing.assert_allclose(np.exp(bare.log_probabilities).sum(axis=1), 1, atol=1e-9)
+
+
+def test_each_residue_has_its_other() -> None:
+    filled = of_odds(["ALA", "GLY"], np.zeros((2, 20)))
+    with pytest.raises(HoloError, match="imprint: 2 residues beside 1"):
+        imprint(filled, filled.take(np.array([0])))
+    modified = of_odds(["ALA", "MSE"], np.zeros((2, 20)))
+    with pytest.raises(HoloError, match="does not know MSE"):
+        imprint(filled, modified)
+    np.testing.assert_allclose(modified.without_imprint(1.0).log_probabilities[1], -np.log(20))

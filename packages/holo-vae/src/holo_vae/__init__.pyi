@@ -38,6 +38,7 @@ from .evaluation.sampling import (
 from .filling import (
     FilledIn as FilledIn,
     fill_in as fill_in,
+    imprint as imprint,
 )
 from .networks.classifier import (
     Classifier as Classifier,

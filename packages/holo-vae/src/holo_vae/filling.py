@@ -18,7 +18,7 @@ from .networks.storage import as_array, as_tensor
 if TYPE_CHECKING:
     from holo_features import Centers, Structure
 
-__all__ = ["FilledIn", "fill_in"]
+__all__ = ["FilledIn", "fill_in", "imprint"]
 
 _COLUMN = "residue_name"
 
@@ -49,6 +49,25 @@ class FilledIn:
         return FilledIn(
             self.surroundings[rows], self.backbones[rows], self.residue_names, self.log_probabilities[rows]
         )
+
+    def without_imprint(self, nats: float) -> "FilledIn":
+        """Lower the odds of the residue that is there, which the surroundings have closed around.
+
+        Parameters
+        ----------
+        nats
+            By how much its log-probability is lower beside those of the others, see `imprint`. Residues of types that
+            the model does not know stay as they are.
+
+        Returns
+        -------
+        FilledIn
+            With log-probabilities of the types that are such again: each row's sum to 1.
+        """
+        there = self.surroundings.index["residue_name"][:, None] == np.array(self.residue_names)
+        lowered: NDArray[np.float64] = self.log_probabilities - nats * there
+        sums = np.logaddexp.reduce(lowered, axis=1, keepdims=True)
+        return attrs.evolve(self, log_probabilities=lowered - sums)
 
     def of(self, residue_names: Sequence[str]) -> Float[np.ndarray, "n"]:
         """Give the log-probability of one type for each residue.
@@ -134,3 +153,46 @@ def fill_in(structure: "Structure", model: Model, sites: "Centers | None" = None
         log_probabilities = as_array(torch.log_softmax(scores, dim=-1))
     names = tuple(str(name) for name in model.config.heads[number].categories)
     return FilledIn(surroundings, backbones, names, log_probabilities)
+
+
+def imprint(ones: FilledIn, others: FilledIn) -> Float[np.ndarray, "n"]:
+    """Say how much of what a model expects is due to the residue that is there, from related proteins.
+
+    Surroundings close around the side chain that they have, so a model that has not seen it still finds its shape.
+    Where two relatives have different residues at one place, and surroundings that are otherwise alike, the log-odds of
+    the two residues would be the same in both; by how much each rather expects its own, halved, is the imprint. No
+    measured stability goes into it.
+
+    Parameters
+    ----------
+    ones, others
+        Of residues of two proteins, a row of one beside a row of the other.
+
+    Returns
+    -------
+    Float[ndarray, "n"]
+        In nats, for each pair of different residues. One pair says little: take the mean of many.
+
+    Raises
+    ------
+    HoloError
+        If the rows differ in number, or the model does not know a residue that is there.
+
+    Examples
+    --------
+    >>> from holo_types import ModelReference
+    >>> def filled(name, odds):
+    ...     model, index = ModelReference("a", "1", "0" * 64, "0" * 64), {"residue_name": [name]}
+    ...     z = Embeddings(np.zeros((1, 2)), np.eye(3)[None], model, index)
+    ...     return FilledIn(z, z, ("ALA", "LEU"), np.log([[1 - odds, odds]]))
+    >>> imprint(filled("LEU", 0.9), filled("ALA", 0.5)).round(2).tolist()
+    [1.1]
+    """
+    names = [each.surroundings.index["residue_name"] for each in (ones, others)]
+    if len(names[0]) != len(names[1]):
+        raise HoloError(f"imprint: {len(names[0])} residues beside {len(names[1])}; each must have its other")
+    rows = np.flatnonzero(names[0] != names[1])
+    one, other = ones.take(rows), others.take(rows)
+    mine, theirs = (each[rows].tolist() for each in names)
+    found: NDArray[np.float64] = (one.of(mine) - one.of(theirs) + other.of(theirs) - other.of(mine)) / 2
+    return found

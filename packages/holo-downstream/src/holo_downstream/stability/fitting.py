@@ -23,9 +23,9 @@ SETTINGS = KernelSettings(
     type_weight=0.4,
     site_weight=0.4,
     change_weight=0.5,
-    offset=0.2,
-    natural_site_weight=0.3,
-    natural_type_weight=0.5,
+    offset=0.06,
+    natural_site_weight=0.09,
+    natural_type_weight=0.15,
     noise=1.0,
 )
 
