@@ -18,7 +18,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from holo_downstream import scalar_coefficients, score_by_group
+from holo_downstream import paired_test, scalar_coefficients, score_by_group
 from holo_downstream.validation.cross_validation import group_folds
 from holo_downstream.vectors.csv_files import read_csv
 from holo_features import (
@@ -77,13 +77,18 @@ def main() -> None:
     lines = [
         f"{len(kept)} side chains of {len(sequences)} structures in {len(set(families))} families",
         "",
-        "| | RMSE | Pearson beside the mean of the type |",
-        "| --- | ---: | ---: |",
+        "| | RMSE | beside the mean of the type | p, permutation | Pearson beside it |",
+        "| --- | ---: | ---: | ---: | ---: |",
     ]
+    means = predicted[MEAN]
     for name, values in predicted.items():
         error = score_by_group("rmsd", values, pka, families)
-        beside = "" if name == MEAN else beside_the_mean(values, predicted[MEAN], pka, families)
-        lines.append(f"| {name} | {error} | {beside} |")
+        cells = ("", "", "")
+        if name != MEAN:
+            test = paired_test(values[None], means[None], pka, "rmsd", groups=families)
+            beside = score_by_group("pearson", values - means, pka - means, families)
+            cells = (str(test.difference), f"{test.p_value:.4f}", str(beside))
+        lines.append(f"| {name} | {error} | {' | '.join(cells)} |")
     (given.out / "pka.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
@@ -183,11 +188,6 @@ def unseen(
             learned.fit(numbers[fold.training], (pka - of_type)[fold.training])
             predicted[fold.test] += learned.predict(numbers[fold.test])
     return predicted
-
-
-def beside_the_mean(values: Values, means: Values, pka: Values, families: NDArray[np.str_]) -> str:
-    """Correlate what was predicted beside the mean of the type with what was measured beside it."""
-    return str(score_by_group("pearson", values - means, pka - means, families))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ __all__ = ["Described", "describe_mutations", "joined"]
 _SCORE = "log-probability without imprint"
 # Nats by which microenvironment-fill-z128 rather expects the residue that is there than surroundings warrant: the mean
 # over relatives that differ at a place, measured by docs/results/imprint.py without any value of stability.
-_IMPRINT = 1.36
+_IMPRINT = 1.43
 
 
 @attrs.frozen(eq=False)
