@@ -23,7 +23,7 @@ Values = NDArray[np.float64]
 _KIND = "AffinityStudyNumbers"
 _CONTACT_CUTOFF = 10.0  # Å
 _LIGAND_ELEMENTS = ("C", "N", "O", "F", "P", "S", "Cl")
-_PLACE_DISTANCES = (4.0, 6.0, 8.0, 10.0, 12.0)  # Å
+_PLACE_DISTANCES = (4.0, 5.0, 6.0, 8.0)  # Å
 _PLACE_ELEMENTS = ("C", "N", "O", "S", "metal:other")
 # Of all descriptors those that say how large and how polar a ligand is.
 LIGAND = ("MolLogP", "TPSA", "NumRotatableBonds", "NumHDonors", "NumHAcceptors", "RingCount")

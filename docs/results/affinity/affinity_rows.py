@@ -15,8 +15,10 @@ from holo_downstream.affinity.regressors import (
 
 Values = NDArray[np.float64]
 
-FOREST = Forest(max_features=0.333, min_samples_leaf=5, trees=200)
-(BOOSTING,) = (member for member in ENSEMBLE.members if isinstance(member, HistogramBoosting))
+FOREST = Forest(max_features=0.333, min_samples_leaf=5, trees=100)
+BOOSTING = HistogramBoosting(
+    trees=300, leaves=8, min_samples_leaf=15, learning_rate=0.04, penalty=5.0, max_features=0.2
+)
 ESTIMATORS: dict[str, Settings] = {"forest": FOREST, "boosting": BOOSTING, "ensemble": ENSEMBLE}
 
 _SHELLS, _ALL = ("contacts in shells", "burial"), ("elements", "descriptors")
@@ -44,6 +46,7 @@ class Row:
 MEAN = Row("mean of the labels", ("ligand",), ("mean",))
 CONTACTS = Row("28 contacts by element pair within 10 Å", ("contacts",))
 SHELLS = Row("shells, burial, ligand", (*_SHELLS, "ligand"))
+ALL = Row("shells, burial, all descriptors", (*_SHELLS, *_ALL), ("forest", "boosting", "ensemble"))
 BEST = Row(
     "shells, burial, RF-Score-v3, all descriptors",
     (*_SHELLS, "RF-Score", *_ALL),
@@ -59,8 +62,19 @@ ROWS = (
     Row("burial", ("burial",)),
     Row("RF-Score-v3", ("RF-Score",)),
     SHELLS,
-    Row("shells, burial, all descriptors", (*_SHELLS, *_ALL), ("forest", "boosting", "ensemble")),
+    ALL,
     BEST,
+)
+
+
+# With the learned view. The candidates are three, each beside the same row and estimator without it.
+LOG_ODDS = "log-odds of atoms"
+LEARNED = (
+    Row(
+        "shells, burial, all descriptors, log-odds of atoms",
+        (*ALL.groups, LOG_ODDS),
+        ("forest", "boosting", "ensemble"),
+    ),
 )
 
 

@@ -1,8 +1,8 @@
 """The tables of docs/results/affinity.md on 2,211 complexes.
 
-    python docs/results/affinity/affinity_study.py DIR --out results/
+    python docs/results/affinity/affinity_study.py DIR --out results/ --atoms MODEL
 
-DIR holds labels.csv (id, label, protein, ligand) and the files that it names. `folds.csv` beside this script has the
+MODEL is that of `protein_atoms.py`; without it the rows that need it are left out. DIR holds labels.csv (id, label, protein, ligand) and the files that it names. `folds.csv` beside this script has the
 sequence cluster of each complex, and its fold in three draws of five folds of whole clusters. Each complex is predicted
 once in each draw, by what learned from the other folds. No row has settings that were chosen on these complexes' test
 folds: estimators are the forest and the boosting of `affinity_rows`, and the ensemble of `holo affinity fit`. What is
@@ -12,17 +12,20 @@ there is not made again, so a call that was stopped goes on.
 import argparse
 import csv
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
 import numpy as np
+from affinity_learned import ligand_atoms, log_odds
 from affinity_numbers import Counted, counted
-from affinity_rows import BEST, CONTACTS, ROWS, SHELLS, Row, predicted
+from affinity_rows import ALL, BEST, CONTACTS, LEARNED, LOG_ODDS, ROWS, SHELLS, Row, predicted
 from affinity_scores import Scored, score, table, tests
 from numpy.typing import NDArray
 
 from holo_downstream.affinity.cross_fit import MOST_OF_A_GROUP
 from holo_types.files.csv_files import csv_text
+from holo_vae import Model, load
 
 Values = NDArray[np.float64]
 
@@ -51,6 +54,12 @@ class Study:
     scored: Scored
     folds: dict[str, NDArray[np.int64]]
     out: Path
+
+    def look_at_atoms(self, table: Path, model: str) -> None:
+        """Add what a model says of the ligands' atoms to the numbers."""
+        atoms = ligand_atoms(table, load(model, Model), self.out / "atoms.h5")
+        place = {name: row for row, name in enumerate(atoms.ids)}
+        self.counted.groups[LOG_ODDS] = log_odds(atoms)[[place[name] for name in self.counted.ids]]
 
     def predictions(self, row: Row, estimator: str) -> Values:
         """Give the predictions of each draw, from a file if they are there."""
@@ -96,11 +105,15 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path, help="folder with labels.csv and the complexes")
     parser.add_argument("--out", type=Path, required=True, help="folder for numbers, predictions and tables")
+    parser.add_argument("--atoms", help="a model with a head that names the kinds of atoms")
     parser.add_argument("--workers", type=int, default=1, help="processes that compute numbers")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     study = read_study(given.data, given.out, given.workers)
-    pairs = [(row, estimator) for row in ROWS for estimator in row.estimators]
+    if given.atoms:
+        study.look_at_atoms(given.data / "labels.csv", given.atoms)
+    rows = (*ROWS, *(LEARNED if given.atoms else ()))
+    pairs = [(row, estimator) for row in rows for estimator in row.estimators]
     found = [(row.name, estimator, study.predictions(row, estimator)) for row, estimator in pairs]
     best = study.predictions(BEST, "ensemble")
     against = [
@@ -110,7 +123,18 @@ def main() -> None:
     lines = table(study.scored, found)
     for most, what in ((MOST_OF_A_GROUP, "capped"), (None, "plain")):
         lines += ["", f"Paired by cluster, {what}:", "", *tests(study.scored, against, most=most)]
-    lines += ["", *curves(study)]
+    lines += ["", *curves(study, rows)]
+    if given.atoms:
+        candidates = [
+            (
+                f"{estimator}, with - without",
+                study.predictions(LEARNED[0], estimator),
+                study.predictions(ALL, estimator),
+            )
+            for estimator in LEARNED[0].estimators
+        ]
+        for most, what in ((MOST_OF_A_GROUP, "capped"), (None, "plain")):
+            lines += ["", f"{LEARNED[0].name}, {what}:", "", *tests(study.scored, candidates, most=most)]
     (given.out / "affinity.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
@@ -131,14 +155,14 @@ def read_study(data: Path, out: Path, workers: int) -> Study:
     )
 
 
-def curves(study: Study) -> list[str]:
+def curves(study: Study, rows: Sequence[Row]) -> list[str]:
     """Give the learning curves of the rows with boosting, and of the best with the ensemble."""
     most = round(len(study.scored.labels) * 0.8)
     lines = [
         "| features | learns | " + " | ".join(f"{size:,}" for size in (*_SIZES, most)) + " |",
         "| --- | --- |" + " ---: |" * (len(_SIZES) + 1),
     ]
-    for row in ROWS:
+    for row in rows:
         for estimator in row.estimators:
             if estimator in ("mean", "boosting", "ensemble"):
                 cells = " | ".join(f"{value:.3f}" for value in study.curve(row, estimator))
