@@ -11,7 +11,7 @@ import pytest
 PLACE = Path(__file__).with_name("affinity")
 sys.path.insert(0, str(PLACE))
 
-from affinity_rows import BEST, ROWS, predicted  # noqa: E402 - beside this file, as for the script
+from affinity_rows import ALL, ROWS, predicted  # noqa: E402 - beside this file, as for the script
 from affinity_scores import Scored, score, table  # noqa: E402
 from affinity_series import in_series  # noqa: E402
 
@@ -31,7 +31,7 @@ def test_no_cluster_is_in_two_folds(draw):
 
 def test_rows_have_names_of_their_own():
     assert len({row.name for row in ROWS}) == len(ROWS)
-    assert BEST.estimators[-1] == "ensemble"
+    assert ALL.estimators[-1] == "ensemble"
 
 
 def test_capped_score_weighs_a_large_cluster_less():

@@ -64,7 +64,7 @@ def protein_kind(residue: str, atom: str) -> str:
 
 
 def ligand_kinds(ligand: Ligand) -> NDArray[np.str_]:
-    """Give the kind of each atom of a ligand; of phosphates the acidic O is as a carboxylate's, of ethers as carbonyl's."""
+    """Give the kind of each atom of a ligand: acidic O of phosphates as carboxylates', O of ethers as carbonyls'."""
     return np.array([_ligand_kind(atom) for atom in rdkit_molecule(ligand).GetAtoms()])
 
 

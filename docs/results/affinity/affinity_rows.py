@@ -15,7 +15,7 @@ from holo_downstream.affinity.regressors import (
 
 Values = NDArray[np.float64]
 
-FOREST = Forest(max_features=0.333, min_samples_leaf=5, trees=100)
+FOREST = Forest(max_features="sqrt", min_samples_leaf=2, trees=100)
 BOOSTING = HistogramBoosting(
     trees=300, leaves=8, min_samples_leaf=15, learning_rate=0.04, penalty=5.0, max_features=0.2
 )
@@ -47,11 +47,7 @@ MEAN = Row("mean of the labels", ("ligand",), ("mean",))
 CONTACTS = Row("28 contacts by element pair within 10 Å", ("contacts",))
 SHELLS = Row("shells, burial, ligand", (*_SHELLS, "ligand"))
 ALL = Row("shells, burial, all descriptors", (*_SHELLS, *_ALL), ("forest", "boosting", "ensemble"))
-BEST = Row(
-    "shells, burial, RF-Score-v3, all descriptors",
-    (*_SHELLS, "RF-Score", *_ALL),
-    ("forest", "boosting", "ensemble"),
-)
+WITH_RF_SCORE = Row("shells, burial, RF-Score-v3, all descriptors", (*_SHELLS, "RF-Score", *_ALL))
 ROWS = (
     MEAN,
     Row("ligand: size, log P, TPSA, rotatable bonds, donors, acceptors, rings", ("ligand",)),
@@ -63,7 +59,7 @@ ROWS = (
     Row("RF-Score-v3", ("RF-Score",)),
     SHELLS,
     ALL,
-    BEST,
+    WITH_RF_SCORE,
 )
 
 

@@ -1,6 +1,6 @@
-"""The tables of ranking inside series of docs/results/affinity.md: PL-REX's ten targets, and the series of FEP.
+"""Further tables of docs/results/affinity.md: ranking inside series, of PL-REX and of FEP, and the older split.
 
-    python docs/results/affinity/affinity_series.py DIR --plrex DIR --fep DIR --out results/
+    python docs/results/affinity/affinity_series.py DIR --plrex DIR --fep DIR --out results/ --atoms MODEL
 
 The first folder is that of `affinity_study.py`. That of PL-REX holds labels.csv (id, source, pK, protein, ligand); that
 of FEP, folders of NAME_protein.pdb and NAME_ligands.sdf, whose tag r_exp_dg has free energies in kcal/mol. What ranks
@@ -14,18 +14,21 @@ from pathlib import Path
 
 import numpy as np
 from affinity_numbers import Counted, counted
-from affinity_rows import BEST, CONTACTS, SHELLS, predicted
-from affinity_study import read_study
+from affinity_rows import ALL, CONTACTS, LEARNED, MEAN, SHELLS, predicted
+from affinity_study import look_at_atoms, read_study
 from numpy.typing import NDArray
 from scipy.stats import permutation_test, spearmanr
 
 from holo_downstream import bootstrap_mean
-from holo_downstream.validation.statistics import holm_adjusted
+from holo_downstream.validation.statistics import holm_adjusted, metric_of
 from holo_types.files.csv_files import csv_text, write_csv
+from holo_vae import Model, load
 
 Values = NDArray[np.float64]
 
 CHAINS = Path(__file__).parents[1] / "split" / "chains.csv"
+# The last is compared with the others.
+RANKING = ((CONTACTS, "forest"), (SHELLS, "boosting"), (LEARNED[0], "ensemble"), (ALL, "ensemble"))
 _LEAST = 5  # ligands of a series that ranks say something of
 _SIZE = "ligand size: heavy atoms"
 _COLUMNS = ("id", "series", "label", "protein", "ligand", "molecule")
@@ -37,13 +40,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path, help="folder with labels.csv and the complexes to learn from")
-    parser.add_argument("--plrex", type=Path, required=True, help="folder with labels.csv, also of PL-REX")
+    parser.add_argument(
+        "--plrex", type=Path, required=True, help="folder of the older split, also with PL-REX"
+    )
     parser.add_argument("--fep", type=Path, required=True, help="folder with folders of series")
+    parser.add_argument("--atoms", required=True, help="a model with a head that names the kinds of atoms")
     parser.add_argument("--out", type=Path, required=True, help="folder for numbers and tables")
     parser.add_argument("--workers", type=int, default=1, help="processes that compute numbers")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     study = read_study(given.data, given.out, given.workers)
+    model = load(given.atoms, Model)
+    look_at_atoms(study.counted, given.data / "labels.csv", model, given.out / "atoms.h5")
     chains = list(csv.DictReader(csv_text(CHAINS)))
     ranked = {row["cluster"] for row in chains if row["archive"] == "fep"} | plrex_clusters(
         given.plrex, chains
@@ -59,16 +67,39 @@ def main() -> None:
         path = given.out / f"{name}.csv"
         write_csv(path, _COLUMNS, listed)
         numbers = counted(path, given.out / f"{name}.h5", given.workers)
+        look_at_atoms(numbers, path, model, given.out / f"{name} atoms.h5")
         of = {str(row[0]): row for row in listed}
         labels = np.array([float(str(of[complex_][2])) for complex_ in numbers.ids])
         series = np.array([str(of[complex_][1]) for complex_ in numbers.ids])
         scores = {_SIZE: numbers.groups["elements"][:, 0]}
-        for row, estimator in ((CONTACTS, "forest"), (SHELLS, "boosting"), (BEST, "ensemble")):
+        for row, estimator in RANKING:
             train = study.counted.of(row.groups)[kept]
             measured = study.scored.labels[kept]
             scores[f"{row.name}, {estimator}"] = predicted(estimator, train, measured, numbers.of(row.groups))
         lines += [*table(name, numbers, scores, labels, series), ""]
+    lines += older(given.plrex, given.out, given.workers)
     (given.out / "series.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def older(folder: Path, out: Path, workers: int) -> list[str]:
+    """Score the test complexes of the older split; ligands whose file has no bonds are left out."""
+    listed = {row["id"]: row for row in csv.DictReader(csv_text(folder / "labels.csv"))}
+    numbers = counted(folder / "labels.csv", out / "older.h5", workers)
+    labels = np.array([float(listed[name]["pK"]) for name in numbers.ids])
+    splits = np.array([listed[name]["split"] for name in numbers.ids])
+    train, test = np.isin(splits, ("train", "val")), splits == "test"
+    lines = [
+        f"The older split: {train.sum()} complexes learned from, {test.sum()} tested:",
+        "",
+        "| features | learns | RMSE | Pearson |",
+        "| --- | --- | ---: | ---: |",
+    ]
+    for row, estimator in ((MEAN, "mean"), (CONTACTS, "forest"), (SHELLS, "boosting"), (ALL, "ensemble")):
+        vectors = numbers.of(row.groups)
+        found = predicted(estimator, vectors[train], labels[train], vectors[test])
+        cells = [f"{metric_of(metric, found, labels[test]):.2f}" for metric in ("rmsd", "pearson")]
+        lines.append(f"| {row.name} | {estimator} | {' | '.join(cells)} |")
+    return [*lines, ""]
 
 
 def table(

@@ -2,11 +2,12 @@
 
     python docs/results/affinity/affinity_study.py DIR --out results/ --atoms MODEL
 
-MODEL is that of `protein_atoms.py`; without it the rows that need it are left out. DIR holds labels.csv (id, label, protein, ligand) and the files that it names. `folds.csv` beside this script has the
-sequence cluster of each complex, and its fold in three draws of five folds of whole clusters. Each complex is predicted
-once in each draw, by what learned from the other folds. No row has settings that were chosen on these complexes' test
-folds: estimators are the forest and the boosting of `affinity_rows`, and the ensemble of `holo affinity fit`. What is
-there is not made again, so a call that was stopped goes on.
+DIR holds labels.csv (id, label, protein, ligand) and the files that it names; MODEL is that of `protein_atoms.py`,
+without which the rows that need it are left out. `folds.csv` beside this script has the sequence cluster of each
+complex, and its fold in three draws of five folds of whole clusters. Each complex is predicted once in each draw,
+by what learned from the other folds. Estimators are the forest and the boosting of `affinity_rows`, and the
+ensemble of `holo affinity fit`, the same for all rows. What is there is not made again, so a call that was stopped
+goes on.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import attrs
 import numpy as np
 from affinity_learned import ligand_atoms, log_odds
 from affinity_numbers import Counted, counted
-from affinity_rows import ALL, BEST, CONTACTS, LEARNED, LOG_ODDS, ROWS, SHELLS, Row, predicted
+from affinity_rows import ALL, CONTACTS, LEARNED, LOG_ODDS, ROWS, SHELLS, Row, predicted
 from affinity_scores import Scored, score, table, tests
 from numpy.typing import NDArray
 
@@ -54,12 +55,6 @@ class Study:
     scored: Scored
     folds: dict[str, NDArray[np.int64]]
     out: Path
-
-    def look_at_atoms(self, table: Path, model: str) -> None:
-        """Add what a model says of the ligands' atoms to the numbers."""
-        atoms = ligand_atoms(table, load(model, Model), self.out / "atoms.h5")
-        place = {name: row for row, name in enumerate(atoms.ids)}
-        self.counted.groups[LOG_ODDS] = log_odds(atoms)[[place[name] for name in self.counted.ids]]
 
     def predictions(self, row: Row, estimator: str) -> Values:
         """Give the predictions of each draw, from a file if they are there."""
@@ -111,14 +106,16 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     study = read_study(given.data, given.out, given.workers)
     if given.atoms:
-        study.look_at_atoms(given.data / "labels.csv", given.atoms)
+        look_at_atoms(
+            study.counted, given.data / "labels.csv", load(given.atoms, Model), given.out / "atoms.h5"
+        )
     rows = (*ROWS, *(LEARNED if given.atoms else ()))
     pairs = [(row, estimator) for row in rows for estimator in row.estimators]
     found = [(row.name, estimator, study.predictions(row, estimator)) for row, estimator in pairs]
-    best = study.predictions(BEST, "ensemble")
+    best = study.predictions(ALL, "ensemble")
     against = [
-        (f"{BEST.name}, ensemble - {row.name}, {estimator}", best, study.predictions(row, estimator))
-        for row, estimator in ((CONTACTS, "forest"), (SHELLS, "boosting"), (BEST, "boosting"))
+        (f"{ALL.name}, ensemble - {row.name}, {estimator}", best, study.predictions(row, estimator))
+        for row, estimator in ((CONTACTS, "forest"), (SHELLS, "boosting"), (ALL, "boosting"))
     ]
     lines = table(study.scored, found)
     for most, what in ((MOST_OF_A_GROUP, "capped"), (None, "plain")):
@@ -153,6 +150,13 @@ def read_study(data: Path, out: Path, workers: int) -> Study:
         {draw: np.array([int(folds[name][draw]) for name in numbers.ids]) for draw in DRAWS},
         out,
     )
+
+
+def look_at_atoms(counted_: Counted, table: Path, model: Model, kept: Path) -> None:
+    """Add what a model says of the ligands' atoms to what is counted."""
+    atoms = ligand_atoms(table, model, kept)
+    place = {name: row for row, name in enumerate(atoms.ids)}
+    counted_.groups[LOG_ODDS] = log_odds(atoms)[[place[name] for name in counted_.ids]]
 
 
 def curves(study: Study, rows: Sequence[Row]) -> list[str]:

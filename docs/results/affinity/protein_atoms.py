@@ -3,9 +3,10 @@
     python docs/results/affinity/protein_atoms.py FOLDER --out atoms.h5
     holo train atoms.h5 --recipe docs/results/affinity/protein-atoms.yaml --out run
 
-FOLDER is that of docs/results/split: proteins/chains holds the chains. Of each chain that is in no sequence cluster of a
-complex with a measured affinity (docs/results/split/chains.csv), up to 220 atoms are drawn. Around each lie the atoms of
-all residues but its own and the two that are bonded to it: as around a ligand's atom, what is there is not bonded.
+FOLDER is that of docs/results/split: proteins/chains holds the chains. Of each chain that is in no sequence cluster
+of a complex with a measured affinity (docs/results/split/chains.csv), up to 220 atoms are drawn. Around each lie
+the atoms of all residues but its own and the two beside it in the chain: as around a ligand's atom, what is there
+is not bonded.
 """
 
 import argparse
