@@ -27,7 +27,7 @@ Values = NDArray[np.float64]
 _KIND = "AffinityStudyAtoms"
 _METAL_BOND = 3.0  # Å
 _EXTREME = 6.0  # a log-odds: what is beyond says no more
-_ELEMENTS = ("C", "aromatic C", "N", "O")
+_GROUPS = ("C", "aromatic C", "N", "O")
 
 
 @attrs.frozen(eq=False)
@@ -123,10 +123,11 @@ def log_odds(atoms: Atoms) -> Values:
     mean = total(own) / sizes
     columns = [total(own), mean, np.sqrt(np.maximum(total(own**2) / sizes - mean**2, 0)), least]
     columns += [total(np.maximum(own, 0)), total(np.minimum(own, 0)), total(entropy), total(entropy) / sizes]
-    names = np.array([*KINDS, ""])[atoms.kinds]
-    for kind in _ELEMENTS:
-        there = (
-            names == kind if kind == "aromatic C" else np.char.endswith(names, kind) & (names != "aromatic C")
-        )
-        columns.append(total(np.where(there, own, 0.0)))
+    groups = np.array([*(_group(kind) for kind in KINDS), ""])[atoms.kinds]
+    columns += [total(np.where(groups == group, own, 0.0)) for group in _GROUPS]
     return np.stack(columns, axis=1)
+
+
+def _group(kind: str) -> str:
+    """Give the element of a kind, or aromatic C: the first word of one letter."""
+    return kind if kind == "aromatic C" else next(word for word in kind.split() if len(word) == 1)
