@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import holo_types
-from holo_features import Complex, ComplexSource, contact_counts
+from holo_features import Complex, ComplexSource, contact_counts, rf_score_features
 from holo_features.complexes.sets import find_complexes
 from holo_features.encoding.parallel import map_in_order
 from holo_features.readers.symbols import HYDROGENS
@@ -78,6 +78,7 @@ def _row(source: ComplexSource) -> dict[str, Values] | None:
     try:
         complex_ = read_bound(source)
         groups = {name: block_numbers(complex_, [name]) for name in BLOCKS}
+        rf_score = rf_score_features(complex_)
         contacts = contact_counts(complex_, _CONTACT_CUTOFF, ligand_elements=_LIGAND_ELEMENTS).counts
     except HoloError:
         return None
@@ -85,6 +86,7 @@ def _row(source: ComplexSource) -> dict[str, Values] | None:
     names = groups["descriptors"].names
     chosen = [groups["descriptors"].values[names.index(name)] for name in LIGAND]
     found["ligand"] = np.array([groups["elements"].values[0], *chosen])
+    found["RF-Score"] = rf_score.values
     found["contacts"] = contacts.ravel().astype(np.float64)
     found["place"] = _place(complex_)
     return found

@@ -211,21 +211,3 @@ def test_a_file_of_the_gallery_gives_finite_numbers(tmp_path):
     found = ligand_descriptors(read_ligand(tmp_path / "aspirin.mol"))
     assert np.isfinite(found.values).all()
     assert len(found.names) > 200
-
-
-def test_rf_score_is_a_sum_over_the_ligands_atoms_which_stay_what_they_are(bound):
-    """Of single atoms, each with its bonds: contacts and Vina's pairs add up, rotatable bonds are the ligand's."""
-    each = np.array(
-        [
-            rf_score_features(bound, ligand_atoms=mask).values
-            for mask in np.eye(len(bound.ligand.atoms), dtype=bool)
-        ]
-    )
-    whole = rf_score_features(bound).values
-    np.testing.assert_allclose(each[:, :-1].sum(axis=0), whole[:-1], atol=1e-9)
-    assert (each[:, -1] == whole[-1]).all()
-
-
-def test_mask_of_other_atoms_is_refused(bound):
-    with pytest.raises(HoloError, match=r"ligand_atoms is bool \[3\]; it must be bool \[27\]"):
-        vina_terms(bound, ligand_atoms=np.ones(3, dtype=bool))

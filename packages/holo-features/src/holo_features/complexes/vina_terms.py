@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from holo_features.readers.symbols import HYDROGENS, METALS
 from holo_features.surroundings.numbers import Numbers
 from holo_features.surroundings.pairs import pairs_within
-from holo_types import HoloError
 
 from .complex import Complex
 from .contacts import contact_counts
@@ -60,7 +59,7 @@ _POLAR_CARBONS = frozenset(
 )
 
 
-def vina_terms(complex_: Complex, *, ligand_atoms: Bool[np.ndarray, "atoms"] | None = None) -> Numbers:
+def vina_terms(complex_: Complex) -> Numbers:
     """Give the five sums over pairs of a protein and a ligand atom, and the number of rotatable bonds.
 
     Parameters
@@ -68,9 +67,6 @@ def vina_terms(complex_: Complex, *, ligand_atoms: Bool[np.ndarray, "atoms"] | N
     complex_
         A protein and its ligand, which needs bonds. Hydrogens do not count; which polar atoms have one is known of the
         twenty amino acids by their names, and of the ligand by its valences.
-    ligand_atoms : Bool[ndarray, "atoms"], optional
-        Whose pairs are summed, all by default. What an atom is, and the number of rotatable bonds, are known of the
-        whole ligand all the same.
 
     Returns
     -------
@@ -82,8 +78,7 @@ def vina_terms(complex_: Complex, *, ligand_atoms: Bool[np.ndarray, "atoms"] | N
     Raises
     ------
     HoloError
-        As `holo_features.complexes.rdkit_descriptors.ligand_descriptors`; or if there is not one of `ligand_atoms` for
-        each of the ligand's atoms.
+        As `holo_features.complexes.rdkit_descriptors.ligand_descriptors`.
 
     Notes
     -----
@@ -100,17 +95,9 @@ def vina_terms(complex_: Complex, *, ligand_atoms: Bool[np.ndarray, "atoms"] | N
     >>> found.names[0], bool(found.values[0] > 0)
     ('gauss 1', True)
     """
-    atoms = complex_.ligand.atoms
-    counted = np.ones(len(atoms), dtype=bool) if ligand_atoms is None else ligand_atoms
-    if counted.dtype != np.bool_ or counted.shape != (len(atoms),):
-        raise HoloError(
-            f"vina_terms: ligand_atoms is {counted.dtype} {list(counted.shape)}; it must be bool [{len(atoms)}]"
-        )
     protein, ligand = _Typed.of_protein(complex_.protein.atoms), _Typed.of_ligand(complex_)
     near = pairs_within(protein.places, ligand.places, _CUTOFF)
     ours, theirs = near.points, np.repeat(np.arange(len(ligand.places)), near.counts)
-    kept = counted[~np.isin(atoms.element, HYDROGENS)][theirs]
-    ours, theirs = ours[kept], theirs[kept]
     apart = np.linalg.norm(protein.places[ours] - ligand.places[theirs], axis=1)
     d = apart - protein.radii[ours] - ligand.radii[theirs]
     hydrophobic = protein.hydrophobic[ours] & ligand.hydrophobic[theirs]
@@ -128,15 +115,13 @@ def vina_terms(complex_: Complex, *, ligand_atoms: Bool[np.ndarray, "atoms"] | N
     return Numbers(_NAMES, np.array(terms, dtype=np.float64))
 
 
-def rf_score_features(complex_: Complex, *, ligand_atoms: Bool[np.ndarray, "atoms"] | None = None) -> Numbers:
+def rf_score_features(complex_: Complex) -> Numbers:
     """Give what RF-Score-v3 learns from: contacts by element pair within 12 Å, and Vina's terms.
 
     Parameters
     ----------
     complex_
         A protein and its ligand, which needs bonds.
-    ligand_atoms : Bool[ndarray, "atoms"], optional
-        Whose contacts and pairs are counted, see `vina_terms`.
 
     Returns
     -------
@@ -161,10 +146,8 @@ def rf_score_features(complex_: Complex, *, ligand_atoms: Bool[np.ndarray, "atom
     >>> len(rf_score_features(Complex("1abc", Structure("1abc", serine), Ligand("SER", serine))).names)
     42
     """
-    terms = vina_terms(complex_, ligand_atoms=ligand_atoms)
-    ligand = complex_.ligand
-    some = ligand if ligand_atoms is None else attrs.evolve(ligand, atoms=ligand.atoms[ligand_atoms])
-    counted = contact_counts(attrs.evolve(complex_, ligand=some))
+    counted = contact_counts(complex_)
+    terms = vina_terms(complex_)
     return Numbers(
         (*counted.pairs, *terms.names),
         np.concatenate([counted.counts.ravel().astype(np.float64), terms.values]),

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from holo_downstream import ComplexPredictor
-from holo_features import Complex
+from holo_features import Complex, Ligand
 
 from .blocks import BLOCKS, block_numbers
 
@@ -56,11 +56,9 @@ def atom_contributions(complex_: Complex, predictor: ComplexPredictor) -> AtomCo
     atoms = complex_.ligand.atoms
     rows = [_joined(names, whole, {})]
     for atom in range(len(atoms) if len(atoms) > 1 else 0):
-        changed = {
-            name: without(complex_, atom).values
-            for name in names
-            if (without := BLOCKS[name].without_atom) is not None
-        }
+        rest = Ligand(complex_.ligand.name, atoms[np.arange(len(atoms)) != atom])
+        without = attrs.evolve(complex_, ligand=rest)
+        changed = {name: BLOCKS[name].numbers(without).values for name in names if BLOCKS[name].of_contacts}
         rows.append(_joined(names, whole, changed))
     predicted, _ = predictor.mean_and_spread(predictor.vectors(np.stack(rows)))
     contributions = predicted[0] - predicted[1:] if len(atoms) > 1 else np.zeros(1)

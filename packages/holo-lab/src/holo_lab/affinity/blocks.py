@@ -5,16 +5,7 @@ from collections.abc import Callable, Sequence
 import attrs
 import numpy as np
 
-from holo_features import (
-    Complex,
-    Ligand,
-    Numbers,
-    element_counts,
-    ligand_burial,
-    ligand_descriptors,
-    rf_score_features,
-    shell_contacts,
-)
+from holo_features import Complex, Numbers, element_counts, ligand_burial, ligand_descriptors, shell_contacts
 from holo_types import HoloError
 
 __all__ = ["BLOCKS", "DEFAULT_FEATURES", "Block", "block_numbers"]
@@ -30,14 +21,13 @@ class Block:
         What predictors call it.
     numbers
         Computes them.
-    without_atom
-        Where they are counted around the ligand's atoms: computes them without what is counted around the atom of a
-        number. None where they are of the ligand itself.
+    of_contacts
+        Whether they are counted around the ligand's atoms, so that an atom can be left out of them.
     """
 
     name: str
     numbers: Callable[[Complex], Numbers]
-    without_atom: Callable[[Complex, int], Numbers] | None = None
+    of_contacts: bool = False
 
 
 def _elements(complex_: Complex) -> Numbers:
@@ -48,35 +38,18 @@ def _descriptors(complex_: Complex) -> Numbers:
     return ligand_descriptors(complex_.ligand)
 
 
-def _of_rest(numbers: Callable[[Complex], Numbers]) -> Callable[[Complex, int], Numbers]:
-    """Give a function that leaves an atom of the ligand out."""
-
-    def without_atom(complex_: Complex, atom: int) -> Numbers:
-        atoms = complex_.ligand.atoms
-        rest = Ligand(complex_.ligand.name, atoms[np.arange(len(atoms)) != atom])
-        return numbers(attrs.evolve(complex_, ligand=rest))
-
-    return without_atom
-
-
-def _rf_score_without(complex_: Complex, atom: int) -> Numbers:
-    # Its neighbors stay what they are: bonds decide whether they are donors or acceptors.
-    return rf_score_features(complex_, ligand_atoms=np.arange(len(complex_.ligand.atoms)) != atom)
-
-
 BLOCKS = {
     block.name: block
     for block in (
-        Block("contacts in shells", shell_contacts, _of_rest(shell_contacts)),
-        Block("burial", ligand_burial, _of_rest(ligand_burial)),
-        Block("RF-Score", rf_score_features, _rf_score_without),
+        Block("contacts in shells", shell_contacts, of_contacts=True),
+        Block("burial", ligand_burial, of_contacts=True),
         Block("elements", _elements),
         Block("descriptors", _descriptors),
     )
 }
 
 # What a predictor learns from unless something else is said.
-DEFAULT_FEATURES = ("contacts in shells", "burial", "RF-Score", "elements", "descriptors")
+DEFAULT_FEATURES = ("contacts in shells", "burial", "elements", "descriptors")
 
 
 def block_numbers(complex_: Complex, names: Sequence[str]) -> Numbers:
