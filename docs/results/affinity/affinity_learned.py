@@ -58,7 +58,10 @@ class Atoms:
 def ligand_atoms(table: Path, model: Model, kept: Path) -> Atoms:
     """Look at the ligands' atoms of a table's complexes, unless a file has what was seen."""
     if not kept.exists():
-        ids, rows, z, kinds = [], [], [], []
+        ids: list[str] = []
+        rows: list[NDArray[np.int64]] = []
+        z: list[Values] = []
+        kinds: list[NDArray[np.int64]] = []
         for source in find_complexes(table).sources:
             try:
                 complex_ = read_bound(source)
@@ -117,7 +120,7 @@ def log_odds(atoms: Atoms) -> Values:
     np.minimum.at(least, rows, own)
 
     def total(values: Values) -> Values:
-        found: Values = np.bincount(rows, values, count)
+        found: Values = np.bincount(rows, values, count).astype(np.float64)
         return found
 
     mean = total(own) / sizes

@@ -63,13 +63,12 @@ ROWS = (
 )
 
 
-# With the learned view. The candidates are three, each beside the same row and estimator without it.
+# With the learned view: candidates, each beside the same row and estimator without it.
 LOG_ODDS = "log-odds of atoms"
 LEARNED = (
     Row(
         "shells, burial, all descriptors, log-odds of atoms",
         (*ALL.groups, LOG_ODDS),
-        ("forest", "boosting", "ensemble"),
     ),
 )
 

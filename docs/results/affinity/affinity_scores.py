@@ -50,7 +50,7 @@ def table(scored: Scored, predictions: Iterable[tuple[str, str, Values]]) -> lis
         ]
         family = scored.family
         for metric in ("rmsd", "pearson"):
-            values = [metric_of(metric, each[family], scored.labels[family]) for each in draws]  # type: ignore[arg-type]
+            values = [metric_of(metric, each[family], scored.labels[family]) for each in draws]
             cells.append(f"{np.mean(values):.3f}")
         shown = ["" if cell == "nan" else cell for cell in cells]
         lines.append(f"| {name} | {estimator} | " + " | ".join(shown) + " |")

@@ -57,9 +57,9 @@ def main() -> None:
         given.plrex, chains
     )
     clusters: dict[str, set[str]] = {}
-    for row in chains:
-        if row["archive"] == "refined":
-            clusters.setdefault(row["structure"], set()).add(row["cluster"])
+    for chain in chains:
+        if chain["archive"] == "refined":
+            clusters.setdefault(chain["structure"], set()).add(chain["cluster"])
     kept = np.array([not clusters.get(name, set()) & ranked for name in study.counted.ids])
     lines = [f"{kept.sum()} of {len(kept)} complexes are of other clusters, and are learned from.", ""]
     for name, rows in (("PL-REX", plrex(given.plrex, chains)), ("FEP", fep(given.fep))):

@@ -20,7 +20,7 @@ import attrs
 import numpy as np
 from affinity_learned import ligand_atoms, log_odds
 from affinity_numbers import Counted, counted
-from affinity_rows import ALL, CONTACTS, LEARNED, LOG_ODDS, ROWS, SHELLS, Row, predicted
+from affinity_rows import ALL, CONTACTS, LEARNED, LOG_ODDS, MEAN, ROWS, SHELLS, Row, predicted
 from affinity_scores import Scored, score, table, tests
 from numpy.typing import NDArray
 
@@ -120,7 +120,7 @@ def main() -> None:
     lines = table(study.scored, found)
     for most, what in ((MOST_OF_A_GROUP, "capped"), (None, "plain")):
         lines += ["", f"Paired by cluster, {what}:", "", *tests(study.scored, against, most=most)]
-    lines += ["", *curves(study, rows)]
+    lines += ["", *curves(study, (MEAN, CONTACTS, SHELLS, ALL, *(LEARNED if given.atoms else ())))]
     if given.atoms:
         candidates = [
             (
@@ -160,17 +160,16 @@ def look_at_atoms(counted_: Counted, table: Path, model: Model, kept: Path) -> N
 
 
 def curves(study: Study, rows: Sequence[Row]) -> list[str]:
-    """Give the learning curves of the rows with boosting, and of the best with the ensemble."""
+    """Give the learning curves of rows, with boosting."""
     most = round(len(study.scored.labels) * 0.8)
     lines = [
-        "| features | learns | " + " | ".join(f"{size:,}" for size in (*_SIZES, most)) + " |",
-        "| --- | --- |" + " ---: |" * (len(_SIZES) + 1),
+        "| features | " + " | ".join(f"{size:,}" for size in (*_SIZES, most)) + " |",
+        "| --- |" + " ---: |" * (len(_SIZES) + 1),
     ]
     for row in rows:
-        for estimator in row.estimators:
-            if estimator in ("mean", "boosting", "ensemble"):
-                cells = " | ".join(f"{value:.3f}" for value in study.curve(row, estimator))
-                lines.append(f"| {row.name} | {estimator} | {cells} |")
+        estimator = "mean" if row.estimators == ("mean",) else "boosting"
+        cells = " | ".join(f"{value:.3f}" for value in study.curve(row, estimator))
+        lines.append(f"| {row.name} | {cells} |")
     return lines
 
 
