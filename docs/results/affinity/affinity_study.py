@@ -20,7 +20,7 @@ import attrs
 import numpy as np
 from affinity_learned import ligand_atoms, log_odds
 from affinity_numbers import Counted, counted
-from affinity_rows import ALL, CONTACTS, LEARNED, LOG_ODDS, MEAN, ROWS, SHELLS, Row, predicted
+from affinity_rows import ALL, CONTACTS, LEARNED, LOG_ODDS, MEAN, ROWS, SHELLS, WITH_RF_SCORE, Row, predicted
 from affinity_scores import Scored, score, table, tests
 from numpy.typing import NDArray
 
@@ -112,10 +112,10 @@ def main() -> None:
     rows = (*ROWS, *(LEARNED if given.atoms else ()))
     pairs = [(row, estimator) for row in rows for estimator in row.estimators]
     found = [(row.name, estimator, study.predictions(row, estimator)) for row, estimator in pairs]
-    best = study.predictions(ALL, "ensemble")
+    best = study.predictions(ALL, "boosting")
     against = [
-        (f"{ALL.name}, ensemble - {row.name}, {estimator}", best, study.predictions(row, estimator))
-        for row, estimator in ((CONTACTS, "forest"), (SHELLS, "boosting"), (ALL, "boosting"))
+        (f"{ALL.name}, boosting - {row.name}, {estimator}", best, study.predictions(row, estimator))
+        for row, estimator in ((CONTACTS, "forest"), (SHELLS, "boosting"), (WITH_RF_SCORE, "boosting"))
     ]
     lines = table(study.scored, found)
     for most, what in ((MOST_OF_A_GROUP, "capped"), (None, "plain")):
