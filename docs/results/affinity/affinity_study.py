@@ -112,11 +112,13 @@ def main() -> None:
     rows = (*ROWS, *(LEARNED if given.atoms else ()))
     pairs = [(row, estimator) for row in rows for estimator in row.estimators]
     found = [(row.name, estimator, study.predictions(row, estimator)) for row, estimator in pairs]
-    best = study.predictions(ALL, "boosting")
+    best = study.predictions(ALL, "ensemble")
     against = [
-        (f"{ALL.name}, boosting - {row.name}, {estimator}", best, study.predictions(row, estimator))
-        for row, estimator in ((CONTACTS, "forest"), (SHELLS, "boosting"), (WITH_RF_SCORE, "boosting"))
+        (f"{ALL.name}, ensemble - {row.name}, {estimator}", best, study.predictions(row, estimator))
+        for row, estimator in ((CONTACTS, "forest"), (SHELLS, "boosting"), (ALL, "boosting"))
     ]
+    boosted = [study.predictions(row, "boosting") for row in (WITH_RF_SCORE, ALL)]
+    against.append((f"{WITH_RF_SCORE.name} - {ALL.name}, boosting", boosted[0], boosted[1]))
     lines = table(study.scored, found)
     for most, what in ((MOST_OF_A_GROUP, "capped"), (None, "plain")):
         lines += ["", f"Paired by cluster, {what}:", "", *tests(study.scored, against, most=most)]
