@@ -69,6 +69,7 @@ LEARNED = (
     Row(
         "shells, burial, all descriptors, log-odds of atoms",
         (*ALL.groups, LOG_ODDS),
+        ("forest", "boosting", "ensemble"),
     ),
 )
 
