@@ -462,6 +462,7 @@ def docs(session: nox.Session) -> None:
         "docs/test_architecture.py",
         "docs/test_pages.py",
         "docs/results/test_proteins.py",
+        "docs/results/test_affinity.py",
         "docs/results/test_split.py",
     )
     examples = ("-m", "pytest", "--quiet", "--doctest-modules", *sources, *tests)

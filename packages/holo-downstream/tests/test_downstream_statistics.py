@@ -131,6 +131,30 @@ def test_difference_is_paired(measured):
     assert test.difference.upper < 0
 
 
+def test_large_group_weighs_no_more_than_it_may():
+    """A capped difference is that of weighted scores, and a permutation test over its groups is exact."""
+    random = np.random.default_rng(3)
+    groups = np.repeat(["a", "b", "c", "d", "e"], [30, 4, 4, 4, 3])
+    labels = random.normal(size=45)
+    ours, theirs = (labels + random.normal(size=45) for _ in range(2))
+    weights = np.where(groups == "a", 4 / 30, 1.0)
+
+    def score(predictions):
+        return root_mean_squared_error(labels, predictions, sample_weight=weights)
+
+    observed = score(ours) - score(theirs)
+    permuted = []
+    for swap in itertools.product([False, True], repeat=5):
+        swapped = np.array(swap)[np.searchsorted(["a", "b", "c", "d", "e"], groups)]
+        permuted.append(score(np.where(swapped, theirs, ours)) - score(np.where(swapped, ours, theirs)))
+    exact = np.mean(np.abs(permuted) >= abs(observed) - 1e-12)
+    test = paired_test(ours[None], theirs[None], labels, groups=groups, most=4, resamples=4000)
+    assert test.difference.estimate == pytest.approx(observed)
+    assert test.p_value == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 4000) + 1e-3)
+    plain = paired_test(ours[None], theirs[None], labels, groups=groups)
+    assert plain.difference.estimate != pytest.approx(observed)
+
+
 def test_equal_models_do_not_differ(measured):
     labels, good, _ = measured
     test = paired_test(good, good, labels)

@@ -14,6 +14,7 @@ from holo_downstream.validation.statistics import (
     Metric,
     PairedTest,
     RegressionScores,
+    holm_adjusted,
     paired_test,
     regression_scores,
 )
@@ -214,7 +215,7 @@ def compare_studies(
             )
             for ours, theirs in _pairs(studies, against)
         ]
-        adjusted = _holm([test.p_value for _, _, test in tests])
+        adjusted = holm_adjusted([test.p_value for _, _, test in tests])
         pairs += [Pair(*named, p_value) for named, p_value in zip(tests, adjusted, strict=True)]
     return Comparison(part, len(common), left_out, scores, tuple(pairs))
 
@@ -246,17 +247,6 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
         rows.append((*about, None, test.p_value, pair.adjusted_p_value))
     header = ("ours", "theirs", "score", "estimate", "lower", "upper", "deviation", "p_value", "holm_p_value")
     write_csv(path, header, rows)
-
-
-def _holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values for their number by Holm's step-down method; NaN stay."""
-    adjusted = [float("nan")] * len(p_values)
-    known = sorted((value, place) for place, value in enumerate(p_values) if not np.isnan(value))
-    highest = 0.0
-    for rank, (value, place) in enumerate(known):
-        highest = max(highest, min(1.0, value * (len(known) - rank)))
-        adjusted[place] = highest
-    return adjusted
 
 
 def _pairs(studies: Sequence[_Predicted], against: str | None) -> list[tuple[_Predicted, _Predicted]]:

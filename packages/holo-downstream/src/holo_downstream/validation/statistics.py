@@ -1,6 +1,6 @@
 """How good predicted affinities are, and whether one model is better than another on the same complexes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import attrs
@@ -19,6 +19,7 @@ __all__ = [
     "PairedTest",
     "RegressionScores",
     "Score",
+    "holm_adjusted",
     "metric_of",
     "paired_test",
     "regression_scores",
@@ -217,10 +218,8 @@ def score_by_group(
     0.5
     """
     _check(predictions[None], labels)
-    names = text_labels("groups", groups, len(labels))
-    _, group_of_row, sizes = np.unique(names, return_inverse=True, return_counts=True)
-    weights = np.minimum(1.0, (len(labels) if most is None else most) / sizes)[group_of_row]
-    draws = resample_counts(len(sizes), resamples, seed)[:, group_of_row] * weights
+    weights = _row_weights(groups, len(labels), most)
+    draws = _draws(groups, len(labels), resamples, seed) * weights
     estimate = float(_WEIGHTED[metric](predictions, labels, weights[None])[0])
     return percentile_interval(estimate, _WEIGHTED[metric](predictions, labels, draws))
 
@@ -284,6 +283,7 @@ def paired_test(
     metric: Metric = "rmsd",
     *,
     groups: Shaped[np.ndarray, "n"] | None = None,
+    most: int | None = None,
     resamples: int = 2000,
     seed: int = 0,
 ) -> PairedTest:
@@ -303,6 +303,8 @@ def paired_test(
         ``"kendall"``.
     groups : Shaped[ndarray, "n"], optional
         Draw and swap whole groups in place of complexes.
+    most
+        How many complexes a group weighs at most, as in `score_by_group`; None: as many as it has.
     resamples
         How many bootstrap resamples, and how many permutations.
     seed
@@ -331,8 +333,9 @@ def paired_test(
         raise HoloError(
             f"ours are {len(ours)} models and theirs {len(theirs)}; to be paired they must be as many"
         )
-    observed = _mean_of(metric, ours, labels) - _mean_of(metric, theirs, labels)
-    draws = _draws(groups, len(labels), resamples, seed)
+    weights = _row_weights(groups, len(labels), most)
+    observed = _mean_of(metric, ours, labels, weights) - _mean_of(metric, theirs, labels, weights)
+    draws = _draws(groups, len(labels), resamples, seed) * weights
     resampled = _resampled(metric, ours, labels, draws) - _resampled(metric, theirs, labels, draws)
     difference = percentile_interval(observed, resampled)
     if np.isnan(observed):
@@ -341,10 +344,31 @@ def paired_test(
     swaps = _swaps(groups, len(labels), resamples, seed)
     permuted = np.zeros(resamples)
     for our, their in zip(ours, theirs, strict=True):
-        permuted += _permuted_difference(metric, our, their, labels, swaps) / len(ours)
+        permuted += _permuted_difference(metric, our, their, labels, swaps, weights=weights) / len(ours)
     # Swaps that give the same difference must count, whatever the rounding.
     as_large = int(np.sum(np.abs(permuted) >= abs(observed) * (1 - 1e-9)))
     return PairedTest(metric, difference, (1 + as_large) / (1 + resamples))
+
+
+def holm_adjusted(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values for their number by Holm's step-down method [1]_; NaN stay.
+
+    References
+    ----------
+    .. [1] S. Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scand. J. Statist. 6, 65 (1979).
+
+    Examples
+    --------
+    >>> holm_adjusted([0.01, 0.2, 0.03])
+    [0.03, 0.2, 0.06]
+    """
+    adjusted = [float("nan")] * len(p_values)
+    known = sorted((value, place) for place, value in enumerate(p_values) if not np.isnan(value))
+    highest = 0.0
+    for rank, (value, place) in enumerate(known):
+        highest = max(highest, min(1.0, value * (len(known) - rank)))
+        adjusted[place] = highest
+    return adjusted
 
 
 def metric_of(metric: Metric, predictions: Numbers, labels: Numbers) -> float:
@@ -446,19 +470,39 @@ def _resampled(
     return np.asarray(np.mean([_WEIGHTED[metric](model, labels, draws) for model in predictions], axis=0))
 
 
-def _mean_of(metric: Metric, predictions: Float[np.ndarray, "models n"], labels: Numbers) -> float:
-    return float(np.mean([metric_of(metric, model, labels) for model in predictions]))
+def _mean_of(
+    metric: Metric,
+    predictions: Float[np.ndarray, "models n"],
+    labels: Numbers,
+    weights: Numbers | None = None,
+) -> float:
+    draws = np.ones((1, len(labels))) if weights is None else weights[None]
+    return float(_resampled(metric, predictions, labels, draws)[0])
 
 
 def _permuted_difference(
-    metric: Metric, ours: Numbers, theirs: Numbers, labels: Numbers, swaps: Bool[np.ndarray, "resamples n"]
+    metric: Metric,
+    ours: Numbers,
+    theirs: Numbers,
+    labels: Numbers,
+    swaps: Bool[np.ndarray, "resamples n"],
+    *,
+    weights: Numbers,
 ) -> Resampled:
     """Give the difference of the score after each swap."""
     # A swap draws each complex once, from one model or the other.
     both, twice = np.concatenate([ours, theirs]), np.concatenate([labels, labels])
     score = _WEIGHTED[metric]
-    kept, swapped = np.hstack([~swaps, swaps]), np.hstack([swaps, ~swaps])
-    return np.asarray(score(both, twice, kept.astype(float)) - score(both, twice, swapped.astype(float)))
+    kept, swapped = (np.hstack(each) * np.tile(weights, 2) for each in ([~swaps, swaps], [swaps, ~swaps]))
+    return np.asarray(score(both, twice, kept) - score(both, twice, swapped))
+
+
+def _row_weights(groups: Shaped[np.ndarray, "n"] | None, rows: int, most: int | None) -> Numbers:
+    """Give what each complex weighs where a group weighs as many complexes at most."""
+    names = np.arange(rows) if groups is None else text_labels("groups", groups, rows)
+    _, group_of_row, sizes = np.unique(names, return_inverse=True, return_counts=True)
+    weights: Float[np.ndarray, n] = np.minimum(1.0, (rows if most is None else most) / sizes)[group_of_row]
+    return weights
 
 
 def _draws(groups: Shaped[np.ndarray, "n"] | None, rows: int, resamples: int, seed: int) -> Draws:

@@ -1,7 +1,7 @@
-"""The study of docs/results/affinity.md: every row by the commands that a user types.
+"""The study of docs/results/affinity-pockets.md: every row by the commands that a user types.
 
-    python docs/results/affinity.py DIR --cnos MODEL --other MODEL --out results/
-    python docs/results/affinity.py DIR --cnos MODEL --other MODEL --out results/ --test
+    python docs/results/affinity/pockets_study.py DIR --cnos MODEL --other MODEL --out results/
+    python docs/results/affinity/pockets_study.py DIR --cnos MODEL --other MODEL --out results/ --test
 
 DIR holds labels.csv (id, pK or label, cluster, split, protein, ligand) and the files that it names. The first call
 leaves the test complexes alone; the second scores them, once, with the rows of the table and the one remedy that is
