@@ -67,11 +67,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the figure")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    model, random = load(given.model, Model), np.random.default_rng(0)
+    model, rng = load(given.model, Model), np.random.default_rng(0)
     apart = sequences_of_ssym(given.apart)
     found: dict[str, NDArray[np.float64]] = {}
     for cluster, files in clusters(given.data).items():
-        values = of_one_pair(files, model, apart, random)
+        values = of_one_pair(files, model, apart, rng)
         if len(values):
             found[cluster] = values
     groups = np.repeat(list(found), [len(values) for values in found.values()])
@@ -107,11 +107,11 @@ def chain_of(path: Path) -> Chain:
 
 
 def of_one_pair(
-    files: list[Path], model: Model, apart: list[str], random: np.random.Generator
+    files: list[Path], model: Model, apart: list[str], rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Give the imprints at places of one pair of relatives, if there is one."""
     for _ in range(TRIES):
-        chosen = random.choice(len(files), 2, replace=False).tolist()
+        chosen = rng.choice(len(files), 2, replace=False).tolist()
         try:
             one, other = (chain_of(files[number]) for number in chosen)
         except HoloError:  # as a chain without Cα
@@ -129,7 +129,7 @@ def of_one_pair(
             for column, each in enumerate((one, other))
         ]
         usual = np.isin(names, STANDARD_AMINO_ACIDS).all(axis=0)
-        places = random.permutation(found.pairs[usual & (names[0] != names[1])])[:PLACES]
+        places = rng.permutation(found.pairs[usual & (names[0] != names[1])])[:PLACES]
         if not len(places):
             continue
         filled = (

@@ -22,8 +22,8 @@ from affinity_series import in_series  # noqa: E402
 
 
 @pytest.mark.parametrize("draw", ["draw1", "draw2", "draw3"])
-def test_no_cluster_is_in_two_folds(draw):
-    folds = defaultdict(set)
+def test_no_cluster_is_in_two_folds(draw: str) -> None:
+    folds: dict[str, set[str]] = defaultdict(set)
     with (PLACE / "folds.csv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     for row in rows:
@@ -34,12 +34,12 @@ def test_no_cluster_is_in_two_folds(draw):
     assert set.union(*folds.values()) == set("01234")
 
 
-def test_rows_have_names_of_their_own():
+def test_rows_have_names_of_their_own() -> None:
     assert len({row.name for row in ROWS}) == len(ROWS)
     assert ALL.estimators[-1] == "ensemble"
 
 
-def test_capped_score_weighs_a_large_cluster_less():
+def test_capped_score_weighs_a_large_cluster_less() -> None:
     """30 complexes of one cluster, all wrong by 3, weigh as 20 beside ten that are right."""
     scored = Scored(np.full(40, 6.0), np.array(["a"] * 30 + [f"b{number}" for number in range(10)]))
     wrong = scored.labels + np.where(scored.family, 3.0, 0.0)
@@ -49,7 +49,7 @@ def test_capped_score_weighs_a_large_cluster_less():
     assert line.split(" | ")[2:5:2] == ["2.598", "2.449"]
 
 
-def test_ranks_inside_series_are_of_five_ligands_at_least():
+def test_ranks_inside_series_are_of_five_ligands_at_least() -> None:
     series = np.array(["a"] * 5 + ["b"] * 4 + ["c"] * 6)
     labels = np.arange(15.0)
     values = np.where(series == "c", 1.0, -labels)
@@ -60,7 +60,7 @@ NAMES = "ALA ARG ASN ASP CYS GLN GLU ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL
 
 
 @pytest.mark.parametrize("name", NAMES.split())
-def test_side_chains_are_of_one_kind_whether_by_name_or_by_bonds(name):
+def test_side_chains_are_of_one_kind_whether_by_name_or_by_bonds(name: str) -> None:
     """What a table says of a protein's atoms, RDKit says of the free amino acid."""
     atoms = residue(name)
     atoms = atoms[atoms.element != "H"]
@@ -70,7 +70,7 @@ def test_side_chains_are_of_one_kind_whether_by_name_or_by_bonds(name):
     assert {atom: protein_kind(name, atom) for atom in side} == {atom: by_bonds[atom] for atom in side}
 
 
-def test_log_odds_are_those_of_the_atoms_kinds():
+def test_log_odds_are_those_of_the_atoms_kinds() -> None:
     """Of an atom that is four times as likely where it is as anywhere it is log 4; of an unknown one 0."""
     count = len(KINDS)
     chances = np.full((count + 2, count), 0.05)
@@ -88,7 +88,7 @@ def test_log_odds_are_those_of_the_atoms_kinds():
     assert found[0, 8:].sum() == pytest.approx((count - 1) * np.log(4))  # all but S
 
 
-def test_feature_that_does_not_vary_in_training_is_left_out():
+def test_feature_that_does_not_vary_in_training_is_left_out() -> None:
     random = np.random.default_rng(0)
     train, test = random.normal(size=(60, 2)), random.normal(size=(20, 2))
     train[:, 1], test[:, 1] = 0.0, 1e6

@@ -47,7 +47,7 @@ def main() -> None:
     given = parser.parse_args()
     rows = list(csv.DictReader(csv_text(CHAINS)))
     left_out = {row["cluster"] for row in rows if row["archive"] in _WITH_AFFINITY}
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     parts = []
     for row in rows:
         if (
@@ -57,20 +57,20 @@ def main() -> None:
         ):
             path = given.folder / "proteins" / "chains" / f"{row['structure']}.pdb"
             try:
-                parts.append(surroundings(read_structure(path), row["cluster"], random))
+                parts.append(surroundings(read_structure(path), row["cluster"], rng))
             except HoloError as error:
                 raise SystemExit(f"{path}: {error}") from None
     holo_types.save(holo_types.concatenate(parts), given.out)
 
 
-def surroundings(structure: Structure, cluster: str, random: np.random.Generator) -> PointClouds:
+def surroundings(structure: Structure, cluster: str, rng: np.random.Generator) -> PointClouds:
     """Cut out the surroundings of some atoms of a chain."""
     atoms = structure.atoms
     named = zip(atoms.res_name.tolist(), atoms.atom_name.tolist(), strict=True)
     kinds = np.array([protein_kind(*names) for names in named])
     chances = np.array([_WEIGHTS.get(name, 1.0) for name in atoms.atom_name.tolist()]) * (kinds != OTHER)
     count = min(_MOST, int(_SHARE * np.count_nonzero(chances)))
-    chosen = np.sort(random.choice(len(atoms), count, replace=False, p=chances / chances.sum()))
+    chosen = np.sort(rng.choice(len(atoms), count, replace=False, p=chances / chances.sum()))
     weights = channel_weights(atoms, CHANNELS)
     near = pairs_within(atoms.coord.astype(np.float64), atoms.coord[chosen].astype(np.float64), _RADIUS)
     centers = np.repeat(np.arange(count), near.counts)
