@@ -118,7 +118,7 @@ class Package:
 
 
 def with_extras(path: str, extras: Iterable[str]) -> str:
-    """Give a folder or wheel with extras, as pip takes it."""
+    """Return a folder or wheel with extras, as pip takes it."""
     listed = ",".join(extras)
     return f"{path}[{listed}]" if listed else path
 
@@ -153,7 +153,7 @@ PACKAGES = _in_graph_order(map(_read, sorted(ROOT.glob("packages/*/pyproject.tom
 
 
 def needed_by(names: Iterable[str], *, extras: bool = True) -> list[Package]:
-    """Give packages with all their siblings, in graph order."""
+    """Return packages with all their siblings, in graph order."""
     needed = set(names)
     for package in reversed(PACKAGES.values()):
         if package.name in needed:
@@ -162,7 +162,7 @@ def needed_by(names: Iterable[str], *, extras: bool = True) -> list[Package]:
 
 
 def affected_by(paths: Iterable[str]) -> list[str]:
-    """Give the packages that changed files can break: their own, and their dependents.
+    """Return the packages that changed files can break: their own, and their dependents.
 
     A file outside packages/ can break any package.
     """
@@ -173,7 +173,7 @@ def affected_by(paths: Iterable[str]) -> list[str]:
 
 
 def lowest() -> list[str]:
-    """Give the lowest version of each dependency that all pyproject files allow, as pip's constraints."""
+    """Return the lowest version of each dependency that all pyproject files allow, as pip's constraints."""
     bounds: dict[str, Version] = {}
     for requirement in (line for package in PACKAGES.values() for line in package.requirements):
         name = canonicalize_name(requirement.name)
@@ -194,7 +194,7 @@ def named(session: nox.Session) -> tuple[list[str], list[str]]:
 
 
 def pythons() -> dict[str, str]:
-    """Give the Pythons that Holo supports, by version: nox's own, those on PATH, and pyenv's."""
+    """Return the Pythons that Holo supports, by version: nox's own, those on PATH, and pyenv's."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
     on_path = (shutil.which(f"python3.{minor}") for minor in range(11, 30))
     ask = "import ensurepip, sys, venv; assert sys.version_info >= (3, 11); print('%d.%d' % sys.version_info[:2])"
@@ -208,12 +208,12 @@ def pythons() -> dict[str, str]:
 
 
 def python_of(environment: Path) -> str:
-    """Give the interpreter of a virtual environment."""
+    """Return the interpreter of a virtual environment."""
     return str(environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
 
 
 def activated(python: str) -> dict[str, str]:
-    """Give the variables under which programs of a virtual environment find each other."""
+    """Return the variables under which programs of a virtual environment find each other."""
     return {"PATH": os.pathsep.join([str(Path(python).parent), os.environ["PATH"]])}
 
 
@@ -231,7 +231,7 @@ def install(session: nox.Session, python: str, *arguments: str) -> None:
 
 
 def holo(session: nox.Session, names: Iterable[str], *tools: str) -> str:
-    """Give the Python of the shared environment, once it holds the packages (editable) and the tools."""
+    """Return the Python of the shared environment, once it holds the packages (editable) and the tools."""
     environment = ROOT / ".nox" / "holo"
     python, stamp = python_of(environment), environment / "holds.json"
     wanted = [*tools, *(package.editable for package in needed_by(names))]
@@ -255,7 +255,7 @@ def holo(session: nox.Session, names: Iterable[str], *tools: str) -> str:
 
 
 def builder(session: nox.Session) -> str:
-    """Give the Python of the environment that builds packages, which the sessions share: a compiler is in it."""
+    """Return the Python of the environment that builds packages, which the sessions share: a compiler is in it."""
     environment = ROOT / ".nox" / "build"
     python = python_of(environment)
     if not Path(python).exists():
@@ -372,7 +372,7 @@ def isolation(session: nox.Session) -> None:
 
 
 def _only_torch(session: nox.Session, environment: Path) -> str:
-    """Give the Python of an environment that holds torch and nothing else.
+    """Return the Python of an environment that holds torch and nothing else.
 
     Installing torch anew for each package would take minutes, so all else is uninstalled instead.
     """

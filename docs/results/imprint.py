@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def clusters(folder: Path) -> dict[str, list[Path]]:
-    """Give the files of each cluster of training chains that has two or more."""
+    """Return the files of each cluster of training chains that has two or more."""
     found: dict[str, list[Path]] = defaultdict(list)
     with (folder / "index.tsv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
@@ -91,7 +91,7 @@ def clusters(folder: Path) -> dict[str, list[Path]]:
 
 
 def sequences_of_ssym(folder: Path) -> list[str]:
-    """Give the sequences of Ssym's wild types."""
+    """Return the sequences of Ssym's wild types."""
     with (folder / "mutations.csv").open(encoding="utf-8", newline="") as file:
         files = {row["file"] for row in csv.DictReader(file) if row["set"] == "ssym_direct"}
     return sorted({chain_of(folder / name).sequence for name in files})
@@ -109,7 +109,7 @@ def chain_of(path: Path) -> Chain:
 def of_one_pair(
     files: list[Path], model: Model, apart: list[str], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Give the imprints at places of one pair of relatives, if there is one."""
+    """Return the imprints at places of one pair of relatives, if there is one."""
     for _ in range(TRIES):
         chosen = rng.choice(len(files), 2, replace=False).tolist()
         try:

@@ -155,7 +155,7 @@ def _cells(runs: list[Run]) -> list[str]:
 
 
 def main_table(recipes: Mapping[str, list[Run]]) -> str:
-    """Give our figures beside the published ones."""
+    """Return our figures beside the published ones."""
     rows = []
     for runs in recipes.values():
         first = runs[0]
@@ -167,7 +167,7 @@ def main_table(recipes: Mapping[str, list[Run]]) -> str:
 
 
 def size_table(recipes: Mapping[str, list[Run]]) -> str:
-    """Give sizes and times."""
+    """Return sizes and times."""
     rows = []
     for runs in recipes.values():
         size = describe(runs[0].config)
@@ -186,7 +186,7 @@ def size_table(recipes: Mapping[str, list[Run]]) -> str:
 
 
 def sample_table(recipes: Mapping[str, list[Run]]) -> str:
-    """Give what samples of variational models are worth to the classifier."""
+    """Return what samples of variational models are worth to the classifier."""
     rows = []
     for runs in recipes.values():
         for part, of_what in (

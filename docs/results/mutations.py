@@ -59,17 +59,17 @@ def main() -> None:
 
 
 def cells(described: DescribedTable, name: str) -> NDArray[np.str_]:
-    """Give a column of the table."""
+    """Return a column of the table."""
     return np.array([row.cells[name] for row in described.rows])
 
 
 def measured(described: DescribedTable) -> Values:
-    """Give what was measured."""
+    """Return what was measured."""
     return np.array([row.ddg for row in described.rows], dtype=float)
 
 
 def seen_by(row: str, exchanges: Substitutions) -> Substitutions:
-    """Give the numbers that a row looks at."""
+    """Return the numbers that a row looks at."""
     if row != HAND:
         return exchanges
     changes = exchanges.changes

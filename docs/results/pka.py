@@ -112,7 +112,7 @@ def measured(path: Path) -> list[SideChain]:
 def described(
     folder: Path, sides: list[SideChain]
 ) -> tuple[list[SideChain], dict[str, Values], dict[str, str]]:
-    """Give the side chains that are in their structures, numbers of each by row, and the sequence of each entry."""
+    """Return the side chains that are in their structures, numbers of each by row, and the sequence of each entry."""
     models = {name: load(name, Model) for name in ("microenvironment-z128", "microenvironment-fill-z128")}
     charges = Basis(lmax=0, radial=Zernike(nmax=20, cutoff=10.0, envelope=1.5), channels=("charge",))
     of_entry: dict[str, list[SideChain]] = defaultdict(list)

@@ -494,7 +494,7 @@ def _model(basis: Basis, chains: Path, recipe_path: Path) -> Model:
 
 
 def _line(capsys: pytest.CaptureFixture[str]) -> str:
-    """Give the error, which is one line and all that was said."""
+    """Return the error, which is one line and all that was said."""
     lines = [line for line in capsys.readouterr().err.splitlines() if not re.search(r"\d+ of \d+", line)]
     assert len(lines) == 1
     assert lines[0].startswith("Error: ")
@@ -508,7 +508,7 @@ def _residues(holograms: Holograms) -> NDArray[np.str_]:
 
 
 def _only(holograms: Holograms, channels: Sequence[int]) -> Holograms:
-    """Give the holograms without what is in other channels."""
+    """Return the holograms without what is in other channels."""
     count, kept = len(holograms.basis.channels), np.zeros(len(holograms.basis.channels), dtype=bool)
     kept[list(channels)] = True
     masks = [np.repeat(kept, m // count * (2 * degree + 1)) for m, degree in holograms.basis.irreps]

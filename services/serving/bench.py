@@ -178,7 +178,7 @@ def at_once(address: str, case: Case, seconds: float, clients: int) -> tuple[lis
 
 
 def percentiles(seconds: list[float]) -> str:
-    """Give median, 95th and 99th percentile in ms."""
+    """Return median, 95th and 99th percentile in ms."""
     return " ".join(f"{1000 * value:8.1f}" for value in np.percentile(seconds, [50, 95, 99]))
 
 

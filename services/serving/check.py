@@ -56,7 +56,7 @@ def post(url: str, body: bytes) -> tuple[int, Any]:
 
 
 def body_of(records: Records) -> bytes:
-    """Give rows as a request."""
+    """Return rows as a request."""
     return json.dumps({"dataframe_records": records}).encode()
 
 
@@ -72,7 +72,7 @@ def wait_until_ready(url: str, server: "subprocess.Popen[bytes]", log: Path) -> 
 
 
 def mlflow_command(model: str, port: int) -> list[str]:
-    """Give the command that serves a model, in a registry or a folder in MLflow's form, without the guard."""
+    """Return the command that serves a model, in a registry or a folder in MLflow's form, without the guard."""
     return [
         *(sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", model, "--env-manager", "local"),
         *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),

@@ -14,7 +14,7 @@ from holo_vae.serving.limits import Limits
 
 
 def command(host: str, port: int, workers: int = 1) -> list[str]:
-    """Give the command that serves the model that ``HOLO_MODEL`` names."""
+    """Return the command that serves the model that ``HOLO_MODEL`` names."""
     return [
         *(sys.executable, "-m", "uvicorn", "--factory", "holo_vae.serving.guard:create_app"),
         *("--host", host, "--port", str(port), "--workers", str(workers), "--no-access-log"),
@@ -22,7 +22,7 @@ def command(host: str, port: int, workers: int = 1) -> list[str]:
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Give the service's environment: the caller's, with the model of proteins unless another is named."""
+    """Return the service's environment: the caller's, with the model of proteins unless another is named."""
     return {"HOLO_MODEL": "microenvironment-z128", **variables}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def command(folder: Path, host: str, port: int) -> list[str]:
-    """Give the command that serves a folder."""
+    """Return the command that serves a folder."""
     return [
         *(sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"),
         *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),

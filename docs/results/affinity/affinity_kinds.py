@@ -59,12 +59,12 @@ _KIND_OF = {
 
 
 def protein_kind(residue: str, atom: str) -> str:
-    """Give the kind of an amino acid's heavy atom."""
+    """Return the kind of an amino acid's heavy atom."""
     return _KIND_OF.get((residue, atom)) or _BACKBONE.get(atom, OTHER)
 
 
 def ligand_kinds(ligand: Ligand) -> NDArray[np.str_]:
-    """Give the kind of each atom of a ligand: acidic O of phosphates as carboxylates', O of ethers as carbonyls'."""
+    """Return the kind of each atom of a ligand: acidic O of phosphates as carboxylates', O of ethers as carbonyls'."""
     return np.array([_ligand_kind(atom) for atom in rdkit_molecule(ligand).GetAtoms()])
 
 

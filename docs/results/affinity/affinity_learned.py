@@ -88,7 +88,7 @@ def ligand_atoms(table: Path, model: Model, kept: Path) -> Atoms:
 
 
 def _around(complex_: Complex, model: Model) -> Values:
-    """Give z of the protein around each heavy atom of the ligand, the ligand left out."""
+    """Return z of the protein around each heavy atom of the ligand, the ligand left out."""
     basis = model.config.basis
     assert basis.radial is not None
     clouds = complex_neighborhoods(
@@ -99,7 +99,7 @@ def _around(complex_: Complex, model: Model) -> Values:
 
 
 def _kinds(complex_: Complex) -> NDArray[np.int64]:
-    """Give the kind of each heavy atom of the ligand; chains have no metals, so that the model knows none."""
+    """Return the kind of each heavy atom of the ligand; chains have no metals, so that the model knows none."""
     protein, ligand = complex_.protein.atoms, complex_.ligand.atoms
     kinds = [KINDS.index(kind) if kind in KINDS else -1 for kind in ligand_kinds(complex_.ligand).tolist()]
     metals = protein.coord[np.isin(protein.element, list(METALS))].astype(np.float64)
@@ -132,5 +132,5 @@ def log_odds(atoms: Atoms) -> Values:
 
 
 def _group(kind: str) -> str:
-    """Give the element of a kind, or aromatic C: the first word of one letter."""
+    """Return the element of a kind, or aromatic C: the first word of one letter."""
     return kind if kind == "aromatic C" else next(word for word in kind.split() if len(word) == 1)

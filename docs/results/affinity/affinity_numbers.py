@@ -45,7 +45,7 @@ class Counted:
     groups: dict[str, Values]
 
     def of(self, names: tuple[str, ...]) -> Values:
-        """Give groups side by side."""
+        """Return groups side by side."""
         return np.concatenate([self.groups[name] for name in names], axis=1)
 
 

@@ -37,7 +37,7 @@ class Scored:
 
 
 def table(scored: Scored, predictions: Iterable[tuple[str, str, Values]]) -> list[str]:
-    """Give a line for each row and estimator: means over the draws, plain, capped, and of the largest cluster."""
+    """Return a line for each row and estimator: means over the draws, plain, capped, and of the largest cluster."""
     lines = [
         "| features | learns | RMSE | Pearson | capped RMSE | Pearson | carbonic anhydrases, RMSE | Pearson |",
         "| --- | --- |" + " ---: |" * 6,
@@ -58,7 +58,7 @@ def table(scored: Scored, predictions: Iterable[tuple[str, str, Values]]) -> lis
 
 
 def score(scored: Scored, metric: str, predictions: Values, most: int | None) -> float:
-    """Give one score of one draw; no cluster weighs more than so many complexes."""
+    """Return one score of one draw; no cluster weighs more than so many complexes."""
     return score_by_group(
         metric,  # type: ignore[arg-type]
         predictions,
@@ -70,7 +70,7 @@ def score(scored: Scored, metric: str, predictions: Values, most: int | None) ->
 
 
 def tests(scored: Scored, pairs: Sequence[tuple[str, Values, Values]], *, most: int | None) -> list[str]:
-    """Give a line for each difference in RMSE, ours minus theirs, paired by cluster over all draws."""
+    """Return a line for each difference in RMSE, ours minus theirs, paired by cluster over all draws."""
     found = [
         paired_test(ours, theirs, scored.labels, "rmsd", groups=scored.clusters, most=most)
         for _, ours, theirs in pairs

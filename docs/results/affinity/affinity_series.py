@@ -105,7 +105,7 @@ def older(folder: Path, out: Path, workers: int) -> list[str]:
 def table(
     name: str, numbers: Counted, scores: dict[str, Values], labels: Values, series: NDArray[np.str_]
 ) -> list[str]:
-    """Give the mean Spearman correlation of each score, and of the last one less each other, paired by series."""
+    """Return the mean Spearman correlation of each score, and of the last one less each other, paired by series."""
     inside = {score: in_series(values, labels, series) for score, values in scores.items()}
     ours, last = list(inside.values())[-1], list(inside)[-1]
     count = len(ours)
@@ -143,7 +143,7 @@ def _mean_difference(ours: Values, theirs: Values) -> float:
 
 
 def in_series(values: Values, labels: Values, series: NDArray[np.str_]) -> Values:
-    """Give Spearman's correlation inside each series; 0 where all values are equal."""
+    """Return Spearman's correlation inside each series; 0 where all values are equal."""
     found = []
     for name in np.unique(series):
         there = series == name
@@ -154,13 +154,13 @@ def in_series(values: Values, labels: Values, series: NDArray[np.str_]) -> Value
 
 
 def plrex_clusters(folder: Path, chains: list[dict[str, str]]) -> set[str]:
-    """Give the clusters of PL-REX's proteins."""
+    """Return the clusters of PL-REX's proteins."""
     names = {row["id"] for row in csv.DictReader(csv_text(folder / "labels.csv")) if row["source"] == "plrex"}
     return {row["cluster"] for row in chains if row["archive"] == "affinity" and row["structure"] in names}
 
 
 def plrex(folder: Path, chains: list[dict[str, str]]) -> Iterator[tuple[object, ...]]:
-    """Give the complexes of PL-REX; a series is a protein."""
+    """Return the complexes of PL-REX; a series is a protein."""
     proteins = {row["structure"]: row["protein"] for row in chains if row["archive"] == "affinity"}
     place = folder.resolve()
     for row in csv.DictReader(csv_text(folder / "labels.csv")):
@@ -170,7 +170,7 @@ def plrex(folder: Path, chains: list[dict[str, str]]) -> Iterator[tuple[object, 
 
 
 def fep(folder: Path) -> Iterator[tuple[object, ...]]:
-    """Give the ligands of FEP's series that have a free energy; the lower it is, the higher the label."""
+    """Return the ligands of FEP's series that have a free energy; the lower it is, the higher the label."""
     for ligands in sorted(folder.resolve().glob("**/*_ligands.sdf")):
         stem = ligands.name.removesuffix("_ligands.sdf")
         series = f"{ligands.parent.name}/{stem}"

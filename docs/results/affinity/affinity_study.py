@@ -57,7 +57,7 @@ class Study:
     out: Path
 
     def predictions(self, row: Row, estimator: str) -> Values:
-        """Give the predictions of each draw, from a file if they are there."""
+        """Return the predictions of each draw, from a file if they are there."""
         path = self.out / (_file_name(f"{row.name} {estimator}") + ".npy")
         if not path.exists():
             start = time.perf_counter()
@@ -76,7 +76,7 @@ class Study:
         return loaded
 
     def curve(self, row: Row, estimator: str) -> list[float]:
-        """Give the capped RMSE of the first draw after learning from few complexes."""
+        """Return the capped RMSE of the first draw after learning from few complexes."""
         path = self.out / (_file_name(f"curve {row.name} {estimator}") + ".npy")
         if not path.exists():
             vectors, labels = self.counted.of(row.groups), self.scored.labels
@@ -162,7 +162,7 @@ def look_at_atoms(counted_: Counted, table: Path, model: Model, kept: Path) -> N
 
 
 def curves(study: Study, rows: Sequence[Row]) -> list[str]:
-    """Give the learning curves of rows, with boosting."""
+    """Return the learning curves of rows, with boosting."""
     most = round(len(study.scored.labels) * 0.8)
     lines = [
         "| features | " + " | ".join(f"{size:,}" for size in (*_SIZES, most)) + " |",

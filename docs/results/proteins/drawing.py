@@ -204,7 +204,7 @@ def amino_acid_map(points: NDArray[Any], labels: NDArray[Any], title: str) -> Fi
 
 
 def _densest(points: NDArray[Any]) -> int:
-    """Give the point that has a tenth of the others nearest: types lie in several places."""
+    """Return the point that has a tenth of the others nearest: types lie in several places."""
     distances = np.linalg.norm(points[:, None] - points, axis=2)
     return int(np.sort(distances, axis=1)[:, len(points) // 10].argmin())
 

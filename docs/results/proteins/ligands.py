@@ -159,7 +159,7 @@ def ligands(directory: Path, model: str, /, *models: str, out: Path) -> int:
 
 
 def _test_clusters(directory: Path) -> dict[str, str]:
-    """Give the cluster of each test complex; one without a cluster is one by itself."""
+    """Return the cluster of each test complex; one without a cluster is one by itself."""
     table = read_labels(directory / "labels.csv")
     return {row.id: row.cluster or row.id for row in table.complexes if row.split == "test"}
 
@@ -248,7 +248,7 @@ def _measured(model: Model, encoded: Sequence[_Rows], clusters: Mapping[str, str
 
 
 def channel_products(x: Holograms, y: Holograms) -> Float[np.ndarray, "3 n channels"]:
-    """Give ⟨x, y⟩, ⟨x, x⟩ and ⟨y, y⟩ of each channel: Σ_l sqrt(2l + 1) Σ x y; their sums are those of all."""
+    """Return ⟨x, y⟩, ⟨x, x⟩ and ⟨y, y⟩ of each channel: Σ_l sqrt(2l + 1) Σ x y; their sums are those of all."""
     channels = len(x.basis.channels)
     products = np.zeros((3, len(x), channels))
     for degree in range(x.basis.lmax + 1):
@@ -261,7 +261,7 @@ def channel_products(x: Holograms, y: Holograms) -> Float[np.ndarray, "3 n chann
 def _cosine_losses(
     products: Float[np.ndarray, "3 n channels"], channels: Sequence[int]
 ) -> Float[np.ndarray, "n"]:
-    """Give the cosine losses over some channels; 1 where either has nothing there."""
+    """Return the cosine losses over some channels; 1 where either has nothing there."""
     xy, xx, yy = products[..., list(channels)].sum(axis=2)
     norms = np.sqrt(xx * yy)
     losses: NDArray[np.float64] = 1 - np.divide(xy, norms, out=np.zeros_like(xy), where=norms > 0)
@@ -287,7 +287,7 @@ def _table(surroundings: Sequence[Surroundings]) -> str:
 
 
 def _channel(found: ChannelCosine | None, rows: int) -> str:
-    """Give the loss beside that of the mean hologram, and of how many residues it is where that is not all of them."""
+    """Return the loss beside that of the mean hologram, and of how many residues it is where these are not all."""
     if found is None or found.cosine_loss is None or found.mean_hologram is None:
         return ""
     text = f"{found.cosine_loss:.3f} / {found.mean_hologram:.3f}"

@@ -39,7 +39,7 @@ class Scene:
 
 
 def scene(protein: Protein, row: int, embeddings: Embeddings, radius: float) -> Scene:
-    """Give what is within a radius of a residue.
+    """Return what is within a radius of a residue.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ __all__ = ["measure_tables"]
 
 
 def measure_tables(measured: "Measured") -> dict[str, str]:
-    """Give all tables of one model, by name."""
+    """Return all tables of one model, by name."""
     accuracy = measured.accuracy
     return {
         "reconstruction": _reconstruction(measured),

@@ -131,7 +131,7 @@ def _number(value: float) -> str:
 
 
 def _above(found: Worth) -> str:
-    """Give by how much z is above each of the others, paired by cluster or protein."""
+    """Return by how much z is above each of the others, paired by cluster or protein."""
     others = _untrained(found)
     rows = []
     for row, scaling in dict.fromkeys((figure.row, figure.scaling) for figure in found.figures):
@@ -144,7 +144,7 @@ def _above(found: Worth) -> str:
 
 
 def _points(beside: Beside) -> Mapping[str, Mapping[str, Interval]]:
-    """Give what is drawn: shares of residues, for each row those of models and of what needs no training."""
+    """Return what is drawn: shares of residues, for each row those of models and of what needs no training."""
     first = next(iter(beside.models.values()))[0]
     drawn: dict[str, dict[str, Interval]] = {}
     for row, scaling in _DRAWN:

@@ -41,7 +41,7 @@ def _write_picture(figure: Figure, path: Path) -> None:
 
 
 def markdown_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Give a table; the first column is text, the others are numbers.
+    """Return a table; the first column is text, the others are numbers.
 
     Examples
     --------

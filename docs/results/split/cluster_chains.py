@@ -158,7 +158,7 @@ class Components:
         self._parents = list(range(count))
 
     def find(self, thing: int) -> int:
-        """Give the one that stands for all that are linked with a thing."""
+        """Return the one that stands for all that are linked with a thing."""
         while self._parents[thing] != thing:
             self._parents[thing] = self._parents[self._parents[thing]]
             thing = self._parents[thing]

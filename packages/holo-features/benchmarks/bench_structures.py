@@ -96,7 +96,7 @@ class Reference:
         importlib.import_module("torch").set_num_threads(1)
 
     def encode(self, path: Path) -> tuple[Coefficients, NDArray[np.bytes_]]:
-        """Give a file's coefficients and residue ids, as its ``hvae_inference`` makes them."""
+        """Return a file's coefficients and residue ids, as its ``hvae_inference`` makes them."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             proteins = self.information(str(path))

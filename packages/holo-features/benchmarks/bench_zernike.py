@@ -48,7 +48,7 @@ Transform = Callable[[], Any]
 
 
 def basis_of(radial: str, angular: str, point: str) -> Basis:
-    """Give the basis of one encoding."""
+    """Return the basis of one encoding."""
     return Basis(LMAX, Zernike(NMAX, CUTOFF, radial), CHANNELS, angular, point)  # type: ignore[arg-type]
 
 
@@ -129,7 +129,7 @@ def reference(clouds: PointClouds, folder: Path, normalization: str | None) -> T
 
 
 def featomic(clouds: PointClouds) -> Transform:
-    """Give featomic's spherical expansion about the same centers, 10 radial functions."""
+    """Return featomic's spherical expansion about the same centers, 10 radial functions."""
     ase, calculators = importlib.import_module("ase"), importlib.import_module("featomic")
     labels = importlib.import_module("metatensor").Labels
     calculator = calculators.SphericalExpansion(
@@ -169,7 +169,7 @@ def check_agreement(clouds: PointClouds, folder: Path | None) -> None:
 
 
 def small_loop_rate() -> float | None:
-    """Give the GFLOP/s of one processor in a loop of the transform's shape, in `small_loops.c`."""
+    """Return the GFLOP/s of one processor in a loop of the transform's shape, in `small_loops.c`."""
     if find_spec("ziglang") is None:
         return None
     source = Path(__file__).with_name("small_loops.c")
@@ -194,7 +194,7 @@ def small_loop_rate() -> float | None:
 
 
 def probe() -> float:
-    """Give the seconds of a little fixed work: the median of a few."""
+    """Return the seconds of a little fixed work: the median of a few."""
     a = np.ones((160, 160), dtype=np.float32)
     seconds = []
     for _ in range(5):
@@ -206,7 +206,7 @@ def probe() -> float:
 
 
 def rate(threads: int, function: Transform) -> float:
-    """Give the neighborhoods a second of some calls."""
+    """Return the neighborhoods a second of some calls."""
     clock = time.process_time if threads == 1 else time.perf_counter
     start, calls = clock(), 0
     while calls == 0 or clock() - start < SHORTEST:
@@ -244,14 +244,14 @@ def use_level(level: str) -> None:
 
 @cache
 def function_of(case: str) -> Transform:
-    """Give a transform by name, in a process of its own."""
+    """Return a transform by name, in a process of its own."""
     basis, dtype = CASES[case]
     clouds = example_clouds()
     return lambda: zernike_transform(clouds, basis, dtype)
 
 
 def rate_of(case: str) -> float:
-    """Give the neighborhoods a second of a transform by name, on one thread."""
+    """Return the neighborhoods a second of a transform by name, on one thread."""
     return rate(1, function_of(case))
 
 
@@ -275,7 +275,7 @@ def compare_levels(levels: list[str]) -> None:
 
 
 def peak(function: Transform) -> str:
-    """Give the MiB that a call took at most above what was held before."""
+    """Return the MiB that a call took at most above what was held before."""
     if sys.platform != "linux":
         return ""
 

@@ -19,7 +19,7 @@ from holo_types import HoloError, open as open_data
 
 
 def files_with(folder: Path, residues: int) -> list[Path]:
-    """Give the first files of a folder that together have so many residues."""
+    """Return the first files of a folder that together have so many residues."""
     chosen: list[Path] = []
     count = 0
     for path in structure_files([folder])[0]:
@@ -35,7 +35,7 @@ def files_with(folder: Path, residues: int) -> list[Path]:
 
 
 def peak(process: int) -> float:
-    """Give the peak resident memory of a running process in MB; 0 if it has ended."""
+    """Return the peak resident memory of a running process in MB; 0 if it has ended."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except OSError:
@@ -45,7 +45,7 @@ def peak(process: int) -> float:
 
 
 def descendants(process: int) -> list[int]:
-    """Give the processes that a process has started, and those that these have."""
+    """Return the processes that a process has started, and those that these have."""
     found = []
     for path in Path(f"/proc/{process}/task").glob("*/children"):
         try:

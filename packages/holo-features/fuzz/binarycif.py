@@ -42,7 +42,7 @@ class Refused(Exception):
 
 
 def atom_site_block(content: bytes) -> gemmi.cif.Block:
-    """Give the first category atom_site as CIF, which gemmi makes a structure of."""
+    """Return the first category atom_site as CIF, which gemmi makes a structure of."""
     try:
         return _block(content)
     except (
@@ -81,7 +81,7 @@ def _block(content: bytes) -> gemmi.cif.Block:
 
 
 def _values(column: dict[str, Any], rows: int, numbers: bool) -> list[str]:
-    """Give the values of a column as CIF has them."""
+    """Return the values of a column as CIF has them."""
     values = _decoded(column["data"], rows)
     mask = column.get("mask")
     marks = _decoded(mask, rows) if mask is not None else [0] * rows

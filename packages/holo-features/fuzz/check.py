@@ -117,7 +117,7 @@ def _read(form: str, content: bytes) -> bool:
 
 
 def _content(path: Path) -> bytes | None:
-    """Give the bytes, unpacked; None where that fails."""
+    """Return the bytes, unpacked; None where that fails."""
     content = path.read_bytes()
     if content[:2] != b"\x1f\x8b":  # whatever the name says
         return content

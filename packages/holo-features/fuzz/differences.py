@@ -87,7 +87,7 @@ def _is_atom(line: bytes) -> bool:
 
 
 def _atoms_and_ends(lines: list[bytes]) -> list[bytes]:
-    """Give the lines that Holo reads of a model: atoms, and where a chain ends."""
+    """Return the lines that Holo reads of a model: atoms, and where a chain ends."""
     return [
         line if _is_atom(line) else b"TER" for line in lines if line.startswith((b"ATOM", b"HETATM", b"TER"))
     ]
@@ -307,7 +307,7 @@ _OPEN = (".", "?")
 
 
 def _only_atom_site(content: bytes) -> bytes:
-    """Give the table of atoms alone of a file that gemmi cannot read as CIF."""
+    """Return the table of atoms alone of a file that gemmi cannot read as CIF."""
     try:
         gemmi.cif.read_string(content)
     except (ValueError, RuntimeError):
@@ -321,7 +321,7 @@ def _only_atom_site(content: bytes) -> bytes:
 
 
 def _of_pdb(content: bytes) -> bytes:
-    """Give mmCIF of the atoms of a file whose content is PDB."""
+    """Return mmCIF of the atoms of a file whose content is PDB."""
     if content_suffix(content) != ".pdb":
         return content
     for one in _PDB:
@@ -335,7 +335,7 @@ def _of_pdb(content: bytes) -> bytes:
 
 
 def _table(content: bytes) -> dict[str, list[str]]:
-    """Give the table of atoms of either format, as CIF writes its values; empty if it cannot be read."""
+    """Return the table of atoms of either format, as CIF writes its values; empty if it cannot be read."""
     try:
         blocks = gemmi.cif.read_string(content) if content.lstrip().lower().startswith(b"data_") else None
         found = blocks if blocks is not None else [atom_site_block(content)]
@@ -476,7 +476,7 @@ _READ = frozenset(
 
 
 def _only_read(content: bytes) -> bytes:
-    """Give the table of atoms alone, with the columns that Holo reads: the authors', or else those of labels."""
+    """Return the table of atoms alone, with the columns that Holo reads: the authors', or else those of labels."""
     try:
         file = msgpack.unpackb(content)
         categories = [category for block in file["dataBlocks"] for category in block["categories"]]

@@ -343,7 +343,7 @@ _LEAVES: tuple[Any, ...] = (
 
 
 def containers(tree: Any) -> list[Any]:
-    """Give every list and dictionary of a tree that is not empty."""
+    """Return every list and dictionary of a tree that is not empty."""
     found, waiting = [], [tree]
     while waiting:
         node = waiting.pop()
@@ -453,7 +453,7 @@ def binarycif_column(content: bytes, random: Random) -> bytes:
 
 
 def packed(tree: Any) -> bytes:
-    """Give the message of a tree; nothing where it is too deep, or a number too large."""
+    """Return the message of a tree; nothing where it is too deep, or a number too large."""
     try:
         return bytes(msgpack.packb(tree))
     except (ValueError, OverflowError, RecursionError):
@@ -524,7 +524,7 @@ def damaged_gzip(content: bytes, random: Random) -> bytes:
 
 @cache
 def _bomb(byte: bytes) -> bytes:
-    """Give a gigabyte packed into a megabyte; only its checksum, at the very end, is wrong."""
+    """Return a gigabyte packed into a megabyte; only its checksum, at the very end, is wrong."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     head = packer.compress(byte) + packer.flush(zlib.Z_FULL_FLUSH)
     block = packer.compress(byte * 2**24) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -543,7 +543,7 @@ _ZIPPED = ("pdb", "mmcif", "binarycif", "idx")
 
 
 def mutated(form: str, random: Random) -> tuple[bytes, bool]:
-    """Give a damaged file of a format, and whether its name is to end in .gz."""
+    """Return a damaged file of a format, and whether its name is to end in .gz."""
     content = random.choice(originals(form))
     mutations: Sequence[Mutation] = _KNOWING[form]
     for i in range(random.choice((0, 1, 1, 1, 1, 2, 2, 3, 5)) if random.random() < 0.98 else 30):

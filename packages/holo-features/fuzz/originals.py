@@ -34,7 +34,7 @@ _PIECES = ((0, 0, 14), (3, 20, 12), (4, 5, 10), (17, 30, 12), (30, 2, 16), (38, 
 
 @cache
 def originals(name: str) -> tuple[bytes, ...]:
-    """Give the files of a format."""
+    """Return the files of a format."""
     return _ORIGINALS[name]()
 
 

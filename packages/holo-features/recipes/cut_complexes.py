@@ -42,7 +42,7 @@ def main(benchmark: Path, folder: Path) -> None:
 
 
 def positions(text: str) -> np.ndarray:
-    """Give the positions of a molecule's atoms, from its V2000 block."""
+    """Return the positions of a molecule's atoms, from its V2000 block."""
     lines = text.split("\n")
     rows = lines[4 : 4 + int(lines[3][:3])]
     return np.array([[float(row[i : i + 10]) for i in (0, 10, 20)] for row in rows])

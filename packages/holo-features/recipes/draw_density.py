@@ -30,7 +30,7 @@ THICKNESS, POINTS = 0.9, 401
 
 
 def plane_of(sulphurs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give three axes, of which the first two span a plane with the two sulphurs that lie best in it."""
+    """Return three axes, of which the first two span a plane with the two sulphurs that lie best in it."""
     lengths = np.linalg.norm(sulphurs, axis=1)
     pairs = [
         (i, j) for i in range(len(sulphurs)) for j in range(i) if max(lengths[i], lengths[j]) < 0.8 * CUTOFF

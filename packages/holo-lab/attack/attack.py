@@ -32,7 +32,7 @@ _SHOWN = 20  # of a kind
 
 
 def damaged(target: Target, case: int, *, flip: bool) -> tuple[Mapping[str, bytes], Mapping[str, bytes]]:
-    """Give valid files, and the same with one of them damaged."""
+    """Return valid files, and the same with one of them damaged."""
     random = Random(f"{target.name} {case} {flip}")
     files = random.choice(target.files)
     name = random.choice(sorted(files))

@@ -353,7 +353,7 @@ def _trained(folder: Path) -> Any:
 
 
 def _tracked(store: str) -> Any:
-    """Give all that a tracking store holds but ids and times, which system metrics are too."""
+    """Return all that a tracking store holds but ids and times, which system metrics are too."""
     client = mlflow.MlflowClient(tracking_uri=store)
     experiments = [each.experiment_id for each in client.search_experiments()]
     models = client.search_logged_models(experiments)

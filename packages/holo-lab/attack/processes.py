@@ -101,5 +101,5 @@ def _work(run: Callable[[int], str], cases: Sequence[int], answers: Connection) 
 
 
 def _most() -> float:
-    """Give how many MB this process has had at most."""
+    """Return how many MB this process has had at most."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -11,7 +11,7 @@ __all__ = ["said", "same"]
 
 
 def said(value: Any) -> Any:
-    """Give all that an object says, as plain values that can be compared."""
+    """Return all that an object says, as plain values that can be compared."""
     if attrs.has(type(value)):
         return {name: said(each) for name, each in attrs.asdict(value, recurse=False).items()}
     if isinstance(value, Mapping):

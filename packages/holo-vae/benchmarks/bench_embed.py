@@ -83,7 +83,7 @@ def timed(parts: dict[str, float], name: str) -> Iterator[None]:
 
 
 def parts_of(structures: Path, out: Path) -> dict[str, float]:
-    """Give the processor seconds of each part of the work, on one thread."""
+    """Return the processor seconds of each part of the work, on one thread."""
     torch.set_num_threads(1)
     paths, _ = structure_files([structures])
     model = load(MODEL, Model)

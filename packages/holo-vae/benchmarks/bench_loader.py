@@ -48,7 +48,7 @@ def opened(case: Case, path: Path, *, streamed: bool, workers: int) -> Rows:
 
 
 def rate(rows: Iterable[int]) -> float:
-    """Give the rows per second of what gives their numbers."""
+    """Return the rows per second of what gives their numbers."""
     start = time.perf_counter()
     total = sum(rows)
     return total / (time.perf_counter() - start)
@@ -95,7 +95,7 @@ def table(case: Case, path: Path, rounds: int, workers: int) -> None:
 
 
 def peak(case: Case, path: Path, workers: int) -> float:
-    """Give by how many MiB an epoch, streamed, raises this process's peak memory."""
+    """Return by how many MiB an epoch, streamed, raises this process's peak memory."""
     rows = opened(case, path, streamed=True, workers=workers)
     start = _memory("VmRSS")
     rate(loaded(rows.epoch(0, 0, case.batch)))

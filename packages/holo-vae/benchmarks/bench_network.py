@@ -75,7 +75,7 @@ CASES = (
 
 
 def settings(case: Case) -> dict[str, Any]:
-    """Give a configuration as the authors' hyperparameters."""
+    """Return a configuration as the authors' hyperparameters."""
     config, blocks = case.config, len(case.config.lmax)
     zernike = config.basis.radial
     return {
@@ -125,7 +125,7 @@ class Ours:
         self.latent_dim = case.config.latent_dim
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Give z and the frame."""
+        """Return z and the frame."""
         encoding = self.network.encode(x)
         return encoding.mean, encoding.frame
 
@@ -174,7 +174,7 @@ class Theirs:
         }
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Give z and the frame."""
+        """Return z and the frame."""
         (mean, _), frame = self.network.encode(self.parts(x))
         return mean, frame
 
@@ -258,7 +258,7 @@ def compare(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str
 
 
 def products_alone(case: Case, network: HolographicAutoencoder) -> Callable[[], None]:
-    """Give a call that takes the matrix products of a training step and nothing else, those of the linear maps.
+    """Return a call that takes the matrix products of a training step and nothing else, those of the linear maps.
 
     They are torch's own, of a whole batch at a time: forward, and for the gradients of features and of weights.
     """
@@ -312,7 +312,7 @@ def table(case: Case, reference: Path | None, threads: int, rounds: int) -> None
 
 
 def peak(case: Case, reference: Path | None) -> float:
-    """Give by how many MiB three training steps raise this process's peak memory."""
+    """Return by how many MiB three training steps raise this process's peak memory."""
     torch.manual_seed(0)
     side = Ours(case, HolographicAutoencoder(case.config)) if reference is None else Theirs(case, reference)
     x = holograms(case)

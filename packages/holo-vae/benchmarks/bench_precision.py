@@ -58,7 +58,7 @@ def holograms(case: Case, rows: int, seed: int) -> Tensor:
 
 
 def loss_of(network: nn.Module, x: Tensor, noise: Tensor, precision: Precision) -> Tensor:
-    """Give the loss of a training step."""
+    """Return the loss of a training step."""
     with forward_precision(precision, CPU):
         decoded, encoding = network(x, noise)
         mean, log_variance = encoding.mean, encoding.log_variance
@@ -112,7 +112,7 @@ def ten_bits(x: Tensor) -> Tensor:
 
 
 def in_tf32(network: HolographicAutoencoder) -> HolographicAutoencoder:
-    """Give a copy whose linear maps round their operands. The tensor square never does: its kernel has no TF32."""
+    """Return a copy whose linear maps round their operands. The tensor square never does: its kernel has no TF32."""
     network = copy.deepcopy(network)
     for module in network.modules():
         if isinstance(module, Linear | nn.Linear):

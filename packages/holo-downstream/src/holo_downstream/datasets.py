@@ -16,7 +16,7 @@ class ExampleSeries(NamedTuple):
 
 
 def example_series() -> ExampleSeries:
-    """Give contact counts and measured free energies of p38 kinase with 34 ligands.
+    """Return contact counts and measured free energies of p38 kinase with 34 ligands.
 
     They are of Schrödinger's free energy benchmark (MIT); ``shipped/p38/README.md`` beside them says more.
 

@@ -59,7 +59,7 @@ class _Loader:
 
 
 def _of_visualize(name: str) -> Any:
-    """Give what biotite itself would have imported of its module for drawing."""
+    """Return what biotite itself would have imported of its module for drawing."""
     if name.startswith("__") or find_spec("biotite.visualize") is None:
         raise AttributeError(name)
     drawing = import_module("biotite.visualize")

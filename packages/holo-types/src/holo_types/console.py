@@ -34,7 +34,7 @@ _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "can't start new thr
 
 
 def visible(text: str) -> str:
-    r"""Give text for a terminal: names of files are a stranger's, and an escape sequence in one is shown, not sent.
+    r"""Return text for a terminal: names of files are a stranger's, and an escape sequence in one is shown, not sent.
 
     Examples
     --------
@@ -274,7 +274,7 @@ class Outcome:
         return SOME_FILES_FAILED if self.failed else OK
 
     def summary(self) -> str:
-        """Give the outcome in one line."""
+        """Return the outcome in one line."""
         files = f"{self.succeeded} of {_count(self.succeeded + self.failed, 'file')} gave results"
         failed = f", {self.failed} failed" if self.failed else ""
         counted = list(self.others)

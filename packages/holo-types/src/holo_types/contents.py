@@ -27,7 +27,7 @@ _OTHERS = (
 
 
 def _budget() -> int | None:
-    """Give what the environment sets in place of the limits."""
+    """Return what the environment sets in place of the limits."""
     value = os.environ.get(_VARIABLE)
     if value is None:
         return None
@@ -37,7 +37,7 @@ def _budget() -> int | None:
 
 
 def most_unpacked(packed: int) -> int:
-    """Give the most bytes that packed data may unpack to.
+    """Return the most bytes that packed data may unpack to.
 
     That is 64 MiB and a hundred times the packed bytes, but 1 GiB at most; or what HOLO_MAX_BYTES says in its place.
 
@@ -61,7 +61,7 @@ def most_unpacked(packed: int) -> int:
 
 
 def regular_file(path: str | os.PathLike[str]) -> Path:
-    """Give the path of a file, unless it is a folder, a device, a pipe or a socket.
+    """Return the path of a file, unless it is a folder, a device, a pipe or a socket.
 
     Parameters
     ----------

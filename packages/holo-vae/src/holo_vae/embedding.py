@@ -185,7 +185,7 @@ _loading = Lock()
 
 
 def _by_worker(model: Model | Path | str, loaded: Model) -> "Callable[[EncodedStructure], EmbeddedStructure]":
-    """Give what a worker does with a structure; it goes to it with the model's name, not with its weights."""
+    """Return what a worker does with a structure; it goes to it with the model's name, not with its weights."""
     if isinstance(model, Model):
         raise HoloError(
             f"model is the loaded model {model.name!r}; for several workers it must be what `load` takes, "

@@ -45,7 +45,7 @@ class FilledIn:
     log_probabilities: Float[np.ndarray, "n types"]
 
     def take(self, rows: Int[np.ndarray, "rows"]) -> "FilledIn":
-        """Give some of the residues."""
+        """Return some of the residues."""
         return FilledIn(
             self.surroundings[rows], self.backbones[rows], self.residue_names, self.log_probabilities[rows]
         )
@@ -70,7 +70,7 @@ class FilledIn:
         return attrs.evolve(self, log_probabilities=lowered - sums)
 
     def of(self, residue_names: Sequence[str]) -> Float[np.ndarray, "n"]:
-        """Give the log-probability of one type for each residue.
+        """Return the log-probability of one type for each residue.
 
         Raises
         ------

@@ -78,7 +78,7 @@ class TrainingRun:
 
 
 def default_recipe(basis: Basis) -> Recipe:
-    """Give a small model and a short training for a basis: minutes on two cores for a few thousand rows.
+    """Return a small model and a short training for a basis: minutes on two cores for a few thousand rows.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def default_recipe(basis: Basis) -> Recipe:
 
 
 def initial_model(recipe: Recipe, scale: float, name: str) -> Model:
-    """Give the autoencoder from which training begins; the recipe's seed decides its weights.
+    """Return the autoencoder from which training begins; the recipe's seed decides its weights.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def initial_model(recipe: Recipe, scale: float, name: str) -> Model:
 
 
 def initial_classifier(recipe: Recipe, scale: float, name: str) -> TrainedClassifier:
-    """Give the supervised network from which training begins; the recipe's seed decides its weights.
+    """Return the supervised network from which training begins; the recipe's seed decides its weights.
 
     Raises
     ------
@@ -296,7 +296,7 @@ def _opened_by_turns(
 
 
 def _first_rows(rows: Rows, count: int, model: Model) -> Holograms:
-    """Give the first rows; of a conditional model with the column that says their categories."""
+    """Return the first rows; of a conditional model with the column that says their categories."""
     batch, condition = next(rows.in_order(count)), model.config.condition
     index = {}
     if condition is not None and batch.labels is not None:

@@ -78,7 +78,7 @@ class Comparison:
     pairs: tuple[Pair, ...]
 
     def markdown(self) -> str:
-        """Give the scores and the paired tests as Markdown tables."""
+        """Return the scores and the paired tests as Markdown tables."""
         lines = [
             "| " + " | ".join(["", *(_HEADINGS[metric] for metric in METRICS)]) + " |",
             "| --- |" + " ---: |" * len(METRICS),
@@ -286,7 +286,7 @@ def _numbers(column: Sequence[str], rows: Sequence[int]) -> Float[np.ndarray, "n
 
 
 def _only(study: _Predicted, common: set[str]) -> _Predicted:
-    """Give the common complexes, in the order of their ids."""
+    """Return the common complexes, in the order of their ids."""
     rows = sorted((row for row, name in enumerate(study.ids) if name in common), key=study.ids.__getitem__)
     return _Predicted(
         study.name,

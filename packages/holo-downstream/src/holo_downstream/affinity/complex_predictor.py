@@ -129,7 +129,7 @@ class ComplexPredictor:
         )
 
     def vectors(self, values: Float[np.ndarray, "n features"]) -> Float[np.ndarray, "n kept"]:
-        """Give what members take of a table's values: of NaN the training mean, of infinity the end of the range."""
+        """Return what members take of a table's values: of NaN the training mean, of infinity the end of the range."""
         vectors = values[:, self.kept].astype(np.float32).astype(np.float64)  # as trees compare them
         filled = np.where(np.isnan(vectors), self.domain.means, vectors)
         infinite = np.isinf(filled)
@@ -138,7 +138,7 @@ class ComplexPredictor:
     def mean_and_spread(
         self, vectors: Float[np.ndarray, "n kept"]
     ) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
-        """Give the mean of the members' predictions and their standard deviation, in pK."""
+        """Return the mean of the members' predictions and their standard deviation, in pK."""
         each = np.array([member.predict(vectors) for member in self.members]).reshape(len(self.members), -1)
         return each.mean(axis=0), each.std(axis=0)
 

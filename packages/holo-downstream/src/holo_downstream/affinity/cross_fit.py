@@ -146,7 +146,7 @@ class CrossFit:
 
 
 def fits_of(settings: CrossFitSettings) -> int:
-    """Give how many fits `cross_fit` makes, to show how far it is."""
+    """Return how many fits `cross_fit` makes, to show how far it is."""
     return settings.folds * (1 + len(_FRACTIONS)) + 1
 
 

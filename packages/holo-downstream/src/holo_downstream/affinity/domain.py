@@ -68,7 +68,7 @@ class Domain:
         vectors: Float[np.ndarray, "learned width"],
         elements: Sequence[frozenset[str]],
     ) -> "Domain":
-        """Give the domain of complexes, of features that are finite; none is unlike it before a limit is set."""
+        """Return the domain of complexes, of features that are finite; none is unlike it before a limit is set."""
         deviations = vectors.std(axis=0)
         means, scales = vectors.mean(axis=0), np.where(deviations > 0, deviations, 1.0)
         standardized = _standardized(vectors, means, scales)

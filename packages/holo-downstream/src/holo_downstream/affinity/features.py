@@ -59,7 +59,7 @@ class FeatureTable:
         return len(self.ids)
 
     def rows(self, rows: Int[np.ndarray, "kept"]) -> "FeatureTable":
-        """Give some of the complexes, in a new order."""
+        """Return some of the complexes, in a new order."""
         return FeatureTable(
             self.ids[rows],
             self.names,

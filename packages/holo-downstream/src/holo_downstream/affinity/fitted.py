@@ -22,7 +22,7 @@ _LEAF = -1
 def _array(
     dtype: type[np.generic], dimensions: int
 ) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
-    """Give the check of a field that is an array, whose floating-point numbers are finite."""
+    """Return the check of a field that is an array, whose floating-point numbers are finite."""
 
     def check(_: object, field: "attrs.Attribute[Any]", value: object) -> None:
         if not isinstance(value, np.ndarray) or value.dtype != dtype or value.ndim != dimensions:
@@ -239,7 +239,7 @@ def _check_scales(means: NDArray[Any], scales: NDArray[Any], width: int | None) 
 
 
 def fitted(estimator: Any) -> Fitted:
-    """Give a fitted estimator of `regressors` as arrays.
+    """Return a fitted estimator of `regressors` as arrays.
 
     Parameters
     ----------
@@ -279,7 +279,7 @@ def fitted(estimator: Any) -> Fitted:
 
 
 def fitted_members(estimator: Any) -> tuple[Fitted, ...]:
-    """Give the members of a fitted ensemble as arrays, or those of the one estimator that it is.
+    """Return the members of a fitted ensemble as arrays, or those of the one estimator that it is.
 
     Examples
     --------
@@ -344,7 +344,7 @@ def _trees(trees: Iterable[Any], start: float, rate: float, divisor: float, widt
 
 
 def _histogram_trees(estimator: Any) -> Trees:
-    """Give boosted trees on bins, whose nodes hold each split's threshold between the values of the training rows."""
+    """Return boosted trees on bins, whose nodes hold each split's threshold between the values of the training rows."""
     nodes = [tree.nodes for (tree,) in estimator._predictors]
     sizes = np.array([len(each) for each in nodes])
     roots = np.cumsum(sizes) - sizes

@@ -222,7 +222,7 @@ def read_labels(
 
 
 def with_ligand_keys(labels: LabelTable, path: Path) -> LabelTable:
-    r"""Give labels with the ligand keys of another table, such as that of ``holo-features ligands``.
+    r"""Return labels with the ligand keys of another table, such as that of ``holo-features ligands``.
 
     Parameters
     ----------
@@ -298,7 +298,7 @@ def _check_pk(path: Path, column: str, rows: Sequence[Mapping[str, str]]) -> Non
 
 
 def _likely_unit(lowest: float, highest: float) -> Unit:
-    """Give the unit that labels that are no pK are most often in."""
+    """Return the unit that labels that are no pK are most often in."""
     if highest <= 0:
         return "kcal/mol" if lowest > -25 else "kJ/mol"
     return "M" if highest < _SMALL else "nM"
@@ -338,5 +338,5 @@ def _labeled(row: Mapping[str, str], unit: Unit | Literal["column"], temperature
 
 
 def _kind(measurement: str) -> str:
-    """Give what was measured: Ki of ``Ki=5nM``."""
+    """Return what was measured: Ki of ``Ki=5nM``."""
     return re.split(r"[\s=<>~(]|->", measurement, maxsplit=1)[0]

@@ -15,7 +15,7 @@ _NAMES = {form: name for name, form in FORMS.items()}
 
 
 def split_members(members: Sequence[Fitted]) -> tuple[dict[str, NDArray[Any]], list[dict[str, object]]]:
-    """Give the arrays of members, each named by its member's number, and what else is to be said of each.
+    """Return the arrays of members, each named by its member's number, and what else is to be said of each.
 
     Examples
     --------

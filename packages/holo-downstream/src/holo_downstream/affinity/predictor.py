@@ -102,14 +102,14 @@ class Predictor:
         return Predictions(table.ids, values, values - self.half_width, values + self.half_width)
 
     def predict_vectors(self, vectors: Float[np.ndarray, "n width"]) -> Float[np.ndarray, "n"]:
-        """Give the mean prediction of the members, for vectors of known source."""
+        """Return the mean prediction of the members, for vectors of known source."""
         if len(vectors) == 0:
             return np.empty(0)
         return np.asarray(np.mean([member.predict(vectors) for member in self.members], axis=0))
 
 
 def conformal_half_width(residuals: Float[np.ndarray, "n"], coverage: float) -> tuple[float, float]:
-    """Give how far from a prediction the label of a new complex is, at most, with a probability.
+    """Return how far from a prediction the label of a new complex is, at most, with a probability.
 
     That is the ceil((n + 1) coverage)-th smallest of n absolute residuals of complexes that the model did not
     learn from [1]_. It holds for complexes like those; of new families more labels may be outside.

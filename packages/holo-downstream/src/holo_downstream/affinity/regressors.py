@@ -42,7 +42,7 @@ class Mean:
     """The mean of the training labels, whatever the vectors: what every regressor has to beat."""
 
     def make(self, seed: int, width: int) -> Any:
-        """Give the unfitted scikit-learn estimator."""
+        """Return the unfitted scikit-learn estimator."""
         from sklearn.dummy import DummyRegressor
 
         del seed, width
@@ -54,7 +54,7 @@ class Linear:
     """Least squares on standardized vectors."""
 
     def make(self, seed: int, width: int) -> Any:
-        """Give the unfitted scikit-learn estimator."""
+        """Return the unfitted scikit-learn estimator."""
         from sklearn.linear_model import LinearRegression
 
         del seed, width
@@ -74,7 +74,7 @@ class Ridge:
     alpha: float
 
     def make(self, seed: int, width: int) -> Any:
-        """Give the unfitted scikit-learn estimator."""
+        """Return the unfitted scikit-learn estimator."""
         from sklearn.linear_model import Ridge as Estimator
 
         del seed, width
@@ -97,7 +97,7 @@ class KernelRidge:
     sharpness: float
 
     def make(self, seed: int, width: int) -> Any:
-        """Give the unfitted scikit-learn estimator."""
+        """Return the unfitted scikit-learn estimator."""
         from sklearn.compose import TransformedTargetRegressor
         from sklearn.kernel_ridge import KernelRidge as Estimator
         from sklearn.preprocessing import StandardScaler
@@ -127,7 +127,7 @@ class Forest:
     trees: int
 
     def make(self, seed: int, width: int) -> Any:
-        """Give the unfitted scikit-learn estimator."""
+        """Return the unfitted scikit-learn estimator."""
         from sklearn.ensemble import RandomForestRegressor
 
         del width
@@ -159,7 +159,7 @@ class Boosting:
     learning_rate: float
 
     def make(self, seed: int, width: int) -> Any:
-        """Give the unfitted scikit-learn estimator."""
+        """Return the unfitted scikit-learn estimator."""
         from sklearn.ensemble import GradientBoostingRegressor
 
         del width
@@ -201,7 +201,7 @@ class HistogramBoosting:
     max_features: float
 
     def make(self, seed: int, width: int) -> Any:
-        """Give the unfitted scikit-learn estimator."""
+        """Return the unfitted scikit-learn estimator."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         del width
@@ -236,7 +236,7 @@ class ExtraTrees:
     trees: int
 
     def make(self, seed: int, width: int) -> Any:
-        """Give the unfitted scikit-learn estimator."""
+        """Return the unfitted scikit-learn estimator."""
         from sklearn.ensemble import ExtraTreesRegressor
 
         del width
@@ -271,7 +271,7 @@ class SupportVectors:
     clipped: float
 
     def make(self, seed: int, width: int) -> Any:
-        """Give the unfitted estimator."""
+        """Return the unfitted estimator."""
         from sklearn.svm import SVR
 
         del seed
@@ -317,7 +317,7 @@ class Ensemble:
     members: tuple[Single, ...]
 
     def make(self, seed: int, width: int) -> Any:
-        """Give the unfitted estimator."""
+        """Return the unfitted estimator."""
         return MeanOf([member.make(seed, width) for member in self.members])
 
 
@@ -466,7 +466,7 @@ def fit(
     *,
     seed: int = 0,
 ) -> Any:
-    """Give a scikit-learn regressor of given settings, fitted.
+    """Return a scikit-learn regressor of given settings, fitted.
 
     Examples
     --------
@@ -486,7 +486,7 @@ def _fitted(
     labels: Float[np.ndarray, "train"],
     seed: int,
 ) -> Iterator[tuple[Settings, Any]]:
-    """Give the estimators of a grid; forests that differ in their number of trees are grown once.
+    """Return the estimators of a grid; forests that differ in their number of trees are grown once.
 
     scikit-learn draws the seeds of trees one after the other: those of a smaller forest are a larger one's first.
     """

@@ -23,7 +23,7 @@ _SEQUENCES = ("ListNode", "TupleNode")
 
 
 def read_estimators(path: Path) -> list[Any]:
-    """Give what a file says of each of its estimators: objects with their attributes, and their class as ``of_class``.
+    """Return what a file says of each of its estimators: objects with attributes, and their class as ``of_class``.
 
     Raises
     ------
@@ -59,7 +59,7 @@ class _Archive:
         self._arrays: dict[str, NDArray[Any]] = {}
 
     def value(self, node: Mapping[str, Any]) -> Any:
-        """Give what a node says; None if it is of a kind that no prediction needs."""
+        """Return what a node says; None if it is of a kind that no prediction needs."""
         loader = node["__loader__"]
         if loader == "JsonNode":
             return json.loads(node["content"])

@@ -305,7 +305,7 @@ def run_study(
 def _joined(
     table: VectorTable, labels: LabelTable
 ) -> tuple[list[Labeled], Float[np.ndarray, "n d"], list[Skipped]]:
-    """Give the complexes that have a label and a vector, and name the others."""
+    """Return the complexes that have a label and a vector, and name the others."""
     row_of = {name: row for row, name in enumerate(table.ids.tolist())}
     used = [complex_ for complex_ in labels.complexes if complex_.id in row_of]
     skipped = [
@@ -348,7 +348,7 @@ def _splits(used: Sequence[Labeled], seed: int) -> Shaped[np.ndarray, "n"]:
 def _without_leaks(
     used: Sequence[Labeled], splits: Shaped[np.ndarray, "n"]
 ) -> tuple[Int[np.ndarray, "kept"], tuple[Leak, ...], list[Skipped]]:
-    """Give the rows without held-out complexes whose cluster was learned from, and what was found."""
+    """Return the rows without held-out complexes whose cluster was learned from, and what was found."""
     ids = [complex_.id for complex_ in used]
     part_of = dict(zip(ids, splits.tolist(), strict=True))
     clusters = {complex_.id: complex_.cluster for complex_ in used}

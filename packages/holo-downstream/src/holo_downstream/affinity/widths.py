@@ -50,14 +50,14 @@ class Widths:
     def expected(
         self, distances: Float[np.ndarray, "n"], spreads: Float[np.ndarray, "n"]
     ) -> Float[np.ndarray, "n"]:
-        """Give the error that is expected of each prediction, up to a factor."""
+        """Return the error that is expected of each prediction, up to a factor."""
         near = self.base + self.by_distance * distances + self.by_spread * spreads
         return near * np.maximum(1, distances / self.usual)
 
     def half_widths(
         self, distances: Float[np.ndarray, "n"], spreads: Float[np.ndarray, "n"]
     ) -> Float[np.ndarray, "n"]:
-        """Give half the width of each interval, in pK.
+        """Return half the width of each interval, in pK.
 
         Parameters
         ----------

@@ -37,7 +37,7 @@ def linear_accuracy(
     test: Float[np.ndarray, "test d"],
     test_labels: ArrayLike,
 ) -> float:
-    """Give the accuracy of multinomial logistic regression (L2, C = 1) on standardized vectors.
+    """Return the accuracy of multinomial logistic regression (L2, C = 1) on standardized vectors.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def knn_accuracy(  # noqa: PLR0917 - three parts of vectors and labels, in the o
     test_labels: ArrayLike,
     ks: Sequence[int] = (1, 3, 5, 10, 15, 20, 30, 50),
 ) -> KNNAccuracy:
-    """Give the accuracy of a vote of the k nearest training rows, k chosen on validation.
+    """Return the accuracy of a vote of the k nearest training rows, k chosen on validation.
 
     Distances are Euclidean, votes weigh the same, and of classes with equal votes the first in alphabetical
     order wins. The neighbors of test rows are training rows only.
@@ -124,7 +124,7 @@ def _right_votes(
     wanted: Shaped[np.ndarray, "n"],
     ks: list[int],
 ) -> list[float]:
-    """Give the share of rows that the k nearest training rows name right, for each k."""
+    """Return the share of rows that the k nearest training rows name right, for each k."""
     from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415
 
     classes, class_of_row = np.unique(known, return_inverse=True)

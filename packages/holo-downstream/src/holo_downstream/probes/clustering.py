@@ -109,7 +109,7 @@ def cluster_scores(
 
 
 def purity(clusters: Shaped[np.ndarray, "n"], labels: Shaped[np.ndarray, "n"]) -> float:
-    """Give the share of rows whose label is the commonest one of their cluster.
+    """Return the share of rows whose label is the commonest one of their cluster.
 
     Examples
     --------

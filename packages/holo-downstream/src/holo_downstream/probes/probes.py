@@ -99,7 +99,7 @@ class ProbeTable:
     results: tuple[ProbeResult, ...]
 
     def __getitem__(self, key: tuple[str, str]) -> ProbeResult:
-        """Give the result of ``(features, estimator)``, such as ``("z", "linear")``."""
+        """Return the result of ``(features, estimator)``, such as ``("z", "linear")``."""
         for result in self.results:
             if (result.features, result.estimator) == key:
                 return result

@@ -132,7 +132,7 @@ def retrieval_scores(
 
 
 def _points(vectors: Float[np.ndarray, "n d"], metric: Distance) -> Float[np.ndarray, "n d"]:
-    """Give points whose Euclidean distances have the order of the metric."""
+    """Return points whose Euclidean distances have the order of the metric."""
     if metric == "euclidean":
         return vectors
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -148,7 +148,7 @@ def _nearest_first(
     group_of_row: Shaped[np.ndarray, "n"] | None,
     limit: int,
 ) -> list[Int[np.ndarray, "N"]]:
-    """Give the rows that each query gives back, itself first."""
+    """Return the rows that each query gives back, itself first."""
     # |a - b|² without |a|², which is the same for all rows of a query.
     distances = (points**2).sum(axis=1) - 2 * points[queries] @ points.T
     distances[np.arange(len(queries)), queries] = -np.inf

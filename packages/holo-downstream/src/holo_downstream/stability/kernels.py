@@ -66,7 +66,7 @@ class Scaled:
 
 
 def odd_kernel(ones: Scaled, others: Scaled, settings: KernelSettings) -> Float[np.ndarray, "ones others"]:
-    """Give the covariance of g(mutant, site) - g(wild type, site), for g a Gaussian process.
+    """Return the covariance of g(mutant, site) - g(wild type, site), for g a Gaussian process.
 
     With k(a, b) of amino acids and s of sites, g(a, x) and g(b, y) have the covariance
     k(a, b) (type_weight + site_weight s(x, y)); that of two differences is a sum of four such terms. To it comes the
@@ -87,7 +87,7 @@ def odd_kernel(ones: Scaled, others: Scaled, settings: KernelSettings) -> Float[
 def natural_kernel(
     ones: Scaled, others: Scaled, settings: KernelSettings
 ) -> Float[np.ndarray, "ones others"]:
-    """Give the covariance of what an exchange costs because evolution chose what is there.
+    """Return the covariance of what an exchange costs because evolution chose what is there.
 
     It looks at the site and the wild type only: what is lost, whatever comes.
     """

@@ -116,7 +116,7 @@ def _deviations(values: Float[np.ndarray, "n d"]) -> NDArray[np.float64]:
 
 
 def _inverse(sizes: Float[np.ndarray, "d"]) -> NDArray[np.float64]:
-    """Give 1 / size, and next to 0 where a column does not vary."""
+    """Return 1 / size, and next to 0 where a column does not vary."""
     return 1 / np.where(sizes > _LEAST_DEVIATION, sizes, 1 / _LEAST_DEVIATION)
 
 

@@ -39,7 +39,7 @@ class Columns:
             raise HoloError(f"Columns: {len(self.names)} names for {self.values.shape[1]} columns")
 
     def take(self, rows: Int[np.ndarray, "rows"]) -> "Columns":
-        """Give some rows."""
+        """Return some rows."""
         return Columns(self.names, self.values[rows])
 
 
@@ -102,7 +102,7 @@ class Substitutions:
         return len(self.changes.values)
 
     def take(self, rows: Int[np.ndarray, "rows"]) -> "Substitutions":
-        """Give some of the exchanges."""
+        """Return some of the exchanges."""
         return Substitutions(
             {name: block.take(rows) for name, block in self.sites.items()},
             self.wild_types.take(rows),
@@ -111,11 +111,11 @@ class Substitutions:
         )
 
     def reverse(self) -> "Substitutions":
-        """Give the exchanges the other way round, at the same sites."""
+        """Return the exchanges the other way round, at the same sites."""
         back = Columns(self.changes.names, -self.changes.values)
         return Substitutions(self.sites, self.mutants, self.wild_types, back)
 
     def columns(self, blocks: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Give the names of the numbers, by part, of the sites those of some blocks that are there."""
+        """Return the names of the numbers, by part, of the sites those of some blocks that are there."""
         named = {f"site {name}": self.sites[name].names for name in blocks if name in self.sites}
         return {**named, "amino acid": self.wild_types.names, "change": self.changes.names}

@@ -45,7 +45,7 @@ def bootstrap_mean(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Give the mean over all rows and its percentile bootstrap interval, where whole groups are drawn.
+    """Return the mean over all rows and its percentile bootstrap interval, where whole groups are drawn.
 
     Rows of one group (residues of one structure) are alike, so they are no independent observations: a
     resample draws as many groups as there are, with replacement, each with all its rows, and takes the mean
@@ -114,7 +114,7 @@ def resample_counts(count: int, resamples: int, seed: int) -> Int[np.ndarray, "r
 
 
 def percentile_interval(estimate: float, resampled: Float[np.ndarray, "resamples"]) -> Interval:
-    """Give an estimate with the 2.5 % and 97.5 % quantiles of its resamples.
+    """Return an estimate with the 2.5 % and 97.5 % quantiles of its resamples.
 
     Resamples that have no value (the correlation of labels that are all equal) are NaN and left out.
 

@@ -160,7 +160,7 @@ def out_of_fold(
 
 
 def make_classifier(estimator: Estimator, seed: int = 0, regularization: float = 1.0) -> Any:
-    """Give an unfitted scikit-learn classifier, as `out_of_fold` describes it.
+    """Return an unfitted scikit-learn classifier, as `out_of_fold` describes it.
 
     Examples
     --------

@@ -32,7 +32,7 @@ class Grouping:
     caveat: str
 
     def folds(self, count: int, seed: int) -> Int[np.ndarray, "n"]:
-        """Give the fold of each complex: whole groups, about equally many complexes a fold.
+        """Return the fold of each complex: whole groups, about equally many complexes a fold.
 
         Parameters
         ----------

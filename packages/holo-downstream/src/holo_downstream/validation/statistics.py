@@ -372,7 +372,7 @@ def holm_adjusted(p_values: Sequence[float]) -> list[float]:
 
 
 def metric_of(metric: Metric, predictions: Numbers, labels: Numbers) -> float:
-    """Give one score of one model.
+    """Return one score of one model.
 
     Examples
     --------
@@ -445,7 +445,7 @@ def _divided(
 
 
 def _ranks(x: Numbers, draws: Draws) -> Float[np.ndarray, "resamples n"]:
-    """Give the rank of each value among what was drawn; equal values share the mean of their ranks."""
+    """Return the rank of each value among what was drawn; equal values share the mean of their ranks."""
     order = np.argsort(x, kind="stable")
     first = np.concatenate([[True], np.diff(x[order]) > 0])
     drawn = np.add.reduceat(draws[:, order], np.flatnonzero(first), axis=1)
@@ -489,7 +489,7 @@ def _permuted_difference(
     *,
     weights: Numbers,
 ) -> Resampled:
-    """Give the difference of the score after each swap."""
+    """Return the difference of the score after each swap."""
     # A swap draws each complex once, from one model or the other.
     both, twice = np.concatenate([ours, theirs]), np.concatenate([labels, labels])
     score = _WEIGHTED[metric]
@@ -498,7 +498,7 @@ def _permuted_difference(
 
 
 def _row_weights(groups: Shaped[np.ndarray, "n"] | None, rows: int, most: int | None) -> Numbers:
-    """Give what each complex weighs where a group weighs as many complexes at most."""
+    """Return what each complex weighs where a group weighs as many complexes at most."""
     names = np.arange(rows) if groups is None else text_labels("groups", groups, rows)
     _, group_of_row, sizes = np.unique(names, return_inverse=True, return_counts=True)
     weights: Float[np.ndarray, n] = np.minimum(1.0, (rows if most is None else most) / sizes)[group_of_row]

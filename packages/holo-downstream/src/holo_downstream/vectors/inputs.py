@@ -10,7 +10,7 @@ __all__ = ["check_vectors", "text_labels"]
 
 
 def check_vectors(name: str, vectors: NDArray[np.generic]) -> Float[np.ndarray, "n d"]:
-    """Give the vectors back, refused unless they are ``[n, d]`` finite floats with d >= 1.
+    """Return the vectors back, refused unless they are ``[n, d]`` finite floats with d >= 1.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def check_vectors(name: str, vectors: NDArray[np.generic]) -> Float[np.ndarray, 
 
 
 def text_labels(name: str, values: ArrayLike, rows: int) -> Shaped[np.ndarray, "rows"]:
-    """Give labels of rows as text, whether they were text or integers.
+    """Return labels of rows as text, whether they were text or integers.
 
     Raises
     ------

@@ -44,7 +44,7 @@ def pool_vectors(vectors: Float[np.ndarray, "n d"], how: Pooling) -> Float[np.nd
 
 
 def pooled_width(width: int, how: Pooling) -> int:
-    """Give the number of components of what is pooled from vectors of a width.
+    """Return the number of components of what is pooled from vectors of a width.
 
     Examples
     --------

@@ -59,7 +59,7 @@ def standardization(rows: Float[np.ndarray, "n d"]) -> Scaling:
 
 
 def whitening(rows: Float[np.ndarray, "n d"]) -> Scaling:
-    """Give the rows the covariance 1: distances are then Mahalanobis', which no invertible linear map changes.
+    """Return the rows the covariance 1: distances are then Mahalanobis', which no invertible linear map changes.
 
     Directions without variance are left out.
 

@@ -11,7 +11,7 @@ __all__ = ["full_power_spectrum", "power_spectrum", "scalar_coefficients"]
 
 
 def scalar_coefficients(holograms: Holograms) -> Float[np.ndarray, "n m"]:
-    """Give the l = 0 coefficients, the part of a hologram that is invariant without any network.
+    """Return the l = 0 coefficients, the part of a hologram that is invariant without any network.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def scalar_coefficients(holograms: Holograms) -> Float[np.ndarray, "n m"]:
 
 
 def power_spectrum(holograms: Holograms) -> Float[np.ndarray, "n m"]:
-    """Give the norm of each channel, radial order and degree: invariants of all degrees, without mixing.
+    """Return the norm of each channel, radial order and degree: invariants of all degrees, without mixing.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def power_spectrum(holograms: Holograms) -> Float[np.ndarray, "n m"]:
 
 
 def full_power_spectrum(holograms: Holograms) -> Float[np.ndarray, "n m"]:
-    """Give all products of two channels and radial orders within a degree, as SOAP has them.
+    """Return all products of two channels and radial orders within a degree, as SOAP has them.
 
     Parameters
     ----------

@@ -150,7 +150,7 @@ class VectorTable:
 
 
 def set_beside(first: VectorTable, others: Sequence[VectorTable]) -> VectorTable:
-    """Give the complexes that all tables have, each with one vector: theirs, one after the other.
+    """Return the complexes that all tables have, each with one vector: theirs, one after the other.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ class BagPooling(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
 
 def _bags(X: Any) -> list[Float[np.ndarray, "_ d"]] | None:
-    """Give the bags, or None if X is a plain matrix."""
+    """Return the bags, or None if X is a plain matrix."""
     if isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1):
         bags = [np.asarray(bag) for bag in X]
         if bags and all(bag.ndim == 2 and bag.dtype.kind == "f" for bag in bags):

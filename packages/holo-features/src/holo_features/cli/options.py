@@ -167,7 +167,7 @@ class SelectionOptions:
 def settings_of(
     command: str, *options: BasisOptions | SelectionOptions | ConfidenceOptions, **others: object
 ) -> dict[str, str]:
-    """Give options as the output keeps them, so that it is continued with the same.
+    """Return options as the output keeps them, so that it is continued with the same.
 
     Parameters
     ----------

@@ -244,20 +244,20 @@ class _Frame:
         return cls(name, {column: list(values[columns.index(column)]) for column in _COLUMNS})
 
     def text(self, column: str) -> Shaped[np.ndarray, "atoms"]:
-        """Give a column as text without blanks; what is missing is empty."""
+        """Return a column as text without blanks; what is missing is empty."""
         return np.array(
             ["" if value is None else str(value).strip() for value in self.columns[column]], dtype=np.str_
         )
 
     def numbers(self, column: str, dtype: type) -> Shaped[np.ndarray, "atoms"]:
-        """Give a column of numbers."""
+        """Return a column of numbers."""
         try:
             return np.array(self.columns[column], dtype=dtype)
         except (TypeError, ValueError, OverflowError):
             raise FormatError(f"{self.name}: column {column!r} holds something that is no number") from None
 
     def atoms(self) -> AtomArray:
-        """Give the atoms, elements in upper case."""
+        """Return the atoms, elements in upper case."""
         count = len(self.columns["x"])
         if count == 0:
             raise FormatError(f"{self.name} has no atom")
@@ -277,7 +277,7 @@ class _Frame:
 
 
 def _raw(frame: _Frame) -> RawAtoms:
-    """Give the protein's atoms as any structure format does; each is there once."""
+    """Return the protein's atoms as any structure format does; each is there once."""
     atoms = frame.atoms()
     count = len(atoms)
     return RawAtoms(
@@ -291,7 +291,7 @@ def _raw(frame: _Frame) -> RawAtoms:
 
 
 def _label(record: Mapping[str, Any]) -> float | None:
-    """Give what was measured: ``scores`` is {"neglog_aff": value}, or a series that pandas wrote."""
+    """Return what was measured: ``scores`` is {"neglog_aff": value}, or a series that pandas wrote."""
     scores = record.get("scores")
     if scores is None:
         return None

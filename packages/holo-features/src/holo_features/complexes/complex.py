@@ -153,7 +153,7 @@ def pocket(complex_: Complex, distance: float = 6.0) -> Bool[np.ndarray, "atoms"
 
 
 def without_ligand_copies(complex_: Complex) -> Complex:
-    """Give a complex whose protein has no residue that is the ligand itself, as files of whole entries have.
+    """Return a complex whose protein has no residue that is the ligand itself, as files of whole entries have.
 
     Parameters
     ----------
@@ -285,7 +285,7 @@ def _ligand_centers(both: Structure) -> Centers:
 def _unbound_weights(
     complex_: Complex, both: Structure, channels: Sequence[str]
 ) -> Float[np.ndarray, "atoms channels"]:
-    """Give the weights that the protein's atoms have without the ligand, and 0 for the ligand's."""
+    """Return the weights that the protein's atoms have without the ligand, and 0 for the ligand's."""
     count = len(complex_.protein.atoms)
     protein = both.atoms[:count]
     weights = channel_weights(protein, channels)
@@ -293,7 +293,7 @@ def _unbound_weights(
 
 
 def joined_structure(complex_: Complex, *, bonds: bool = False) -> Structure:
-    """Give a complex as one structure, the ligand as a last residue that is no amino acid.
+    """Return a complex as one structure, the ligand as a last residue that is no amino acid.
 
     Parameters
     ----------

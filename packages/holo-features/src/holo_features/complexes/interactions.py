@@ -156,7 +156,7 @@ def element_counts(ligand: Ligand) -> Numbers:
 def _pairs(
     complex_: Complex, cutoff: float
 ) -> tuple[Int[np.ndarray, "pairs"], Int[np.ndarray, "pairs"], Float[np.ndarray, "pairs"]]:
-    """Give the pairs of a protein and a ligand atom that are near, and their distances."""
+    """Return the pairs of a protein and a ligand atom that are near, and their distances."""
     protein, ligand = (
         atoms.coord.astype(np.float64) for atoms in (complex_.protein.atoms, complex_.ligand.atoms)
     )

@@ -74,7 +74,7 @@ def ligand_size(complex_: Complex) -> LigandSize:
 
 
 def ligand_key(ligand: Ligand) -> str:
-    """Give text that is the same for the same ligand, whatever file it is from.
+    """Return text that is the same for the same ligand, whatever file it is from.
 
     It is the formula without hydrogens, and a digest of the graph of heavy atoms and bonds. Bond orders, charges,
     hydrogens and stereochemistry do not count, so tautomers, protonation states and stereoisomers have one key.
@@ -159,7 +159,7 @@ def _heavy(ligand: Ligand) -> AtomArray:
 
 
 def _graph_distances(atoms: AtomArray) -> Int[np.ndarray, "atoms atoms"]:
-    """Give the number of bonds between any two atoms."""
+    """Return the number of bonds between any two atoms."""
     bonded = np.zeros((len(atoms), len(atoms)), dtype=bool)
     if atoms.bonds is None:
         bonded = _near(atoms)
@@ -183,7 +183,7 @@ def _near(atoms: AtomArray) -> Bool[np.ndarray, "atoms atoms"]:
 
 
 def _formula(atoms: AtomArray) -> str:
-    """Give Hill's formula: carbon first, then by the alphabet."""
+    """Return Hill's formula: carbon first, then by the alphabet."""
     count = Counter(element.title() for element in atoms.element.tolist())
     order = sorted(count, key=lambda element: (element != "C", element))
     return "".join(element + (str(count[element]) if count[element] > 1 else "") for element in order)

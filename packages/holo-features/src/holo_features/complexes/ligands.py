@@ -118,7 +118,7 @@ def read_ligands(path: str | os.PathLike[str], *, hydrogens: bool = False) -> It
 
 
 def _chosen(place: Path, molecules: Sequence[Molecule], molecule: int | str | None) -> int:
-    """Give the number of the molecule that is asked for."""
+    """Return the number of the molecule that is asked for."""
     if molecule is None:
         _check_poses(place, molecules)
         molecule = 1

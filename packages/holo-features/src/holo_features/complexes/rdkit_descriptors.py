@@ -19,7 +19,7 @@ __all__ = ["ligand_descriptors", "murcko_scaffold", "rdkit_molecule"]
 
 
 def ligand_descriptors(ligand: Ligand) -> Numbers:
-    """Give all of RDKit's descriptors of a ligand: size, log P, polar surface, donors, rings, fragments.
+    """Return all of RDKit's descriptors of a ligand: size, log P, polar surface, donors, rings, fragments.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def ligand_descriptors(ligand: Ligand) -> Numbers:
 
 
 def murcko_scaffold(ligand: Ligand) -> str:
-    """Give the scaffold of a ligand: its rings and what links them, without side chains [1]_.
+    """Return the scaffold of a ligand: its rings and what links them, without side chains [1]_.
 
     Returns
     -------

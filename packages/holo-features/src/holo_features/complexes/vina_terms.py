@@ -60,7 +60,7 @@ _POLAR_CARBONS = frozenset(
 
 
 def vina_terms(complex_: Complex) -> Numbers:
-    """Give the five sums over pairs of a protein and a ligand atom, and the number of rotatable bonds.
+    """Return the five sums over pairs of a protein and a ligand atom, and the number of rotatable bonds.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def vina_terms(complex_: Complex) -> Numbers:
 
 
 def rf_score_features(complex_: Complex) -> Numbers:
-    """Give what RF-Score-v3 learns from: contacts by element pair within 12 Å, and Vina's terms.
+    """Return what RF-Score-v3 learns from: contacts by element pair within 12 Å, and Vina's terms.
 
     Parameters
     ----------

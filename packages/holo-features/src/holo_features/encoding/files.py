@@ -166,7 +166,7 @@ def unusable(complexes: "Iterable[SkippedComplex]") -> list[Skipped]:
 
 
 def rows_of(encoded: "EncodedStructure", rows: "Holograms | Embeddings | None") -> FileRows:
-    """Give what a structure file gave, each residue and atom that was left out by name."""
+    """Return what a structure file gave, each residue and atom that was left out by name."""
     file = str(encoded.path)
     left_out = sum(not residue.kept for residue in encoded.repeated_residues)
     counts: Counter[str] = Counter()

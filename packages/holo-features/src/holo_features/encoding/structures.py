@@ -502,7 +502,7 @@ def _neighborhoods(
 
 
 def _centers(structure: Structure, encoding: Encoding) -> tuple[Structure, Centers]:
-    """Give the centers, and the structure with the atoms that may be around them."""
+    """Return the centers, and the structure with the atoms that may be around them."""
     chosen = None if encoding.residues is None else select_residues(structure, encoding.residues)
     if encoding.center_atoms is None:
         centers = alpha_carbons(structure, chosen)

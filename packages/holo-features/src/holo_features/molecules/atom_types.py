@@ -25,7 +25,7 @@ _GAFF_FIRST = frozenset("chnopsfi")
 
 
 def type_elements(kinds: Sequence[str]) -> list[str]:
-    """Give the elements, in upper case, of a molecule's atom types.
+    """Return the elements, in upper case, of a molecule's atom types.
 
     A force field's types are told from Sybyl's by all of them together: CA, NB and OS are Amber's for carbon, nitrogen
     and oxygen, but calcium, niobium and osmium beside types of Sybyl's such as ``C.3``.

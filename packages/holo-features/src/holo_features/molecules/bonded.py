@@ -24,7 +24,7 @@ PEPTIDE = 24  # residues; the wwPDB takes a chain of so many for a protein
 
 
 def structure_molecules(raw: RawAtoms) -> Iterator[Molecule]:
-    """Give the molecules of a structure that are neither water nor proteins, each with all residues bonded to it.
+    """Return the molecules of a structure that are neither water nor proteins, each with all residues bonded to it.
 
     Residues that have atoms at a bond's length are one molecule, such as the sugars of a glycan; bonds to metals do not
     count, for an ion is a molecule by itself. Amino acids of chains are none, except in a file that has no chain of
@@ -70,7 +70,7 @@ def structure_molecules(raw: RawAtoms) -> Iterator[Molecule]:
 
 
 def _longest_chain(atoms: AtomArray, chosen: Bool[np.ndarray, "atoms"]) -> int:
-    """Give the number of amino acids of the chain that has most."""
+    """Return the number of amino acids of the chain that has most."""
     alpha = chosen & atoms.amino_acid & (atoms.atom_name == "CA")
     return max(Counter(atoms.chain_id[alpha].tolist()).values(), default=0)
 
@@ -78,7 +78,7 @@ def _longest_chain(atoms: AtomArray, chosen: Bool[np.ndarray, "atoms"]) -> int:
 def _bonded(
     raw: RawAtoms, rows: Int[np.ndarray, "rows"], residues: Int[np.ndarray, "rows"]
 ) -> Int[np.ndarray, "pairs 2"]:
-    """Give pairs of residues that a bond joins."""
+    """Return pairs of residues that a bond joins."""
     radii = np.array([RADII.get(element, 0.0) for element in raw.atoms.element[rows].tolist()])
     places, labels = raw.atoms.coord[rows].astype(np.float64), raw.labels[rows]
     heavy = np.flatnonzero(radii > 0)

@@ -31,7 +31,7 @@ _TYPE, _RESIDUE_NUMBER, _RESIDUE_NAME, _CHARGE = 5, 6, 7, 8
 
 
 def mol2_molecules(text: str) -> Iterator[Molecule]:
-    r"""Give the molecules of a MOL2 file: positions, elements, bonds and, where there are, partial charges.
+    r"""Return the molecules of a MOL2 file: positions, elements, bonds and, where there are, partial charges.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def _atoms(record: str) -> AtomArray:
 
 
 def _rows(section: str) -> list[list[str]]:
-    """Give the fields of each line; a line that ends with a backslash goes on, one that begins with # is none."""
+    """Return the fields of each line; a line that ends with a backslash goes on, one that begins with # is none."""
     joined = re.sub(r"\\[ \t]*\n", " ", section)
     return [line.split() for line in joined.split("\n") if line.strip() and not line.startswith("#")]
 

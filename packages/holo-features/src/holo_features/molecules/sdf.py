@@ -22,7 +22,7 @@ _NO_ENDS = str.maketrans(dict.fromkeys("\v\f\x1c\x1d\x1e\x85", " "))
 
 
 def sdf_molecules(text: str) -> Iterator[Molecule]:
-    r"""Give the molecules of an SDF or MOL file; positions, elements, formal charges and bonds.
+    r"""Return the molecules of an SDF or MOL file; positions, elements, formal charges and bonds.
 
     Examples
     --------

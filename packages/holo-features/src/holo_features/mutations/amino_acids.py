@@ -74,7 +74,7 @@ def _blosum62() -> Int[np.ndarray, "20 20"]:
 
 
 def properties(residue_names: Sequence[str]) -> Float[np.ndarray, "n properties"]:
-    """Give the numbers of amino acids, of each as `PROPERTIES` names them.
+    """Return the numbers of amino acids, of each as `PROPERTIES` names them.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def properties(residue_names: Sequence[str]) -> Float[np.ndarray, "n properties"
 
 
 def blosum62(ones: Sequence[str], others: Sequence[str]) -> Int[np.ndarray, "n"]:
-    """Give how often two amino acids stand for one another in alignments, as BLOSUM62 has it.
+    """Return how often two amino acids stand for one another in alignments, as BLOSUM62 has it.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def blosum62(ones: Sequence[str], others: Sequence[str]) -> Int[np.ndarray, "n"]
 
 
 def letter_of(residue_name: str) -> str:
-    """Give the letter of one of the twenty.
+    """Return the letter of one of the twenty.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def letter_of(residue_name: str) -> str:
 
 
 def residue_name_of(letter: str) -> str:
-    """Give the name of the amino acid that a letter stands for.
+    """Return the name of the amino acid that a letter stands for.
 
     Raises
     ------

@@ -177,7 +177,7 @@ def find_sites(structure: Structure, mutations: Sequence[Mutation]) -> FoundSite
 
 
 def all_mutations(structure: Structure) -> tuple[Mutation, ...]:
-    """Give all exchanges of all residues of the twenty: nineteen at each.
+    """Return all exchanges of all residues of the twenty: nineteen at each.
 
     Examples
     --------

@@ -68,12 +68,12 @@ class SiteNumbers:
         return len(self.around.values)
 
     def take(self, rows: Int[np.ndarray, "rows"]) -> "SiteNumbers":
-        """Give some of the residues."""
+        """Return some of the residues."""
         parts = (self.around, self.kinds, self.backbone, self.chain)
         return SiteNumbers(*(Numbers(part.names, part.values[rows]) for part in parts))
 
     def column(self, name: str) -> Float[np.ndarray, "sites"]:
-        """Give a number of all residues by its name.
+        """Return a number of all residues by its name.
 
         Raises
         ------
@@ -259,7 +259,7 @@ def _half_spheres(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> Number
 
 
 def _backbone(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> Numbers:
-    """Give φ and ψ, the secondary structure, and how many atoms accept a bond of N."""
+    """Return φ and ψ, the secondary structure, and how many atoms accept a bond of N."""
     nitrogen, center, carbon = residues.nitrogen, residues.center, residues.carbon
     before, after = residues.follows, np.roll(residues.follows, -1)
     phi = np.where(before, dihedral(np.roll(carbon, 1, axis=0), nitrogen, center, carbon), np.nan)[rows]
@@ -280,7 +280,7 @@ def _backbone(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> Numbers:
 
 
 def _along_chain(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> Numbers:
-    """Give properties of the residues before and after each site, 0 where there is none."""
+    """Return properties of the residues before and after each site, 0 where there is none."""
     kinds = {name: number for number, name in enumerate(STANDARD_AMINO_ACIDS)}
     chosen = [PROPERTIES.index(name) for name in _OF_BESIDE]
     table = np.vstack([properties(STANDARD_AMINO_ACIDS)[:, chosen], np.zeros(len(chosen))])

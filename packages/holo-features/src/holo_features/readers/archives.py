@@ -63,7 +63,7 @@ def is_archive_path(path: str | os.PathLike[str]) -> bool:
 
 
 def archive_of(path: Path) -> Path | None:
-    """Give the archive that a path leads into; None if it leads into none.
+    """Return the archive that a path leads into; None if it leads into none.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def _index(archive: Path, size: int, _: int) -> _Found:
 
 
 def _label(name: str) -> tuple[str, str]:
-    """Give what a member is called, and if it must not be called so, why."""
+    """Return what a member is called, and if it must not be called so, why."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
         return ascii(name[:_SHOWN]), "its name leads out of the archive; it must be a path inside it"

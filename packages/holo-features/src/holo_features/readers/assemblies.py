@@ -103,7 +103,7 @@ def check_copies(count: int) -> None:
 
 
 def operations(expression: str) -> Iterator[tuple[str, ...]]:
-    """Give the successive steps of each operation of an ``oper_expression``, the first to be applied last.
+    """Return the successive steps of each operation of an ``oper_expression``, the first to be applied last.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def operations(expression: str) -> Iterator[tuple[str, ...]]:
 
 
 def _named(part: str) -> Sequence[int | str]:
-    """Give the operations that a part of an expression names; a range is not written out yet."""
+    """Return the operations that a part of an expression names; a range is not written out yet."""
     ends = _RANGE.fullmatch(part)
     return range(int(ends[1]), int(ends[2]) + 1) if ends else [part]
 
@@ -202,7 +202,7 @@ def build_assembly(atoms: AtomArray, units: Shaped[np.ndarray, "atoms"], copies:
 def _pairs(
     chains: Shaped[np.ndarray, "atoms"], units: Shaped[np.ndarray, "atoms"]
 ) -> tuple[list[tuple[str, str]], Int[np.ndarray, "atoms"]]:
-    """Give the pairs of chain and unit that there are, and which is each atom's."""
+    """Return the pairs of chain and unit that there are, and which is each atom's."""
     (chain_names, chain), (unit_names, unit) = (
         np.unique(names, return_inverse=True) for names in (chains, units)
     )

@@ -125,7 +125,7 @@ def _table(category: object, name: str) -> Table:
 
 
 def _size(column: Mapping[str, object]) -> int:
-    """Give how many bytes of values a column has."""
+    """Return how many bytes of values a column has."""
     data = column.get("data")
     content = data.get("data") if isinstance(data, dict) else None
     return len(content) if isinstance(content, bytes) else 0

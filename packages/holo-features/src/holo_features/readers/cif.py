@@ -306,7 +306,7 @@ class _LoopColumn:
         return values
 
     def _flush_right(self) -> UInt8[np.ndarray, "rows width"]:
-        """Give the values as a column that they end with."""
+        """Return the values as a column that they end with."""
         width, shortest = int(self.lengths.max(initial=1)), int(self.lengths.min())
         check_length(self.name, len(self.starts), int(self.lengths.argmax()), width)
         column: NDArray[np.uint8] = windows(self.octets, width)[self.starts + self.lengths - width]

@@ -36,7 +36,7 @@ def windows(octets: UInt8[np.ndarray, "bytes"], width: int) -> UInt8[np.ndarray,
 
 
 def text(column: UInt8[np.ndarray, "rows width"]) -> Shaped[np.ndarray, "rows"]:
-    """Give the values as text (Latin-1), without the blanks around them.
+    """Return the values as text (Latin-1), without the blanks around them.
 
     Examples
     --------

@@ -41,7 +41,7 @@ def elements_of(
     residues: Shaped[np.ndarray, "atoms"],
     wide: Bool[np.ndarray, "atoms"] | None = None,
 ) -> Shaped[np.ndarray, "atoms"]:
-    """Give elements in upper case, inferred from names where the file has none.
+    """Return elements in upper case, inferred from names where the file has none.
 
     Atoms of residues that are known, the twenty amino acids, water and what the Chemical Component Dictionary has,
     have the elements that are known of them: also where the file's symbol is but the beginning of the atom's name,
@@ -107,7 +107,7 @@ _USUAL = frozenset(["CL", "BR", "FE", "ZN", "MG", "MN", "SE", "SI"])
 
 @lru_cache(maxsize=4096)
 def _of_known(name: str, residue: str) -> str | None:
-    """Give the element of an atom of a known residue; None if that is not known."""
+    """Return the element of an atom of a known residue; None if that is not known."""
     if light := _LIGHT.get(residue):
         letter = name.lstrip(_DIGITS)[:1]
         return letter if letter and letter in light else None

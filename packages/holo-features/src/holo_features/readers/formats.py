@@ -45,7 +45,7 @@ _GZIP = b"\x1f\x8b"
 
 
 def split_suffix(path: str | os.PathLike[str]) -> tuple[str, bool]:
-    """Give the suffix of a file's name in lower case, less .gz, and whether there is a .gz; that of .pdb1 is .pdb.
+    """Return the suffix of a file's name in lower case, less .gz, and whether there is a .gz; that of .pdb1 is .pdb.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def is_structure_path(path: str | os.PathLike[str]) -> bool:
 
 
 def structure_stem(path: str | os.PathLike[str]) -> str:
-    """Give a file's name without the suffixes of its format.
+    """Return a file's name without the suffixes of its format.
 
     Examples
     --------
@@ -199,7 +199,7 @@ def content_suffix(content: bytes) -> str | None:
 
 
 def file_content(place: Path, zipped: bool) -> bytes:
-    """Give what a file holds, or a member of an archive, unpacked.
+    """Return what a file holds, or a member of an archive, unpacked.
 
     Raises
     ------

@@ -157,7 +157,7 @@ def _read(block: Mapping[str, Table], model: int | None, assembly: str | None) -
 
 
 def _b_factors(site: Table) -> Float[np.ndarray, "rows"]:
-    """Give B-factors, NaN where there are none; nothing depends on a column that holds something else."""
+    """Return B-factors, NaN where there are none; nothing depends on a column that holds something else."""
     try:
         values = _numbers(site, "b_iso_or_equiv", np.nan, needed=False)
     except FormatError:
@@ -234,7 +234,7 @@ def _number(
 
 
 def _name(site: Table, *names: str) -> str:
-    """Give the first column that is there."""
+    """Return the first column that is there."""
     found = next((name for name in names if name in site.columns), None)
     if found is None:
         shown = " or ".join(name.replace("cartn", "Cartn") for name in names)
@@ -243,7 +243,7 @@ def _name(site: Table, *names: str) -> str:
 
 
 def _text_of(site: Table, *names: str, default: str | None = None) -> Shaped[np.ndarray, "rows"]:
-    """Give a column as text, empty where the file says '.' or '?'."""
+    """Return a column as text, empty where the file says '.' or '?'."""
     if default is not None and names[0] not in site.columns:
         return np.full(site.rows, default)
     return site.columns[_name(site, *names)].text()
@@ -276,7 +276,7 @@ def _named(site: Table, item: str) -> Shaped[np.ndarray, "rows"]:
 
 
 def _residue_numbers(site: Table) -> tuple[Int[np.ndarray, "rows"], Bool[np.ndarray, "rows"]]:
-    """Give the authors' numbers, or the labels' in the rows that have none of those, and say which rows have one."""
+    """Return the authors' numbers, or the labels' in the rows that have none of those, and say which rows have one."""
     name = _name(site, "auth_seq_id", "label_seq_id")
     numbers, there = site.columns[name].integers(0), site.columns[name].present()
     if not there.all() and name == "auth_seq_id" and "label_seq_id" in site.columns:

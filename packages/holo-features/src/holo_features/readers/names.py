@@ -58,7 +58,7 @@ IONS = dict(pair.split(":") for pair in _IONS.split())
 
 
 def dictionary_elements(residue_name: str) -> dict[str, str] | None:
-    """Give the elements of a residue's atoms by their names; None if nobody knows it.
+    """Return the elements of a residue's atoms by their names; None if nobody knows it.
 
     Examples
     --------

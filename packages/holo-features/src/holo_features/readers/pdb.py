@@ -73,14 +73,14 @@ class _Lines:
         return found
 
     def starting(self, word: bytes) -> Int[np.ndarray, "lines"]:
-        """Give the numbers of the lines that begin with a word of up to eight characters."""
+        """Return the numbers of the lines that begin with a word of up to eight characters."""
         return np.flatnonzero(self.beginning(word))
 
     def line(self, i: int) -> str:
         return self.content[self.starts[i] : self.ends[i]].decode("latin-1")
 
     def records(self, lines: Int[np.ndarray, "rows"]) -> UInt8[np.ndarray, "rows 80"]:
-        """Give lines as rows of 80 characters, blanks where a line ends before."""
+        """Return lines as rows of 80 characters, blanks where a line ends before."""
         rows: NDArray[np.uint8] = windows(self.octets, _WIDTH)[self.starts[lines]]
         lengths = self.ends[lines] - self.starts[lines]
         shortest = int(lengths.min(initial=_WIDTH))
@@ -109,7 +109,7 @@ class PdbFile:
         return cls(lines, atom_lines, ends, tuple(_models(lines, atom_lines)))
 
     def model(self, number: int | None) -> Model:
-        """Give the model of a number, or the first."""
+        """Return the model of a number, or the first."""
         found = next((model for model in self.models if number in {None, model.number}), None)
         if found is None:
             there = listed(model.number for model in self.models)
@@ -125,7 +125,7 @@ class PdbFile:
         return ended
 
     def records(self, model: Model) -> UInt8[np.ndarray, "atoms 80"]:
-        """Give a model's atom records, or raise a FormatError if one is cut off or not printable."""
+        """Return a model's atom records, or raise a FormatError if one is cut off or not printable."""
         atom_lines = self.atom_lines[model.first : model.end]
         records = self.lines.records(atom_lines)
         last = _COORDINATES.stop - 1
@@ -233,7 +233,7 @@ def _check_end(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> None:
 
 
 def _models(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[Model]:
-    """Give the models that have atoms, in the order of the file."""
+    """Return the models that have atoms, in the order of the file."""
     begins = lines.beginning(b"MODEL ")
     bounds = np.flatnonzero(begins | lines.beginning(b"ENDMDL")).tolist()
     if not bounds:
@@ -256,7 +256,7 @@ def _models(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[Mod
 
 
 def _frames(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[Model]:
-    """Give what stands between END records: frames where residues come again, parts of one structure where not."""
+    """Return what stands between END records: frames where residues come again, parts of one structure where not."""
     ends = [line for line in lines.starting(b"END").tolist() if lines.line(line).strip() == "END"]
     bounds = np.unique([0, *np.searchsorted(atom_lines, ends).tolist(), len(atom_lines)]).tolist()
     if len(bounds) <= 2:
@@ -276,7 +276,7 @@ def _frames(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[Mod
 
 
 def _residues(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> set[bytes]:
-    """Give the residues of some atoms, as columns 18 to 27 name them; water only where there is nothing else."""
+    """Return the residues of some atoms, as columns 18 to 27 name them; water only where there is nothing else."""
     columns = np.ascontiguousarray(lines.records(atom_lines)[:, _RESIDUE.start : _INSERTION + 1])
     every = set(np.unique(columns.view(f"S{columns.shape[1]}")).tolist())
     return {name for name in every if name[:4].decode("latin-1").strip() not in WATERS} or every
@@ -329,7 +329,7 @@ def filled(column: UInt8[np.ndarray, "atoms width"], value: bytes) -> UInt8[np.n
 
 
 def _blanks(column: UInt8[np.ndarray, "atoms width"]) -> Int[np.ndarray, "blank"]:
-    """Give the rows with nothing in them; few end with a blank and have something."""
+    """Return the rows with nothing in them; few end with a blank and have something."""
     rows = np.flatnonzero(column[:, -1] <= _BLANK)
     return rows[(column[rows] <= _BLANK).all(axis=1)]
 

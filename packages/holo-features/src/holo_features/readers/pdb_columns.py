@@ -31,7 +31,7 @@ _LARGEST = 9999
 def chains_and_names(
     records: UInt8[np.ndarray, "atoms 80"], ended: Bool[np.ndarray, "atoms"], *, segments: bool
 ) -> tuple[Shaped[np.ndarray, "atoms"], Shaped[np.ndarray, "atoms"]]:
-    """Give the chain and the residue's name of each atom record.
+    """Return the chain and the residue's name of each atom record.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def _of_segments(
 def _residues(
     records: UInt8[np.ndarray, "atoms 80"], segments: Int[np.ndarray, "atoms"]
 ) -> tuple[Int[np.ndarray, "residues"], Int[np.ndarray, "residues"]]:
-    """Give the first record of each residue, and how many it has."""
+    """Return the first record of each residue, and how many it has."""
     begins = np.ones(len(records), dtype=bool)
     begins[1:] = (records[1:, _RESIDUE] != records[:-1, _RESIDUE]).any(axis=1)
     # In another segment it is another one if its first atom comes again.
@@ -127,7 +127,7 @@ def number_of_five_digits(
     chains: Shaped[np.ndarray, "atoms"],
     numbers: Int[np.ndarray, "atoms"],
 ) -> tuple[Int[np.ndarray, "atoms"], Shaped[np.ndarray, "atoms"]]:
-    """Give residue numbers and insertion codes, a digit for a code being the fifth of a number above 9999.
+    """Return residue numbers and insertion codes, a digit for a code being the fifth of a number above 9999.
 
     It is that where the number without it falls below that of the chain's residue before, and with it rises above.
 

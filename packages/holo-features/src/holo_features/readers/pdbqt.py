@@ -45,7 +45,7 @@ _PSEUDO = "-"
 
 
 def pdbqt_molecules(content: bytes) -> Iterator[Molecule]:
-    r"""Give the molecules of a PDBQT file: positions, elements, partial charges.
+    r"""Return the molecules of a PDBQT file: positions, elements, partial charges.
 
     The models of a docking's output are poses; a model has one molecule for each of its ROOT records. Side chains of
     the protein, which stand between BEGIN_RES and END_RES where they are flexible, are none.
@@ -73,7 +73,7 @@ def pdbqt_molecules(content: bytes) -> Iterator[Molecule]:
 
 
 def _parts(file: PdbFile, model: Model) -> Iterator[tuple[Int[np.ndarray, "atoms"], tuple[Remark, ...]]]:
-    """Give the atoms of each molecule of a model, by their place in it; say how many are of side chains."""
+    """Return the atoms of each molecule of a model, by their place in it; say how many are of side chains."""
     lines = file.atom_lines[model.first : model.end]
     begins, ends, roots = (file.lines.starting(word) for word in (b"BEGIN_RE", b"END_RES", b"ROOT"))
 

@@ -24,13 +24,13 @@ class Column(Protocol):
         """Say which values are there."""
 
     def text(self) -> Shaped[np.ndarray, "rows"]:
-        """Give the values as text, empty where there is none."""
+        """Return the values as text, empty where there is none."""
 
     def numbers(self, missing: float) -> Float[np.ndarray, "rows"]:
-        """Give the values as float64, or raise a FormatError that names the one that is no number."""
+        """Return the values as float64, or raise a FormatError that names the one that is no number."""
 
     def integers(self, missing: int) -> Int[np.ndarray, "rows"]:
-        """Give the values as int64, or raise a FormatError that names the one that is no integer."""
+        """Return the values as int64, or raise a FormatError that names the one that is no integer."""
 
 
 @attrs.frozen(eq=False)
@@ -85,11 +85,11 @@ class ListColumn:
         return np.array([value is not None for value in self.values], dtype=bool)
 
     def text(self) -> Shaped[np.ndarray, "rows"]:
-        """Give the values as text."""
+        """Return the values as text."""
         return np.array([value or "" for value in self.values], dtype=np.str_)
 
     def numbers(self, missing: float) -> Float[np.ndarray, "rows"]:
-        """Give the values as float64."""
+        """Return the values as float64."""
         numbers = np.full(len(self.values), missing, dtype=np.float64)
         for row, value in enumerate(self.values):
             try:
@@ -99,7 +99,7 @@ class ListColumn:
         return numbers
 
     def integers(self, missing: int) -> Int[np.ndarray, "rows"]:
-        """Give the values as int64."""
+        """Return the values as int64."""
         integers = np.full(len(self.values), missing, dtype=np.int64)
         for row, value in enumerate(self.values):
             try:

@@ -146,7 +146,7 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
 
 
 def _trimesh_reader(suffix: str) -> Callable[[bytes], tuple[NDArray[np.float64], NDArray[np.int64]]]:
-    """Give the function that reads a format by trimesh, which is looked for first."""
+    """Return the function that reads a format by trimesh, which is looked for first."""
     with extra("holo-features[meshes]"):
         import trimesh  # noqa: PLC0415 - an extra, and slow to import
     # What trimesh has to say goes where the program's log goes, and not, for want of one, to the screen.

@@ -111,7 +111,7 @@ def _elements(lines: Sequence[str]) -> Iterator[_Element]:
 
 
 def _ascii(body: bytes, elements: Sequence[_Element]) -> list[list[list[list[float]]]]:
-    """Give the values of each property of each row of each element."""
+    """Return the values of each property of each row of each element."""
     words = iter(body.split())
     try:
         return [

@@ -115,7 +115,7 @@ def _facing(
 def _met(
     triangles: Float[np.ndarray, "faces 3 3"], directions: Float[np.ndarray, "nodes 3"], grid: SphereGrid
 ) -> tuple[Int[np.ndarray, "pairs"], Int[np.ndarray, "pairs"]]:
-    """Give all pairs of a face and a node in whose direction it is seen from the center."""
+    """Return all pairs of a face and a node in whose direction it is seen from the center."""
     edges = _edges(triangles)
     pairs = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))]
     for face, node in _near(triangles, grid):
@@ -134,13 +134,13 @@ def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _edges(corners: Float[np.ndarray, "faces 3 3"]) -> Float[np.ndarray, "faces 3 3"]:
-    """Give the normals of the planes through the center and each edge; swapped ends give the negative, to the bit."""
+    """Return the normals of the planes through the center and each edge; swapped ends give the negative, to the bit."""
     edges: NDArray[np.float64] = np.cross(corners, np.roll(corners, -1, axis=1))
     return edges
 
 
 def _highest(corners: Float[np.ndarray, "faces 3 3"]) -> Float[np.ndarray, "faces"]:
-    """Give the greatest z on spherical triangles of unit corners, which are seen counterclockwise from outside."""
+    """Return the greatest z on spherical triangles of unit corners, which are seen counterclockwise from outside."""
     edges = _edges(corners)
     # Where the circle of an edge comes nearest to the pole, which is on the edge if it is between its ends.
     normals = _unit(edges)
@@ -156,7 +156,7 @@ def _highest(corners: Float[np.ndarray, "faces 3 3"]) -> Float[np.ndarray, "face
 def _ranges(
     first: NDArray[np.int64], count: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give first, first + 1, ... (count of them) for each entry, and the entry of each."""
+    """Return first, first + 1, ... (count of them) for each entry, and the entry of each."""
     entry = np.repeat(np.arange(len(first)), count)
     step = np.arange(len(entry)) - np.repeat(np.cumsum(count) - count, count)
     return first[entry] + step, entry
@@ -201,7 +201,7 @@ def _near(
 def _arcs(
     edges: Float[np.ndarray, "entries 3 3"], colatitudes: Float[np.ndarray, "entries"]
 ) -> tuple[Int[np.ndarray, "arcs"], Float[np.ndarray, "arcs"], Float[np.ndarray, "arcs"]]:
-    """Give the arcs of a row of colatitude θ inside a spherical triangle: the entry of each, where it starts and stops.
+    """Return the arcs of a row of colatitude θ inside a spherical triangle: entry, start and end of each.
 
     Inside of an edge with the normal n is |n_xy| sin θ cos(φ - φ_n) + n_z cos θ >= 0: an arc about φ_n.
     """

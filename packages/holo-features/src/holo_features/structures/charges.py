@@ -27,7 +27,7 @@ _CHAIN_END = (("O", "OXT"), -1.0)
 
 
 def partial_charges(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
-    """Give the partial charge of each atom, by partial equalization of orbital electronegativity (PEOE).
+    """Return the partial charge of each atom, by partial equalization of orbital electronegativity (PEOE).
 
     Formal charges are those of the atoms, where they have the annotation ``charge``; aspartate, glutamate,
     lysine, arginine and a chain's end where it is seen (OXT) are charged as at pH 7, histidine is not.
@@ -72,7 +72,7 @@ def partial_charges(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
 
 
 def _known_types(bonds: BondList, elements: Shaped[np.ndarray, "atoms"]) -> BondList:
-    """Give bonds of the types that PEOE has parameters for.
+    """Return bonds of the types that PEOE has parameters for.
 
     An aromatic bond of which a file does not say whether it is single or double is double for carbon and
     nitrogen, which are sp2, and single for oxygen and sulfur; a double bond of sulfur counts as single.
@@ -93,7 +93,7 @@ def _known_types(bonds: BondList, elements: Shaped[np.ndarray, "atoms"]) -> Bond
 def _formal_charges(
     atoms: AtomArray,
 ) -> tuple[Float[np.ndarray, "atoms"], list[tuple[int, int]]]:
-    """Give formal charges, and pairs of atoms that are equal by resonance."""
+    """Return formal charges, and pairs of atoms that are equal by resonance."""
     known = "charge" in atoms.get_annotation_categories()
     formal = atoms.charge.astype(np.float32) if known else np.zeros(len(atoms), dtype=np.float32)
     resonant = []
@@ -112,7 +112,7 @@ def _formal_charges(
 
 
 def bonds_of(atoms: AtomArray) -> BondList:
-    """Give the bonds between atoms: those they have, or those that their names and distances say.
+    """Return the bonds between atoms: those they have, or those that their names and distances say.
 
     Residues that the Chemical Component Dictionary knows have its bonds, by the names of their atoms, and
     consecutive ones are joined; in the others, atoms are bonded whose distance is usual for a bond, all by

@@ -106,7 +106,7 @@ def _within_residues(
 
 
 def _pairs(bounds: Int[np.ndarray, "bounds"]) -> tuple[Int[np.ndarray, "pairs"], Int[np.ndarray, "pairs"]]:
-    """Give the first and the second atom of each pair within residues between bounds, but not within large ones."""
+    """Return the first and the second atom of each pair within residues between bounds, but not within large ones."""
     sizes = np.diff(bounds)
     rows = np.arange(bounds[0], bounds[-1])
     following = np.repeat(bounds[1:] - 1, sizes) - rows

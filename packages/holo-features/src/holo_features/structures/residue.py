@@ -66,7 +66,7 @@ class ResidueId(NamedTuple):
 
 
 def residue_starts(atoms: AtomArray) -> Int[np.ndarray, "residues"]:
-    """Give the first atom of each residue: there the chain, the number or the insertion code is another.
+    """Return the first atom of each residue: there the chain, the number or the insertion code is another.
 
     Examples
     --------

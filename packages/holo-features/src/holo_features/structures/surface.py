@@ -16,7 +16,7 @@ _USUAL_RADIUS = 1.8
 
 
 def surface_areas(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
-    """Give the solvent-accessible surface area of each atom.
+    """Return the solvent-accessible surface area of each atom.
 
     A water, a sphere of radius 1.4 Å, rolls over the atoms. Radii are ProtOr's where the Chemical Component
     Dictionary knows the atom: they include the hydrogens that it carries, so that it does not matter whether
@@ -64,7 +64,7 @@ def surface_areas(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
 
 @lru_cache(maxsize=1 << 14)
 def _radius(residue_name: str, atom_name: str, element: str) -> float:
-    """Give the van der Waals radius in Å, with the hydrogens that the atom carries where that is known."""
+    """Return the van der Waals radius in Å, with the hydrogens that the atom carries where that is known."""
     try:
         radius = vdw_radius_protor(residue_name, atom_name)
     except (KeyError, ValueError, IndexError):  # it knows no such atom, or takes its name for a hydrogen's

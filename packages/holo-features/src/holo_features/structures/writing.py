@@ -80,12 +80,12 @@ def write_structure(
 
 
 def _plain(atoms: AtomArray) -> AtomArray:
-    """Give the atoms without bonds, which would be written too, and which nothing here has read."""
+    """Return the atoms without bonds, which would be written too, and which nothing here has read."""
     plain = atoms.copy()
     plain.bonds = None
     return plain
 
 
 def _block_name(name: str) -> str:
-    """Give a name that a data block may have: printable, without blanks."""
+    """Return a name that a data block may have: printable, without blanks."""
     return "".join(letter if letter in _PLAIN else "_" for letter in name)

@@ -161,7 +161,7 @@ def alpha_carbons(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | None
 
 
 def _named(atoms: AtomArray, first: Int[np.ndarray, "residues"], name: str) -> Int[np.ndarray, "residues"]:
-    """Give the atom of a name in each residue, the first of several; -1 where there is none."""
+    """Return the atom of a name in each residue, the first of several; -1 where there is none."""
     found = np.full(len(first), -1)
     # The element tells a Cα from a calcium ion. Backwards, so that the first of several stays.
     there = np.flatnonzero((atoms.atom_name == name) & (atoms.element == name[0]))[::-1]
@@ -270,7 +270,7 @@ def amino_acids(atoms: AtomArray) -> Bool[np.ndarray, "atoms"]:
 
 
 def residue_index(structure: Structure, atoms: Int[np.ndarray, "n"]) -> Index:
-    """Give the columns that name the residues of atoms."""
+    """Return the columns that name the residues of atoms."""
     of = structure.atoms
     return Index(
         {

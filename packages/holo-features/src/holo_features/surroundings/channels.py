@@ -159,7 +159,7 @@ def element_memberships(atoms: "AtomArray", channels: Sequence[str]) -> Bool[np.
 
 
 def channel_weights(atoms: "AtomArray", channels: Sequence[str]) -> Float[np.ndarray, "atoms channels"]:
-    """Give the weight of each atom in each channel.
+    """Return the weight of each atom in each channel.
 
     The weight in an element's channel is 1 for its atoms, with a side for its atoms of that side; hydrogen's has
     deuterium and tritium too. ``"other"`` takes the atoms of all elements that are no channel, hydrogen too where it

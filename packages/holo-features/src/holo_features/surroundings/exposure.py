@@ -42,7 +42,7 @@ _MOST = MappingProxyType(
 
 
 def relative_surface_areas(structure: Structure) -> Float[np.ndarray, "residues"]:
-    """Give the solvent-accessible share of each residue's surface.
+    """Return the solvent-accessible share of each residue's surface.
 
     The area of a residue's atoms in the structure, over the most that its type can have between two glycines.
 

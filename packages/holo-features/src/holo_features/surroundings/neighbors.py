@@ -145,7 +145,7 @@ def cut_neighborhoods(
     own_atoms: bool = False,
     weights: Float[np.ndarray, "atoms channels"] | None = None,
 ) -> Neighborhoods:
-    """Give `neighborhoods`, and name the residues that have none.
+    """Return `neighborhoods`, and name the residues that have none.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def cut_in_blocks(
     weights: Float[np.ndarray, "atoms channels"] | None = None,
     block: int | None = None,
 ) -> Iterator[Neighborhoods]:
-    """Give `cut_neighborhoods` a block of centers at a time: those of a virus fill gigabytes.
+    """Return `cut_neighborhoods` a block of centers at a time: those of a virus fill gigabytes.
 
     What is asked of the whole structure, such as surface areas, is computed once.
 
@@ -340,7 +340,7 @@ def checked_cutoff(cutoff: float, what: str = "neighborhoods: cutoff") -> float:
 
 
 def _parts(structure: Structure) -> tuple[Int[np.ndarray, "all"], Int[np.ndarray, "all"]]:
-    """Give the residue of each atom, and 1 for atoms of the backbone, 2 for others."""
+    """Return the residue of each atom, and 1 for atoms of the backbone, 2 for others."""
     backbone = np.isin(structure.atoms.atom_name, BACKBONE)
     return residue_numbers(structure.atoms), np.where(backbone, 1, 2)
 
@@ -348,7 +348,7 @@ def _parts(structure: Structure) -> tuple[Int[np.ndarray, "all"], Int[np.ndarray
 def _places(
     numbers: Int[np.ndarray, "points"], wanted: Int[np.ndarray, "centers"]
 ) -> Int[np.ndarray, "centers"]:
-    """Give the place of each wanted number among rising numbers, -1 for one that is not there."""
+    """Return the place of each wanted number among rising numbers, -1 for one that is not there."""
     places = np.searchsorted(numbers, wanted)
     there = places < len(numbers)
     there[there] = numbers[places[there]] == wanted[there]
@@ -356,7 +356,7 @@ def _places(
 
 
 def _secondary_structure(structure: Structure, atoms: Int[np.ndarray, "n"]) -> Shaped[np.ndarray, "n"]:
-    """Give the secondary structure of the residues of atoms; it takes the whole chain to say."""
+    """Return the secondary structure of the residues of atoms; it takes the whole chain to say."""
     alpha = alpha_carbons(structure)
     residues = residue_numbers(structure.atoms)
     names: NDArray[Any] = np.full(residues.max(initial=-1) + 1, "", dtype="U5")

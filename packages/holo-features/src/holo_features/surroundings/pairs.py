@@ -109,7 +109,7 @@ def pairs_within(
 def _near(
     centers: Float[np.ndarray, "block 3"], right: Float[np.ndarray, "4 points"], radius: float
 ) -> NDArray[np.int64]:
-    """Give the points that a ball about a block of centers holds, in their order."""
+    """Return the points that a ball about a block of centers holds, in their order."""
     middle = (centers.min(axis=0) + centers.max(axis=0)) / 2
     reach = radius + float(np.sqrt(((centers - middle) ** 2).sum(axis=1).max()))
     # A thousandth more than needed, so that rounding leaves none out.

@@ -55,7 +55,7 @@ class Backbones:
         return cls(residues, positions)
 
     def axes(self, atoms: Int[np.ndarray, "n"]) -> Float[np.ndarray, "n 3 3"]:
-        """Give the axes of the residues of atoms.
+        """Return the axes of the residues of atoms.
 
         Parameters
         ----------
@@ -104,7 +104,7 @@ class Backbones:
 def _first(
     atoms: AtomArray, residues: Int[np.ndarray, "atoms"], name: str, element: str
 ) -> Int[np.ndarray, "residues"]:
-    """Give the first atom of each residue that has a name, -1 where there is none."""
+    """Return the first atom of each residue that has a name, -1 where there is none."""
     first = np.full(residues.max(initial=-1) + 1, -1)
     named = np.flatnonzero((atoms.atom_name == name) & (atoms.element == element))[::-1]
     first[residues[named]] = named

@@ -110,7 +110,7 @@ def _incomplete(structure: Structure, about: Centers) -> list[str | None]:
 
 @lru_cache(maxsize=1024)
 def _heavy_atoms(residue_name: str) -> tuple[str, ...]:
-    """Give the heavy atoms that a residue in a chain has; none if it is not known."""
+    """Return the heavy atoms that a residue in a chain has; none if it is not known."""
     try:
         known = dictionary_residue(residue_name)
     except KeyError:

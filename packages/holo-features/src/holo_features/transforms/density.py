@@ -46,7 +46,7 @@ class DensityMap:
     channels: tuple[str, ...]
 
     def axis(self, number: int) -> Float[np.ndarray, "points"]:
-        """Give the coordinates along x (0), y (1) or z (2), in Å."""
+        """Return the coordinates along x (0), y (1) or z (2), in Å."""
         count: int = self.values.shape[1 + number]
         return self.spacing * np.arange(self.first[number], self.first[number] + count, dtype=np.float64)
 

@@ -31,7 +31,7 @@ class SphereGrid:
     weights: Float[np.ndarray, "theta"]
 
     def directions(self) -> Float[np.ndarray, "theta phi 3"]:
-        """Give r̂ = (sin θ cos φ, sin θ sin φ, cos θ) of every node."""
+        """Return r̂ = (sin θ cos φ, sin θ sin φ, cos θ) of every node."""
         sine, cosine = np.sin(self.colatitudes)[:, None], np.cos(self.colatitudes)[:, None]
         x, y = sine * np.cos(self.azimuths), sine * np.sin(self.azimuths)
         return np.stack([x, y, np.broadcast_to(cosine, x.shape)], axis=-1)

@@ -17,7 +17,7 @@ def legendre_recurrence(
     Float[np.ndarray, "orders degrees"],
     Float[np.ndarray, "orders degrees"],
 ]:
-    """Give what the polar part of the harmonics is computed from.
+    """Return what the polar part of the harmonics is computed from.
 
     Of order m it starts from ``sectoral[m]`` at l = m, and P_(l+1) = rise[m, l] y P_l - fall[m, l] r² P_(l-1).
 

@@ -21,7 +21,7 @@ __all__ = [
 
 
 def squared_lengths(points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "points"]:
-    """Give |r|² as (x² + z²) + y².
+    """Return |r|² as (x² + z²) + y².
 
     A point is within the cutoff where that of r / cutoff, in float64, is <= 1. The order of the sum is fixed,
     so that a point at the very cutoff is on the same side in every part of Holo, compiled or not.
@@ -79,7 +79,7 @@ def _jacobi(count: int, beta: float, x: NDArray[np.float64]) -> NDArray[np.float
 
 
 def norm_ratio(degree: int, order: int, normalization: RadialNormalization) -> float:
-    """Give the length of R_nl in a normalization: the factor to its orthonormal form.
+    """Return the length of R_nl in a normalization: the factor to its orthonormal form.
 
     ``"floor"`` takes binom(floor((n+l+3)/2) - 1, k) where the orthonormal form has binom((n+l+1)/2, k),
     k = (n-l)/2. As n - l is even, the first is binom(k+l, k) and the second binom(k+l+1/2, k).
@@ -97,7 +97,7 @@ def norm_ratio(degree: int, order: int, normalization: RadialNormalization) -> f
 
 @lru_cache(maxsize=256)
 def chebyshev_series(radial: Zernike, degree: int) -> Float[np.ndarray, "orders terms"]:
-    """Give the Chebyshev coefficients of the radial functions of one degree.
+    """Return the Chebyshev coefficients of the radial functions of one degree.
 
     R_nl(ρ) = sqrt(2n+3) ρ^l P_k^(0, l+1/2)(2ρ²-1), k = (n-l)/2, is a polynomial in ρ of l's parity:
     R_nl(ρ) = Σ_j series[k, j] T_p+2j(ρ), p = l mod 2, whose terms all degrees of one parity share.
@@ -140,7 +140,7 @@ def chebyshev_series(radial: Zernike, degree: int) -> Float[np.ndarray, "orders 
 
 
 def squared_norms(radial: Zernike, degree: int) -> Float[np.ndarray, "orders"]:
-    """Give ∫₀¹ R_nl² ρ² dρ for each n of one degree: 1 where the functions are orthonormal.
+    """Return ∫₀¹ R_nl² ρ² dρ for each n of one degree: 1 where the functions are orthonormal.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def chebyshev_polynomials(x: Float[np.ndarray, "points"], terms: int) -> Float[n
 
 @lru_cache(maxsize=64)
 def vector_square_series(radial: Zernike, lmax: int) -> Float[np.ndarray, "terms"]:
-    """Give |e|², e the vector of all R_nl Y_lm at a point, as a sum of squares of Chebyshev polynomials.
+    """Return |e|², e the vector of all R_nl Y_lm at a point, as a sum of squares of Chebyshev polynomials.
 
     Σ_m Y_lm² is (2l+1)/(4 pi) in every direction, so |e|² = Σ_j series[j] T_j(ρ)².
 

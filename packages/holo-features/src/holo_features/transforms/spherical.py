@@ -112,7 +112,7 @@ def _from_waves(waves: NDArray[np.float64], plan: _Plan) -> Float[np.ndarray, "r
 
 
 def _analyze(samples: Float[np.ndarray, "images theta phi"], plan: _Plan) -> Float[np.ndarray, "images lm"]:
-    """Give the coefficients in e3nn's harmonics."""
+    """Return the coefficients in e3nn's harmonics."""
     images, rows, columns = samples.shape
     waves = _to_waves(samples.reshape(images * rows, columns), plan)
     harmonics = np.empty(((plan.lmax + 1) ** 2, images))
@@ -131,7 +131,7 @@ def _analyze(samples: Float[np.ndarray, "images theta phi"], plan: _Plan) -> Flo
 def _synthesize(
     coefficients: Float[np.ndarray, "images lm"], plan: _Plan
 ) -> Float[np.ndarray, "images theta phi"]:
-    """Give the samples of coefficients in e3nn's harmonics."""
+    """Return the samples of coefficients in e3nn's harmonics."""
     images, (rows, columns) = len(coefficients), plan.shape
     harmonics = np.empty((coefficients.shape[1], images))
     for degree, (cosines, sines) in enumerate(plan.turns):

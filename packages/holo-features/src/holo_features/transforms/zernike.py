@@ -63,12 +63,12 @@ class _Evaluated:
         return values
 
     def degree(self, degree: int) -> Float[np.ndarray, "m points"]:
-        """Give the harmonics of one degree."""
+        """Return the harmonics of one degree."""
         return self.harmonics[degree**2 : (degree + 1) ** 2]
 
 
 def _degrees_of_parity(lmax: int, parity: int) -> tuple[range, NDArray[np.int64]]:
-    """Give the degrees of one parity, and their rows among the harmonics."""
+    """Return the degrees of one parity, and their rows among the harmonics."""
     degrees = range(parity, lmax + 1, 2)
     rows = [np.arange(degree**2, (degree + 1) ** 2) for degree in degrees]
     return degrees, np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64)

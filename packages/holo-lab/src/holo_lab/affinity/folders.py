@@ -177,7 +177,7 @@ def folder_features(
 
 
 def _row(source: ComplexSource, *, blocks: tuple[str, ...]) -> _Row | str:
-    """Give the features of a complex, or why it has none."""
+    """Return the features of a complex, or why it has none."""
     try:
         complex_ = read_bound(source)
         elements = frozenset(element.title() for element in complex_.ligand.atoms.element.tolist())

@@ -173,7 +173,7 @@ def _predict_one(predictor: Path, path: Path, wanted: tuple[str, ...], out: Path
 
 
 def _lasting(model: str) -> str:
-    """Give a name under which the model is found from any working folder."""
+    """Return a name under which the model is found from any working folder."""
     from holo_vae import shipped_models
 
     return model if model in shipped_models() or not Path(model).is_dir() else str(Path(model).absolute())

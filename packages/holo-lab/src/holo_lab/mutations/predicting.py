@@ -97,7 +97,7 @@ def write_predictions(path: Path, file: str, mutations: Sequence[Mutation], rows
 
 
 def view_paths(path: Path) -> tuple[Path, Path]:
-    """Give where the heat map and the structure beside a table go: under its name, ending in ``.png`` and ``.cif``.
+    """Return where the heat map and the structure beside a table go: under its name, ending in ``.png`` and ``.cif``.
 
     Raises
     ------

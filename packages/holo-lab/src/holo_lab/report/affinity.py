@@ -212,7 +212,7 @@ def _atoms(found: CrossFit, sources: Sequence[ComplexSource]) -> str:
 
 
 def _interesting(found: CrossFit) -> list[tuple[str, int]]:
-    """Give the rows that are looked at first, each once."""
+    """Return the rows that are looked at first, each once."""
     residuals = found.unseen.values - found.measured
     widths = found.unseen.upper - found.unseen.lower
     wanted = (

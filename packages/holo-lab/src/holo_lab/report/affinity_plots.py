@@ -70,7 +70,7 @@ def residual_bars(residuals: NDArray[np.float64], groups: Sequence[str]) -> Figu
 
 
 def _plain(name: str) -> str:
-    """Give a name that is drawn as it is: between dollars matplotlib reads formulas."""
+    """Return a name that is drawn as it is: between dollars matplotlib reads formulas."""
     return str(name)[:28].replace("$", r"\$")
 
 

@@ -19,7 +19,7 @@ _RED, _WHITE, _BLUE = (200, 60, 50), (235, 235, 235), (42, 90, 170)
 
 
 def library() -> str:
-    """Give the script of 3Dmol.js with its license, which a page has once, before its viewers."""
+    """Return the script of 3Dmol.js with its license, which a page has once, before its viewers."""
     folder = files("holo_lab.report").joinpath("3dmol")
     script = folder.joinpath("3Dmol-min.js").read_text(encoding="utf-8")
     license_ = folder.joinpath("LICENSE").read_text(encoding="utf-8").replace("*/", "* /")
@@ -27,7 +27,7 @@ def library() -> str:
 
 
 def viewer(drawn: AtomContributions, number: int) -> str:
-    """Give a complex to turn and zoom: the ligand with its atoms in the colors of what they add, the pocket thin.
+    """Return a complex to turn and zoom: the ligand with its atoms in the colors of what they add, the pocket thin.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ def viewer(drawn: AtomContributions, number: int) -> str:
 
 
 def _color(share: float) -> str:
-    """Give white for 0, blue for 1, red for -1."""
+    """Return white for 0, blue for 1, red for -1."""
     end = np.array(_BLUE if share > 0 else _RED)
     mixed = np.round(np.array(_WHITE) + abs(share) * (end - _WHITE)).astype(int).tolist()
     return "#{:02x}{:02x}{:02x}".format(*mixed)
 
 
 def _plain(atoms: AtomArray, contributions: Sequence[float]) -> list[dict[str, object]]:
-    """Give atoms as 3Dmol.js takes them, with what each adds."""
+    """Return atoms as 3Dmol.js takes them, with what each adds."""
     bonded: list[list[int]] = [[] for _ in range(len(atoms))]
     orders: list[list[int]] = [[] for _ in range(len(atoms))]
     for first, second, kind in [] if atoms.bonds is None else atoms.bonds.as_array().tolist():
@@ -91,7 +91,7 @@ def _plain(atoms: AtomArray, contributions: Sequence[float]) -> list[dict[str, o
 
 
 def _pdb(atoms: AtomArray) -> str:
-    """Give atoms as a PDB file's lines; names that are too long for it are cut."""
+    """Return atoms as a PDB file's lines; names that are too long for it are cut."""
     columns = (atoms.atom_name, atoms.res_name, atoms.chain_id, atoms.res_id, atoms.coord, atoms.element)
     lines = [
         f"ATOM  {serial % 100000:5d} {_padded(name, element):4.4s} {residue:>3.3s} {chain:1.1s}{number % 10000:4d}    "

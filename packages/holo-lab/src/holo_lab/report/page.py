@@ -19,7 +19,7 @@ _LEAST = 800  # pixels of width below which a figure shrinks to any screen
 
 
 def figure(drawing: Figure, alt: str, caption: str) -> str:
-    """Give a picture that shrinks to the screen, or is scrolled where its writing would become too small."""
+    """Return a picture that shrinks to the screen, or is scrolled where its writing would become too small."""
     buffer = io.BytesIO()
     # A photograph's compression: the pictures are smooth, and several times smaller than as PNG.
     drawing.savefig(buffer, format="webp", dpi=170, pil_kwargs={"quality": 88})
@@ -35,7 +35,7 @@ def figure(drawing: Figure, alt: str, caption: str) -> str:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], explanations: Sequence[str] = ()) -> str:
-    """Give a table whose first column may have an explanation below each name."""
+    """Return a table whose first column may have an explanation below each name."""
 
     def cell(tag: str, place: int, value: str, note: str = "") -> str:
         kind = ' class="number"' if place else ""
@@ -52,13 +52,13 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], explanations: 
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """Give text, of a class of the style sheet such as ``note``."""
+    """Return text, of a class of the style sheet such as ``note``."""
     attribute = f' class="{kind}"' if kind else ""
     return f"<p{attribute}>{html.escape(text)}</p>"
 
 
 def section(title: str, *parts: str) -> str:
-    """Give a heading and what stands under it."""
+    """Return a heading and what stands under it."""
     return f"<section><h2>{html.escape(title)}</h2>{''.join(parts)}</section>"
 
 
@@ -68,7 +68,7 @@ def beside(left: str, right: str, kind: str = "beside") -> str:
 
 
 def script(name: str) -> str:
-    """Give a script of the templates, inside of the page."""
+    """Return a script of the templates, inside of the page."""
     text = files("holo_lab.report").joinpath("templates", name).read_text(encoding="utf-8")
     return f"<script>\n{text}</script>"
 

@@ -111,7 +111,7 @@ def embedding_map(points: NDArray[Any], labels: NDArray[Any] | None, title: str)
 
 
 def _class_color(number: int, count: int) -> Any:
-    """Give distinct colors of one lightness, as far as there are: ten by hand, else around the circle."""
+    """Return distinct colors of one lightness, as far as there are: ten by hand, else around the circle."""
     if count <= len(_TEN):
         return _TEN[number]
     return colormaps["hsv"](number / count)

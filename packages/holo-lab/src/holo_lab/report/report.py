@@ -42,7 +42,7 @@ def _number(value: float | None, digits: int = 3) -> str:
 
 
 def _key(evaluation: Evaluation) -> str:
-    """Give the figures that are looked for first."""
+    """Return the figures that are looked for first."""
     latent, samples = evaluation.latent, evaluation.prior_samples
     entries = [
         ("cosine loss, 0 is perfect", _number(evaluation.reconstruction.cosine_loss, 4)),
@@ -280,7 +280,7 @@ def _traversal_section(scene: Scene) -> str:
 
 
 def _pair(scene: Scene, rows: NDArray[np.int64], start: int) -> tuple[int, int, int]:
-    """Give the rows of an interpolation's two ends, and the place of the second's title."""
+    """Return the rows of an interpolation's two ends, and the place of the second's title."""
     end = (start + max(1, len(rows) // 2)) % len(rows)
     first, last = int(rows[start]), int(rows[end])
     categories = scene.model.categories(scene.rows.index)

@@ -55,14 +55,14 @@ class Scene:
     axes: NDArray[np.float64] | None
 
     def posed(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give the frame in which each row is drawn."""
+        """Return the frame in which each row is drawn."""
         labels: Sequence[Label] = [None] * len(rows) if self.labels is None else self.labels[rows].tolist()
         return np.stack([self.poses.get(label, self.poses[None]) for label in labels])
 
     def look(
         self, holograms: Holograms, like: NDArray[Any] | None = None, *, follow: bool = False
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Give colored views, and the limits of their colors, to draw others like them.
+        """Return colored views, and the limits of their colors, to draw others like them.
 
         With `follow` the camera looks to where each row has its own signal.
         """
@@ -80,7 +80,7 @@ class Scene:
         return plots.sphere_colors(values, like), like
 
     def chosen(self) -> tuple[NDArray[np.int64], list[str]]:
-        """Give rows of usual loss in each class, or of losses from low to high; and their titles."""
+        """Return rows of usual loss in each class, or of losses from low to high; and their titles."""
         order = np.argsort(self.losses, kind="stable")
         if self.labels is None:
             rows = _quantiles(order, min(COLUMNS, len(order)))
@@ -99,12 +99,12 @@ class Scene:
         )
 
     def label(self, row: int) -> Label:
-        """Give the class of a row."""
+        """Return the class of a row."""
         label: Label = None if self.labels is None else self.labels[row].item()
         return label
 
     def category(self, row: int) -> int | str | None:
-        """Give what a conditional model must be told of a row; None of another model."""
+        """Return what a conditional model must be told of a row; None of another model."""
         categories = self.model.categories(self.rows.index)
         category: int | str | None = None if categories is None else categories[row].item()
         return category
@@ -177,7 +177,7 @@ def densities_by_loss(
 
 
 def _poses(lying: Holograms, frames: NDArray[Any], column: str | None) -> dict[Label, NDArray[np.float64]]:
-    """Give how the rows of each class lie in the canonical frame; nothing if they were turned at random."""
+    """Return how the rows of each class lie in the canonical frame; nothing if they were turned at random."""
     labels = lying.index[column] if column is not None and column in lying.index else None
     groups: dict[Label, NDArray[Any]] = {None: frames[:_POSE_ROWS]}
     for label in () if labels is None else np.unique(labels).tolist():
@@ -193,5 +193,5 @@ def _poses(lying: Holograms, frames: NDArray[Any], column: str | None) -> dict[L
 
 
 def _quantiles(order: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Give entries in the middles of equal parts; a single one is the median."""
+    """Return entries in the middles of equal parts; a single one is the median."""
     return order[((np.arange(count) + 0.5) / count * len(order)).astype(np.int64)]

@@ -16,7 +16,7 @@ _RIM = 1.1  # the squared radius to which a disc is filled
 
 
 def camera(holograms: Holograms) -> Float[np.ndarray, "3 3"]:
-    """Give the axes right, up and forward of who stands at the origin and looks to where most of the signal is.
+    """Return the axes right, up and forward of who stands at the origin and looks to where most of the signal is.
 
     Forward is the mean of the l = 1 coefficients, the signal's center; up is the x axis, as far as it can be.
 
@@ -35,7 +35,7 @@ def camera(holograms: Holograms) -> Float[np.ndarray, "3 3"]:
 
 
 def common_pose(frames: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray, "3 3"] | None:
-    """Give the frame that the most frames are close to, or None if they lie in all directions.
+    """Return the frame that the most frames are close to, or None if they lie in all directions.
 
     It says how rows that were not turned lie in the canonical frame. A mean would be no answer where frames
     come in two kinds, as those of a digit 1 do, whose ends are alike.
@@ -99,7 +99,7 @@ def density_slice(holograms: Holograms, size: int = 64) -> Float[np.ndarray, "n 
 
 
 def in_plane(z: Float[np.ndarray, "n dim"], seed: int) -> tuple[Float[np.ndarray, "n 2"], str]:
-    """Give z in two dimensions and how: t-SNE, or of few rows or dimensions the principal components."""
+    """Return z in two dimensions and how: t-SNE, or of few rows or dimensions the principal components."""
     z = z.astype(np.float64)
     if min(z.shape) > 2 and len(z) >= 30:
         points = TSNE(random_state=seed, perplexity=min(30, len(z) / 4)).fit_transform(z)

@@ -55,7 +55,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give the path of a new file in the same folder, which takes the place of `path` at the end.
+    """Return the path of a new file in the same folder, which takes the place of `path` at the end.
 
     Whatever goes wrong before, `path` stays as it was. A process that is killed meanwhile leaves its
     unfinished ``.NAME.XXXXXXXX.tmp``, which the next run that has the path's lock removes (`holo_types.files.locks`).

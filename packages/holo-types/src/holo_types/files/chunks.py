@@ -49,7 +49,7 @@ def _planes(values: NDArray[Any]) -> tuple[bytes, list[memoryview]]:
 
 
 def codings_for(values: NDArray[Any]) -> list[tuple[int, int]]:
-    """Give the level and strategy of deflate that suit each plane of some values, and values like them."""
+    """Return the level and strategy of deflate that suit each plane of some values, and values like them."""
     return [_best_coding(plane) for plane in _planes(values)[1]]
 
 

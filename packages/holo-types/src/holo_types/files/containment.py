@@ -51,7 +51,7 @@ def _opened(file: h5py.File, path: str) -> Any:  # of h5py's low-level identifie
 
 
 def member_names(file: h5py.File, path: str | None = None) -> list[str]:
-    """Give the names in a group of a file, or in its root, in alphabetical order.
+    """Return the names in a group of a file, or in its root, in alphabetical order.
 
     Raises
     ------

@@ -23,7 +23,7 @@ _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 
 
 def csv_cell(value: object) -> object:
-    """Give a value as a cell holds it: text that a spreadsheet would compute has an apostrophe before it.
+    """Return a value as a cell holds it: text that a spreadsheet would compute has an apostrophe before it.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def csv_cell(value: object) -> object:
 
 
 def of_csv_cell(text: str) -> str:
-    """Give the text that `csv_cell` made a cell of.
+    """Return the text that `csv_cell` made a cell of.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def of_csv_cell(text: str) -> str:
 
 
 def csv_text(path: str | os.PathLike[str]) -> io.StringIO:
-    r"""Give the text of a CSV file (UTF-8, with a mark or without) as the module csv takes it.
+    r"""Return the text of a CSV file (UTF-8, with a mark or without) as the module csv takes it.
 
     Raises
     ------

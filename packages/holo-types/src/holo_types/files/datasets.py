@@ -159,7 +159,7 @@ class StoredArray:
             yield chunk, row, values[row - start : (chunk + 1) * size - start]
 
     def _sum_before(self, chunk: int, row: int) -> int:
-        """Give the checksum of a chunk's rows before one of them."""
+        """Return the checksum of a chunk's rows before one of them."""
         if row % self.chunk_rows == 0 or self._checksums is None:
             return self._seed(chunk)
         table, column = self._checksums

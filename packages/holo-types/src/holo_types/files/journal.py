@@ -48,7 +48,7 @@ def open_hdf5(stream: "PagedFile", mode: str) -> h5py.File:
 
 
 def journal_of(path: Path) -> Path:
-    """Give the path of a file's journal."""
+    """Return the path of a file's journal."""
     return path.with_name(path.name + ".journal")
 
 
@@ -193,7 +193,7 @@ class PagedFile:
         _known[file] = state
 
     def _identity(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Give what the file is known by, and what changes when it or its journal is written."""
+        """Return what the file is known by, and what changes when it or its journal is written."""
         status = os.fstat(self._descriptor)
         file, state = (status.st_dev, status.st_ino), (status.st_size, status.st_mtime_ns)
         try:
@@ -219,7 +219,7 @@ class PagedFile:
         return self._position
 
     def tell(self) -> int:
-        """Give the position."""
+        """Return the position."""
         return self._position
 
     def readinto(self, buffer: Any) -> int:  # anything with the buffer protocol; a type for it has 3.12

@@ -140,7 +140,7 @@ def check_digest(path: Path) -> None:
 
 
 def _footer_start(file: BinaryIO) -> int:
-    """Give where the footer of a Parquet file begins; 0 if the file has none, which its reader will say."""
+    """Return where the footer of a Parquet file begins; 0 if the file has none, which its reader will say."""
     size = file.seek(0, 2)
     file.seek(max(0, size - 8))
     length, magic = file.read(4), file.read(4)

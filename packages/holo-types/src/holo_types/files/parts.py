@@ -137,7 +137,7 @@ class PartsWriter:
         return self._rows + self._pending_rows
 
     def written(self, column: str) -> frozenset[str]:
-        """Give the different values of a column of text in the parts that were there at the beginning.
+        """Return the different values of a column of text in the parts that were there at the beginning.
 
         Raises
         ------

@@ -254,7 +254,7 @@ class Reader:
             return NamedArrays(self.kind, arrays, self.header)
 
     def chunks(self, rows: int) -> Iterator[Data]:
-        """Give all rows in order, `rows` at a time."""
+        """Return all rows in order, `rows` at a time."""
         for start in range(0, len(self), rows):
             yield self[start : start + rows]
 
@@ -325,7 +325,7 @@ def _open_to_read(path: Path) -> PagedFile:
 
 
 def _checked_rows(rows: object, length: int) -> "slice | NDArray[np.int64]":
-    """Give chosen rows as a slice without a step, or as row numbers from the start."""
+    """Return chosen rows as a slice without a step, or as row numbers from the start."""
     if isinstance(rows, slice):
         start, stop, step = rows.indices(length)
         if step == 1:

@@ -75,7 +75,7 @@ _PLACES_IN_VERSION_1 = {"fields/reconstruction_cosine_loss": "fields/reconstruct
 
 
 def arrays_of(data: Data | NamedArrays) -> dict[str, NDArray[Any]]:
-    """Give the arrays of an object by the paths that they have in a file."""
+    """Return the arrays of an object by the paths that they have in a file."""
     if isinstance(data, NamedArrays):
         return {f"fields/{name}": values for name, values in data.arrays.items()}
     fields = {name: getattr(data, name) for name in _FIELDS[type(data).__name__]}
@@ -114,7 +114,7 @@ class Layout:
         return cls(kind, {name: getattr(data, name) for name in names}, datasets)
 
     def names(self, group: str) -> tuple[str, ...]:
-        """Give the names in a group (fields, points or index) in order."""
+        """Return the names in a group (fields, points or index) in order."""
         return tuple(path.removeprefix(f"{group}/") for path in self.datasets if path.startswith(f"{group}/"))
 
     def difference(self, other: "Layout") -> str | None:
@@ -186,7 +186,7 @@ def _header_digest(root: Mapping[str, Any]) -> str:
 def stored_arrays(
     file: h5py.File, paths: Iterable[str], places: Mapping[str, str] | None = None
 ) -> dict[str, StoredArray]:
-    """Give the arrays of a file by their paths; `places` says where those lie that lie elsewhere."""
+    """Return the arrays of a file by their paths; `places` says where those lie that lie elsewhere."""
     table = open_dataset(file, "checksums") if "checksums" in member_names(file) else None  # of version 1
     elsewhere = places or {}
     datasets = {path: open_dataset(file, elsewhere.get(path, path)) for path in paths}

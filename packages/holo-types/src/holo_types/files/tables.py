@@ -43,7 +43,7 @@ def _columns(embeddings: Embeddings) -> dict[str, NDArray[Any]]:
 
 
 def to_table(embeddings: Embeddings) -> "pd.DataFrame":
-    """Give embeddings as a table with one row each.
+    """Return embeddings as a table with one row each.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ class _Helper:
         self.process: subprocess.Popen[bytes] | None = None
 
     def ask(self, request: dict[str, Any], patience: float) -> str:
-        """Give what the process says of a file, or how it ended."""
+        """Return what the process says of a file, or how it ended."""
         process = self.process = self.process or _start()
         assert process.stdin is not None
         assert process.stdout is not None

@@ -54,7 +54,7 @@ def _width(value: float | None) -> float | None:
 
 
 def _plain(value: Any) -> dict[str, object]:  # an attrs object
-    """Give an object's fields; one that may be None, and is, is left out.
+    """Return an object's fields; one that may be None, and is, is left out.
 
     So a field can be added later, with None as its default, and every digest that was recorded before stays.
     """
@@ -135,7 +135,7 @@ class Zernike:
             )
 
     def orders(self, degree: int) -> tuple[int, ...]:
-        """Give the radial orders n that a degree l has."""
+        """Return the radial orders n that a degree l has."""
         return tuple(range(degree, self.nmax + 1, 2))
 
 
@@ -211,11 +211,11 @@ class Basis:
         return 4 * math.pi if self.angular_normalization == "component" else 1.0
 
     def multiplicity(self, degree: int) -> int:
-        """Give the number of (channel, radial order) pairs of a degree."""
+        """Return the number of (channel, radial order) pairs of a degree."""
         return len(self.channels) * (1 if self.radial is None else len(self.radial.orders(degree)))
 
     def to_dict(self) -> dict[str, object]:
-        """Give the basis as plain values, as JSON stores it."""
+        """Return the basis as plain values, as JSON stores it."""
         return {**_plain(self), "channels": list(self.channels)}
 
     @classmethod

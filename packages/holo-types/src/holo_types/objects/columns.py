@@ -136,7 +136,7 @@ class Columns(Mapping[str, NDArray[Any]]):
         return next((len(values) for values in self._columns.values()), None)
 
     def column(self, name: str) -> NDArray[Any]:
-        """Give one column; unlike ``[name]``, with an error that a user can read.
+        """Return one column; unlike ``[name]``, with an error that a user can read.
 
         Raises
         ------
@@ -155,11 +155,11 @@ class Columns(Mapping[str, NDArray[Any]]):
         return self._columns[name]
 
     def take(self: ColumnsT, rows: RowSelection) -> ColumnsT:
-        """Give the chosen rows of every column."""
+        """Return the chosen rows of every column."""
         return type(self)({name: values[rows] for name, values in self._columns.items()})
 
     def assign(self: ColumnsT, **columns: ArrayLike) -> ColumnsT:
-        """Give a copy with columns added or replaced."""
+        """Return a copy with columns added or replaced."""
         return type(self)({**self._columns, **columns})
 
     @classmethod

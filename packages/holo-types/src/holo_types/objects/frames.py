@@ -15,7 +15,7 @@ __all__ = ["in_frame", "rotation_between", "turn_frame"]
 def in_frame(
     vectors: Float[np.ndarray, "*#rows n 3"], frame: Float[np.ndarray, "*#rows 3 3"]
 ) -> Float[np.ndarray, "... n 3"]:
-    """Give the components of vectors along the axes of a frame: x' = x frameᵀ.
+    """Return the components of vectors along the axes of a frame: x' = x frameᵀ.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def turn_frame(
 def rotation_between(
     start: Float[np.ndarray, "*#rows 3 3"], end: Float[np.ndarray, "*#rows 3 3"]
 ) -> Float[np.ndarray, "... 3 3"]:
-    """Give the rotation that takes one frame to another: R = endᵀ start.
+    """Return the rotation that takes one frame to another: R = endᵀ start.
 
     Parameters
     ----------

@@ -90,6 +90,6 @@ class Holograms:
         )
 
     def degree(self, degree: int) -> Float[np.ndarray, "n multiplicity m"]:
-        """Give the coefficients of one degree l, channels and radial orders first, then m = -l..l."""
+        """Return the coefficients of one degree l, channels and radial orders first, then m = -l..l."""
         block = self.coefficients[:, self.basis.irreps.slices[degree]]
         return block.reshape(len(self), -1, 2 * degree + 1)

@@ -181,13 +181,13 @@ class Rows:
         return 0 if self.clouds is None or self.partners is None else self.clouds.views.pairs
 
     def steps(self, batch_size: int) -> int:
-        """Give the number of batches of an epoch. Their sizes differ by one at most."""
+        """Return the number of batches of an epoch. Their sizes differ by one at most."""
         return math.ceil(self.epoch_rows / batch_size)
 
     def epoch(
         self, seed: int, epoch: int, batch_size: int, *, start: int = 0, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
-        """Give the batches of an epoch in random order, each row once, or once at most where there are clusters.
+        """Return the batches of an epoch in random order, each row once, or once at most where there are clusters.
 
         Parameters
         ----------
@@ -245,7 +245,7 @@ class Rows:
         yield from self._stream(windows)
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
-        """Give all rows in the order of their numbers, `batch_size` at most at a time.
+        """Return all rows in the order of their numbers, `batch_size` at most at a time.
 
         Raises
         ------
@@ -273,7 +273,7 @@ class Rows:
         yield from self._stream(windows)
 
     def _stream(self, windows: Iterator[list[NDArray[np.int64]]]) -> Iterator[Batch]:
-        """Give the batches of windows, of which each says the places of its batches' rows."""
+        """Return the batches of windows, of which each says the places of its batches' rows."""
         assert self.shards is not None
         workers = ThreadPoolExecutor(self.workers, thread_name_prefix="holo-rows")
         dtype = _DTYPES[self.dtype]
@@ -353,7 +353,7 @@ class _Batches:
         return math.ceil(self.rows / self.batch_size)
 
     def span(self, first: int, last: int) -> tuple[int, int]:
-        """Give the places of the batches from `first` to before `last`."""
+        """Return the places of the batches from `first` to before `last`."""
         # Equal batches: a last batch of one or two rows would give batch norm nothing to average.
         return _cut(self.rows, self.steps, first), _cut(self.rows, self.steps, last)
 
@@ -364,14 +364,14 @@ class _Batches:
         return [order[each.start - offset : each.stop - offset] for each in slices]
 
     def part(self, number: int) -> slice:
-        """Give the places of this process's part of a batch."""
+        """Return the places of this process's part of a batch."""
         begin, end = self.span(number, number + 1)
         cuts = (_cut(end - begin, self.world, rank) for rank in (self.rank, self.rank + 1))
         return slice(*(begin + cut for cut in cuts))
 
 
 def _cut(rows: int, parts: int, number: int) -> int:
-    """Give where part `number` begins, of parts that `torch.tensor_split` would cut."""
+    """Return where part `number` begins, of parts that `torch.tensor_split` would cut."""
     size, longer = divmod(rows, parts)
     return number * size + min(number, longer)
 
@@ -404,7 +404,7 @@ class _Shuffled:
         return cls(seed, epoch, edges[order], sizes, np.cumsum(sizes))
 
     def window(self, number: int, begin: int, end: int) -> NDArray[np.int64]:
-        """Give which rows come in the places from `begin` to before `end`."""
+        """Return which rows come in the places from `begin` to before `end`."""
         first = int(np.searchsorted(self.ends, begin, side="right"))
         last = int(np.searchsorted(self.ends, end, side="left")) + 1
         sizes = self.sizes[first:last]
@@ -518,14 +518,14 @@ def open_rows(
 
 
 def _codes(opened: _Opened, column: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Give the values of a column, sorted, and which of them each row has."""
+    """Return the values of a column, sorted, and which of them each row has."""
     parts = [np.unique(values, return_inverse=True) for values in opened.column(column)]
     values = np.unique(np.concatenate([part for part, _ in parts]))
     return values, np.concatenate([np.searchsorted(values, part)[members] for part, members in parts])
 
 
 def _categories(opened: _Opened, head: Condition) -> NDArray[np.int32]:
-    """Give the number of each row's category, -1 where it is none of them."""
+    """Return the number of each row's category, -1 where it is none of them."""
     values, codes = _codes(opened, head.column)
     numbers = {category: number for number, category in enumerate(head.categories)}
     return np.array([numbers.get(value, -1) for value in values.tolist()], np.int32)[codes]
@@ -579,7 +579,7 @@ def split_by_group(source: Source, column: str, fraction: float, seed: int) -> S
 
 
 def data_scale(source: Rows | Source) -> float:
-    """Give the constant that training data is divided by: the mean of sqrt(Σ_l Σ_c,m x² / (2l+1)).
+    """Return the constant that training data is divided by: the mean of sqrt(Σ_l Σ_c,m x² / (2l+1)).
 
     Parameters
     ----------
@@ -612,7 +612,7 @@ def data_scale(source: Rows | Source) -> float:
 
 
 def dataset_digest(source: Source) -> str:
-    """Give the SHA-256 of all coefficients, row by row, as they are stored; the same however rows are cut into files.
+    """Return the SHA-256 of all coefficients, row by row, as they are stored; the same however rows are cut into files.
 
     Raises
     ------

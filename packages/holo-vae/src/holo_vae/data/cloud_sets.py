@@ -103,7 +103,7 @@ def _clouds(
 
 
 def _of_file(data: StructureData, basis: Basis, margin: float, _: Path, row: TableRow) -> PointClouds | str:
-    """Give a file's clouds, or the reason why there are none."""
+    """Return a file's clouds, or the reason why there are none."""
     try:
         return _cut(data, basis, row, margin)
     except HoloError as error:

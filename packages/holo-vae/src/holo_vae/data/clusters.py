@@ -66,11 +66,11 @@ class Clusters:
         return cls(members, np.maximum(np.rint(shares).astype(np.int64), 1))
 
     def __len__(self) -> int:
-        """Give how many rows an epoch takes."""
+        """Return how many rows an epoch takes."""
         return int(self.quotas.sum())
 
     def drawn(self, seed: int, epoch: int) -> NDArray[np.int64]:
-        """Give the places of the rows that an epoch takes, ascending, each once."""
+        """Return the places of the rows that an epoch takes, ascending, each once."""
         # A spawn key: the seeds (seed, epoch) and (seed, epoch, n) are those of the order.
         seeds = np.random.SeedSequence((seed, epoch), spawn_key=(0,))
         lots = np.random.default_rng(seeds).random(len(self.members))

@@ -102,11 +102,11 @@ class EncodedClouds:
         return f"the clouds: row {row}"
 
     def column(self, name: str) -> Iterator[NDArray[Any]]:
-        """Give a column of the index."""
+        """Return a column of the index."""
         yield self.clouds.index.column(name)
 
     def pieces(self) -> Iterator[NDArray[Any]]:
-        """Give all rows as they are, encoded some at a time."""
+        """Return all rows as they are, encoded some at a time."""
         for start in range(0, max(len(self), 1), _BLOCK):
             yield self.encoded(np.arange(start, min(start + _BLOCK, len(self))), np.dtype(np.float32))
 

@@ -31,7 +31,7 @@ class RunData:
 
 
 def basis_of(path: Path | str) -> Basis:
-    """Give the basis of a file of holograms, without reading the rows.
+    """Return the basis of a file of holograms, without reading the rows.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def open_data(
 
 
 def _source(basis: Basis, views: ViewsConfig | None, paths: Sequence[Path | str]) -> Source:
-    """Give files of holograms as they are; where there are views, the point clouds that they hold."""
+    """Return files of holograms as they are; where there are views, the point clouds that they hold."""
     if views is None:
         return [Path(path) for path in paths]
     clouds = [holo_types.load(path, kind=PointClouds) for path in paths]

@@ -11,7 +11,7 @@ Precision = Literal["float32", "float64", "mixed"]
 
 
 def weights_dtype(precision: Precision) -> torch.dtype:
-    """Give the dtype of weights, their gradients and the data.
+    """Return the dtype of weights, their gradients and the data.
 
     Examples
     --------
@@ -22,7 +22,7 @@ def weights_dtype(precision: Precision) -> torch.dtype:
 
 
 def forward_precision(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """Give the context of a training step's forward pass, losses included; the backward follows it by itself.
+    """Return the context of a training step's forward pass, losses included; the backward follows it by itself.
 
     ``"mixed"`` rounds the operands of the blocks' linear maps to bfloat16. Clebsch-Gordan products, norms, the
     frame, z and the losses stay in float32 (see `holo_nn.full_precision`), and weights and gradients are float32, so

@@ -167,7 +167,7 @@ def _skipped(path: Path) -> Path:
 
 
 def split_settings(data: StructureData, basis: Basis, rows: Sequence[TableRow]) -> dict[str, str]:
-    """Give what decides the holograms: files begun with other settings are not continued."""
+    """Return what decides the holograms: files begun with other settings are not continued."""
     table = "\n".join("\t".join([row.path.name, *row.columns.values()]) for row in rows)
     return {
         "kind": data.kind,
@@ -235,6 +235,6 @@ def _with_columns(holograms: Holograms, columns: dict[str, str]) -> Holograms:
 
 
 def available_workers(files: int) -> int:
-    """Give how many processes to encode files with: those that this one may use, if there is work for them."""
+    """Return how many processes to encode files with: those that this one may use, if there is work for them."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(allowed, 1 + files // _FILES_A_WORKER)

@@ -54,7 +54,7 @@ def evaluate(
     classifier: TrainedClassifier | None = None,
     seed: int = 0,
 ) -> Evaluation:
-    """Give all of a model's figures on a set of holograms.
+    """Return all of a model's figures on a set of holograms.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ _BLOCK = 512  # clouds
 
 
 def smooth(basis: Basis) -> Basis:
-    """Give a basis with an envelope: its own, or one of 1.5 Å."""
+    """Return a basis with an envelope: its own, or one of 1.5 Å."""
     assert basis.radial is not None
     return attrs.evolve(basis, radial=attrs.evolve(basis.radial, envelope=basis.radial.envelope or _ENVELOPE))
 
@@ -52,7 +52,7 @@ class ZAlone:
         return radial.cutoff
 
     def of(self, clouds: PointClouds) -> dict[str, Float[np.ndarray, "n _"]]:
-        """Give ``"z"`` of surroundings."""
+        """Return ``"z"`` of surroundings."""
         return {"z": self._model.encode(encoded(clouds, self._model.config.basis)).invariants}
 
 
@@ -83,7 +83,7 @@ class Invariants:
         return self._basis.radial.cutoff
 
     def of(self, clouds: PointClouds) -> dict[str, Float[np.ndarray, "n _"]]:
-        """Give all invariants of surroundings.
+        """Return all invariants of surroundings.
 
         Returns
         -------
@@ -105,7 +105,7 @@ class Invariants:
         }
 
     def _spectra(self, clouds: PointClouds) -> NDArray[np.floating]:
-        """Give the full spectra of clouds, some at a time: the products before they are cut are twice as many."""
+        """Return the full spectra of clouds, some at a time: the products before they are cut are twice as many."""
         blocks = [clouds[start : start + _BLOCK] for start in range(0, max(len(clouds), 1), _BLOCK)]
         return np.concatenate(
             [holo_downstream.full_power_spectrum(encoded(block, self._basis)) for block in blocks]

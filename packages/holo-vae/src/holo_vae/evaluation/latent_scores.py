@@ -112,7 +112,7 @@ def latent_scores(
 
 
 def row_labels(rows: Embeddings | Holograms, column: str) -> NDArray[Any]:
-    """Give the labels of rows.
+    """Return the labels of rows.
 
     Raises
     ------

@@ -157,7 +157,7 @@ def draw_residues(
 
 
 def _in_turns(rows: Sequence[StructureRow], seed: int) -> Iterable[StructureRow]:
-    """Give one structure of each cluster, then a second one of each, and so on; both in random order."""
+    """Return one structure of each cluster, then a second one of each, and so on; both in random order."""
     generator = np.random.default_rng(seed)
     members: dict[str, list[StructureRow]] = {}
     for place in generator.permutation(len(rows)).tolist():

@@ -41,7 +41,7 @@ class Reconstruction:
 
 
 def power_spectra(holograms: Holograms) -> Float[np.ndarray, "n channels degrees"]:
-    """Give the power of each channel and degree: the sum over radial orders and m of x² / (2l + 1).
+    """Return the power of each channel and degree: the sum over radial orders and m of x² / (2l + 1).
 
     Examples
     --------
@@ -115,7 +115,7 @@ def reconstruction(
 
 
 def mean_hologram_cosine_loss(training: Holograms, holograms: Holograms) -> float:
-    """Give the cosine loss of guessing the training set's mean hologram for every row."""
+    """Return the cosine loss of guessing the training set's mean hologram for every row."""
     mean = training.coefficients.mean(axis=0, dtype=np.float64)
     guess = Holograms(np.broadcast_to(mean, holograms.coefficients.shape).copy(), holograms.basis)
     return float(row_cosine_losses(holograms, guess).mean())

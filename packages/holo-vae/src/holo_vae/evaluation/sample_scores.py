@@ -42,7 +42,7 @@ class SampleScores:
     diversity: tuple[float | None, ...]
 
     def mean(self, name: str) -> float | None:
-        """Give the mean of `accuracy`, `confidence` or `diversity` over the classes that have it."""
+        """Return the mean of `accuracy`, `confidence` or `diversity` over the classes that have it."""
         given = [value for value in getattr(self, name) or () if value is not None]
         return float(np.mean(given)) if given else None
 

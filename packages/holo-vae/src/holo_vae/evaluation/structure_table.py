@@ -62,7 +62,7 @@ class StructureTable:
     missing: tuple[str, ...]
 
     def of(self, *splits: str) -> list[StructureRow]:
-        """Give the structures of some splits."""
+        """Return the structures of some splits."""
         return [row for row in self.rows if row.split in splits]
 
 

@@ -269,7 +269,7 @@ class _Measured:
         values: Mapping[tuple[str, str], Float[np.ndarray, "n"]],
         groups: Shaped[np.ndarray, "n"],
     ) -> list[Figure]:
-        """Give means of what is known of each residue, and by how much z's are above them, paired by group."""
+        """Return means of what is known of each residue, and by how much z's are above them, paired by group."""
         figures = []
         for key, own in values.items():
             of_z = None if key[0] == "z" else values.get(("z", key[1]))
@@ -417,7 +417,7 @@ def _matches(
 def _distances(
     rows: NDArray[np.floating], first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> NDArray[np.floating]:
-    """Give the distances of pairs of rows, some at a time: a spectrum's rows are long."""
+    """Return the distances of pairs of rows, some at a time: a spectrum's rows are long."""
     parts = [
         np.linalg.norm(rows[first[start : start + 2000]] - rows[second[start : start + 2000]], axis=1)
         for start in range(0, len(first), 2000)

@@ -12,7 +12,7 @@ __all__ = ["category_numbers"]
 
 
 def category_numbers(condition: Condition, values: NDArray[Any] | int | str) -> NDArray[np.int64]:
-    """Give the place of values among the categories.
+    """Return the place of values among the categories.
 
     Parameters
     ----------

@@ -16,12 +16,12 @@ _CHUNK_VALUES = 1 << 23
 
 
 def in_double(holograms: Holograms) -> Float[Tensor, "n dim"]:
-    """Give the coefficients in float64."""
+    """Return the coefficients in float64."""
     return torch.from_numpy(holograms.coefficients.astype(np.float64))
 
 
 def row_chunks(rows: int, dim: int) -> Iterator[slice]:
-    """Give slices of rows that are compared at once."""
+    """Return slices of rows that are compared at once."""
     size = max(1, _CHUNK_VALUES // dim)
     for start in range(0, rows, size):
         yield slice(start, start + size)

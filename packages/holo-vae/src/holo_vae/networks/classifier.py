@@ -61,7 +61,7 @@ class Classifier(HologramNetwork):
         self.logits = nn.Linear(widths[-1], len(config.classes.categories))
 
     def features(self, holograms: Float[Tensor, "n dim"]) -> Float[Tensor, "n d"]:
-        """Give the invariants before the last layer."""
+        """Return the invariants before the last layer."""
         pieces = split_degrees(widened(self.last_features(holograms)), stages(self.config)[-1])
         invariants = [
             piece.squeeze(-1) if degree == 0 else (piece.square().mean(-1) + _EPS).sqrt()
@@ -71,7 +71,7 @@ class Classifier(HologramNetwork):
         return features
 
     def forward(self, holograms: Float[Tensor, "n dim"]) -> Float[Tensor, "n classes"]:
-        """Give the logits of the classes, in the order of ``config.classes.categories``."""
+        """Return the logits of the classes, in the order of ``config.classes.categories``."""
         logits: Tensor = self.logits(self.features(holograms))
         return logits
 
@@ -118,7 +118,7 @@ class TrainedClassifier(TrainedNetwork[Classifier]):
     def predict(
         self, holograms: Holograms, batch_size: int = 512, device: torch.device | str = "cpu"
     ) -> NDArray[Any]:
-        """Give the probability of each class, ``[n, classes]``.
+        """Return the probability of each class, ``[n, classes]``.
 
         Computed and returned in the precision of the network's weights.
 

@@ -72,7 +72,7 @@ class Description:
         return sum(layer.multiply_adds for layer in self.layers)
 
     def __str__(self) -> str:
-        """Give the table, its totals, and what they count."""
+        """Return the table, its totals, and what they count."""
         titles = ("layer", "irreps in", "irreps out", "paths", "parameters", "multiply-adds")
         rows = [
             (
@@ -103,7 +103,7 @@ class Description:
 
 
 def describe(config: ModelConfig | ClassifierConfig) -> Description:
-    """Give the sizes of every layer of the network that a configuration stands for.
+    """Return the sizes of every layer of the network that a configuration stands for.
 
     Parameters
     ----------

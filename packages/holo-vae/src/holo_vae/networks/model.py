@@ -54,7 +54,7 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
     def encode(
         self, holograms: Holograms, batch_size: int = 512, device: torch.device | str = "cpu"
     ) -> Embeddings:
-        """Give invariant embeddings and frames; of a variational model the means.
+        """Return invariant embeddings and frames; of a variational model the means.
 
         Computed and returned in the precision of the network's weights.
 
@@ -89,7 +89,7 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
         batch_size: int = 512,
         device: torch.device | str = "cpu",
     ) -> Holograms:
-        """Give the holograms that embeddings stand for, in the data's own scale.
+        """Return the holograms that embeddings stand for, in the data's own scale.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
         return Holograms(decoded, self.config.basis, embeddings.index, centers=embeddings.centers)
 
     def categories(self, index: Index) -> NDArray[Any] | None:
-        """Give what `decode` must be told of rows: the column that ``config.condition`` names.
+        """Return what `decode` must be told of rows: the column that ``config.condition`` names.
 
         None of a model that is not conditional.
 
@@ -143,7 +143,7 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
         return None if condition is None else index.column(condition.column)
 
     def condition(self, index: Index) -> Float[Tensor, "n categories"]:
-        """Give the one-hot vectors that `network.decode` takes, from the column that ``config.condition`` names.
+        """Return the one-hot vectors that `network.decode` takes, from the column that ``config.condition`` names.
 
         Raises
         ------

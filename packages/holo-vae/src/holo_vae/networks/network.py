@@ -37,7 +37,7 @@ def _uniform(channels: int, lmax: int) -> Irreps:
 
 
 def stages(config: BlocksConfig) -> list[Irreps]:
-    """Give the irreps that the first block takes, and those that each block gives.
+    """Return the irreps that the first block takes, and those that each block gives.
 
     Examples
     --------
@@ -108,7 +108,7 @@ class HologramNetwork(nn.Module):
         )
 
     def last_features(self, holograms: Float[Tensor, "n dim"]) -> Float[Tensor, "n features"]:
-        """Give what the last block makes of holograms."""
+        """Return what the last block makes of holograms."""
         features: Tensor = self.encoder(self.initial_projection(holograms / self.scale))
         return features
 
@@ -178,7 +178,7 @@ class HolographicAutoencoder(HologramNetwork):
         self.heads = nn.ModuleList(nn.Linear(latent, len(head.categories)) for head in config.heads)
 
     def encode(self, holograms: Float[Tensor, "n dim"]) -> Latent:
-        """Give z and the frame of holograms."""
+        """Return z and the frame of holograms."""
         features = widened(self.last_features(holograms))
         width = self.config.channels[-1]
         scalars, vectors = torch.split(features, [width, 3 * width], dim=-1)
@@ -197,7 +197,7 @@ class HolographicAutoencoder(HologramNetwork):
         frame: Float[Tensor, "n 3 3"],
         condition: Float[Tensor, "n categories"] | None = None,
     ) -> Float[Tensor, "n dim"]:
-        """Give the holograms, divided by `scale`, that z and a frame stand for.
+        """Return the holograms, divided by `scale`, that z and a frame stand for.
 
         Parameters
         ----------

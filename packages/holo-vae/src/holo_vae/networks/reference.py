@@ -193,7 +193,7 @@ def _state_dict(network: HolographicAutoencoder, theirs: Mapping[str, Tensor]) -
 
 
 def _block(block: Block, rule: Connectivity, theirs: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
-    """Give the state of a block; their layers are numbered as they follow each other."""
+    """Return the state of a block; their layers are numbered as they follow each other."""
     ours = {}
     numbers = iter(range(4))
     degrees = range(block.tensor_square.irreps_out.lmax + 1)

@@ -64,6 +64,6 @@ def fetch_registered(uri: str, store: str | None = None) -> Registered:
 
 
 def reason(error: Exception) -> str:
-    """Give the beginning of what a store's error says."""
+    """Return the beginning of what a store's error says."""
     first = (str(error).splitlines() or [""])[0]
     return first if len(first) <= 160 else f"{first[:160]}…"

@@ -12,7 +12,7 @@ __all__ = ["row_cosine_losses"]
 
 
 def row_cosine_losses(holograms: Holograms, reconstructed: Holograms) -> NDArray[np.float64]:
-    """Give the cosine loss (s = +1) of each row: 0 is perfect; 1 where either is zero."""
+    """Return the cosine loss (s = +1) of each row: 0 is perfect; 1 where either is zero."""
     irreps = str(holograms.basis.irreps)
     losses = np.empty(len(holograms))
     for rows in row_chunks(len(holograms), holograms.basis.dim):

@@ -104,18 +104,18 @@ def in_batches(array: NDArray[Any], size: int) -> Iterator[NDArray[Any]]:
 
 
 def as_tensor(array: NDArray[Any], network: HologramNetwork) -> Tensor:
-    """Give an array in the precision of a network and where it is."""
+    """Return an array in the precision of a network and where it is."""
     return torch.tensor(array, dtype=network.scale.dtype, device=network.scale.device)
 
 
 def as_array(tensor: Tensor) -> NDArray[Any]:
-    """Give a tensor as a numpy array."""
+    """Return a tensor as a numpy array."""
     array: NDArray[Any] = tensor.cpu().numpy()
     return array
 
 
 def _settings(config: BlocksConfig) -> dict[str, Any]:
-    """Give a configuration as plain values, without later settings that are at their defaults."""
+    """Return a configuration as plain values, without later settings that are at their defaults."""
     assert isinstance(config, ModelConfig | ClassifierConfig)
     defaults = {field.name: field.default for field in attrs.fields(type(config))}
     return {

@@ -66,7 +66,7 @@ def _origin(kind: Any) -> object:
 
 
 def _alternatives(kind: Any) -> tuple[Any, ...] | None:
-    """Give X and tuple[X, ...] of a union of the two: one value, or a list of them."""
+    """Return X and tuple[X, ...] of a union of the two: one value, or a list of them."""
     alternatives = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
     lists = [each for each in alternatives if get_origin(each) is tuple]
     rest = [each for each in alternatives if get_origin(each) is not tuple]

@@ -171,7 +171,7 @@ class BlocksConfig:
             raise HoloError(f"{type(self).__name__} has {count} weights or more; it may have {most}")
 
     def _widths(self) -> Iterator[int]:
-        """Give how many weights each layer has at least."""
+        """Return how many weights each layer has at least."""
         first = self.initial_projection
         if first is not None:
             yield sum(multiplicity * first for multiplicity, _ in self.basis.irreps)

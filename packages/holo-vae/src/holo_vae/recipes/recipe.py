@@ -166,7 +166,7 @@ def from_plain(plain: object, kind: type[ConfigT]) -> ConfigT:
 
 
 def to_plain(config: ModelConfig | ClassifierConfig | TrainingConfig | Recipe) -> dict[str, Any]:
-    """Give a configuration as plain values, as YAML and JSON store it."""
+    """Return a configuration as plain values, as YAML and JSON store it."""
     plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_listed(_converter.unstructure(config))))
     return plain
 

@@ -121,11 +121,11 @@ class TrainingConfig:
             at_least(0.0)(self, attribute, weight)
 
     def head_weights(self, count: int) -> tuple[float, ...]:
-        """Give the weight of each of so many heads."""
+        """Return the weight of each of so many heads."""
         weights = self.head_weight
         return weights if isinstance(weights, tuple) else (weights,) * count
 
     def kl_weight_at(self, epoch: int) -> float:
-        """Give β in an epoch, counted from 0."""
+        """Return β in an epoch, counted from 0."""
         rise = (epoch + 1 - self.kl_start) / max(self.kl_warmup, 1)
         return self.kl_weight * min(max(rise, 0.0), 1.0)

@@ -136,7 +136,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Give a body that was read once more, and then what comes after it."""
+    """Return a body that was read once more, and then what comes after it."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:

@@ -22,7 +22,7 @@ _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0
 
 
 def encode_coefficients(coefficients: NDArray[np.floating[Any]]) -> str:
-    """Give coefficients as a request carries them.
+    """Return coefficients as a request carries them.
 
     Examples
     --------

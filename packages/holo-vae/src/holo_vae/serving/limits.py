@@ -41,11 +41,11 @@ class RefusedRequest(Exception):
         self.error_code = error_code
 
     def get_http_status_code(self) -> int:
-        """Give the status of the response."""
+        """Return the status of the response."""
         return _STATUS[self.error_code]
 
     def serialize_as_json(self) -> str:
-        """Give the body of the response; MLflow's own has a copy of the request."""
+        """Return the body of the response; MLflow's own has a copy of the request."""
         return json.dumps({"error_code": self.error_code, "message": self.reason})
 
 
@@ -131,7 +131,7 @@ class Deadline:
         return self._started + self.seconds - time.monotonic()
 
     def check(self) -> None:
-        """Give up on a request whose time is over.
+        """Return up on a request whose time is over.
 
         Raises
         ------

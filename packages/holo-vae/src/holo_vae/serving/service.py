@@ -87,7 +87,7 @@ def encode_content(path: Path) -> str:
 
 
 def input_example(model: Model) -> pd.DataFrame:
-    """Give a request that a model answers: a structure, or holograms if its basis is one of a sphere."""
+    """Return a request that a model answers: a structure, or holograms if its basis is one of a sphere."""
     if model.config.basis.radial is not None:
         return pd.DataFrame([{"name": _EXAMPLE.name, "content": _EXAMPLE.read_text()}])
     holograms = _random_holograms(model)
@@ -97,7 +97,7 @@ def input_example(model: Model) -> pd.DataFrame:
 
 
 def signature(model: Model) -> ModelSignature:
-    """Give the columns that requests and answers have.
+    """Return the columns that requests and answers have.
 
     Those of requests are all optional, so that the two forms can be told apart and `ServedModel.predict`
     words the refusal: MLflow's own quotes the request.
@@ -242,7 +242,7 @@ class _ToMlflow(RefusedRequest, MlflowException):
 
 
 def _given(row: dict[str, object], number: int) -> dict[str, str]:
-    """Give what a row holds, less the columns of other rows."""
+    """Return what a row holds, less the columns of other rows."""
     given = {}
     for name, value in row.items():
         if isinstance(value, str):

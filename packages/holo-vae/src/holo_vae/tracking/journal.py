@@ -178,7 +178,7 @@ def _line(entry: Entry) -> bytes:
 
 
 def _content(line: bytes) -> bytes:
-    """Give the JSON of a line without its digest."""
+    """Return the JSON of a line without its digest."""
     content, digest, _ = line.rpartition(_DIGEST)
     if not digest:
         return line
@@ -291,6 +291,6 @@ def open_journal(folder: Path, *, resume: bool) -> Journal:
 
 
 def journals(folder: Path) -> list[Path]:
-    """Give the journals of the runs in a folder, the oldest first."""
+    """Return the journals of the runs in a folder, the oldest first."""
     found = [path for path in folder.glob("tracking/*/journal.jsonl") if path.parent.name.isdecimal()]
     return sorted(found, key=lambda path: int(path.parent.name))

@@ -155,7 +155,7 @@ def _words(check: Check) -> str:
 
 
 def _recorded(candidate: Registered, champion: Registered | None) -> Holograms:
-    """Give the champion's recorded rows; the candidate's own only where there is no champion that has some."""
+    """Return the champion's recorded rows; the candidate's own only where there is no champion that has some."""
     for version in (champion, candidate):
         if version is not None and (version.root / RECORDED).is_file():
             return holo_types.load(version.root / RECORDED, kind=Holograms)

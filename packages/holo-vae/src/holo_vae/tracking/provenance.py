@@ -16,7 +16,7 @@ _MOST_REFERENCES = 5  # that name one another
 
 
 def git_revision() -> str | None:
-    """Give the commit that Holo's code was checked out from; None where it was installed.
+    """Return the commit that Holo's code was checked out from; None where it was installed.
 
     Whether the code differs from the commit is not asked.
     """
@@ -27,7 +27,7 @@ def git_revision() -> str | None:
 
 
 def checked_out(root: Path) -> str | None:
-    """Give the commit that a working tree stands on, read from git's files; None if they do not say.
+    """Return the commit that a working tree stands on, read from git's files; None if they do not say.
 
     Git itself is not asked: it runs the programs that a repository's own configuration names.
 
@@ -52,7 +52,7 @@ def checked_out(root: Path) -> str | None:
 
 
 def _referred(name: str, git: Path, common: Path) -> str:
-    """Give what a reference says: its own file, else the line about it in the file of packed ones."""
+    """Return what a reference says: its own file, else the line about it in the file of packed ones."""
     if not name.startswith("refs/") or ".." in name:
         return ""
     for folder in (git, common):
@@ -70,7 +70,7 @@ def _line(path: Path) -> str:
 
 
 def packages() -> dict[str, str]:
-    """Give the version of every installed distribution, by name in alphabetical order.
+    """Return the version of every installed distribution, by name in alphabetical order.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def packages() -> dict[str, str]:
 
 
 def environment(device: torch.device | str) -> dict[str, str]:
-    """Give what a run's speed and rounding depend on.
+    """Return what a run's speed and rounding depend on.
 
     Parameters
     ----------

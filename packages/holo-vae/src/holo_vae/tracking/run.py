@@ -62,12 +62,12 @@ _NAME = str.maketrans(dict.fromkeys("()[]{}<>,;='\"", "_"))
 
 
 def tracking_uri(folder: Path) -> str:
-    """Give the tracking store: ``MLFLOW_TRACKING_URI``, else a sqlite file in a folder."""
+    """Return the tracking store: ``MLFLOW_TRACKING_URI``, else a sqlite file in a folder."""
     return os.environ.get("MLFLOW_TRACKING_URI") or store_uri(folder)
 
 
 def recorded_rows(holograms: Holograms) -> Holograms:
-    """Give the rows that are kept with a model: 500 at random, or as many as fit into 4 MB.
+    """Return the rows that are kept with a model: 500 at random, or as many as fit into 4 MB.
 
     Examples
     --------
@@ -359,7 +359,7 @@ def _describe(journal: Journal, folder: Path, recipe: Recipe, data: RunData, sou
 
 
 def _digest(rows: Rows) -> tuple[str, str]:
-    """Give the type of coefficients and the SHA-256 of all, row by row."""
+    """Return the type of coefficients and the SHA-256 of all, row by row."""
     digest, dtype = hashlib.sha256(), ""
     for batch in rows.in_order(1024):
         values = batch.coefficients.numpy()

@@ -56,7 +56,7 @@ _REQUESTS = {
 
 
 def store_uri(folder: Path) -> str:
-    """Give the URI of the store in a folder: a sqlite file."""
+    """Return the URI of the store in a folder: a sqlite file."""
     return f"{_SQLITE}{(folder / 'mlflow.db').resolve()}"
 
 

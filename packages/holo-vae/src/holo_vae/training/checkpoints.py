@@ -161,7 +161,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 
 def _read(folder: Path) -> tuple[Progress, Path, str | None]:
-    """Give the progress, and the file with the tensors and its digest, None in states from before there was one."""
+    """Return the progress, and the file with the tensors and its digest, None in states from before there was one."""
     path = folder / _PROGRESS
     with _named(path):
         description = read_json(path)

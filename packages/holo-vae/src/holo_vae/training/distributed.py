@@ -181,7 +181,7 @@ class Processes:
             dist.all_reduce(gradient)
 
     def sum(self, tensor: Tensor) -> Tensor:
-        """Give the sum of a tensor over all processes, to each the same bits."""
+        """Return the sum of a tensor over all processes, to each the same bits."""
         if self.count == 1:
             return tensor
         total = tensor.clone(memory_format=torch.contiguous_format)

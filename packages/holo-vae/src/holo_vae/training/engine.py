@@ -81,7 +81,7 @@ class Step:
 
 
 def run_digest(recipe: Recipe, training: Rows, validation: Rows, objective: Objective | None = None) -> str:
-    """Give a digest of what decides a run's weights: the recipe, an own objective, the data's sizes and basis."""
+    """Return a digest of what decides a run's weights: the recipe, an own objective, the data's sizes and basis."""
     decided = to_plain(recipe)
     decided["training"].pop("checkpoint_minutes")  # how often a state is written changes nothing
     plain: dict[str, object] = {
@@ -255,7 +255,7 @@ class _Run:
         self.network.load_state_dict(current)
 
     def _losses(self) -> list[float]:
-        """Give the validation losses that can be compared with one another."""
+        """Return the validation losses that can be compared with one another."""
         done = self.progress.epochs
         return [each.validation_loss for each in done if self.objective.comparable(each.number)]
 
@@ -336,7 +336,7 @@ class _Run:
         }
 
     def _told(self, batch: Batch) -> Draws:
-        """Give what a batch tells beside its rows: views of them, and categories for the heads."""
+        """Return what a batch tells beside its rows: views of them, and categories for the heads."""
         views = {name: rows.to(self.device, self.dtype) for name, rows in batch.views.items()}
         return views if batch.heads is None else {**views, "heads": batch.heads.to(self.device)}
 

@@ -70,7 +70,7 @@ class FlatParameters:
         return norm
 
     def state(self, optimizer: torch.optim.Optimizer) -> dict[str, dict[str, Tensor]]:
-        """Give what an optimizer of `values` remembers of each parameter, by its name."""
+        """Return what an optimizer of `values` remembers of each parameter, by its name."""
         found: dict[str, dict[str, Tensor]] = {name: {} for name in self._parameters}
         for key, tensor in optimizer.state[self.values].items():
             pieces = self.pieces(tensor) if tensor.shape == self.values.shape else None

@@ -64,7 +64,7 @@ class Objective(Protocol):
         return self.names
 
     def weights(self, epoch: int) -> tuple[float, ...]:
-        """Give the weight of each of `names` in the loss of an epoch, counted from 0; 0 for what is only watched."""
+        """Return the weight of each of `names` in the loss of an epoch, counted from 0; 0 for what is only watched."""
         ...
 
     def comparable(self, epoch: int) -> bool:
@@ -85,7 +85,7 @@ class Objective(Protocol):
         labels: Int[Tensor, " n"] | None,
         draws: Draws,
     ) -> Float[Tensor, "n k"]:
-        """Give the quantities of each sample, in the order of `names`.
+        """Return the quantities of each sample, in the order of `names`.
 
         Parameters
         ----------
@@ -103,7 +103,7 @@ class Objective(Protocol):
 
 
 def kl_divergence(latent: Latent) -> Float[Tensor, " n"]:
-    """Give KL(q(z|x) ‖ N(0, 1)), summed over the latent dimensions; 0 for an H-AE."""
+    """Return KL(q(z|x) ‖ N(0, 1)), summed over the latent dimensions; 0 for an H-AE."""
     mean, log_variance = latent.mean, latent.log_variance
     if log_variance is None:
         return torch.zeros_like(mean[:, 0])
@@ -112,7 +112,7 @@ def kl_divergence(latent: Latent) -> Float[Tensor, " n"]:
 
 @cache
 def _coefficient_weights(basis: Basis, channel_weights: tuple[float, ...]) -> Float[Tensor, " dim"]:
-    """Give the weight of each coefficient's channel: of a degree, the channels come one after another."""
+    """Return the weight of each coefficient's channel: of a degree, the channels come one after another."""
     weights = np.array(channel_weights, dtype=np.float32)
     parts = [
         np.repeat(weights, multiplicity // len(weights) * (2 * degree + 1))
@@ -159,7 +159,7 @@ class Autoencoding(Objective):
         return ("mse", "kl", "cosine_loss")
 
     def weights(self, epoch: int) -> tuple[float, ...]:
-        """Give (α, β / d, 0), and γ where it counts."""
+        """Return (α, β / d, 0), and γ where it counts."""
         config = self.training
         beta = config.kl_weight_at(epoch) if self.model.variational else 0.0
         views = self.views
@@ -209,7 +209,7 @@ class Autoencoding(Objective):
         labels: Int[Tensor, " n"] | None,
         draws: Draws,
     ) -> Float[Tensor, "n k"]:
-        """Give the mean squared error, the divergence and the cosine loss of each sample, as `names` says."""
+        """Return the mean squared error, the divergence and the cosine loss of each sample, as `names` says."""
         condition = None
         if self.model.condition is not None:
             assert labels is not None
@@ -252,7 +252,7 @@ class Autoencoding(Objective):
     def _heads(
         network: nn.Module, z: Float[Tensor, "views n d"], categories: Int[Tensor, "n heads"]
     ) -> Float[Tensor, "n heads"]:
-        """Give the cross-entropy of each head, the mean of all views; 0 for rows without a category."""
+        """Return the cross-entropy of each head, the mean of all views; 0 for rows without a category."""
         heads = network.heads
         assert isinstance(heads, nn.ModuleList)
         losses = [
@@ -287,7 +287,7 @@ class Classification(Objective):
         labels: Int[Tensor, " n"] | None,
         draws: Draws,
     ) -> Float[Tensor, "n 2"]:
-        """Give the cross-entropy of each sample, and whether its class is wrong."""
+        """Return the cross-entropy of each sample, and whether its class is wrong."""
         assert labels is not None
         logits: Tensor = network(holograms).float()
         loss = nn.functional.cross_entropy(logits, labels, reduction="none")
@@ -295,7 +295,7 @@ class Classification(Objective):
 
 
 def objective_of(recipe: Recipe) -> Objective:
-    """Give what a recipe trains for."""
+    """Return what a recipe trains for."""
     if isinstance(recipe.model, ClassifierConfig):
         return Classification()
     return Autoencoding(recipe.model, recipe.training, recipe.views)

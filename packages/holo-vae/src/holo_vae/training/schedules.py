@@ -33,7 +33,7 @@ def _plateaus(losses: Sequence[float], patience: int) -> int:
 def learning_rate(
     config: TrainingConfig, step: int, steps_per_epoch: int, validation_losses: Sequence[float]
 ) -> float:
-    """Give the learning rate of a step.
+    """Return the learning rate of a step.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ _LEAST_VARIANCE = 1e-4  # below it the root of a variance is too steep
 
 
 def view_terms(first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> Float[Tensor, "n 3"]:
-    """Give invariance, variance and covariance, the last two the same for each row.
+    """Return invariance, variance and covariance, the last two the same for each row.
 
     Invariance is the mean squared difference of a row's two z. Variance is the mean over numbers and views of
     max(0, 1 - s), s the standard deviation over the batch; covariance the sum of squares of the covariances of
