@@ -130,7 +130,7 @@ def energy_and_forces(
     positions = positions.detach().requires_grad_()
     energy = model(positions, edges)
     (gradient,) = torch.autograd.grad(energy, positions, create_graph=train)
-    return energy, -gradient
+    return (energy, -gradient) if train else (energy.detach(), -gradient)
 
 
 def evaluate(model: nn.Module, positions: Tensor, edges: Edges) -> None:
@@ -237,7 +237,7 @@ def train(steps: int) -> None:
         positions = crystal(3, generator)
         edges = neighbors_of(positions)
         data.append((positions, edges, *energy_and_forces(morse, positions, edges, train=False)))
-    mean = torch.stack([energy for _, _, energy, _ in data[:32]]).mean().detach()
+    mean = torch.stack([energy for _, _, energy, _ in data[:32]]).mean()
     model = with_layers_of_holo(Model(16, len(data[0][1]) / 27))
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=steps)

@@ -4,7 +4,15 @@ import pytest
 import torch
 from e3nn import o3
 
-from holo_nn import linear_from_e3nn, product_from_e3nn
+from holo_nn import (
+    Edges,
+    WeightedTensorProduct,
+    bessel_basis,
+    linear_from_e3nn,
+    polynomial_envelope,
+    product_from_e3nn,
+    spherical_harmonics,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +63,52 @@ def test_what_has_no_counterpart_is_refused():
         product_from_e3nn(o3.ElementwiseTensorProduct("2x1o", "2x1o"))
     with pytest.raises(ValueError, match="has mode 'uvv'; it must be 'uvu' or 'uvw'"):
         product_from_e3nn(o3.TensorProduct("2x0e", "3x0e", "3x0e", [(0, 0, 0, "uvv", True)]))
+
+
+def test_energies_forces_and_their_gradients_of_a_model_that_is_converted():
+    """A layer of messages as in MACE and NequIP, of e3nn's modules and of ours: to 1e-10, and far below it."""
+    irreps, harmonics = "4x0e+4x1o+4x2e", "1x0e+1x1o+1x2e"
+    ours = WeightedTensorProduct.channelwise(irreps, harmonics, "0e+1o+2e")
+    instructions = [(i, j, k, mode, True) for i, j, k, mode, _ in ours.instructions]
+    theirs = {
+        "before": o3.Linear(irreps, irreps),
+        "product": o3.TensorProduct(
+            irreps,
+            harmonics,
+            o3.Irreps(ours.irreps_out),
+            instructions,
+            internal_weights=False,
+            shared_weights=False,
+        ),
+        "after": o3.Linear(o3.Irreps(ours.irreps_out), "4x0e+1x1o"),
+        "mixed": o3.FullyConnectedTensorProduct("4x0e+1x1o", "3x0e", "1x0e"),
+    }
+    converted = {name: linear_from_e3nn(theirs[name]) for name in ("before", "after")}
+    converted |= {name: product_from_e3nn(theirs[name]) for name in ("product", "mixed")}
+    radial = torch.nn.Linear(6, ours.weight_numel)
+    edges = Edges(*(torch.ones(7, 7) - torch.eye(7)).nonzero(as_tuple=True), nodes=7)
+    start, kinds = torch.randn(7, 36), torch.nn.functional.one_hot(torch.arange(7) % 3).double()
+    places = torch.randn(7, 3)
+
+    def results(layers):
+        positions = places.clone().requires_grad_()
+        vectors = positions[edges.receivers] - positions[edges.senders]
+        distances = vectors.norm(dim=1)
+        weights = radial(bessel_basis(distances, 9.0, 6) * polynomial_envelope(distances, 9.0)[:, None])
+        attributes, nodes = spherical_harmonics(harmonics, vectors), layers["before"](start)
+        if layers is converted:
+            messages = layers["product"].along_edges(nodes, attributes, edges, weights)
+        else:
+            each = layers["product"](nodes[edges.senders], attributes, weights)
+            messages = torch.zeros(7, each.shape[1]).index_add(0, edges.receivers, each)
+        energy = layers["mixed"](layers["after"](messages), kinds).sum()
+        (forces,) = torch.autograd.grad(-energy, positions, create_graph=True)
+        return [
+            energy,
+            forces,
+            *torch.autograd.grad(forces.square().sum(), [positions, *radial.parameters()]),
+        ]
+
+    for mine, expected in zip(results(converted), results(theirs), strict=True):
+        assert expected.abs().max() > 1e-3
+        torch.testing.assert_close(mine, expected, rtol=1e-11, atol=1e-11)
