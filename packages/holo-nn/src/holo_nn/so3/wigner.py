@@ -219,7 +219,7 @@ def rotate(
     rows = as_rows(features)
     with full_precision(rotations.device):
         _check_rotations(rotations)
-        turns = rotations if rotations.ndim == 2 else rotations.reshape(len(rows), 3, 3)
+        turns = rotations if rotations.ndim == 2 else rotations.reshape(rows.shape[0], 3, 3)
         matrices = _chain(max((degree for _, degree in terms), default=0), turns)
         turned = [
             piece @ matrices[degree].mT.to(piece)
