@@ -56,6 +56,7 @@ SANITIZED = (
     "packages/holo-nn/tests/test_nn_compiled.py",
     "packages/holo-nn/tests/test_nn_frame.py",
     "packages/holo-nn/tests/test_nn_global_batch.py",
+    "packages/holo-nn/tests/test_nn_weighted_product.py",
     "packages/holo-features/tests/test_features_envelope.py",
     "packages/holo-features/tests/test_features_zernike.py",
 )

@@ -1,11 +1,15 @@
 """Every layer passes the tests that the library ships for everyone's layers."""
 
+import copy
+import pickle
 from contextlib import nullcontext
 
 import pytest
 import torch
 from e3nn import o3
 from torch import nn
+from torch.nn.utils import prune
+from torch.optim.swa_utils import AveragedModel
 
 import holo_nn
 from holo_nn.kernels import plan, threads
@@ -15,6 +19,8 @@ from holo_nn.testing import LayerTests, random_rotations
 
 IRREPS = "3x0e+3x1e+3x2e+3x3e"
 UNEVEN = "4x0e+1x1e+2x2e"
+# As e3nn has them: both parities, in any order, with repeats and a multiplicity of zero.
+MIXED = "2x1o+1x0e+3x1e+0x3e+2x0o+1x1o+2x2o+2x0e+1x2e"
 
 
 class TestLinear(LayerTests):
@@ -25,6 +31,51 @@ class TestLinear(LayerTests):
 class TestLinearWithBias(LayerTests):
     def make(self):
         return holo_nn.Linear("3x0e+2x2e", "2x0e+2x1e+1x2e", bias=True), "3x0e+2x2e", "2x0e+2x1e+1x2e"
+
+
+class TestLinearFanIn(LayerTests):
+    def make(self):
+        return (
+            holo_nn.Linear(MIXED, "2x1o+2x0e+1x1e+1x1o", initialization="fan_in"),
+            MIXED,
+            "2x1o+2x0e+1x1e+1x1o",
+        )
+
+
+class TestLinearOfMixedIrreps(LayerTests):
+    def make(self):
+        irreps_out = "2x0o+1x1o+2x0e+3x2e+0x4e+2x1o+1x0e"
+        return holo_nn.Linear(MIXED, irreps_out, bias=True), MIXED, irreps_out
+
+
+class TestBatchNormOfMixedIrreps(LayerTests):
+    def make(self):
+        return holo_nn.BatchNorm(MIXED), MIXED, MIXED
+
+
+class TestBatchNormOfMixedIrrepsPerDegree(LayerTests):
+    def make(self):
+        return holo_nn.BatchNorm(MIXED, affine="degree"), MIXED, MIXED
+
+
+class TestInstanceNormOfMixedIrreps(LayerTests):
+    def make(self):
+        return holo_nn.InstanceNorm(MIXED), MIXED, MIXED
+
+
+class TestLayerNormOfMixedIrreps(LayerTests):
+    def make(self):
+        return holo_nn.LayerNorm(MIXED), MIXED, MIXED
+
+
+class TestSignalNormOfMixedIrreps(LayerTests):
+    def make(self):
+        return holo_nn.SignalNorm(MIXED), MIXED, MIXED
+
+
+class TestNormGateOfMixedIrreps(LayerTests):
+    def make(self):
+        return holo_nn.NormGate(MIXED), MIXED, MIXED
 
 
 class TestBatchNorm(LayerTests):
@@ -156,6 +207,38 @@ class TestTensorProductFullChannels(LayerTests):
         return product, (product.irreps_in1, product.irreps_in2), product.irreps_out
 
 
+class TestTensorProductOfParities(LayerTests):
+    has_parameters = False
+
+    def make(self):
+        product = holo_nn.TensorProduct("3x0o+3x1o+3x2e", "3x0e+3x1o+3x2o", connectivity="full")
+        return product, (product.irreps_in1, product.irreps_in2), product.irreps_out
+
+
+class TestTensorSquareOfParities(LayerTests):
+    has_parameters = False
+
+    def make(self):
+        square = holo_nn.TensorSquare("3x0e+3x1o+3x2e+3x3o", lmax=4)
+        return square, square.irreps_in, square.irreps_out
+
+
+class TestTensorSquareOfParitiesFullChannels(LayerTests):
+    has_parameters = False
+
+    def make(self):
+        square = holo_nn.TensorSquare("2x0o+1x1o+2x2e", lmax=3, channels="full")
+        return square, square.irreps_in, square.irreps_out
+
+
+class TestBlocks(LayerTests):
+    def make(self):
+        blocks = holo_nn.Blocks(
+            holo_nn.Block(IRREPS, "2x0e+2x1e+2x2e"), holo_nn.Block("2x0e+2x1e+2x2e", UNEVEN)
+        )
+        return blocks, blocks.irreps_in, blocks.irreps_out
+
+
 class TestBlock(LayerTests):
     def make(self):
         return holo_nn.Block(IRREPS, "5x0e+2x1e+3x2e+1x3e+4x4e"), IRREPS, "5x0e+2x1e+3x2e+1x3e+4x4e"
@@ -191,7 +274,7 @@ class Frames(nn.Module):
     """A frame from two vectors, as a network ends in it."""
 
     def forward(self, vectors):
-        return holo_nn.orthonormal_frame(vectors[:, :3], vectors[:, 3:]).axes
+        return holo_nn.orthonormal_frame(vectors[..., :3], vectors[..., 3:]).axes
 
 
 class TestFrame(LayerTests):
@@ -205,7 +288,7 @@ class Rotated(nn.Module):
     """Invariants taken as coefficients in a frame, and turned out of it: what a decoder may do."""
 
     def forward(self, coefficients, vectors):
-        axes = holo_nn.orthonormal_frame(vectors[:, :3], vectors[:, 3:]).axes
+        axes = holo_nn.orthonormal_frame(vectors[..., :3], vectors[..., 3:]).axes
         return holo_nn.rotate(coefficients, IRREPS, axes.mT)
 
 
@@ -224,9 +307,9 @@ class Matrices(nn.Module):
     """The D matrices of the frames of two vectors."""
 
     def forward(self, vectors):
-        axes = holo_nn.orthonormal_frame(vectors[:, :3], vectors[:, 3:]).axes
+        axes = holo_nn.orthonormal_frame(vectors[..., :3], vectors[..., 3:]).axes
         # D(R' R) = D(R') D(R): each column turns. Columns as channels.
-        return holo_nn.wigner_D(4, axes.mT).mT.flatten(1)
+        return holo_nn.wigner_D(4, axes.mT).mT.flatten(-2)
 
 
 class TestWignerD(LayerTests):
@@ -249,7 +332,7 @@ class Loss(nn.Module):
 
     def forward(self, x, y):
         loss = self.loss(x, y, UNEVEN)
-        return loss if loss.ndim == 2 else loss[:, None]
+        return loss if loss.ndim == x.ndim else loss[..., None]
 
 
 class TestCosineLoss(LayerTests):
@@ -288,6 +371,12 @@ FLAWS = {
     "a tensor that does not move": lambda x, w, offset: x * w.sum() * offset.to(x.dtype),
     "cancellation": lambda x, w, _: (x * w.sum() + 1e3) @ torch.eye(6).to(x) - 1e3,
     "the mean of no samples": lambda x, w, _: x * (w.sum() / (1 + x.square().mean())),
+    "a parity forgotten": lambda x, w, _: (
+        torch.cat([torch.linalg.cross(x[..., :3], x[..., 3:]), x[..., 3:]], dim=-1) * w.sum()
+    ),
+    "an index by samples": lambda x, w, _: x * w.sum() / torch.tensor(float(x[:1].norm() >= 0)),
+    "one dimension of samples": lambda x, w, _: torch.cat([x[:, :3], x[:, 3:]], dim=1) * w.sum(),
+    "a gradient that ends": lambda x, w, _: x * w.sum() * x.detach().norm(),
     "a tensor on the default device": lambda x, w, _: x * w.sum() * torch.ones(1),
 }
 
@@ -305,14 +394,19 @@ FLAWS = {
         ("cancellation", LayerTests.test_autocast),
         ("the mean of no samples", LayerTests.test_empty_batch),
         ("a tensor on the default device", LayerTests.test_defaults),
+        ("a parity forgotten", LayerTests.test_equivariance_float64),
+        ("an index by samples", LayerTests.test_transforms_of_samples),
+        ("one dimension of samples", LayerTests.test_dimensions_of_samples),
+        ("state that is not saved", LayerTests.test_made_without_memory),
+        ("a gradient that ends", LayerTests.test_second_derivatives),
     ],
 )
 def test_the_tests_find_a_flaw(flaw, test):
     class BrokenTests(LayerTests):
         def make(self):
-            return Broken(flaw), "2x1e", "2x1e"
+            return Broken(flaw), "2x1o", "2x1o"
 
-    with pytest.raises((AssertionError, RuntimeError)):
+    with pytest.raises((AssertionError, RuntimeError, IndexError)):
         test(BrokenTests())
 
 
@@ -339,3 +433,81 @@ def test_a_block_made_without_memory_takes_a_state(options):
     assert torch.equal(other(x), block(x))
     with pure_form():
         assert torch.equal(other(x), block(x))
+
+
+@pytest.mark.parametrize("prune_in", ["linear", "square"])
+def test_what_pruning_leaves_follows_what_is_learned(prune_in):
+    block = holo_nn.Block("3x0e+3x1e", "2x0e+2x1e").eval()
+    weights, name = (block.linear.weights, "1") if prune_in == "linear" else (block.signal_norm, "weight")
+    prune.random_unstructured(weights, name, amount=1)
+    x = torch.randn(8, 12)
+    before = block(x)
+    with torch.no_grad():
+        getattr(weights, f"{name}_orig").mul_(2)
+    expected = copy_without_pruning(block, weights, name)
+    torch.testing.assert_close(block(x), expected(x), rtol=1e-6, atol=1e-6)
+    assert not torch.equal(block(x), before)
+
+
+def copy_without_pruning(block, weights, name):
+    plain = holo_nn.Block("3x0e+3x1e", "2x0e+2x1e").eval()
+    state = block.state_dict()
+    prefix = "linear.weights." if isinstance(weights, nn.ParameterDict) else "signal_norm."
+    state[prefix + name] = state.pop(f"{prefix}{name}_orig") * state.pop(f"{prefix}{name}_mask")
+    plain.load_state_dict(state)
+    return plain
+
+
+@pytest.mark.parametrize(
+    "make", [nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm]
+)
+def test_the_parametrizations_of_torch(make):
+    linear = holo_nn.Linear(IRREPS, IRREPS)
+    make(linear.weights, "1")
+    x = torch.randn(8, 48)
+    # Of spectral norms, power iterations go on in training.
+    linear.eval()
+    plain = holo_nn.Linear(IRREPS, IRREPS)
+    with torch.no_grad():
+        for key in plain.weights:
+            plain.weights[key].copy_(linear.weights[key])
+    torch.testing.assert_close(linear(x), plain(x))
+    linear(x).square().sum().backward()
+    assert all(parameter.grad.any() for parameter in linear.parameters())
+
+
+def test_statistics_of_a_module_that_is_averaged_are_averaged():
+    norm = holo_nn.BatchNorm(UNEVEN)
+    average = AveragedModel(norm, use_buffers=True)
+    means = []
+    for seed in range(3):
+        norm(torch.randn(8, 17, generator=torch.Generator().manual_seed(seed)))
+        average.update_parameters(norm)
+        means.append(norm.running_mean.clone())
+    torch.testing.assert_close(average.module.running_mean, torch.stack(means).mean(0))
+
+
+def test_a_first_call_in_tracing_spoils_no_later_one():
+    wigner._recursion.cache_clear()
+    product = holo_nn.TensorProduct(IRREPS, IRREPS).double()
+    x, rotations = torch.randn(4, 48).double(), random_rotations(4)
+
+    class Turned(nn.Module):
+        def forward(self, x, rotations):
+            return product(holo_nn.rotate(x, IRREPS, rotations), x)
+
+    exported = torch.export.export(Turned(), (x, rotations), strict=False).module()
+    expected = product(holo_nn.rotate(x, IRREPS, rotations), x)
+    torch.testing.assert_close(exported(x, rotations), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_layers_are_copied_and_pickled_without_their_coefficients():
+    product = holo_nn.TensorProduct(
+        "8x0e+8x1e+8x2e+8x3e+8x4e", "8x0e+8x1e+8x2e+8x3e+8x4e", connectivity="full"
+    )
+    x, y = torch.randn(3, 200), torch.randn(3, 200)
+    expected = product(x, y)
+    text = pickle.dumps(product)
+    assert len(text) < 40_000
+    assert torch.equal(pickle.loads(text)(x, y), expected)
+    assert torch.equal(copy.deepcopy(product)(x, y), expected)

@@ -63,5 +63,5 @@ def test_gradient(loss):
 
 @pytest.mark.parametrize("loss", [cosine_loss, cosine_loss_per_degree])
 def test_other_shapes_are_refused(loss):
-    with pytest.raises(ValueError, match=r"x has shape \[6, 17\]; it must be \[batch, 18\]"):
+    with pytest.raises(ValueError, match=r"x has shape \[6, 17\]; it must be \[..., 18\]"):
         loss(X[:, :17], Y[:, :17], IRREPS)

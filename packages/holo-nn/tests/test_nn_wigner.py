@@ -128,7 +128,7 @@ def test_shapes_that_do_not_fit_are_refused():
         ValueError, match=r"rotations has shape \[2, 3, 3\]; it must be \[3, 3\] or \[5, 3, 3\]"
     ):
         rotate(torch.zeros(5, 3), "1x1e", random_rotations(2))
-    with pytest.raises(ValueError, match=r"features has shape \[5, 4\]; it must be \[batch, 3\]"):
+    with pytest.raises(ValueError, match=r"features has shape \[5, 4\]; it must be \[..., 3\]"):
         rotate(torch.zeros(5, 4), "1x1e", random_rotations(5))
     with pytest.raises(ValueError, match="the degree is -1"):
         wigner_D(-1, torch.eye(3))

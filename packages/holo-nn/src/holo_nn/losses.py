@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from holo_nn.so3.irreps import IrrepsLike, check_features, multiplicities, read_irreps, split_degrees
+from holo_nn.so3.irreps import IrrepsLike, as_rows, check_features, read_irreps, split_terms, terms_of
 from holo_nn.so3.precision import full_precision, widened
 
 __all__ = ["cosine_loss", "cosine_loss_per_degree"]
@@ -19,14 +19,14 @@ def _one_minus_cosine(product: Tensor, norm_x: Tensor, norm_y: Tensor) -> Tensor
 
 
 def cosine_loss(
-    x: Float[Tensor, "batch dim"], y: Float[Tensor, "batch dim"], irreps: IrrepsLike, s: int | float = 1
-) -> Float[Tensor, " batch"]:
+    x: Float[Tensor, "*batch dim"], y: Float[Tensor, "*batch dim"], irreps: IrrepsLike, s: int | float = 1
+) -> Float[Tensor, "*batch"]:
     """Compute 1 - <x,y> / sqrt(<x,x> <y,y>) of each sample, with <x,y> = Σ_l sqrt(2l+1)^s Σ_c,m x y.
 
     Parameters
     ----------
     x, y
-        Features, ``[batch, irreps.dim]``.
+        Features, ``[..., irreps.dim]``.
     irreps
         Of both.
     s
@@ -35,7 +35,7 @@ def cosine_loss(
     Returns
     -------
     Tensor
-        From 0 (same direction) to 2 (opposite), ``[batch]``; 1 where x or y is zero.
+        From 0 (same direction) to 2 (opposite), ``[...]``; 1 where x or y is zero.
 
     Raises
     ------
@@ -52,12 +52,11 @@ def cosine_loss(
     >>> cosine_loss(x, 3 * x, "1x0e+1x1e").abs().round(decimals=5)
     tensor([0., 1.])
     """
-    read = read_irreps(irreps)
-    counts = multiplicities(read)
-    check_features(x, counts, "x")
-    check_features(y, counts, "y")
+    terms = terms_of(read_irreps(irreps))
+    check_features(x, terms, "x")
+    check_features(y, terms, "y")
     degree_weights: list[float] = []
-    for degree, count in counts.items():
+    for count, degree in terms:
         size = 2 * degree + 1
         degree_weights += [size ** (s / 2)] * (count * size)
     x, y = widened(x), widened(y)
@@ -67,21 +66,22 @@ def cosine_loss(
 
 
 def cosine_loss_per_degree(
-    x: Float[Tensor, "batch dim"], y: Float[Tensor, "batch dim"], irreps: IrrepsLike
-) -> Float[Tensor, "batch degrees"]:
+    x: Float[Tensor, "*batch dim"], y: Float[Tensor, "*batch dim"], irreps: IrrepsLike
+) -> Float[Tensor, "*batch degrees"]:
     """Compute the cosine loss of each degree by itself.
 
     Parameters
     ----------
     x, y
-        Features, ``[batch, irreps.dim]``.
+        Features, ``[..., irreps.dim]``.
     irreps
         Of both.
 
     Returns
     -------
     Tensor
-        ``[batch, degrees]``, degrees ascending; 1 where x or y has nothing of that degree.
+        ``[..., degrees]``, in the order in which the degrees first come in the irreps; 1 where x or y has nothing of
+        that degree.
 
     Raises
     ------
@@ -94,12 +94,17 @@ def cosine_loss_per_degree(
     >>> cosine_loss_per_degree(x, y, "1x0e+1x1e")
     tensor([[2., 0.]])
     """
-    read = read_irreps(irreps)
-    check_features(x, read, "x")
-    check_features(y, read, "y")
-    losses = []
-    pieces_x, pieces_y = split_degrees(widened(x), read), split_degrees(widened(y), read)
-    for a, b in zip(pieces_x.values(), pieces_y.values(), strict=True):
+    terms = terms_of(read_irreps(irreps))
+    check_features(x, terms, "x")
+    check_features(y, terms, "y")
+    pieces = zip(*(split_terms(as_rows(widened(each)), terms) for each in (x, y)), strict=True)
+    sums: dict[int, list[Tensor]] = {}
+    for (_, degree), (a, b) in zip(terms, pieces, strict=True):
         products = [(left * right).sum((1, 2)) for left, right in ((a, b), (a, a), (b, b))]
-        losses.append(_one_minus_cosine(*products))
-    return torch.stack(losses, dim=1)
+        before = sums.get(degree)
+        sums[degree] = (
+            products if before is None else [one + more for one, more in zip(before, products, strict=True)]
+        )
+    losses = [_one_minus_cosine(*products) for products in sums.values()]
+    samples = x.shape[:-1]
+    return torch.stack(losses, dim=1).reshape(*samples, len(losses)) if losses else x.new_zeros(*samples, 0)

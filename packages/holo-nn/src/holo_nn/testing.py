@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 import torch
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from holo_nn.kernels.dispatch import pure_form
 from holo_nn.so3.irreps import IrrepsLike, read_irreps
@@ -73,6 +75,7 @@ def equivariance_errors(
     rotations: Float64[Tensor, "batch 3 3"],
     *,
     dtype: torch.dtype = torch.float64,
+    inversion: Bool[Tensor, " batch"] | bool = False,
 ) -> tuple[Float64[Tensor, " batch"], ...]:
     """Measure |f(R x) - D(R) f(x)| of each sample, relative to the largest value that comes out.
 
@@ -91,6 +94,8 @@ def equivariance_errors(
         One for each sample.
     dtype
         The precision in which the function is tested; a module must be in it already.
+    inversion
+        Whether space is inverted as well, for all samples or for each: what is odd then changes its sign.
 
     Returns
     -------
@@ -107,14 +112,14 @@ def equivariance_errors(
     """
     plain = inputs if isinstance(inputs, tuple) else (inputs,)
     turned = tuple(
-        rotate(features, irreps, rotations)
+        rotate(features, irreps, rotations, inversion)
         for features, irreps in zip(plain, _several(irreps_in), strict=True)
     )
     before = _outputs(function(*(features.to(dtype) for features in plain)))
     after = _outputs(function(*(features.to(dtype) for features in turned)))
     errors = []
     for first, second, irreps in zip(before, after, _several(irreps_out), strict=True):
-        difference = second - rotate(first, irreps, rotations)
+        difference = second - rotate(first, irreps, rotations, inversion)
         largest = torch.maximum(first.abs().max(), second.abs().max())
         errors.append(difference.abs().amax(1) / torch.where(largest > 0, largest, 1.0))
     return tuple(errors)
@@ -136,7 +141,7 @@ def equivariance_error(
     function, irreps_in, irreps_out, dtype
         As in `equivariance_errors`.
     samples
-        How many random inputs, each with a rotation of its own.
+        How many random inputs, each with a rotation of its own, and every other one with the inversion too.
     seed
         Of the inputs and rotations.
 
@@ -153,9 +158,15 @@ def equivariance_error(
     True
     """
     inputs = _random_inputs(irreps_in, samples, seed)
-    rotations = random_rotations(samples, seed)
-    errors = equivariance_errors(function, inputs, irreps_in, irreps_out, rotations, dtype=dtype)
+    rotations, inversion = random_rotations(samples, seed), _every_other(samples)
+    errors = equivariance_errors(
+        function, inputs, irreps_in, irreps_out, rotations, dtype=dtype, inversion=inversion
+    )
     return max(error.max().item() for error in errors)
+
+
+def _every_other(samples: int) -> Tensor:
+    return torch.arange(samples, device="cpu") % 2 == 1
 
 
 def _several(irreps: OneOrMore) -> tuple[IrrepsLike, ...]:
@@ -206,6 +217,31 @@ def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
+class _Doubled(nn.Module):
+    """A parametrization: twice what is learned."""
+
+    def forward(self, learned: Tensor) -> Tensor:
+        """Double it."""
+        return 2 * learned
+
+
+def _several_of(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return result if isinstance(result, tuple) else (result,)
+
+
+def _as_function(
+    module: nn.Module, inputs: tuple[Tensor, ...]
+) -> tuple[Callable[..., tuple[Tensor, ...]], list[Tensor]]:
+    """Make a function of inputs and parameters of a module, and give copies of these."""
+    names = [name for name, _ in module.named_parameters()]
+
+    def call(*values: Tensor) -> tuple[Tensor, ...]:
+        state = dict(zip(names, values[len(inputs) :], strict=True))
+        return _several_of(torch.func.functional_call(module, state, values[: len(inputs)]))
+
+    return call, [x.detach().clone().requires_grad_() for x in (*inputs, *module.parameters())]
+
+
 class LayerTests:
     """Tests that every equivariant module must pass; subclass it in a test file, and say how to make one.
 
@@ -222,6 +258,12 @@ class LayerTests:
         Whether it works under autocast to bfloat16.
     movable : bool
         Whether it works on any device that it is moved to.
+    transformable : bool
+        Whether `torch.func` can transform it, and backward can be batched.
+    twice_differentiable : bool
+        Whether its gradients can be differentiated again.
+    takes_any_samples : bool
+        Whether samples may have any number of dimensions, as ``[..., dim]``, and not one alone, ``[batch, dim]``.
     tolerances : dict
         The error allowed in each precision, relative to the largest value: of equivariance in float32 and
         float64, of all that comes out under autocast in bfloat16.
@@ -231,6 +273,9 @@ class LayerTests:
     exportable = True
     autocastable = True
     movable = True
+    transformable = True
+    twice_differentiable = True
+    takes_any_samples = True
     tolerances = {torch.float32: 1e-5, torch.float64: 1e-12, torch.bfloat16: 3e-2}  # noqa: RUF012  (never written)
 
     def make(self) -> tuple[nn.Module, OneOrMore, OneOrMore]:
@@ -261,7 +306,13 @@ class LayerTests:
             module, inputs = self._prepare(dtype, training, samples=32)
             inputs = tuple(features.double() for features in inputs)
             errors = equivariance_errors(
-                module, inputs, irreps_in, irreps_out, random_rotations(32, seed=2), dtype=dtype
+                module,
+                inputs,
+                irreps_in,
+                irreps_out,
+                random_rotations(32, seed=2),
+                dtype=dtype,
+                inversion=_every_other(32),
             )
             for output, error in enumerate(errors):
                 worst = error.max().item()
@@ -271,11 +322,11 @@ class LayerTests:
                 )
 
     def test_equivariance_float32(self) -> None:
-        """f(R x) = D(R) f(x) to rounding error, in float32, in evaluation and in training."""
+        """f(R x) = D(R) f(x), also with the inversion, to rounding error, in float32, evaluation and training."""
         self._check_equivariance(torch.float32)
 
     def test_equivariance_float64(self) -> None:
-        """f(R x) = D(R) f(x) to rounding error, in float64, in evaluation and in training."""
+        """f(R x) = D(R) f(x), also with the inversion, to rounding error, in float64, evaluation and training."""
         self._check_equivariance(torch.float64)
 
     def test_samples_keep_their_order(self) -> None:
@@ -316,19 +367,7 @@ class LayerTests:
         """Gradients of inputs and parameters equal finite differences, in float64."""
         for training in (False, True):
             module, inputs = self._prepare(training=training, samples=3)
-            names, parameters = (
-                zip(*module.named_parameters(), strict=True) if self.has_parameters else ((), ())
-            )
-
-            def call(
-                *values: Tensor, module: nn.Module = module, names: tuple[str, ...] = names
-            ) -> tuple[Tensor, ...]:
-                count = len(values) - len(names)
-                state = dict(zip(names, values[count:], strict=True))
-                result = torch.func.functional_call(module, state, values[:count])
-                return result if isinstance(result, tuple) else (result,)
-
-            values = [x.detach().clone().requires_grad_() for x in (*inputs, *parameters)]
+            call, values = _as_function(module, inputs)
             assert torch.autograd.gradcheck(call, values, fast_mode=True)
 
     def test_every_parameter_learns(self) -> None:
@@ -429,6 +468,215 @@ class LayerTests:
                 for ours, theirs in zip(expected, found, strict=True):
                     assert theirs.device == ours.device
                     assert torch.equal(theirs, ours), f"training={training}"
+
+    def test_dimensions_of_samples(self) -> None:
+        """Samples in any number of dimensions, none included, come out as those in one do."""
+        if not self.takes_any_samples:
+            return
+        module, inputs = self._prepare(samples=6)
+        expected = module(*inputs)
+        for samples in ((2, 3), (1, 6, 1), ()):
+            several = 1 if samples == () else 6
+            given = tuple(x[:several].reshape(*samples, x.shape[1]) for x in inputs)
+            for output, plain in zip(_several_of(module(*given)), _several_of(expected), strict=True):
+                assert output.shape == (*samples, *plain.shape[1:])
+                torch.testing.assert_close(
+                    output.reshape(plain[:several].shape), plain[:several], rtol=1e-12, atol=1e-12
+                )
+
+    def test_second_derivatives(self) -> None:
+        """Gradients of gradients equal finite differences of gradients, in float64."""
+        if not self.twice_differentiable:
+            return
+        for training in (False, True):
+            module, inputs = self._prepare(training=training, samples=3)
+            call, values = _as_function(module, inputs)
+            assert torch.autograd.gradgradcheck(call, values, fast_mode=True)
+
+    def test_batched_backward(self) -> None:
+        """Many gradients at once (``is_grads_batched``, ``vmap`` of a backward) are those one by one."""
+        if not self.transformable:
+            return
+        for training in (False, True):
+            module, inputs = self._prepare(training=training, samples=3)
+            call, values = _as_function(module, inputs)
+            for output in call(*values):
+                generator = torch.Generator("cpu").manual_seed(5)
+                several = torch.randn(4, *output.shape, generator=generator, dtype=output.dtype, device="cpu")
+
+                def backward(
+                    gradient: Tensor,
+                    batched: bool = False,
+                    output: Tensor = output,
+                    values: list[Tensor] = values,
+                ) -> tuple[Tensor, ...]:
+                    return torch.autograd.grad(
+                        output,
+                        values,
+                        gradient,
+                        retain_graph=True,
+                        allow_unused=True,
+                        is_grads_batched=batched,
+                        materialize_grads=True,
+                    )
+
+                one_by_one = [torch.stack(each) for each in zip(*map(backward, several), strict=True)]
+                for found in (backward(several, batched=True), torch.vmap(backward)(several)):
+                    for ours, theirs in zip(found, one_by_one, strict=True):
+                        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+
+    def test_transforms_of_samples(self) -> None:
+        """``vmap`` over samples, and of ``grad``, gives in evaluation what a batch does."""
+        if not self.transformable:
+            return
+        module, inputs = self._prepare()
+
+        def alone(*sample: Tensor) -> tuple[Tensor, ...]:
+            return tuple(output[0] for output in _several_of(module(*(x[None] for x in sample))))
+
+        for output, mapped in zip(_several_of(module(*inputs)), torch.vmap(alone)(*inputs), strict=True):
+            torch.testing.assert_close(mapped, output, rtol=1e-12, atol=1e-12)
+
+        def energy(*sample: Tensor) -> Tensor:
+            return torch.stack([output.square().sum() for output in alone(*sample)]).sum()
+
+        places = tuple(range(len(inputs)))
+        expected = torch.func.grad(
+            lambda *x: torch.stack([y.square().sum() for y in _several_of(module(*x))]).sum(), places
+        )(*inputs)
+        for ours, theirs in zip(torch.vmap(torch.func.grad(energy, places))(*inputs), expected, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+    def test_ensemble(self) -> None:
+        """Modules stacked by `torch.func.stack_module_state` and mapped by ``vmap`` give what each one does."""
+        if not (self.transformable and self.has_parameters):
+            return
+        for training in (False, True):
+            module, inputs = self._prepare(training=training)
+            members = [copy.deepcopy(module) for _ in range(3)]
+            with torch.no_grad():
+                for number, member in enumerate(members):
+                    for parameter in member.parameters():
+                        parameter.mul_(1 + 0.1 * number)
+            state = torch.func.stack_module_state(members)
+
+            def call(
+                parameters: dict[str, Tensor],
+                buffers: dict[str, Tensor],
+                module: nn.Module = module,
+                inputs: tuple[Tensor, ...] = inputs,
+            ) -> tuple[Tensor, ...]:
+                return _several_of(torch.func.functional_call(module, (parameters, buffers), inputs))
+
+            together = torch.vmap(call)(*state)
+            for number, member in enumerate(members):
+                for output, mapped in zip(_several_of(member(*inputs)), together, strict=True):
+                    torch.testing.assert_close(mapped[number], output, rtol=1e-10, atol=1e-10)
+
+    def test_averaging(self) -> None:
+        """The average of a module with itself, buffers included, does what the module does."""
+        if not self.has_parameters:
+            return
+        module, inputs = self._prepare()
+        moving = get_ema_multi_avg_fn(0.9999)  # type: ignore[no-untyped-call]
+        average = AveragedModel(module, multi_avg_fn=moving, use_buffers=True)
+        for _ in range(10):
+            average.update_parameters(module)
+        for output, averaged in zip(_outputs(module(*inputs)), _outputs(average(*inputs)), strict=True):
+            torch.testing.assert_close(averaged, output, rtol=1e-12, atol=1e-12)
+
+    def test_made_without_memory(self) -> None:
+        """Made on ``meta`` it takes a state by assignment, or after `to_empty`, or starts by `reset_parameters`."""
+        module, inputs = self._prepare()
+        expected = _outputs(module(*inputs))
+        for assign in (True, False):
+            with torch.device("meta"):
+                other = self.make()[0].to(torch.float64)
+            assert all(tensor.is_meta for tensor in (*other.parameters(), *other.buffers()))
+            if not assign:
+                other.to_empty(device="cpu")
+            other.load_state_dict(copy.deepcopy(module.state_dict()), assign=assign)
+            other.to(torch.float64).eval()
+            for output, made in zip(expected, _outputs(other(*inputs)), strict=True):
+                assert torch.equal(made, output), f"assign={assign}"
+        with torch.device("meta"):
+            other = self.make()[0]
+        for part in other.modules():
+            part.to_empty(device="cpu", recurse=False)
+            for tensor in (*part.parameters(recurse=False), *part.buffers(recurse=False)):
+                nn.init.constant_(tensor, float("nan"))
+        for part in other.modules():
+            if [*part.parameters(recurse=False), *part.buffers(recurse=False)]:
+                part.reset_parameters()  # type: ignore[operator]
+        for output in _outputs(other.to(torch.float32)(*(x.float() for x in inputs))):
+            assert output.isfinite().all()
+
+    def test_parametrizations(self) -> None:
+        """Parameters that are computed of others by `torch.nn.utils.parametrize` count, and those get gradients."""
+        if not self.has_parameters:
+            return
+        for training in (False, True):
+            module, inputs = self._prepare(training=training)
+            doubled, parametrized = copy.deepcopy(module), copy.deepcopy(module)
+            with torch.no_grad():
+                for parameter in doubled.parameters():
+                    parameter.mul_(2)
+            for part in list(parametrized.modules()):
+                for name, _ in list(part.named_parameters(recurse=False)):
+                    parametrize.register_parametrization(part, name, _Doubled())
+            results = [_several_of(each(*inputs)) for each in (doubled, parametrized)]
+            for output, other in zip(*results, strict=True):
+                torch.testing.assert_close(other, output, rtol=1e-12, atol=1e-12)
+            for result in results:
+                _backward(result)
+            gradients = [
+                sorted(float(p.grad.abs().sum()) for p in each.parameters() if p.grad is not None)
+                for each in (doubled, parametrized)
+            ]
+            for ours, theirs in zip(*gradients, strict=True):
+                assert abs(theirs - 2 * ours) <= 1e-9 * (1 + ours)
+
+    def test_hooks(self) -> None:
+        """Hooks of every part of the module that computes are called, and so are those of all modules."""
+        module, inputs = self._prepare()
+        expected = _outputs(module(*inputs))
+        called: set[int] = set()
+        handles = [
+            part.register_forward_hook(lambda part, _inputs, _output: called.add(id(part)))
+            for part in module.modules()
+        ]
+        for output, hooked in zip(expected, _outputs(module(*inputs)), strict=True):
+            torch.testing.assert_close(hooked, output, rtol=1e-12, atol=1e-12)
+        parts = {
+            id(part): type(part).__name__
+            for part in module.modules()
+            if part is module or any(True for _ in part.parameters(recurse=False))
+        }
+        assert parts.keys() <= called, f"not called: {[parts[each] for each in parts.keys() - called]}"
+        for handle in handles:
+            handle.remove()
+        called.clear()
+        everywhere = nn.modules.module.register_module_forward_hook(
+            lambda part, _inputs, _output: called.add(id(part))
+        )
+        try:
+            module(*inputs)
+        finally:
+            everywhere.remove()
+        assert parts.keys() <= called, f"not called: {[parts[each] for each in parts.keys() - called]}"
+
+    def test_other_precision(self) -> None:
+        """Features of another precision than the module's are computed with, or refused by a word on both."""
+        for wrong, right in ((torch.float32, torch.float64), (torch.float64, torch.float32)):
+            module, inputs = self._prepare(right)
+            try:
+                outputs = _several_of(module(*(x.to(wrong) for x in inputs)))
+            except ValueError as error:
+                text = str(error)
+                assert str(wrong) in text, f"the message does not name {wrong}: {text}"
+                assert str(right) in text, f"the message does not name {right}: {text}"
+            else:
+                assert all(output.dtype == wrong and output.isfinite().all() for output in outputs)
 
     @staticmethod
     def _values_and_gradients(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

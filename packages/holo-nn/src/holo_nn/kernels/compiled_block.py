@@ -13,12 +13,13 @@ from torch import Tensor
 
 from holo_kernels.tensor_square import Block
 from holo_kernels.threads import in_parts
+from holo_nn.so3.irreps import Terms
 
 from .autograd import apply, places_of_gradients
-from .dispatch import pure_form
+from .dispatch import is_batched, pure_form
 from .global_batch import global_statistics, sum_over_processes
 from .plan import BlockPlan
-from .rows import Terms, layout
+from .rows import layout
 from .threads import part_count, workspace
 
 __all__ = ["CompiledBatchNorm", "CompiledBlock", "PureBlock", "compute_blocks"]
@@ -196,7 +197,7 @@ class _Blocks(torch.autograd.Function):
         kept = list(zip(tensors[: len(forms)], tensors[len(forms) : 2 * len(forms)], strict=True))
         flat = tensors[2 * len(forms) :]
         parameters = _of_each(forms, flat)
-        if torch.is_grad_enabled():  # the gradient is to be differentiated itself
+        if torch.is_grad_enabled() or is_batched(gradient):
             dx, *found = _differentiable_gradients(forms, saved, features, parameters, gradient)
             return dx, None, None, *found
         dx = torch.empty_like(features)
@@ -380,7 +381,8 @@ def _differentiable_gradients(
     parameters: list[list[Tensor | None]],
     gradient: Tensor,
 ) -> list[Tensor | None]:
-    """Differentiate the pure form of the blocks, so that the result can be differentiated again."""
+    """Differentiate the pure form of the blocks: the result can be differentiated again, the gradient be many."""
+    again = torch.is_grad_enabled()
     result = features
     with torch.enable_grad(), pure_form():
         for form, block, own in zip(forms, saved.blocks, parameters, strict=True):
@@ -388,7 +390,7 @@ def _differentiable_gradients(
             result = form.pure(result, own, _statistics(form, block, saved.reals), training=training)
     tensors = [features, *(tensor for own in parameters for tensor in own)]
     wanted = [tensor for tensor in tensors if tensor is not None and tensor.requires_grad]
-    found = iter(torch.autograd.grad(result, wanted, gradient, create_graph=True))
+    found = iter(torch.autograd.grad(result, wanted, gradient, create_graph=again))
     return [next(found) if tensor is not None and tensor.requires_grad else None for tensor in tensors]
 
 

@@ -10,7 +10,7 @@ from holo_kernels.tensor_square import Frames
 from holo_nn.so3.frame import Frame, gram_schmidt
 
 from .autograd import apply
-from .dispatch import compiled_functions
+from .dispatch import compiled_functions, is_batched
 
 __all__ = ["compiled_frame"]
 
@@ -31,10 +31,12 @@ class _Axes(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, p, scale = ctx.saved_tensors
-        if torch.is_grad_enabled():  # the gradient is to be differentiated itself
+        again = torch.is_grad_enabled()  # whether the gradient is to be differentiated itself
+        if again or is_batched(gradient):
             wanted = [vector for vector in (x, p) if vector.requires_grad]
-            axes = gram_schmidt(x, p, scale).axes
-            found = iter(torch.autograd.grad(axes, wanted, gradient, create_graph=True))
+            with torch.enable_grad():
+                axes = gram_schmidt(x, p, scale).axes
+            found = iter(torch.autograd.grad(axes, wanted, gradient, create_graph=again))
             return *(next(found) if vector.requires_grad else None for vector in (x, p)), None, None
         dx, dp = x.new_empty(x.shape), x.new_empty(x.shape)
         functions = compiled_functions(x.dtype)

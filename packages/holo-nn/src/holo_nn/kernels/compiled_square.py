@@ -14,7 +14,7 @@ from holo_kernels.threads import in_parts
 from holo_nn.so3.connectivity import Path
 
 from .autograd import apply
-from .dispatch import pure_form
+from .dispatch import is_batched, pure_form
 from .plan import BlockPlan, block_plan
 from .threads import part_count, workspace
 
@@ -42,10 +42,11 @@ class _Square(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         (x,) = ctx.saved_tensors
         plan, pure = ctx.call
-        if torch.is_grad_enabled():
-            with pure_form():
+        again = torch.is_grad_enabled()  # whether the gradient is to be differentiated itself
+        if again or is_batched(gradient):
+            with torch.enable_grad(), pure_form():
                 y = pure(x)
-            return torch.autograd.grad(y, x, gradient, create_graph=True)[0], None, None, None
+            return torch.autograd.grad(y, x, gradient, create_graph=again)[0], None, None, None
         x, gradient = x.contiguous(), gradient.contiguous()
         dx = torch.empty_like(x)
         _run(plan.functions.square_backward, plan, x, gradient=gradient, dx=dx)

@@ -12,14 +12,29 @@ from torch.autograd import forward_ad
 
 from holo_kernels.tensor_square import Functions, functions
 
-__all__ = ["compiled_functions", "compiled_serves", "pure_form", "triton_serves"]
+__all__ = ["compiled_functions", "compiled_serves", "is_batched", "is_plain", "pure_form", "triton_serves"]
 
 _state = local()
 
 
 @contextmanager
 def pure_form() -> Iterator[None]:
-    """Let layers take their pure PyTorch form in place of compiled loops, in this thread."""
+    """Let layers take their pure PyTorch form in place of compiled loops, in this thread.
+
+    The numbers are the same but for rounding, and take longer: the page of the package says how much. It is for looking
+    into what is computed, operation by operation, and for tests. What compiled loops cannot do (export, compilation,
+    transforms, other devices) needs no switch: there layers take the pure form by themselves. A backward takes the form
+    of its forward.
+
+    Examples
+    --------
+    >>> from holo_nn import TensorSquare
+    >>> square, x = TensorSquare("4x0e+4x1e").double(), torch.randn(5, 16, dtype=torch.float64)
+    >>> with pure_form():
+    ...     pure = square(x)
+    >>> torch.allclose(square(x), pure, atol=1e-12)
+    True
+    """
     before = getattr(_state, "pure", False)
     _state.pure = True
     try:
@@ -41,6 +56,26 @@ def _is_traced() -> bool:
         or forward_ad._current_level >= 0
         or torch._C._functorch.peek_interpreter_stack() is not None
     )
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Say whether a tensor is numbers in memory, and nothing looks into what is computed of it."""
+    return (
+        type(tensor) in (Tensor, torch.nn.Parameter)
+        and not _is_traced()
+        and not torch._C._len_torch_dispatch_stack()
+        and not is_batched(tensor)
+    )
+
+
+def is_batched(gradient: Tensor) -> bool:
+    """Say whether a gradient is many in one, or otherwise without memory of its own.
+
+    A graph may have been built of plain tensors and be differentiated within `torch.vmap`, or by
+    `torch.autograd.grad` with ``is_grads_batched``: compiled loops then serve forward and not backward.
+    """
+    functorch = torch._C._functorch
+    return functorch.is_legacy_batchedtensor(gradient) or functorch.is_functorch_wrapped_tensor(gradient)
 
 
 def compiled_serves(*tensors: Tensor | None) -> bool:

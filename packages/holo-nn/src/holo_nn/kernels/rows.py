@@ -7,23 +7,20 @@ all blocks between.
 
 import ctypes
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from holo_kernels.tensor_square import Layout
 from holo_kernels.threads import in_parts
-from holo_nn.so3.representation import Irreps
+from holo_nn.so3.irreps import Terms
 
 from .autograd import apply
-from .dispatch import compiled_functions
+from .dispatch import compiled_functions, is_batched
 from .threads import part_count
 
-__all__ = ["Terms", "from_rows", "layout", "terms_of", "to_rows"]
-
-# How many channels, of which degree: the terms of irreps in their order.
-Terms: TypeAlias = tuple[tuple[int, int], ...]
+__all__ = ["from_rows", "layout", "to_rows"]
 
 
 class _Conversion(NamedTuple):
@@ -52,7 +49,20 @@ class _Relayout(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         back = ctx.conversion._replace(to_rows=not ctx.conversion.to_rows)
-        return apply(_Relayout, gradient, back), None
+        return _pure(gradient, back) if is_batched(gradient) else apply(_Relayout, gradient, back), None
+
+
+def _pure(x: Tensor, conversion: _Conversion) -> Tensor:
+    """Do the same in plain PyTorch."""
+    terms, batch, to_rows = conversion
+    sizes = [width * (2 * degree + 1) for width, degree in terms]
+    if to_rows:
+        pieces = zip(torch.split(x, sizes, dim=1), terms, strict=True)
+        rows = [piece.reshape(batch, width, 2 * degree + 1) for piece, (width, degree) in pieces]
+        return torch.cat([row.permute(2, 0, 1).reshape(row.numel()) for row in rows])
+    pieces = zip(torch.split(x, [batch * size for size in sizes]), terms, strict=True)
+    flat = [piece.reshape(2 * degree + 1, batch, width) for piece, (width, degree) in pieces]
+    return torch.cat([piece.permute(1, 2, 0).reshape(batch, -1) for piece in flat], dim=1)
 
 
 @lru_cache(maxsize=256)
@@ -82,14 +92,3 @@ def to_rows(features: Tensor, terms: Terms) -> Tensor:
 def from_rows(rows: Tensor, terms: Terms, batch: int) -> Tensor:
     """Lay rows out as flat features."""
     return apply(_Relayout, rows, _Conversion(terms, batch, False))
-
-
-def terms_of(irreps: Irreps) -> Terms:
-    """Give the terms of irreps, as many numbers as they are.
-
-    Examples
-    --------
-    >>> terms_of(Irreps("4x0e+2x2e"))
-    ((4, 0), (2, 2))
-    """
-    return tuple((term.mul, term.ir.l) for term in irreps)

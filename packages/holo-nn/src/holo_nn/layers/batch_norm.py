@@ -14,7 +14,7 @@ __all__ = ["BatchNorm", "synchronize_batch_norms"]
 class BatchNorm(Norm):
     """Divide each channel of each degree by its root mean square over the batch: y = w x / sqrt(V + eps) + b.
 
-    V of a channel is the mean over the batch of Σ_m x²/(2l+1) or Σ_m x², biased; scalars (degree 0) are
+    V of a channel is the mean over the batch of Σ_m x²/(2l+1) or Σ_m x², biased; scalars (0e) are
     centered first. In evaluation, and for a batch without samples, which has no statistics, the running ones
     take the place of the batch's. The sum of x² over m does not change when samples turn, so the layer is
     equivariant also while it trains.
@@ -38,16 +38,16 @@ class BatchNorm(Norm):
     weight, bias : torch.nn.Parameter or None
         See `holo_nn.layers.norms.Norm`.
     running_var : torch.Tensor
-        V over every (degree, channel), degrees ascending.
+        V over the channels, in the order of the irreps' terms.
     running_mean : torch.Tensor
-        Over the channels of degree 0.
+        Over the scalar channels.
     synchronized : bool
         Whether the batch in training is that of all processes; see `synchronize_batch_norms`.
 
     Raises
     ------
     ValueError
-        If irreps are refused (see `holo_nn.so3.irreps.read_irreps`), or an option is unknown.
+        If irreps cannot be read, or an option is unknown.
 
     Notes
     -----
@@ -75,15 +75,31 @@ class BatchNorm(Norm):
         super().__init__(irreps, normalization, affine, eps)
         self.momentum = momentum
         self.synchronized = False
-        self.register_buffer("running_mean", torch.zeros(self._scalars))
-        self.register_buffer("running_var", torch.ones(sum(self._counts)))
+        self.register_buffer("running_mean", torch.empty(self._scalars))
+        self.register_buffer("running_var", torch.empty(sum(self._counts)))
+        self.reset_running_stats()
+
+    def reset_parameters(self) -> None:
+        """Set weights and variances to one, biases and means to zero, where they start."""
+        super().reset_parameters()
+        if "running_var" in self._buffers:  # not yet, when the norm that it is made of begins
+            self.reset_running_stats()
+
+    def reset_running_stats(self) -> None:
+        """Forget the batches that were seen."""
+        nn.init.zeros_(self.running_mean)
+        nn.init.ones_(self.running_var)
+
+    def _like(self) -> Tensor | None:
+        return self.running_var if self.weight is None else self.weight
 
     def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Give the features with scalars centered, and the mean power of each channel over the batch."""
         # The statistics of no samples would be NaN, and the running ones with them, for good.
         if not self.training or not (len(features) or self.synchronized):
-            return self.shift_scalars(features, self.running_mean), self.running_var[None]
-        mean = features[:, : self._scalars].mean(0)
+            mean, variance = self.running_mean.to(features), self.running_var.to(features)
+            return self.shift_scalars(features, mean), variance[None]
+        mean = self.scalars(features).mean(0)
         centered = self.shift_scalars(features, mean)
         variance = self.powers((centered * centered).mean(0, keepdim=True))
         if self.synchronized:
@@ -95,8 +111,9 @@ class BatchNorm(Norm):
     @torch.no_grad()
     def remember(self, mean: Tensor, variance: Tensor) -> None:
         """Take the statistics of a batch into the running ones."""
-        self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
-        self.running_var.lerp_(variance.to(self.running_var), self.momentum)
+        # What lerp_ does, in operations that torch.vmap knows.
+        for running, found in ((self.running_mean, mean), (self.running_var, variance)):
+            running.add_(found.to(running) - running, alpha=self.momentum)
 
     def extra_repr(self) -> str:
         """Show the irreps and settings."""

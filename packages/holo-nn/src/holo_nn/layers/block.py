@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, TypeGuard, TypeVar
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -11,19 +11,22 @@ from torch import Tensor, nn
 from holo_nn.kernels.compiled_block import CompiledBatchNorm, CompiledBlock, compute_blocks
 from holo_nn.kernels.dispatch import compiled_serves
 from holo_nn.kernels.plan import block_plan
-from holo_nn.kernels.rows import terms_of
 from holo_nn.so3.connectivity import Connectivity
 from holo_nn.so3.irreps import (
     IrrepsLike,
+    as_rows,
     check_features,
-    join_degrees,
-    multiplicities,
-    read_irreps,
-    split_degrees,
+    join_terms,
+    like_input,
+    read_ascending,
+    split_terms,
+    terms_of,
 )
+from holo_nn.so3.representation import Irreps
 
 from .batch_norm import BatchNorm
-from .linear import Linear
+from .hooks import as_made
+from .linear import ChannelWeights, Linear
 from .norms import InstanceNorm, LayerNorm, Norm
 from .signal_norm import SignalNorm
 from .tensor_square import ChannelRule, TensorSquare
@@ -32,24 +35,7 @@ __all__ = ["Block", "BlockNorm", "Blocks"]
 
 BlockNorm = Literal["signal", "layer", "instance"]
 
-_Layer = TypeVar("_Layer", bound=nn.Module)
-
 _NORMS = {"signal": SignalNorm, "layer": LayerNorm, "instance": InstanceNorm}
-
-
-def _has_hooks(module: nn.Module) -> bool:
-    """Say whether somebody wants to see, or change, what goes through a module."""
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-    )
-
-
-def _as_made(layer: nn.Module | None, kind: type[_Layer]) -> TypeGuard[_Layer]:
-    """Say whether a layer is what a block made: somebody may have put another in its place, or look at it."""
-    return type(layer) is kind and not _has_hooks(layer)
 
 
 def _without_noise(features: Tensor, norm: Norm) -> Tensor:
@@ -70,7 +56,7 @@ class Block(nn.Module):
     Parameters
     ----------
     irreps_in, irreps_out
-        Of the features: every degree from 0 to the highest, which can at most double.
+        Of the features: every degree from 0 to the highest, which can at most double; each once, of even parity.
     connectivity, channels
         As in `TensorSquare`.
     batch_norm
@@ -112,14 +98,20 @@ class Block(nn.Module):
         skip: bool = True,
     ) -> None:
         super().__init__()
-        self.irreps_in = read_irreps(irreps_in, "irreps_in")
-        self.irreps_out = read_irreps(irreps_out, "irreps_out")
+        self.irreps_in = read_ascending(irreps_in, "irreps_in")
+        self.irreps_out = read_ascending(irreps_out, "irreps_out")
+        for name, irreps in (("irreps_in", self.irreps_in), ("irreps_out", self.irreps_out)):
+            if any(term.ir.p != 1 for term in irreps):
+                raise ValueError(
+                    f"Block: {name} {irreps} has odd parity; a block is equivariant under SO(3), every parity must be "
+                    "even (its layers carry parity: TensorSquare, SignalNorm, Linear)"
+                )
         if self.irreps_out.lmax > 2 * self.irreps_in.lmax:
             raise ValueError(
                 f"Block: irreps_out {self.irreps_out} has degree {self.irreps_out.lmax}; it must be at most "
                 f"twice the highest degree of irreps_in, {2 * self.irreps_in.lmax}"
             )
-        degrees = tuple(multiplicities(self.irreps_out))
+        degrees = tuple(term.ir.l for term in self.irreps_out)
         if degrees != tuple(range(self.irreps_out.lmax + 1)):
             raise ValueError(
                 f"Block: irreps_out {self.irreps_out} has degrees {degrees}; "
@@ -136,24 +128,30 @@ class Block(nn.Module):
         self.linear = Linear(self.tensor_square.irreps_out, self.irreps_out)
         self._terms_in, self._terms_out = terms_of(self.irreps_in), terms_of(self.irreps_out)
         self._widths_out = tuple(width for width, _ in self._terms_out)
-        self._channels_in = multiplicities(self.irreps_in)
-        self._channels_out = multiplicities(self.irreps_out)
 
-    def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
-        """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
-        check_features(features, self._channels_in)
-        forms = _compiled([self], features)
-        return self._pure(features) if forms is None else compute_blocks(forms, features)
+    def forward(self, features: Float[Tensor, "*batch dim_in"]) -> Float[Tensor, "*batch dim_out"]:
+        """Map features ``[..., irreps_in.dim]`` to ``[..., irreps_out.dim]``.
+
+        Raises
+        ------
+        ValueError
+            If the shape or the precision does not fit.
+        """
+        check_features(features, self._terms_in)  # and the layers check the precision, where they compute
+        rows = as_rows(features)
+        forms = _compiled([self], rows)
+        return like_input(self._pure(rows) if forms is None else compute_blocks(forms, rows), features)
 
     def _compiled(self, dtype: torch.dtype) -> CompiledBlock | None:
         """Say how compiled loops compute this block of features of a precision; None where they cannot."""
         norm, square, signal, linear = map(
             self._modules.get, ("batch_norm", "tensor_square", "signal_norm", "linear")
         )
-        if not (_as_made(square, TensorSquare) and _as_made(signal, SignalNorm) and _as_made(linear, Linear)):
+        if not (as_made(square, TensorSquare) and as_made(signal, SignalNorm) and as_made(linear, Linear)):
             return None
         if (
-            square.channels != "elementwise"
+            not as_made(linear.weights, ChannelWeights)
+            or square.channels != "elementwise"
             or linear.bias is not None
             or (signal.normalization, signal.affine) != ("component", "degree")
         ):
@@ -162,7 +160,7 @@ class Block(nn.Module):
         batch_norm: CompiledBatchNorm | None = None
         affine: tuple[Tensor | None, Tensor | None] = None, None
         if norm is not None:
-            if not _as_made(norm, BatchNorm) or norm.normalization != "component" or norm.affine == "degree":
+            if not as_made(norm, BatchNorm) or norm.normalization != "component" or norm.affine == "degree":
                 return None
             batch_norm = CompiledBatchNorm(
                 norm.running_mean, norm.running_var, norm.eps, norm.momentum, norm.training, norm.synchronized
@@ -207,7 +205,7 @@ class Block(nn.Module):
         """Compute the block layer by layer, of the parameters and statistics that compiled loops took."""
         names = [
             *("batch_norm.weight", "batch_norm.bias", "signal_norm.weight", "signal_norm.bias"),
-            *(f"linear.weights.{degree}" for degree in range(len(self.linear.weights))),
+            *(f"linear.weights.{key}" for key in self.linear.keys),
         ]
         state = {name: tensor for name, tensor in zip(names, parameters, strict=True) if tensor is not None}
         if self.batch_norm is not None:
@@ -226,17 +224,17 @@ class Block(nn.Module):
 
     def _fit(self, features: Tensor) -> Tensor:
         """Cut or zero-pad the channels of each degree of the input to those of the output."""
-        if self._channels_in == self._channels_out:
+        if self._terms_in == self._terms_out:
             return features
-        pieces = split_degrees(features, self._channels_in)
+        pieces = split_terms(features, self._terms_in)
         fitted = []
-        for degree, count in self._channels_out.items():
-            if degree in pieces:
+        for count, degree in self._terms_out:
+            if degree < len(pieces):
                 surplus = pieces[degree].shape[1] - count
                 fitted.append(nn.functional.pad(pieces[degree], (0, 0, 0, -surplus)))
             else:
                 fitted.append(features.new_zeros(features.shape[0], count, 2 * degree + 1))
-        return join_degrees(fitted)
+        return join_terms(fitted, features)
 
 
 def _compiled(blocks: Sequence[Block], features: Tensor) -> list[CompiledBlock] | None:
@@ -283,11 +281,29 @@ class Blocks(nn.Sequential):
                 )
         super().__init__(*blocks)
 
-    def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
-        """Map features ``[batch, irreps_in.dim]`` of the first block to ``[batch, irreps_out.dim]`` of the last."""
-        blocks = [block for block in self if type(block) is Block and not _has_hooks(block)]
-        forms = _compiled(blocks, features) if len(blocks) == len(self) else None
-        if forms is None:
-            return super().forward(features)  # type: ignore[no-any-return, no-untyped-call]
-        check_features(features, blocks[0].irreps_in)
-        return compute_blocks(forms, features)
+    @property
+    def irreps_in(self) -> Irreps:
+        """Those of the first block."""
+        return self[0].irreps_in  # type: ignore[return-value]
+
+    @property
+    def irreps_out(self) -> Irreps:
+        """Those of the last block."""
+        return self[-1].irreps_out  # type: ignore[return-value]
+
+    def forward(self, features: Float[Tensor, "*batch dim_in"]) -> Float[Tensor, "*batch dim_out"]:
+        """Map features ``[..., irreps_in.dim]`` of the first block to ``[..., irreps_out.dim]`` of the last.
+
+        Raises
+        ------
+        ValueError
+            If the shape or the precision does not fit.
+        """
+        blocks = [block for block in self if as_made(block, Block)]
+        if len(blocks) == len(self):
+            check_features(features, blocks[0]._terms_in)
+            rows = as_rows(features)
+            forms = _compiled(blocks, rows)
+            if forms is not None:
+                return like_input(compute_blocks(forms, rows), features)
+        return super().forward(features)  # type: ignore[no-any-return, no-untyped-call]

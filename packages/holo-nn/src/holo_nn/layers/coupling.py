@@ -1,15 +1,18 @@
 """Clebsch-Gordan products as matrix products, one for each pair of input degrees."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from holo_nn.kernels.dispatch import is_plain
 from holo_nn.so3.clebsch_gordan import clebsch_gordan
+from holo_nn.so3.constants import kept
 from holo_nn.so3.precision import full_precision
 
-__all__ = ["Coupled", "Pair"]
+__all__ = ["Couplings", "Pair"]
 
 
 class Pair(NamedTuple):
@@ -19,44 +22,59 @@ class Pair(NamedTuple):
     l2: int
     degrees: tuple[int, ...]
 
-    @property
-    def name(self) -> str:
-        """What the buffer of the matrix is called."""
-        return f"_coupling_{self.l1}_{self.l2}_{self.degrees[0]}"
 
-    def matrix(self) -> Tensor:
-        """Put the Clebsch-Gordan tensors of all output degrees below each other, ``[ΣM, m n]``, float64."""
-        tensors = [clebsch_gordan(self.l1, self.l2, l3).flatten(0, 1) for l3 in self.degrees]
-        return torch.cat(tensors, dim=1).T.contiguous()
+@kept
+def _matrix(pair: Pair) -> Tensor:
+    """Put the Clebsch-Gordan tensors of all output degrees below each other, ``[ΣM, m n]``, float64."""
+    tensors = [clebsch_gordan(pair.l1, pair.l2, l3).numpy() for l3 in pair.degrees]
+    rows = [tensor.reshape(-1, tensor.shape[2]).T for tensor in tensors]
+    return torch.from_numpy(np.concatenate(rows))
 
 
-class Coupled(nn.Module):
-    """A module that holds the matrices of pairs of degrees, exact in every precision that it is moved to."""
+class Couplings:
+    """The matrices of pairs of degrees, exact in every precision and on every device.
 
-    _pairs: tuple[Pair, ...] = ()
+    They are derived from irreps, so they are no buffers of a module: nothing that averages, empties, converts or loads
+    a module can change them. They follow the features that they are used with.
 
-    def hold_couplings(self, pairs: Iterable[Pair]) -> None:
-        """Register the matrices as buffers that no checkpoint carries."""
-        self._pairs = tuple(pairs)
-        for pair in self._pairs:
-            matrix = pair.matrix().to(torch.get_default_device(), torch.get_default_dtype())
-            self.register_buffer(pair.name, matrix, persistent=False)
+    Parameters
+    ----------
+    pairs
+        Whose matrices.
+    """
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Coupled":
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        # From float64 again, not from what the buffers held: a module that was float32 once would
-        # keep coefficients of float32 in float64.
-        for pair in self._pairs:
-            buffer = getattr(self, pair.name)
-            setattr(self, pair.name, pair.matrix().to(buffer))
-        return self
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        self.pairs = tuple(pairs)
+        self._exact = tuple(map(_matrix, self.pairs))
+        self._kept: dict[tuple[torch.dtype, torch.device], tuple[Tensor, ...]] = {}
 
-    def couple(self, pair: Pair, products: Tensor) -> tuple[Tensor, ...]:
-        """Turn products ``[2 l1 + 1, 2 l2 + 1, batch, rows]`` into ``[batch, rows, 2 l3 + 1]`` for each l3."""
-        with full_precision(products.device):
-            coupled = getattr(self, pair.name) @ products.flatten(0, 1).flatten(1)
-        sizes = [2 * degree + 1 for degree in pair.degrees]
-        return tuple(
-            output.reshape(len(output), *products.shape[2:]).permute(1, 2, 0)
-            for output in torch.split(coupled, sizes)
-        )
+    def __reduce__(self) -> tuple[type["Couplings"], tuple[tuple[Pair, ...]]]:
+        """Copy and pickle what they are made of."""
+        return Couplings, (self.pairs,)
+
+    def _like(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """Give the matrices in the precision and on the device of a tensor."""
+        if not is_plain(tensor):  # what is made in tracing or a transform is of no use after it
+            return tuple(matrix.to(tensor.device, tensor.dtype) for matrix in self._exact)
+        key = tensor.dtype, tensor.device
+        if key not in self._kept:
+            with torch.inference_mode(False):
+                self._kept[key] = tuple(matrix.to(tensor.device, tensor.dtype) for matrix in self._exact)
+        return self._kept[key]
+
+    def couple(self, products: Iterable[Tensor]) -> list[tuple[Tensor, ...]]:
+        """Turn products ``[2 l1 + 1, 2 l2 + 1, batch, rows]`` of each pair into ``[batch, rows, 2 l3 + 1]`` per l3."""
+        matrices: tuple[Tensor, ...] | None = None
+        coupled = []
+        for number, (pair, each) in enumerate(zip(self.pairs, products, strict=True)):
+            matrices = self._like(each) if matrices is None else matrices
+            with full_precision(each.device):
+                outputs = matrices[number] @ each.flatten(0, 1).flatten(1)
+            sizes = [2 * degree + 1 for degree in pair.degrees]
+            coupled.append(
+                tuple(
+                    output.reshape(len(output), *each.shape[2:]).permute(1, 2, 0)
+                    for output in torch.split(outputs, sizes)
+                )
+            )
+        return coupled

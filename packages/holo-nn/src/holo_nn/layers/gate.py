@@ -6,11 +6,13 @@ from torch import Tensor, nn
 
 from holo_nn.so3.irreps import (
     IrrepsLike,
+    as_rows,
     check_features,
-    join_degrees,
-    multiplicities,
+    join_terms,
+    like_input,
     read_irreps,
-    split_degrees,
+    split_terms,
+    terms_of,
 )
 from holo_nn.so3.precision import widened
 
@@ -23,8 +25,9 @@ _EPS = 1e-12
 class NormGate(nn.Module):
     """Scale each channel by a gate that its norm opens: y_m = σ(w |x| + b) x_m, |x|² = Σ_m x²/(2l+1).
 
-    σ is the logistic function. Of a scalar not the size counts but the value, y = σ(w x + b) x, so that
-    scalars get the usual swish and not an odd function.
+    σ is the logistic function. Of a scalar (0e) not the size counts but the value, y = σ(w x + b) x, so that
+    scalars get the usual swish and not an odd function; a pseudoscalar (0o) must get an odd one, and is gated by its
+    size.
 
     Parameters
     ----------
@@ -33,14 +36,16 @@ class NormGate(nn.Module):
 
     Attributes
     ----------
+    irreps, irreps_in, irreps_out : holo_nn.Irreps
+        Of the features, three times the same.
     weight, bias : torch.nn.Parameter
-        w, which starts at 1, and b, which starts at 0, over every (degree, channel), degrees ascending,
+        w, which starts at 1, and b, which starts at 0, over the channels in the order of the irreps' terms,
         ``[channels]``.
 
     Raises
     ------
     ValueError
-        If the irreps are refused (see `holo_nn.so3.irreps.read_irreps`).
+        If the irreps cannot be read.
 
     Notes
     -----
@@ -56,22 +61,37 @@ class NormGate(nn.Module):
 
     def __init__(self, irreps: IrrepsLike) -> None:
         super().__init__()
-        self.irreps = read_irreps(irreps)
-        self._multiplicities = multiplicities(self.irreps)
-        self._counts = list(self._multiplicities.values())
-        self.weight = nn.Parameter(torch.ones(sum(self._counts)))
-        self.bias = nn.Parameter(torch.zeros(sum(self._counts)))
+        self.irreps = self.irreps_in = self.irreps_out = read_irreps(irreps)
+        self._terms = terms_of(self.irreps)
+        self._scalar = tuple(term.ir == (0, 1) for term in self.irreps if term.mul)
+        self._counts = [count for count, _ in self._terms]
+        self.weight = nn.Parameter(torch.empty(sum(self._counts)))
+        self.bias = nn.Parameter(torch.empty(sum(self._counts)))
+        self.reset_parameters()
 
-    def forward(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
-        """Gate features ``[batch, irreps.dim]``."""
-        check_features(features, self._multiplicities)
-        pieces = split_degrees(widened(features), self._multiplicities)
+    def reset_parameters(self) -> None:
+        """Set w to one and b to zero, where they start."""
+        nn.init.ones_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, features: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """Gate features ``[..., irreps.dim]``.
+
+        Raises
+        ------
+        ValueError
+            If the shape or the precision does not fit.
+        """
+        check_features(features, self._terms, like=self.weight)
+        rows = as_rows(widened(features))
         weights, biases = torch.split(self.weight, self._counts), torch.split(self.bias, self._counts)
         gated = []
-        for (degree, piece), weight, bias in zip(pieces.items(), weights, biases, strict=True):
-            size = piece if degree == 0 else (piece.square().mean(-1, keepdim=True) + _EPS).sqrt()
+        for piece, scalar, weight, bias in zip(
+            split_terms(rows, self._terms), self._scalar, weights, biases, strict=False
+        ):
+            size = piece if scalar else (piece.square().mean(-1, keepdim=True) + _EPS).sqrt()
             gated.append(piece * torch.sigmoid(weight[:, None] * size + bias[:, None]))
-        return join_degrees(gated)
+        return like_input(join_terms(gated, rows), features)
 
     def extra_repr(self) -> str:
         """Show the irreps."""

@@ -7,6 +7,7 @@ tensor into which they are joined and adds to them there, so that the gradient o
 without a word.
 """
 
+from itertools import groupby
 from typing import Literal
 
 import torch
@@ -15,11 +16,13 @@ from torch import Tensor, nn
 
 from holo_nn.so3.irreps import (
     IrrepsLike,
+    as_rows,
     check_features,
-    join_degrees,
-    multiplicities,
+    join_terms,
+    like_input,
     read_irreps,
-    split_degrees,
+    split_terms,
+    terms_of,
 )
 from holo_nn.so3.precision import widened
 
@@ -33,8 +36,8 @@ class Norm(nn.Module):
     """Divide features by sqrt(V + eps), then weigh them: y = w x / sqrt(V + eps) + b.
 
     What all norms share. One of its own says by `center_and_variance` over what V is taken. A weight is the
-    same for all orders m, and only scalars are centered or get a bias, so every norm is equivariant. Under
-    autocast it works in float32.
+    same for all orders m, and only scalars (0e) are centered or get a bias, so every norm is equivariant under
+    rotations and reflections. Under autocast it works in float32.
 
     Parameters
     ----------
@@ -44,28 +47,31 @@ class Norm(nn.Module):
         The power of a channel, of which V is made: ``"component"``, Σ_m x²/(2l+1); ``"norm"``, Σ_m x².
     affine
         What is learned: ``"channel"``, a weight for each channel and a bias for each scalar channel;
-        ``"degree"``, a weight for each degree and one bias for all scalar channels; None, nothing.
+        ``"degree"``, a weight for each irrep and one bias for all scalar channels; None, nothing.
     eps
         Added to V.
 
     Attributes
     ----------
+    irreps, irreps_in, irreps_out : holo_nn.Irreps
+        Of the features, three times the same.
     weight : torch.nn.Parameter or None
-        Over every (degree, channel), degrees ascending, ``[channels]``; or ``[degrees]``.
+        Over the channels in the order of the irreps' terms, ``[channels]``; or over the irreps in the order in which
+        they first come, ``[irreps]``.
     bias : torch.nn.Parameter or None
-        Over the channels of degree 0, ``[scalars]``; or ``[1]``. None where there is no degree 0.
+        Over the scalar channels (0e), ``[scalars]``; or ``[1]``. None where there are none.
 
     Raises
     ------
     ValueError
-        If irreps are refused (see `holo_nn.so3.irreps.read_irreps`), or an option is unknown.
+        If irreps cannot be read, or an option is unknown.
     """
 
     def __init__(
         self, irreps: IrrepsLike, normalization: Normalization, affine: Affine | None, eps: float
     ) -> None:
         super().__init__()
-        self.irreps = read_irreps(irreps)
+        self.irreps = self.irreps_in = self.irreps_out = read_irreps(irreps)
         name = type(self).__name__
         if normalization not in ("component", "norm"):
             raise ValueError(f"{name}: normalization is {normalization!r}; it must be 'component' or 'norm'")
@@ -74,13 +80,32 @@ class Norm(nn.Module):
         self.normalization: Normalization = normalization
         self.affine: Affine | None = affine
         self.eps = eps
-        self._multiplicities = counts = multiplicities(self.irreps)
-        self._counts = list(counts.values())
-        self._scalars = counts.get(0, 0)
-        channels = sum(self._counts)
-        weights, biases = (channels, self._scalars) if affine == "channel" else (len(counts), 1)
-        self.weight = nn.Parameter(torch.ones(weights)) if affine else None
-        self.bias = nn.Parameter(torch.zeros(biases)) if affine and self._scalars else None
+        terms = [term for term in self.irreps if term.mul]
+        self._terms = terms_of(self.irreps)
+        self._counts = [term.mul for term in terms]
+        distinct = list(dict.fromkeys(term.ir for term in terms))
+        self._irrep_of_term = tuple(distinct.index(term.ir) for term in terms)
+        # Scalars, and what lies between them: how many numbers, and whether they are scalars.
+        self._parts = tuple(
+            (sum(term.dim for term in run), scalar)
+            for scalar, run in groupby(terms, key=lambda term: term.ir == (0, 1))
+        )
+        self._scalars = sum(size for size, scalar in self._parts if scalar)
+        weights, biases = (sum(self._counts), self._scalars) if affine == "channel" else (len(distinct), 1)
+        self.weight = nn.Parameter(torch.empty(weights)) if affine and terms else None
+        self.bias = nn.Parameter(torch.empty(biases)) if affine and self._scalars else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set weights to one and biases to zero, where they start."""
+        if self.weight is not None:
+            nn.init.ones_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def _like(self) -> Tensor | None:
+        """Give a tensor of the precision that the features must have; None where any will do."""
+        return self.weight
 
     def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Give the features ``[batch, dim]`` with scalars centered, where the norm centers, and V.
@@ -91,10 +116,21 @@ class Norm(nn.Module):
             f"{type(self).__name__}.center_and_variance must return (features, variance)"
         )
 
-    def forward(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
-        """Normalize features ``[batch, irreps.dim]``."""
-        check_features(features, self._multiplicities)
-        centered, variance = self.center_and_variance(widened(features))
+    def forward(self, features: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """Normalize features ``[..., irreps.dim]``.
+
+        Raises
+        ------
+        ValueError
+            If the shape or the precision does not fit.
+        """
+        check_features(features, self._terms, like=self._like())
+        if not self._terms:
+            return features
+        return like_input(self._normalize(as_rows(widened(features))), features)
+
+    def _normalize(self, features: Float[Tensor, "rows dim"]) -> Float[Tensor, "rows dim"]:
+        centered, variance = self.center_and_variance(features)
         scale = (variance + self.eps).rsqrt()
         if self.weight is not None:
             scale = scale * (self.weight if self.affine == "channel" else self._of_channels(self.weight))
@@ -102,32 +138,63 @@ class Norm(nn.Module):
             scale = self.spread(scale)
         if self.bias is None:
             return centered * scale
-        bias = nn.functional.pad(self.bias.expand(self._scalars), (0, features.shape[1] - self._scalars))
-        return torch.addcmul(bias, centered, scale)
+        return torch.addcmul(self._of_scalars(self.bias.expand(self._scalars)), centered, scale)
 
     def powers(self, squares: Float[Tensor, "rows dim"]) -> Float[Tensor, "rows channels"]:
         """Sum the squares of coefficients over m, or take their mean, as `normalization` says."""
-        pieces = split_degrees(squares, self._multiplicities).values()
+        pieces = split_terms(squares, self._terms)
         mean = self.normalization == "component"
         return torch.cat([piece.mean(2) if mean else piece.sum(2) for piece in pieces], dim=1)
 
     def spread(self, values: Float[Tensor, "rows channels"]) -> Float[Tensor, "rows dim"]:
         """Give each order of a channel the channel's value."""
         pieces = torch.split(values, self._counts, dim=1)
-        return join_degrees(
-            piece[..., None].expand(-1, -1, 2 * degree + 1)
-            for degree, piece in zip(self._multiplicities, pieces, strict=True)
+        return join_terms(
+            (
+                piece[..., None].expand(-1, -1, 2 * degree + 1)
+                for (_, degree), piece in zip(self._terms, pieces, strict=True)
+            ),
+            values,
         )
 
-    def _of_channels(self, values: Float[Tensor, " degrees"]) -> Float[Tensor, " channels"]:
-        """Give each channel of a degree the degree's value."""
+    def _of_channels(self, values: Float[Tensor, " irreps"]) -> Float[Tensor, " channels"]:
+        """Give each channel of an irrep the irrep's value."""
         pieces = torch.split(values, 1)
-        return torch.cat([piece.expand(count) for piece, count in zip(pieces, self._counts, strict=True)])
+        return torch.cat(
+            [
+                pieces[irrep].expand(count)
+                for irrep, count in zip(self._irrep_of_term, self._counts, strict=True)
+            ]
+        )
+
+    def _of_scalars(self, values: Float[Tensor, " scalars"]) -> Float[Tensor, " dim"]:
+        """Give each scalar its value, and zero to all else."""
+        total, before, result = sum(size for size, _ in self._parts), 0, None
+        pieces = iter(torch.split(values, [size for size, scalar in self._parts if scalar]))
+        for size, scalar in self._parts:
+            if scalar:
+                padded = nn.functional.pad(next(pieces), (before, total - before - size))
+                result = padded if result is None else result + padded
+            before += size
+        assert result is not None  # else there would be no bias
+        return result
+
+    def scalars(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch scalars"]:
+        """Give the scalars alone."""
+        pieces = torch.split(features, [size for size, _ in self._parts], dim=1)
+        kept = [piece for piece, (_, scalar) in zip(pieces, self._parts, strict=True) if scalar]
+        return torch.cat(kept, dim=1) if kept else features[:, :0]
 
     def shift_scalars(self, features: Float[Tensor, "batch dim"], mean: Tensor) -> Float[Tensor, "batch dim"]:
         """Take a mean, ``[scalars]`` or ``[batch, 1]``, from the scalars."""
-        scalars, rest = torch.split(features, [self._scalars, features.shape[1] - self._scalars], dim=1)
-        return torch.cat([scalars - mean, rest], dim=1)
+        sizes = [size for size, scalar in self._parts if scalar]
+        means = iter(torch.split(mean, sizes) if mean.ndim == 1 else [mean] * len(sizes))
+        pieces = torch.split(features, [size for size, _ in self._parts], dim=1)
+        shifted = [
+            piece - next(means) if scalar else piece
+            for piece, (_, scalar) in zip(pieces, self._parts, strict=True)
+        ]
+        return torch.cat(shifted, dim=1)
 
     def extra_repr(self) -> str:
         """Show the irreps and settings."""
@@ -160,7 +227,7 @@ class InstanceNorm(Norm):
     Raises
     ------
     ValueError
-        If irreps are refused (see `holo_nn.so3.irreps.read_irreps`), or an option is unknown.
+        If irreps cannot be read, or an option is unknown.
 
     Notes
     -----
@@ -190,7 +257,7 @@ class InstanceNorm(Norm):
 
 
 class LayerNorm(Norm):
-    """Divide each degree of each sample by its root mean square over the channels, scalars centered first.
+    """Divide each irrep of each sample by its root mean square over the channels, scalars centered first.
 
     y = w x / sqrt(V + eps), V = mean_c Σ_m x²/(2l+1) or mean_c Σ_m x². On scalars alone it is
     `torch.nn.LayerNorm`.
@@ -198,7 +265,7 @@ class LayerNorm(Norm):
     Parameters
     ----------
     irreps
-        Of the features; degree 0 has at least two channels, or is not there: one channel alone would be
+        Of the features; there are at least two scalar channels (0e), or none: one channel alone would be
         centered to zero.
     normalization
         The power of a channel: ``"component"``, Σ_m x²/(2l+1); ``"norm"``, Σ_m x².
@@ -216,8 +283,7 @@ class LayerNorm(Norm):
     Raises
     ------
     ValueError
-        If irreps are refused (see `holo_nn.so3.irreps.read_irreps`), there is one scalar channel, or an option is
-        unknown.
+        If irreps cannot be read, there is one scalar channel, or an option is unknown.
 
     Notes
     -----
@@ -246,9 +312,17 @@ class LayerNorm(Norm):
             )
 
     def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the features with scalars centered, and the mean power of each degree of each sample."""
+        """Give the features with scalars centered, and the mean power of each irrep of each sample."""
         if self._scalars:
-            features = self.shift_scalars(features, features[:, : self._scalars].mean(1, keepdim=True))
+            features = self.shift_scalars(features, self.scalars(features).mean(1, keepdim=True))
         powers = torch.split(self.powers(features * features), self._counts, dim=1)
-        means = [power.mean(1, keepdim=True).expand_as(power) for power in powers]
-        return features, torch.cat(means, dim=1)
+        of_irrep: dict[int, list[Tensor]] = {}
+        for irrep, power in zip(self._irrep_of_term, powers, strict=True):
+            of_irrep.setdefault(irrep, []).append(power)
+        means = {
+            irrep: torch.cat(several, dim=1).mean(1, keepdim=True) for irrep, several in of_irrep.items()
+        }
+        spread = [
+            means[irrep].expand_as(power) for irrep, power in zip(self._irrep_of_term, powers, strict=True)
+        ]
+        return features, torch.cat(spread, dim=1)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from holo_nn.so3.irreps import IrrepsLike, join_degrees, split_degrees
+from holo_nn.so3.irreps import IrrepsLike, join_terms, split_terms
 
 from .norms import Affine, Norm, Normalization
 
@@ -19,7 +19,7 @@ class SignalNorm(Norm):
     normalization
         ``"component"``: N is the sum of x²/(2l+1); ``"norm"``: of x².
     affine
-        ``"degree"``: each degree gets a learned weight, and all scalar channels one bias; ``"channel"``: each
+        ``"degree"``: each irrep gets a learned weight, and all scalar channels one bias; ``"channel"``: each
         channel a weight, and each scalar channel a bias; None: nothing is learned.
     eps
         Added to N.
@@ -32,7 +32,7 @@ class SignalNorm(Norm):
     Raises
     ------
     ValueError
-        If irreps are refused (see `holo_nn.so3.irreps.read_irreps`), or an option is unknown.
+        If irreps cannot be read, or an option is unknown.
 
     Notes
     -----
@@ -60,5 +60,5 @@ class SignalNorm(Norm):
         squares = features * features
         if self.normalization == "norm":
             return features, squares.sum(1, keepdim=True)
-        pieces = split_degrees(squares, self._multiplicities).values()
-        return features, join_degrees(piece / piece.shape[2] for piece in pieces).sum(1, keepdim=True)
+        pieces = [piece / piece.shape[2] for piece in split_terms(squares, self._terms)]
+        return features, join_terms(pieces, features).sum(1, keepdim=True)

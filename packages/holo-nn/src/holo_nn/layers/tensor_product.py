@@ -3,21 +3,23 @@
 from typing import Literal
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from holo_nn.so3.connectivity import Connectivity, Path, product_connectivity
 from holo_nn.so3.irreps import (
     IrrepsLike,
+    as_rows,
     check_features,
-    join_degrees,
-    multiplicities,
-    read_irreps,
-    split_degrees,
+    join_terms,
+    like_input,
+    read_ascending,
+    split_terms,
+    terms_of,
 )
-from holo_nn.so3.precision import widened
+from holo_nn.so3.precision import autocasts, widened
 from holo_nn.so3.representation import Irreps
 
-from .coupling import Coupled, Pair
+from .coupling import Couplings, Pair
 
 __all__ = ["TensorProduct"]
 
@@ -29,7 +31,7 @@ def _pairs(paths: tuple[Path, ...]) -> tuple[Pair, ...]:
     return tuple(Pair(l1, l2, outputs) for (l1, l2), outputs in degrees.items())
 
 
-class TensorProduct(Coupled):
+class TensorProduct(nn.Module):
     """Couple two features, degree by degree: Σ_mn C[m, n, M] x_l1[c, m] y_l2[c', n].
 
     Of a feature with itself half of this is the same twice and a part of it is zero: use `TensorSquare`.
@@ -37,7 +39,7 @@ class TensorProduct(Coupled):
     Parameters
     ----------
     irreps_in1, irreps_in2
-        Of the two features.
+        Of the two features: degrees ascending, each once, of any parity.
     lmax
         The highest degree that comes out, at most the sum of the highest that go in; None for the higher of
         the two.
@@ -51,9 +53,10 @@ class TensorProduct(Coupled):
     Attributes
     ----------
     irreps_in1, irreps_in2, irreps_out : holo_nn.Irreps
-        Of what goes in and comes out.
+        Of what goes in and comes out. The parity of a product is that of its two factors; within a degree even ones
+        come out first.
     paths : tuple of (l1, l2, l3)
-        In the order of the rows of each output degree l3; with ``"full"`` channels the channels of the first
+        In the order of the rows of each output irrep; with ``"full"`` channels the channels of the first
         feature are outermost in the rows of a path.
 
     Raises
@@ -88,8 +91,9 @@ class TensorProduct(Coupled):
         channels: Literal["elementwise", "full"] = "elementwise",
     ) -> None:
         super().__init__()
-        first, second = read_irreps(irreps_in1, "irreps_in1"), read_irreps(irreps_in2, "irreps_in2")
-        counts1, counts2 = multiplicities(first), multiplicities(second)
+        first, second = read_ascending(irreps_in1, "irreps_in1"), read_ascending(irreps_in2, "irreps_in2")
+        counts1, counts2 = ({term.ir.l: term.mul for term in each} for each in (first, second))
+        parities1, parities2 = ({term.ir.l: term.ir.p for term in each} for each in (first, second))
         if channels not in ("elementwise", "full"):
             raise ValueError(f"TensorProduct: channels is {channels!r}; it must be 'elementwise' or 'full'")
         if channels == "elementwise" and len({*counts1.values(), *counts2.values()}) > 1:
@@ -98,47 +102,68 @@ class TensorProduct(Coupled):
                 f"{(*counts1.values(), *counts2.values())}; with channels='elementwise' they must all be the same"
             )
         lmax = max(first.lmax, second.lmax) if lmax is None else lmax
+
+        def irrep_of(path: Path) -> tuple[int, int]:
+            return path[2], parities1[path[0]] * parities2[path[1]]
+
         paths = product_connectivity(tuple(counts1), tuple(counts2), lmax, connectivity)
-        self.hold_couplings(_pairs(paths))
+        self.paths: tuple[Path, ...] = tuple(
+            sorted(paths, key=lambda path: (path[2], -irrep_of(path)[1]))  # stable
+        )
+        self._couplings = Couplings(_pairs(self.paths))
         self.irreps_in1, self.irreps_in2 = first, second
-        self._counts1, self._counts2 = counts1, counts2
+        self._terms1, self._terms2 = terms_of(first), terms_of(second)
         self.channels = channels
-        self.paths: tuple[Path, ...] = paths
-        rows: dict[int, int] = {}
-        for l1, l2, l3 in paths:
+        rows: dict[tuple[int, int], int] = {}
+        for path in self.paths:
+            l1, l2, _ = path
             count = counts1[l1] if channels == "elementwise" else counts1[l1] * counts2[l2]
-            rows[l3] = rows.get(l3, 0) + count
-        self.irreps_out = Irreps([(count, (degree, 1)) for degree, count in rows.items()])
+            rows[irrep_of(path)] = rows.get(irrep_of(path), 0) + count
+        self.irreps_out = Irreps([(count, irrep) for irrep, count in rows.items()])
 
     def forward(
-        self, first: Float[Tensor, "batch dim_in1"], second: Float[Tensor, "batch dim_in2"]
-    ) -> Float[Tensor, "batch dim_out"]:
-        """Map features ``[batch, irreps_in1.dim]``, ``[batch, irreps_in2.dim]`` to ``[batch, irreps_out.dim]``.
+        self, first: Float[Tensor, "*batch dim_in1"], second: Float[Tensor, "*batch dim_in2"]
+    ) -> Float[Tensor, "*batch dim_out"]:
+        """Map features ``[..., irreps_in1.dim]`` and ``[..., irreps_in2.dim]`` to ``[..., irreps_out.dim]``.
 
         Raises
         ------
         ValueError
-            If a shape does not fit, or the two batches differ.
+            If a shape does not fit, or the samples or precisions of the two differ.
         """
-        check_features(first, self._counts1, "first")
-        check_features(second, self._counts2, "second")
-        if first.shape[0] != second.shape[0]:
+        check_features(first, self._terms1, "first")
+        check_features(second, self._terms2, "second")
+        if first.shape[:-1] != second.shape[:-1]:
             raise ValueError(
-                f"second has shape {list(second.shape)}; it must have as many rows as first, {first.shape[0]}"
+                f"second has shape {list(second.shape)}; but for the last dimension it must be that of first, "
+                f"{list(first.shape)}"
             )
+        if first.dtype != second.dtype and not autocasts(first.device):
+            raise ValueError(f"second has dtype {second.dtype}; it must be that of first, {first.dtype}")
         # Components first, [m, batch, channels]: products and sums then run along long rows.
+        rows = as_rows(widened(first))
         pieces1, pieces2 = (
-            {degree: piece.permute(2, 0, 1).contiguous() for degree, piece in split_degrees(*each).items()}
-            for each in ((widened(first), self._counts1), (widened(second), self._counts2))
+            {
+                degree: piece.permute(2, 0, 1).contiguous()
+                for piece, (_, degree) in zip(split_terms(each, terms), terms, strict=True)
+            }
+            for each, terms in ((rows, self._terms1), (as_rows(widened(second)), self._terms2))
         )
-        outputs: dict[Path, Tensor] = {}
-        for pair in self._pairs:
-            x, y = pieces1[pair.l1][:, None], pieces2[pair.l2][None, :]
-            if self.channels == "full":
-                x, y = x[..., :, None], y[..., None, :]
-            for degree, output in zip(pair.degrees, self.couple(pair, (x * y).flatten(3)), strict=True):
-                outputs[pair.l1, pair.l2, degree] = output
-        return join_degrees(outputs[path] for path in self.paths)
+        pairs = self._couplings.pairs
+        coupled = self._couplings.couple(self._products(pieces1[pair.l1], pieces2[pair.l2]) for pair in pairs)
+        outputs = {
+            (pair.l1, pair.l2, degree): output
+            for pair, several in zip(pairs, coupled, strict=True)
+            for degree, output in zip(pair.degrees, several, strict=True)
+        }
+        return like_input(join_terms((outputs[path] for path in self.paths), rows), first)
+
+    def _products(self, first: Tensor, second: Tensor) -> Tensor:
+        """Multiply all components of two degrees, [2 l1 + 1, 2 l2 + 1, batch, rows]."""
+        x, y = first[:, None], second[None, :]
+        if self.channels == "full":
+            x, y = x[..., :, None], y[..., None, :]
+        return (x * y).flatten(3)
 
     def extra_repr(self) -> str:
         """Show the irreps and how many paths there are."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from holo_nn.kernels.compiled_square import compiled_square
 from holo_nn.kernels.dispatch import compiled_serves, triton_serves
@@ -12,16 +12,18 @@ from holo_nn.kernels.triton_square import triton_square
 from holo_nn.so3.connectivity import Connectivity, Path, connectivity as connected_paths
 from holo_nn.so3.irreps import (
     IrrepsLike,
+    as_rows,
     check_features,
-    join_degrees,
-    multiplicities,
-    read_irreps,
-    split_degrees,
+    join_terms,
+    like_input,
+    read_ascending,
+    split_terms,
+    terms_of,
 )
 from holo_nn.so3.precision import widened
 from holo_nn.so3.representation import Irreps
 
-from .coupling import Coupled, Pair
+from .coupling import Couplings, Pair
 
 __all__ = ["ChannelRule", "TensorSquare"]
 
@@ -36,13 +38,13 @@ def _pairs(paths: tuple[Path, ...], by_parity: bool) -> tuple[Pair, ...]:
     return tuple(Pair(l1, l2, tuple(outputs)) for (l1, l2, _), outputs in sorted(degrees.items()))
 
 
-class TensorSquare(Coupled):
+class TensorSquare(nn.Module):
     """Couple a feature with itself, degree by degree: Σ_mn C[m, n, M] x_l1[c, m] x_l2[c', n].
 
     Parameters
     ----------
     irreps_in
-        Of the features: every degree from 0 to the highest.
+        Of the features: every degree from 0 to the highest, each once, of any parity.
     lmax
         The highest degree that comes out, at most twice that of ``irreps_in``; None for the same.
     connectivity
@@ -55,9 +57,10 @@ class TensorSquare(Coupled):
     Attributes
     ----------
     irreps_in, irreps_out : holo_nn.Irreps
-        Of what goes in and comes out.
+        Of what goes in and comes out. The parity of a product is that of its two factors; within a degree even ones
+        come out first.
     paths : tuple of (l1, l2, l3)
-        In the order of the rows of each output degree l3. Paths that are identically zero (``elementwise``:
+        In the order of the rows of each output irrep. Paths that are identically zero (``elementwise``:
         a self pair into an odd degree) are never computed and have no rows.
 
     Raises
@@ -87,8 +90,9 @@ class TensorSquare(Coupled):
         channels: ChannelRule = "elementwise",
     ) -> None:
         super().__init__()
-        self.irreps_in = read_irreps(irreps_in, "irreps_in")
-        counts = multiplicities(self.irreps_in)
+        self.irreps_in = read_ascending(irreps_in, "irreps_in")
+        counts = {term.ir.l: term.mul for term in self.irreps_in}
+        parities = [term.ir.p for term in self.irreps_in]
         lmax_in = self.irreps_in.lmax
         if tuple(counts) != tuple(range(lmax_in + 1)):
             raise ValueError(
@@ -104,15 +108,23 @@ class TensorSquare(Coupled):
             )
         self.channels: ChannelRule = channels
         self._channel_counts = counts
+        self._terms_in = terms_of(self.irreps_in)
         paths = connected_paths(lmax_in, lmax_in if lmax is None else lmax, connectivity)
+
+        def irrep_of(path: Path) -> tuple[int, int]:
+            return path[2], parities[path[0]] * parities[path[1]]
+
         self.paths: tuple[Path, ...] = tuple(
-            sorted((path for path in paths if self.rows(path)), key=lambda path: path[2])
+            sorted(
+                (path for path in paths if self.rows(path)),
+                key=lambda path: (path[2], -irrep_of(path)[1]),
+            )
         )
-        rows: dict[int, int] = {}
+        rows: dict[tuple[int, int], int] = {}
         for path in self.paths:
-            rows[path[2]] = rows.get(path[2], 0) + self.rows(path)
-        self.irreps_out = Irreps([(count, (degree, 1)) for degree, count in rows.items()])
-        self.hold_couplings(_pairs(self.paths, by_parity=channels == "full"))
+            rows[irrep_of(path)] = rows.get(irrep_of(path), 0) + self.rows(path)
+        self.irreps_out = Irreps([(count, irrep) for irrep, count in rows.items()])
+        self._couplings = Couplings(_pairs(self.paths, by_parity=channels == "full"))
 
     def rows(self, path: Path) -> int:
         """Count the output channels of a path: 0 where it is identically zero.
@@ -130,28 +142,35 @@ class TensorSquare(Coupled):
             return count * (count - 1) // 2 if l3 % 2 else count * (count + 1) // 2
         return count * self._channel_counts[l2]
 
-    def forward(self, features: Float[Tensor, "batch dim_in"]) -> Float[Tensor, "batch dim_out"]:
-        """Map features ``[batch, irreps_in.dim]`` to ``[batch, irreps_out.dim]``."""
-        check_features(features, self._channel_counts)
-        features = widened(features)
+    def forward(self, features: Float[Tensor, "*batch dim_in"]) -> Float[Tensor, "*batch dim_out"]:
+        """Map features ``[..., irreps_in.dim]`` to ``[..., irreps_out.dim]``.
+
+        Raises
+        ------
+        ValueError
+            If the shape does not fit.
+        """
+        check_features(features, self._terms_in)
+        return like_input(self._square(as_rows(widened(features))), features)
+
+    def _square(self, features: Tensor) -> Tensor:
         if self.channels == "elementwise" and triton_serves(features):
             return triton_square(features, self._channel_counts[0], self.paths)
         if self.channels == "elementwise" and compiled_serves(features) and len(features):
-            return compiled_square(features, self._channel_counts[0], self.paths, pure=self)
+            return compiled_square(features, self._channel_counts[0], self.paths, pure=self._square)
         # Components first, [m, batch, channels]: products and sums then run along long rows, and one matrix
         # product serves a pair of degrees. Two to four times as fast as an einsum for each path.
-        pieces = {
-            degree: piece.permute(2, 0, 1).contiguous()
-            for degree, piece in split_degrees(features, self._channel_counts).items()
+        pieces = [piece.permute(2, 0, 1).contiguous() for piece in split_terms(features, self._terms_in)]
+        pairs = self._couplings.pairs
+        coupled = self._couplings.couple(self._products(pieces, pair) for pair in pairs)
+        outputs = {
+            (pair.l1, pair.l2, degree): output
+            for pair, several in zip(pairs, coupled, strict=True)
+            for degree, output in zip(pair.degrees, several, strict=True)
         }
-        outputs: dict[Path, Tensor] = {}
-        for pair in self._pairs:
-            coupled = self.couple(pair, self._products(pieces, pair))
-            for degree, output in zip(pair.degrees, coupled, strict=True):
-                outputs[pair.l1, pair.l2, degree] = output
-        return join_degrees(outputs[path] for path in self.paths)
+        return join_terms((outputs[path] for path in self.paths), features)
 
-    def _products(self, pieces: dict[int, Tensor], pair: Pair) -> Tensor:
+    def _products(self, pieces: list[Tensor], pair: Pair) -> Tensor:
         """Multiply all components of two degrees, [2 l1 + 1, 2 l2 + 1, batch, rows]."""
         first, second = pieces[pair.l1][:, None], pieces[pair.l2][None, :]
         if self.channels == "elementwise":

@@ -5,10 +5,11 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-__all__ = ["full_precision", "widened"]
+__all__ = ["autocasts", "full_precision", "widened"]
 
 
-def _autocasts(device: torch.device) -> bool:
+def autocasts(device: torch.device) -> bool:
+    """Say whether autocast is on for a device."""
     return torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
 
 
@@ -25,7 +26,7 @@ def full_precision(device: torch.device) -> AbstractContextManager[object]:
     >>> rounded.dtype, exact.dtype
     (torch.bfloat16, torch.float32)
     """
-    return torch.autocast(device.type, enabled=False) if _autocasts(device) else nullcontext()
+    return torch.autocast(device.type, enabled=False) if autocasts(device) else nullcontext()
 
 
 def widened(tensor: Tensor) -> Tensor:
@@ -41,4 +42,4 @@ def widened(tensor: Tensor) -> Tensor:
     torch.bfloat16
     """
     halves = (torch.float16, torch.bfloat16)
-    return tensor.float() if tensor.dtype in halves and _autocasts(tensor.device) else tensor
+    return tensor.float() if tensor.dtype in halves and autocasts(tensor.device) else tensor

@@ -1,20 +1,28 @@
 """Wigner D matrices from rotation matrices, and the rotation of features."""
 
-from functools import cache
-
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
 from torch import Tensor
 
-from .irreps import IrrepsLike, check_features, join_degrees, read_irreps, split_degrees
+from .constants import kept
+from .irreps import (
+    IrrepsLike,
+    as_rows,
+    check_features,
+    join_terms,
+    like_input,
+    read_irreps,
+    split_terms,
+    terms_of,
+)
 from .precision import full_precision
 
 __all__ = ["rotate", "wigner_D"]
 
 
-# Not in inference mode, whose tensors could not be trained through; they are kept for all who come later.
-@cache
-@torch.inference_mode(False)
+@kept
 def _recursion(degree: int) -> tuple[Tensor, Tensor]:
     """Return the matrices A, [2l+1, 3(2l-1)], and B, [3, 2l-1, 2l+1], of D^l = A (D¹ ⊗ D^(l-1)) B, for l >= 2.
 
@@ -23,9 +31,9 @@ def _recursion(degree: int) -> tuple[Tensor, Tensor]:
     these are A and B.
     """
     shape = (2 * degree + 1, 3, 2 * degree - 1)
-    left, right = (torch.zeros(shape, dtype=torch.float64, device="cpu") for _ in range(2))
+    left, right = np.zeros(shape), np.zeros(shape)
 
-    def add(matrix: Tensor, m: int, i: int, a: int, value: float) -> None:
+    def add(matrix: NDArray[np.float64], m: int, i: int, a: int, value: float) -> None:
         matrix[m + degree, i + 1, a + degree - 1] += value
 
     for m in range(-degree, degree + 1):
@@ -53,12 +61,28 @@ def _recursion(degree: int) -> tuple[Tensor, Tensor]:
             w = -(((degree - size - 1) * (degree - size)) ** 0.5) / 2
             add(left, m, 1, sign * (size + 1), w)
             add(left, m, -1, -sign * (size + 1), sign * w)
-    return left.flatten(1), right.permute(1, 2, 0).contiguous()
+    right = np.ascontiguousarray(right.transpose(1, 2, 0))
+    return torch.from_numpy(left.reshape(2 * degree + 1, -1)), torch.from_numpy(right)
 
 
-def _check_rotations(rotations: Tensor) -> None:
-    if torch.compiler.is_compiling() or rotations.is_meta:
+def _without_transforms(tensor: Tensor) -> Tensor | None:
+    """Give the numbers behind `torch.vmap` and its like, those of all samples; None where they cannot be seen."""
+    functorch = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(tensor):
+        batched = functorch.is_batchedtensor(tensor)
+        where = functorch.maybe_get_bdim(tensor) if batched else None
+        tensor = functorch.get_unwrapped(tensor)
+        if where is not None:
+            tensor = tensor.movedim(where, 0)
+    return None if functorch.is_legacy_batchedtensor(tensor) else tensor
+
+
+def _check_rotations(given: Tensor) -> None:
+    if torch.compiler.is_compiling() or given.is_meta:
         return  # there are no numbers yet
+    rotations = _without_transforms(given.detach())
+    if rotations is None:
+        return
     identity = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
     tolerance = torch.finfo(rotations.dtype).eps ** 0.5
     deviation = (rotations @ rotations.mT - identity).abs().amax().item() if rotations.numel() else 0.0
@@ -68,7 +92,10 @@ def _check_rotations(rotations: Tensor) -> None:
             f"it must be by at most {tolerance:.1e}"
         )
     if not (torch.linalg.det(rotations) > 0).all():
-        raise ValueError("rotations: a determinant is -1, a reflection; every determinant must be +1")
+        raise ValueError(
+            "rotations: a determinant is -1, a reflection; every determinant must be +1, and `rotate` be told of "
+            "an inversion"
+        )
 
 
 def _chain(lmax: int, rotations: Tensor) -> list[Tensor]:
@@ -144,19 +171,25 @@ def wigner_D(l: int, rotations: Float[Tensor, "*rows 3 3"]) -> Float[Tensor, "*r
 
 
 def rotate(
-    features: Float[Tensor, "batch dim"], irreps: IrrepsLike, rotations: Float[Tensor, "*rows 3 3"]
-) -> Float[Tensor, "batch dim"]:
-    """Turn features: x' = D(R) x.
+    features: Float[Tensor, "*batch dim"],
+    irreps: IrrepsLike,
+    rotations: Float[Tensor, "*rows 3 3"],
+    inversion: Bool[Tensor, "*some"] | bool = False,
+) -> Float[Tensor, "*batch dim"]:
+    """Turn features, and invert them if that is wanted: x' = D(R) x, times the parity of each irrep.
 
     Parameters
     ----------
     features
-        ``[batch, irreps.dim]``.
+        ``[..., irreps.dim]``.
     irreps
         Of the features.
     rotations
-        One rotation matrix ``[3, 3]`` for all rows, or one for each, ``[batch, 3, 3]``. The D matrices are
+        One rotation matrix ``[3, 3]`` for all samples, or one for each, ``[..., 3, 3]``. The D matrices are
         computed in their dtype, and cast to that of the features.
+    inversion
+        Whether space is also inverted through the origin, for all samples or for each, ``[...]``: what is odd then
+        changes its sign. A reflection is a rotation and the inversion; its matrix is -R.
 
     Raises
     ------
@@ -168,16 +201,34 @@ def rotate(
     >>> quarter_turn = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     >>> rotate(torch.tensor([[7.0, 1.0, 2.0, 3.0]]), "1x0e+1x1e", quarter_turn)
     tensor([[ 7., -2.,  1.,  3.]])
+    >>> rotate(torch.tensor([[7.0, 1.0, 2.0, 3.0]]), "1x0e+1x1o", quarter_turn, inversion=True)
+    tensor([[ 7.,  2., -1., -3.]])
     """
     read = read_irreps(irreps)
     check_features(features, read)
-    batch = features.shape[0]
-    if rotations.shape[-2:] != (3, 3) or tuple(rotations.shape[:-2]) not in ((), (batch,)):
+    samples = tuple(features.shape[:-1])
+    if rotations.shape[-2:] != (3, 3) or tuple(rotations.shape[:-2]) not in ((), samples):
         raise ValueError(
-            f"rotations has shape {list(rotations.shape)}; it must be [3, 3] or [{batch}, 3, 3], one a row"
+            f"rotations has shape {list(rotations.shape)}; it must be [3, 3] or {[*samples, 3, 3]}, one a sample"
         )
+    if isinstance(inversion, Tensor) and tuple(inversion.shape) not in ((), samples):
+        raise ValueError(
+            f"inversion has shape {list(inversion.shape)}; it must be [] or {list(samples)}, one a sample"
+        )
+    terms, odd = terms_of(read), [term.ir.p == -1 for term in read if term.mul]
+    rows = as_rows(features)
     with full_precision(rotations.device):
         _check_rotations(rotations)
-        matrices = _chain(read.lmax, rotations)
-        pieces = split_degrees(features, read)
-        return join_degrees(piece @ matrices[degree].mT.to(piece) for degree, piece in pieces.items())
+        turns = rotations if rotations.ndim == 2 else rotations.reshape(rows.shape[0], 3, 3)
+        matrices = _chain(max((degree for _, degree in terms), default=0), turns)
+        turned = [
+            piece @ matrices[degree].mT.to(piece)
+            for piece, (_, degree) in zip(split_terms(rows, terms), terms, strict=True)
+        ]
+        if inversion is not False:
+            sign = torch.where(torch.as_tensor(inversion, device=rows.device).reshape(-1, 1, 1), -1, 1)
+            turned = [
+                piece * sign.to(piece) if inverted else piece
+                for piece, inverted in zip(turned, odd, strict=True)
+            ]
+        return like_input(join_terms(turned, rows), features)

@@ -1,0 +1,69 @@
+"""The edges of a graph, in the orders in which features are gathered and summed along them."""
+
+from functools import cached_property
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+__all__ = ["Edges"]
+
+
+class Edges:
+    """Edges of a graph: from which node each comes, and to which it goes.
+
+    Made once for a graph and used by every layer: the orders of the edges are found at their first use and kept.
+
+    Parameters
+    ----------
+    senders, receivers
+        The nodes that each edge comes from and goes to, int64, ``[edges]``.
+    nodes
+        How many nodes there are.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in length, are no int64, or name a node that is not there.
+
+    Examples
+    --------
+    >>> edges = Edges(torch.tensor([0, 1, 2]), torch.tensor([1, 0, 1]), nodes=3)
+    >>> edges.nodes, len(edges)
+    (3, 3)
+    """
+
+    def __init__(self, senders: Int[Tensor, " edges"], receivers: Int[Tensor, " edges"], nodes: int) -> None:
+        if senders.shape != receivers.shape or senders.ndim != 1:
+            raise ValueError(
+                f"Edges: senders has shape {list(senders.shape)} and receivers {list(receivers.shape)}; "
+                "both must be [edges]"
+            )
+        for name, ends in (("senders", senders), ("receivers", receivers)):
+            if ends.dtype != torch.int64:
+                raise ValueError(f"Edges: {name} has dtype {ends.dtype}; it must be torch.int64")
+            if len(ends) and not (int(ends.min()) >= 0 and int(ends.max()) < nodes):
+                raise ValueError(
+                    f"Edges: {name} has nodes from {int(ends.min())} to {int(ends.max())}; "
+                    f"they must be from 0 to {nodes - 1}"
+                )
+        self.senders, self.receivers, self.nodes = senders.contiguous(), receivers.contiguous(), nodes
+
+    def __len__(self) -> int:
+        return len(self.senders)
+
+    @cached_property
+    def by_receivers(self) -> tuple[Tensor, Tensor]:
+        """Where the edges of each receiving node begin, ``[nodes + 1]``, in the order that follows, ``[edges]``."""
+        return _sorted(self.receivers, self.nodes)
+
+    @cached_property
+    def by_senders(self) -> tuple[Tensor, Tensor]:
+        """The same of the nodes that they come from."""
+        return _sorted(self.senders, self.nodes)
+
+
+def _sorted(ends: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
+    counts = torch.bincount(ends, minlength=nodes)
+    start = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
+    return start, torch.argsort(ends, stable=True)
