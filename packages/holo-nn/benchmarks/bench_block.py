@@ -47,7 +47,7 @@ def seconds(module: Callable[[Tensor], Tensor], x: Tensor, gradient: Tensor) -> 
 
 
 def pure(module: nn.Module) -> Callable[[Tensor], Tensor]:
-    """Give a module in its pure PyTorch form."""
+    """Return a module in its pure PyTorch form."""
 
     def call(x: Tensor) -> Tensor:
         with pure_form():

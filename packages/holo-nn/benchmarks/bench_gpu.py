@@ -51,7 +51,7 @@ class CuSquare(nn.Module):
 
 
 def channels_last(x: Tensor, blocks: list[tuple[int, int]]) -> Tensor:
-    """Give flat features with the channels of each term last."""
+    """Return flat features with the channels of each term last."""
     parts = torch.split(x, [channels * orders for channels, orders in blocks], dim=1)
     return torch.cat(
         [part.unflatten(1, block).mT.flatten(1) for part, block in zip(parts, blocks, strict=True)], dim=1

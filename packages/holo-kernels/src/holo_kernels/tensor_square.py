@@ -218,7 +218,7 @@ class Functions(NamedTuple):
 
 @cache
 def functions(precision: Precision) -> Functions | None:
-    """Give the functions of a precision; None where no library serves this processor.
+    """Return the functions of a precision; None where no library serves this processor.
 
     Examples
     --------

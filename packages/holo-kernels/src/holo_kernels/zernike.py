@@ -71,7 +71,7 @@ class Functions(NamedTuple):
 
 @cache
 def functions(bits: Literal[32, 64]) -> Functions | None:
-    """Give the transform in single or double precision; None where no library suits the machine.
+    """Return the transform in single or double precision; None where no library suits the machine.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def accumulate_gradients(loss: Tensor) -> None:
 
 
 def places_of_gradients(parameters: Sequence[Tensor | None]) -> list[Tensor | None] | None:
-    """Give ``grad`` of each of these, where within `accumulate_gradients` it may be added to; else None."""
+    """Return ``grad`` of each of these, where within `accumulate_gradients` it may be added to; else None."""
     if not getattr(_state, "in_place", False):
         return None
     places = [None if each is None or not _is_plain(each) else each.grad for each in parameters]

@@ -119,13 +119,13 @@ class _Memory:
         self._start = self._next = tensor.data_ptr()
 
     def take(self, numbers: int) -> int:
-        """Give the address of the next so many numbers."""
+        """Return the address of the next so many numbers."""
         address = self._next
         self._next += numbers * self._size
         return address
 
     def at(self, address: int, numbers: int) -> Tensor:
-        """Give the numbers at an address."""
+        """Return the numbers at an address."""
         place = (address - self._start) // self._size
         return self._tensor[place : place + numbers]
 
@@ -366,7 +366,7 @@ def _backward(
 
 
 def _statistics(form: CompiledBlock, block: Block, reals: _Memory) -> tuple[Tensor, Tensor]:
-    """Give the mean and the variance that normalized, from where the compiled functions keep them."""
+    """Return the mean and the variance that normalized, from where the compiled functions keep them."""
     channels = form.plan.structure.channels
     every = form.plan.structure.degrees_in * channels
     numbers = reals.at(block.normalization, 2 * (every + channels))

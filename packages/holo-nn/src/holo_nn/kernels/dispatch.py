@@ -44,7 +44,7 @@ def pure_form() -> Iterator[None]:
 
 
 def compiled_functions(dtype: torch.dtype) -> Functions | None:
-    """Give the compiled functions of float32 or float64; None where no library serves this processor."""
+    """Return the compiled functions of float32 or float64; None where no library serves this processor."""
     return functions("float32" if dtype == torch.float32 else "float64")
 
 

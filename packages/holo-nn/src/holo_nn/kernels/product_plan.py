@@ -82,7 +82,7 @@ class PreparedProduct(NamedTuple):
 
 
 def _lay_out(terms: Terms, vector: int) -> tuple[NDArray[Any], int]:
-    """Give terms as the loops read them, and how many numbers lanes take."""
+    """Return terms as the loops read them, and how many numbers lanes take."""
     flat, lanes, rows = 0, 0, []
     for width, degree in terms:
         orders, padded = 2 * degree + 1, -(-width // vector) * vector

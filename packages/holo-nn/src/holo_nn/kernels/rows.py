@@ -67,7 +67,7 @@ def _pure(x: Tensor, conversion: _Conversion) -> Tensor:
 
 @lru_cache(maxsize=256)
 def _columns(terms: Terms) -> tuple["ctypes.Array[ctypes.c_int64]", ...]:
-    """Give the widths and the degrees as the compiled functions read them."""
+    """Return the widths and the degrees as the compiled functions read them."""
     return tuple((ctypes.c_int64 * len(terms))(*column) for column in zip(*terms, strict=True))
 
 

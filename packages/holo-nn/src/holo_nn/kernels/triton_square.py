@@ -80,7 +80,7 @@ class _Form:
 
 @lru_cache(maxsize=64)
 def _square_forms(paths: tuple[Path, ...], degrees: int) -> tuple[_Form, _Form]:
-    """Give the form of a square, each unordered pair once, and of its derivative, Σ c g[i0] x[i2] for x[i1]."""
+    """Return the form of a square, each unordered pair once, and of its derivative, Σ c g[i0] x[i2] for x[i1]."""
     terms: dict[tuple[int, int, int], float] = defaultdict(float)
     row = 0
     for l1, l2, l3 in paths:

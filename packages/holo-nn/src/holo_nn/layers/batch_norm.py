@@ -94,7 +94,7 @@ class BatchNorm(Norm):
         return self.running_var if self.weight is None else self.weight
 
     def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the features with scalars centered, and the mean power of each channel over the batch."""
+        """Return the features with scalars centered, and the mean power of each channel over the batch."""
         # The statistics of no samples would be NaN, and the running ones with them, for good.
         if not self.training or not (len(features) or self.synchronized):
             mean, variance = self.running_mean.to(features), self.running_var.to(features)

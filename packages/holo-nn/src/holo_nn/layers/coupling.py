@@ -53,7 +53,7 @@ class Couplings:
         return Couplings, (self.pairs,)
 
     def _like(self, tensor: Tensor) -> tuple[Tensor, ...]:
-        """Give the matrices in the precision and on the device of a tensor."""
+        """Return the matrices in the precision and on the device of a tensor."""
         if not is_plain(tensor):  # what is made in tracing or a transform is of no use after it
             return tuple(matrix.to(tensor.device, tensor.dtype) for matrix in self._exact)
         key = tensor.dtype, tensor.device

@@ -49,7 +49,7 @@ class ChannelWeights(nn.ParameterDict):
     __call__ = nn.Module.__call__  # a dictionary's own refuses; hooks are called where a module is
 
     def forward(self, keys: Sequence[str]) -> tuple[Tensor, ...]:
-        """Give the weights of these irreps."""
+        """Return the weights of these irreps."""
         return tuple(self[key] for key in keys)
 
     def reset_parameters(self) -> None:
@@ -144,7 +144,7 @@ class Linear(nn.Module):
             nn.init.zeros_(self.bias)
 
     def by_degree(self) -> tuple[Tensor, ...]:
-        """Give the weights, degrees ascending; the dictionary may be in another order."""
+        """Return the weights, degrees ascending; the dictionary may be in another order."""
         weights = self.weights
         if as_made(weights, ChannelWeights):  # its own way to them takes ten times as long
             parameters = weights._parameters

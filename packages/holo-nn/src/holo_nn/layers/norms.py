@@ -104,11 +104,11 @@ class Norm(nn.Module):
             nn.init.zeros_(self.bias)
 
     def _like(self) -> Tensor | None:
-        """Give a tensor of the precision that the features must have; None where any will do."""
+        """Return a tensor of the precision that the features must have; None where any will do."""
         return self.weight
 
     def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the features ``[batch, dim]`` with scalars centered, where the norm centers, and V.
+        """Return the features ``[batch, dim]`` with scalars centered, where the norm centers, and V.
 
         V is ``[1 or batch, 1 or channels]``. A norm must say this.
         """
@@ -180,7 +180,7 @@ class Norm(nn.Module):
         return result
 
     def scalars(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch scalars"]:
-        """Give the scalars alone."""
+        """Return the scalars alone."""
         pieces = torch.split(features, [size for size, _ in self._parts], dim=1)
         kept = [piece for piece, (_, scalar) in zip(pieces, self._parts, strict=True) if scalar]
         return torch.cat(kept, dim=1) if kept else features[:, :0]
@@ -252,7 +252,7 @@ class InstanceNorm(Norm):
         super().__init__(irreps, normalization, affine, eps)
 
     def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the features, and the power of each channel of each sample."""
+        """Return the features, and the power of each channel of each sample."""
         return features, self.powers(features * features)
 
 
@@ -312,7 +312,7 @@ class LayerNorm(Norm):
             )
 
     def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the features with scalars centered, and the mean power of each irrep of each sample."""
+        """Return the features with scalars centered, and the mean power of each irrep of each sample."""
         if self._scalars:
             features = self.shift_scalars(features, self.scalars(features).mean(1, keepdim=True))
         powers = torch.split(self.powers(features * features), self._counts, dim=1)

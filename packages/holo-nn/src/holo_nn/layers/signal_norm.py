@@ -56,7 +56,7 @@ class SignalNorm(Norm):
         super().__init__(irreps, normalization, affine, eps)
 
     def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the features, and the power of each sample."""
+        """Return the features, and the power of each sample."""
         squares = features * features
         if self.normalization == "norm":
             return features, squares.sum(1, keepdim=True)

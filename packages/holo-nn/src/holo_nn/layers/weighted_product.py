@@ -408,7 +408,7 @@ class WeightedTensorProduct(nn.Module):
         return self._product(widened(nodes), widened(edge_features), widened(weights), edges)
 
     def _weights(self, weights: Tensor | None, samples: Tensor) -> Tensor:
-        """Give the weights of features, which are of one set or of one for each of their samples."""
+        """Return the weights of features, which are of one set or of one for each of their samples."""
         weights = self.weight if weights is None else weights
         if weights is None:
             raise ValueError(f"{type(self).__name__}: it has no weights of its own; they must be given")

@@ -13,7 +13,7 @@ _ZERO = 1e-11
 
 
 def _ladder(degree: int, m: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give sqrt(l(l+1) - m(m-1)): what the lowering operator makes of the state m."""
+    """Return sqrt(l(l+1) - m(m-1)): what the lowering operator makes of the state m."""
     squares = np.asarray(degree * (degree + 1) - m * (m - 1), dtype=np.float64)
     roots: NDArray[np.float64] = np.sqrt(np.maximum(squares, 0.0))
     return roots
@@ -47,7 +47,7 @@ def _in_complex_basis(l1: int, l2: int) -> dict[int, NDArray[np.float64]]:
 
 
 def _to_real(degree: int) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
-    """Give the two factors of e3nn's real basis: component m is a[m] c[m] + b[m] c[-m] of the complex ones."""
+    """Return the two factors of e3nn's real basis: component m is a[m] c[m] + b[m] c[-m] of the complex ones."""
     m = np.arange(-degree, degree + 1)
     sign, half = (-1.0) ** m, 0.5**0.5
     same = np.where(m > 0, sign * half, np.where(m < 0, -1j * half, 1))

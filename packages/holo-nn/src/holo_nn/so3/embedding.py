@@ -19,7 +19,7 @@ Normalization = Literal["component", "norm", "integral"]
 
 @kept
 def _step(degree: int) -> Tensor:
-    """Give the coefficients by which a vector and harmonics of one degree less make those of a degree, float64."""
+    """Return the coefficients by which a vector and harmonics of one degree less make those of a degree, float64."""
     # At the pole (0, 1, 0) all harmonics but m = 0 vanish, which are 1: that sets the scale and the sign.
     coefficients = clebsch_gordan(1, degree - 1, degree)
     return coefficients / coefficients[1, degree - 1, degree]

@@ -89,7 +89,7 @@ def read_ascending(irreps: IrrepsLike, name: str = "irreps") -> Irreps:
 
 
 def terms_of(irreps: Irreps) -> Terms:
-    """Give the terms of irreps that have channels, as many numbers as they are.
+    """Return the terms of irreps that have channels, as many numbers as they are.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def check_features(
 
 
 def as_rows(features: Float[Tensor, "*batch dim"]) -> Float[Tensor, "rows dim"]:
-    """Give features with one dimension of samples in place of any number of them.
+    """Return features with one dimension of samples in place of any number of them.
 
     Examples
     --------
@@ -172,7 +172,7 @@ def as_rows(features: Float[Tensor, "*batch dim"]) -> Float[Tensor, "rows dim"]:
 def like_input(
     rows: Float[Tensor, "rows dim"], features: Float[Tensor, "*batch _dim"]
 ) -> Float[Tensor, "*batch dim"]:
-    """Give what was computed of the rows of features the dimensions of samples that these have."""
+    """Return what was computed of the rows of features the dimensions of samples that these have."""
     return rows if features.ndim == 2 else rows.reshape(*features.shape[:-1], rows.shape[1])
 
 

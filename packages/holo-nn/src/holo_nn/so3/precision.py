@@ -30,7 +30,7 @@ def full_precision(device: torch.device) -> AbstractContextManager[object]:
 
 
 def widened(tensor: Tensor) -> Tensor:
-    """Give a tensor of half precision as float32 under autocast, where a layer before may have made it.
+    """Return a tensor of half precision as float32 under autocast, where a layer before may have made it.
 
     Examples
     --------

@@ -99,7 +99,7 @@ class Irreps(tuple[Term, ...]):
     @overload
     def __getitem__(self, key: slice) -> "Irreps": ...
     def __getitem__(self, key: SupportsIndex | slice) -> "Term | Irreps":
-        """Give one term, or irreps of some."""
+        """Return one term, or irreps of some."""
         return Irreps(super().__getitem__(key)) if isinstance(key, slice) else super().__getitem__(key)
 
     def __add__(self, other: "Irreps | str | Iterable[Any]") -> "Irreps":

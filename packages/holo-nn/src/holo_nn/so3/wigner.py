@@ -66,7 +66,7 @@ def _recursion(degree: int) -> tuple[Tensor, Tensor]:
 
 
 def _without_transforms(tensor: Tensor) -> Tensor | None:
-    """Give the numbers behind `torch.vmap` and its like, those of all samples; None where they cannot be seen."""
+    """Return the numbers behind `torch.vmap` and its like, those of all samples; None where they cannot be seen."""
     functorch = torch._C._functorch
     while functorch.is_functorch_wrapped_tensor(tensor):
         batched = functorch.is_batchedtensor(tensor)
