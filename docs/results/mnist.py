@@ -237,7 +237,7 @@ def mnist(
     runs
         Folder with a folder for each run, RECIPE-seedN, and with classifier.
     part
-        Of the digits: choices are made on validation.
+        The part of the digits: choices are made on validation.
     page
         Where the tables go.
     """

@@ -37,13 +37,13 @@ class Atoms:
     Parameters
     ----------
     ids
-        Of the complexes.
+        The ids of the complexes.
     rows
         The complex of each atom.
     z
-        Of the protein's atoms around each.
+        z of the protein's atoms around each.
     log_probabilities
-        Of each of `KINDS` in the atom's place.
+        The log-probability of each of `KINDS` in the atom's place.
     kinds
         What the atom is, a number of `KINDS`; -1 for what proteins do not have, and for atoms bonded to a metal.
     """

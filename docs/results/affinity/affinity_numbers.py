@@ -36,7 +36,7 @@ class Counted:
     Parameters
     ----------
     ids
-        Of the complexes.
+        The ids of the complexes.
     groups
         The numbers of each group, a row each complex.
     """

@@ -33,9 +33,9 @@ class Row:
     name
         What it looks at, in words.
     groups
-        Of `Counted`.
+        Groups of `Counted`.
     estimators
-        Of `ESTIMATORS`, each by itself.
+        Estimators of `ESTIMATORS`, each by itself.
     """
 
     name: str

@@ -22,7 +22,7 @@ class Scored:
     labels
         pK.
     clusters
-        Of sequence.
+        The sequence cluster of each.
     """
 
     labels: Values

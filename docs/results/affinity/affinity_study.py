@@ -46,7 +46,7 @@ class Study:
     scored
         Labels and clusters, row by row.
     folds
-        Of each draw.
+        The folds of each draw.
     out
         The folder of predictions.
     """

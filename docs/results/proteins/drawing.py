@@ -258,7 +258,7 @@ class TileRow:
     Parameters
     ----------
     name
-        Of the residue, written at the left.
+        The name of the residue, written at the left.
     tiles
         The residue, then its neighbors.
     shared
@@ -286,7 +286,7 @@ def neighbors_figure(
     columns, chance
         What neighbors may share, and how many of them would by chance.
     radius
-        Of what is drawn, in Å.
+        The radius of what is drawn, in Å.
     """
     count = len(rows[0].tiles)
     width, height = _LEFT + count + _GAP + _RIGHT, _TOP + _PITCH * len(rows) + 0.05

@@ -48,7 +48,7 @@ def scene(protein: Protein, row: int, embeddings: Embeddings, radius: float) -> 
     row
         Which of its residues.
     embeddings
-        Of the protein's residues, with their secondary structure.
+        The embeddings of the protein's residues, with their secondary structure.
     radius
         In Å.
     """

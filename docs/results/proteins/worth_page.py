@@ -47,7 +47,7 @@ def worth(folder: Path, /, *folders: Path, out: Path) -> int:
     folder
         With worth.json of a model, beside invariants that need no training.
     folders
-        Of further models or seeds.
+        Folders of further models or seeds.
     out
         Folder for figures.json, tables.md and the picture.
     """

@@ -39,7 +39,7 @@ def log_study(study: Study, folder: Path, *, experiment: str, name: str | None =
     experiment
         Of MLflow; made if there is none.
     name
-        Of the registered model; by default it is only logged.
+        The name of the registered model; by default it is only logged.
 
     Returns
     -------

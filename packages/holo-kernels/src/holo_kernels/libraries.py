@@ -50,7 +50,7 @@ def load(name: str) -> ctypes.CDLL | None:
     Parameters
     ----------
     name
-        Of the C file, without its suffix.
+        The name of the C file, without its suffix.
 
     Returns
     -------

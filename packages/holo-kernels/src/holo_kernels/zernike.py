@@ -76,7 +76,7 @@ def functions(bits: Literal[32, 64]) -> Functions | None:
     Parameters
     ----------
     bits
-        Of each weight and coefficient. Coordinates are in double precision in any case.
+        The number of bits of each weight and coefficient. Coordinates are in double precision in any case.
     """
     library = load("zernike")
     if library is None:

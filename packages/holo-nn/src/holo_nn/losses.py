@@ -28,7 +28,7 @@ def cosine_loss(
     x, y
         Features, ``[..., irreps.dim]``.
     irreps
-        Of both.
+        The irreps of both.
     s
         The exponent of the weights of the degrees. The published tables were computed with +1.
 
@@ -75,7 +75,7 @@ def cosine_loss_per_degree(
     x, y
         Features, ``[..., irreps.dim]``.
     irreps
-        Of both.
+        The irreps of both.
 
     Returns
     -------

@@ -39,7 +39,7 @@ def random_rotations(count: int, seed: int = 0) -> Float64[Tensor, "count 3 3"]:
     count
         How many.
     seed
-        Of the random numbers.
+        The seed of the random numbers.
 
     Returns
     -------
@@ -84,12 +84,12 @@ def equivariance_errors(
     Parameters
     ----------
     function
-        Of one or more features to one or more features; an output with more dimensions than ``[batch, dim]``
+        A function of one or more features to one or more features; an output with more dimensions than ``[batch, dim]``
         is flattened (a frame ``[batch, 3, 3]`` is ``3x1e``: each row is a vector).
     inputs
         Float64 features, ``[batch, dim]`` each.
     irreps_in, irreps_out
-        Of each input and each output; a tuple where there are several.
+        The irreps of each input and each output; a tuple where there are several.
     rotations
         One for each sample.
     dtype
@@ -143,7 +143,7 @@ def equivariance_error(
     samples
         How many random inputs, each with a rotation of its own, and every other one with the inversion too.
     seed
-        Of the inputs and rotations.
+        The seed of the inputs and rotations.
 
     Returns
     -------

@@ -208,7 +208,7 @@ def promote_command(name: str, version: str, /, *, alias: str = "champion") -> i
     Parameters
     ----------
     name
-        Of the registered model.
+        The name of the registered model.
     version
         Which is to get the alias.
     alias
@@ -232,7 +232,7 @@ def track_command(folder: Path, /) -> int:
     Parameters
     ----------
     folder
-        Of the training run.
+        The folder of the training run.
     """
     with extra("holo-vae[mlflow]"):
         from .tracking.sender import send_journals
@@ -259,7 +259,7 @@ class EvaluationOptions:
     classifier
         A trained classifier, which judges samples.
     seed
-        Of clusterings and samples.
+        The seed of clusterings and samples.
     """
 
     training: Path | None = None
@@ -427,7 +427,7 @@ def worth_command(
     baselines
         Whether z stands beside invariants that need no training, which take most of the time.
     seed
-        Of draws, noise and rotations.
+        The seed of draws, noise and rotations.
     """
     from .networks.loading import load
     from .networks.model import Model

@@ -100,7 +100,7 @@ def fill_in(structure: "Structure", model: Model, sites: "Centers | None" = None
     structure
         As `holo_features.read_structure` gives it; all its atoms are around.
     model
-        Of structures, with a head on ``residue_name`` that was trained without the residue's own atoms
+        A model of structures, with a head on ``residue_name`` that was trained without the residue's own atoms
         (`ViewsConfig.without_own_atoms`).
     sites
         Of `holo_features.alpha_carbons` of the structure; by default all of them.
@@ -166,7 +166,7 @@ def imprint(ones: FilledIn, others: FilledIn) -> Float[np.ndarray, "n"]:
     Parameters
     ----------
     ones, others
-        Of residues of two proteins, a row of one beside a row of the other.
+        Residues of residues of two proteins, a row of one beside a row of the other.
 
     Returns
     -------

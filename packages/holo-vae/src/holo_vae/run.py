@@ -53,7 +53,7 @@ class TrainingRun:
     history
         A record of each epoch.
     evaluation
-        Of an autoencoder on the validation rows (the first 10,000); of a classifier None.
+        The evaluation of an autoencoder on the validation rows (the first 10,000); of a classifier None.
     folder
         Holds ``model/``, ``recipe.yaml``, ``history.csv``, ``evaluation.json`` and the pictures.
     store, registered_version
@@ -160,7 +160,7 @@ def run_training(
     folder
         Made if there is none.
     name
-        Of the model, the MLflow experiment and the registered model.
+        The name of the model, the MLflow experiment and the registered model.
     resume
         Go on with the run in `folder`, if there is one. One that is finished stays as it is.
     processes

@@ -146,7 +146,7 @@ def compare_studies(
     Parameters
     ----------
     folders
-        Of studies, as `write_study` writes them; their names name the studies.
+        Folders of studies, as `write_study` writes them; their names name the studies.
     part
         Which complexes: while you still decide on anything, ``"val"``.
     metrics
@@ -158,7 +158,7 @@ def compare_studies(
     resamples
         Bootstrap resamples, and permutations.
     seed
-        Of both.
+        The seed of both.
 
     Raises
     ------

@@ -40,7 +40,7 @@ class FlaggedPredictions:
     Parameters
     ----------
     ids : Shaped[ndarray, "n"]
-        Of the complexes.
+        The ids of the complexes.
     values, lower, upper : Float[ndarray, "n"]
         pK.
     flags
@@ -69,7 +69,7 @@ class ComplexPredictor:
     blocks
         Names of the blocks of features, for who computes them.
     names
-        Of all features that a table must have.
+        The names of all features that a table must have.
     kept : Int[ndarray, "kept"]
         Which of them are used.
     members
@@ -77,7 +77,7 @@ class ComplexPredictor:
     domain
         The training complexes.
     widths
-        Of the intervals.
+        The widths of the intervals.
     """
 
     blocks: tuple[str, ...]

@@ -43,7 +43,7 @@ class CrossFitSettings:
     coverage
         The share of labels that intervals are meant to hold.
     seed
-        Of estimators, folds and intervals.
+        The seed of estimators, folds and intervals.
     """
 
     regressor: Settings = ENSEMBLE
@@ -67,7 +67,7 @@ class CurvePoint:
     complexes
         How many were learned from, the mean over folds.
     rmsd
-        Of all complexes, each predicted by a model of other folds; its interval draws whole groups.
+        The RMSD of all complexes, each predicted by a model of other folds; its interval draws whole groups.
     """
 
     complexes: int
@@ -85,7 +85,7 @@ class CrossFit:
     complexes
         With their labels.
     folds : Int[ndarray, "n"]
-        Of each complex.
+        The folds of each complex.
     unseen
         Predictions with intervals and flags, each by the other folds.
     scores

@@ -27,7 +27,7 @@ class Domain:
     vectors : Float[ndarray, "learned width"]
         Their features, standardized and clipped at five standard deviations.
     means, scales, lowest, highest : Float[ndarray, "width"]
-        Of their features.
+        The means, scales, lowest and highest values of their features.
     elements
         All chemical elements of their ligands.
     limit
@@ -123,9 +123,9 @@ class Domain:
         vectors, distances
             Features, and what `nearest` gives of them.
         elements
-            Of each ligand.
+            The elements of each ligand.
         names
-            Of the features.
+            The names of the features.
 
         Examples
         --------

@@ -102,11 +102,11 @@ class KernelModel:
     Parameters
     ----------
     means, scales : Float[ndarray, "width"]
-        Of the components, which are standardized.
+        The means and scales of the components, which are standardized.
     vectors : Float[ndarray, "learned width"]
         Those learned from, standardized.
     weights : Float[ndarray, "learned"]
-        Of their Gaussians exp(-sharpness |x - y|²).
+        The weights of their Gaussians exp(-sharpness |x - y|²).
     sharpness
         As above.
     label_mean, label_scale
@@ -165,7 +165,7 @@ class Trees:
     components : Int[ndarray, "nodes"]
         Which component of a vector, in float32, decides: left if it is not larger than the threshold.
     thresholds, values : Float[ndarray, "nodes"]
-        Of the nodes; values matter of leaves only.
+        The thresholds and values of the nodes; values matter of leaves only.
     start, rate, divisor
         The prediction is (start + rate Σ value) / divisor.
     width
@@ -244,7 +244,8 @@ def fitted(estimator: Any) -> Fitted:
     Parameters
     ----------
     estimator
-        Of scikit-learn; or what a file says of one, with the same attributes and the name of its class as ``of_class``.
+        An estimator of scikit-learn; or what a file says of one, with the same attributes and the name of its class as
+        ``of_class``.
 
     Raises
     ------

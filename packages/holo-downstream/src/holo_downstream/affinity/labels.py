@@ -120,7 +120,7 @@ def pk_of(value: float, unit: Unit, temperature: float = 298.15) -> float:
     value
         A pK, a concentration (Ki, Kd or IC50), or a free energy of binding ΔG = RT ln K.
     unit
-        Of the value.
+        The unit of the value.
     temperature
         In K; only free energies need it.
 
@@ -165,7 +165,7 @@ def read_labels(
     path
         CSV file with the columns of `LabelColumns`; others are ignored.
     unit
-        Of the labels; ``"column"``: each row's own, from the column of units.
+        The unit of the labels; ``"column"``: each row's own, from the column of units.
     temperature
         At which free energies were measured, in K.
     columns

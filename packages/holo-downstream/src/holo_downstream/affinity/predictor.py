@@ -44,7 +44,7 @@ class Predictions:
     Parameters
     ----------
     ids : Shaped[ndarray, "n"]
-        Of the complexes.
+        The ids of the complexes.
     values, lower, upper : Float[ndarray, "n"]
         pK.
     """
@@ -68,9 +68,9 @@ class Predictor:
     by, pooling
         How residues are pooled to complexes.
     width
-        Of the pooled vectors.
+        The width of the pooled vectors.
     half_width
-        Of the interval about each prediction, in pK.
+        Half the width of the interval about each prediction, in pK.
     coverage
         The share of labels that the interval is meant to hold.
     """

@@ -149,7 +149,7 @@ class Boosting:
     trees
         How many.
     depth
-        Of each tree.
+        The depth of each tree.
     learning_rate
         The share of each tree's prediction that is added.
     """
@@ -256,7 +256,7 @@ class SupportVectors:
     Parameters
     ----------
     penalty
-        Of what is outside of the tube, per unit of the labels.
+        The penalty for what is outside of the tube, per unit of the labels.
     tube
         Half its width, in units of the labels: errors within cost nothing.
     sharpness
@@ -385,7 +385,7 @@ class Chosen:
     Parameters
     ----------
     settings
-        Of the grid.
+        The settings of the grid.
     validation_rmsd
         Root mean squared deviation on the validation rows.
     estimator
@@ -421,12 +421,12 @@ def choose(
     train_labels, validation_labels : Float[ndarray, "..."]
         What they should give.
     seed
-        Of forests and boosting; the others do not depend on it.
+        The seed of forests and boosting; the others do not depend on it.
 
     Returns
     -------
     Chosen
-        Of equally good settings the first of the grid.
+        The first of the grid, among equally good settings.
 
     Raises
     ------

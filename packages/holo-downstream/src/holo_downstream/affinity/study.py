@@ -41,11 +41,11 @@ class StudySettings:
     seeds
         How many members: each chooses its own settings and has its own seed.
     seed
-        Of the first member, of splits and of intervals.
+        The seed of the first member, of splits and of intervals.
     resample
         Each member learns from its own bootstrap resample of the training complexes, in place of all.
     coverage
-        Of the intervals of predictions.
+        The coverage of the intervals of predictions.
     test
         Whether the test complexes are scored, and the series. Leave them alone while you still decide on anything.
     by, pooling
@@ -79,7 +79,7 @@ class Member:
     seed
         Its seed.
     settings
-        Of the regressor.
+        The settings of the regressor.
     validation_rmsd
         With them.
     """
@@ -122,7 +122,7 @@ class Study:
     splits : Shaped[ndarray, "n"]
         ``"train"``, ``"val"``, ``"test"`` or ``"series"`` of each.
     predictions : Float[ndarray, "members n"]
-        Of each member; NaN for complexes that were not to be scored.
+        The predictions of each member; NaN for complexes that were not to be scored.
     members
         What each seed chose.
     validation, test

@@ -84,7 +84,7 @@ def study_command(
     beside
         Further files of the same kinds, whose vectors are set beside those of the first.
     unit
-        Of the labels: pK; M, mM, uM, nM, pM or fM of Ki, Kd or IC50; kcal/mol or kJ/mol of a free energy; or
+        The unit of the labels: pK; M, mM, uM, nM, pM or fM of Ki, Kd or IC50; kcal/mol or kJ/mol of a free energy; or
         column: each row's own, from the column unit.
     temperature
         At which free energies were measured, in K.
@@ -102,7 +102,7 @@ def study_command(
     resample
         Let each member learn from its own bootstrap resample of the training complexes.
     coverage
-        Of the interval of a prediction.
+        The coverage of the interval of a prediction.
     validation_only
         Leave the test complexes and the series alone, while anything is still to be decided.
     mlflow_experiment
@@ -200,7 +200,7 @@ def compare_command(
     by_cluster
         Resample and swap whole sequence clusters in place of complexes.
     seed
-        Of the resamples.
+        The seed of the resamples.
     """
     comparison = compare_studies(studies, part, against=against, by_cluster=by_cluster, seed=seed)
     if out is not None:

@@ -62,7 +62,7 @@ def cluster_scores(
     starts
         How many clusterings, each from its own seed, the scores are means of.
     n_init
-        Of how many random initializations each clustering keeps the one of least inertia.
+        The number of random initializations of which each clustering keeps the one of least inertia.
     seed
         The clusterings have the seeds ``seed``, ``seed + 1``, ...
 

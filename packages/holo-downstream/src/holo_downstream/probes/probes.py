@@ -41,7 +41,7 @@ class ProbeResult:
         The class predicted for each row by an estimator that saw no row of its group; empty text for rows
         without a label.
     accuracy
-        Of all rows with a label; the interval is a bootstrap over groups.
+        The accuracy of all rows with a label; the interval is a bootstrap over groups.
     balanced_accuracy
         The mean over classes of the share of their rows that is predicted right.
     above_majority
@@ -219,7 +219,7 @@ def probe(
     folds
         How many folds; there must be at least as many groups.
     seed
-        Of the forest and of the bootstrap.
+        The seed of the forest and of the bootstrap.
     regularization
         C of the logistic regression, the inverse of its penalty; see `best_regularization`.
 
@@ -276,7 +276,7 @@ def probe_embeddings(
     folds
         How many folds; there must be at least as many groups.
     seed
-        Of the forest and of the bootstrap.
+        The seed of the forest and of the bootstrap.
 
     Raises
     ------

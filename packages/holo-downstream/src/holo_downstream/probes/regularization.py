@@ -23,7 +23,7 @@ def best_regularization(
     Parameters
     ----------
     features : Float[ndarray, "n d"]
-        Of rows that are not scored on afterwards; they are standardized.
+        The features of rows that are not scored on afterwards; they are standardized.
     labels : ArrayLike, [n]
         The class of each row; those of empty text are left out.
     groups : ArrayLike, [n]

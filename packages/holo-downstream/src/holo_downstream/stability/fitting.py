@@ -37,9 +37,9 @@ class StabilityFit:
     Parameters
     ----------
     predictor
-        Of all rows.
+        The predictor that has learned from all rows.
     predicted : Float[ndarray, "n"]
-        Of each row, in kcal/mol, from the families of the other folds.
+        The prediction of each row, in kcal/mol, from the families of the other folds.
     odd : Float[ndarray, "n"]
         The odd part of it alone.
     """
@@ -70,13 +70,13 @@ def fit_stability(
     ddg : Float[ndarray, "n"]
         What was measured, in kcal/mol; negative destabilizes.
     families
-        Of the proteins: rows of one family are predicted from rows of others.
+        The families of the proteins: rows of one family are predicted from rows of others.
     settings
-        Of the kernels.
+        The settings of the kernels.
     folds
         How many folds of whole families.
     coverage
-        Of the intervals.
+        The coverage of the intervals.
 
     Raises
     ------

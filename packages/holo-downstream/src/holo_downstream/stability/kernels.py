@@ -17,16 +17,16 @@ class KernelSettings:
     Parameters
     ----------
     sharpness
-        Of each block of the sites: two that differ by a standard deviation in each of its numbers are alike by
-        exp(-sharpness). A block that is not named here is not looked at.
+        The sharpness of each block of the sites: two that differ by a standard deviation in each of its numbers are
+        alike by exp(-sharpness). A block that is not named here is not looked at.
     type_sharpness
         Likewise of the numbers of amino acids.
     type_weight, site_weight, change_weight
-        Of the odd part: what an amino acid is worth anywhere, what it is worth at such a site, and what is linear in
-        the changes.
+        The weights of the odd part: what an amino acid is worth anywhere, what it is worth at such a site, and what is
+        linear in the changes.
     offset, natural_site_weight, natural_type_weight
-        Of the term of natural residues: what every exchange costs, what one costs at such a site, and what one costs
-        such a residue there.
+        The weights of the term of natural residues: what every exchange costs, what one costs at such a site, and what
+        one costs such a residue there.
     noise
         Variance of the measured values about what can be known, in the units of the weights.
     """

@@ -55,9 +55,9 @@ class Scales:
     blocks
         Those of the sites that are looked at, in this order.
     site_means, site_factors
-        Of the columns of the blocks.
+        The site means and site factors of the columns of the blocks.
     type_factors, change_factors
-        Of amino acids and of changes; differences need no mean.
+        Factors of amino acids and of changes; differences need no mean.
     """
 
     blocks: tuple[str, ...]
@@ -127,17 +127,17 @@ class StabilityPredictor:
     Parameters
     ----------
     settings
-        Of its kernels.
+        The settings of its kernels.
     columns
         The names of the numbers that it learned from, by part.
     scales
-        Of these numbers.
+        The scales of these numbers.
     learned
         The exchanges that it learned from.
     weights
-        Of each of them, in kcal/mol.
+        The weights of each of them, in kcal/mol.
     half_width, odd_half_width
-        Of the interval about a prediction, and about the odd part alone, in kcal/mol.
+        Half the width of the interval about a prediction, and about the odd part alone, in kcal/mol.
     coverage
         The share of measured values that the intervals are meant to hold.
     """

@@ -61,7 +61,7 @@ def bootstrap_mean(
     resamples
         How often the groups are drawn.
     seed
-        Of the draws.
+        The seed of the draws.
 
     Returns
     -------

@@ -130,7 +130,7 @@ def out_of_fold(
         ``"majority"``: the commonest class of the training rows. ``"linear"``: features standardized by the
         training rows, then multinomial logistic regression (L2). ``"forest"``: 200 trees.
     seed
-        Of the forest.
+        The seed of the forest.
     regularization
         C of the logistic regression, the inverse of its penalty.
 

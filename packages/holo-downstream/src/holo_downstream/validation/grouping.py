@@ -62,8 +62,8 @@ def group_complexes(
     Parameters
     ----------
     ids, clusters, scaffolds
-        Of each complex; a cluster or scaffold is empty where there is none. A ligand without a scaffold is a group of
-        its own.
+        The id, the cluster and the scaffold of each complex; a cluster or scaffold is empty where there is none. A
+        ligand without a scaffold is a group of its own.
     folds
         How many there will be.
 

@@ -104,9 +104,9 @@ def split_by_cluster(
     clusters : Shaped[ndarray, "n"]
         The sequence cluster of each complex, text or integers, none empty.
     fractions
-        Of complexes in training, validation and test; they must add up to 1.
+        The fractions of complexes in training, validation and test; they must add up to 1.
     seed
-        Of the order.
+        The seed of the order.
 
     Returns
     -------

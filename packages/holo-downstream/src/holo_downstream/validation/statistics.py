@@ -147,7 +147,7 @@ def regression_scores(
     Parameters
     ----------
     predictions : Float[ndarray, "models n"]
-        Of models that differ in their seed; of one model ``[1, n]``.
+        The predictions of models that differ in their seed; of one model ``[1, n]``.
     labels : Float[ndarray, "n"]
         What was measured.
     groups : Shaped[ndarray, "n"], optional
@@ -155,7 +155,7 @@ def regression_scores(
     resamples
         How often complexes are drawn.
     seed
-        Of the draws.
+        The seed of the draws.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def score_by_group(
     metric
         Which score.
     predictions, labels : Float[ndarray, "n"]
-        Of one model, and what was measured.
+        The predictions of one model, and what was measured.
     groups : Shaped[ndarray, "n"]
         The group of each complex, such as its sequence cluster.
     most
@@ -240,7 +240,7 @@ def scores_by_family(
     families : Shaped[ndarray, "n"]
         The family of each complex.
     seed
-        Of the interval.
+        The seed of the interval.
 
     Returns
     -------
@@ -308,7 +308,7 @@ def paired_test(
     resamples
         How many bootstrap resamples, and how many permutations.
     seed
-        Of the draws and swaps.
+        The seed of the draws and swaps.
 
     Returns
     -------

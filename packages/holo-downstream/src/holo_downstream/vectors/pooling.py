@@ -18,7 +18,7 @@ def pool_vectors(vectors: Float[np.ndarray, "n d"], how: Pooling) -> Float[np.nd
     Parameters
     ----------
     vectors : Float[ndarray, "n d"]
-        Of its residues, n >= 1.
+        The vectors of its residues, n >= 1.
     how
         ``"sum"``; ``"mean"``; ``"max"``, of each component; ``"sum_count"``, the sum and then the number of
         residues.
@@ -62,7 +62,7 @@ def pool_rows(
     Parameters
     ----------
     vectors : Float[ndarray, "rows d"]
-        Of residues.
+        The vectors of residues.
     ids : Shaped[ndarray, "rows"]
         The complex of each residue, text or integers.
     how

@@ -16,7 +16,7 @@ def scalar_coefficients(holograms: Holograms) -> Float[np.ndarray, "n m"]:
     Parameters
     ----------
     holograms
-        Of n rows, with m channels times radial orders at l = 0.
+        The holograms of n rows, with m channels times radial orders at l = 0.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def power_spectrum(holograms: Holograms) -> Float[np.ndarray, "n m"]:
     Parameters
     ----------
     holograms
-        Of n rows, with m = Σ_l channels times radial orders.
+        The holograms of n rows, with m = Σ_l channels times radial orders.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def full_power_spectrum(holograms: Holograms) -> Float[np.ndarray, "n m"]:
     Parameters
     ----------
     holograms
-        Of n rows, with m = Σ_l M_l (M_l + 1) / 2, M_l channels times radial orders of degree l.
+        The holograms of n rows, with m = Σ_l M_l (M_l + 1) / 2, M_l channels times radial orders of degree l.
 
     Returns
     -------

@@ -50,7 +50,7 @@ class Atom3dRecord:
     folder
         Holds the LMDB file.
     number
-        Of the record, from 0.
+        The number of the record, from 0.
     split
         The part of the data set.
     """

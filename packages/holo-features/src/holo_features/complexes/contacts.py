@@ -29,7 +29,7 @@ class ContactCounts:
     Parameters
     ----------
     name, label, split
-        Of the complex.
+        The name, label and split of the complex.
     protein_elements, ligand_elements
         Names of the rows and columns.
     counts : Int[ndarray, "protein ligand"]

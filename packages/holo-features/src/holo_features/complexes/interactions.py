@@ -98,7 +98,7 @@ def ligand_burial(complex_: Complex, distances: Sequence[float] = _BURIAL_DISTAN
     Returns
     -------
     Numbers
-        Of each distance the mean, the minimum, the maximum and the standard deviation over the ligand's atoms.
+        For each distance the mean, the minimum, the maximum and the standard deviation over the ligand's atoms.
 
     Raises
     ------

@@ -39,7 +39,7 @@ class LigandSize:
     Parameters
     ----------
     name, label, split
-        Of the complex.
+        The name, label and split of the complex.
     heavy_atoms
         Atoms that are not hydrogen.
     heavy_atom_weight

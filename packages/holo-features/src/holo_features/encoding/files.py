@@ -60,7 +60,7 @@ class NotRead(Skipped):
     Parameters
     ----------
     names
-        Of the files, and of folders, which are not entered.
+        The names of the files, and of folders, which are not entered.
     """
 
     names: tuple[str, ...] = ()

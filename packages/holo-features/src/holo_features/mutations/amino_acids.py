@@ -79,7 +79,7 @@ def properties(residue_names: Sequence[str]) -> Float[np.ndarray, "n properties"
     Parameters
     ----------
     residue_names
-        Of three letters, each one of the twenty.
+        Names of three letters, each one of the twenty.
 
     Returns
     -------

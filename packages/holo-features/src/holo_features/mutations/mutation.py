@@ -90,7 +90,7 @@ class FoundSites:
     sites
         Their residues, a row each.
     problems
-        Of each of the others, by its number, why it cannot be made.
+        For each of the others, by its number, why it cannot be made.
     remarks
         What should be known of some of those that were found, by their numbers.
     """

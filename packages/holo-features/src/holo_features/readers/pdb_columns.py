@@ -136,7 +136,7 @@ def number_of_five_digits(
     records
         Columns 1 to 80.
     chains
-        Of each record.
+        The chains of each record.
     numbers
         What columns 23 to 26 say.
     """

@@ -55,7 +55,7 @@ def check_length(name: str, rows: int, row: int, length: int) -> None:
     name, rows
         The column's.
     row, length
-        Of its longest value; rows are counted from 0.
+        The row and length of its longest value; rows are counted from 0.
 
     Raises
     ------

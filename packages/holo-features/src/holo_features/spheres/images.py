@@ -40,13 +40,13 @@ def image_rotations(
     Parameters
     ----------
     count
-        Of images. The rotations of the first images do not depend on it.
+        The number of images. The rotations of the first images do not depend on it.
     rotation
         ``"each"``: a uniformly random one for each image. ``"chunks"``: one for every ten images, as the published
         data set has it. ``"fixed"``: the half turn about y for all, as its images that are not rotated ("NR")
         have it, whose middle lies at the north pole.
     seed
-        Of numpy's default generator.
+        The seed of numpy's default generator.
 
     Raises
     ------
@@ -86,11 +86,11 @@ def project_images(
     Parameters
     ----------
     images : Shaped[ndarray, "n height width"]
-        Of any real numbers.
+        Images of any real numbers.
     rotations : Float[ndarray, "n 3 3"], optional
         R of each image: the value at r̂ on the unturned sphere is at R r̂ on the turned one. None does not turn.
     bandwidth
-        Of the Driscoll-Healy grid.
+        The bandwidth of the Driscoll-Healy grid.
 
     Returns
     -------
@@ -193,13 +193,13 @@ def encode_images(
     Parameters
     ----------
     images : Shaped[ndarray, "n height width"]
-        Of any real numbers.
+        Images of any real numbers.
     labels
         An integer or a text for each image, for the index column ``label``.
     lmax
         Highest degree, less than the bandwidth.
     bandwidth
-        Of the Driscoll-Healy grid.
+        The bandwidth of the Driscoll-Healy grid.
     rotation, seed
         How the images are turned, see `image_rotations`.
     start
@@ -210,8 +210,8 @@ def encode_images(
     Yields
     ------
     Holograms
-        Of up to 1,000 images. The index has the columns ``image``, the number in `images`; ``label``, if labels are
-        given; and ``rotation``, the quaternion "w x y z" of the image's rotation.
+        Holograms of up to 1,000 images. The index has the columns ``image``, the number in `images`; ``label``, if
+        labels are given; and ``rotation``, the quaternion "w x y z" of the image's rotation.
 
     Raises
     ------

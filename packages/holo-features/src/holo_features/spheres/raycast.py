@@ -29,7 +29,8 @@ class FirstHits:
     distances : Float[ndarray, "theta phi"]
         From the start of the ray on the unit sphere, 0..2; 1, the center, where a ray meets nothing.
     cosines, sines : Float[ndarray, "theta phi"]
-        Of the angle, at most 90°, between the ray and the normal of the face it meets; 0 where it meets nothing.
+        The cosines and sines of the angle, at most 90°, between the ray and the normal of the face it meets; 0 where it
+        meets nothing.
     missed : Bool[ndarray, "theta phi"]
         Rays that meet nothing.
     beyond : Bool[ndarray, "theta phi"]

@@ -84,7 +84,7 @@ def shape_images(mesh: Mesh, bandwidth: int = 90) -> tuple[SphereImages, tuple[s
     mesh
         Closed or not, of one body or several, in any winding.
     bandwidth
-        Of the grid.
+        The bandwidth of the grid.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def encode_mesh(
     lmax
         Highest degree, less than the bandwidth.
     bandwidth
-        Of the Driscoll-Healy grid of rays.
+        The bandwidth of the Driscoll-Healy grid of rays.
     name
         For the index column ``structure``; by default the file's name without suffix.
     label

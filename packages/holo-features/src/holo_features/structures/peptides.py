@@ -150,7 +150,7 @@ def in_chains(
     candidates
         Amino acids of which it does not say so.
     backbone
-        Of all residues.
+        The backbone of all residues.
     """
     joined, left = members.copy(), candidates & ~np.isnan(backbone.alpha).any(axis=1)
     while left.any():

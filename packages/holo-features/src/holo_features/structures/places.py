@@ -33,7 +33,7 @@ def misplaced(
     residues
         Each atom's residue, ascending.
     labels
-        Of the alternate locations, empty where there is one only.
+        The labels of the alternate locations, empty where there is one only.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def check_repeated(
     repeated
         Atoms of residues that have the name of an earlier one.
     name
-        Of one of them, for the message.
+        The name of one of them, for the message.
 
     Raises
     ------

@@ -84,7 +84,7 @@ class Backbones:
         Parameters
         ----------
         neighborhoods
-            Of atoms of the structure.
+            The neighborhoods of atoms of the structure.
 
         Returns
         -------

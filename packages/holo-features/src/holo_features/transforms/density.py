@@ -67,7 +67,7 @@ def density_map(
     row
         Which of them.
     spacing
-        Of the grid, in Å.
+        The spacing of the grid, in Å.
     center : Float[ndarray, "3"]
         Where the origin of the hologram is, in Å: the position of the Cα lays the map over its structure.
     frame : Float[ndarray, "3 3"], optional

@@ -230,7 +230,7 @@ def inverse_spherical_transform(
     grid
         ``"driscoll-healy"`` or ``"gauss-legendre"``.
     bandwidth
-        Of the grid, more than the basis's lmax; by default lmax + 1.
+        The bandwidth of the grid, more than the basis's lmax; by default lmax + 1.
 
     Returns
     -------

@@ -38,7 +38,7 @@ class FolderFeatures:
     Parameters
     ----------
     table
-        Of those that could be read, in their order.
+        The table of those that could be read, in their order.
     sources
         Where they are, row by row.
     skipped

@@ -53,7 +53,7 @@ def fit_command(
     table
         Name of the CSV file, where it is not labels.csv and there are several.
     unit
-        Of the labels: pK; M, mM, uM, nM, pM or fM of Ki, Kd or IC50; kcal/mol or kJ/mol of a free energy; or
+        The unit of the labels: pK; M, mM, uM, nM, pM or fM of Ki, Kd or IC50; kcal/mol or kJ/mol of a free energy; or
         column: each row's own, from the column unit.
     temperature
         At which free energies were measured, in K.
@@ -64,7 +64,7 @@ def fit_command(
     coverage
         The share of labels that intervals are meant to hold.
     seed
-        Of estimators, folds and intervals.
+        The seed of estimators, folds and intervals.
     """
     from .affinity_fit import fit_folder
 

@@ -55,9 +55,9 @@ def fit_command(
         Name or folder of a model that says what a residue is from its surroundings, whose numbers stand beside those
         that are counted; none for the counted ones alone.
     folds
-        Of whole families.
+        The number of folds, of whole families.
     coverage
-        Of the interval of a prediction.
+        The coverage of the interval of a prediction.
     """
     from holo_lab.mutations.learning import PREDICTOR_FILE, describe_table, learn, write_study
     from holo_lab.mutations.tables import read_mutations

@@ -31,7 +31,7 @@ class DescribedTable:
     Parameters
     ----------
     rows
-        Of the table, in its order.
+        Rows of the table, in its order.
     mutations
         What each is in its structure, with its wild type.
     exchanges

@@ -125,9 +125,9 @@ def write_views(path: Path, structure: Structure, mutations: Sequence[Mutation],
     Parameters
     ----------
     path
-        Of the table; `view_paths` gives those of the two.
+        The path of the table; `view_paths` gives those of the two.
     structure
-        Of the mutations.
+        The structure of the mutations.
     mutations, rows
         What was predicted.
 

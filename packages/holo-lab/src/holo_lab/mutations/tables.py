@@ -55,7 +55,7 @@ class MutationTable:
     rows
         Those that can be read.
     skipped
-        Of each of the others, where it is and what is wrong.
+        For each of the others, where it is and what is wrong.
     """
 
     columns: tuple[str, ...]

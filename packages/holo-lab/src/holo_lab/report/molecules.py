@@ -34,7 +34,7 @@ def viewer(drawn: AtomContributions, number: int) -> str:
     drawn
         The complex and the contributions of its ligand's atoms.
     number
-        Of the viewer in its page.
+        The number of the viewer in its page.
     """
     complex_ = drawn.complex_
     atoms = complex_.protein.atoms

@@ -201,7 +201,7 @@ def tiles(rows: Sequence[tuple[str, NDArray[Any]]], titles: Sequence[str] = ()) 
         Name and views ``[columns, size, size, 3]``, from bottom to top, of which the enclosed disc is shown. A
         row may be shorter than others.
     titles
-        Of the columns.
+        The titles of the columns.
     """
     columns = max(len(views) for _, views in rows)
     names = 1.35 if any(name for name, _ in rows) else 0.05

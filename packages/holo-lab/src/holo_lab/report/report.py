@@ -476,7 +476,7 @@ def write_report(
     sources
         Further lines of the settings, such as the files that were read.
     seed
-        Of samples, rotations and the map.
+        The seed of samples, rotations and the map.
 
     Raises
     ------

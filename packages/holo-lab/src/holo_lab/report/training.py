@@ -29,7 +29,7 @@ class TrainingReport:
     training, held_out
         The residues' surroundings that it learned from, and those of structures that it did not see.
     embeddings
-        Of the held-out rows, whose index says structure, residue and what the probes were asked; with
+        The embeddings of the held-out rows, whose index says structure, residue and what the probes were asked; with
         reconstruction cosine losses.
     trained, untrained
         Reconstruction of the held-out rows by the model, and by the same network with its first weights.

@@ -71,18 +71,18 @@ class CompiledBlock(NamedTuple):
     Attributes
     ----------
     plan
-        Of its tensor square and linear map.
+        The plan of its tensor square and linear map.
     parameters
         Weight and bias of the batch norm and of the signal norm, then the linear map's weights, degrees
         ascending; None where there is none.
     batch_norm
         None where there is none.
     eps
-        Of the signal norm.
+        The eps of the signal norm.
     skip
         Whether the input is added.
     terms_in, terms_out
-        Of what goes in and comes out, every degree from 0 to the highest.
+        The terms of what goes in and comes out, every degree from 0 to the highest.
     pure
         The same in plain PyTorch, of which second derivatives are taken; called within `pure_form`.
     """
@@ -314,9 +314,9 @@ def _backward(
     forms, saved
         What the forward was given, and what it gave.
     kept
-        Of each block the rows that went in, and what its linear map gave.
+        For each block, the rows that went in, and what its linear map gave.
     weights
-        Of each block the parameters, and what their gradients are added to.
+        For each block, the parameters, and what their gradients are added to.
     gradients
         That of the result, and where that of the features goes.
     """

@@ -34,7 +34,7 @@ class CompiledProduct(NamedTuple):
     Attributes
     ----------
     plan
-        Of its paths.
+        The plan of its paths.
     edges
         Along which it is gathered and summed; None: row by row.
     pure

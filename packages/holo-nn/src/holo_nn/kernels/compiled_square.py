@@ -79,7 +79,7 @@ def compiled_square(
         ``[batch, channels (lmax + 1)²]``: every degree from 0 to lmax, with as many channels each; where
         `compiled_serves` says yes, and not empty.
     channels
-        Of each degree.
+        The number of channels of each degree.
     paths
         In ascending order of l3, the order of what comes out.
     pure

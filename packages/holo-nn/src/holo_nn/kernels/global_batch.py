@@ -53,9 +53,9 @@ class GlobalStatistics(NamedTuple):
     samples
         How many there are, ``[]``.
     mean
-        Of the channels of degree 0, ``[scalars]``.
+        The mean of the channels of degree 0, ``[scalars]``.
     variance
-        Of all channels, those of degree 0 first, ``[channels]``.
+        The variance of all channels, those of degree 0 first, ``[channels]``.
     """
 
     samples: Float[Tensor, ""]

@@ -39,7 +39,7 @@ class BlockPlan(NamedTuple):
     Attributes
     ----------
     functions
-        Of the precision.
+        The functions of the precision.
     structure, address
         As the functions read it, and where it lies.
     packed_numbers, work_numbers, gradient_numbers, normalization_numbers, partial_numbers, through_numbers
@@ -49,9 +49,9 @@ class BlockPlan(NamedTuple):
     products
         About how many there are for each sample, of features and of features and weights.
     weight_shapes
-        Of the linear map's weight of each degree.
+        The shape of the linear map's weight of each degree.
     dim_out
-        Of the features that come out.
+        The dimension of the features that come out.
     arrays
         What the structure points to.
     """
@@ -185,7 +185,7 @@ def block_plan(
     paths
         In the order of their output degrees.
     channels
-        Of each degree of the input.
+        The number of channels of each degree of the input.
     degrees_in
         How many there are, from 0.
     widths

@@ -40,7 +40,7 @@ class CompiledPath(NamedTuple):
         Where the weights ``[channels1, channels2]`` of the path begin; None: there are none, and each channel of the
         second factor goes to a term of its own, ``term_out`` and those after it.
     coefficient
-        Of the whole path.
+        The coefficient of the whole path.
     """
 
     term1: int
@@ -56,11 +56,11 @@ class PreparedProduct(NamedTuple):
     Attributes
     ----------
     functions
-        Of the precision.
+        The functions of the precision.
     address
         Where the structure lies that they read.
     dim_in, dim_y, dim_out
-        Of the features.
+        The dimensions of the features.
     lanes_in, lanes_out, work_numbers
         How many numbers the lanes of a node take, and what each part works with.
     multiplications
@@ -106,9 +106,9 @@ def prepare_product(
     Parameters
     ----------
     terms1, terms2, terms_out
-        Of the two factors and of what comes out.
+        The terms of the two factors and of what comes out.
     paths
-        Of the product.
+        The paths of the product.
     dim_weights
         How many numbers a set of weights has.
     dtype

@@ -197,7 +197,7 @@ def triton_square(
         ``[batch, channels (lmax + 1)²]``: every degree from 0 to lmax, with as many channels each; where
         `triton_serves` says yes, or on any device where Triton interprets.
     channels
-        Of each degree.
+        The number of channels of each degree.
     paths
         In ascending order of l3, the order of what comes out.
 

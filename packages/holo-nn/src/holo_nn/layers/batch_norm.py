@@ -22,7 +22,7 @@ class BatchNorm(Norm):
     Parameters
     ----------
     irreps
-        Of the features.
+        The irreps of the features.
     normalization
         The power of a channel: ``"component"``, Σ_m x²/(2l+1); ``"norm"``, Σ_m x².
     affine

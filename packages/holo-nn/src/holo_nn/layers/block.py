@@ -56,7 +56,8 @@ class Block(nn.Module):
     Parameters
     ----------
     irreps_in, irreps_out
-        Of the features: every degree from 0 to the highest, which can at most double; each once, of even parity.
+        The irreps of the features: every degree from 0 to the highest, which can at most double; each once, of even
+        parity.
     connectivity, channels
         As in `TensorSquare`.
     batch_norm

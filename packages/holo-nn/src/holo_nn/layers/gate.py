@@ -32,12 +32,12 @@ class NormGate(nn.Module):
     Parameters
     ----------
     irreps
-        Of the features.
+        The irreps of the features.
 
     Attributes
     ----------
     irreps, irreps_in, irreps_out : holo_nn.Irreps
-        Of the features, three times the same.
+        The irreps of the features, three times the same.
     weight, bias : torch.nn.Parameter
         w, which starts at 1, and b, which starts at 0, over the channels in the order of the irreps' terms,
         ``[channels]``.

@@ -69,7 +69,7 @@ class Linear(nn.Module):
     Parameters
     ----------
     irreps_in, irreps_out
-        Of the features; an irrep of ``irreps_out`` that ``irreps_in`` lacks comes out as zeros.
+        The irreps of the features; an irrep of ``irreps_out`` that ``irreps_in`` lacks comes out as zeros.
     bias
         Whether the scalar channels (0e), the only ones that may have it, get a bias.
     initialization
@@ -81,11 +81,11 @@ class Linear(nn.Module):
     Attributes
     ----------
     irreps_in, irreps_out : holo_nn.Irreps
-        Of what goes in and comes out.
+        The irreps of what goes in and comes out.
     weights : torch.nn.ParameterDict
         The degree as text, followed by ``o`` where the parity is odd, to a weight ``[channels_in, channels_out]``.
     keys : tuple of str
-        Of the weights, degrees ascending.
+        The keys of the weights, degrees ascending.
     bias : torch.nn.Parameter or None
         ``[scalars]``; it starts at zero.
 

@@ -42,7 +42,7 @@ class Norm(nn.Module):
     Parameters
     ----------
     irreps
-        Of the features.
+        The irreps of the features.
     normalization
         The power of a channel, of which V is made: ``"component"``, Σ_m x²/(2l+1); ``"norm"``, Σ_m x².
     affine
@@ -54,7 +54,7 @@ class Norm(nn.Module):
     Attributes
     ----------
     irreps, irreps_in, irreps_out : holo_nn.Irreps
-        Of the features, three times the same.
+        The irreps of the features, three times the same.
     weight : torch.nn.Parameter or None
         Over the channels in the order of the irreps' terms, ``[channels]``; or over the irreps in the order in which
         they first come, ``[irreps]``.
@@ -210,7 +210,7 @@ class InstanceNorm(Norm):
     Parameters
     ----------
     irreps
-        Of the features.
+        The irreps of the features.
     normalization
         ``"component"``: V is Σ_m x²/(2l+1); ``"norm"``: it is Σ_m x².
     affine
@@ -265,7 +265,7 @@ class LayerNorm(Norm):
     Parameters
     ----------
     irreps
-        Of the features; there are at least two scalar channels (0e), or none: one channel alone would be
+        The irreps of the features; there are at least two scalar channels (0e), or none: one channel alone would be
         centered to zero.
     normalization
         The power of a channel: ``"component"``, Σ_m x²/(2l+1); ``"norm"``, Σ_m x².

@@ -15,7 +15,7 @@ class SignalNorm(Norm):
     Parameters
     ----------
     irreps
-        Of the features.
+        The irreps of the features.
     normalization
         ``"component"``: N is the sum of x²/(2l+1); ``"norm"``: of x².
     affine

@@ -39,7 +39,7 @@ class TensorProduct(nn.Module):
     Parameters
     ----------
     irreps_in1, irreps_in2
-        Of the two features: degrees ascending, each once, of any parity.
+        The irreps of the two features: degrees ascending, each once, of any parity.
     lmax
         The highest degree that comes out, at most the sum of the highest that go in; None for the higher of
         the two.
@@ -53,8 +53,8 @@ class TensorProduct(nn.Module):
     Attributes
     ----------
     irreps_in1, irreps_in2, irreps_out : holo_nn.Irreps
-        Of what goes in and comes out. The parity of a product is that of its two factors; within a degree even ones
-        come out first.
+        The irreps of what goes in and comes out. The parity of a product is that of its two factors; within a degree
+        even ones come out first.
     paths : tuple of (l1, l2, l3)
         In the order of the rows of each output irrep; with ``"full"`` channels the channels of the first
         feature are outermost in the rows of a path.

@@ -44,7 +44,7 @@ class TensorSquare(nn.Module):
     Parameters
     ----------
     irreps_in
-        Of the features: every degree from 0 to the highest, each once, of any parity.
+        The irreps in of the features: every degree from 0 to the highest, each once, of any parity.
     lmax
         The highest degree that comes out, at most twice that of ``irreps_in``; None for the same.
     connectivity
@@ -57,8 +57,8 @@ class TensorSquare(nn.Module):
     Attributes
     ----------
     irreps_in, irreps_out : holo_nn.Irreps
-        Of what goes in and comes out. The parity of a product is that of its two factors; within a degree even ones
-        come out first.
+        The irreps of what goes in and comes out. The parity of a product is that of its two factors; within a degree
+        even ones come out first.
     paths : tuple of (l1, l2, l3)
         In the order of the rows of each output irrep. Paths that are identically zero (``elementwise``:
         a self pair into an odd degree) are never computed and have no rows.

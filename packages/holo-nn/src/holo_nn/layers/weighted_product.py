@@ -78,7 +78,7 @@ class WeightedTensorProduct(nn.Module):
     Parameters
     ----------
     irreps_in1, irreps_in2, irreps_out
-        Of the two factors and of what comes out.
+        The irreps of the two factors and of what comes out.
     instructions
         The paths, as `Instruction` or e3nn's tuples. Weights lie one path after another, in this order.
     irrep_normalization
@@ -190,7 +190,7 @@ class WeightedTensorProduct(nn.Module):
         Parameters
         ----------
         irreps_in1, irreps_in2
-            Of the features of nodes, and of the spherical harmonics of edges.
+            The irreps of the features of nodes, and of the spherical harmonics of edges.
         irreps_out
             Which irreps may come out; multiplicities say nothing.
 
@@ -232,7 +232,7 @@ class WeightedTensorProduct(nn.Module):
         Parameters
         ----------
         irreps_in1, irreps_in2, irreps_out
-            Of the two factors and of what comes out.
+            The irreps of the two factors and of what comes out.
         internal_weights
             Whether the layer has weights of its own.
 

@@ -105,7 +105,7 @@ def product_connectivity(
     Parameters
     ----------
     degrees1, degrees2
-        Of the two features, ascending; there may be gaps.
+        The degrees of the two features, ascending; there may be gaps.
     lmax_out
         The highest degree to come out.
     rule

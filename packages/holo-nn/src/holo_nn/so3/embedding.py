@@ -36,7 +36,7 @@ def spherical_harmonics(
     Parameters
     ----------
     irreps
-        Of what comes out, each of the parity of its degree, (-1)^l, or all of them even, which means SO(3).
+        The irreps of what comes out, each of the parity of its degree, (-1)^l, or all of them even, which means SO(3).
     vectors
         ``[..., 3]``, the components x, y, z.
     normalize

@@ -202,7 +202,7 @@ def split_degrees(features: Float[Tensor, "*batch dim"], irreps: IrrepsLike) -> 
     features
         ``[..., irreps.dim]``.
     irreps
-        Of the features; their degrees ascend, each has channels and comes once.
+        The irreps of the features; their degrees ascend, each has channels and comes once.
 
     Raises
     ------
@@ -231,7 +231,7 @@ def join_terms(
     Parameters
     ----------
     pieces
-        Of the same rows.
+        The pieces of the same rows.
     like
         What they were computed of; it says how many rows there are where there are no pieces.
 

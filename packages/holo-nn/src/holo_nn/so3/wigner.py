@@ -183,7 +183,7 @@ def rotate(
     features
         ``[..., irreps.dim]``.
     irreps
-        Of the features.
+        The irreps of the features.
     rotations
         One rotation matrix ``[3, 3]`` for all samples, or one for each, ``[..., 3, 3]``. The D matrices are
         computed in their dtype, and cast to that of the features.

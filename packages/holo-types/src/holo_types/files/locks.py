@@ -160,7 +160,7 @@ def remove_unfinished(folder: Path, name: str | None = None) -> None:
     folder
         Nothing happens if there is none; its folders are not looked into.
     name
-        Of the file; None takes all files.
+        The name of the file; None takes all files.
     """
     unfinished = re.compile(rf"\.{'.+' if name is None else re.escape(name)}\.[0-9a-f]{{8}}\.tmp", re.DOTALL)
     with contextlib.suppress(OSError), os.scandir(folder) as there:

@@ -154,9 +154,9 @@ def limit_process(seconds: float, memory: int) -> None:
     Parameters
     ----------
     seconds
-        Of computing, from now on.
+        Seconds of computing, from now on.
     memory
-        Of the address space, in bytes.
+        The size of the address space, in bytes.
     """
     if os.name != "posix":
         return

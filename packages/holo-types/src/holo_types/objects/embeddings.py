@@ -47,7 +47,7 @@ class Embeddings:
     index
         What each row is.
     log_variances : Float[ndarray, "n d"], optional
-        Of a variational model.
+        The log-variances of a variational model.
     degenerate : Bool[ndarray, "n"], optional
         Rows whose input does not define every axis.
     reconstruction_cosine_loss : Float[ndarray, "n"], optional

@@ -135,9 +135,9 @@ class Rows:
     Parameters
     ----------
     basis
-        Of the holograms.
+        The basis of the holograms.
     numbers
-        Of the rows in the source, ascending.
+        The numbers of the rows in the source, ascending.
     labels
         The category's number of each row, or None.
     values
@@ -447,7 +447,7 @@ def open_rows(
     shuffle_rows
         So many rows of files are held in memory and shuffled among one another; see the module.
     dtype
-        Of the batches: float32 or float64.
+        The dtype of the batches: float32 or float64.
     workers
         Threads that read files. HDF5 itself works for one at a time.
 
@@ -549,7 +549,7 @@ def split_by_group(source: Source, column: str, fraction: float, seed: int) -> S
     Parameters
     ----------
     source
-        Of files, only the index column is read.
+        Only the index column is read of files.
     column
         The index column; rows with one value are a group.
     fraction

@@ -38,7 +38,7 @@ def cut_split(
     data, basis
         What surroundings hold, and how they will be encoded.
     rows
-        Of the table.
+        Rows of the table.
     path
         The file for the clouds. Files that could not be used are named in ``NAME.skipped.csv`` beside it.
     margin

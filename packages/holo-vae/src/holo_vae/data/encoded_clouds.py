@@ -134,7 +134,7 @@ class EncodedClouds:
         rows, dtype
             Which rows, and in what precision.
         seed, epoch, number
-            Of the run; of the view, 0 or 1.
+            The seed and the epoch of the run, and the number of the view, 0 or 1.
         like
             The rows that decide what is left out: the same for both views of a sample.
         """

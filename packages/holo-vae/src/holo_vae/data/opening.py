@@ -72,7 +72,7 @@ def open_data(
     validation
         Files of holograms too; if there are none, a part of the data is kept aside as the recipe says.
     folder
-        Of the run; a data set is encoded into its ``data/``.
+        The folder of the run; a data set is encoded into its ``data/``.
 
     Raises
     ------

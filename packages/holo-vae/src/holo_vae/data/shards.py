@@ -69,7 +69,7 @@ class Shards:
     Parameters
     ----------
     basis
-        Of all files.
+        The basis of all files.
     shards
         Those that hold rows.
     """
@@ -169,7 +169,7 @@ class Shards:
         rows
             Numbers over all files.
         dtype
-            Of what is given.
+            The dtype of what is given.
         workers
             Read and decompress.
         """

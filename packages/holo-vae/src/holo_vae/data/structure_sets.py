@@ -42,11 +42,11 @@ class TableRow:
     Parameters
     ----------
     path
-        Of the structure file; there need not be one.
+        The path of the structure file; there need not be one.
     columns
         Values for the index, by name.
     folder
-        Of the table, to which the files that columns name are relative.
+        The folder of the table, to which the files that columns name are relative.
     """
 
     path: Path
@@ -130,7 +130,7 @@ def encode_split(
     data, basis
         What neighborhoods hold, and how they are encoded.
     rows
-        Of the table.
+        Rows of the table.
     path
         The file for the holograms.
     workers

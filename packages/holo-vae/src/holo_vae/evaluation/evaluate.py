@@ -25,7 +25,7 @@ class Evaluation:
     Parameters
     ----------
     rows
-        Of the set.
+        The rows of the set.
     reconstruction, equivariance
         Always there.
     latent
@@ -69,7 +69,7 @@ def evaluate(
         in even shares if the model is conditional on them, and one from the posterior of each of these rows.
         The rows' classes are those of the column that it was trained on.
     seed
-        Of clusterings and samples.
+        The seed of clusterings and samples.
 
     Raises
     ------

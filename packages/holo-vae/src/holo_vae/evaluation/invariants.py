@@ -38,7 +38,7 @@ class ZAlone:
     Parameters
     ----------
     model
-        Of residues' surroundings.
+        A model of residues' surroundings.
     """
 
     def __init__(self, model: Model) -> None:
@@ -62,11 +62,11 @@ class Invariants:
     Parameters
     ----------
     model
-        Of residues' surroundings.
+        A model of residues' surroundings.
     training
         Surroundings of training residues, of whose spectra the principal components are taken.
     seed
-        Of the untrained network's weights.
+        The seed of the untrained network's weights.
     """
 
     def __init__(self, model: Model, training: PointClouds, seed: int = 0) -> None:

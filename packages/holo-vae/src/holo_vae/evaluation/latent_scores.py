@@ -24,10 +24,11 @@ class LatentScores:
         Of K-means on z with as many clusters as classes, the mean of ten clusterings
         (`holo_downstream.cluster_scores`).
     linear_accuracy
-        Of multinomial logistic regression that learned from z of the training and validation rows; None
-        without training rows.
+        The linear accuracy of multinomial logistic regression that learned from z of the training and validation rows;
+        None without training rows.
     knn_accuracy, knn_neighbors
-        Of a vote of the nearest training rows, their number chosen on the validation rows; None without either.
+        The accuracy of a vote of the nearest training rows, their number chosen on the validation rows; None without
+        either.
     """
 
     column: str

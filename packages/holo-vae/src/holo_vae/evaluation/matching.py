@@ -179,9 +179,9 @@ def match(
     invariants, scalings
         What distances are of, and how each is scaled.
     channels
-        Of the surroundings.
+        The channels of the surroundings.
     seed
-        Of the draw of residues that are asked about.
+        The seed of the draw of residues that are asked about.
 
     Returns
     -------

@@ -123,7 +123,7 @@ def draw_residues(
     count
         So many residues at least, if there are.
     cutoff, channels, seed
-        Of the surroundings; of the draw.
+        The cutoff and the channels of the surroundings, and the seed of the draw.
     on_error
         Is told of structures that cannot be used.
 

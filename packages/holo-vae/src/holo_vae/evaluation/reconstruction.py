@@ -81,7 +81,7 @@ def reconstruction(
     model, holograms
         What is judged, and on what; of a conditional model with the column that its condition names.
     embeddings
-        Of the holograms, where they are known already.
+        The embeddings of the holograms, where they are known already.
 
     Raises
     ------

@@ -23,7 +23,7 @@ class SampleScores:
     Parameters
     ----------
     classes
-        Of the classifier.
+        The classes of the classifier.
     counts
         How many holograms are of each class.
     accuracy

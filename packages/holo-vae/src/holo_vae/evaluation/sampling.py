@@ -55,9 +55,9 @@ def sample_prior(
     count
         How many.
     condition
-        Of a conditional model, the category of each sample ``[count]``, or one for all.
+        For a conditional model, the category of each sample ``[count]``, or one for all.
     seed
-        Of the random numbers: the same seed gives the same samples.
+        The seed of the random numbers: the same seed gives the same samples.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def sample_posterior(
     draws
         How many samples of each row; they follow one another.
     seed
-        Of the random numbers: the same seed gives the same samples.
+        The seed of the random numbers: the same seed gives the same samples.
     frames
         Decode in the frame of the row, so that samples lie as the row does, or in the canonical one.
 
@@ -157,7 +157,7 @@ def to_canonical_frame(holograms: Holograms, frames: Float[np.ndarray, "n 3 3"])
     holograms
         As they were encoded.
     frames : Float[ndarray, "n 3 3"]
-        Of the embeddings; rows are axes.
+        The frames of the embeddings; rows are axes.
     """
     turns = torch.from_numpy(frames.astype(np.float64))
     undefined = (turns == 0).all(dim=2).any(dim=1)
@@ -191,13 +191,13 @@ def interpolate(
     steps
         How many holograms, both ends included.
     path
-        Of z: along the straight line, or along the arc in the plane of both with the length going evenly from
+        The path of z: along the straight line, or along the arc in the plane of both with the length going evenly from
         one's to the other's.
     frames
         Turn the frame by the shortest rotation, evenly (slerp of unit quaternions), or keep to the canonical
         frame.
     condition
-        Of a conditional model, the category all along the way.
+        For a conditional model, the category all along the way.
 
     Returns
     -------
@@ -270,7 +270,7 @@ def traverse(
     values : Float[ndarray, "steps"]
         What it becomes.
     condition
-        Of a conditional model, the category.
+        For a conditional model, the category.
 
     Raises
     ------

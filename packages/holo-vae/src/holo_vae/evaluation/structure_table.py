@@ -24,7 +24,7 @@ class StructureRow:
     Parameters
     ----------
     path
-        Of the structure file.
+        The path of the structure file.
     split
         ``"train"``, ``"valid"`` or ``"test"``.
     chains

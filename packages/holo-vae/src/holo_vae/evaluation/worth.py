@@ -69,7 +69,7 @@ class Figure:
     row
         What was measured.
     of
-        Of which invariants, such as ``"z"``.
+        Which invariants, such as ``"z"``.
     scaling
         How distances were measured: ``"white"`` or ``"std"``, by the covariance of clean training residues or by the
         variance of each number; empty where the row knows none.
@@ -135,7 +135,7 @@ def measure_worth(
     Parameters
     ----------
     model
-        Of residues' surroundings; not conditional.
+        A model of residues' surroundings; not conditional.
     folder
         With structures and ``structures.csv``, see `read_structure_table`. Residues of structures without a ligand are
         measured one by one, those of pockets are looked for in other structures.
@@ -149,7 +149,7 @@ def measure_worth(
         Whether z stands beside invariants that need no training, which take most of the time: one table of them serves
         for all models of a basis.
     seed
-        Of draws, noise and rotations.
+        The seed of draws, noise and rotations.
     on_part
         Is told what comes next, one of `PARTS`.
 

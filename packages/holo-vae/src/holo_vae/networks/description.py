@@ -22,9 +22,9 @@ class LayerSize:
     name
         What the layer is called in the network and its state.
     irreps_in, irreps_out
-        Of what goes in and comes out.
+        The irreps of what goes in and comes out.
     paths
-        Of a block, how many (l1, l2, l3) its tensor square computes.
+        For each block, how many (l1, l2, l3) its tensor square computes.
     parameters
         How many numbers are learned.
     nominal_parameters
@@ -108,7 +108,7 @@ def describe(config: ModelConfig | ClassifierConfig) -> Description:
     Parameters
     ----------
     config
-        Of an autoencoder or a classifier.
+        The configuration of an autoencoder or a classifier.
 
     Examples
     --------

@@ -96,7 +96,7 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
         embeddings
             As `encode` gave them.
         condition
-            Of a conditional model, the category of each row ``[n]``, such as a column of the index, or one
+            For a conditional model, the category of each row ``[n]``, such as a column of the index, or one
             for all rows.
         batch_size, device
             How and where it is computed.

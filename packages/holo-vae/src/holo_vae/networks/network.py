@@ -22,7 +22,7 @@ class Latent(NamedTuple):
     mean
         Invariant embedding z; of a variational model its mean.
     log_variance
-        Of a variational model, else None.
+        The log variance of a variational model, else None.
     frame
         Rows are the axes, right-handed; axes that the input does not define are zero.
     """
@@ -236,7 +236,7 @@ class HolographicAutoencoder(HologramNetwork):
         holograms
             As they are; `encode` divides them by `scale`.
         noise
-            Of an H-VAE, how many standard deviations z lies from its mean; None for the mean.
+            For an H-VAE, how many standard deviations z lies from its mean; None for the mean.
         condition
             As `decode` takes it.
         masked

@@ -173,7 +173,7 @@ def read_folder(folder: Path | str, kinds: tuple[type[TrainedT], ...]) -> Traine
     Parameters
     ----------
     folder
-        Of format version 1 or 2.
+        A folder of format version 1 or 2.
     kinds
         The classes, such as `holo_vae.Model`, that are asked for.
 

@@ -133,7 +133,7 @@ def complaints(error: BaseException, path: str = "") -> list[str]:
     error
         What a `strict_converter` raised.
     path
-        Of the value that was to be converted.
+        The path of the value that was to be converted.
     """
     match error:
         case ClassValidationError():

@@ -23,9 +23,9 @@ class MnistData:
     validation_rows
         How many training images, the last ones, are kept aside for validation.
     bandwidth
-        Of the Driscoll-Healy grid.
+        The bandwidth of the Driscoll-Healy grid.
     seed
-        Of the rotations.
+        The seed of the rotations.
     """
 
     kind: Literal["mnist"]

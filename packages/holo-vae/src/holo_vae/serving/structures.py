@@ -68,7 +68,7 @@ def read_structures(
     Parameters
     ----------
     rows
-        Of each structure the file's name, its content as text (base64 where the name ends in ``.bcif`` or
+        For each structure, the file's name, its content as text (base64 where the name ends in ``.bcif`` or
         ``.gz``), and the residues to embed, None for all.
     basis
         The one to encode in.

@@ -99,7 +99,7 @@ class DataSet:
     digest
         SHA-256 of the coefficients.
     rows, dim, dtype
-        Of the table of coefficients.
+        The number of rows, the dimension and the dtype of the table of coefficients.
     """
 
     name: str

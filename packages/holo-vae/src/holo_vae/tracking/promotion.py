@@ -97,7 +97,7 @@ def promote(name: str, version: str, alias: str = "champion", *, store: str | No
     Parameters
     ----------
     name, version
-        Of the registered model.
+        The name and version of the registered model.
     alias
         What is to point at the version. The version that it points at is the champion.
     store

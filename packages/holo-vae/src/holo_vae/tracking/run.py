@@ -276,7 +276,7 @@ def start_run(
     Parameters
     ----------
     folder
-        Of the run. Holds the journal; and the sqlite store and the artifacts, unless ``MLFLOW_TRACKING_URI``
+        The folder of the run. Holds the journal; and the sqlite store and the artifacts, unless ``MLFLOW_TRACKING_URI``
         names another store.
     experiment
         Name of the MLflow experiment; made if there is none.

@@ -122,8 +122,8 @@ def send_journals(folder: Path | str) -> tuple[Store, ...]:
     Parameters
     ----------
     folder
-        Of a training run. ``MLFLOW_TRACKING_URI`` may say where the server is now; the run must be known there
-        if it was before.
+        The folder of a training run. ``MLFLOW_TRACKING_URI`` may say where the server is now; the run must be known
+        there if it was before.
 
     Returns
     -------

@@ -85,7 +85,7 @@ class Sent:
     run_id, experiment_id
         In the store, once there.
     model_id, model_location
-        Of the last model, once there.
+        The id and the location of the last model, once there.
     versions
         The version of each name it was registered under.
     missing

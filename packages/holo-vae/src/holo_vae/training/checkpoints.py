@@ -45,13 +45,13 @@ class Epoch:
     validation_loss
         The weighted sum of `validation`.
     learning_rate
-        Of the epoch's last step.
+        The learning rate of the epoch's last step.
     gradient_norm
         Mean over the steps, before clipping.
     seconds
         That the training took, without validation.
     samples_per_second
-        Of training.
+        The samples per second of training.
     best
         Whether the validation loss was lower than in all epochs before; those weights are kept.
     """

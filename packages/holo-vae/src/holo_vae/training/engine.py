@@ -60,7 +60,7 @@ class Step:
     total
         Steps of the whole run.
     loss, parts
-        Of the batch, as `Epoch` has them.
+        The loss and parts of the batch, as `Epoch` has them.
     learning_rate, gradient_norm
         The norm is that before clipping.
     seconds

@@ -23,7 +23,7 @@ class FlatParameters:
     Attributes
     ----------
     values : torch.nn.Parameter
-        Of all parameters, ``[weights]``; its ``grad`` holds their gradients.
+        The values of all parameters, ``[weights]``; its ``grad`` holds their gradients.
 
     Examples
     --------

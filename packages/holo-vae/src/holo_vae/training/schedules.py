@@ -44,7 +44,7 @@ def learning_rate(
     steps_per_epoch
         Steps that an epoch has.
     validation_losses
-        Of the epochs so far that can be compared; only ``"plateau"`` looks at them.
+        The validation losses of the epochs so far that can be compared; only ``"plateau"`` looks at them.
 
     Examples
     --------
