@@ -265,6 +265,42 @@ def test_pockets_of_complexes_are_embedded_as_their_holograms_are(
     assert set(resumed.index["structure"].tolist()) == {"one", "two", "three"}
 
 
+def test_atoms_of_ligands_are_embedded_as_their_holograms_are(
+    tmp_path: Path, model_folder: Path, complexes: Path, capsys
+) -> None:
+    from holo_features.cli.program import main as holo_features_main
+
+    out, model = tmp_path / "z.h5", str(model_folder)
+    assert main(["embed", "--ligand", str(complexes), "--model", model, "--out", str(out)]) == 3
+    assert "2 of 3 files gave results, 1 failed" in capsys.readouterr().out
+    basis = ["--lmax", "2", "--nmax", "4", "--cutoff", "8", "--centers", "ligand"]
+    atoms = tmp_path / "atoms.h5"
+    assert holo_features_main(["complexes", str(complexes), "--out", str(atoms), *basis]) == 3
+    assert main(["embed", str(atoms), "--model", model, "--out", str(tmp_path / "two_steps.h5")]) == 0
+    straight, two_steps = load(out), load(tmp_path / "two_steps.h5")
+    assert isinstance(straight, Embeddings)
+    assert straight.index == two_steps.index
+    assert straight.index["structure"].tolist() == ["one", "two"]  # methane: one heavy atom each
+    np.testing.assert_allclose(straight.invariants, two_steps.invariants, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ligand", "--pocket"], "--pocket and --ligand are given; it must be one of the two"),
+        (["--ligand", "--secondary-structure"], "--secondary-structure is of residues"),
+        (["--ligand", "--minimum-plddt", "50"], "--minimum-plddt is for structures"),
+    ],
+)
+def test_options_that_exclude_one_another_are_named(
+    tmp_path: Path, complexes: Path, capsys, options: list[str], message: str
+) -> None:
+    out = tmp_path / "z.h5"
+    assert main(["embed", str(complexes), *options, "--out", str(out)]) == 1
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_what_is_no_data_set_of_complexes_is_named(
     tmp_path: Path, model_folder: Path, structures: list[Path], capsys
 ) -> None:

@@ -465,12 +465,13 @@ def embed_command(
     out: Path,
     model: str = "microenvironment-z128",
     pocket: Flag = False,
+    ligand: Flag = False,
     secondary_structure: Flag = False,
     half: Flag = False,
     confidence: Annotated[ConfidenceOptions, Together] = _NO_CONFIDENCE,
     run: Annotated[RunOptions, Together] = _NO_RUN,
 ) -> int:
-    """Embed every residue of structures, the pockets of complexes, or every row of a file of holograms.
+    """Embed every residue of structures, pockets or ligands of complexes, or every row of a file of holograms.
 
     Structures and complexes need the extra `structures`. Skipped files and residues are listed in a CSV file
     beside the output, with the reason. Exit status: 0, every file gave results; 3, some files gave none; 1,
@@ -480,8 +481,8 @@ def embed_command(
     ----------
     inputs
         Structure files (.pdb, .ent, .cif, .mmcif, .bcif, also with .gz) or folders or archives (.tar, .zip)
-        of them, or one .h5 file of holograms. With --pocket, one CSV file with the columns id, protein, ligand; a
-        folder with one; or an ATOM3D LBA data set (LMDB).
+        of them, or one .h5 file of holograms. With --pocket or --ligand, one CSV file with the columns id, protein,
+        ligand; a folder with one; or an ATOM3D LBA data set (LMDB).
     out
         File for the embeddings, .h5; or a table, .parquet or .csv. It is replaced unless --resume is given.
         A name without an ending is a folder, which gets Parquet files as the run goes on, to be read as one table.
@@ -489,15 +490,13 @@ def embed_command(
         Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     pocket
         Embed the residues with any atom within 6 Å of the ligand, the ligand's atoms among their neighbors.
+    ligand
+        Embed each heavy atom of the ligand, the protein's and the ligand's other atoms among its neighbors.
     secondary_structure
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
     half
         Keep z in 16 bits in a folder's files; it is read back as float32.
     """
-    from .embedding import embed_holograms
-    from .networks.loading import load
-    from .networks.model import Model
-
     if out.suffix not in (".h5", ".parquet", ".csv", ""):
         raise HoloError(
             f"--out is {out}; it must end in .h5, .parquet or .csv, or be a folder, without an ending"
@@ -506,16 +505,22 @@ def embed_command(
         raise HoloError(f"--half is for a folder of Parquet files; --out is {out}")
     if any(os.path.realpath(path) == os.path.realpath(out) for path in inputs):
         raise HoloError(f"--out is {out}, which is an input; give another file")
-    if pocket and (len(inputs) != 1 or inputs[0].suffix == ".h5"):
-        given = ", ".join(map(str, inputs))
-        raise HoloError(
-            f"--pocket takes one data set of complexes (CSV file, folder, LMDB); it was given {given}"
-        )
-    if confidence != _NO_CONFIDENCE and (pocket or inputs[0].suffix == ".h5"):
+    centers: Literal["pocket", "ligand"] | None = "pocket" if pocket else "ligand" if ligand else None
+    if pocket and ligand:
+        raise HoloError("--pocket and --ligand are given; it must be one of the two")
+    if centers is not None:
+        _check_complexes(inputs, centers, secondary_structure=secondary_structure)
+    if confidence != _NO_CONFIDENCE and (centers is not None or inputs[0].suffix == ".h5"):
         raise HoloError("--minimum-plddt is for structures, not for complexes or a file of holograms")
-    if pocket:
-        return _embed_pockets(
-            inputs[0], model, out, half=half, secondary_structure=secondary_structure, run=run
+    if centers is not None:
+        return _embed_complexes(
+            inputs[0],
+            model,
+            out,
+            centers=centers,
+            half=half,
+            secondary_structure=secondary_structure,
+            run=run,
         )
     if not (len(inputs) == 1 and inputs[0].suffix == ".h5"):
         return _embed_structures(
@@ -531,19 +536,20 @@ def embed_command(
         raise HoloError(
             "--secondary-structure, --resume, --workers and --scheduler are for structures, not for a file of holograms"
         )
-    data = holo_types.load(inputs[0], kind=Holograms)
-    if not len(data):
-        raise HoloError(f"{inputs[0]}: holds no holograms")
-    embeddings = embed_holograms(load(model, Model), data)
-    if out.suffix == ".h5":
-        holo_types.save(embeddings, out)
-    elif not out.suffix:
-        with holo_types.PartsWriter(out, half=half) as writer:
-            writer.append(embeddings)
-    else:
-        holo_types.write_table(embeddings, out)
-    _say(f"{len(embeddings)} embeddings in {out}")
-    return 0
+    return _embed_file(inputs[0], model, out, half=half)
+
+
+def _check_complexes(
+    inputs: Sequence[Path], centers: Literal["pocket", "ligand"], *, secondary_structure: bool
+) -> None:
+    """Refuse what is no data set of complexes, and what its ligands do not have."""
+    if len(inputs) != 1 or inputs[0].suffix == ".h5":
+        given = ", ".join(map(str, inputs))
+        raise HoloError(
+            f"--{centers} takes one data set of complexes (CSV file, folder, LMDB); it was given {given}"
+        )
+    if centers == "ligand" and secondary_structure:
+        raise HoloError("--secondary-structure is of residues; the atoms of --ligand have none")
 
 
 def _embed_structures(
@@ -590,8 +596,15 @@ def _embed_structures(
     )
 
 
-def _embed_pockets(
-    data: Path, model: str, out: Path, *, half: bool, secondary_structure: bool, run: RunOptions
+def _embed_complexes(
+    data: Path,
+    model: str,
+    out: Path,
+    *,
+    centers: Literal["pocket", "ligand"],
+    half: bool,
+    secondary_structure: bool,
+    run: RunOptions,
 ) -> int:
     with extra("holo-vae[structures]"):
         from holo_features import find_complexes
@@ -606,23 +619,48 @@ def _embed_pockets(
         sources = [source for source in found.sources if source.name not in written.structures]
         used = loaded if run.alone else model
         return embed_complexes(
-            sources, used, secondary_structure, workers=run.workers, scheduler=run.scheduler
+            sources,
+            used,
+            secondary_structure,
+            centers=centers,
+            workers=run.workers,
+            scheduler=run.scheduler,
         )
 
     return _write_embeddings(
         embedded,
         {Path(source.name): source.name for source in found.sources},
         out,
-        doing="embedding pockets",
+        doing="embedding pockets" if centers == "pocket" else "embedding ligands",
         settings={
             "model": f"{loaded.name} {loaded.digest}",
             "secondary_structure": str(secondary_structure),
-            "pocket": "True",
+            centers: "True",
         },
         resume=run.resume,
         half=half,
         empty=unusable(found.skipped),
     )
+
+
+def _embed_file(path: Path, model: str, out: Path, *, half: bool) -> int:
+    from .embedding import embed_holograms
+    from .networks.loading import load
+    from .networks.model import Model
+
+    data = holo_types.load(path, kind=Holograms)
+    if not len(data):
+        raise HoloError(f"{path}: holds no holograms")
+    embeddings = embed_holograms(load(model, Model), data)
+    if out.suffix == ".h5":
+        holo_types.save(embeddings, out)
+    elif not out.suffix:
+        with holo_types.PartsWriter(out, half=half) as writer:
+            writer.append(embeddings)
+    else:
+        holo_types.write_table(embeddings, out)
+    _say(f"{len(embeddings)} embeddings in {out}")
+    return 0
 
 
 def _write_embeddings(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 import torch
@@ -124,13 +124,14 @@ def embed_complexes(
     model: Model | Path | str,
     secondary_structure: bool = False,
     *,
+    centers: Literal["pocket", "ligand"] = "pocket",
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[EmbeddedStructure]:
-    """Embed the pocket residues of protein-ligand complexes, the ligand's atoms among their neighbors.
+    """Embed the pocket residues, or the ligand's atoms, of protein-ligand complexes.
 
     A bad complex stops none of the others. A residue is in the pocket if any of its atoms is within 6 Å of the
-    ligand.
+    ligand. The ligand's atoms are among the neighbors of either.
 
     Parameters
     ----------
@@ -138,6 +139,8 @@ def embed_complexes(
         Where the complexes are, see `holo_features.find_complexes`.
     secondary_structure
         Add the column ``secondary_structure`` to the index.
+    centers
+        ``"pocket"``, the Cα of each residue of the pocket; or ``"ligand"``, each heavy atom of the ligand.
     model, workers, scheduler
         As for `embed_structures`.
 
@@ -154,7 +157,8 @@ def embed_complexes(
     with extra("holo-vae[structures]"):
         from holo_features import PocketEncoding  # noqa: PLC0415
         from holo_features.encoding.structures import encode_complexes, map_complexes  # noqa: PLC0415
-    loaded, encoding = _loaded(model), PocketEncoding(secondary_structure=secondary_structure)
+    encoding = PocketEncoding(centers=centers, secondary_structure=secondary_structure)
+    loaded = _loaded(model)
     basis = loaded.config.basis
     if workers == 1 and scheduler is None:
         return _embedded(encode_complexes(sources, basis, encoding), loaded)
