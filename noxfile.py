@@ -17,6 +17,7 @@ import sys
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -645,7 +646,56 @@ def release(session: nox.Session) -> None:
     stated = re.findall(r'^__version__ = "(.+)"$', source.read_text(encoding="utf-8"), re.MULTILINE)
     if stated != [version]:
         session.error(f"tag {tag!r} is not the version in {source.relative_to(ROOT)}, {' '.join(stated)}")
+    changelog = ROOT / package.path / "CHANGELOG.md"
+    newest = re.search(r"^## (.+)$", changelog.read_text(encoding="utf-8"), re.MULTILINE)
+    heading = newest[1] if newest else ""
+    if not re.fullmatch(rf"{re.escape(version)} \(\d{{4}}-\d\d-\d\d\)", heading):
+        session.error(
+            f"{changelog.relative_to(ROOT)} begins with {heading!r}; it must be {version} and its date, "
+            f"as {version} (2026-01-31)"
+        )
     build_wheels(session, [name], ROOT / "dist")
+
+
+@nox.session
+def rehearsal(session: nox.Session) -> None:
+    """Release every package from a tag, in a scratch clone of what is committed, and install one after the other."""
+    folder = Path(session.create_tmp())
+    clone, wheels = folder / "clone", folder / "wheels"
+    for used in (clone, wheels):
+        shutil.rmtree(used, ignore_errors=True)
+    wheels.mkdir()
+    session.run("git", "clone", "--quiet", str(ROOT), str(clone), external=True)
+    session.run("python", "-m", "venv", "--clear", str(folder / "empty"))
+    python = python_of(folder / "empty")
+    for package in PACKAGES.values():
+        tag = _tagged(session, clone, package)
+        nox_of_the_clone = (sys.executable, "-m", "nox", "-f", str(clone / "noxfile.py"))
+        session.run(*nox_of_the_clone, "-s", "release", "--", tag, external=True)
+        (wheel,) = (clone / "dist").glob("*.whl")
+        shutil.copy(wheel, wheels)
+        # Siblings are those that were released before, and nothing else: an index may know others of their names.
+        install(session, python, "--find-links", str(wheels), str(wheel))
+        session.run(python, *PIP, "check", external=True)
+        session.run(
+            python, "-I", "-c", f"import {package.module}; print({package.module}.__version__)", external=True
+        )
+    session.run(str(Path(python).with_name("holo")), "--version", external=True)
+
+
+def _tagged(session: nox.Session, clone: Path, package: Package) -> str:
+    """Date the changelog of a package, commit that, and tag it; give the tag."""
+    changelog = clone / package.path / "CHANGELOG.md"
+    dated = f"({datetime.now(UTC).date().isoformat()})"
+    text = changelog.read_text(encoding="utf-8")
+    changelog.write_text(text.replace("(unreleased)", dated, 1), encoding="utf-8")
+    source = clone / package.path / "src" / package.module / "_version.py"
+    (version,) = re.findall(r'^__version__ = "(.+)"$', source.read_text(encoding="utf-8"), re.MULTILINE)
+    tag, author = f"{package.name}-v{version}", ("-c", "user.name=holo", "-c", "user.email=holo@example.org")
+    git = ("git", "-C", str(clone), *author)
+    session.run(*git, "commit", "--quiet", "--all", "--message", f"Release {tag}", external=True)
+    session.run(*git, "tag", tag, external=True)
+    return tag
 
 
 @nox.session
