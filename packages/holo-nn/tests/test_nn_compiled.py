@@ -4,6 +4,7 @@ import copy
 import io
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from multiprocessing.reduction import ForkingPickler
 
 import pytest
@@ -276,6 +277,26 @@ def test_blocks_one_after_another():
         Blocks(chain[1], chain[1])
     with pytest.raises(ValueError, match="there are none"):
         Blocks()
+
+
+def test_slices_of_blocks():
+    sizes = uniform(4, 3), uniform(6, 3), uniform(5, 1), uniform(3, 1)
+    chain = randomized(Blocks(*(Block(*each) for each in pairwise(sizes))), torch.float64)
+    x = features(chain.irreps_in, 13, torch.float64)
+    plain = nn.Sequential(*chain)
+    for where in (slice(0, 1), slice(0, 2), slice(None)):
+        part = chain[where]
+        assert type(part) is Blocks
+        assert part.state_dict().keys() == plain[where].state_dict().keys()
+        assert_same(outcome(part, x), outcome(plain[where], x, pure=True), 1e-12)
+    rest = chain[1:]
+    assert list(rest) == [chain[1], chain[2]]
+    assert rest.state_dict().keys() == plain[1:].state_dict().keys()
+    assert (rest.irreps_in, rest.irreps_out) == (chain[1].irreps_in, chain.irreps_out)
+    with pytest.raises(ValueError, match=r"a block gives .* and the next takes"):
+        chain[::2]
+    with pytest.raises(ValueError, match="there are none"):
+        chain[3:]
 
 
 def test_gradients_are_accumulated_in_place():

@@ -1,5 +1,6 @@
 """The nonlinear building block of the networks."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
@@ -256,7 +257,7 @@ class Blocks(nn.Sequential):
     Parameters
     ----------
     *blocks
-        Each takes what the one before gives.
+        Each takes what the one before gives. Or one ordered dictionary of them, by name: a slice is made so.
 
     Raises
     ------
@@ -269,18 +270,23 @@ class Blocks(nn.Sequential):
     >>> blocks = Blocks(Block("4x0e+4x1e", "6x0e+6x1e+6x2e"), Block("6x0e+6x1e+6x2e", "2x0e+2x1e"))
     >>> blocks(torch.randn(5, 16)).shape
     torch.Size([5, 8])
+    >>> blocks[:1].irreps_out
+    6x0e+6x1e+6x2e
     """
 
-    def __init__(self, *blocks: Block) -> None:
-        if not blocks:
+    def __init__(self, *blocks: Block | OrderedDict[str, Block]) -> None:
+        chain: list[Block] = []
+        for each in blocks:
+            chain.extend(each.values() if isinstance(each, OrderedDict) else [each])
+        if not chain:
             raise ValueError("Blocks: there are none; at least one is needed")
-        for before, after in pairwise(blocks):
+        for before, after in pairwise(chain):
             if before.irreps_out != after.irreps_in:
                 raise ValueError(
                     f"Blocks: a block gives {before.irreps_out} and the next takes {after.irreps_in}; "
                     "they must be the same"
                 )
-        super().__init__(*blocks)
+        super().__init__(*blocks)  # type: ignore[arg-type]
 
     @property
     def irreps_in(self) -> Irreps:
