@@ -557,6 +557,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def e3nn(session: nox.Session) -> None:
+    """Compare the layers with e3nn's in 2,000 random cases: -- --cases 500 --seed 3, -- --case 17."""
+    python = holo(session, ["holo-nn"])
+    session.run(python, "packages/holo-nn/fuzz/against_e3nn.py", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session(venv_backend="none")
 def attack(session: nox.Session) -> None:
     """Damage files, kill commands (Linux): -- --cases 200 --flips 100 --kills 1 --seed 3, -- --case pdb 17."""
     python = holo(session, PACKAGES, *TEST_TOOLS)
