@@ -57,7 +57,8 @@ def linear(random: Random) -> Comparison:
     }
     theirs, direction = (o3.Linear(irreps_in, irreps_out, **options) for _ in range(2))
     for module in (theirs, direction):
-        module.bias.data = features(random, *module.bias.shape)
+        for parameter in (module.weight, module.bias):
+            parameter.data = features(random, *parameter.shape)
     ours, ours_direction = linear_from_e3nn(theirs), dict(linear_from_e3nn(direction).named_parameters())
 
     def of_ours(x: Tensor, step: Tensor) -> tuple[Tensor, ...]:
