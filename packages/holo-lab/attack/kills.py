@@ -448,10 +448,10 @@ def _commands() -> Iterator[Command]:
         _studied,
         lambda folder: (folder / "study" / "report.json").exists(),
     )
-    yield from _commands_of_the_bench()
+    yield from _lab_commands()
 
 
-def _commands_of_the_bench() -> Iterator[Command]:
+def _lab_commands() -> Iterator[Command]:
     def has_predictor(folder: Path) -> bool:
         return (folder / "made" / PREDICTOR_FILE).exists()
 
