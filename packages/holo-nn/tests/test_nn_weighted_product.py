@@ -200,3 +200,12 @@ def test_threads_change_no_bit_of_messages(threads):
         results.append([out, *torch.autograd.grad(out.square().sum(), factors)])
     torch.set_num_threads(before)
     assert all(map(torch.equal, *results))
+
+
+def test_edges_stay_what_was_checked_when_their_tensors_change() -> None:
+    senders, receivers = torch.tensor([0, 1]), torch.tensor([1, 0])
+    edges = Edges(senders, receivers, nodes=2)
+    senders.fill_(10**9)
+    receivers.fill_(10**9)
+    assert edges.senders.tolist() == [0, 1]
+    assert edges.receivers.tolist() == [1, 0]

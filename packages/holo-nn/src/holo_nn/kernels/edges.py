@@ -47,7 +47,9 @@ class Edges:
                     f"Edges: {name} has nodes from {int(ends.min())} to {int(ends.max())}; "
                     f"they must be from 0 to {nodes - 1}"
                 )
-        self.senders, self.receivers, self.nodes = senders.contiguous(), receivers.contiguous(), nodes
+        # Copies: compiled loops read where these point, so what was checked may not change afterwards.
+        self.senders, self.receivers = senders.contiguous().clone(), receivers.contiguous().clone()
+        self.nodes = nodes
 
     def __len__(self) -> int:
         return len(self.senders)
