@@ -112,10 +112,18 @@ def test_status_1_when_nothing_useful_came_out(tmp_path):
     assert not out.exists()
 
 
-def test_status_1_when_the_output_cannot_be_written(tmp_path):
-    done = run("structures", example_structures()[0], "--out", tmp_path / "no" / "out.h5", check=1)
-    assert "there is no folder" in done.stderr
-    assert done.stderr.startswith("Error: ")
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(tmp_path):
+    done = run("structures", example_structures()[0], "--out", tmp_path / "no" / "out.h5", check=2)
+    assert f"there is no folder {tmp_path / 'no'}" in done.stderr
+    assert "encoding" not in done.stderr
+    done = run("structures", example_structures()[0], "--out", tmp_path / "out.parquet", check=2)
+    assert "holograms are written as HDF5; the name must end in .h5" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_there_is_told_so(tmp_path):
+    done = run("structures", tmp_path / "nosuch", "--out", tmp_path / "out.h5", check=1)
+    assert f"{tmp_path / 'nosuch'} does not exist" in done.stderr
 
 
 @pytest.mark.parametrize(

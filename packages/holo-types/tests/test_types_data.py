@@ -565,3 +565,18 @@ def test_importing_holo_types_brings_no_other_package_along() -> None:
     code = "import holo_types, sys; print({'torch', 'pandas', 'cyclopts', 'rich', 'e3nn'} & set(sys.modules))"
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "set()"
+
+
+def test_objects_are_printed_in_a_few_lines() -> None:
+    basis = Basis(lmax=1, radial=Zernike(nmax=2, cutoff=10.0, envelope=1.5), channels=("C", "N"))
+    names = {"chain": np.array(["A", "<b>"] * 500), "residue_number": np.arange(1000)}
+    holograms = Holograms(np.zeros((1000, basis.dim)), basis, names)
+    text, page = repr(holograms), holograms._repr_html_()
+    assert text.splitlines()[:2] == [
+        f"Holograms: 1,000 rows of {basis.dim} coefficients",
+        "  basis: lmax 1, nmax 2, cutoff 10 Å, envelope 1.5 Å; channels C N",
+    ]
+    assert "997 more rows" in text
+    assert len(text.splitlines()) <= 10
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page.removeprefix("<div><b>")

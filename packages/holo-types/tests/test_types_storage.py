@@ -302,7 +302,7 @@ EMBEDDINGS = Embeddings(np.zeros((4, 2)), np.zeros((4, 3, 3)), MODEL, degenerate
         (
             holograms(),
             Holograms(holograms().coefficients, OTHER, holograms().index),
-            "its basis is .*cutoff=9",
+            "its basis is .*cutoff 9 Å",
         ),
         (holograms(), holograms(dtype=np.float64), "its coefficients is float64 .*; it must be float32"),
         (holograms(), holograms(chain=[1] * 4), "its index has the columns {'chain': 'int64'}"),

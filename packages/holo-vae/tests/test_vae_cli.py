@@ -13,6 +13,8 @@ import holo_features
 from holo_types import Basis, Embeddings, Holograms, Zernike, load, save
 from holo_vae import ModelConfig, Recipe, TrainingConfig, initial_model, write_model, write_recipe
 from holo_vae.cli import main
+from holo_vae.recipes.recipe import read_recipe
+from holo_vae.recipes.shipped import find_recipe
 
 PROTEIN = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=8.0), channels=("C", "N", "O", "S"))
 
@@ -289,7 +291,9 @@ def test_atoms_of_ligands_are_embedded_as_their_holograms_are(
     [
         (["--ligand", "--pocket"], "--pocket and --ligand are given; it must be one of the two"),
         (["--ligand", "--secondary-structure"], "--secondary-structure is of residues"),
-        (["--ligand", "--minimum-plddt", "50"], "--minimum-plddt is for structures"),
+        (["--ligand", "--chains", "A"], "--chains, --assembly, --hetero and what else"),
+        (["--pocket", "--residues", "A:1"], "--residues: only for structures"),
+        (["--ligand", "--minimum-plddt", "50"], "--minimum-plddt: only for structures"),
     ],
 )
 def test_options_that_exclude_one_another_are_named(
@@ -316,3 +320,35 @@ def test_what_is_no_data_set_of_complexes_is_named(
         assert main(embed) == 1
         assert message in capsys.readouterr().err
         assert not (tmp_path / "z.h5").exists()
+
+
+def test_the_residues_and_chains_that_are_asked_for_are_embedded(
+    tmp_path: Path, model_folder: Path, structures: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def embedded(*options: str) -> Embeddings:
+        arguments = [
+            "embed",
+            str(structures[0]),
+            "--model",
+            str(model_folder),
+            "--out",
+            str(tmp_path / "z.h5"),
+        ]
+        assert main([*arguments, *options]) == 0, capsys.readouterr().err
+        return load(tmp_path / "z.h5", kind=Embeddings)
+
+    whole = embedded()
+    chain, number = whole.index["chain"][5], whole.index["residue_number"][5]
+    one = embedded("--residues", f"{chain}:{number}", "--chains", chain)
+    np.testing.assert_array_equal(one.index["residue_number"], [number])
+    np.testing.assert_allclose(one.invariants[0], whole.invariants[5], atol=1e-5)
+    assert main(["embed", str(structures[0]), "--out", str(tmp_path / "z.h5"), "--residues", "five"]) == 1
+    assert "it must be written as chain:number" in capsys.readouterr().err
+
+
+def test_a_recipe_is_printed_as_it_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes", "show", "mnist-hae-z16"]) == 0
+    (tmp_path / "mine.yaml").write_text(capsys.readouterr().out)
+    assert read_recipe(tmp_path / "mine.yaml") == find_recipe("mnist-hae-z16")
+    assert main(["recipes", "show", "mnist"]) == 1
+    assert "mnist: no such recipe; give one of microenvironment-" in capsys.readouterr().err

@@ -12,9 +12,9 @@ import torch
 import holo_vae
 from holo_features import encode_structures, neighborhoods, read_structure, zernike_transform
 from holo_features.datasets import example_structures
-from holo_types import Basis, Embeddings, HoloError, Zernike, load, rotation_between, save
+from holo_types import Basis, Embeddings, HoloError, Holograms, Zernike, load, rotation_between, save
 from holo_vae import HolographicAutoencoder, Model, ModelConfig
-from holo_vae.embedding import embed_holograms, embed_structures
+from holo_vae.embedding import embed, embed_holograms, embed_structures
 
 BASIS = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N", "O", "S"))
 
@@ -69,9 +69,9 @@ def test_threads_give_what_each_structure_gives_alone(
 def test_each_thread_computes_alone(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def watched(*arguments: object) -> Embeddings:
+    def watched(model: Model, block: Holograms, *, device: str) -> Embeddings:
         seen.append(torch.get_num_threads())
-        return embed_holograms(*arguments)  # type: ignore[arg-type]
+        return embed_holograms(model, block, device=device)
 
     monkeypatch.setattr("holo_vae.embedding.embed_holograms", watched)
     holo_vae.embed(example_structures()[:2], model)
@@ -87,7 +87,7 @@ def test_who_asks_for_no_more_ends_the_threads(model: Model) -> None:
 
 @pytest.mark.usefixtures("two_threads")
 def test_what_a_thread_raises_is_raised(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(*_: object) -> Embeddings:
+    def failing(*_: object, **__: object) -> Embeddings:
         raise HoloError("of a thread")
 
     monkeypatch.setattr("holo_vae.embedding.embed_holograms", failing)
@@ -140,3 +140,16 @@ print([module for module in {absent} if module in sys.modules])
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-2:] == ["0", "[]"]
     assert len(load(tmp_path / "embeddings.h5", kind=Embeddings)) > 10
+
+
+def test_one_path_is_taken_as_one_file(model: Model) -> None:
+    (path, *_) = example_structures()
+    equal(embed(str(path), model), embed([path], model))
+
+
+def test_models_are_printed_in_a_few_lines(model: Model) -> None:
+    lines = repr(model).splitlines()
+    assert len(lines) <= 10
+    assert lines[0].startswith(f"{model.name}, version {model.version}: HolographicAutoencoder with ")
+    assert str(model.config.basis) in repr(model)
+    assert model.name in model._repr_html_()

@@ -114,7 +114,7 @@ def _run(app: "App", tokens: Sequence[str]) -> int:
     try:
         command, bound, _ = app.parse_args(tokens, print_error=False, exit_on_error=False)
     except CycloptsError as error:
-        _error_line(f"{error} See {app.name[0]} --help.")
+        _error_line(f"{str(error).rstrip('.')}. See {app.name[0]} --help.")
         return WRONG_USAGE
     result = command(*bound.args, **bound.kwargs)
     sys.stdout.flush()  # here, where an error of it has its line and its status

@@ -1,17 +1,54 @@
 """Options that several of Holo's console scripts have, each defined once (extra ``cli``)."""
 
+from pathlib import Path
 from typing import Annotated
 
 import attrs
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-__all__ = ["ConfidenceOptions", "Count", "Device", "Flag", "RunOptions", "Scheduler", "Together", "Workers"]
+from .errors import HoloError
+
+__all__ = [
+    "ConfidenceOptions",
+    "Count",
+    "Device",
+    "Flag",
+    "OptionalNames",
+    "OptionalOutput",
+    "OptionalResidues",
+    "Output",
+    "RunOptions",
+    "Scheduler",
+    "SelectionOptions",
+    "Together",
+    "Workers",
+    "check_output",
+]
 
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
+OptionalNames = Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True, negative="")]
+OptionalResidues = Annotated[
+    tuple[str, ...] | None,
+    Parameter(
+        consume_multiple=True,
+        negative="",
+        help="Residues to take, as CHAIN:NUMBER with the insertion code, several of a chain between commas, "
+        "such as A:57,102B B:5; by default all. A file without one of them gives no results.",
+    ),
+]
 Flag = Annotated[bool, Parameter(negative="")]
 Together = Parameter(name="*")  # the fields of a class are options of their own
 
+
+def check_output(_: object, path: Path | None) -> None:
+    """Refuse an output that could not be written, before any work is done for it."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise HoloError(f"{path}: cannot be written: there is no folder {path.parent}")
+
+
+Output = Annotated[Path, Parameter(validator=check_output)]
+OptionalOutput = Annotated[Path | None, Parameter(validator=check_output)]
 Device = Annotated[str, Parameter(help="Where to compute, such as cpu or cuda.")]
 Workers = Annotated[
     int, Parameter(validator=Number(gte=1, lte=1024), help="Number of processes that share the work.")
@@ -23,6 +60,35 @@ Scheduler = Annotated[
         "holo-features); they must see the files under the same paths."
     ),
 ]
+
+
+@attrs.frozen
+class SelectionOptions:
+    """What of a structure file is taken.
+
+    Parameters
+    ----------
+    model
+        Number of the model of a structure that has several, as the file gives it; by default the first.
+    chains
+        Chains to take, by the authors' names; by default all.
+    assembly
+        Biological assembly to build, such as 1; by default the atoms as they are in the file.
+    hydrogens
+        Take hydrogen too.
+    waters
+        Take water too.
+    hetero
+        Take all else too that is no amino acid residue of a chain: ligands, ions, nucleic acids.
+    """
+
+    # --model is a network everywhere.
+    model: Annotated[int | None, Parameter(name="structure-model")] = None
+    chains: OptionalNames = None
+    assembly: str | None = None
+    hydrogens: Flag = False
+    waters: Flag = False
+    hetero: Flag = False
 
 
 @attrs.frozen

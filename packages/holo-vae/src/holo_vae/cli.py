@@ -6,6 +6,7 @@
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
@@ -22,11 +23,22 @@ from holo_types.console import progress, run, visible
 from holo_types.extras import extra
 from holo_types.files.atomic import replacing
 from holo_types.files.locks import PathLock
-from holo_types.options import ConfidenceOptions, Device, Flag, RunOptions, Together
+from holo_types.options import (
+    ConfidenceOptions,
+    Device,
+    Flag,
+    OptionalOutput,
+    OptionalResidues,
+    Output,
+    RunOptions,
+    SelectionOptions,
+    Together,
+)
 
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from holo_features import Encoding
     from holo_features.encoding.files import Written
     from holo_types.console import Skipped
 
@@ -147,13 +159,32 @@ def train_command(
     return 3 if done.skipped else 0
 
 
-@app.command(name="recipes")
+recipes = cyclopts.App(name="recipes", help="The recipes that come with holo-vae.")
+app.command(recipes)
+
+
+@recipes.default
 def recipes_command() -> int:
     """Name the recipes that come with holo-vae."""
     from .recipes.shipped import recipe_names
 
     for name in recipe_names():
         _say(name)
+    return 0
+
+
+@recipes.command(name="show")
+def show_recipe_command(name: str, /) -> int:
+    """Print a recipe that comes with holo-vae, to be kept as a file and changed.
+
+    Parameters
+    ----------
+    name
+        One of those that the command recipes names.
+    """
+    from .recipes.shipped import recipe_text
+
+    sys.stdout.write(recipe_text(name))
     return 0
 
 
@@ -292,7 +323,8 @@ class Evaluated:
     figures: "Evaluation"
 
 
-_NO_EVALUATION, _NO_RUN, _NO_CONFIDENCE = EvaluationOptions(), RunOptions(), ConfidenceOptions()
+_NO_EVALUATION, _NO_RUN = EvaluationOptions(), RunOptions()
+_NO_CONFIDENCE, _NO_SELECTION = ConfidenceOptions(), SelectionOptions()
 
 
 @app.command(name="evaluate")
@@ -302,7 +334,7 @@ def evaluate_command(
     /,
     *,
     options: Annotated[EvaluationOptions, Together] = _NO_EVALUATION,
-    out: Path | None = None,
+    out: OptionalOutput = None,
 ) -> int:
     """Measure a model: reconstruction, equivariance, what z knows of labels, and what samples are worth.
 
@@ -462,12 +494,15 @@ def embed_command(
     inputs: Annotated[tuple[Path, ...], Parameter(negative="")],
     /,
     *,
-    out: Path,
+    out: Output,
     model: str = "microenvironment-z128",
     pocket: Flag = False,
     ligand: Flag = False,
     secondary_structure: Flag = False,
     half: Flag = False,
+    device: Device = "cpu",
+    selection: Annotated[SelectionOptions, Together] = _NO_SELECTION,
+    residues: OptionalResidues = None,
     confidence: Annotated[ConfidenceOptions, Together] = _NO_CONFIDENCE,
     run: Annotated[RunOptions, Together] = _NO_RUN,
 ) -> int:
@@ -496,6 +531,8 @@ def embed_command(
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
     half
         Keep z in 16 bits in a folder's files; it is read back as float32.
+    residues
+        Residues to embed.
     """
     if out.suffix not in (".h5", ".parquet", ".csv", ""):
         raise HoloError(
@@ -510,8 +547,14 @@ def embed_command(
         raise HoloError("--pocket and --ligand are given; it must be one of the two")
     if centers is not None:
         _check_complexes(inputs, centers, secondary_structure=secondary_structure)
-    if confidence != _NO_CONFIDENCE and (centers is not None or inputs[0].suffix == ".h5"):
-        raise HoloError("--minimum-plddt is for structures, not for complexes or a file of holograms")
+    if centers is not None or inputs[0].suffix == ".h5":
+        for given, names in (
+            (confidence != _NO_CONFIDENCE, "--minimum-plddt"),
+            (selection != _NO_SELECTION, "--chains, --assembly, --hetero and what else chooses of a file"),
+            (residues is not None, "--residues"),
+        ):
+            if given:
+                raise HoloError(f"{names}: only for structures, not for complexes or a file of holograms")
     if centers is not None:
         return _embed_complexes(
             inputs[0],
@@ -520,6 +563,7 @@ def embed_command(
             centers=centers,
             half=half,
             secondary_structure=secondary_structure,
+            device=device,
             run=run,
         )
     if not (len(inputs) == 1 and inputs[0].suffix == ".h5"):
@@ -529,14 +573,15 @@ def embed_command(
             out,
             half=half,
             secondary_structure=secondary_structure,
-            confidence=confidence,
+            device=device,
+            options=_StructureOptions(selection, residues, confidence),
             run=run,
         )
     if secondary_structure or run != _NO_RUN:
         raise HoloError(
             "--secondary-structure, --resume, --workers and --scheduler are for structures, not for a file of holograms"
         )
-    return _embed_file(inputs[0], model, out, half=half)
+    return _embed_file(inputs[0], model, out, half=half, device=device)
 
 
 def _check_complexes(
@@ -552,6 +597,33 @@ def _check_complexes(
         raise HoloError("--secondary-structure is of residues; the atoms of --ligand have none")
 
 
+@attrs.frozen
+class _StructureOptions:
+    """Of which residues embeddings are wanted, and what of the structures' files is taken."""
+
+    selection: SelectionOptions
+    residues: tuple[str, ...] | None
+    confidence: ConfidenceOptions
+
+    def encoding(self) -> "Encoding":
+        """Return the same as holo-features takes it."""
+        from holo_features import Confidence, ResidueId
+        from holo_features.encoding.structures import Encoding
+        from holo_features.structures.selection import Selection
+
+        return Encoding(
+            selection=Selection(**attrs.asdict(self.selection)),
+            residues=None if self.residues is None else ResidueId.parse_all(self.residues),
+            confidence=Confidence.asked(**attrs.asdict(self.confidence)),
+        )
+
+    def settings(self) -> dict[str, str]:
+        """Return what an output keeps of them, so that it is continued with the same."""
+        selection = {f"selection_{name}": value for name, value in attrs.asdict(self.selection).items()}
+        plain = {**selection, **attrs.asdict(self.confidence), "residues": self.residues}
+        return {name: str(value) for name, value in plain.items()}
+
+
 def _embed_structures(
     inputs: Sequence[Path],
     model: str,
@@ -559,17 +631,18 @@ def _embed_structures(
     *,
     half: bool,
     secondary_structure: bool,
-    confidence: ConfidenceOptions,
+    device: str,
+    options: _StructureOptions,
     run: RunOptions,
 ) -> int:
     with extra("holo-vae[structures]"):
-        from holo_features import Confidence, structure_names
+        from holo_features import structure_names
         from holo_features.encoding.files import structure_files
     from .embedding import embed_structures
     from .networks.loading import load
     from .networks.model import Model
 
-    asked = Confidence.asked(**attrs.asdict(confidence))
+    encoding = options.encoding()
     loaded = load(model, Model)
     paths, empty = structure_files(inputs)
     return _write_embeddings(
@@ -578,7 +651,8 @@ def _embed_structures(
             loaded if run.alone else model,
             secondary_structure,
             written.structures,
-            confidence=asked,
+            encoding=encoding,
+            device=device,
             workers=run.workers,
             scheduler=run.scheduler,
         ),
@@ -588,7 +662,7 @@ def _embed_structures(
         settings={
             "model": f"{loaded.name} {loaded.digest}",
             "secondary_structure": str(secondary_structure),
-            **{name: str(value) for name, value in attrs.asdict(confidence).items()},
+            **options.settings(),
         },
         resume=run.resume,
         half=half,
@@ -604,6 +678,7 @@ def _embed_complexes(
     centers: Literal["pocket", "ligand"],
     half: bool,
     secondary_structure: bool,
+    device: str,
     run: RunOptions,
 ) -> int:
     with extra("holo-vae[structures]"):
@@ -623,6 +698,7 @@ def _embed_complexes(
             used,
             secondary_structure,
             centers=centers,
+            device=device,
             workers=run.workers,
             scheduler=run.scheduler,
         )
@@ -643,7 +719,7 @@ def _embed_complexes(
     )
 
 
-def _embed_file(path: Path, model: str, out: Path, *, half: bool) -> int:
+def _embed_file(path: Path, model: str, out: Path, *, half: bool, device: str) -> int:
     from .embedding import embed_holograms
     from .networks.loading import load
     from .networks.model import Model
@@ -651,7 +727,7 @@ def _embed_file(path: Path, model: str, out: Path, *, half: bool) -> int:
     data = holo_types.load(path, kind=Holograms)
     if not len(data):
         raise HoloError(f"{path}: holds no holograms")
-    embeddings = embed_holograms(load(model, Model), data)
+    embeddings = embed_holograms(load(model, Model), data, device=device)
     if out.suffix == ".h5":
         holo_types.save(embeddings, out)
     elif not out.suffix:

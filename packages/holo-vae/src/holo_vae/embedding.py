@@ -20,7 +20,7 @@ from .networks.model import Model
 from .networks.row_losses import row_cosine_losses
 
 if TYPE_CHECKING:
-    from holo_features import ComplexSource, Confidence, EncodedStructure
+    from holo_features import ComplexSource, EncodedStructure, Encoding
 
 __all__ = ["EmbeddedStructure", "embed", "embed_complexes", "embed_holograms", "embed_structures"]
 
@@ -45,16 +45,24 @@ class EmbeddedStructure:
     embeddings: Embeddings | None
 
 
-def embed_holograms(model: Model, holograms: Holograms) -> Embeddings:
+def embed_holograms(model: Model, holograms: Holograms, *, device: torch.device | str = "cpu") -> Embeddings:
     """Encode holograms, with the cosine loss of each one's reconstruction.
+
+    Parameters
+    ----------
+    model, holograms
+        What is to encode what.
+    device
+        Where to compute, such as ``"cuda"``.
 
     Raises
     ------
     HoloError
         If the basis is not the model's; or the model is conditional and the index does not have its column.
     """
-    embeddings = model.encode(holograms)
-    losses = row_cosine_losses(holograms, model.decode(embeddings, model.categories(holograms.index)))
+    embeddings = model.encode(holograms, device=device)
+    categories = model.categories(holograms.index)
+    losses = row_cosine_losses(holograms, model.decode(embeddings, categories, device=device))
     return attrs.evolve(
         embeddings, reconstruction_cosine_loss=losses.astype(embeddings.invariants.dtype, copy=False)
     )
@@ -66,7 +74,8 @@ def embed_structures(
     secondary_structure: bool = False,
     done: Collection[str] = (),
     *,
-    confidence: "Confidence | None" = None,
+    encoding: "Encoding | None" = None,
+    device: torch.device | str = "cpu",
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[EmbeddedStructure]:
@@ -83,8 +92,10 @@ def embed_structures(
     model
         A model, or what `load` takes. Its basis decides how the structures are encoded. Several workers each load
         it for themselves, so they need what `load` takes.
-    confidence
-        Which residues of predicted structures are certain enough, see `holo_features.Encoding`; None takes all.
+    encoding
+        Which residues are embedded, and what of the files is taken, see `holo_features.Encoding`; None takes all.
+    device
+        Where to compute, such as ``"cuda"``.
     workers, scheduler
         As for `holo_features.encode_structures`; each worker has one thread.
 
@@ -102,13 +113,13 @@ def embed_structures(
     with extra("holo-vae[structures]"):
         from holo_features.encoding.structures import Encoding, encode_structures, map_structures  # noqa: PLC0415
     loaded = _loaded(model)
-    basis, encoding = loaded.config.basis, Encoding(confidence=confidence)
+    basis, encoding = loaded.config.basis, encoding or Encoding()
     if workers == 1 and scheduler is None:
         return _embedded(
-            encode_structures(paths, basis, secondary_structure, done, encoding=encoding), loaded
+            encode_structures(paths, basis, secondary_structure, done, encoding=encoding), loaded, device
         )
     return map_structures(
-        _by_worker(model, loaded),
+        _by_worker(model, loaded, device),
         paths,
         basis,
         secondary_structure,
@@ -125,6 +136,7 @@ def embed_complexes(
     secondary_structure: bool = False,
     *,
     centers: Literal["pocket", "ligand"] = "pocket",
+    device: torch.device | str = "cpu",
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[EmbeddedStructure]:
@@ -141,7 +153,7 @@ def embed_complexes(
         Add the column ``secondary_structure`` to the index.
     centers
         ``"pocket"``, the Cα of each residue of the pocket; or ``"ligand"``, each heavy atom of the ligand.
-    model, workers, scheduler
+    model, device, workers, scheduler
         As for `embed_structures`.
 
     Yields
@@ -161,8 +173,8 @@ def embed_complexes(
     loaded = _loaded(model)
     basis = loaded.config.basis
     if workers == 1 and scheduler is None:
-        return _embedded(encode_complexes(sources, basis, encoding), loaded)
-    embed_one = _by_worker(model, loaded)
+        return _embedded(encode_complexes(sources, basis, encoding), loaded, device)
+    embed_one = _by_worker(model, loaded, device)
     return map_complexes(embed_one, sources, basis, encoding, workers=workers, scheduler=scheduler)
 
 
@@ -170,7 +182,7 @@ def _loaded(model: Model | Path | str) -> Model:
     return model if isinstance(model, Model) else load(model, Model)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class _Unchanging(Model):
     """A model whose weights do not change while it is in use: their digest, asked for by each block, is kept."""
 
@@ -188,7 +200,9 @@ _own: dict[str, Model] = {}
 _loading = Lock()
 
 
-def _by_worker(model: Model | Path | str, loaded: Model) -> "Callable[[EncodedStructure], EmbeddedStructure]":
+def _by_worker(
+    model: Model | Path | str, loaded: Model, device: torch.device | str
+) -> "Callable[[EncodedStructure], EmbeddedStructure]":
     """Return what a worker does with a structure; it goes to it with the model's name, not with its weights."""
     if isinstance(model, Model):
         raise HoloError(
@@ -198,10 +212,12 @@ def _by_worker(model: Model | Path | str, loaded: Model) -> "Callable[[EncodedSt
     source = str(model)
     if source not in shipped_models() and Path(model).is_dir():
         source = str(Path(model).absolute())  # workers elsewhere have a working folder of their own
-    return partial(_embed_in_worker, source=source, digest=loaded.digest)
+    return partial(_embed_in_worker, source=source, digest=loaded.digest, device=str(device))
 
 
-def _embed_in_worker(encoded: "EncodedStructure", *, source: str, digest: str) -> EmbeddedStructure:
+def _embed_in_worker(
+    encoded: "EncodedStructure", *, source: str, digest: str, device: str
+) -> EmbeddedStructure:
     _compute_alone()
     with _loading:  # of Dask's threads the first loads for all
         if source not in _own or _own[source].digest != digest:
@@ -213,13 +229,15 @@ def _embed_in_worker(encoded: "EncodedStructure", *, source: str, digest: str) -
             f"model {source}: a worker loads one with the digest {model.digest[:12]}; it must be the one that the "
             f"run began with, {digest[:12]}"
         )
-    parts = [embed_holograms(model, block) for block in _blocks(encoded.holograms)]
+    parts = [embed_holograms(model, block, device=device) for block in _blocks(encoded.holograms)]
     return _joined(attrs.evolve(encoded, holograms=None), parts)
 
 
-def _embedded(results: "Iterable[EncodedStructure]", model: Model) -> Iterator[EmbeddedStructure]:
+def _embedded(
+    results: "Iterable[EncodedStructure]", model: Model, device: torch.device | str
+) -> Iterator[EmbeddedStructure]:
     """Embed as many blocks of rows at a time as torch has threads, and meanwhile encode the next structures."""
-    used = _unchanging(model)
+    one_block = partial(embed_holograms, _unchanging(model), device=device)
     waiting: deque[tuple[EncodedStructure, list[Future[Embeddings]]]] = deque()
 
     def finished() -> EmbeddedStructure:
@@ -228,7 +246,7 @@ def _embedded(results: "Iterable[EncodedStructure]", model: Model) -> Iterator[E
 
     with _threads() as pool:
         for encoded in results:
-            blocks = [pool.submit(embed_holograms, used, block) for block in _blocks(encoded.holograms)]
+            blocks = [pool.submit(one_block, block) for block in _blocks(encoded.holograms)]
             waiting.append((encoded, blocks))
             if len(waiting) > _AHEAD * torch.get_num_threads():
                 yield finished()
@@ -267,13 +285,13 @@ def _compute_alone() -> None:
     torch.set_num_threads(1)
 
 
-def embed(paths: Sequence[Path | str], model: Model | Path | str) -> Embeddings:
+def embed(paths: Sequence[Path | str] | Path | str, model: Model | Path | str) -> Embeddings:
     """Embed every residue of structure files.
 
     Parameters
     ----------
     paths
-        PDB, mmCIF or BinaryCIF files, also gzipped.
+        PDB, mmCIF or BinaryCIF files, also gzipped; or one of them.
     model
         A model, or what `load` takes.
 
@@ -284,6 +302,7 @@ def embed(paths: Sequence[Path | str], model: Model | Path | str) -> Embeddings:
         `embed_structures`.
     """
     loaded = _loaded(model)
+    paths = [paths] if isinstance(paths, str | Path) else paths
     parts = []
     for result in embed_structures(paths, loaded):
         if result.encoded.error is not None:

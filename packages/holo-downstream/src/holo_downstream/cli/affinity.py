@@ -21,6 +21,7 @@ from holo_types import HoloError
 from holo_types.console import OK, SOME_FILES_FAILED, progress, visible
 from holo_types.extras import extra
 from holo_types.files.csv_files import write_csv
+from holo_types.options import OptionalOutput, Output
 
 __all__ = ["affinity"]
 
@@ -141,7 +142,7 @@ def apply_command(
     embeddings: Path,
     /,
     *,
-    out: Path,
+    out: Output,
     invariants: Invariants = "scalars",
     beside: Beside = (),
 ) -> int:
@@ -179,7 +180,7 @@ def compare_command(
     studies: list[Path],
     /,
     *,
-    out: Path | None = None,
+    out: OptionalOutput = None,
     part: Literal["test", "val"] = "test",
     against: str | None = None,
     by_cluster: bool = False,
@@ -220,7 +221,7 @@ def leaks_command(
     label_column: str | None = None,
     cluster_column: str | None = None,
     ligands: Path | None = None,
-    out: Path | None = None,
+    out: OptionalOutput = None,
 ) -> int:
     """Say which validation and test complexes share a cluster or a ligand with training complexes.
 

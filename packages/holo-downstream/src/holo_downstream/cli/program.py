@@ -13,8 +13,9 @@ import holo_types
 from holo_downstream._version import __version__
 from holo_downstream.probes.probes import ProbeTable, probe_embeddings
 from holo_downstream.probes.table import write_probes
-from holo_types import Embeddings, HoloError, Holograms
+from holo_types import Embeddings, Holograms
 from holo_types.console import run, visible
+from holo_types.options import OptionalOutput
 
 from .affinity import affinity
 
@@ -36,7 +37,7 @@ def probe_command(
     groups: str = "structure",
     folds: int = 5,
     seed: int = 0,
-    out: Path | None = None,
+    out: OptionalOutput = None,
 ) -> int:
     """Read a property of each residue from its embedding, beside the majority class and l = 0.
 
@@ -60,8 +61,6 @@ def probe_command(
     out
         CSV file for the table.
     """
-    if out is not None and not out.absolute().parent.is_dir():
-        raise HoloError(f"{out} cannot be written: there is no folder {out.parent}")
     table = probe_embeddings(
         holo_types.load(embeddings, kind=Embeddings),
         target,

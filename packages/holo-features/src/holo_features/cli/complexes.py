@@ -13,13 +13,16 @@ from cyclopts.validators import mutually_exclusive
 from .options import (
     BasisOptions,
     Flag,
+    HologramsFile,
     Length,
     OfBasis,
+    Output,
     RunOptions,
     Scheduler,
     SelectionOptions,
     Together,
     Workers,
+    selection_of,
     settings_of,
 )
 
@@ -40,7 +43,7 @@ def complexes_command(
     data: Path,
     /,
     *,
-    out: Path,
+    out: HologramsFile,
     basis: Annotated[BasisOptions, OfBasis] = _NO_BASIS,
     selection: Annotated[SelectionOptions, Together] = _NO_SELECTION,
     centers: Literal["pocket", "ligand"] = "pocket",
@@ -87,7 +90,7 @@ def complexes_command(
     )
     found = find_complexes(data if run.scheduler is None else data.absolute())
     encoding = PocketEncoding(
-        selection=selection.selection,
+        selection=selection_of(selection),
         centers=centers,
         ligand_atoms=ligand_atoms,
         pocket_distance=None if listed_pocket else pocket_distance,
@@ -131,7 +134,7 @@ def contacts_command(
     data: Path,
     /,
     *,
-    out: Path,
+    out: Output,
     cutoff: Length = 12.0,
     workers: Workers = 1,
     scheduler: Scheduler = None,
@@ -159,7 +162,7 @@ def contacts_command(
     )
 
 
-def ligands_command(data: Path, /, *, out: Path, workers: Workers = 1, scheduler: Scheduler = None) -> int:
+def ligands_command(data: Path, /, *, out: Output, workers: Workers = 1, scheduler: Scheduler = None) -> int:
     """Say of each complex which ligand it has and how large that is.
 
     Exit status: 0, every complex gave a row; 3, some gave none; 1, nothing useful came out; 2, wrong usage.
@@ -183,7 +186,7 @@ def ligands_command(data: Path, /, *, out: Path, workers: Workers = 1, scheduler
 
 def _write_table(
     data: Path,
-    out: Path,
+    out: Output,
     row_of: "Callable[[Complex], Row]",
     write: "Callable[[Iterable[Row], Path], int]",
     doing: str,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from .options import Count, Flag, Order, settings_of
+from .options import Count, Flag, HologramsFile, Order, settings_of
 
 if TYPE_CHECKING:
     from holo_features.encoding.files import FileRows, Written
@@ -18,7 +18,7 @@ def images_command(
     folder: Path,
     /,
     *,
-    out: Path,
+    out: HologramsFile,
     part: Literal["train", "test"] = "train",
     lmax: Order = 10,
     bandwidth: Count = 30,

@@ -1,82 +1,76 @@
 """Options that several commands have: each is defined here once, or in `holo_types.options`."""
 
-from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import attrs
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from holo_types.options import ConfidenceOptions, Count, Flag, RunOptions, Scheduler, Together, Workers
+from holo_types import HoloError
+from holo_types.options import (
+    ConfidenceOptions,
+    Count,
+    Flag,
+    OptionalNames,
+    OptionalResidues,
+    Output,
+    RunOptions,
+    Scheduler,
+    SelectionOptions,
+    Together,
+    Workers,
+    check_output,
+)
 
 if TYPE_CHECKING:
-    from holo_features import ResidueId
     from holo_features.structures.selection import Selection
     from holo_types import Basis
 
 __all__ = [
     "BasisOptions",
+    "CheckedResidues",
     "ConfidenceOptions",
     "Count",
     "Flag",
+    "HologramsFile",
     "Length",
     "Names",
     "OfBasis",
     "OptionalNames",
-    "OptionalResidues",
     "Order",
+    "Output",
     "RunOptions",
     "Scheduler",
     "SelectionOptions",
     "Together",
     "Workers",
-    "residue_ids",
+    "selection_of",
     "settings_of",
 ]
 
 Order = Annotated[int, Parameter(validator=Number(gte=0, lte=1000))]
 Length = Annotated[float, Parameter(validator=Number(gt=0, lte=1e6))]
 Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=" ".join)]
-OptionalNames = Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True, negative="")]
 
 
-def residue_ids(texts: Iterable[str]) -> "tuple[ResidueId, ...]":
-    """Read residues as ``--residues`` takes them: a chain, a colon, and numbers between commas.
+def _check_holograms_file(_: object, path: Path) -> None:
+    """Refuse a name whose ending says that another kind of file is wanted."""
+    if path.suffix not in (".h5", ".hdf5"):
+        raise HoloError(f"{path}: holograms are written as HDF5; the name must end in .h5")
 
-    Raises
-    ------
-    HoloError
-        If a text is written otherwise.
 
-    Examples
-    --------
-    >>> [str(residue) for residue in residue_ids(["A:57,102B", "B:-5"])]
-    ['A:57', 'A:102B', 'B:-5']
-    """
-    from holo_features import ResidueId  # noqa: PLC0415
-
-    def each(text: str) -> list[str]:
-        chain, colon, numbers = text.rpartition(":")
-        return [f"{chain}{colon}{number}" for number in numbers.split(",")]
-
-    return tuple(ResidueId.parse(name) for text in texts for name in each(text))
+HologramsFile = Annotated[Path, Parameter(validator=(check_output, _check_holograms_file))]
 
 
 def _check_residues(_: object, texts: tuple[str, ...] | None) -> None:
     """Refuse what names no residue as wrong usage."""
-    residue_ids(texts or ())
+    from holo_features import ResidueId  # noqa: PLC0415
+
+    ResidueId.parse_all(texts or ())
 
 
-OptionalResidues = Annotated[
-    tuple[str, ...] | None,
-    Parameter(
-        consume_multiple=True,
-        negative="",
-        validator=_check_residues,
-        help="Residues to take, as CHAIN:NUMBER with the insertion code, several of a chain between commas, "
-        "such as A:57,102B B:5; by default all. A file without one of them gives no results.",
-    ),
-]
+CheckedResidues = Annotated[OptionalResidues, Parameter(validator=_check_residues)]
 
 
 def _check_basis(_: object, options: "BasisOptions") -> None:
@@ -128,40 +122,11 @@ class BasisOptions:
         return Basis(lmax=self.lmax, radial=radial, channels=self.channels)
 
 
-@attrs.frozen
-class SelectionOptions:
-    """What of a structure file is taken.
+def selection_of(options: SelectionOptions) -> "Selection":
+    """Return what of a structure file is taken."""
+    from holo_features.structures.selection import Selection  # noqa: PLC0415
 
-    Parameters
-    ----------
-    model
-        Number of the model of a structure that has several, as the file gives it; by default the first.
-    chains
-        Chains to take, by the authors' names; by default all.
-    assembly
-        Biological assembly to build, such as 1; by default the atoms as they are in the file.
-    hydrogens
-        Take hydrogen too.
-    waters
-        Take water too.
-    hetero
-        Take all else too that is no amino acid residue of a chain: ligands, ions, nucleic acids.
-    """
-
-    # --model is a network everywhere.
-    model: Annotated[int | None, Parameter(name="structure-model")] = None
-    chains: OptionalNames = None
-    assembly: str | None = None
-    hydrogens: Flag = False
-    waters: Flag = False
-    hetero: Flag = False
-
-    @property
-    def selection(self) -> "Selection":
-        """The selection."""
-        from holo_features.structures.selection import Selection  # noqa: PLC0415
-
-        return Selection(**attrs.asdict(self))
+    return Selection(**attrs.asdict(options))
 
 
 def settings_of(

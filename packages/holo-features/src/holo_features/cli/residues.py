@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import attrs
 
-from .options import BasisOptions, OfBasis, Order, RunOptions, SelectionOptions, Together, settings_of
+from .options import (
+    BasisOptions,
+    HologramsFile,
+    OfBasis,
+    Order,
+    RunOptions,
+    SelectionOptions,
+    Together,
+    selection_of,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from holo_features.encoding.files import FileRows, Written
@@ -36,7 +46,7 @@ def residues_command(
     inputs: tuple[Path, ...],
     /,
     *,
-    out: Path,
+    out: HologramsFile,
     basis: Annotated[ResidueBasisOptions, OfBasis] = _NO_BASIS,
     selection: Annotated[SelectionOptions, Together] = _NO_SELECTION,
     run: Annotated[RunOptions, Together] = _NO_RUN,
@@ -59,7 +69,9 @@ def residues_command(
     from holo_features.encoding.structures import Encoding, encode_structures, structure_names
 
     paths, empty = structure_files(inputs)
-    encoding = Encoding(selection=selection.selection, single_residues=True, double_precision=basis.float64)
+    encoding = Encoding(
+        selection=selection_of(selection), single_residues=True, double_precision=basis.float64
+    )
 
     def encode(written: "Written") -> "Iterator[FileRows]":
         for encoded in encode_structures(

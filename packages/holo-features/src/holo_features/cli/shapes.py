@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from .options import Count, Flag, Order, RunOptions, Together, settings_of
+from .options import Count, Flag, HologramsFile, Order, RunOptions, Together, settings_of
 
 if TYPE_CHECKING:
     from holo_features.encoding.files import FileRows, Written
@@ -21,7 +21,7 @@ def shapes_command(
     folder: Path,
     /,
     *,
-    out: Path,
+    out: HologramsFile,
     lmax: Order = 14,
     bandwidth: Count = 90,
     labels: Path | None = None,

@@ -10,15 +10,16 @@ import attrs
 
 from .options import (
     BasisOptions,
+    CheckedResidues,
     ConfidenceOptions,
     Flag,
+    HologramsFile,
     OfBasis,
     OptionalNames,
-    OptionalResidues,
     RunOptions,
     SelectionOptions,
     Together,
-    residue_ids,
+    selection_of,
     settings_of,
 )
 
@@ -35,10 +36,10 @@ def structures_command(
     inputs: tuple[Path, ...],
     /,
     *,
-    out: Path,
+    out: HologramsFile,
     basis: Annotated[BasisOptions, OfBasis] = _NO_BASIS,
     selection: Annotated[SelectionOptions, Together] = _NO_SELECTION,
-    residues: OptionalResidues = None,
+    residues: CheckedResidues = None,
     center_atoms: OptionalNames = None,
     without_central_residue: Flag = False,
     secondary_structure: Flag = False,
@@ -69,11 +70,12 @@ def structures_command(
     from holo_features.encoding.files import rows_of, structure_files, write_rows
     from holo_features.encoding.structures import Encoding, encode_structures, structure_names
     from holo_features.structures.confidence import Confidence
+    from holo_features.structures.residue import ResidueId
 
     paths, empty = structure_files(inputs)
-    chosen = None if residues is None else residue_ids(residues)
+    chosen = None if residues is None else ResidueId.parse_all(residues)
     encoding = Encoding(
-        selection=selection.selection,
+        selection=selection_of(selection),
         residues=chosen,
         center_atoms=center_atoms,
         central_residue=not without_central_residue,

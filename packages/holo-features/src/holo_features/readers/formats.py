@@ -109,6 +109,8 @@ def raw_atoms(
     if os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
         raise FormatError(f"{place} is a folder; it must be a structure file")
     if suffix not in _READERS:
+        if not place.suffix and not os.path.lexists(place):
+            raise FormatError(f"{place} does not exist")
         raise FormatError(
             f"{place}: its name ends in {place.suffix!r}; it must end in one of "
             f"{', '.join(_READERS)}, with or without .gz"

@@ -1,7 +1,7 @@
 """Which residue an atom is of, and what residues are called."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +50,27 @@ class ResidueId(NamedTuple):
                 f"residue {text[:_SHOWN]!r}: it must be written as chain:number, such as A:52 or A:52B"
             )
         return cls(match[1], int(match[2]), match[3])
+
+    @classmethod
+    def parse_all(cls, texts: Iterable[str]) -> "tuple[ResidueId, ...]":
+        """Read residues, several of a chain between commas, as ``--residues`` of the programs takes them.
+
+        Raises
+        ------
+        HoloError
+            If a text is written otherwise.
+
+        Examples
+        --------
+        >>> [str(residue) for residue in ResidueId.parse_all(["A:57,102B", "B:-5"])]
+        ['A:57', 'A:102B', 'B:-5']
+        """
+
+        def each(text: str) -> list[str]:
+            chain, colon, numbers = text.rpartition(":")
+            return [f"{chain}{colon}{number}" for number in numbers.split(",")]
+
+        return tuple(cls.parse(name) for text in texts for name in each(text))
 
     def __str__(self) -> str:
         return f"{self.chain}:{self.residue_number}{self.insertion_code}"

@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 
 from holo_downstream.affinity.labels import Unit
 from holo_downstream.cli.affinity import affinity as of_vectors
-from holo_types.options import Workers
+from holo_types.options import Output, Workers
 
 __all__ = ["affinity"]
 
@@ -84,7 +84,7 @@ def fit_command(
 
 @affinity.command(name="predict")
 def predict_command(
-    predictor: Path, folder: Path, /, *, out: Path, table: str | None = None, workers: Workers = 1
+    predictor: Path, folder: Path, /, *, out: Output, table: str | None = None, workers: Workers = 1
 ) -> int:
     """Predict the pK of a folder's complexes, each with an interval, and flag what is unlike the training complexes.
 

@@ -5,7 +5,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from holo_types.options import Together
+from holo_types.options import OptionalOutput, Together
 from holo_vae.cli import EvaluationOptions, evaluate_files, show_figures, write_figures
 
 __all__ = ["evaluate_command"]
@@ -19,8 +19,8 @@ def evaluate_command(
     /,
     *,
     options: Annotated[EvaluationOptions, Together] = _NO_EVALUATION,
-    out: Path | None = None,
-    report: Path | None = None,
+    out: OptionalOutput = None,
+    report: OptionalOutput = None,
 ) -> int:
     """Measure a model: reconstruction, equivariance, what z knows of labels, and what samples are worth.
 

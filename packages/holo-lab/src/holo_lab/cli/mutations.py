@@ -11,7 +11,7 @@ from rich.console import Console
 from holo_types import HoloError
 from holo_types.console import OK, SOME_FILES_FAILED, progress, visible
 from holo_types.files.locks import PathLock
-from holo_types.options import Count, Flag
+from holo_types.options import Count, Flag, Output
 
 if TYPE_CHECKING:
     from holo_lab.mutations.learning import Study
@@ -31,7 +31,7 @@ def fit_command(
     table: Path,
     /,
     *,
-    out: Path,
+    out: Output,
     filling_model: str = _FILLING,
     folds: Count = 10,
     coverage: float = 0.9,
@@ -84,7 +84,7 @@ def predict_command(
     structure: Path,
     /,
     *wanted: str,
-    out: Path,
+    out: Output,
     scan: Flag = False,
     table: Path | None = None,
 ) -> int:

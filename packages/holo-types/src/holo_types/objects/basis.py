@@ -210,6 +210,24 @@ class Basis:
         """The squared norm of a spherical harmonic, ∫ Y² over the sphere."""
         return 4 * math.pi if self.angular_normalization == "component" else 1.0
 
+    def __str__(self) -> str:
+        """Return the basis in one line, normalizations only where they are not the usual ones."""
+        radial = self.radial
+        parts = [f"lmax {self.lmax}"]
+        if radial is None:
+            parts.append("on the sphere")
+        else:
+            parts += [f"nmax {radial.nmax}", f"cutoff {radial.cutoff:g} Å"]
+            parts += [f"envelope {radial.envelope:g} Å"] if radial.envelope is not None else []
+            parts += (
+                [f"radial functions {radial.normalization}"] if radial.normalization != "orthonormal" else []
+            )
+        parts += (
+            [f"harmonics {self.angular_normalization}"] if self.angular_normalization != "orthonormal" else []
+        )
+        parts += [f"points {self.point_normalization}"] if self.point_normalization != "none" else []
+        return f"{', '.join(parts)}; channels {' '.join(self.channels)}"
+
     def multiplicity(self, degree: int) -> int:
         """Return the number of (channel, radial order) pairs of a degree."""
         return len(self.channels) * (1 if self.radial is None else len(self.radial.orders(degree)))

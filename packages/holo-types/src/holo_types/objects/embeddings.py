@@ -8,6 +8,7 @@ from holo_types.errors import HoloError
 
 from .checks import EXACT, check_centers, check_columns, check_floats, rows_of
 from .columns import Index, RowSelection, as_index
+from .display import Displayed, Summary, shown
 
 __all__ = ["Embeddings", "ModelReference"]
 
@@ -32,8 +33,8 @@ class ModelReference:
     basis_digest: str
 
 
-@attrs.frozen(hash=False)
-class Embeddings:
+@attrs.frozen(hash=False, repr=False)
+class Embeddings(Displayed):
     """Invariant embeddings and equivariant frames of holograms.
 
     Parameters
@@ -101,6 +102,18 @@ class Embeddings:
 
     def __len__(self) -> int:
         return len(self.invariants)
+
+    def summary(self) -> Summary:
+        """Return what is printed: how many rows, which model, and the first rows."""
+        rows, numbers = self.invariants.shape
+        title = f"Embeddings: {rows:,} rows of {numbers} invariants and a frame"
+        model = f"{self.model.name} {self.model.version} (digest {self.model.digest[:12]})"
+        facts = {"model": model}
+        if self.degenerate is not None and self.degenerate.any():
+            facts["degenerate frames"] = f"{np.count_nonzero(self.degenerate):,}"
+        if self.reconstruction_cosine_loss is not None and rows:
+            facts["reconstruction"] = f"mean cosine loss {self.reconstruction_cosine_loss.mean():.3f}"
+        return shown(title, facts, self.index, {"invariants": self.invariants}, rows)
 
     def __getitem__(self, rows: RowSelection) -> "Embeddings":
         return attrs.evolve(

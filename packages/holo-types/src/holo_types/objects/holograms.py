@@ -9,12 +9,13 @@ from holo_types.errors import HoloError
 from .basis import Basis
 from .checks import EXACT, check_centers, check_columns, check_floats, rows_of
 from .columns import Index, RowSelection, as_index
+from .display import Displayed, Summary, shown
 
 __all__ = ["Holograms"]
 
 
-@attrs.frozen(hash=False)
-class Holograms:
+@attrs.frozen(hash=False, repr=False)
+class Holograms(Displayed):
     """Spherical or Zernike Fourier coefficients of data around origins.
 
     Parameters
@@ -80,6 +81,12 @@ class Holograms:
 
     def __len__(self) -> int:
         return len(self.coefficients)
+
+    def summary(self) -> Summary:
+        """Return what is printed: how many rows, in which basis, and the first rows."""
+        rows, numbers = self.coefficients.shape
+        title = f"Holograms: {rows:,} rows of {numbers:,} coefficients"
+        return shown(title, {"basis": str(self.basis)}, self.index, {"coefficients": self.coefficients}, rows)
 
     def __getitem__(self, rows: RowSelection) -> "Holograms":
         return attrs.evolve(

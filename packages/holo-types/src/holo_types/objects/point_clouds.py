@@ -10,12 +10,13 @@ from holo_types.errors import HoloError
 from .basis import channel_names, check_channels
 from .checks import EXACT, check_centers, check_columns, check_floats, rows_of
 from .columns import Index, PointColumns, RowSelection, as_index, as_point_columns
+from .display import Displayed, Summary, shown
 
 __all__ = ["PointClouds"]
 
 
-@attrs.frozen(hash=False)
-class PointClouds:
+@attrs.frozen(hash=False, repr=False)
+class PointClouds(Displayed):
     """Weighted points about many origins, ragged.
 
     Cloud i holds the points ``offsets[i]:offsets[i+1]``.
@@ -80,6 +81,14 @@ class PointClouds:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def summary(self) -> Summary:
+        """Return what is printed: how many clouds and points, the channels, and the first rows."""
+        title = f"PointClouds: {len(self):,} clouds of {len(self.coordinates):,} points"
+        facts = {"channels": ", ".join(self.channels)}
+        if self.point_columns:
+            facts["columns of points"] = ", ".join(self.point_columns)
+        return shown(title, facts, self.index, {"points": np.diff(self.offsets)[:, None]}, len(self))
 
     def __getitem__(self, rows: RowSelection) -> "PointClouds":
         starts, stops = self.offsets[:-1][rows], self.offsets[1:][rows]

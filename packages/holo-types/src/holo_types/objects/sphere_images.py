@@ -11,14 +11,15 @@ from holo_types.errors import HoloError
 from .basis import channel_names, check_channels
 from .checks import EXACT, check_columns, check_floats
 from .columns import Index, RowSelection, as_index
+from .display import Displayed, Summary, shown
 
 __all__ = ["Grid", "SphereImages"]
 
 Grid = Literal["driscoll-healy", "gauss-legendre"]
 
 
-@attrs.frozen(hash=False)
-class SphereImages:
+@attrs.frozen(hash=False, repr=False)
+class SphereImages(Displayed):
     """Images on a sphere, sampled on a named grid.
 
     Parameters
@@ -72,6 +73,12 @@ class SphereImages:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def summary(self) -> Summary:
+        """Return what is printed: how many images, on which grid, and the first rows."""
+        theta, phi = self.values.shape[2:]
+        facts = {"grid": f"{self.grid}, {theta} × {phi} samples", "channels": ", ".join(self.channels)}
+        return shown(f"SphereImages: {len(self):,} images", facts, self.index, {}, len(self))
 
     def __getitem__(self, rows: RowSelection) -> "SphereImages":
         return attrs.evolve(self, values=self.values[rows], index=self.index.take(rows))

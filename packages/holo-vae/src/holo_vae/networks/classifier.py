@@ -76,7 +76,7 @@ class Classifier(HologramNetwork):
         return logits
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class TrainedClassifier(TrainedNetwork[Classifier]):
     """A classifier ready for use.
 

@@ -19,7 +19,7 @@ from .storage import TrainedNetwork, as_array, as_tensor, in_batches
 __all__ = ["Model"]
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Model(TrainedNetwork[HolographicAutoencoder]):
     """A holographic autoencoder ready for use.
 

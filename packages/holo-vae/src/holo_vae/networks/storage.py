@@ -19,6 +19,7 @@ from holo_types import FormatError, HoloError, Holograms, ModelReference
 from holo_types.contents import regular_file
 from holo_types.files.atomic import replacing
 from holo_types.files.json_files import read_json, write_json
+from holo_types.objects.display import Displayed, Summary
 from holo_types.reading import reads
 from holo_vae.recipes.model import BlocksConfig, ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import from_plain, to_plain
@@ -43,8 +44,8 @@ _FIRST_SETTINGS = frozenset(
 NetworkT = TypeVar("NetworkT", bound=HologramNetwork)
 
 
-@attrs.frozen(eq=False)
-class TrainedNetwork(Generic[NetworkT]):
+@attrs.frozen(eq=False, repr=False)
+class TrainedNetwork(Displayed, Generic[NetworkT]):
     """A network with its name and version; what `write_model` writes and `read_folder` reads.
 
     Parameters
@@ -77,6 +78,27 @@ class TrainedNetwork(Generic[NetworkT]):
     def reference(self) -> ModelReference:
         """What results carry to say which network made them."""
         return ModelReference(self.name, self.version, self.digest, self.config.basis.digest)
+
+    def summary(self) -> Summary:
+        """Return what is printed: the name, the basis, and how large the network is."""
+        config = self.config
+        weights = sum(parameter.numel() for parameter in self.network.parameters())
+        blocks = (
+            f"{channels} x l<={lmax}" for channels, lmax in zip(config.channels, config.lmax, strict=True)
+        )
+        return Summary(
+            f"{self.name}, version {self.version}: {type(self.network).__name__} with {weights:,} weights",
+            {
+                "takes": str(config.basis),
+                "encoder blocks": ", ".join(blocks),
+                **{
+                    name.replace("_", " "): str(value)
+                    for name in ("latent_dim", "variational")
+                    if (value := getattr(config, name, None)) is not None
+                },
+                "digest": self.digest[:12],
+            },
+        )
 
     def check_basis(self, holograms: Holograms) -> None:
         """Refuse holograms of another basis than the network's.
