@@ -182,7 +182,7 @@ def size_table(recipes: Mapping[str, list[Run]]) -> str:
                 _spread(rates, lambda value: f"{value:,.0f}"),
             ]
         )
-    return _table(("recipe", "weights", "the same, nominal", "epochs", "minutes", "digits/s"), rows)
+    return _table(("recipe", "weights", "nominal", "epochs", "minutes", "digits/s"), rows)
 
 
 def sample_table(recipes: Mapping[str, list[Run]]) -> str:
