@@ -1,6 +1,10 @@
 """How the site is built: `python3 start.py -s docs`."""
 
+from pathlib import Path
+
 from sphinx.application import Sphinx
+
+from holo_lab.cli.program import app as program
 
 project = "Holo"
 author = "The Holo developers"
@@ -47,7 +51,17 @@ def skip_aliases(
     )
 
 
+def write_command_line(app: Sphinx) -> None:
+    """Write the page that describes every command of ``holo``, from the program itself."""
+    page = Path(app.srcdir) / "reference" / "command-line.md"
+    page.parent.mkdir(exist_ok=True)
+    text = program.generate_docs(output_format="markdown", recursive=True)
+    if not page.is_file() or page.read_text(encoding="utf-8") != text:  # else Sphinx would read it anew
+        page.write_text(text, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> None:
     """Connect the hooks (Sphinx calls this)."""
+    app.connect("builder-inited", write_command_line)
     app.connect("autodoc-process-docstring", escape_bars)
     app.connect("autodoc-skip-member", skip_aliases)
