@@ -55,7 +55,7 @@ def write_command_line(app: Sphinx) -> None:
     """Write the page that describes every command of ``holo``, from the program itself."""
     page = Path(app.srcdir) / "reference" / "command-line.md"
     page.parent.mkdir(exist_ok=True)
-    text = program.generate_docs(output_format="markdown", recursive=True)
+    text = program.generate_docs(output_format="markdown", recursive=True, usage_name="holo")
     if not page.is_file() or page.read_text(encoding="utf-8") != text:  # else Sphinx would read it anew
         page.write_text(text, encoding="utf-8")
 

@@ -67,7 +67,7 @@ def test_probe_shows_the_table_and_writes_it(files, capsys, monkeypatch):
         (["probe", "embeddings.h5", "--holograms", "embeddings.h5"], 1, "it must hold Holograms"),
         (["probe", "embeddings.h5", "--target", "fold"], 1, "no column 'fold'; it has structure"),
         (["probe", "embeddings.h5", "--folds", "7"], 1, "6 groups for 7 folds"),
-        (["probe", "embeddings.h5", "--out", "no/probe.csv"], 1, "no/probe.csv"),
+        (["probe", "embeddings.h5", "--out", "no/probe.csv"], 2, "no/probe.csv"),
         (["probe"], 2, "EMBEDDINGS"),
         (["probe", "embeddings.h5", "--folds", "many"], 2, "many"),
     ],

@@ -33,8 +33,8 @@ OptionalResidues = Annotated[
     Parameter(
         consume_multiple=True,
         negative="",
-        help="Residues to take, as CHAIN:NUMBER with the insertion code, several of a chain between commas, "
-        "such as A:57,102B B:5; by default all. A file without one of them gives no results.",
+        help="Residues to encode, as CHAIN:NUMBER with the insertion code, several of a chain separated by "
+        "commas, such as A:57,102B B:5; by default all. A file that lacks one of them is skipped.",
     ),
 ]
 Flag = Annotated[bool, Parameter(negative="")]
@@ -49,15 +49,15 @@ def check_output(_: object, path: Path | None) -> None:
 
 Output = Annotated[Path, Parameter(validator=check_output)]
 OptionalOutput = Annotated[Path | None, Parameter(validator=check_output)]
-Device = Annotated[str, Parameter(help="Where to compute, such as cpu or cuda.")]
+Device = Annotated[str, Parameter(help="Device on which to compute, such as cpu or cuda.")]
 Workers = Annotated[
     int, Parameter(validator=Number(gte=1, lte=1024), help="Number of processes that share the work.")
 ]
 Scheduler = Annotated[
     str | None,
     Parameter(
-        help="Address of a Dask scheduler, such as tcp://host:8786, whose workers do it instead (extra dask of "
-        "holo-features); they must see the files under the same paths."
+        help="Address of a Dask scheduler, such as tcp://host:8786, whose workers do the work instead (needs the extra "
+        "dask of holo-features); they must see the files under the same paths."
     ),
 ]
 
@@ -69,17 +69,17 @@ class SelectionOptions:
     Parameters
     ----------
     model
-        Number of the model of a structure that has several, as the file gives it; by default the first.
+        Number of the model to read from a file with several, as in the file; by default the first.
     chains
-        Chains to take, by the authors' names; by default all.
+        Names of the chains to read, as given by the authors; by default all.
     assembly
-        Biological assembly to build, such as 1; by default the atoms as they are in the file.
+        Biological assembly to build, such as 1; by default the atoms are used as they are in the file.
     hydrogens
-        Take hydrogen too.
+        Include hydrogen atoms.
     waters
-        Take water too.
+        Include water.
     hetero
-        Take all else too that is no amino acid residue of a chain: ligands, ions, nucleic acids.
+        Include everything else that is not an amino acid residue of a chain: ligands, ions, nucleic acids.
     """
 
     # --model is a network everywhere.
@@ -98,12 +98,12 @@ class ConfidenceOptions:
     Parameters
     ----------
     minimum_plddt
-        Lowest pLDDT, from 0 to 100, of the residues about which to encode; the others stay neighbors, and are listed.
+        Lowest pLDDT, from 0 to 100, of a residue that is encoded; the others remain neighbors, and are listed.
         A file must say that its B-factors are pLDDT, as mmCIF does in _ma_qa_metric.
     b_factors_are_plddt
-        Take the B-factors for pLDDT though the file does not say so, as a PDB file cannot.
+        Read the B-factors as pLDDT although the file does not say so, which a PDB file cannot.
     drop_neighbors
-        Leave the atoms of residues below --minimum-plddt out of all neighborhoods too.
+        Also remove the atoms of residues below --minimum-plddt from all neighborhoods.
     """
 
     minimum_plddt: Annotated[float | None, Parameter(validator=Number(gte=0, lte=100))] = None
@@ -120,7 +120,7 @@ class RunOptions:
     workers, scheduler
         Who does the work.
     resume
-        Go on with an unfinished output, given the same inputs and options; what it has is not done again.
+        Continue an unfinished output with the same inputs and options; finished files are not read again.
     """
 
     workers: Workers = 1

@@ -83,30 +83,30 @@ def train_command(
     register: Flag = False,
     alias: str = "champion",
 ) -> int:
-    """Train a network on holograms; the weights that are best on validation are kept.
+    """Train a network on holograms, and keep the weights that are best on validation data.
 
-    A run that was interrupted or killed goes on with --resume, and ends with the weights that it would have had.
-    Started by torchrun, the processes share the work. Where mlflow is installed the run is tracked, in OUT/mlflow.db
-    unless MLFLOW_TRACKING_URI is set. Exit status: 0, all data was used; 3, some of its files gave nothing; 1,
-    nothing useful came out; 2, wrong usage.
+    --resume continues a run that was interrupted or killed, which ends with the same weights as one without the
+    interruption. Processes started by torchrun share the work. If mlflow is installed it tracks the run, in
+    OUT/mlflow.db unless MLFLOW_TRACKING_URI is set. Exit status: 0, all data was used; 3, some of its files gave
+    nothing; 1, nothing useful came out; 2, wrong usage.
 
     Parameters
     ----------
     data
-        HDF5 files of holograms, the shards of one data set; or the folder of the data set that the recipe names.
+        HDF5 files of holograms, the parts of one data set; or the folder of the data set that the recipe names.
     out
         Folder for the model, its history, figures and pictures.
     recipe
         YAML file, or name of a recipe that comes with holo-vae, as the command recipes lists them; by default a
         small model for the data's basis.
     validation
-        HDF5 files to choose the best weights on; by default a part of the data, as the recipe says.
+        HDF5 files on which the best weights are chosen; by default a part of the data, as the recipe says.
     name
         Name of the model and of the MLflow experiment.
     seed
-        In place of the recipe's.
+        Seed to use instead of the recipe's.
     resume
-        Go on with the run in OUT.
+        Continue the run in OUT.
     register
         Register the model under its name.
     alias
@@ -165,7 +165,7 @@ app.command(recipes)
 
 @recipes.default
 def recipes_command() -> int:
-    """Name the recipes that come with holo-vae."""
+    """List the recipes that come with holo-vae."""
     from .recipes.shipped import recipe_names
 
     for name in recipe_names():
@@ -175,12 +175,12 @@ def recipes_command() -> int:
 
 @recipes.command(name="show")
 def show_recipe_command(name: str, /) -> int:
-    """Print a recipe that comes with holo-vae, to be kept as a file and changed.
+    """Print a recipe that comes with holo-vae, to be saved as a file and changed.
 
     Parameters
     ----------
     name
-        One of those that the command recipes names.
+        Name of a recipe.
     """
     from .recipes.shipped import recipe_text
 
@@ -190,7 +190,7 @@ def show_recipe_command(name: str, /) -> int:
 
 @app.command(name="describe")
 def describe_command(source: str, /) -> int:
-    """Show the sizes of every layer, before any training.
+    """Show the size of every layer of a network, before any training.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def import_command(folder: Path, /, *, out: Path) -> int:
     Parameters
     ----------
     folder
-        With hparams.json and the state dict, as the authors' implementation leaves them.
+        Folder with hparams.json and the state dict, as written by the authors' implementation.
     out
         Folder for the model.
     """
@@ -258,7 +258,7 @@ def promote_command(name: str, version: str, /, *, alias: str = "champion") -> i
 
 @app.command(name="track")
 def track_command(folder: Path, /) -> int:
-    """Send what a training run logged while its tracking store did not answer.
+    """Send to MLflow what a training run could not send while it ran.
 
     Parameters
     ----------
@@ -282,15 +282,16 @@ class EvaluationOptions:
     Parameters
     ----------
     training
-        HDF5 file of holograms from which classifiers of z learn, with --label.
+        HDF5 file of holograms to which the classifiers of z are fitted, with --label.
     validation
-        HDF5 file of holograms from which they learn too, or which choose the number of neighbors.
+        HDF5 file of further holograms for them, on which the number of nearest neighbors is chosen.
     label
-        Column of the index with labels: z is clustered and classified beside them (extra evaluation).
+        Column of the index with labels, which clusters and classifications of z are compared with (needs the extra
+        evaluation).
     classifier
-        A trained classifier, which judges samples.
+        Folder of a trained classifier that judges samples.
     seed
-        The seed of clusterings and samples.
+        Seed of clusterings and samples.
     """
 
     training: Path | None = None
@@ -336,7 +337,7 @@ def evaluate_command(
     options: Annotated[EvaluationOptions, Together] = _NO_EVALUATION,
     out: OptionalOutput = None,
 ) -> int:
-    """Measure a model: reconstruction, equivariance, what z knows of labels, and what samples are worth.
+    """Measure a model: reconstruction, equivariance, how well z predicts labels, and the quality of samples.
 
     Parameters
     ----------
@@ -434,12 +435,12 @@ def worth_command(
     baselines: bool = True,
     seed: int = 0,
 ) -> int:
-    """Say what z of a model is worth, beside invariants that need no training (extras structures and evaluation).
+    """Measure what z of a model is worth, beside invariants that need no training.
 
-    Reconstruction; how far z moves as a structure is turned and rounded, and as atoms move; whether a residue is
-    recognized in another crystal and in a relative; secondary structure, burial and residue type read from z. Exit
-    status: 0, all was measured; 3, rows or structures were left out, and are named; 1, nothing useful came out; 2,
-    wrong usage.
+    It measures the reconstruction; how far z moves when a structure is rotated and rounded, and when atoms move;
+    whether a residue is recognized in another crystal and in a relative; and how well secondary structure, burial and
+    residue type are predicted from z. It needs the extras structures and evaluation. Exit status: 0, all was measured;
+    3, rows or structures were left out, and are named; 1, nothing useful came out; 2, wrong usage.
 
     Parameters
     ----------
@@ -451,15 +452,16 @@ def worth_command(
     out
         Folder for worth.json and worth.md.
     split
-        The structures that are measured; those of train scale distances.
+        Structures to measure; those of train set the scale of distances.
     count
-        How many residues at least.
+        Least number of residues to measure.
     trained_for
-        Rows for whose label the model was trained, such as "residue type", beside those of its heads; they are marked.
+        Rows to mark because the model was trained on their label, such as "residue type", in addition to those of its
+        heads.
     baselines
-        Whether z stands beside invariants that need no training, which take most of the time.
+        Whether to measure invariants that need no training too, which take most of the time.
     seed
-        The seed of draws, noise and rotations.
+        Seed of sampling, noise and rotations.
     """
     from .networks.loading import load
     from .networks.model import Model
@@ -520,17 +522,17 @@ def embed_command(
         ligand; a folder with one; or an ATOM3D LBA data set (LMDB).
     out
         File for the embeddings, .h5; or a table, .parquet or .csv. It is replaced unless --resume is given.
-        A name without an ending is a folder, which gets Parquet files as the run goes on, to be read as one table.
+        A name without an ending stands for a folder of Parquet files, to be read as one table.
     model
         Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     pocket
-        Embed the residues with any atom within 6 Å of the ligand, the ligand's atoms among their neighbors.
+        Embed the residues with any atom within 6 Å of the ligand, whose atoms count among their neighbors.
     ligand
-        Embed each heavy atom of the ligand, the protein's and the ligand's other atoms among its neighbors.
+        Embed each heavy atom of the ligand, with the atoms of protein and ligand as neighbors.
     secondary_structure
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
     half
-        Keep z in 16 bits in a folder's files; it is read back as float32.
+        Store z in 16 bits, in a folder of Parquet files; it is read back as float32.
     residues
         Residues to embed.
     """

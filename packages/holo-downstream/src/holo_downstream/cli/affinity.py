@@ -21,7 +21,7 @@ from holo_types import HoloError
 from holo_types.console import OK, SOME_FILES_FAILED, progress, visible
 from holo_types.extras import extra
 from holo_types.files.csv_files import write_csv
-from holo_types.options import OptionalOutput, Output
+from holo_types.options import Flag, OptionalOutput, Output
 
 __all__ = ["affinity"]
 
@@ -51,13 +51,13 @@ def study_command(
     ligands: Path | None = None,
     seeds: int = 5,
     seed: int = 0,
-    resample: bool = False,
+    resample: Flag = False,
     coverage: float = 0.9,
-    validation_only: bool = False,
+    validation_only: Flag = False,
     mlflow_experiment: str | None = None,
     register: str | None = None,
 ) -> int:
-    """Fit and test a predictor on vectors: settings chosen on validation complexes only, the test scored once.
+    """Fit a predictor of affinities to vectors of complexes, choose its settings on validation complexes, and test it.
 
     Exit status: 0, every label was used; 3, some complexes were left out (skipped.csv says why); 1, nothing
     useful came out; 2, wrong usage.
@@ -65,47 +65,47 @@ def study_command(
     Parameters
     ----------
     embeddings
-        HDF5 file of embeddings of pocket residues, or of their holograms; or a table with a vector a complex
+        HDF5 file of embeddings of pocket residues, or of their holograms; or a table with one vector per complex
         (.csv, .parquet: the column id and numbers; .npz: id, vectors).
     labels
-        CSV file with the columns id and label (or pK), and where known cluster, split (train, val, test; series:
-        only ranked inside its cluster), unit, measurement, ligand_key; others are ignored. Without splits one is
-        made by cluster.
+        CSV file with the columns id and label (or pK), and if known cluster, split (train, val, test; series for
+        complexes that are only ranked within their cluster), unit, measurement, ligand_key; other columns are ignored.
+        Without splits the complexes are split by cluster.
     out
         Folder for report.json, predictions.csv, skipped.csv and the predictor, model/.
     regressor
-        mean (of the training labels), linear, ridge, kernel-ridge, forest, boosting, or ensemble, the mean of histogram
-        boosting, extra trees and support vector regression.
+        Kind of regressor: mean (of the training labels), linear, ridge, kernel-ridge, forest, boosting, or ensemble,
+        the mean of histogram boosting, extra trees and support vector regression.
     pooling
-        How residues become one vector a complex: sum, mean, max, or sum_count.
+        How the vectors of residues become one vector per complex: sum, mean, max, or sum_count.
     by
         Index column that names the complex of a residue.
     invariants
-        What of holograms is pooled: scalars, their l = 0 coefficients, or power, the norms of all degrees.
+        What is pooled of holograms: scalars, their l = 0 coefficients; or power, the norms of all degrees.
     beside
-        Further files of the same kinds, whose vectors are set beside those of the first.
+        Further files of the same kinds, whose vectors are appended to those of the first.
     unit
-        The unit of the labels: pK; M, mM, uM, nM, pM or fM of Ki, Kd or IC50; kcal/mol or kJ/mol of a free energy; or
-        column: each row's own, from the column unit.
+        Unit of the labels: pK; M, mM, uM, nM, pM or fM for Ki, Kd or IC50; kcal/mol or kJ/mol for a free energy; or
+        column, to take the unit of each row from the column unit.
     temperature
-        At which free energies were measured, in K.
+        Temperature at which free energies were measured, in K.
     label_column
-        What the column of labels is called; by default label, or else pK.
+        Name of the column of labels; by default label or, without it, pK.
     cluster_column
-        What the column of clusters is called; by default cluster, or else one such as cluster30.
+        Name of the column of sequence clusters; by default cluster or, without it, one such as cluster30.
     ligands
-        CSV file with the columns id and ligand_key, such as holo-features ligands writes: complexes that share a
-        ligand are then found.
+        CSV file with the columns id and ligand_key, such as holo-features ligands writes, by which complexes that
+        share a ligand are found.
     seeds
-        How many members, each with its own seed.
+        Number of members, each with its own seed.
     seed
-        The first of them, and that of splits and intervals.
+        Seed of the first member, of splits and of intervals.
     resample
-        Let each member learn from its own bootstrap resample of the training complexes.
+        Fit each member to its own bootstrap sample of the training complexes.
     coverage
-        The coverage of the interval of a prediction.
+        Share of labels that the intervals are meant to contain.
     validation_only
-        Leave the test complexes and the series alone, while anything is still to be decided.
+        Leave the test complexes and the series untouched, as long as something is still to be chosen.
     mlflow_experiment
         Log the study to this MLflow experiment (needs the extra mlflow).
     register
@@ -146,7 +146,7 @@ def apply_command(
     invariants: Invariants = "scalars",
     beside: Beside = (),
 ) -> int:
-    """Predict by a study the pK of complexes from vectors; embeddings of another model or basis are refused.
+    """Predict the pK of complexes with the predictor of a study.
 
     Exit status: 0, all complexes were predicted; 3, some were left out; 1, nothing useful came out; 2, wrong
     usage.
@@ -156,11 +156,13 @@ def apply_command(
     study
         Folder of a study, or its folder model/.
     embeddings
-        As for study.
+        Vectors of the complexes, in a file as study takes it. Embeddings of another model or basis are refused.
     out
         CSV file for id, prediction, lower and upper.
-    invariants, beside
-        As for study.
+    invariants
+        What was pooled of holograms when the predictor was fitted: scalars or power.
+    beside
+        Further files, as when the predictor was fitted.
     """
     predictor = read_predictor(study)
     table = _read_all(embeddings, beside, predictor.by, predictor.pooling, invariants)
@@ -183,7 +185,7 @@ def compare_command(
     out: OptionalOutput = None,
     part: Literal["test", "val"] = "test",
     against: str | None = None,
-    by_cluster: bool = False,
+    by_cluster: Flag = False,
     seed: int = 0,
 ) -> int:
     """Compare studies on the complexes that all of them predicted, with intervals and paired tests.
@@ -191,17 +193,17 @@ def compare_command(
     Parameters
     ----------
     studies
-        Folders that study wrote; their names name the rows.
+        Folders that study wrote; their names become the names of the rows.
     out
         File for the tables, .md or .csv.
     part
-        Which complexes: test, or val while anything is still to be decided.
+        Complexes to compare on: test, or val as long as something is still to be chosen.
     against
-        Name of the one study to compare each of the others with; by default all pairs are compared.
+        Name of a study to compare all others with; by default all pairs are compared.
     by_cluster
-        Resample and swap whole sequence clusters in place of complexes.
+        Resample and swap whole sequence clusters instead of complexes.
     seed
-        The seed of the resamples.
+        Seed of the resampling.
     """
     comparison = compare_studies(studies, part, against=against, by_cluster=by_cluster, seed=seed)
     if out is not None:
@@ -223,16 +225,20 @@ def leaks_command(
     ligands: Path | None = None,
     out: OptionalOutput = None,
 ) -> int:
-    """Say which validation and test complexes share a cluster or a ligand with training complexes.
+    """List the validation and test complexes that share a cluster or a ligand with training complexes.
 
     Exit status: 0, none; 3, some.
 
     Parameters
     ----------
     labels
-        CSV file as for study, with splits; ligands are the same where the column ligand_key is.
-    label_column, cluster_column, ligands
-        As for study.
+        CSV file as for study, with splits; ligands are identical if their ligand_key is.
+    label_column
+        Name of the column of labels; by default label or, without it, pK.
+    cluster_column
+        Name of the column of sequence clusters; by default cluster or, without it, one such as cluster30.
+    ligands
+        CSV file with the columns id and ligand_key, such as holo-features ligands writes.
     out
         CSV file for id, split, by, value and the training complexes.
     """

@@ -39,7 +39,7 @@ def probe_command(
     seed: int = 0,
     out: OptionalOutput = None,
 ) -> int:
-    """Read a property of each residue from its embedding, beside the majority class and l = 0.
+    """Predict a property of each residue from its embedding, beside the majority class and l = 0.
 
     Cross-validated by structure, never by residue; 95 % intervals are bootstraps over structures.
 

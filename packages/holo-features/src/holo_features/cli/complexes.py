@@ -65,19 +65,19 @@ def complexes_command(
     data
         CSV file with the columns id, protein, ligand; a folder with one; or an ATOM3D LBA data set (LMDB).
     out
-        HDF5 file for the holograms, one row a center; it is replaced unless --resume is given.
+        HDF5 file for the holograms, one row per center; it is replaced unless --resume is given.
     centers
-        Around what: the Cα of the pocket's residues, or each heavy atom of the ligand.
+        Points around which to encode: the Cα of each residue of the pocket, or each heavy atom of the ligand.
     pocket_distance
-        A residue is in the pocket if any of its atoms is this near to one of the ligand, in Å.
+        Distance in Å from any atom of the ligand within which a residue belongs to the pocket.
     listed_pocket
-        Take the residues that the data set itself lists as the pocket instead.
+        Use the residues that the data set lists as the pocket instead.
     without_ligand
-        Leave the ligand's atoms out; surface areas are those of the protein alone.
+        Leave out the atoms of the ligand; surface areas are those of the protein alone.
     bound_minus_unbound
-        Give what the ligand adds: the holograms with its atoms minus those without.
+        Encode what the ligand adds: the holograms with its atoms minus those without.
     without_central_residue
-        Leave the residue of the center out of its neighborhood.
+        Leave out the atoms of the residue at the center.
     secondary_structure
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
     """
@@ -139,7 +139,7 @@ def contacts_command(
     workers: Workers = 1,
     scheduler: Scheduler = None,
 ) -> int:
-    """Count the pairs of protein and ligand atoms that are near each other, by their elements.
+    """Count the contacts between protein and ligand atoms by pair of elements.
 
     Exit status: 0, every complex gave a row; 3, some gave none; 1, nothing useful came out; 2, wrong usage.
 
@@ -148,9 +148,9 @@ def contacts_command(
     data
         CSV file with the columns id, protein, ligand; a folder with one; or an ATOM3D LBA data set (LMDB).
     out
-        CSV file, one row a complex: id, split, label, and a column for each pair of elements.
+        CSV file with one row per complex: id, split, label, and a column for each pair of elements.
     cutoff
-        Distance up to which a pair counts, in Å.
+        Largest distance of a contact, in Å.
     workers, scheduler
         Who does the work.
     """
@@ -163,7 +163,7 @@ def contacts_command(
 
 
 def ligands_command(data: Path, /, *, out: Output, workers: Workers = 1, scheduler: Scheduler = None) -> int:
-    """Say of each complex which ligand it has and how large that is.
+    """List the ligand of each complex and its size.
 
     Exit status: 0, every complex gave a row; 3, some gave none; 1, nothing useful came out; 2, wrong usage.
 
@@ -172,7 +172,7 @@ def ligands_command(data: Path, /, *, out: Output, workers: Workers = 1, schedul
     data
         CSV file with the columns id, protein, ligand; a folder with one; or an ATOM3D LBA data set (LMDB).
     out
-        CSV file, one row a complex: id, split, label; ligand_key, the same for the same ligand, whatever its
+        CSV file with one row per complex: id, split, label; ligand_key, which identical ligands share whatever their
         hydrogens, charges and stereochemistry; heavy_atoms; heavy_atom_weight, in g/mol, without hydrogens.
     workers, scheduler
         Who does the work.

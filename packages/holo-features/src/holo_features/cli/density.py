@@ -44,7 +44,7 @@ def density_command(
     spacing: Length = 0.5,
     center: Annotated[tuple[float, float, float] | None, Parameter(negative="")] = None,
 ) -> int:
-    """Write the density that a Zernike hologram describes as a map that molecular viewers open.
+    """Write the density that a Zernike hologram describes as a map for molecular viewers.
 
     Needs the extra maps. Exit status: 0, the map is written; 1, it is not; 2, wrong usage.
 
@@ -55,16 +55,16 @@ def density_command(
     out
         The map, .mrc, .ccp4 or .map.
     channel
-        Which channel, such as C.
+        The channel, such as C.
     row
-        Which hologram, counted from 0; by default the first.
+        Number of the hologram, counted from 0; by default the first.
     residue
-        The residue about which the hologram was made, as CHAIN:NUMBER, such as A:57, in place of its row.
+        Residue around which the hologram was made, as CHAIN:NUMBER, such as A:57, instead of its row.
     spacing
-        Distance of the grid's points, in Å.
+        Distance between grid points, in Å.
     center
-        Where to put the hologram's origin, in Å; by default where it lies in the structure, if the file says it, or
-        else at 0 0 0.
+        Position of the hologram's origin, in Å; by default its position in the structure if the file has it, and
+        else 0 0 0.
     """
     import holo_types
     from holo_features.transforms.density import density_map, write_density_map

@@ -27,9 +27,9 @@ def images_command(
     float64: Flag = False,
     resume: Flag = False,
 ) -> int:
-    """Project the images of MNIST onto the sphere, turn them, and encode them as spherical holograms.
+    """Project the images of MNIST onto the sphere, rotate them, and encode them as spherical holograms.
 
-    Each image is laid on the lower hemisphere by stereographic projection, on a Driscoll-Healy grid. Exit
+    Each image is projected stereographically onto the lower hemisphere of a Driscoll-Healy grid. Exit
     status: 0, all images are encoded; 1, nothing useful came out; 2, wrong usage.
 
     Parameters
@@ -37,7 +37,7 @@ def images_command(
     folder
         Folder of MNIST's idx files, also with .gz.
     out
-        HDF5 file for the holograms, one row an image; it is replaced unless --resume is given.
+        HDF5 file for the holograms, one row per image; it is replaced unless --resume is given.
     part
         The training images or the test images.
     lmax
@@ -45,14 +45,14 @@ def images_command(
     bandwidth
         Bandwidth b of the grid, which has 2b × 2b samples.
     rotation
-        each: a random rotation an image; chunks: one for ten images that follow one another, as in the
-        published data set; fixed: the same for all (NR).
+        How the images are rotated. each: every image at random; chunks: ten consecutive images alike, as in the
+        published data set; fixed: all alike (NR).
     seed
         Seed of the random rotations.
     float64
         Write the coefficients in double precision.
     resume
-        Go on with an unfinished output, given the same inputs.
+        Continue an unfinished output with the same inputs.
     """
     import numpy as np
 

@@ -96,12 +96,12 @@ class BasisOptions:
     cutoff
         Radius of a neighborhood, in Å.
     envelope
-        Width in Å of the shell below the cutoff in which the weights of atoms fall smoothly to zero; by default
-        none: an atom counts in full up to the cutoff. A model takes holograms of its own envelope only.
+        Width in Å of the shell below the cutoff in which the weights of atoms fall smoothly to zero; by default there
+        is none. A model only takes holograms with its own envelope.
     channels
-        One channel each: chemical elements; other, for all elements that are not named; either also of one side only,
-        after protein:, ligand:, metal: or water:, such as ligand:N; sasa, the solvent-accessible surface area in Å²;
-        charge, the partial charge in e.
+        Names of the channels: chemical elements; other, for all elements that are not named; sasa, the
+        solvent-accessible surface area in Å²; charge, the partial charge in e. An element or other may be limited to
+        protein:, ligand:, metal: or water:, such as ligand:N.
     float64
         Write the coefficients in double precision.
     """

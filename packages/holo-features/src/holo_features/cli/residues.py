@@ -51,7 +51,7 @@ def residues_command(
     selection: Annotated[SelectionOptions, Together] = _NO_SELECTION,
     run: Annotated[RunOptions, Together] = _NO_RUN,
 ) -> int:
-    """Encode every complete amino acid residue by itself, about its Cα, as a Zernike hologram.
+    """Encode every complete amino acid residue by itself, around its Cα, as a Zernike hologram.
 
     The index has the residue's type as its label. Skipped files and residues are listed in a CSV file beside
     the output, with the reason. Exit status: 0, every file gave results; 3, some files gave none; 1, nothing
@@ -63,7 +63,7 @@ def residues_command(
         Structure files (.pdb, .ent, .cif, .mmcif, .bcif, also with .gz), or folders or archives (.tar, .zip) of
         them.
     out
-        HDF5 file for the holograms, one row a residue; it is replaced unless --resume is given.
+        HDF5 file for the holograms, one row per residue; it is replaced unless --resume is given.
     """
     from holo_features.encoding.files import rows_of, structure_files, write_rows
     from holo_features.encoding.structures import Encoding, encode_structures, structure_names

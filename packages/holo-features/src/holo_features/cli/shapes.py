@@ -31,23 +31,23 @@ def shapes_command(
     """Encode meshes as spherical holograms of six channels, by rays from outside toward the centroid.
 
     The channels are the distance at which a ray meets the mesh, and sine and cosine of its angle with the
-    normal there, for the mesh and for its convex hull. What is unusual in a mesh, and why one was skipped, is
-    listed in a CSV file beside the output. Exit status: 0, every mesh gave a hologram; 3, some gave none; 1,
-    nothing useful came out; 2, wrong usage.
+    normal there, for the mesh and for its convex hull. A CSV file beside the output lists unusual meshes and the
+    reasons for those that were skipped. Exit status: 0, every mesh gave a hologram; 3, some gave none; 1, nothing
+    useful came out; 2, wrong usage.
 
     Parameters
     ----------
     folder
-        Folder whose meshes (.off, .obj, .stl, .ply) are encoded, those in its folders too.
+        Folder of meshes (.off, .obj, .stl, .ply), also in subfolders.
     out
-        HDF5 file for the holograms, one row a mesh; it is replaced unless --resume is given.
+        HDF5 file for the holograms, one row per mesh; it is replaced unless --resume is given.
     lmax
         Highest degree l, less than the bandwidth.
     bandwidth
         Bandwidth b of the Driscoll-Healy grid of rays, 2b × 2b.
     labels
-        CSV file of names and classes, as SHREC17 has it; by default a mesh's class is the folder it is in, if
-        all are in folders.
+        CSV file of names and classes in the format of SHREC17; by default the class of a mesh is the name of its
+        folder, if all are in folders.
     float64
         Write the coefficients in double precision.
     """

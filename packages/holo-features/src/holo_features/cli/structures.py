@@ -57,13 +57,13 @@ def structures_command(
         Structure files (.pdb, .ent, .cif, .mmcif, .bcif, also with .gz), or folders or archives (.tar, .zip) of
         them.
     out
-        HDF5 file for the holograms, one row a residue; it is replaced unless --resume is given.
+        HDF5 file for the holograms, one row per residue; it is replaced unless --resume is given.
     residues
         Residues about whose Cα to encode.
     center_atoms
-        Names of atoms about which to encode instead of the Cα, such as CB.
+        Names of the atoms around which to encode, such as CB, instead of the Cα.
     without_central_residue
-        Leave the residue of the center out of its neighborhood.
+        Leave out the atoms of the residue at the center.
     secondary_structure
         Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
     """

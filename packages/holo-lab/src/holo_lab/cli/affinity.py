@@ -37,11 +37,11 @@ def fit_command(
     seed: Seed = 0,
     workers: Workers = 1,
 ) -> int:
-    """Fit a predictor to a folder of complexes with measured affinities, and report what it is worth.
+    """Fit a predictor to a folder of complexes with measured affinities, and report its accuracy.
 
-    Every complex is predicted once by a model that saw nothing of its cluster; the report and the intervals rest on
-    that. Exit status: 0, every complex was used; 3, some were left out (skipped.csv says why); 1, nothing useful came
-    out; 2, wrong usage.
+    Every complex is predicted once by a model that saw nothing of its cluster, and the report and the intervals rest
+    on these predictions. Exit status: 0, every complex was used; 3, some were left out (skipped.csv says why); 1,
+    nothing useful came out; 2, wrong usage.
 
     Parameters
     ----------
@@ -53,18 +53,18 @@ def fit_command(
     table
         Name of the CSV file, where it is not labels.csv and there are several.
     unit
-        The unit of the labels: pK; M, mM, uM, nM, pM or fM of Ki, Kd or IC50; kcal/mol or kJ/mol of a free energy; or
-        column: each row's own, from the column unit.
+        Unit of the labels: pK; M, mM, uM, nM, pM or fM for Ki, Kd or IC50; kcal/mol or kJ/mol for a free energy; or
+        column, to take the unit of each row from the column unit.
     temperature
-        At which free energies were measured, in K.
+        Temperature at which free energies were measured, in K.
     label_column
-        What the column of labels is called; by default label, or else pK.
+        Name of the column of labels; by default label or, without it, pK.
     cluster_column
-        What the column of sequence clusters is called; by default cluster, or else one such as cluster30.
+        Name of the column of sequence clusters; by default cluster or, without it, one such as cluster30.
     coverage
-        The share of labels that intervals are meant to hold.
+        Share of labels that the intervals are meant to contain.
     seed
-        The seed of estimators, folds and intervals.
+        Seed of estimators, folds and intervals.
     """
     from .affinity_fit import fit_folder
 

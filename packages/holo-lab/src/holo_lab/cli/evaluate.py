@@ -22,7 +22,7 @@ def evaluate_command(
     out: OptionalOutput = None,
     report: OptionalOutput = None,
 ) -> int:
-    """Measure a model: reconstruction, equivariance, what z knows of labels, and what samples are worth.
+    """Measure a model: reconstruction, equivariance, how well z predicts labels, and the quality of samples.
 
     Parameters
     ----------

@@ -20,9 +20,7 @@ __all__ = ["mutations"]
 
 _FILLING, _NONE = "microenvironment-fill-z128", "none"
 
-mutations = cyclopts.App(
-    name="mutations", help="What exchanges of amino acids cost in stability, from structures."
-)
+mutations = cyclopts.App(name="mutations", help="Predict how mutations change the stability of proteins.")
 
 
 @mutations.command(name="fit")
@@ -36,7 +34,7 @@ def fit_command(
     folds: Count = 10,
     coverage: float = 0.9,
 ) -> int:
-    """Learn from measured mutations what others cost in stability.
+    """Fit a predictor of stability changes to measured mutations.
 
     Exit status: 0, every row was used; 3, some were left out or are remarkable, which is said; 1, nothing useful came
     out; 2, wrong usage.
@@ -47,17 +45,17 @@ def fit_command(
         Folder of the structures that the table names.
     table
         CSV file with the columns file (relative to the folder), chain, residue, wild_type, mutant and ddg in kcal/mol,
-        negative destabilizes; and family, where it is known which proteins are related.
+        where negative values destabilize; and family, which related proteins share.
     out
-        Folder for the predictor, cross-validated.csv (each row predicted from other families) and skipped.csv. One
-        that holds a predictor is refused.
+        Folder for the predictor, cross-validated.csv (each row predicted from other families) and skipped.csv. It must
+        not hold a predictor yet.
     filling_model
-        Name or folder of a model that says what a residue is from its surroundings, whose numbers stand beside those
-        that are counted; none for the counted ones alone.
+        Name or folder of a model that predicts the type of a residue from its surroundings, as a further feature; none
+        to do without.
     folds
-        The number of folds, of whole families.
+        Number of folds, which consist of whole families.
     coverage
-        The coverage of the interval of a prediction.
+        Share of measured values that the intervals are meant to contain.
     """
     from holo_lab.mutations.learning import PREDICTOR_FILE, describe_table, learn, write_study
     from holo_lab.mutations.tables import read_mutations
@@ -88,7 +86,7 @@ def predict_command(
     scan: Flag = False,
     table: Path | None = None,
 ) -> int:
-    """Predict what mutations cost in stability, in kcal/mol; negative destabilizes.
+    """Predict the change of stability by mutations, in kcal/mol; negative values destabilize.
 
     Beside the table come, of one structure, a heat map (.png) and the structure with the mean of each residue as its
     B-factors (.cif). The column antisymmetric is the prediction without the term for natural residues: the reverse
@@ -104,11 +102,11 @@ def predict_command(
     structure
         PDB, mmCIF or BinaryCIF file; with --table the folder of the structures that it names.
     wanted
-        Mutations, such as A:57:L: chain, number and the letter of what is to be there.
+        Mutations, such as A:57:L: chain, number and the one-letter code of the new residue.
     out
         CSV file for file, chain, residue, wild_type, mutant, prediction, lower, upper and antisymmetric.
     scan
-        All nineteen exchanges of every residue.
+        Predict all nineteen mutations of every residue.
     table
         CSV file with the columns file, chain, residue, wild_type and mutant; its other columns are kept.
     """
