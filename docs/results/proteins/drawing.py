@@ -284,12 +284,12 @@ def neighbors_figure(
     rows
         From top to bottom.
     columns, chance
-        What neighbors may share, and how many of them would by chance.
+        What neighbors may share, and how many of them would by chance; none for the pictures alone.
     radius
         The radius of what is drawn, in Å.
     """
     count = len(rows[0].tiles)
-    width, height = _LEFT + count + _GAP + _RIGHT, _TOP + _PITCH * len(rows) + 0.05
+    width, height = _LEFT + count + _GAP + (_RIGHT if columns else 0.1), _TOP + _PITCH * len(rows) + 0.05
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))  # in inches
     axes.set_axis_off()
@@ -320,13 +320,16 @@ def neighbors_figure(
     axes.text(
         _LEFT + _GAP + 1.06,
         height - 0.2,
-        "the ten nearest of other sequence clusters, the nearest first (bold: same residue type)",
+        "the most similar residues of other sequence clusters (bold: same residue type)",
         va="top",
         size=9,
         color=INK,
     )
     _legend(axes, height - 0.52)
-    axes.text(width - _RIGHT + 0.02, height - 0.62, "chance", ha="right", va="center", size=7.5, color=GRAY)
+    if columns:
+        axes.text(
+            width - _RIGHT + 0.02, height - 0.62, "chance", ha="right", va="center", size=7.5, color=GRAY
+        )
     return figure
 
 

@@ -41,6 +41,7 @@ TURNED_CHAINS, ROTATIONS = 8, 4
 NOISES = (0.0, 0.1, 0.3, 0.5)  # Å
 NEIGHBORS = 10
 DRAWN_RADIUS = 10.0  # Å
+FRONT_TYPES, FRONT_NEIGHBORS = ("Asn", "Gly", "Leu", "Lys"), 8  # of the picture on the front page
 SHARED = {"residue_type": "residue\ntype", "secondary_structure": "secondary\nstructure", "burial": "burial"}
 
 
@@ -131,11 +132,22 @@ def measure(directory: Path, model: str, /, *, out: Path) -> int:
         skipped=skipped,
         seconds=seconds,
     )
+    tile_rows = _tile_rows(proteins, embeddings, rows)
     pictures = {
+        "front": neighbors_figure(
+            [
+                attrs.evolve(row, tiles=row.tiles[: 1 + FRONT_NEIGHBORS], shared=())
+                for row in tile_rows
+                if row.tiles[0].name in FRONT_TYPES
+            ],
+            (),
+            (),
+            DRAWN_RADIUS,
+        ),
         "accuracy": accuracy_figure(accuracy),
         "denoising": denoising_figure(denoising),
         "neighbors": neighbors_figure(
-            _tile_rows(proteins, embeddings, rows),
+            tile_rows,
             tuple(SHARED.values()),
             [NEIGHBORS * agreement.chance for agreement in shared],
             DRAWN_RADIUS,

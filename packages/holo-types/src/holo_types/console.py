@@ -22,7 +22,7 @@ from .files.csv_files import write_csv
 if TYPE_CHECKING:
     from cyclopts import App
 
-__all__ = ["Outcome", "Skipped", "progress", "run", "visible", "write_skipped"]
+__all__ = ["Outcome", "Skipped", "examples_shown", "program", "progress", "run", "visible", "write_skipped"]
 
 OK, NOTHING_USEFUL, WRONG_USAGE, SOME_FILES_FAILED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
@@ -53,6 +53,40 @@ def _error_line(message: str) -> None:
     line = visible(" ".join(message.split()))
     # As text, since messages hold shapes such as [n, 3] that rich would take for its own markup.
     Console(stderr=True).print(Text(line, style="red"), soft_wrap=True)
+
+
+def examples_shown(*lines: str) -> str:
+    """Return command lines as the end of a help shows them.
+
+    Examples
+    --------
+    >>> examples_shown("double 21", "double 4").splitlines()
+    ['Examples:', '', '- `double 21`', '- `double 4`']
+    """
+    return "\n".join(("Examples:" if len(lines) > 1 else "Example:", "", *(f"- `{line}`" for line in lines)))
+
+
+def program(name: str, help: str, version: str, examples: Sequence[str]) -> "App":
+    """Return a console script that looks like all others: version, examples, and completion in the shell.
+
+    Parameters
+    ----------
+    name, help, version
+        As `cyclopts.App` takes them.
+    examples
+        Command lines, which the help shows at its end.
+
+    Examples
+    --------
+    >>> app = program("double", "Double a number.", "1.0", ["double 21"])
+    >>> "double 21" in app.help_epilogue
+    True
+    """
+    from cyclopts import App  # noqa: PLC0415
+
+    app = App(name=name, help=help, version=version, help_epilogue=examples_shown(*examples))
+    app.register_install_completion_command(add_to_startup=False)
+    return app
 
 
 def run(app: "App", argv: Sequence[str] | None = None) -> int:

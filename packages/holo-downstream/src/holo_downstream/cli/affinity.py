@@ -18,7 +18,7 @@ from holo_downstream.validation.splits import leak_check
 from holo_downstream.vectors.pooling import Pooling
 from holo_downstream.vectors.tables import Invariants, VectorTable, read_vectors, set_beside
 from holo_types import HoloError
-from holo_types.console import OK, SOME_FILES_FAILED, progress, visible
+from holo_types.console import OK, SOME_FILES_FAILED, examples_shown, progress, visible
 from holo_types.extras import extra
 from holo_types.files.csv_files import write_csv
 from holo_types.options import Flag, OptionalOutput, Output
@@ -32,7 +32,12 @@ affinity = cyclopts.App(
 )
 
 
-@affinity.command(name="study")
+@affinity.command(
+    name="study",
+    help_epilogue=examples_shown(
+        "holo-downstream affinity study embeddings.h5 labels.csv --ligands ligands.csv --out study"
+    ),
+)
 def study_command(
     embeddings: Path,
     labels: Path,
@@ -136,7 +141,12 @@ def study_command(
     return SOME_FILES_FAILED if study.skipped else OK
 
 
-@affinity.command(name="apply")
+@affinity.command(
+    name="apply",
+    help_epilogue=examples_shown(
+        "holo-downstream affinity apply study/ new-embeddings.h5 --out predictions.csv"
+    ),
+)
 def apply_command(
     study: Path,
     embeddings: Path,
@@ -177,7 +187,10 @@ def apply_command(
     return SOME_FILES_FAILED if table.repeated else OK
 
 
-@affinity.command(name="compare")
+@affinity.command(
+    name="compare",
+    help_epilogue=examples_shown("holo-downstream affinity compare study/ contacts/ --out comparison.md"),
+)
 def compare_command(
     studies: list[Path],
     /,
@@ -215,7 +228,10 @@ def compare_command(
     return OK
 
 
-@affinity.command(name="leaks")
+@affinity.command(
+    name="leaks",
+    help_epilogue=examples_shown("holo-downstream affinity leaks labels.csv --ligands ligands.csv"),
+)
 def leaks_command(
     labels: Path,
     /,

@@ -12,6 +12,7 @@ from cyclopts.validators import Number
 
 from holo_downstream.affinity.labels import Unit
 from holo_downstream.cli.affinity import affinity as of_vectors
+from holo_types.console import examples_shown
 from holo_types.options import Output, Workers
 
 __all__ = ["affinity"]
@@ -19,10 +20,15 @@ __all__ = ["affinity"]
 Coverage = Annotated[float, Parameter(validator=Number(gt=0, lt=1))]
 Seed = Annotated[int, Parameter(validator=Number(gte=0))]
 
-affinity = cyclopts.App(name="affinity", help="Binding affinities of protein-ligand complexes.")
+affinity = cyclopts.App(
+    name="affinity", help="Binding affinities of protein-ligand complexes.", help_epilogue=""
+)
 
 
-@affinity.command(name="fit")
+@affinity.command(
+    name="fit",
+    help_epilogue=examples_shown("holo affinity fit complexes/ --out predictor --workers 2"),
+)
 def fit_command(
     folder: Path,
     /,
@@ -82,7 +88,10 @@ def fit_command(
     )
 
 
-@affinity.command(name="predict")
+@affinity.command(
+    name="predict",
+    help_epilogue=examples_shown("holo affinity predict predictor/ new-complexes/ --out predictions.csv"),
+)
 def predict_command(
     predictor: Path, folder: Path, /, *, out: Output, table: str | None = None, workers: Workers = 1
 ) -> int:
@@ -110,4 +119,6 @@ def predict_command(
 
 for _name in of_vectors:
     if not _name.startswith("-"):
-        affinity.command(copy(of_vectors[_name]), name=_name)
+        _command = copy(of_vectors[_name])
+        _command.help_epilogue = (_command.help_epilogue or "").replace("holo-downstream ", "holo ")
+        affinity.command(_command, name=_name)

@@ -9,7 +9,7 @@ import cyclopts
 from rich.console import Console
 
 from holo_types import HoloError
-from holo_types.console import OK, SOME_FILES_FAILED, progress, visible
+from holo_types.console import OK, SOME_FILES_FAILED, examples_shown, progress, visible
 from holo_types.files.locks import PathLock
 from holo_types.options import Count, Flag, Output
 
@@ -20,10 +20,15 @@ __all__ = ["mutations"]
 
 _FILLING, _NONE = "microenvironment-fill-z128", "none"
 
-mutations = cyclopts.App(name="mutations", help="Predict how mutations change the stability of proteins.")
+mutations = cyclopts.App(
+    name="mutations", help="Predict how mutations change the stability of proteins.", help_epilogue=""
+)
 
 
-@mutations.command(name="fit")
+@mutations.command(
+    name="fit",
+    help_epilogue=examples_shown("holo mutations fit structures/ mutations.csv --out predictor"),
+)
 def fit_command(
     structures: Path,
     table: Path,
@@ -76,7 +81,10 @@ def fit_command(
     return SOME_FILES_FAILED if described.skipped or study.remarks else OK
 
 
-@mutations.command(name="predict")
+@mutations.command(
+    name="predict",
+    help_epilogue=examples_shown("holo mutations predict predictor/ my-protein.pdb --scan --out scan.csv"),
+)
 def predict_command(
     predictor: Path,
     structure: Path,

@@ -8,7 +8,7 @@ from cyclopts import App
 from holo_downstream.cli.program import app as downstream
 from holo_features.cli.program import app as features
 from holo_lab._version import __version__
-from holo_types.console import run
+from holo_types.console import examples_shown, program, run
 from holo_vae.cli import app as vae
 
 from .affinity import affinity
@@ -19,10 +19,25 @@ __all__ = ["app", "main"]
 
 _ENCODE, _MODELS, _USE = "Encode data as holograms", "Train, judge and use models", "Work with embeddings"
 
-app = App(
-    name="holo", help="From files to holograms, embeddings, predictions and reports.", version=__version__
+app = program(
+    "holo",
+    "From files to holograms, embeddings, predictions and reports.",
+    __version__,
+    [
+        "holo embed my-structures/ --out embeddings.parquet",
+        "holo train my-proteins/ --recipe microenvironment-z128 --out run",
+        "holo affinity fit complexes/ --out predictor",
+        "holo mutations predict predictor/ my-protein.pdb --scan --out scan.csv",
+    ],
 )
-app.command(evaluate_command, name="evaluate", group=_MODELS)
+app.command(
+    evaluate_command,
+    name="evaluate",
+    group=_MODELS,
+    help_epilogue=examples_shown(
+        "holo evaluate run/model run/data/test.h5 --label secondary_structure --report report.html"
+    ),
+)
 _affinity = copy(affinity)
 _affinity.group = _USE
 app.command(_affinity)
@@ -30,12 +45,13 @@ mutations.group = _USE
 app.command(mutations)
 
 
-def _mount(program: App, group: str, own: frozenset[str]) -> None:
+def _mount(mounted: App, group: str, own: frozenset[str]) -> None:
     """Mount the commands of a package's program; where the bench has a command of the same name, its own stays."""
-    for name in program:
+    for name in mounted:
         if not name.startswith("-") and name not in own:
-            command = copy(program[name])  # for the group is this program's
+            command = copy(mounted[name])  # for the group is this program's
             command.group = group
+            command.help_epilogue = (command.help_epilogue or "").replace(f"{mounted.name[0]} ", "holo ")
             app.command(command, name=name)
 
 
