@@ -1,4 +1,4 @@
-"""z of rows that a model was trained on, kept beside it: how far from them are new rows?"""
+"""z of rows that a model was trained on, kept beside it, and how far from them new rows are."""
 
 from pathlib import Path
 from typing import Any

@@ -184,7 +184,7 @@ class ServedModel:
             return self._table(request, deadline)
         except RefusedRequest as refused:
             raise _ToMlflow(refused.reason, refused.error_code) from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a fault of ours: the log has it, and the service lives on
             _logger.error("a request failed: %s", where(error))
             raise _ToMlflow("the service failed; its log says why", "INTERNAL_ERROR") from None
 

@@ -54,7 +54,9 @@ def accepts_gzip(headers: Headers) -> bool:
 
 
 def _values(headers: Headers, name: bytes) -> list[str]:
-    return [part for key, value in headers if key.lower() == name for part in value.decode("latin-1").split(",")]
+    return [
+        part for key, value in headers if key.lower() == name for part in value.decode("latin-1").split(",")
+    ]
 
 
 def body_of(embeddings: Embeddings, media_type: str) -> bytes:

@@ -24,7 +24,7 @@ from .bodies import BodyReader, Gone, Receive, Scope, Send, check_content_type
 from .crew import Crew
 from .logs import say
 from .metrics import Metrics
-from .requests import Abandoned, Done, embed_body
+from .requests import Abandoned, Done, Request
 from .settings import Settings
 
 __all__ = ["App"]
@@ -70,12 +70,10 @@ class App:
         failed: Callable[[Exception], None] = lambda error: None,
     ) -> None:
         self._settings, self._metrics, self._load, self._failed = settings, metrics, load, failed
-        self._bodies = BodyReader(
-            settings.max_bytes, settings.max_seconds, _KEPT_BODIES * settings.max_bytes
-        )
+        self._bodies = BodyReader(settings.max_bytes, settings.max_seconds, _KEPT_BODIES * settings.max_bytes)
         self._threads = ThreadPoolExecutor(settings.max_queue, "request")
         self._decoding = threading.Semaphore(settings.workers)
-        self._cancelled: set[threading.Event] = set()
+        self._requests: set[Request] = set()
         self._crew: Crew | None = None
         self._begun = threading.Event()
         self._stopping = False
@@ -98,8 +96,8 @@ class App:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._stopping = True
-        for cancelled in self._cancelled:
-            cancelled.set()
+        for request in self._requests:
+            request.abandon()
         if self._crew is not None:
             await asyncio.to_thread(self._crew.close)
         self._threads.shutdown(cancel_futures=True)
@@ -160,7 +158,9 @@ class App:
             return _Answer(200, b'{"status":"alive"}')
         if path == "/ready":
             ready = crew is not None and crew.ready > 0 and not self._stopping
-            return _Answer(200 if ready else 503, b'{"status":"ready"}' if ready else b'{"status":"not ready"}')
+            return _Answer(
+                200 if ready else 503, b'{"status":"ready"}' if ready else b'{"status":"not ready"}'
+            )
         if path == "/version":
             model = None if crew is None else {**attrs.asdict(crew.reference), "source": crew.source}
             return _Answer(200, json.dumps({"holo_vae": __version__, "model": model}).encode())
@@ -206,13 +206,13 @@ class App:
         self, crew: Crew, body: bytes, media_type: str, receive: Receive
     ) -> tuple[Done, bytes]:
         """Work on a request until it is done, or its client gone."""
-        cancelled = threading.Event()
-        self._cancelled.add(cancelled)
+        request = Request(crew, self._settings.limits, self._decoding)
+        self._requests.add(request)
         started = time.monotonic()
 
         def work() -> tuple[Done, bytes]:
             with crew.in_use():
-                done = embed_body(body, crew, self._settings.limits, self._decoding, cancelled)
+                done = request.embed(body)
             return done, body_of(done.embeddings, media_type)
 
         working = asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -220,7 +220,7 @@ class App:
         try:
             await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
-                cancelled.set()
+                request.abandon()
                 with contextlib.suppress(Abandoned, RefusedRequest):
                     await working
                 raise Gone("the client is gone")
@@ -228,9 +228,9 @@ class App:
         except Abandoned:
             raise RefusedRequest("the service is ending", "TEMPORARILY_UNAVAILABLE") from None
         finally:
-            cancelled.set()
+            request.abandon()
             leaving.cancel()
-            self._cancelled.discard(cancelled)
+            self._requests.discard(request)
         own = time.monotonic() - started - done.waited
         self._usual += 0.1 * (own - self._usual)
         return done, answer
@@ -262,6 +262,8 @@ async def _send(send: Send, answer: _Answer, number: str, *, head: bool) -> None
     ]
     if answer.model is not None:
         said = {"name": answer.model.name, "version": answer.model.version, "digest": answer.model.digest}
-        headers += [(f"holo-model-{key}".encode(), quote(value, safe=" @:+").encode()) for key, value in said.items()]
+        headers += [
+            (f"holo-model-{key}".encode(), quote(value, safe=" @:+").encode()) for key, value in said.items()
+        ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else answer.body})

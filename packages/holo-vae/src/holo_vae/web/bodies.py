@@ -117,7 +117,11 @@ def records_of(body: bytes) -> list[dict[str, object]]:
         raise RefusedRequest(
             "the request is no JSON, or one that is nested too deeply", "BAD_REQUEST"
         ) from None
-    if isinstance(request, dict) and set(request) == {"params"} | (set(request) & set(_FORMS)) and len(request) == 2:
+    if (
+        isinstance(request, dict)
+        and set(request) == {"params"} | (set(request) & set(_FORMS))
+        and len(request) == 2
+    ):
         raise RefusedRequest("the request has params; there are none")
     if not isinstance(request, dict) or len(request) != 1 or next(iter(request)) not in _FORMS:
         raise RefusedRequest(

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 
 import attrs
 
@@ -62,7 +63,8 @@ class Crew:
         name, version = hello.model.name, hello.model.version
         self.source = f"models:/{name}/{version}" if source.startswith("models:/") else source
         self.waiting = Waiting(hello.alike)
-        self.decoders = None if hello.basis.radial is None else Decoders(hello.basis, settings.limits)
+        readable = hello.basis.radial is not None and find_spec("holo_features") is not None
+        self.decoders = Decoders(hello.basis, settings.limits) if readable else None
         others: list[Process | None] = [first, *[None] * (settings.workers - 1)]
         self._threads = [threading.Thread(target=self._serve, args=(each,), daemon=True) for each in others]
         for thread in self._threads:
@@ -104,12 +106,17 @@ class Crew:
             hello = json.loads(receive(process.stdout))
         except (OSError, EOFError):
             end(process)
-            raise HoloError(f"{source}: the process that loads it ended (status {process.returncode})") from None
+            raise HoloError(
+                f"{source}: the process that loads it ended (status {process.returncode})"
+            ) from None
         if hello["refused"] is not None:
             end(process)
             raise HoloError(hello["refused"])
         found = _Hello(
-            ModelReference(**hello["model"]), Basis.from_dict(hello["basis"]), hello["alike"], hello["training_z"]
+            ModelReference(**hello["model"]),
+            Basis.from_dict(hello["basis"]),
+            hello["alike"],
+            hello["training_z"],
         )
         return process, found
 

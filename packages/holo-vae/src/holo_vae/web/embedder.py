@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holo_types import Embeddings, HoloError, Holograms
-from holo_vae.embedding import embed_unnamed, unchanging
+from holo_vae.embedding import unchanging
 from holo_vae.networks.loading import locate
 from holo_vae.networks.model import Model
+from holo_vae.networks.row_losses import row_cosine_losses
 from holo_vae.networks.storage import read_folder
 from holo_vae.networks.training_z import TrainingDistance
 from holo_vae.serving.faults import where
@@ -22,9 +23,9 @@ from holo_vae.serving.processes import own_pipes, pack, receive, send, unpack
 
 from .waiting import MOST_ROWS
 
-__all__ = ["LEAST_ROWS", "alike", "embed_parts", "work"]
+__all__ = ["alike", "embed_parts", "work"]
 
-LEAST_ROWS = 8  # that are computed: products of fewer take other paths through the libraries, with other last bits
+_LEAST_ROWS = 8  # products of fewer take other paths through the libraries, with other last bits
 _FIELDS = ("degenerate", "log_variances", "reconstruction_cosine_loss")
 
 
@@ -43,7 +44,10 @@ def work() -> None:
             send(answers, json.dumps({"refused": str(error)}).encode())
             os._exit(1)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a model, the service says it in one line
-            send(answers, json.dumps({"refused": f"{setting['model']}: cannot be used ({where(error)})"}).encode())
+            send(
+                answers,
+                json.dumps({"refused": f"{setting['model']}: cannot be used ({where(error)})"}).encode(),
+            )
             os._exit(1)
         hello = {
             "refused": None,
@@ -90,36 +94,47 @@ def embed_parts(model: Model, parts: Sequence[NDArray[Any]]) -> list[Embeddings 
     list
         The embeddings of each; or ``"infinite"`` where they would not be finite.
     """
-    whole = np.concatenate(parts)
-    counts = [len(part) for part in parts]
     try:
-        embeddings = _embedded(model, whole)
+        return _embedded(model, parts)
     except HoloError:
         if len(parts) == 1:
             return ["infinite"]
         return [found for part in parts for found in embed_parts(model, [part])]
-    ends = np.cumsum(counts)
-    return [embeddings[end - count : end] for count, end in zip(counts, ends, strict=True)]
 
 
-def _embedded(model: Model, coefficients: NDArray[Any]) -> Embeddings:
-    missing = LEAST_ROWS - len(coefficients)
-    rows = coefficients
+def _embedded(model: Model, parts: Sequence[NDArray[Any]]) -> list[Embeddings | str]:
+    rows, basis = np.concatenate(parts), model.config.basis
+    missing = _LEAST_ROWS - len(rows)
     if missing > 0:
-        rows = np.concatenate([coefficients, np.repeat(coefficients[:1], missing, axis=0)])
-    return embed_unnamed(model, Holograms(rows, model.config.basis))[: len(coefficients)]
+        rows = np.concatenate([rows, np.repeat(rows[:1], missing, axis=0)])
+    embeddings = model.encode(Holograms(rows, basis))
+    decoded = None if model.config.condition is not None else model.decode(embeddings)
+    found: list[Embeddings | str] = []
+    end = 0
+    for part in parts:
+        some = slice(end, end := end + len(part))
+        losses = None
+        if (
+            decoded is not None
+        ):  # of each part by itself: how a sum is taken depends on how many there are beside it
+            losses = row_cosine_losses(Holograms(part, basis), decoded[some])
+            losses = losses.astype(embeddings.invariants.dtype, copy=False)
+        found.append(attrs.evolve(embeddings[some], reconstruction_cosine_loss=losses))
+    return found
 
 
 def alike(model: Model) -> bool:
     """Say whether a row's embedding has the same bits whatever rows are in its batch, on this machine.
 
-    It depends on the libraries and the processor. Where it does not hold, requests are not put into one batch.
+    It depends on the libraries, the processor and the model's sizes: of very small matrices a product takes other
+    paths for other numbers of rows. Where it does not hold, requests are not put into one batch.
     """
-    basis = model.config.basis
-    rows = np.random.default_rng(0).normal(size=(MOST_ROWS, basis.dim)).astype(np.float32)
-    whole = _embedded(model, rows)
-    lone = (slice(0, 1), slice(5, 7), slice(40, 49), slice(3, 36), slice(31, 128))
-    return all(_embedded(model, rows[some]) == whole[some] for some in lone)
+    rows = np.random.default_rng(0).normal(size=(MOST_ROWS, model.config.basis.dim)).astype(np.float32)
+    parts = np.split(rows, (1, 3, 20, 31, 64, 67))
+    return all(
+        _embedded(model, [part]) == [found]
+        for part, found in zip(parts, _embedded(model, parts), strict=True)
+    )
 
 
 def _send(answers: Any, found: Embeddings | str, near: TrainingDistance | None) -> None:

@@ -19,7 +19,10 @@ class _Lines(logging.Formatter):
         """Return a record as a line."""
         fields = getattr(record, "fields", None)
         if fields is None:
-            fields = {"logger": record.name, "message": str(record.msg).strip()[:200]}  # without its arguments
+            fields = {
+                "logger": record.name,
+                "message": str(record.msg).strip()[:200],
+            }  # without its arguments
             if record.exc_info and record.exc_info[1] is not None:
                 fields["fault"] = where(record.exc_info[1])
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")

@@ -1,4 +1,7 @@
-"""What the service counts, for Prometheus. One process speaks with all clients, so its sums are those of all workers."""
+"""What the service counts, for Prometheus.
+
+One process speaks with all clients, so its sums are those of all workers.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +23,35 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self.requests = Counter("holo_requests", "Requests by the status of their answer.", ["status"], registry=registry)
+        self.requests = Counter(
+            "holo_requests", "Requests by the status of their answer.", ["status"], registry=registry
+        )
         self.seconds = Histogram(
-            "holo_request_seconds", "From a request's headers to its answer.", ["status"], buckets=_SECONDS, registry=registry
+            "holo_request_seconds",
+            "From a request's headers to its answer.",
+            ["status"],
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.waited = Histogram(
-            "holo_queue_seconds", "What of it a request waited for others.", buckets=_SECONDS, registry=registry
+            "holo_queue_seconds",
+            "What of it a request waited for others.",
+            buckets=_SECONDS,
+            registry=registry,
         )
-        self.queue = Gauge("holo_queue_requests", "Requests that are answered or wait to be.", registry=registry)
+        self.queue = Gauge(
+            "holo_queue_requests", "Requests that are answered or wait to be.", registry=registry
+        )
         self.connections = Gauge("holo_connections", "Connections that are open.", registry=registry)
-        self.closed = Counter("holo_connections_closed", "Connections that were closed, and why.", ["reason"], registry=registry)
-        self.residues = Counter("holo_residues", "Residues and holograms that were embedded.", registry=registry)
-        self.batch = Histogram("holo_batch_requests", "Requests in a batch.", buckets=_BATCH, registry=registry)
+        self.closed = Counter(
+            "holo_connections_closed", "Connections that were closed, and why.", ["reason"], registry=registry
+        )
+        self.residues = Counter(
+            "holo_residues", "Residues and holograms that were embedded.", registry=registry
+        )
+        self.batch = Histogram(
+            "holo_batch_requests", "Requests in a batch.", buckets=_BATCH, registry=registry
+        )
         self.workers = Gauge("holo_workers", "Processes that hold the model.", registry=registry)
         self.model = Gauge(
             "holo_model_info", "The model that answers.", ["name", "version", "digest"], registry=registry

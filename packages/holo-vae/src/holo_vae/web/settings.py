@@ -31,7 +31,9 @@ def variable_of(setting: str) -> str:
     return _MODEL if setting == "model" else PREFIX + setting.upper()
 
 
-def _given(setting: str, least: float = 0, most: float | None = None, above: float | None = None) -> Parameter:
+def _given(
+    setting: str, least: float = 0, most: float | None = None, above: float | None = None
+) -> Parameter:
     low = Number(gte=least, lte=most) if above is None else Number(gt=above, lte=most)
     return Parameter(env_var=variable_of(setting), validator=low)
 

@@ -122,7 +122,9 @@ class Waiting:
             job = entry[2]
             if job.future.cancelled():
                 continue
-            fits = not taken or (self._joins(taken[0]) and self._joins(job) and rows + len(job.coefficients) <= MOST_ROWS)
+            fits = not taken or (
+                self._joins(taken[0]) and self._joins(job) and rows + len(job.coefficients) <= MOST_ROWS
+            )
             if not fits:
                 left.append(entry)
                 if rows >= MOST_ROWS or not self._joins(taken[0]):
