@@ -31,6 +31,7 @@ from pyarrow import ipc, parquet
 
 import holo_features
 from holo_types import Basis, Holograms, Zernike, to_table
+from holo_vae.client import Service
 from holo_vae.embedding import embed, embed_holograms
 from holo_vae.networks.model import Model
 from holo_vae.networks.network import HolographicAutoencoder
@@ -163,7 +164,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Iterator[
     write_training_z(model, holograms(300, seed=5), folder / "model")
     settings = {
         "HOLO_SERVING_WORKERS": "2",
-        "HOLO_SERVING_MAX_BYTES": "400000",
+        "HOLO_SERVING_MAX_BYTES": "500000",
         "HOLO_SERVING_MAX_RESIDUES": "1100",
         "HOLO_SERVING_HEADER_SECONDS": "2",
         "HOLO_SERVING_MAX_CONNECTIONS": "200",
@@ -186,6 +187,14 @@ def test_structures_give_what_embed_gives(service: Running, model: Model) -> Non
     table = table_of(body)
     pd.testing.assert_frame_equal(table.to_pandas(), expected, atol=1e-6)
     assert json.loads(table.schema.metadata[b"holo.model"])["digest"] == model.digest
+
+
+def test_the_client_gives_what_embed_gives(service: Running, model: Model) -> None:
+    paths = holo_features.datasets.example_structures()[:2]
+    there, here = Service(service.url).embed(paths), embed(paths, model)
+    pd.testing.assert_frame_equal(to_table(there), to_table(here), atol=1e-6)
+    assert there.model == here.model
+    assert there.index == here.index
 
 
 def test_all_forms_of_an_answer_say_the_same(service: Running, model: Model) -> None:
@@ -292,7 +301,7 @@ MALFORMED = {
     "an unknown column of much text": records([{**GOOD[0], SECRET * 50_000: "x"}]),
     "rubbish": records([{"name": f"{SECRET}.pdb", "content": SECRET}]),
     "another format": records([{"name": f"a.{SECRET}", "content": SECRET}]),
-    "too long": b" " * 400_001,
+    "too long": b" " * 500_001,
     "too many rows": of_holograms(holograms(1101)),
     "nothing": b"",
 }
@@ -412,7 +421,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 )
         mlflow.MlflowClient().set_registered_model_alias("small", "champion", "1")
         yield store
-        mlflow.set_tracking_uri(None)
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # forgets it
 
 
 def test_an_alias_moves_the_service_is_full_and_ends(registry: str, tmp_path: Path) -> None:

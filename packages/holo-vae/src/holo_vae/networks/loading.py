@@ -80,7 +80,9 @@ def load(source: Path | str, kind: type[TrainedNetwork[Any]] | None = None) -> A
     kinds = (Model, TrainedClassifier) if kind is None else (kind,)
     found = locate(source)
     model = read_folder(found.folder, kinds)
-    return model if found.version is None else attrs.evolve(model, name=found.name, version=found.version)
+    if found.name is None or found.version is None:
+        return model
+    return attrs.evolve(model, name=found.name, version=found.version)
 
 
 def locate(source: Path | str) -> Located:

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import json
-import logging
 import math
 import threading
 import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import quote
 
 import attrs
@@ -22,7 +22,7 @@ from holo_vae.serving.limits import RefusedRequest
 from .answers import JSON, accepts_gzip, body_of, chosen_type, packed
 from .bodies import BodyReader, Gone, Receive, Scope, Send, check_content_type
 from .crew import Crew
-from .logs import say
+from .logs import complain, say
 from .metrics import Metrics
 from .requests import Abandoned, Done, Request
 from .settings import Settings
@@ -141,7 +141,7 @@ class App:
             self._metrics.answered(499, time.monotonic() - started)
             return
         except Exception as error:  # noqa: BLE001 - a fault of ours: the log has it, and the service lives on
-            say("fault", level=logging.ERROR, id=number, fault=where(error))
+            complain("fault", id=number, fault=where(error))
             answer = _refusal(RefusedRequest("the service failed; its log says why", "INTERNAL_ERROR"))
         seconds = time.monotonic() - started
         if asked:
@@ -218,7 +218,8 @@ class App:
         working = asyncio.get_running_loop().run_in_executor(self._threads, work)
         leaving = asyncio.create_task(_gone(receive))
         try:
-            await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            both: set[asyncio.Future[Any]] = {working, leaving}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
                 request.abandon()
                 with contextlib.suppress(Abandoned, RefusedRequest):

@@ -139,11 +139,15 @@ def records_of(body: bytes) -> list[dict[str, object]]:
 
 
 def _of_table(content: object) -> list[dict[str, object]]:
-    match content:
-        case {"columns": [*names], "data": [*rows]} if set(content) <= {"columns", "data", "index"}:
-            texts = all(isinstance(name, str) for name in names)
-            if texts and all(isinstance(row, list) and len(row) == len(names) for row in rows):
-                return [dict(zip(names, row, strict=True)) for row in rows]
+    if isinstance(content, dict) and {"columns", "data"} <= set(content) <= {"columns", "data", "index"}:
+        names, rows = content["columns"], content["data"]
+        if (
+            isinstance(names, list)
+            and isinstance(rows, list)
+            and all(isinstance(name, str) for name in names)
+            and all(isinstance(row, list) and len(row) == len(names) for row in rows)
+        ):
+            return [dict(zip(names, row, strict=True)) for row in rows]
     raise RefusedRequest(_ROWS, "BAD_REQUEST")
 
 

@@ -175,7 +175,7 @@ class Crew:
                     share = (time.monotonic() - began) * len(job.coefficients) / rows
                     job.future.set_result(EmbeddedRows(arrays, share, began - job.put))
                 elif found["refused"] == "infinite":
-                    job.future.set_exception(NotFinite)
+                    job.future.set_exception(NotFinite())
                 else:
                     self._retry(job, batch=len(jobs) > 1, over=False)
         except (OSError, EOFError):

@@ -3,11 +3,12 @@
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from holo_vae.serving.faults import where
 
-__all__ = ["say", "set_up"]
+__all__ = ["complain", "say", "set_up"]
 
 _logger = logging.getLogger("holo_vae.web")
 
@@ -40,17 +41,24 @@ def set_up() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def say(event: str, *, level: int = logging.INFO, **fields: str | float | None) -> None:
+def say(event: str, **fields: str | float | None) -> None:
     """Log an event.
 
     Parameters
     ----------
     event
         Its name.
-    level
-        As `logging` has them.
     **fields
         What is said of it; None is left out.
     """
+    _log(logging.INFO, event, fields)
+
+
+def complain(event: str, **fields: str | float | None) -> None:
+    """Log an event that somebody must look at; see `say`."""
+    _log(logging.ERROR, event, fields)
+
+
+def _log(level: int, event: str, fields: Mapping[str, str | float | None]) -> None:
     known = {name: value for name, value in fields.items() if value is not None}
     _logger.log(level, event, extra={"fields": {"event": event, **known}})

@@ -1,6 +1,5 @@
 """The service from its settings to its end."""
 
-import logging
 import time
 from collections.abc import Callable
 
@@ -13,7 +12,7 @@ from .alias import follow
 from .app import App
 from .connections import connection_class, possible_connections
 from .crew import Crew
-from .logs import say, set_up
+from .logs import complain, say, set_up
 from .metrics import Metrics
 from .settings import Settings
 
@@ -96,7 +95,7 @@ def _follow(settings: Settings, app: App, crew_of: Callable[[str], Crew]) -> Cal
                 return
             except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the version before goes on
                 reason = str(error) if isinstance(error, HoloError) else where(error)
-                say("model not taken up", level=logging.ERROR, version=version, reason=reason)
+                complain("model not taken up", version=version, reason=reason)
                 time.sleep(pause)
 
     return follow(settings.model, settings.refresh_seconds, moved)
