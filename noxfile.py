@@ -83,7 +83,8 @@ LICENSES = (
     "Python Software",
 )
 # Read by hand: huey is MIT, by its license file; biotraj is LGPL, and biotite imports it unchanged;
-# psycopg is LGPL too, and only the tracking server imports it, unchanged; lmdb's is OpenLDAP's, which permits all use, and biopython's its own, much like BSD.
+# psycopg is LGPL too, and only the tracking server imports it, unchanged; lmdb's is OpenLDAP's, which permits all
+# use, and biopython's its own, much like BSD.
 LICENSES_READ = ("biopython", "biotraj", "huey", "lmdb", "psycopg", "psycopg-binary")
 
 # The arrays of the tests and of the demo are small: a second thread costs more than it brings.
