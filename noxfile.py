@@ -515,7 +515,7 @@ def serve(session: nox.Session) -> None:
 def services(session: nox.Session) -> None:
     """Run both services with PostgreSQL, users and a proxy, and rehearse the images; tells what is not installed."""
     python = holo(session, PACKAGES, *TEST_TOOLS, *TRACKING_TOOLS)
-    tests = (python, "-m", "pytest", "services/test_services.py", "-ra", *session.posargs)
+    tests = (python, "-m", "pytest", "services/tests/test_services.py", "-ra", *session.posargs)
     session.run(*tests, env={**ONE_THREAD, **activated(python)})
     dockerfiles = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("services/*/Dockerfile"))
     session.run(python, "services/rehearse.py", *dockerfiles)

@@ -57,7 +57,8 @@ class Stage:
             print("  left out: users")
         moved = re.sub(r"(?<=\s)/(?=var/)", f"{self.root}/", " && ".join(parts))
         if moved:
-            subprocess.run(["bash", "-ec", moved], cwd=self.folder, env=self.variables, check=True)
+            bash = ["bash", "-ec", moved]  # as a container's shell does
+            subprocess.run(bash, cwd=self.folder, env=self.variables, check=True)
 
     def copy(self, source: Path, words: list[str]) -> None:
         """Copy files of the repository or of another stage."""

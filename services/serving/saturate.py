@@ -119,8 +119,8 @@ class Clients:
 
 def resident(process: int) -> float:
     """Return the memory of a process and those that it started, in MB."""
-    tree = subprocess.run(["ps", "-o", "rss=", "-p", str(process), "--ppid", str(process)],
-                          capture_output=True, text=True, check=False)  # fmt: skip
+    asked = ["ps", "-o", "rss=", "-p", str(process), "--ppid", str(process)]
+    tree = subprocess.run(asked, capture_output=True, text=True, check=False)
     return sum(map(int, tree.stdout.split())) / 1024
 
 
@@ -184,8 +184,10 @@ def watch(service: "subprocess.Popen[bytes]", log: Path, clients: Clients, secon
     status = service.wait(120)
     lines = log.read_text().splitlines()
     faults = [each for each in lines if not each.startswith("{") or json.loads(each)["level"] != "info"]
-    print(f"{json.dumps(dict(sorted(clients.seen.items())))}; memory {first:.0f} MB, then {last:.0f} MB; "
-          f"log {log.stat().st_size} B for {requests} requests, {len(faults)} faults; ended with status {status}")  # fmt: skip
+    print(
+        f"{json.dumps(dict(sorted(clients.seen.items())))}; memory {first:.0f} MB, then {last:.0f} MB; "
+        f"log {log.stat().st_size} B for {requests} requests, {len(faults)} faults; status {status} on SIGTERM"
+    )
     wrong = clients.wrong[:3] + faults[:3]
     if status:
         wrong.append(f"status {status} on SIGTERM")

@@ -40,7 +40,7 @@ from holo_vae import (
 )
 from holo_vae.serving.holograms import encode_coefficients
 
-SERVICES = Path(__file__).parent
+SERVICES = Path(__file__).parents[1]
 PATIENCE = 300.0  # seconds, however busy the machine is
 ADMIN, USER = ("admin", "a password of admins"), ("ada", "a password of clients")
 BASIS = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N"))
@@ -245,8 +245,9 @@ def proxy(
         f"{each}_temp_path {folder}/{each};\n"
         for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
+    user = "user root;" if os.geteuid() == 0 else ""  # the folder is ours alone
     (folder / "nginx.conf").write_text(
-        f"daemon off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n{temporary}{text}\n}}\n"
+        f"{user}\ndaemon off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n{temporary}{text}\n}}\n"
     )
     folder.chmod(0o755)
     context = ssl.create_default_context(cafile=str(certificate))
