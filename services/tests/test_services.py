@@ -304,7 +304,8 @@ def test_the_proxy_asks_who_is_there(
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_a_training_goes_on_where_it_was_requeued(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    rows = Holograms(rng.normal(size=(200, BASIS.dim)).astype(np.float32), BASIS, {"structure": ["s"] * 200})
+    values = rng.normal(size=(200, BASIS.dim)).astype(np.float32)
+    rows = Holograms(values, BASIS, {"structure": [f"s{row % 8}" for row in range(200)]})
     holo_types.save(rows, tmp_path / "data.h5")
     recipe = Recipe(model=SMALL, training=TrainingConfig(epochs=150, batch_size=8, validation_fraction=0.25))
     write_recipe(recipe, tmp_path / "recipe.yaml")

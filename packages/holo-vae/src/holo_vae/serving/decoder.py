@@ -10,7 +10,7 @@ from pathlib import Path
 from holo_types import Basis, Holograms
 
 from .decoding import Row, send_holograms
-from .faults import where
+from .faults import report
 from .limits import Deadline, Limits, RefusedRequest
 from .processes import own_pipes, receive, send
 from .structures import holograms_of, read_structures
@@ -45,8 +45,7 @@ def work() -> None:
             except BrokenPipeError:
                 raise
             except Exception as error:  # noqa: BLE001 - a fault of ours: the log has it, and the service lives on
-                sys.stderr.write(f"decoding failed: {where(error)}\n")
-                sys.stderr.flush()
+                report("decoding", error)
                 refused = "the service failed; its log says why", "INTERNAL_ERROR"
             send(answers, json.dumps({"columns": None, "refused": refused, "fit": fit}).encode())
     os._exit(0)

@@ -1,9 +1,12 @@
 """Faults of ours in a log: where they are, and nothing of the request that met them."""
 
+import json
+import sys
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["where"]
+__all__ = ["report", "where"]
 
 _FRAMES = 12
 
@@ -22,3 +25,11 @@ def where(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     lines = (f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     return f"{type(error).__name__} at {', from '.join(lines)}"
+
+
+def report(what: str, error: BaseException) -> None:
+    """Write a fault to the error output, as a line of the service's log."""
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = json.dumps({"time": time, "level": "error", "event": "fault", "what": what, "fault": where(error)})
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -56,6 +56,7 @@ class Crew:
         self._on_batch = on_batch
         self._changing = threading.Condition()
         self._ready, self._used, self._closed = 0, 0, False
+        self._starting: set[Process] = set()
         first, hello = self._start(source)
         self.reference, self.basis = hello.model, hello.basis
         self.together, self.training_z = hello.alike, hello.training_z
@@ -93,6 +94,8 @@ class Crew:
             while self._used:
                 self._changing.wait()
             self._closed = True
+            for process in self._starting:
+                process.kill()
         self.waiting.close()
         for thread in self._threads:
             thread.join()
@@ -101,6 +104,8 @@ class Crew:
 
     def _start(self, source: str) -> tuple[Process, _Hello]:
         process = start("holo_vae.web.embedder:work")
+        with self._changing:
+            self._starting.add(process)
         try:
             send(process.stdin, json.dumps({"model": source}).encode())
             hello = json.loads(receive(process.stdout))
@@ -109,6 +114,9 @@ class Crew:
             raise HoloError(
                 f"{source}: the process that loads it ended (status {process.returncode})"
             ) from None
+        finally:
+            with self._changing:
+                self._starting.discard(process)
         if hello["refused"] is not None:
             end(process)
             raise HoloError(hello["refused"])

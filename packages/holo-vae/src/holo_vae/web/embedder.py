@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from holo_vae.networks.model import Model
 from holo_vae.networks.row_losses import row_cosine_losses
 from holo_vae.networks.storage import read_folder
 from holo_vae.networks.training_z import TrainingDistance
-from holo_vae.serving.faults import where
+from holo_vae.serving.faults import report, where
 from holo_vae.serving.processes import own_pipes, pack, receive, send, unpack
 
 from .waiting import MOST_ROWS
@@ -63,8 +62,7 @@ def work() -> None:
             try:
                 found = embed_parts(model, parts)
             except Exception as error:  # noqa: BLE001 - a fault of ours: the log has it, and the service lives on
-                sys.stderr.write(f"embedding failed: {where(error)}\n")
-                sys.stderr.flush()
+                report("embedding", error)
                 found = ["fault"] * count
             for each in found:
                 _send(answers, each, near)
