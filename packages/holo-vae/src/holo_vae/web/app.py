@@ -171,20 +171,20 @@ class App:
         return _refusal(RefusedRequest("there is no such page", "ENDPOINT_NOT_FOUND"))
 
     async def _invocations(self, scope: Scope, receive: Receive) -> _Answer:
+        media_type = chosen_type(scope["headers"])
         try:
-            body = await self._bodies.read(receive)
-            check_content_type(scope)
-            crew = self._crew
-            if crew is None:
-                raise RefusedRequest("the service has no model yet", "TEMPORARILY_UNAVAILABLE")
-            if self._under_way >= self._settings.max_queue:
-                raise RefusedRequest("too many requests are under way", "RESOURCE_EXHAUSTED")
-            media_type = chosen_type(scope["headers"])
-            self._under_way += 1
-            try:
-                done, body = await self._finished(crew, body, media_type, receive)
-            finally:
-                self._under_way -= 1
+            async with self._bodies.reading(receive) as asked:
+                check_content_type(scope)
+                crew = self._crew
+                if crew is None:
+                    raise RefusedRequest("the service has no model yet", "TEMPORARILY_UNAVAILABLE")
+                if self._under_way >= self._settings.max_queue:
+                    raise RefusedRequest("too many requests are under way", "RESOURCE_EXHAUSTED")
+                self._under_way += 1
+                try:
+                    done, body = await self._finished(crew, asked, media_type, receive)
+                finally:
+                    self._under_way -= 1
         except RefusedRequest as refused:
             answer = _refusal(refused)
             if answer.status in (429, 503):

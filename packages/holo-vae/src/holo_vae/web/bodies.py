@@ -1,7 +1,8 @@
 """The body of a request, as far as it is read, and the rows in it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 import orjson
@@ -43,8 +44,11 @@ class BodyReader:
         self._max_bytes, self._max_seconds, self._kept_bytes = max_bytes, max_seconds, kept_bytes
         self._kept = 0
 
-    async def read(self, receive: Receive) -> bytes:
-        """Read a body; one that is too long to its end, without keeping it, as else the client hears nothing.
+    @contextlib.asynccontextmanager
+    async def reading(self, receive: Receive) -> AsyncIterator[bytes]:
+        """Read a body, and keep it while it is used.
+
+        One that is too long is read to its end, without keeping it, as else the client hears nothing.
 
         Raises
         ------
@@ -54,15 +58,22 @@ class BodyReader:
             If the client went.
         """
         parts: list[bytes] = []
-        kept = size = 0
+        try:
+            await self._read(receive, parts)
+            parts[:] = [b"".join(parts)]
+            yield parts[0]
+        finally:
+            self._kept -= sum(map(len, parts))
+
+    async def _read(self, receive: Receive, parts: list[bytes]) -> None:
+        size, more = 0, True
         refused: RefusedRequest | None = None
-        more = True
         try:
             async with asyncio.timeout(self._max_seconds):
                 while more:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        raise Gone("the client is gone")
+                        raise Gone
                     part = message.get("body", b"")
                     size += len(part)
                     more = message.get("more_body", False)
@@ -72,17 +83,14 @@ class BodyReader:
                         refused = RefusedRequest("too many requests are under way", "RESOURCE_EXHAUSTED")
                     if refused is None:
                         parts.append(part)
-                        kept += len(part)
                         self._kept += len(part)
                     else:
+                        self._kept -= sum(map(len, parts))
                         parts.clear()
         except TimeoutError:
             raise RefusedRequest("the request comes too slowly", "DEADLINE_EXCEEDED") from None
-        finally:
-            self._kept -= kept
         if refused is not None:
             raise refused
-        return b"".join(parts)
 
 
 def check_content_type(scope: Scope) -> None:
