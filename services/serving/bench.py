@@ -134,9 +134,15 @@ def cases(model: Model) -> list[Case]:
 
 def ask(connection: http.client.HTTPConnection, case: Case) -> float:
     """Send a request and read the answer; gives the seconds."""
+    headers = {"Content-Type": "application/json"}
     started = time.perf_counter()
-    connection.request("POST", "/invocations", case.body, {"Content-Type": "application/json"})
-    answer = connection.getresponse()
+    try:
+        connection.request("POST", "/invocations", case.body, headers)
+        answer = connection.getresponse()
+    except ConnectionError:  # it was not used for too long
+        connection.close()
+        connection.request("POST", "/invocations", case.body, headers)
+        answer = connection.getresponse()
     content = answer.read()
     seconds = time.perf_counter() - started
     if answer.status != 200 or len(json.loads(content)["predictions"]) != case.rows:

@@ -41,7 +41,7 @@ from holo_vae import (
 from holo_vae.serving.holograms import encode_coefficients
 
 SERVICES = Path(__file__).parents[1]
-PATIENCE = 300.0  # seconds, however busy the machine is
+PATIENCE = 900.0  # seconds, however busy the machine is
 ADMIN, USER = ("admin", "a password of admins"), ("ada", "a password of clients")
 BASIS = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N"))
 SMALL = ModelConfig(basis=BASIS, latent_dim=6, lmax=(2, 1), channels=(6, 8), initial_projection=6)
@@ -307,7 +307,7 @@ def test_a_training_goes_on_where_it_was_requeued(tmp_path: Path) -> None:
     values = rng.normal(size=(200, BASIS.dim)).astype(np.float32)
     rows = Holograms(values, BASIS, {"structure": [f"s{row % 8}" for row in range(200)]})
     holo_types.save(rows, tmp_path / "data.h5")
-    recipe = Recipe(model=SMALL, training=TrainingConfig(epochs=150, batch_size=8, validation_fraction=0.25))
+    recipe = Recipe(model=SMALL, training=TrainingConfig(epochs=30, batch_size=8, validation_fraction=0.25))
     write_recipe(recipe, tmp_path / "recipe.yaml")
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -328,18 +328,20 @@ def test_a_training_goes_on_where_it_was_requeued(tmp_path: Path) -> None:
     script = ["bash", str(SERVICES / "training" / "train.sbatch")]
     job = subprocess.Popen(script, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     history = tmp_path / "run" / "history.csv"
-    until(lambda: history.exists() or job.poll() is not None, "the first epoch is over")
-    job.terminate()
+    try:
+        until(lambda: history.exists() or job.poll() is not None, "the first epoch is over")
+    finally:
+        job.terminate()
     said = job.communicate(timeout=PATIENCE)[0].decode()
     assert job.returncode == 0, said
     assert (tmp_path / "requeued").read_text() == "requeue 17\n", said
     before = len(history.read_text().splitlines())
-    assert before < 151
+    assert before < 31
     done = subprocess.run(
         script, env=variables, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(history.read_text().splitlines()) == 151
+    assert len(history.read_text().splitlines()) == 31
     assert (tmp_path / "run" / "model" / "model.json").exists()
     assert (tmp_path / "requeued").read_text() == "requeue 17\n"
 

@@ -175,16 +175,15 @@ class App:
         try:
             async with self._bodies.reading(receive) as asked:
                 check_content_type(scope)
-                crew = self._crew
-                if crew is None:
-                    raise RefusedRequest("the service has no model yet", "TEMPORARILY_UNAVAILABLE")
                 if self._under_way >= self._settings.max_queue:
                     raise RefusedRequest("too many requests are under way", "RESOURCE_EXHAUSTED")
+                crew = self._engaged()
                 self._under_way += 1
                 try:
                     done, body = await self._finished(crew, asked, media_type, receive)
                 finally:
                     self._under_way -= 1
+                    crew.release()
         except RefusedRequest as refused:
             answer = _refusal(refused)
             if answer.status in (429, 503):
@@ -202,6 +201,15 @@ class App:
             answer.headers.append((b"content-encoding", b"gzip"))
         return answer
 
+    def _engaged(self) -> Crew:
+        """Return the processes that answer now; they stay until they are released."""
+        while (crew := self._crew) is not None:
+            if crew.engage():
+                return crew
+            if crew is self._crew:
+                raise RefusedRequest("the service is ending", "TEMPORARILY_UNAVAILABLE")
+        raise RefusedRequest("the service has no model yet", "TEMPORARILY_UNAVAILABLE")
+
     async def _finished(
         self, crew: Crew, body: bytes, media_type: str, receive: Receive
     ) -> tuple[Done, bytes]:
@@ -211,8 +219,7 @@ class App:
         started = time.monotonic()
 
         def work() -> tuple[Done, bytes]:
-            with crew.in_use():
-                done = request.embed(body)
+            done = request.embed(body)
             return done, body_of(done.embeddings, media_type)
 
         working = asyncio.get_running_loop().run_in_executor(self._threads, work)

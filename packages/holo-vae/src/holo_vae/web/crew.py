@@ -4,7 +4,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.util import find_spec
 
 import attrs
@@ -55,7 +55,7 @@ class Crew:
         self._settings = settings
         self._on_batch = on_batch
         self._changing = threading.Condition()
-        self._ready, self._used, self._closed = 0, 0, False
+        self._ready, self._used, self._ending, self._closed = 0, 0, False, False
         self._starting: set[Process] = set()
         first, hello = self._start(source)
         self.reference, self.basis = hello.model, hello.basis
@@ -76,21 +76,22 @@ class Crew:
         """Processes that hold the model now."""
         return self._ready
 
-    @contextlib.contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Keep the processes while a request needs them."""
+    def engage(self) -> bool:
+        """Keep the processes for a request, until `release`; False if they are ending."""
         with self._changing:
-            self._used += 1
-        try:
-            yield
-        finally:
-            with self._changing:
-                self._used -= 1
-                self._changing.notify_all()
+            self._used += not self._ending
+            return not self._ending
+
+    def release(self) -> None:
+        """Let go of what `engage` kept."""
+        with self._changing:
+            self._used -= 1
+            self._changing.notify_all()
 
     def close(self) -> None:
         """End the processes, when nobody uses them any more."""
         with self._changing:
+            self._ending = True
             while self._used:
                 self._changing.wait()
             self._closed = True
