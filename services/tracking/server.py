@@ -1,41 +1,96 @@
-"""Start the MLflow tracking and registry server: a sqlite store and a folder of artifacts.
+"""Start the MLflow tracking and registry server: a database, a folder of artifacts and, if asked for, users.
 
-The settings are environment variables; services/tracking/README.md lists them.
+Each setting is an environment variable and an option; services/tracking/README.md lists them.
 """
 
+import argparse
+import difflib
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+PREFIX = "HOLO_TRACKING_"
+SETTINGS = {
+    "folder": ("tracking", "holds artifacts/ (models, pictures) and, if there is no store, mlflow.db"),
+    "host": ("127.0.0.1", "the address it listens on"),
+    "port": ("5000", "the port it listens on"),
+    "workers": ("1", "processes that answer"),
+    "store": (
+        "",
+        "the database, such as postgresql://USER:PASSWORD@HOST/NAME; by default mlflow.db in the folder",
+    ),
+    "users": (
+        "",
+        "file with MLflow's settings of users, see basic_auth.ini there; by default there are no users",
+    ),
+}
 
-def command(folder: Path, host: str, port: int) -> list[str]:
-    """Return the command that serves a folder."""
+
+def settings_of(arguments: Sequence[str], variables: Mapping[str, str]) -> argparse.Namespace:
+    """Read the settings: an option counts more than its variable."""
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    known = [PREFIX + name.upper() for name in SETTINGS]
+    for name in variables:
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, 1, cutoff=0)[0]
+            sys.exit(f"{name} is no setting of the tracking server; {close} is")
+    for name, (default, text) in SETTINGS.items():
+        variable = PREFIX + name.upper()
+        shown = f"{text} [{variable}, default: {default or 'none'}]"
+        parser.add_argument(f"--{name}", default=variables.get(variable, default), help=shown)
+    settings = parser.parse_args(arguments)
+    for name, most in (("port", 65_535), ("workers", 1024)):
+        text = getattr(settings, name)
+        if not (text.isdecimal() and 1 <= int(text) <= most):
+            sys.exit(
+                f"{PREFIX}{name.upper()} or --{name} is {text!r}; it must be an integer from 1 to {most}"
+            )
+    if settings.users and not Path(settings.users).is_file():
+        sys.exit(f"{PREFIX}USERS or --users is {settings.users!r}; there is no such file")
+    return settings
+
+
+def command(settings: argparse.Namespace) -> list[str]:
+    """Return the command that serves a folder. The database, whose address has a password, is not in it."""
     return [
-        *(sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"),
-        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
-        *("--artifacts-destination", (folder / "artifacts").as_uri()),
+        *(sys.executable, "-m", "mlflow", "server", "--host", settings.host, "--port", settings.port),
+        *("--workers", settings.workers),
+        *("--artifacts-destination", Path(settings.folder, "artifacts").resolve().as_uri()),
+        *(("--app-name", "basic-auth") if settings.users else ()),
     ]
 
 
-def environment(variables: Mapping[str, str]) -> dict[str, str]:
+def environment(settings: argparse.Namespace, variables: Mapping[str, str]) -> dict[str, str]:
     """Leave out the seven processes that MLflow would start for jobs of language models."""
-    return {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **variables}
+    store = settings.store or f"sqlite:///{Path(settings.folder, 'mlflow.db').resolve()}"
+    own = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": store}
+    users = {"MLFLOW_AUTH_CONFIG_PATH": str(Path(settings.users).resolve())} if settings.users else {}
+    # Found by programs of this Python that MLflow starts through the shell.
+    path = os.pathsep.join([str(Path(sys.executable).parent), variables.get("PATH", "")])
+    return {**own, **users, **variables, "PATH": path}
 
 
 def main() -> int:
-    """Serve until stopped."""
-    folder = Path(os.environ.get("HOLO_TRACKING_FOLDER", "tracking")).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    host = os.environ.get("HOLO_TRACKING_HOST", "127.0.0.1")
-    port = int(os.environ.get("HOLO_TRACKING_PORT", "5000"))
-    print(f"tracking server: http://{host}:{port}, everything in {folder}", flush=True)
-    try:
-        done = subprocess.run(command(folder, host, port), env=environment(os.environ), check=False)
-    except KeyboardInterrupt:
-        return 0
-    return done.returncode
+    """Serve until stopped; SIGTERM ends the server too."""
+    settings = settings_of(sys.argv[1:], os.environ)
+    Path(settings.folder).mkdir(parents=True, exist_ok=True)
+    print(
+        f"tracking server: http://{settings.host}:{settings.port}, artifacts in {settings.folder}", flush=True
+    )
+    server = subprocess.Popen(
+        command(settings), env=environment(settings, os.environ), start_new_session=True
+    )
+
+    def end(number: int, _: object) -> None:
+        os.killpg(server.pid, number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    status = server.wait()
+    return 0 if status in (-signal.SIGTERM, -signal.SIGINT) else status
 
 
 if __name__ == "__main__":

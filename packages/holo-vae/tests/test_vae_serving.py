@@ -1,6 +1,5 @@
-"""The embedding service: both forms of a request, every refusal, the guard, and a real `mlflow models serve`."""
+"""The MLflow flavour of a model: both forms of a request, every refusal, and a real `mlflow models serve`."""
 
-import asyncio
 import base64
 import contextlib
 import gzip
@@ -28,7 +27,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from mlflow.pyfunc import scoring_server
 
 import holo_features
 from holo_types import Basis, HoloError, Holograms, Zernike, to_table
@@ -38,7 +36,6 @@ from holo_vae.networks.network import HolographicAutoencoder
 from holo_vae.networks.storage import write_model
 from holo_vae.recipes.model import Condition, ModelConfig
 from holo_vae.serving import service as serving
-from holo_vae.serving.guard import Guard, create_app
 from holo_vae.serving.holograms import encode_coefficients
 from holo_vae.serving.limits import Deadline, Limits, RefusedRequest
 from holo_vae.serving.service import ServedModel, encode_content, input_example, signature
@@ -365,9 +362,10 @@ def test_an_error_of_ours_is_logged_and_not_told(
     def broken(model: Model, rows: Holograms) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(serving, "embed_holograms", broken)
+    monkeypatch.setattr(serving, "embed_unnamed", broken)
     refused(served, of_holograms(holograms(1)), "the service failed; its log says why", status=500)
-    assert SECRET in caplog.text
+    assert "RuntimeError at test_vae_serving.py" in caplog.text
+    assert SECRET not in caplog.text
 
 
 # Limits
@@ -440,7 +438,7 @@ def test_a_request_stops_when_its_time_is_over(served: ServedModel, monkeypatch:
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed)
     hasty = ServedModel(served.model, Limits(max_seconds=60))
     with monkeypatch.context() as patch:
-        patch.setattr(serving, "embed_holograms", slow)
+        patch.setattr(serving, "embed_unnamed", slow)
         patch.setattr("holo_vae.serving.limits.time", clock)
         refused(hasty, of_holograms(holograms(2000)), "takes more than 60 s", status=504)
     assert embedded == [512]
@@ -529,7 +527,7 @@ def test_processes_that_decode_need_no_model() -> None:
     assert not subprocess.run([sys.executable, "-c", code], check=False).returncode
 
 
-# The guard, before MLflow's own application
+# A registry
 
 
 @pytest.fixture(scope="module")
@@ -558,165 +556,11 @@ def registry(tmp_path_factory: pytest.TempPathFactory, served: ServedModel) -> I
         mlflow.set_tracking_uri(None)
 
 
-@pytest.fixture(scope="module")
-def guard(registry: str) -> Iterator[Guard]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOLO_MODEL", "models:/small/1")
-        patch.setenv("HOLO_SERVING_MAX_BYTES", "400000")
-        # MLflow sets it, and does not take it back.
-        patch.setenv("_MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")
-        yield create_app()
-
-
-def ask(
-    app: Guard, body: bytes, content_type: bytes = b"application/json", pieces: int = 1, wait: float = 0
-) -> tuple[int, bytes]:
-    """Send a request in pieces; gives the status and the body of the answer."""
-    size = max(1, -(-len(body) // pieces))
-    parts = [body[start : start + size] for start in range(0, len(body), size)] or [b""]
-    sent: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        await asyncio.sleep(wait)
-        if not parts:
-            return {"type": "http.disconnect"}
-        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
-
-    async def send(message: Any) -> None:
-        sent.append(dict(message))
-
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/invocations",
-        "raw_path": b"/invocations",
-        "query_string": b"",
-        "headers": [(b"content-type", content_type)],
-        "http_version": "1.1",
-        "scheme": "http",
-        "server": ("127.0.0.1", 80),
-    }
-    asyncio.run(app(scope, receive, send))
-    assert [message["type"] for message in sent].count("http.response.start") == 1
-    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
-
-
 def records(rows: list[dict[str, Any]]) -> bytes:
     return json.dumps({"dataframe_records": rows}).encode()
 
 
-def test_a_model_of_no_registry_is_served(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, served: ServedModel
-) -> None:
-    write_model(served.model, tmp_path)
-    monkeypatch.setenv("_MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")
-    monkeypatch.setenv("HOLO_MODEL", str(tmp_path))
-    status, body = ask(create_app(), records(of_holograms(holograms(3))))
-    assert status == 200
-    pd.testing.assert_frame_equal(
-        pd.DataFrame(json.loads(body)["predictions"]),
-        served.predict(pd.DataFrame(of_holograms(holograms(3)))),
-        check_dtype=False,
-        atol=1e-6,
-    )
-    monkeypatch.setenv("HOLO_MODEL", "no-such-model")
-    with pytest.raises(HoloError, match="no-such-model: no such model"):
-        create_app()
-
-
-@pytest.mark.parametrize("pieces", [1, 7])
-def test_the_guard_lets_good_requests_pass(guard: Guard, served: ServedModel, pieces: int) -> None:
-    for rows in (of_structures(STRUCTURES[0]), of_holograms(holograms(3))):
-        status, body = ask(guard, records(rows), pieces=pieces)
-        assert status == 200
-        pd.testing.assert_frame_equal(
-            pd.DataFrame(json.loads(body)["predictions"]),
-            served.predict(pd.DataFrame(rows)),
-            check_dtype=False,
-            atol=1e-6,
-        )
-
-
 GOOD = of_holograms(holograms(1))
-MALFORMED = {
-    "no JSON": SECRET.encode(),
-    "cut JSON": records(GOOD)[:-9],
-    "not UTF-8": b'{"dataframe_records": "\xff"}',
-    "NaN": b'{"dataframe_records": [{"name": NaN}]}',
-    "deep": b'{"dataframe_records": ' + b"[" * 200_000,
-    "long number": b'{"dataframe_records": ' + b"1" * 9999 + b"}",
-    "list": json.dumps(GOOD).encode(),
-    "no form": json.dumps({SECRET: GOOD}).encode(),
-    "two forms": json.dumps({"dataframe_records": GOOD, "inputs": SECRET}).encode(),
-    "an unknown key": json.dumps({"dataframe_records": GOOD, SECRET: 1}).encode(),
-    "params": json.dumps({"dataframe_records": GOOD, "params": {SECRET: 1}}).encode(),
-    "records that are none": json.dumps({"dataframe_records": SECRET}).encode(),
-    "a table that is none": json.dumps({"dataframe_split": {"columns": [SECRET]}}).encode(),
-    "ragged columns": json.dumps({"inputs": {"name": [SECRET], "content": ["x", "y"]}}).encode(),
-    "ragged instances": json.dumps({"instances": [{"name": [[SECRET], 1]}, 5]}).encode(),
-    "half a surrogate": records([{"name": f"{SECRET}.pdb", "content": "\ud800"}]),
-    "an unknown column": records([{**GOOD[0], SECRET: "x"}]),
-    "nothing": b"",
-}
-
-
-@pytest.mark.parametrize("kind", MALFORMED)
-def test_the_guard_words_every_refusal(guard: Guard, kind: str) -> None:
-    status, body = ask(guard, MALFORMED[kind])
-    answer = json.loads(body)
-    assert status == 400
-    assert set(answer) == {"error_code", "message"}
-    assert is_one_line_of_ours(answer["message"])
-
-
-def test_the_guard_takes_json_only(guard: Guard) -> None:
-    status, body = ask(guard, b"name,content\na,b", content_type=b"text/csv")
-    assert status == 400
-    assert "content type must be application/json" in json.loads(body)["message"]
-    assert ask(guard, records(GOOD), content_type=b"application/json; charset=utf-8")[0] == 200
-
-
-def test_the_guard_keeps_no_long_request(guard: Guard) -> None:
-    status, body = ask(guard, b" " * 400_001, pieces=20)
-    assert status == 400
-    assert json.loads(body)["message"] == "the request has more than 400000 bytes"
-
-
-def test_the_guard_does_not_wait_for_ever(guard: Guard) -> None:
-    status, body = ask(Guard(guard.app, Limits(max_seconds=0.05)), b"x" * 99, pieces=99, wait=0.01)
-    assert status == 504
-    assert json.loads(body)["message"] == "the request comes too slowly"
-
-
-def test_the_guard_leaves_other_pages_alone() -> None:
-    async def other(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 404, "headers": []})
-        await send({"type": "http.response.body", "body": b"as it is"})
-
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.disconnect"}
-
-    scope = {"type": "http", "method": "GET", "path": "/health", "headers": []}
-    asyncio.run(Guard(other, Limits())(scope, receive, send))
-    assert sent[-1]["body"] == b"as it is"
-
-
-def test_mlflows_time_limit_is_worded_too(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Sleeper:
-        metadata = mlflow.models.Model()
-
-        def predict(self, request: pd.DataFrame, params: None = None) -> None:
-            time.sleep(4)
-
-    monkeypatch.setenv("MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT", "1")
-    status, body = ask(Guard(scoring_server.init(Sleeper()), Limits()), records(GOOD))
-    assert status == 504
-    assert json.loads(body)["message"] == "the request takes too long; send fewer residues at a time"
 
 
 # A real server

@@ -1,6 +1,7 @@
 from ._version import (
     __version__ as __version__,
 )
+from .client import Service as Service
 from .data.batches import (
     data_scale as data_scale,
     open_rows as open_rows,

@@ -36,6 +36,7 @@ from holo_types.options import (
 )
 
 from ._version import __version__
+from .web.settings import Settings, check_variables
 
 if TYPE_CHECKING:
     from holo_features import Encoding
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 __all__ = ["Evaluated", "EvaluationOptions", "app", "evaluate_files", "main", "show_figures", "write_figures"]
+
+_DEFAULTS = Settings()
 
 app = cyclopts.App(
     name="holo-vae", help="Train, evaluate and use holographic autoencoders.", version=__version__
@@ -776,6 +779,23 @@ def _write_embeddings(
             holo_types.write_table(holo_types.load(rows, kind=holo_types.Embeddings), out)
             rows.unlink()
     return report.show(out)
+
+
+@app.command(name="serve")
+def serve_command(*, settings: Annotated[Settings, Together] = _DEFAULTS) -> int:
+    """Serve a model: structures or holograms in, one row per residue or hologram out.
+
+    Parameters
+    ----------
+    settings
+        How.
+    """
+    with extra("holo-vae[serving]"):
+        from .web.server import serve
+
+    check_variables(os.environ)
+    serve(settings)
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -22,7 +22,15 @@ from .networks.row_losses import row_cosine_losses
 if TYPE_CHECKING:
     from holo_features import ComplexSource, EncodedStructure, Encoding
 
-__all__ = ["EmbeddedStructure", "embed", "embed_complexes", "embed_holograms", "embed_structures"]
+__all__ = [
+    "EmbeddedStructure",
+    "embed",
+    "embed_complexes",
+    "embed_holograms",
+    "embed_structures",
+    "embed_unnamed",
+    "unchanging",
+]
 
 _BLOCK = 512  # rows that a thread computes at a time, a batch of `Model.encode`
 _AHEAD = 4  # structures for each thread that are encoded before they are asked for
@@ -66,6 +74,14 @@ def embed_holograms(model: Model, holograms: Holograms, *, device: torch.device 
     return attrs.evolve(
         embeddings, reconstruction_cosine_loss=losses.astype(embeddings.invariants.dtype, copy=False)
     )
+
+
+def embed_unnamed(model: Model, holograms: Holograms) -> Embeddings:
+    """Embed holograms of which nobody says what they are.
+
+    As `embed_holograms`, but of a conditional model without the cosine loss: decoding takes each row's category.
+    """
+    return embed_holograms(model, holograms) if model.config.condition is None else model.encode(holograms)
 
 
 def embed_structures(
@@ -191,7 +207,15 @@ class _Unchanging(Model):
         return Model(self.network, self.name, self.version).digest
 
 
-def _unchanging(model: Model) -> Model:
+def unchanging(model: Model) -> Model:
+    """Return a model whose digest is computed once, for who embeds many small batches with it.
+
+    Examples
+    --------
+    >>> model = load("spherical-mnist-z16", Model)
+    >>> unchanging(model).digest == model.digest
+    True
+    """
     return _Unchanging(model.network, model.name, model.version)
 
 
@@ -222,7 +246,7 @@ def _embed_in_worker(
     with _loading:  # of Dask's threads the first loads for all
         if source not in _own or _own[source].digest != digest:
             _own.clear()
-            _own[source] = _unchanging(load(source, Model))
+            _own[source] = unchanging(load(source, Model))
         model = _own[source]
     if model.digest != digest:
         raise HoloError(
@@ -237,7 +261,7 @@ def _embedded(
     results: "Iterable[EncodedStructure]", model: Model, device: torch.device | str
 ) -> Iterator[EmbeddedStructure]:
     """Embed as many blocks of rows at a time as torch has threads, and meanwhile encode the next structures."""
-    one_block = partial(embed_holograms, _unchanging(model), device=device)
+    one_block = partial(embed_holograms, unchanging(model), device=device)
     waiting: deque[tuple[EncodedStructure, list[Future[Embeddings]]]] = deque()
 
     def finished() -> EmbeddedStructure:

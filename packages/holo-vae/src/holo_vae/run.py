@@ -24,6 +24,7 @@ from holo_vae.networks.classifier import Classifier, TrainedClassifier
 from holo_vae.networks.model import Model
 from holo_vae.networks.network import HolographicAutoencoder
 from holo_vae.networks.storage import write_model
+from holo_vae.networks.training_z import ROWS, write_training_z
 from holo_vae.recipes.model import ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import Recipe, write_recipe
 from holo_vae.recipes.training import TrainingConfig
@@ -239,7 +240,7 @@ def run_training(
             if run is not None:
                 run.log_epoch(epoch)
         _keep(model, place)
-        evaluation = _finish(model, history, rows.validation, place, run)
+        evaluation = _finish(model, history, rows, place, run)
         version, promoted = None, False
         notes: list[str] = []
         if run is not None:
@@ -304,18 +305,30 @@ def _first_rows(rows: Rows, count: int, model: Model) -> Holograms:
     return Holograms(batch.coefficients.numpy(), rows.basis, index)
 
 
+def _spread_rows(rows: Rows, count: int) -> Holograms:
+    """Return so many rows, at random, for which all are read once."""
+    chosen = np.sort(np.random.default_rng(0).choice(len(rows), min(count, len(rows)), replace=False))
+    parts, first = [], 0
+    for batch in rows.in_order(1024):
+        values = batch.coefficients.numpy()
+        parts.append(values[chosen[(chosen >= first) & (chosen < first + len(values))] - first])
+        first += len(values)
+    return Holograms(np.concatenate(parts), rows.basis)
+
+
 def _finish(
     model: Model | TrainedClassifier,
     history: Sequence[Epoch],
-    validation: Rows,
+    rows: RunData,
     place: PathLock,
     run: "tracking.Run | None",
 ) -> Evaluation | None:
-    """Evaluate an autoencoder on the first 10,000 validation rows; write the figures, draw the pictures."""
+    """Evaluate an autoencoder on the first 10,000 validation rows; write the figures and z, draw the pictures."""
     figures, folder = {"learning_curves": learning_curves(history)}, place.path
     evaluation = None
     if isinstance(model, Model):
-        evaluation = evaluate(model, _first_rows(validation, 10_000, model))
+        write_training_z(model, _spread_rows(rows.training, ROWS), folder / "model")
+        evaluation = evaluate(model, _first_rows(rows.validation, 10_000, model))
         with replacing(folder / "evaluation.json") as new:
             new.write_text(json.dumps(attrs.asdict(evaluation), indent=2) + "\n")
         per_degree = evaluation.reconstruction.cosine_loss_per_degree

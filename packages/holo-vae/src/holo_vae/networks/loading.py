@@ -1,7 +1,7 @@
 """The only loader of models: of one that comes with holo-vae, from a folder, or from an MLflow registry."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import attrs
 
@@ -12,12 +12,26 @@ from .classifier import TrainedClassifier
 from .model import Model
 from .storage import TrainedNetwork, TrainedT, read_folder
 
-if TYPE_CHECKING:
-    from .registry import Registered
-
-__all__ = ["load", "shipped_models"]
+__all__ = ["Located", "load", "locate", "shipped_models"]
 
 _SHIPPED = Path(__file__).parents[1] / "shipped" / "models"
+
+
+@attrs.frozen
+class Located:
+    """Where a model is.
+
+    Parameters
+    ----------
+    folder
+        The folder that holo-vae wrote.
+    name, version
+        In the registry; None of a model of none.
+    """
+
+    folder: Path
+    name: str | None = None
+    version: str | None = None
 
 
 def shipped_models() -> list[str]:
@@ -64,20 +78,43 @@ def load(source: Path | str, kind: type[TrainedNetwork[Any]] | None = None) -> A
     16
     """
     kinds = (Model, TrainedClassifier) if kind is None else (kind,)
+    found = locate(source)
+    model = read_folder(found.folder, kinds)
+    if found.name is None or found.version is None:
+        return model
+    return attrs.evolve(model, name=found.name, version=found.version)
+
+
+def locate(source: Path | str) -> Located:
+    """Find the folder of a model; one of a registry is fetched first.
+
+    Parameters
+    ----------
+    source
+        As `load` takes it.
+
+    Raises
+    ------
+    FormatError
+        If there is no such folder.
+    HoloError
+        If the registry has no such model, or mlflow is not installed.
+
+    Examples
+    --------
+    >>> locate("spherical-mnist-z16").folder.name
+    'spherical-mnist-z16'
+    """
     text = str(source)
     if text.startswith("models:/"):
-        found = _fetch(text)
-        return attrs.evolve(read_folder(found.folder, kinds), name=found.name, version=found.version)
+        with extra("holo-vae[mlflow]"):
+            from .registry import fetch_registered  # noqa: PLC0415
+        found = fetch_registered(text)
+        return Located(found.folder, found.name, found.version)
     folder = _SHIPPED / text if text in shipped_models() else Path(source)
     if not folder.is_dir():
         raise FormatError(
             f"{source}: no such model; give a folder that holo-vae wrote, models:/NAME@ALIAS, or one of "
             f"{', '.join(shipped_models())}"
         )
-    return read_folder(folder, kinds)
-
-
-def _fetch(uri: str) -> "Registered":
-    with extra("holo-vae[mlflow]"):
-        from .registry import fetch_registered  # noqa: PLC0415
-    return fetch_registered(uri)
+    return Located(folder)

@@ -1,6 +1,6 @@
-"""A model behind MLflow's scoring server: what it answers, what it refuses, and the guard before it.
+"""What a request for embeddings holds and what is refused, and a model behind MLflow's scoring server.
 
-Requests with structures or holograms enter; embeddings leave, or one clear error.
+The rows of a request enter; embeddings leave, or one clear error.
 """
 
 from typing import TYPE_CHECKING

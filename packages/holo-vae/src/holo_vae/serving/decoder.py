@@ -4,14 +4,15 @@ import contextlib
 import json
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 from holo_types import Basis, Holograms
 
-from .decoding import Row, receive, send, send_holograms
+from .decoding import Row, send_holograms
+from .faults import report
 from .limits import Deadline, Limits, RefusedRequest
+from .processes import own_pipes, receive, send
 from .structures import holograms_of, read_structures
 
 __all__ = ["work"]
@@ -22,9 +23,7 @@ _TOO_LARGE = "decoding the structures takes more memory than a request may have"
 
 def work() -> None:
     """Answer the requests that come through the input, until the service is gone."""
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)  # what libraries print is no answer
+    requests, answers = own_pipes()
     with contextlib.suppress(OSError, EOFError):
         setting = json.loads(receive(requests))
         basis, limits = Basis.from_dict(setting["basis"]), Limits(**setting["limits"])
@@ -45,8 +44,8 @@ def work() -> None:
                 refused, fit = (_TOO_LARGE, "DEADLINE_EXCEEDED"), False
             except BrokenPipeError:
                 raise
-            except Exception:  # noqa: BLE001 - a fault of ours: the log has it, and the service lives on
-                traceback.print_exc(file=sys.stderr)
+            except Exception as error:  # noqa: BLE001 - a fault of ours: the log has it, and the service lives on
+                report("decoding", error)
                 refused = "the service failed; its log says why", "INTERNAL_ERROR"
             send(answers, json.dumps({"columns": None, "refused": refused, "fit": fit}).encode())
     os._exit(0)

@@ -4,38 +4,27 @@ They are read nowhere else. A file that a reader never comes to the end of, or t
 process that has no model and no other request.
 """
 
-import contextlib
-import io
 import json
 import os
-import subprocess
-import sys
 import threading
 import weakref
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
 import attrs
-import numpy as np
-from numpy.lib import format as npy
 
 from holo_types import Basis, Holograms, Index
 
 from .limits import Deadline, Limits, RefusedRequest
+from .processes import Process, end, pack, receive, send, start, unpack
 
-__all__ = ["Decoders", "Row", "receive", "send", "send_holograms"]
+__all__ = ["Decoders", "Row", "send_holograms"]
 
 Row = tuple[str, str, str | None]  # a structure's name, content, and choice of residues
-
-Process = subprocess.Popen[bytes]
 
 _KEPT = os.cpu_count() or 1
 _GRACE = 0.25  # seconds after its time that a process has to say itself that it is over
 _OVER = "decoding the structures takes more memory than a request may have, or ends the process that does it"
-# Ctrl-C in a terminal is the service's: these end when it does.
-_OWN_GROUP: dict[str, Any] = (
-    {"process_group": 0} if os.name == "posix" else {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
-)
 
 
 class Decoders:
@@ -55,7 +44,7 @@ class Decoders:
         self._changing = threading.Lock()
         self._living: set[Process] = set()
         self._idle = [self._start()]
-        weakref.finalize(self, _end_all, self._living)
+        self.close = weakref.finalize(self, _end_all, self._living)
 
     def holograms(self, rows: list[Row], deadline: Deadline) -> Iterator[Holograms]:
         """Read and encode the structures of a request, a block of residues at a time.
@@ -74,7 +63,7 @@ class Decoders:
         try:
             send(process.stdin, json.dumps({"rows": rows, "seconds": deadline.left}).encode())
             while (answer := json.loads(receive(process.stdout)))["columns"] is not None:
-                yield _unpack(receive(process.stdout), answer["columns"], self._basis)
+                yield _unpacked(receive(process.stdout), answer["columns"], self._basis)
             fit = answer["fit"]
             if answer["refused"]:
                 reason, error_code = answer["refused"]
@@ -101,77 +90,27 @@ class Decoders:
                 self._idle.append(process)
                 return
             self._living.discard(process)
-        _end(process)
+        end(process)
 
     def _start(self) -> Process:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-c", "from holo_vae.serving.decoder import work; work()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            # Each thread would take of the address space what is meant for the request.
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            **_OWN_GROUP,
-        )
+        process = start("holo_vae.serving.decoder:work")
         self._living.add(process)
         send(process.stdin, self._setting)
         return process
 
 
-def _end(process: Process) -> None:
-    process.kill()
-    for pipe in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):  # what was not sent is not missed
-            pipe.close()  # type: ignore[union-attr]
-    process.wait()
-
-
 def _end_all(living: set[Process]) -> None:
     for process in list(living):
-        _end(process)
-
-
-# What goes through the pipes: messages with their length before them. None is a pickle, as what comes from a process
-# that has read a stranger's file is not to be trusted either.
-
-
-def send(pipe: IO[bytes] | None, content: bytes) -> None:
-    """Send a message."""
-    assert pipe is not None
-    pipe.write(len(content).to_bytes(8))
-    pipe.write(content)
-    pipe.flush()
-
-
-def receive(pipe: IO[bytes] | None) -> bytes:
-    """Wait for a message.
-
-    Raises
-    ------
-    EOFError
-        If the other process is gone.
-    """
-    assert pipe is not None
-    size = int.from_bytes(pipe.read(8))
-    content = pipe.read(size)
-    if not 0 < size == len(content):
-        raise EOFError
-    return content
+        end(process)
 
 
 def send_holograms(pipe: IO[bytes], holograms: Holograms) -> None:
     """Send holograms: the names of their index's columns, and the arrays."""
-    file = io.BytesIO()
     assert holograms.centers is not None
-    for array in (holograms.coefficients, holograms.centers, *holograms.index.values()):
-        npy.write_array(file, array, allow_pickle=False)
     send(pipe, json.dumps({"columns": list(holograms.index)}).encode())
-    send(pipe, file.getvalue())
+    send(pipe, pack((holograms.coefficients, holograms.centers, *holograms.index.values())))
 
 
-def _unpack(content: bytes, columns: list[str], basis: Basis) -> Holograms:
-    file = io.BytesIO(content)
-    coefficients, centers, *values = (
-        npy.read_array(file, allow_pickle=False) for _ in range(2 + len(columns))
-    )
-    index = Index(dict(zip(columns, values, strict=True)))
-    return Holograms(np.asarray(coefficients), basis, index, centers=centers)
+def _unpacked(content: bytes, columns: list[str], basis: Basis) -> Holograms:
+    coefficients, centers, *values = unpack(content, 2 + len(columns))
+    return Holograms(coefficients, basis, Index(dict(zip(columns, values, strict=True))), centers=centers)

@@ -5,9 +5,8 @@ MLflow imports this module by name and calls `_load_pyfunc`: neither code nor pi
 
 import base64
 import logging
-import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,12 +20,14 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
 from holo_types import Embeddings, HoloError, Holograms, concatenate, to_table
-from holo_vae.embedding import embed_holograms
+from holo_vae.embedding import embed_unnamed, unchanging
 from holo_vae.networks.loading import load
 from holo_vae.networks.model import Model
 from holo_vae.networks.storage import write_model
 
 from .decoding import Decoders
+from .faults import where
+from .forms import COLUMNS, given_rows, is_of_structures, one_batch, structures_of
 from .holograms import encode_coefficients, parse_holograms
 from .limits import Deadline, Limits, RefusedRequest
 
@@ -34,10 +35,6 @@ __all__ = ["ServedModel", "encode_content", "input_example", "signature", "write
 
 _BINARY_SUFFIXES = (".gz", ".bcif")
 _EXAMPLE = Path(__file__).parents[1] / "shipped" / "tripeptide.pdb"
-_STRUCTURES, _HOLOGRAMS = ("name", "content"), ("holograms", "basis")
-_RESIDUES = "residues"
-_COLUMNS = (*_STRUCTURES, _RESIDUES, *_HOLOGRAMS)
-_FORMS = "it must be name and content, with or without residues, or holograms and basis"
 _BATCH = 512
 _INDEX = {  # of the answer, in either form
     "structure": DataType.string,
@@ -65,10 +62,11 @@ class _IgnoredColumns(logging.Filter):
     seen: ContextVar[bool] = ContextVar("ignored_columns", default=False)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass."""
-        if "Found extra inputs" in str(record.msg):
-            self.seen.set(True)
-        return True
+        """Let every record pass but that one, which quotes the request."""
+        if "Found extra inputs" not in str(record.msg):
+            return True
+        self.seen.set(True)
+        return False
 
 
 def _watch_ignored_columns() -> None:
@@ -102,10 +100,10 @@ def signature(model: Model) -> ModelSignature:
     Those of requests are all optional, so that the two forms can be told apart and `ServedModel.predict`
     words the refusal: MLflow's own quotes the request.
     """
-    values = to_table(_embed(model, _random_holograms(model)))
+    values = to_table(embed_unnamed(model, _random_holograms(model)))
     kinds = {"float32": DataType.float, "float64": DataType.double, "bool": DataType.boolean}
     return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, name, required=False) for name in _COLUMNS]),
+        inputs=Schema([ColSpec(DataType.string, name, required=False) for name in COLUMNS]),
         outputs=Schema(
             [
                 *(ColSpec(kind, name, required=False) for name, kind in _INDEX.items()),
@@ -119,11 +117,6 @@ def _random_holograms(model: Model) -> Holograms:
     basis = model.config.basis
     rows = np.random.default_rng(0).normal(size=(2, basis.dim))
     return Holograms(rows.astype(np.float32), basis)
-
-
-def _embed(model: Model, holograms: Holograms) -> Embeddings:
-    """Embed; of a conditional model without the cosine: decoding takes each row's category, which nobody gave."""
-    return embed_holograms(model, holograms) if model.config.condition is None else model.encode(holograms)
 
 
 class ServedModel:
@@ -148,7 +141,7 @@ class ServedModel:
     """
 
     def __init__(self, model: Model, limits: Limits | None = None) -> None:
-        self.model = model
+        self.model = unchanging(model)
         self.limits = Limits() if limits is None else limits
         basis = model.config.basis
         readable = basis.radial is not None and find_spec("holo_features") is not None
@@ -186,26 +179,23 @@ class ServedModel:
             # What MLflow does not pass on because the signature has no parameters comes as an empty mapping.
             if params is not None:
                 raise RefusedRequest("the request has params; there are none")
-            if ignored or not set(request.columns) <= set(_COLUMNS):
-                raise RefusedRequest(f"the request has a column that is not known; {_FORMS}")
+            if ignored:
+                raise RefusedRequest("the request has a column that is not known")
             return self._table(request, deadline)
         except RefusedRequest as refused:
             raise _ToMlflow(refused.reason, refused.error_code) from None
-        except Exception:
-            _logger.exception("a request failed")
+        except Exception as error:  # noqa: BLE001 - a fault of ours: the log has it, and the service lives on
+            _logger.error("a request failed: %s", where(error))
             raise _ToMlflow("the service failed; its log says why", "INTERNAL_ERROR") from None
 
     def _table(self, request: pd.DataFrame, deadline: Deadline) -> pd.DataFrame:
-        rows = [_given(row, number) for number, row in enumerate(request.to_dict(orient="records"))]
-        size = sum(len(text) for row in rows for text in row.values())
-        if size > self.limits.max_bytes:
-            raise RefusedRequest(f"the request has more than {self.limits.max_bytes} bytes")
-        blocks = self._structures(rows, deadline) if _is_of_structures(rows) else self._holograms(rows)
+        rows = given_rows(request.to_dict(orient="records"), self.limits)
+        blocks = self._structures(rows, deadline) if is_of_structures(rows) else self._holograms(rows)
         embeddings: list[Embeddings] = []
         for block in blocks:
             deadline.check()
             try:
-                embeddings.append(_embed(self.model, block))
+                embeddings.append(embed_unnamed(self.model, block))
             except HoloError:
                 first = sum(map(len, embeddings))
                 raise RefusedRequest(
@@ -217,9 +207,7 @@ class ServedModel:
         return to_table(concatenate(embeddings))
 
     def _holograms(self, rows: list[dict[str, str]]) -> Iterator[Holograms]:
-        if len(rows) > 1:
-            raise RefusedRequest(f"the request has {len(rows)} rows of holograms; it must have one")
-        digest, text = rows[0]["basis"], rows[0]["holograms"]
+        digest, text = one_batch(rows)
         holograms = parse_holograms(text, digest, self.model.config.basis, self.limits, "row 0")
         for start in range(0, len(holograms), _BATCH):
             yield holograms[start : start + _BATCH]
@@ -229,8 +217,7 @@ class ServedModel:
             raise RefusedRequest("the model is one of sphere images; it takes holograms and basis")
         if self.decoders is None:
             raise RefusedRequest("the service has no holo-vae[structures]; it takes holograms and basis")
-        given = [(row["name"], row["content"], row.get(_RESIDUES)) for row in rows]
-        return self.decoders.holograms(given, deadline)
+        return self.decoders.holograms(structures_of(rows), deadline)
 
 
 class _ToMlflow(RefusedRequest, MlflowException):
@@ -239,37 +226,6 @@ class _ToMlflow(RefusedRequest, MlflowException):
     def __init__(self, reason: str, error_code: str) -> None:
         super().__init__(reason, error_code)
         self.message = reason
-
-
-def _given(row: dict[str, object], number: int) -> dict[str, str]:
-    """Return what a row holds, less the columns of other rows."""
-    given = {}
-    for name, value in row.items():
-        if isinstance(value, str):
-            given[name] = value
-        elif not (value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))):
-            raise RefusedRequest(f"row {number}: {name} must be text")
-    return given
-
-
-def _is_of_structures(rows: Iterable[dict[str, str]]) -> bool:
-    """Say which of the two forms the rows have."""
-    forms = set()
-    for number, row in enumerate(rows):
-        columns = set(row) - {_RESIDUES}
-        if columns == set(_STRUCTURES):
-            forms.add(True)
-        elif columns == set(_HOLOGRAMS) and _RESIDUES not in row:
-            forms.add(False)
-        else:
-            raise RefusedRequest(f"row {number} has {', '.join(row) or 'nothing'}; {_FORMS}")
-    if len(forms) != 1:
-        raise RefusedRequest(
-            "the request has both structures and holograms; send them apart"
-            if forms
-            else "the request is empty"
-        )
-    return forms.pop()
 
 
 def write_served(model: Model, folder: Path) -> None:

@@ -1,0 +1,172 @@
+"""A client of the embedding service (extra ``client``): no torch, no model, the same results."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holo_types import Embeddings, HoloError, ModelReference, concatenate
+from holo_types.extras import extra
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Service"]
+
+_ARROW = "application/vnd.apache.arrow.stream"
+_MODEL = b"holo.model"
+_AT_ONCE = 4  # requests; the service has a queue, but not for one client alone
+_TRIES = 8
+_PAUSE = 0.5  # seconds before the second try, twice as many before each further one
+_LONGEST_PAUSE = 60.0
+_SECONDS = 300.0  # for an answer
+_LATER = (429, 502, 503)  # it is full, restarts, or has no model yet
+_BINARY = (".gz", ".bcif")
+
+
+class Service:
+    """An embedding service, as ``holo-vae serve`` runs one.
+
+    Requests that it has no place for, and those whose connection is lost, are sent again, up to seven times, when it
+    says or after pauses that grow.
+
+    Parameters
+    ----------
+    url
+        Its address, such as ``"https://holo.example.org"``.
+    headers
+        Sent with each request, such as ``{"Authorization": "Basic ..."}`` for a proxy that asks for it.
+
+    Raises
+    ------
+    HoloError
+        If urllib3 or pyarrow is not installed.
+
+    Examples
+    --------
+    >>> Service("http://127.0.0.1:5001").url
+    'http://127.0.0.1:5001'
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+        with extra("holo-vae[client]"):
+            import pyarrow  # noqa: F401, PLC0415 - an extra
+            import urllib3  # noqa: PLC0415 - an extra
+        self.url = url.rstrip("/")
+        retry = urllib3.Retry(
+            _TRIES - 1,
+            status_forcelist=_LATER,
+            allowed_methods=None,  # the same request gives the same answer
+            backoff_factor=_PAUSE,
+            backoff_max=_LONGEST_PAUSE,
+            raise_on_status=False,
+        )
+        self._headers = {**(headers or {}), "Content-Type": "application/json", "Accept": _ARROW}
+        self._pool = urllib3.PoolManager(retries=retry, timeout=_SECONDS, maxsize=_AT_ONCE)
+
+    def embed(self, paths: Sequence[Path | str]) -> Embeddings:
+        """Embed every residue of structure files, as `holo_vae.embed` does here.
+
+        Parameters
+        ----------
+        paths
+            PDB, mmCIF or BinaryCIF files, also gzipped.
+
+        Raises
+        ------
+        HoloError
+            If a file cannot be read, or the service refuses it or does not answer; one line names the file.
+        """
+        if not paths:
+            raise HoloError("paths is empty; it must name a structure file")
+        with ThreadPoolExecutor(_AT_ONCE, "holo-client") as pool:
+            return concatenate(list(pool.map(self._embed_one, map(Path, paths))))
+
+    def _embed_one(self, path: Path) -> Embeddings:
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+        body = json.dumps({"dataframe_records": [{"name": path.name, "content": _content(path)}]}).encode()
+        try:
+            answer = self._pool.request("POST", f"{self.url}/invocations", body=body, headers=self._headers)
+        except HTTPError as error:
+            reason = str(error.args[-1] if error.args else error).splitlines()[0]
+            raise HoloError(f"{path}: {self.url} does not answer ({reason})") from None
+        if answer.status != 200:
+            raise HoloError(
+                f"{path}: refused by {self.url} with status {answer.status}: {_reason(answer.data)}"
+            )
+        return _embeddings(answer.data, self.url)
+
+
+def _content(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise HoloError(f"{path}: cannot be read ({error.strerror})") from None
+    if path.name.lower().endswith(_BINARY):
+        return base64.b64encode(content).decode("ascii")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise HoloError(f"{path}: is no text; a file of its name must be") from None
+
+
+def _reason(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, LookupError, TypeError):
+        return "it gives no reason"
+
+
+def _embeddings(body: bytes, url: str) -> Embeddings:
+    import pyarrow as pa  # noqa: PLC0415
+
+    try:
+        table = pa.ipc.open_stream(body).read_all()
+        model = ModelReference(**json.loads(table.schema.metadata[_MODEL]))
+    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError):
+        raise HoloError(f"{url}: its answer is no table of embeddings") from None
+    return _of_table(table, model)
+
+
+def _of_table(table: "pa.Table", model: ModelReference) -> Embeddings:
+    """Put together what `holo_types.to_table` took apart."""
+    columns = {name: _values(table[name]) for name in table.column_names}
+    size = sum(name.startswith("z_") for name in columns)
+
+    def matrix(names: list[str]) -> NDArray[Any] | None:
+        found = [columns.pop(name, None) for name in names]
+        return (
+            None
+            if any(each is None for each in found)
+            else np.stack([f for f in found if f is not None], axis=1)
+        )
+
+    invariants = matrix([f"z_{i}" for i in range(size)])
+    frames = matrix([f"frame_{axis}{component}" for axis in "xyz" for component in "xyz"])
+    centers = matrix([f"center_{axis}" for axis in "xyz"])
+    log_variances = matrix([f"log_variance_{i}" for i in range(size)])
+    if invariants is None or frames is None:
+        raise HoloError("the table has no columns z_0, frame_xx and those that follow them")
+    degenerate = columns.pop("degenerate", None)
+    losses = columns.pop("reconstruction_cosine_loss", None)
+    return Embeddings(
+        invariants,
+        frames.reshape(-1, 3, 3),
+        model,
+        columns,
+        centers=centers,
+        log_variances=log_variances,
+        degenerate=degenerate,
+        reconstruction_cosine_loss=losses,
+    )
+
+
+def _values(column: "pa.ChunkedArray") -> NDArray[Any]:
+    values: NDArray[Any] = column.to_numpy()
+    return values.astype(str) if values.dtype.kind == "O" else values

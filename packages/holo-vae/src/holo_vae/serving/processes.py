@@ -1,0 +1,99 @@
+"""Processes that work for the service, and the messages through their pipes.
+
+None is a pickle, as what comes from a process that has read a stranger's file is not to be trusted either.
+"""
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+__all__ = ["Process", "end", "own_pipes", "pack", "receive", "send", "start", "unpack"]
+
+Process = subprocess.Popen[bytes]
+
+# Ctrl-C in a terminal is the service's: these end when it does.
+_OWN_GROUP: dict[str, Any] = (
+    {"process_group": 0} if os.name == "posix" else {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
+)
+
+
+def start(function: str) -> Process:
+    """Start a process of this Python that calls a function and answers through its output.
+
+    Parameters
+    ----------
+    function
+        Its module and name, such as ``"holo_vae.serving.decoder:work"``.
+    """
+    module, name = function.split(":")
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", f"from {module} import {name}; {name}()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # Each process has a thread: they are as many as there is work for.
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        **_OWN_GROUP,
+    )
+
+
+def end(process: Process) -> None:
+    """End a process, and wait until it is gone."""
+    process.kill()
+    for pipe in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):  # what was not sent is not missed
+            pipe.close()  # type: ignore[union-attr]
+    process.wait()
+
+
+def own_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Return what a process that `start` started hears and answers through; nothing else can use them."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)  # what libraries print is no answer
+    return requests, answers
+
+
+def send(pipe: IO[bytes] | None, content: bytes) -> None:
+    """Send a message."""
+    assert pipe is not None
+    pipe.write(len(content).to_bytes(8))
+    pipe.write(content)
+    pipe.flush()
+
+
+def receive(pipe: IO[bytes] | None) -> bytes:
+    """Wait for a message.
+
+    Raises
+    ------
+    EOFError
+        If the other process is gone.
+    """
+    assert pipe is not None
+    size = int.from_bytes(pipe.read(8))
+    content = pipe.read(size)
+    if not 0 < size == len(content):
+        raise EOFError
+    return content
+
+
+def pack(arrays: Iterable[NDArray[Any]]) -> bytes:
+    """Return arrays as the content of a message."""
+    file = io.BytesIO()
+    for array in arrays:
+        npy.write_array(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+def unpack(content: bytes, count: int) -> list[NDArray[Any]]:
+    """Return the arrays that `pack` packed."""
+    file = io.BytesIO(content)
+    return [np.asarray(npy.read_array(file, allow_pickle=False)) for _ in range(count)]

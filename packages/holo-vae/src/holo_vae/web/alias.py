@@ -1,0 +1,72 @@
+"""Which version an alias of the registry names, asked again and again in a process of its own.
+
+MLflow takes seconds to import and, where the registry is gone, minutes to say so; neither is for who answers requests.
+"""
+
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from holo_vae.serving.processes import end, own_pipes, receive, send, start
+
+__all__ = ["follow", "watch"]
+
+
+def watch() -> None:
+    """Say which version the alias names whenever it is another, until the service is gone."""
+    from mlflow import MlflowClient  # noqa: PLC0415
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    requests, answers = own_pipes()
+    with contextlib.suppress(OSError, EOFError):
+        setting = json.loads(receive(requests))
+        name, alias = setting["name"], setting["alias"]
+        threading.Thread(target=_end_with, args=(requests,), daemon=True).start()
+        known = None
+        while True:
+            with contextlib.suppress(MlflowException, OSError):
+                version = str(MlflowClient().get_model_version_by_alias(name, alias).version)
+                if version != known:
+                    send(answers, json.dumps({"version": version}).encode())
+                    known = version
+            time.sleep(setting["seconds"])
+    os._exit(0)
+
+
+def _end_with(requests: object) -> None:
+    with contextlib.suppress(OSError, EOFError):
+        receive(requests)  # type: ignore[arg-type]  # nothing comes but the end
+    os._exit(0)
+
+
+def follow(source: str, seconds: float, moved: Callable[[str], None]) -> Callable[[], None]:
+    """Watch an alias.
+
+    Parameters
+    ----------
+    source
+        ``models:/NAME@ALIAS``.
+    seconds
+        How often the registry is asked.
+    moved
+        Called in a thread with the version that the alias names, at first and whenever that is another.
+
+    Returns
+    -------
+    callable
+        Ends it.
+    """
+    name, alias = source.removeprefix("models:/").split("@", 1)
+    process = start("holo_vae.web.alias:watch")
+
+    def listen() -> None:
+        with contextlib.suppress(OSError, EOFError, ValueError):
+            while True:
+                moved(json.loads(receive(process.stdout))["version"])
+
+    send(process.stdin, json.dumps({"name": name, "alias": alias, "seconds": seconds}).encode())
+    threading.Thread(target=listen, daemon=True).start()
+    return lambda: end(process)

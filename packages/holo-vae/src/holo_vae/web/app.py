@@ -1,0 +1,277 @@
+"""The service as an ASGI application: its pages, who may come in, and what each request's answer says."""
+
+import asyncio
+import contextlib
+import json
+import math
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+
+from holo_types import ModelReference
+from holo_vae._version import __version__
+from holo_vae.serving.faults import where
+from holo_vae.serving.limits import RefusedRequest
+
+from .answers import JSON, accepts_gzip, body_of, chosen_type, packed
+from .bodies import BodyReader, Gone, Receive, Scope, Send, check_content_type
+from .crew import Crew
+from .logs import complain, say
+from .metrics import Metrics
+from .requests import Abandoned, Done, Request
+from .settings import Settings
+
+__all__ = ["App"]
+
+_Headers = list[tuple[bytes, bytes]]
+_KEPT_BODIES = 16  # of the longest that may be in memory at once
+_LONGEST_WAIT = 60  # seconds that a client is told to wait
+
+
+@attrs.define
+class _Answer:
+    """An answer, and what the log says of it."""
+
+    status: int
+    body: bytes
+    media_type: str = JSON
+    headers: _Headers = attrs.field(factory=list)
+    rows: int | None = None
+    waited: float | None = None
+    model: ModelReference | None = None
+
+
+class App:
+    """The service.
+
+    Parameters
+    ----------
+    settings
+        How it runs.
+    metrics
+        What it counts.
+    load
+        Gives the model's processes; called in a thread once the service listens.
+    failed
+        Called with the error if it cannot.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        load: Callable[[], Crew],
+        failed: Callable[[Exception], None] = lambda error: None,
+    ) -> None:
+        self._settings, self._metrics, self._load, self._failed = settings, metrics, load, failed
+        self._bodies = BodyReader(settings.max_bytes, settings.max_seconds, _KEPT_BODIES * settings.max_bytes)
+        self._threads = ThreadPoolExecutor(settings.max_queue, "request")
+        self._decoding = threading.Semaphore(settings.workers)
+        self._requests: set[Request] = set()
+        self._crew: Crew | None = None
+        self._begun = threading.Event()
+        self._stopping = False
+        self._under_way = 0
+        self._usual = 0.1  # seconds of work that a request takes, as far as is known
+
+    # What the server calls
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or take part in the server's start and end (ASGI's entry point)."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._answer_one(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        # A thread that nobody waits for: a registry that is gone may keep it for minutes.
+        threading.Thread(target=self._begin, daemon=True).start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._stopping = True
+        for request in self._requests:
+            request.abandon()
+        if self._crew is not None:
+            await asyncio.to_thread(self._crew.close)
+        self._threads.shutdown(cancel_futures=True)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _begin(self) -> None:
+        try:
+            self.use(self._load())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the service has no model and must say so
+            self._failed(error)
+        finally:
+            self._begun.set()
+
+    def version_in_use(self) -> str | None:
+        """Return the version of the model that answers, once the first is loaded; None if that failed."""
+        self._begun.wait()
+        return None if self._crew is None else self._crew.reference.version
+
+    def use(self, crew: Crew) -> None:
+        """Let a model answer from now on; requests that another has begun are finished by that one."""
+        before, self._crew = self._crew, crew
+        self._metrics.use(crew.reference)
+        say("model", **_said(crew.reference), batches=str(crew.together).lower())
+        if before is not None:
+            threading.Thread(target=before.close, daemon=True).start()
+
+    # Pages
+
+    async def _answer_one(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started, number = time.monotonic(), uuid.uuid4().hex
+        path, method = scope["path"], scope["method"]
+        asked = path == "/invocations"
+        try:
+            if asked and method == "POST":
+                answer = await self._invocations(scope, receive)
+            elif method in ("GET", "HEAD"):
+                answer = await self._page(path)
+            else:
+                answer = _refusal(RefusedRequest("there is no such page", "ENDPOINT_NOT_FOUND"))
+        except Gone:
+            self._metrics.answered(499, time.monotonic() - started)
+            return
+        except Exception as error:  # noqa: BLE001 - a fault of ours: the log has it, and the service lives on
+            complain("fault", id=number, fault=where(error))
+            answer = _refusal(RefusedRequest("the service failed; its log says why", "INTERNAL_ERROR"))
+        seconds = time.monotonic() - started
+        if asked:
+            self._metrics.answered(answer.status, seconds)
+            model = {} if answer.model is None else _said(answer.model)
+            waited = None if answer.waited is None else round(answer.waited, 4)
+            say("request", id=number, status=answer.status, seconds=round(seconds, 4), waited=waited,
+                rows=answer.rows, bytes=len(answer.body), **model)  # fmt: skip
+        await _send(send, answer, number, head=method == "HEAD")
+
+    async def _page(self, path: str) -> _Answer:
+        crew = self._crew
+        if path in ("/health", "/ping"):
+            return _Answer(200, b'{"status":"alive"}')
+        if path == "/ready":
+            ready = crew is not None and crew.ready > 0 and not self._stopping
+            return _Answer(
+                200 if ready else 503, b'{"status":"ready"}' if ready else b'{"status":"not ready"}'
+            )
+        if path == "/version":
+            model = None if crew is None else {**attrs.asdict(crew.reference), "source": crew.source}
+            return _Answer(200, json.dumps({"holo_vae": __version__, "model": model}).encode())
+        if path == "/metrics":
+            self._metrics.workers.set(0 if crew is None else crew.ready)
+            self._metrics.queue.set(self._under_way)
+            return _Answer(200, self._metrics.page(), "text/plain; version=0.0.4; charset=utf-8")
+        return _refusal(RefusedRequest("there is no such page", "ENDPOINT_NOT_FOUND"))
+
+    async def _invocations(self, scope: Scope, receive: Receive) -> _Answer:
+        media_type = chosen_type(scope["headers"])
+        try:
+            async with self._bodies.reading(receive) as asked:
+                check_content_type(scope)
+                if self._under_way >= self._settings.max_queue:
+                    raise RefusedRequest("too many requests are under way", "RESOURCE_EXHAUSTED")
+                crew = self._engaged()
+                self._under_way += 1
+                try:
+                    done, body = await self._finished(crew, asked, media_type, receive)
+                finally:
+                    self._under_way -= 1
+                    crew.release()
+        except RefusedRequest as refused:
+            answer = _refusal(refused)
+            if answer.status in (429, 503):
+                answer.headers.append((b"retry-after", str(self._wait()).encode()))
+            answer.model = None if self._crew is None else self._crew.reference
+            return answer
+        self._metrics.residues.inc(len(done.embeddings))
+        self._metrics.waited.observe(done.waited)
+        self._metrics.embedded(done.embeddings.reconstruction_cosine_loss, done.distances)
+        answer = _Answer(200, body, media_type, rows=len(done.embeddings), waited=done.waited)
+        answer.model = done.embeddings.model
+        answer.headers.append((b"vary", b"accept, accept-encoding"))
+        if accepts_gzip(scope["headers"]) and (shorter := await asyncio.to_thread(packed, body)) is not None:
+            answer.body = shorter
+            answer.headers.append((b"content-encoding", b"gzip"))
+        return answer
+
+    def _engaged(self) -> Crew:
+        """Return the processes that answer now; they stay until they are released."""
+        while (crew := self._crew) is not None:
+            if crew.engage():
+                return crew
+            if crew is self._crew:
+                raise RefusedRequest("the service is ending", "TEMPORARILY_UNAVAILABLE")
+        raise RefusedRequest("the service has no model yet", "TEMPORARILY_UNAVAILABLE")
+
+    async def _finished(
+        self, crew: Crew, body: bytes, media_type: str, receive: Receive
+    ) -> tuple[Done, bytes]:
+        """Work on a request until it is done, or its client gone."""
+        request = Request(crew, self._settings.limits, self._decoding)
+        self._requests.add(request)
+        started = time.monotonic()
+
+        def work() -> tuple[Done, bytes]:
+            done = request.embed(body)
+            return done, body_of(done.embeddings, media_type)
+
+        working = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        leaving = asyncio.create_task(_gone(receive))
+        try:
+            both: set[asyncio.Future[Any]] = {working, leaving}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                request.abandon()
+                with contextlib.suppress(Abandoned, RefusedRequest):
+                    await working
+                raise Gone("the client is gone")
+            done, answer = await working
+        except Abandoned:
+            raise RefusedRequest("the service is ending", "TEMPORARILY_UNAVAILABLE") from None
+        finally:
+            request.abandon()
+            leaving.cancel()
+            self._requests.discard(request)
+        own = time.monotonic() - started - done.waited
+        self._usual += 0.1 * (own - self._usual)
+        return done, answer
+
+    def _wait(self) -> int:
+        """Return the seconds after which a client may come again."""
+        return min(max(1, math.ceil(self._usual * self._under_way / self._settings.workers)), _LONGEST_WAIT)
+
+
+def _said(model: ModelReference) -> dict[str, str]:
+    return {"model": model.name, "version": model.version, "digest": model.digest}
+
+
+def _refusal(refused: RefusedRequest) -> _Answer:
+    return _Answer(refused.get_http_status_code(), refused.serialize_as_json().encode())
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(send: Send, answer: _Answer, number: str, *, head: bool) -> None:
+    headers = [
+        (b"content-type", answer.media_type.encode()),
+        (b"content-length", str(len(answer.body)).encode()),
+        (b"x-request-id", number.encode()),
+        *answer.headers,
+    ]
+    if answer.model is not None:
+        said = {"name": answer.model.name, "version": answer.model.version, "digest": answer.model.digest}
+        headers += [
+            (f"holo-model-{key}".encode(), quote(value, safe=" @:+").encode()) for key, value in said.items()
+        ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else answer.body})

@@ -1,0 +1,101 @@
+"""The service from its settings to its end."""
+
+import time
+from collections.abc import Callable
+
+import uvicorn
+
+from holo_types import HoloError
+from holo_vae.serving.faults import where
+
+from .alias import follow
+from .app import App
+from .connections import connection_class, possible_connections
+from .crew import Crew
+from .logs import complain, say, set_up
+from .metrics import Metrics
+from .settings import Settings
+
+__all__ = ["serve"]
+
+_AGAIN = (1.0, 10.0, 60.0)  # seconds after which a version that cannot be loaded is tried again
+_KEPT_OPEN = 20  # seconds between two requests of a connection
+
+
+def serve(settings: Settings) -> None:
+    """Serve a model until a SIGTERM or Ctrl-C; requests under way are finished.
+
+    Parameters
+    ----------
+    settings
+        How.
+
+    Raises
+    ------
+    HoloError
+        If there is no such model, or the address cannot be used.
+    """
+    set_up()
+    metrics = Metrics()
+    failures: list[Exception] = []
+
+    def crew_of(source: str) -> Crew:
+        return Crew(source, settings, lambda jobs, rows: metrics.batch.observe(jobs))
+
+    def failed(error: Exception) -> None:
+        failures.append(error)
+        server.should_exit = True
+
+    app = App(settings, metrics, lambda: crew_of(settings.model), failed)
+    most = possible_connections(settings.max_connections)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=connection_class(most, settings.header_seconds, metrics),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEPT_OPEN,
+        timeout_graceful_shutdown=round(settings.stop_seconds),
+    )
+    server = uvicorn.Server(config)
+    say("start", host=settings.host, port=settings.port, source=settings.model, workers=settings.workers,
+        connections=most)  # fmt: skip
+    leave = _follow(settings, app, crew_of) if _is_alias(settings.model) else lambda: None
+    try:
+        server.run()
+    except KeyboardInterrupt:  # uvicorn raises the signal once more when all is done
+        pass
+    except SystemExit:
+        raise HoloError(f"{settings.host}:{settings.port} cannot be listened on; the log says why") from None
+    finally:
+        leave()
+    for error in failures:
+        raise error if isinstance(error, HoloError) else HoloError(f"{settings.model}: {where(error)}")
+    say("stop")
+
+
+def _is_alias(source: str) -> bool:
+    return source.startswith("models:/") and "@" in source
+
+
+def _follow(settings: Settings, app: App, crew_of: Callable[[str], Crew]) -> Callable[[], None]:
+    """Let the version answer that the alias names, whenever that is another."""
+    name = settings.model.removeprefix("models:/").split("@", 1)[0]
+
+    def moved(version: str) -> None:
+        if app.version_in_use() == version:
+            return
+        for pause in _AGAIN:
+            try:
+                app.use(crew_of(f"models:/{name}/{version}"))
+                return
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the version before goes on
+                reason = str(error) if isinstance(error, HoloError) else where(error)
+                complain("model not taken up", version=version, reason=reason)
+                time.sleep(pause)
+
+    return follow(settings.model, settings.refresh_seconds, moved)

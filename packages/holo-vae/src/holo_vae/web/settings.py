@@ -1,0 +1,124 @@
+"""What the service can be told: each setting is a variable of the environment and an option of ``holo-vae serve``."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from typing import Annotated
+
+import attrs
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from holo_types import HoloError
+from holo_vae.serving.limits import Limits
+
+__all__ = ["PREFIX", "Settings", "check_variables", "variable_of"]
+
+PREFIX = "HOLO_SERVING_"
+_MODEL = "HOLO_MODEL"
+_DAY = 86_400
+_PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def variable_of(setting: str) -> str:
+    """Return the variable of the environment that gives a setting.
+
+    Examples
+    --------
+    >>> variable_of("max_bytes"), variable_of("model")
+    ('HOLO_SERVING_MAX_BYTES', 'HOLO_MODEL')
+    """
+    return _MODEL if setting == "model" else PREFIX + setting.upper()
+
+
+def _given(
+    setting: str, least: float = 0, most: float | None = None, above: float | None = None
+) -> Parameter:
+    low = Number(gte=least, lte=most) if above is None else Number(gt=above, lte=most)
+    return Parameter(env_var=variable_of(setting), validator=low)
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """How the service runs.
+
+    Parameters
+    ----------
+    model
+        The model: name of one that comes with holo-vae, folder that holo-vae wrote, models:/NAME@ALIAS or
+        models:/NAME/VERSION.
+    host
+        The address it listens on.
+    port
+        The port it listens on.
+    workers
+        Processes that hold the model and compute, by default one for each processor.
+    max_bytes
+        Size of a request, and of its structures where they are unpacked.
+    max_residues
+        Rows of an answer: residues, or holograms.
+    max_seconds
+        Time that a request may take, without the time that it waits for others.
+    max_memory
+        Bytes that decoding a request's structures may take (Linux).
+    max_queue
+        Requests that are answered or wait to be; what comes beyond gets 429 and when to come again.
+    max_connections
+        Connections that are open at once; what comes beyond is closed.
+    header_seconds
+        Time for the headers of a request to arrive.
+    stop_seconds
+        Time that requests under way have after a SIGTERM.
+    refresh_seconds
+        How often the registry is asked whether the alias names another version now.
+
+    Examples
+    --------
+    >>> Settings(max_residues=500).limits.max_residues
+    500
+    """
+
+    model: Annotated[str, Parameter(env_var=_MODEL)] = "microenvironment-z128"
+    host: Annotated[str, Parameter(env_var=variable_of("host"))] = "127.0.0.1"
+    port: Annotated[int, _given("port", 1, 65_535)] = 5001
+    workers: Annotated[int, _given("workers", 1, 1024)] = _PROCESSORS
+    max_bytes: Annotated[int, _given("max_bytes", 1)] = 2**24
+    max_residues: Annotated[int, _given("max_residues", 1)] = 10_000
+    max_seconds: Annotated[float, _given("max_seconds", above=0, most=_DAY)] = 50.0
+    max_memory: Annotated[int, _given("max_memory", 1)] = 2**30
+    max_queue: Annotated[int, _given("max_queue", 1, 10_000)] = 64
+    max_connections: Annotated[int, _given("max_connections", 1)] = 512
+    header_seconds: Annotated[float, _given("header_seconds", above=0, most=_DAY)] = 10.0
+    stop_seconds: Annotated[float, _given("stop_seconds", above=0, most=_DAY)] = 60.0
+    refresh_seconds: Annotated[float, _given("refresh_seconds", above=0, most=_DAY)] = 30.0
+
+    @property
+    def limits(self) -> Limits:
+        """What one request may ask for."""
+        return Limits(
+            max_bytes=self.max_bytes,
+            max_residues=self.max_residues,
+            max_seconds=self.max_seconds,
+            max_memory=self.max_memory,
+        )
+
+
+def check_variables(variables: Mapping[str, str]) -> None:
+    """Refuse a variable of the environment that looks like a setting and is none.
+
+    Raises
+    ------
+    HoloError
+        If there is one; it names the setting that may be meant.
+
+    Examples
+    --------
+    >>> check_variables({"HOLO_SERVING_WORKER": "4"})
+    Traceback (most recent call last):
+    holo_types.errors.HoloError: HOLO_SERVING_WORKER is no setting of the service; HOLO_SERVING_WORKERS is
+    """
+    known = [variable_of(field.name) for field in attrs.fields(Settings)]
+    for name in variables:
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, 1, cutoff=0)
+            raise HoloError(f"{name} is no setting of the service; {close[0]} is")

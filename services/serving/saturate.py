@@ -1,0 +1,202 @@
+"""Keep the service at saturation among bad and rude clients, and say what became of it.
+
+Eight clients ask for a residue, a chain or holograms as fast as they are answered, four send rubbish, and a crowd opens
+connections on which no request ever comes whole. Every good answer is compared with the first of its kind, byte for
+byte. It prints a line a minute, and fails on a wrong answer, on a status that was not expected, if memory or the log
+grew beyond what requests account for, or if the service does not end on SIGTERM.
+"""
+
+import argparse
+import collections
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from check import body_of, free_port, wait_until_ready
+
+import holo_features
+from holo_vae import Model, load
+from holo_vae.serving.holograms import encode_coefficients
+from holo_vae.serving.service import encode_content
+
+RUDE = 400
+LINE = 500  # bytes of the log that a request may account for
+GROWTH = 1.3  # of memory, from the end of the first tenth of the time
+
+ARROW = {"Content-Type": "application/json", "Accept": "application/vnd.apache.arrow.stream"}
+
+
+class Clients:
+    """Clients of one service, and what they saw."""
+
+    def __init__(self, port: int, good: dict[str, bytes], bad: list[bytes]) -> None:
+        self._port, self._good, self._bad = port, good, bad
+        self.seen: collections.Counter[str] = collections.Counter()
+        self.wrong: list[str] = []
+        self._first: dict[str, bytes] = {}
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(8)]
+        self._threads += [threading.Thread(target=self._annoy, args=(number,)) for number in range(4)]
+        self._threads.append(threading.Thread(target=self._crowd))
+
+    def start(self) -> None:
+        """Let them begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Let them end what they do."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _post(self, body: bytes) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=300)
+        try:
+            connection.request("POST", "/invocations", body, ARROW)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def _ask(self, number: int) -> None:
+        kinds = list(self._good)
+        while not self._over.is_set():
+            kind = kinds[number % len(kinds)]
+            number += 1
+            try:
+                status, content = self._post(self._good[kind])
+            except OSError:  # the crowd has all connections
+                self.seen["good: no connection"] += 1
+                time.sleep(0.5)
+                continue
+            self.seen[f"good: {status}"] += 1
+            if status == 200 and self._first.setdefault(kind, content) != content:
+                self.wrong.append(f"{kind}: another answer than before")
+            elif status == 429:
+                time.sleep(0.2)
+            elif status != 200:
+                self.wrong.append(f"{kind}: status {status}, {content[:200]!r}")
+
+    def _annoy(self, number: int) -> None:
+        while not self._over.is_set():
+            number += 1
+            try:
+                status, content = self._post(self._bad[number % len(self._bad)])
+            except OSError:
+                self.seen["bad: no connection"] += 1
+                time.sleep(0.5)
+                continue
+            self.seen[f"bad: {status}"] += 1
+            if status not in (400, 429):
+                self.wrong.append(f"a bad request: status {status}, {content[:200]!r}")
+            time.sleep(0.05)
+
+    def _crowd(self) -> None:
+        while not self._over.is_set():
+            crowd = []
+            for number in range(RUDE):
+                with contextlib.suppress(OSError):
+                    client = socket.create_connection(("127.0.0.1", self._port), timeout=5)
+                    crowd.append(client)
+                    client.sendall(b"POST /invocations HTTP/1.1\r\nContent-Le" if number % 2 else b"")
+            self.seen["half-open"] += len(crowd)
+            self._over.wait(15)
+            for client in crowd:
+                client.close()
+
+
+def resident(process: int) -> float:
+    """Return the memory of a process and those that it started, in MB."""
+    asked = ["ps", "-o", "rss=", "-p", str(process), "--ppid", str(process)]
+    tree = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return sum(map(int, tree.stdout.split())) / 1024
+
+
+def main() -> None:
+    """Do it, and print what became of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--model", default="microenvironment-z128")
+    arguments = parser.parse_args()
+    basis = load(arguments.model, Model).config.basis
+    path = holo_features.datasets.example_structures()[0]
+    chain = {"name": path.name, "content": encode_content(path)}
+    rows = np.random.default_rng(0).normal(size=(4, basis.dim)).astype(np.float32)
+    few = {"holograms": encode_coefficients(rows), "basis": basis.digest}
+    good = {
+        "a chain": body_of([chain]),
+        "a residue": body_of([{**chain, "residues": "A:30"}]),
+        "holograms": body_of([few]),
+    }
+    bad = [
+        b"rubbish",
+        b"[" * 100_000,
+        b" " * (2**24 + 1),
+        body_of([{"name": "rubbish.pdb", "content": "rubbish"}]),
+        body_of([{**chain, "x" * 100_000: "1"}]),
+        body_of([{**few, "holograms": encode_coefficients(rows * 1e38)}]),
+    ]
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "log")
+        with log.open("wb") as output:
+            service = subprocess.Popen(
+                [sys.executable, "-m", "holo_vae", "serve", "--model", arguments.model, "--port", str(port)],
+                stdout=output, stderr=output, env=dict(os.environ))  # fmt: skip
+        try:
+            wait_until_ready(f"http://127.0.0.1:{port}/ready", service, log)
+            sys.exit(watch(service, log, Clients(port, good, bad), 60 * arguments.minutes))
+        finally:
+            service.kill()
+
+
+def watch(service: "subprocess.Popen[bytes]", log: Path, clients: Clients, seconds: float) -> str | None:
+    """Look on while the clients do what they do; gives what is wrong."""
+    began, first, line = time.monotonic(), 0.0, 0.0
+    clients.start()
+    while (passed := time.monotonic() - began) < seconds and service.poll() is None:
+        time.sleep(1)
+        if not first and passed > seconds / 10:
+            first = resident(service.pid)
+        if passed >= line:
+            line += 60
+            seen = ", ".join(f"{what} {count}" for what, count in sorted(clients.seen.items()))
+            print(
+                f"{passed:5.0f} s  {resident(service.pid):6.0f} MB  log {log.stat().st_size} B  {seen}",
+                flush=True,
+            )
+    last = resident(service.pid)
+    clients.stop()
+    requests = len(re.findall(r'"event": "request"', log.read_text()))
+    service.send_signal(signal.SIGTERM)
+    status = service.wait(120)
+    lines = log.read_text().splitlines()
+    faults = [each for each in lines if not each.startswith("{") or json.loads(each)["level"] != "info"]
+    print(
+        f"{json.dumps(dict(sorted(clients.seen.items())))}; memory {first:.0f} MB, then {last:.0f} MB; "
+        f"log {log.stat().st_size} B for {requests} requests, {len(faults)} faults; status {status} on SIGTERM"
+    )
+    wrong = clients.wrong[:3] + faults[:3]
+    if status:
+        wrong.append(f"status {status} on SIGTERM")
+    if last > GROWTH * first:
+        wrong.append(f"memory grew from {first:.0f} MB to {last:.0f} MB")
+    if log.stat().st_size > LINE * (requests + 10):
+        wrong.append("the log grew beyond its lines")
+    return "; ".join(wrong) or None
+
+
+if __name__ == "__main__":
+    main()
