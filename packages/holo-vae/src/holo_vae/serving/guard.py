@@ -19,7 +19,7 @@ from holo_vae.networks.loading import load
 from holo_vae.networks.model import Model
 
 from .limits import Limits, RefusedRequest
-from .service import write_served
+from .logged import write_served
 
 __all__ = ["Guard", "create_app"]
 
