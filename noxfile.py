@@ -522,6 +522,15 @@ def services(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def rebuild(session: nox.Session) -> None:
+    """Build a fresh environment from a logged model alone, and let it predict there: -- --model MODEL (minutes)."""
+    python = holo(session, PACKAGES)
+    # Within the constraints, that torch may come from where it always does.
+    variables = activated(python) | {"PIP_CONSTRAINT": str(CONSTRAINTS)}
+    session.run(python, "services/serving/rebuild.py", *session.posargs, env=variables)
+
+
+@nox.session(venv_backend="none")
 def regression(session: nox.Session) -> None:
     """Check the equivariance and the reconstruction of a trained model against recorded figures."""
     python = holo(session, PACKAGES, *TEST_TOOLS)

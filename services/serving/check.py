@@ -28,7 +28,8 @@ from holo_features import encode_structures
 from holo_types import Holograms, to_table
 from holo_vae import Model, embed_holograms, load
 from holo_vae.serving.holograms import encode_coefficients
-from holo_vae.serving.service import encode_content, write_served
+from holo_vae.serving.logged import write_served
+from holo_vae.serving.service import encode_content
 
 START_SECONDS = 120
 TOLERANCE = 1e-5  # of values of the order of 1, in float32: batches of another size are summed otherwise

@@ -29,7 +29,9 @@ def commands(group: App, title: str) -> Iterator[tuple[str, App]]:
 def test_every_command_ends_with_its_own_example() -> None:
     found = dict(commands(app, "holo"))
     assert len(found) > 20
-    assert [title for title, command in found.items() if f"`{title}" not in (command.help_epilogue or "")] == []
+    assert [
+        title for title, command in found.items() if f"`{title}" not in (command.help_epilogue or "")
+    ] == []
 
 
 def test_every_command_begins_with_what_it_does() -> None:

@@ -66,11 +66,41 @@ def _change_of_sign() -> None:
     _change_coefficients((2, 1, 1), torch.neg)
 
 
+def _times_ten() -> None:
+    """Let decoders make everything ten times as large, behind the digest's back."""
+    read = holo_vae.networks.loading.read_folder
+
+    def read_and_scale(folder: Any, kinds: Any) -> Any:
+        model = read(folder, kinds)
+        digest = model.digest
+        with torch.no_grad():
+            for weights in model.network.final_projection.parameters():
+                weights.mul_(10)
+        type(model).digest = property(lambda self: digest)
+        return model
+
+    holo_vae.networks.loading.read_folder = read_and_scale
+
+
+def _change_of_sign_in_the_pure_form() -> None:
+    """Give the products of two different degrees with the other sign, where no compiled loop computes them."""
+    square = importlib.import_module("holo_nn.layers.tensor_square").TensorSquare
+    products = square._products
+
+    def changed(self: Any, pieces: list[torch.Tensor], pair: Any) -> torch.Tensor:
+        values: torch.Tensor = products(self, pieces, pair)
+        return values if pair.l1 == pair.l2 else -values
+
+    square._products = changed
+
+
 BREAKS = {
     "clebsch-gordan": _flip_one_clebsch_gordan_sign,
     "sign": _change_of_sign,
     "wigner": _transpose_wigner_D,
     "weight": _perturb_one_weight,
+    "scale": _times_ten,
+    "pure sign": _change_of_sign_in_the_pure_form,
 }
 
 

@@ -32,7 +32,7 @@ def _run(broken: str) -> "subprocess.CompletedProcess[str]":
 def test_nothing_broken_is_green() -> None:
     done = _run("")
     assert done.returncode == 0, done.stdout
-    assert "3 passed" in done.stdout
+    assert "8 passed" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,8 @@ def test_nothing_broken_is_green() -> None:
         ("sign", "test_the_embeddings_are_the_recorded_ones"),
         ("wigner", "test_the_model_is_equivariant"),
         ("weight", "test_the_embeddings_are_the_recorded_ones"),
+        ("scale", "test_the_reconstruction_has_the_recorded_scale[compiled]"),
+        ("pure sign", "test_the_embeddings_are_the_recorded_ones[pure]"),
     ],
 )
 def test_a_break_is_red(broken: str, failing: str) -> None:
@@ -49,3 +51,5 @@ def test_a_break_is_red(broken: str, failing: str) -> None:
     assert done.returncode == 1, done.stdout
     summary = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
     assert any(f"::{failing}" in line for line in summary), done.stdout
+    if broken == "pure sign":
+        assert not any("[compiled]" in line for line in summary), done.stdout

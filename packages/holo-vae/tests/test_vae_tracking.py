@@ -31,6 +31,7 @@ from holo_vae.data.opening import RunData
 from holo_vae.networks.model import Model
 from holo_vae.networks.network import HolographicAutoencoder
 from holo_vae.networks.storage import write_model
+from holo_vae.networks.stores import brief_requests
 from holo_vae.tracking import run as tracking, sender as tracking_sender, store as tracking_store
 from holo_vae.tracking.journal import Journal, Metrics, RunStart, Status, journals, read_journal
 from holo_vae.tracking.provenance import checked_out, git_revision
@@ -341,7 +342,7 @@ def test_a_batch_whose_answer_is_lost_comes_once(
 def test_the_users_settings_stay(monkeypatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
-    with tracking_store._brief_requests():
+    with brief_requests(30.0):
         assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "3"
         assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "30"
     assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ

@@ -116,6 +116,7 @@ def train_command(
         Alias that --register points at the new version.
     """
     from .data.opening import basis_of
+    from .networks.stores import shown
     from .recipes.shipped import find_recipe
     from .run import default_recipe, run_training
     from .training.distributed import Processes
@@ -153,7 +154,7 @@ def train_command(
     registered = ""
     if done.registered_version is not None:
         which = f"@{alias}" if done.promoted else f"/{done.registered_version}"
-        registered = f"; registered as models:/{name}{which} in {done.store}"
+        registered = f"; registered as models:/{name}{which} in {shown(done.store or '')}"
     best = min(done.history, key=lambda epoch: (not epoch.best, -epoch.number))
     measured = ", ".join(f"{key} {value:.4g}" for key, value in best.validation.items())
     _say(f"{out / 'model'}: validation {measured} after {len(done.history)} epochs{registered}")
@@ -233,11 +234,22 @@ def import_command(folder: Path, /, *, out: Path) -> int:
 
 
 @app.command(name="promote")
-def promote_command(name: str, version: str, /, *, alias: str = "champion") -> int:
+def promote_command(
+    name: str,
+    version: str,
+    /,
+    *,
+    alias: str = "champion",
+    gate_data: Path | None = None,
+    gate_rows: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    new_basis: Flag = False,
+    dry_run: Flag = False,
+) -> int:
     """Move an alias to a version of a registered model, if the version passes the gate.
 
-    It must take the champion's basis, be equivariant to rounding, and reconstruct the champion's recorded rows not
-    worse. The figures and the verdict are written as tags of the version.
+    It must take the champion's basis, be equivariant to rounding, and reconstruct the champion's recorded rows, or what
+    --gate-data gives, not worse; neither model may have been trained on them. The figures and the verdict are written
+    as tags of the version, and added to the history.
 
     Parameters
     ----------
@@ -247,15 +259,84 @@ def promote_command(name: str, version: str, /, *, alias: str = "champion") -> i
         Which is to get the alias.
     alias
         The alias.
+    gate_data
+        What to measure on: a folder with structures and structures.csv, as worth takes it, or an HDF5 file of point
+        clouds.
+    gate_rows
+        What must not be worse: reconstruction, continuity, noise, probes, matches, or single rows of worth; by default
+        reconstruction on one basis, noise and probes across bases. All but reconstruction need --gate-data.
+    new_basis
+        Let the version have another basis than the champion; needs --gate-data, and clients must change.
+    dry_run
+        Measure, and change nothing.
     """
     with extra("holo-vae[mlflow]"):
-        from .tracking.promotion import promote
+        from .promotion.promotions import promote
 
-    done = promote(name, version, alias)
+    done = promote(
+        name,
+        version,
+        alias,
+        gate_data=gate_data,
+        gate_rows=gate_rows,
+        new_basis=new_basis,
+        dry_run=dry_run,
+    )
     for check in done.checks:
         _say(f"{check.name}: {check.figure} (must be {check.bound})")
+    for reason in done.left_out:
+        _say(f"left out: {reason}")
     before = "none" if done.previous is None else f"version {done.previous}"
+    if dry_run:
+        _say(f"models:/{name}@{alias} would be version {version}; it is {before}, and nothing was changed")
+        return 0
     _say(f"models:/{name}@{alias} is version {version} now; it was {before}")
+    for other in done.under_way:
+        _say(f"version {other} is being measured beside it: look at holo-vae history {name}")
+    return 0
+
+
+@app.command(name="rollback")
+def rollback_command(name: str, /, *, alias: str = "champion") -> int:
+    """Move an alias back to the version that had it before, by its history.
+
+    Parameters
+    ----------
+    name
+        The name of the registered model.
+    alias
+        The alias.
+    """
+    with extra("holo-vae[mlflow]"):
+        from .promotion.rollbacks import rollback
+
+    done = rollback(name, alias)
+    _say(f"models:/{name}@{alias} is version {done.version} again; it was version {done.previous}")
+    return 0
+
+
+@app.command(name="history")
+def history_command(name: str, /, *, alias: str = "champion") -> int:
+    """Say what happened to an alias: who was champion when, by which figures, and what was refused.
+
+    Parameters
+    ----------
+    name
+        The name of the registered model.
+    alias
+        The alias.
+    """
+    with extra("holo-vae[mlflow]"):
+        from .promotion.rollbacks import promotion_history
+
+    events = promotion_history(name, alias)
+    for event in events:
+        before = "" if event.previous is None else f", before it version {event.previous}"
+        _say(f"{event.time} version {event.version} {event.happening}{before}, by {event.by}")
+        for title, figure in event.figures.items():
+            _say(f"    {title}: {figure}")
+    if not events:
+        _say(f"models:/{name}@{alias} has no history")
     return 0
 
 
@@ -263,18 +344,25 @@ def promote_command(name: str, version: str, /, *, alias: str = "champion") -> i
 def track_command(folder: Path, /) -> int:
     """Send to MLflow what a training run could not send while it ran.
 
+    A model that was to be registered then passes the gate now, as it would have.
+
     Parameters
     ----------
     folder
         The folder of the training run.
     """
     with extra("holo-vae[mlflow]"):
+        from .promotion.waiting import promote_waiting
         from .tracking.sender import send_journals
+    from .networks.stores import shown
 
     for store in send_journals(folder):
         gone = ", ".join(store.sent.missing)
         missing = f"; not tracked, for the files are gone: {gone}" if gone else ""
-        _say(f"run {store.sent.run_id} in {store.uri} is complete{missing}")
+        _say(f"run {store.sent.run_id} in {shown(store.uri)} is complete{missing}")
+        for outcome in promote_waiting(store):
+            told = f"models:/{outcome.name}@{outcome.alias} is version {outcome.version} now"
+            _say(outcome.refusal or told)
     return 0
 
 

@@ -19,11 +19,13 @@ from holo_types.files.atomic import replacing, write_errors
 from holo_types.files.csv_files import write_csv
 from holo_types.files.locks import PathLock, remove_unfinished
 from holo_vae.data.batches import Rows, data_scale
+from holo_vae.data.clusters import group_columns
 from holo_vae.evaluation.evaluate import Evaluation, evaluate
 from holo_vae.networks.classifier import Classifier, TrainedClassifier
 from holo_vae.networks.model import Model
 from holo_vae.networks.network import HolographicAutoencoder
 from holo_vae.networks.storage import write_model
+from holo_vae.networks.stores import shown
 from holo_vae.networks.training_z import ROWS, write_training_z
 from holo_vae.recipes.model import ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import Recipe, write_recipe
@@ -71,7 +73,7 @@ class TrainingRun:
     history: tuple[Epoch, ...]
     evaluation: Evaluation | None
     folder: Path
-    store: str | None
+    store: str | None = attrs.field(repr=lambda store: repr(store and shown(store)))
     registered_version: str | None
     promoted: bool
     notes: tuple[str, ...]
@@ -185,7 +187,8 @@ def run_training(
     tracked = importlib.util.find_spec("mlflow") is not None
     if register:
         with extra("holo-vae[mlflow]"):
-            import mlflow  # noqa: F401, PLC0415
+            from .promotion.registry_access import check_alias  # noqa: PLC0415
+        check_alias(alias)
     _check_request(name, None if resume else state)
     with ExitStack() as stack:
         stack.enter_context(processes.joined())
@@ -240,14 +243,16 @@ def run_training(
             if run is not None:
                 run.log_epoch(epoch)
         _keep(model, place)
-        evaluation = _finish(model, history, rows, place, run)
+        evaluation = _finish(model, history, rows, place, run=run, config=recipe.training)
         version, promoted = None, False
         notes: list[str] = []
         if run is not None:
             run.log_model(
                 model,
                 folder / "model",
-                _first_rows(rows.validation, 10_000, model) if isinstance(model, Model) else None,
+                _first_rows(rows.validation, 10_000, model, recipe.training)
+                if isinstance(model, Model)
+                else None,
             )
             if register:
                 version, promoted, refused = _register(run, name, alias)
@@ -257,7 +262,7 @@ def run_training(
     # Only now is it known what the store has: closing a run sends its end.
     if run is not None and run.note is not None:
         notes.append(run.note)
-    store = None if run is None else run.store
+    store = None if run is None else run.store.uri
     return TrainingRun(
         model, tuple(history), evaluation, folder, store, version, promoted, tuple(notes), rows.skipped
     )
@@ -296,12 +301,12 @@ def _opened_by_turns(
     return rows
 
 
-def _first_rows(rows: Rows, count: int, model: Model) -> Holograms:
-    """Return the first rows; of a conditional model with the column that says their categories."""
+def _first_rows(rows: Rows, count: int, model: Model, config: TrainingConfig) -> Holograms:
+    """Return the first rows, with the columns that say what they are of, and which category."""
     batch, condition = next(rows.in_order(count)), model.config.condition
-    index = {}
+    index = {name: rows.column(name)[:count] for name in group_columns(rows.columns, config)}
     if condition is not None and batch.labels is not None:
-        index = {condition.column: np.array(condition.categories)[batch.labels.numpy()]}
+        index[condition.column] = np.array(condition.categories)[batch.labels.numpy()]
     return Holograms(batch.coefficients.numpy(), rows.basis, index)
 
 
@@ -321,14 +326,16 @@ def _finish(
     history: Sequence[Epoch],
     rows: RunData,
     place: PathLock,
+    *,
     run: "tracking.Run | None",
+    config: TrainingConfig,
 ) -> Evaluation | None:
     """Evaluate an autoencoder on the first 10,000 validation rows; write the figures and z, draw the pictures."""
     figures, folder = {"learning_curves": learning_curves(history)}, place.path
     evaluation = None
     if isinstance(model, Model):
         write_training_z(model, _spread_rows(rows.training, ROWS), folder / "model")
-        evaluation = evaluate(model, _first_rows(rows.validation, 10_000, model))
+        evaluation = evaluate(model, _first_rows(rows.validation, 10_000, model, config))
         with replacing(folder / "evaluation.json") as new:
             new.write_text(json.dumps(attrs.asdict(evaluation), indent=2) + "\n")
         per_degree = evaluation.reconstruction.cosine_loss_per_degree
@@ -347,16 +354,27 @@ def _finish(
 
 def _register(run: "tracking.Run", name: str, alias: str) -> tuple[str | None, bool, list[str]]:
     """Register the logged model and promote it; gives the version, whether it has the alias, and what went wrong."""
-    from .tracking.promotion import PromotionRefused, promote  # noqa: PLC0415  (mlflow is an extra)
+    from .promotion.registry_access import alias_version  # noqa: PLC0415  (mlflow is an extra)
+    from .promotion.waiting import promote_waiting  # noqa: PLC0415
 
-    version = run.register(name)
+    version = run.register(name, alias)
     if version is None:
-        return None, False, [f"{run.store} does not answer: the model is not registered yet, see below"]
+        return (
+            None,
+            False,
+            [f"{shown(run.store.uri)} does not answer: the model is not registered yet, see below"],
+        )
     try:
-        promote(name, version, alias, store=run.store)
-    except PromotionRefused as refusal:
-        return version, False, [str(refusal)]
-    return version, True, []
+        outcomes = promote_waiting(run.store)
+        promoted = alias_version(name, alias, store=run.store.uri) == version
+    except HoloError as error:
+        return version, False, [f"{error}; the gate is asked again by: holo-vae track {run.folder}"]
+    refusals = [outcome.refusal for outcome in outcomes if outcome.refusal]
+    if not (promoted or refusals):
+        refusals = [
+            f"models:/{name}/{version} was refused before; again by: holo-vae promote {name} {version}"
+        ]
+    return version, promoted, refusals
 
 
 def _tracking() -> ModuleType:

@@ -28,11 +28,11 @@ from typing import Any
 import attrs
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
-from holo_types import Basis, HoloError, Holograms
+from holo_types import Basis, HoloError, Holograms, Index
 from holo_vae.recipes.model import Condition
 
 from .cloud_sets import ALIKE
@@ -120,6 +120,23 @@ class _Memory:
 _Opened = _Memory | EncodedClouds | Shards
 
 
+@attrs.frozen(eq=False)
+class _Held:
+    """The index of holograms in memory, without the holograms."""
+
+    index: Index
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.index)
+
+    def column(self, name: str) -> Iterator[NDArray[Any]]:
+        yield self.index.column(name)
+
+
+_Columns = _Held | EncodedClouds | Shards
+
+
 def _opened(source: Source) -> _Opened:
     if isinstance(source, Holograms):
         return _Memory(source)
@@ -152,6 +169,8 @@ class Rows:
         The number of each row's category for each head, -1 for none; None where there are no heads.
     clouds, partners
         Where rows are encoded from point clouds: these, and which of them are views of one residue.
+    index
+        What the source's rows are about.
     """
 
     basis: Basis
@@ -166,9 +185,28 @@ class Rows:
     heads: Int[np.ndarray, "n heads"] | None = None
     clouds: EncodedClouds | None = None
     partners: Pairs | None = None
+    index: "_Columns | None" = None
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the index's columns."""
+        return () if self.index is None else self.index.columns
+
+    def column(self, name: str) -> Shaped[np.ndarray, "n"]:
+        """Read a column of the index, from the files where there are some.
+
+        Raises
+        ------
+        HoloError
+            If there is no such column.
+        """
+        if self.index is None:
+            raise HoloError(f"the rows have no index, and no column {name!r}")
+        values: NDArray[Any] = np.concatenate(list(self.index.column(name)))[self.numbers]
+        return values
 
     @property
     def epoch_rows(self) -> int:
@@ -514,6 +552,7 @@ def open_rows(
         heads=headings,
         clouds=clouds,
         partners=partners,
+        index=_Held(opened.holograms.index) if isinstance(opened, _Memory) else opened,
     )
 
 

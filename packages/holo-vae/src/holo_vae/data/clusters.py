@@ -1,11 +1,15 @@
 """Which rows an epoch takes where groups that are like one another are not to count for more than others."""
 
+from collections.abc import Iterable
+
 import attrs
 import numpy as np
 from jaxtyping import Int
 from numpy.typing import NDArray
 
-__all__ = ["ClusterColumns", "Clusters"]
+from holo_vae.recipes.training import TrainingConfig
+
+__all__ = ["ClusterColumns", "Clusters", "group_columns"]
 
 
 @attrs.frozen
@@ -78,3 +82,15 @@ class Clusters:
         sizes = np.bincount(self.members)
         rank = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         return np.sort(order[rank < np.repeat(self.quotas, sizes)])
+
+
+def group_columns(columns: Iterable[str], config: TrainingConfig) -> list[str]:
+    """Return those of an index's columns by which rows are split, such as structures and the clusters of them.
+
+    Examples
+    --------
+    >>> group_columns(("structure", "chain", "cluster30"), TrainingConfig(cluster_column="cluster30"))
+    ['structure', 'cluster30']
+    """
+    named = {"structure", config.group_column, config.cluster_column}
+    return [name for name in columns if name in named]

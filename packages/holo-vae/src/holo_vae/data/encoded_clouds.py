@@ -101,6 +101,11 @@ class EncodedClouds:
         """Say where a row is, for messages."""
         return f"the clouds: row {row}"
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the index's columns."""
+        return tuple(self.clouds.index)
+
     def column(self, name: str) -> Iterator[NDArray[Any]]:
         """Return a column of the index."""
         yield self.clouds.index.column(name)

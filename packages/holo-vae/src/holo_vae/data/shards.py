@@ -134,6 +134,11 @@ class Shards:
         numbers: NDArray[np.int64] = before[shard] + (rows - self.starts[shard]) // chunk_rows[shard]
         return numbers
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the index's columns, which all files have."""
+        return self.shards[0].columns
+
     def column(self, name: str) -> Iterator[NDArray[Any]]:
         """Read one column of the index, file by file.
 

@@ -89,8 +89,8 @@ def read_row(row: StructureRow, channels: tuple[str, ...]) -> Read:
 def labeled_clouds(read: Read, cutoff: float, channels: tuple[str, ...]) -> PointClouds:
     """Cut out all surroundings of a structure, and say of each residue what is known.
 
-    The index says beside the residue's name: ``cluster``; ``residue_type``, one of the twenty or empty; ``burial``, by
-    the relative accessible area; ``secondary_structure``.
+    The index says beside the residue's name: ``cluster`` and what other clusterings there are; ``residue_type``, one of
+    the twenty or empty; ``burial``, by the relative accessible area; ``secondary_structure``.
     """
     clouds = read.clouds(cutoff, channels, labeled=True)
     names = clouds.index["residue_name"]
@@ -98,6 +98,7 @@ def labeled_clouds(read: Read, cutoff: float, channels: tuple[str, ...]) -> Poin
     burial = holo_features.burial(read.structure)[np.isin(alpha.atoms, read.centers.atoms)]
     index = {
         **clouds.index,
+        **{name: np.full(len(clouds), value) for name, value in read.row.clusterings},
         "cluster": np.full(len(clouds), read.row.cluster),
         "residue_type": np.where(np.isin(names, STANDARD_AMINO_ACIDS), names, ""),
         "burial": burial,

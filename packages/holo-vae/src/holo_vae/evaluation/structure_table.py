@@ -42,6 +42,8 @@ class StructureRow:
     whole
         Whether the file holds the surroundings of all its residues. Where it holds those of the pocket alone, other
         residues are not even looked at.
+    clusterings
+        Further columns whose name begins with ``cluster``, with their values: other ways to say what is alike.
     """
 
     path: Path
@@ -52,6 +54,7 @@ class StructureRow:
     relative: str
     ligand: Path | None
     whole: bool
+    clusterings: tuple[tuple[str, str], ...] = ()
 
 
 @attrs.frozen
@@ -71,7 +74,7 @@ def read_structure_table(folder: Path) -> StructureTable:
 
     The columns ``file`` and ``split`` must be there. ``chain`` (several between spaces), ``cluster``, ``protein``,
     ``relative`` and ``ligand`` may be, see `StructureRow`; files are named relative to the folder. So may ``extent``:
-    ``pocket`` where the file holds only what is around the pocket.
+    ``pocket`` where the file holds only what is around the pocket; and other clusterings, such as ``cluster30``.
 
     Raises
     ------
@@ -116,4 +119,10 @@ def _row(path: Path, number: int, line: dict[str, str]) -> StructureRow:
         relative=line.get("relative", ""),
         ligand=path.parent / ligand if ligand else None,
         whole=extent == "whole",
+        clusterings=tuple((name, value) for name, value in line.items() if _is_clustering(name)),
     )
+
+
+def _is_clustering(name: str | None) -> bool:
+    # A line that is too long has its last values under None.
+    return name is not None and name.startswith("cluster") and name != "cluster"

@@ -1,6 +1,9 @@
 """Models fetched from an MLflow registry (extra ``mlflow``)."""
 
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import attrs
 import mlflow
@@ -8,7 +11,13 @@ from mlflow.exceptions import MlflowException
 
 from holo_types import HoloError
 
-__all__ = ["Registered", "fetch_registered", "reason"]
+from .stores import brief_requests, check_store, reason, shown
+
+__all__ = ["Registered", "fetch_registered", "open_registry", "where_now"]
+
+_SQLITE = "sqlite:///"
+_ARTIFACTS = "mlartifacts"  # beside a store that is a file
+_VERSION = re.compile(r"[1-9]\d*")
 
 
 @attrs.frozen
@@ -31,6 +40,29 @@ class Registered:
     version: str
 
 
+def open_registry(store: str | None = None) -> tuple[mlflow.MlflowClient, str]:
+    """Connect to a registry, if it is there.
+
+    Parameters
+    ----------
+    store
+        Its URI; by default the one that ``MLFLOW_TRACKING_URI`` names.
+
+    Returns
+    -------
+    tuple
+        The client, and the URI.
+
+    Raises
+    ------
+    HoloError
+        If it does not answer; that takes seconds.
+    """
+    uri = store or mlflow.get_tracking_uri()
+    check_store(uri)
+    return mlflow.MlflowClient(uri, uri), uri
+
+
 def fetch_registered(uri: str, store: str | None = None) -> Registered:
     """Fetch a registered model.
 
@@ -44,26 +76,49 @@ def fetch_registered(uri: str, store: str | None = None) -> Registered:
     Raises
     ------
     HoloError
-        If the registry has no such model, or it is none of ours.
+        If the registry has no such model or does not answer, or the model is none of ours.
     """
-    store = store or mlflow.get_tracking_uri()
-    try:
-        reference = uri.removeprefix("models:/")
-        if "@" in reference:
-            name, alias = reference.split("@", 1)
-            version = mlflow.MlflowClient(store).get_model_version_by_alias(name, alias).version
-        else:
-            name, _, version = reference.partition("/")
-        root = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", tracking_uri=store))
-    except (MlflowException, OSError) as error:
-        raise HoloError(f"{uri}: not found in the registry at {store} ({reason(error)})") from None
+    reference = uri.removeprefix("models:/")
+    name, at, alias = reference.partition("@")
+    if not at:
+        name, _, version = reference.partition("/")
+        if not _VERSION.fullmatch(version):
+            raise HoloError(f"{uri}: the version is {version!r}; it must be a number, such as 3")
+    client, place = open_registry(store)
+    with brief_requests():
+        try:
+            if at:
+                version = str(client.get_model_version_by_alias(name, alias).version)
+            # Not models:/NAME/VERSION: MLflow looks that up in its own store, whatever it is told.
+            source = where_now(client.get_model_version_download_uri(name, version), place)
+            root = Path(mlflow.artifacts.download_artifacts(source, tracking_uri=place, registry_uri=place))
+        except (MlflowException, OSError) as error:
+            raise HoloError(f"{uri}: not found in the registry at {shown(place)} ({reason(error)})") from None
     found = sorted(root.glob("data/*/model.json"))
     if len(found) != 1:
         raise HoloError(f"{uri}: is no holo-vae model")
-    return Registered(root, found[0].parent, name, str(version))
+    return Registered(root, found[0].parent, name, version)
 
 
-def reason(error: Exception) -> str:
-    """Return the beginning of what a store's error says."""
-    first = (str(error).splitlines() or [""])[0]
-    return first if len(first) <= 160 else f"{first[:160]}…"
+def where_now(source: str, store: str) -> str:
+    """Say where artifacts are now that were beside a store which is a file, for its folder may have been moved.
+
+    MLflow keeps absolute paths. Those of the folder that the store is in now come first: the folder that it was copied
+    from may be there too, and be another by now.
+
+    Parameters
+    ----------
+    source
+        URI of artifacts, as the store has it.
+    store
+        The store's URI.
+    """
+    parts = urlsplit(source)
+    if not store.startswith(_SQLITE) or parts.scheme not in ("", "file"):
+        return source
+    path = Path(url2pathname(parts.path))
+    if _ARTIFACTS not in path.parts:
+        return source
+    inside = path.parts[path.parts.index(_ARTIFACTS) :]
+    here = Path(store.removeprefix(_SQLITE)).resolve().parent.joinpath(*inside)
+    return here.as_uri() if here.exists() else source

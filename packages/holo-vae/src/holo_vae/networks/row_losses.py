@@ -8,7 +8,7 @@ from holo_types import Holograms
 
 from .chunks import in_double, row_chunks
 
-__all__ = ["row_cosine_losses"]
+__all__ = ["row_cosine_losses", "row_squared_errors"]
 
 
 def row_cosine_losses(holograms: Holograms, reconstructed: Holograms) -> NDArray[np.float64]:
@@ -19,3 +19,21 @@ def row_cosine_losses(holograms: Holograms, reconstructed: Holograms) -> NDArray
         pair = in_double(holograms[rows]), in_double(reconstructed[rows])
         losses[rows] = cosine_loss(*pair, irreps).numpy()
     return losses
+
+
+def row_squared_errors(holograms: Holograms, reconstructed: Holograms) -> NDArray[np.float64]:
+    """Return the mean squared error of each row's coefficients, in the data's own scale, which the cosine does not see.
+
+    Examples
+    --------
+    >>> from holo_types import Basis
+    >>> row = Holograms(np.array([[1.0, 0.0, 0.0, 2.0]]), Basis(lmax=1, radial=None, channels=("image",)))
+    >>> twice = Holograms(2 * row.coefficients, row.basis)
+    >>> row_squared_errors(row, twice).tolist(), row_cosine_losses(row, twice).round(12).tolist()
+    ([1.25], [0.0])
+    """
+    errors = np.empty(len(holograms))
+    for rows in row_chunks(len(holograms), holograms.basis.dim):
+        x, y = in_double(holograms[rows]), in_double(reconstructed[rows])
+        errors[rows] = (y - x).square().mean(dim=1).numpy()
+    return errors

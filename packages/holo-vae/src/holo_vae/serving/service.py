@@ -1,6 +1,7 @@
 """The MLflow flavour of a model: structures or holograms in, one row per residue or hologram out.
 
-MLflow imports this module by name and calls `_load_pyfunc`: neither code nor pickle travels with a model.
+MLflow imports this module by name and calls `_load_pyfunc`: no pickle travels with a model, and what code travels, as
+wheels, is for environments that have none.
 """
 
 import base64
@@ -10,9 +11,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
@@ -23,7 +22,6 @@ from holo_types import Embeddings, HoloError, Holograms, concatenate, to_table
 from holo_vae.embedding import embed_unnamed, unchanging
 from holo_vae.networks.loading import load
 from holo_vae.networks.model import Model
-from holo_vae.networks.storage import write_model
 
 from .decoding import Decoders
 from .faults import where
@@ -31,7 +29,7 @@ from .forms import COLUMNS, given_rows, is_of_structures, one_batch, structures_
 from .holograms import encode_coefficients, parse_holograms
 from .limits import Deadline, Limits, RefusedRequest
 
-__all__ = ["ServedModel", "encode_content", "input_example", "signature", "write_served"]
+__all__ = ["ServedModel", "encode_content", "input_example", "signature"]
 
 _BINARY_SUFFIXES = (".gz", ".bcif")
 _EXAMPLE = Path(__file__).parents[1] / "shipped" / "tripeptide.pdb"
@@ -148,6 +146,11 @@ class ServedModel:
         self.decoders = Decoders(basis, self.limits) if readable else None
         _watch_ignored_columns()
 
+    @property
+    def python_model(self) -> Model:
+        """The model itself, which MLflow's `unwrap_python_model` gives."""
+        return self.model
+
     def predict(self, request: pd.DataFrame, params: dict[str, object] | None = None) -> pd.DataFrame:
         """Embed what a request holds.
 
@@ -226,30 +229,6 @@ class _ToMlflow(RefusedRequest, MlflowException):
     def __init__(self, reason: str, error_code: str) -> None:
         super().__init__(reason, error_code)
         self.message = reason
-
-
-def write_served(model: Model, folder: Path) -> None:
-    """Write a model in MLflow's form, as a folder that `mlflow.pyfunc.load_model` and `mlflow models serve` take.
-
-    For a model that is in no registry: one that comes with holo-vae, or a folder that holo-vae wrote.
-
-    Parameters
-    ----------
-    model
-        The model.
-    folder
-        To be made; it must not be there, or be empty.
-    """
-    with TemporaryDirectory() as weights:
-        write_model(model, weights)
-        mlflow.pyfunc.save_model(
-            folder,
-            loader_module=__name__,
-            data_path=weights,
-            signature=signature(model),
-            input_example=input_example(model),
-            pip_requirements=["holo-vae[mlflow,structures]"],
-        )
 
 
 def _load_pyfunc(data_path: str) -> ServedModel:

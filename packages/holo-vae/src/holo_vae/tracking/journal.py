@@ -47,7 +47,7 @@ class RunStart:
     experiment
         Name of the MLflow experiment.
     store
-        Tracking URI; None for a sqlite file in the run's folder, wherever that is moved to.
+        Tracking URI, without its password; None for a sqlite file in the run's folder, wherever that is moved to.
     key
         Names the run before a store has given it an id, and so keeps it from being made twice.
     time
@@ -128,9 +128,10 @@ class LoggedModel:
 
 @attrs.frozen
 class Registration:
-    """The registration of the last model under a name."""
+    """The registration of the last model under a name, and the alias that is to point at it if it passes the gate."""
 
     name: str
+    alias: str | None = None
 
 
 @attrs.frozen

@@ -19,6 +19,7 @@ import attrs
 import mlflow
 import numpy as np
 import torch
+from jaxtyping import UInt64
 from matplotlib.figure import Figure
 from mlflow.models import Model as MlflowModel
 from mlflow.tracking.context.registry import resolve_tags
@@ -30,10 +31,13 @@ from holo_vae.data.opening import RunData
 from holo_vae.evaluation.evaluate import Evaluation
 from holo_vae.networks.classifier import TrainedClassifier
 from holo_vae.networks.model import Model
+from holo_vae.networks.stores import shown
 from holo_vae.recipes.recipe import Recipe, to_plain, write_recipe
-from holo_vae.serving import service as serving
+from holo_vae.recipes.training import TrainingConfig
+from holo_vae.serving.logged import CARD, write_logged
 from holo_vae.training.engine import Epoch, Step
 
+from .card import Origin, model_card
 from .journal import (
     DataSet,
     File,
@@ -51,11 +55,18 @@ from .metrics import SystemMetrics
 from .provenance import environment, git_revision, packages
 from .sender import Sender
 from .store import Store, store_uri
+from .termination import at_sigterm
+from .training_record import (
+    TRAINED,
+    TrainingRecord,
+    read_training_record,
+    row_digests,
+    write_training_record,
+)
 
 __all__ = ["RECORDED", "Run", "recorded_rows", "start_run", "tracking_uri"]
 
 RECORDED = "regression.h5"  # of a logged model: the rows that the promotion gate measures on
-_REQUIREMENTS = ["holo-vae[mlflow,structures]"]
 _RECORDED_ROWS = 500
 _RECORDED_BYTES = 4 << 20
 _NAME = str.maketrans(dict.fromkeys("()[]{}<>,;='\"", "_"))
@@ -105,8 +116,9 @@ class Run:
     Nothing here waits for the tracking store but `log_model` and `register`, which give what it answers.
     """
 
-    def __init__(self, folder: Path, journal: Journal) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, journal: Journal, origin: Origin) -> None:
+        self._folder, self._origin = folder, origin
+        self._evaluation: Evaluation | None = None
         self._journal = journal
         self._store = Store(journal.path, folder)
         self._sender = Sender(self._store, journal)
@@ -114,9 +126,14 @@ class Run:
         self._ended = False
 
     @property
-    def store(self) -> str:
-        """Where it is tracked."""
-        return self._store.uri
+    def folder(self) -> Path:
+        """The folder of the run."""
+        return self._folder
+
+    @property
+    def store(self) -> Store:
+        """Where it is tracked, and how much of it is there."""
+        return self._store
 
     @property
     def note(self) -> str | None:
@@ -124,7 +141,7 @@ class Run:
         missing = self._store.sent.missing
         if not self._sender.done and (self._ended or self._sender.failure is not None):
             return (
-                f"the tracking store {self._store.uri} did not take all of the run "
+                f"the tracking store {shown(self._store.uri)} did not take all of the run "
                 f"({self._sender.failure or 'it is slow'}); what is left is in {self._journal.path}, "
                 f"send it by: holo-vae track {self._folder}"
             )
@@ -165,6 +182,7 @@ class Run:
 
     def log_evaluation(self, evaluation: Evaluation) -> None:
         """Log the final figures, ``evaluation/reconstruction/cosine_loss`` and others."""
+        self._evaluation = evaluation
         self.log_values(dict(_flat(attrs.asdict(evaluation), "evaluation")))
 
     def log_file(self, path: Path, target: str | None = None) -> None:
@@ -190,7 +208,7 @@ class Run:
     def log_model(
         self, model: Model | TrainedClassifier, folder: Path, recorded: Holograms | None = None
     ) -> str | None:
-        """Log a model, as code, safetensors and JSON; one that can be served with signature and input example.
+        """Log a model, as safetensors and JSON, with what it was trained on and what it takes to run it.
 
         Parameters
         ----------
@@ -210,22 +228,41 @@ class Run:
         # What a killed run has logged is whole, and may be on its way.
         if self._relative(path) not in self._journal.files and not self._over:
             shutil.rmtree(path, ignore_errors=True)
-            _write_mlflow_model(model, folder, path)
+            self._write_mlflow_model(model, folder, path)
             if recorded is not None:
                 save(recorded_rows(recorded), path / RECORDED)
             self._journal.append(LoggedModel(self._relative(path)))
         return f"models:/{self._store.sent.model_id}" if self._sender.wait() else None
 
-    def register(self, name: str) -> str | None:
+    def register(self, name: str, alias: str | None = None) -> str | None:
         """Register the logged model under a name.
+
+        Parameters
+        ----------
+        name
+            The name of the registered model.
+        alias
+            What is to point at it, if it passes the gate; `holo_vae.promotion.waiting` moves it.
 
         Returns
         -------
         str or None
             The version; None if the store does not answer now, and the model is registered later.
         """
-        self._journal.append(Registration(name))
+        self._journal.append(Registration(name, alias))
         return self._store.sent.versions[name] if self._sender.wait() else None
+
+    def _write_mlflow_model(self, model: Model | TrainedClassifier, folder: Path, path: Path) -> None:
+        card = model_card(model, self._origin, self._evaluation)
+        if isinstance(model, Model):
+            write_logged(model, folder, path, card)
+        else:
+            shutil.copytree(folder, path / "data" / folder.name)
+            MlflowModel(metadata={"digest": model.digest, "basis_digest": model.config.basis.digest}).save(
+                path / "MLmodel"
+            )
+            (path / CARD).write_text(card, encoding="utf-8")
+        write_training_record(self._origin.trained, path / TRAINED)
 
     def _relative(self, path: Path) -> str:
         path, folder = path.resolve(), self._folder.resolve()
@@ -240,24 +277,6 @@ class Run:
             self._sender.close()
         self._ended = True
         self._journal.close()
-
-
-def _write_mlflow_model(model: Model | TrainedClassifier, folder: Path, path: Path) -> None:
-    metadata = {"digest": model.digest, "basis_digest": model.config.basis.digest}
-    if isinstance(model, Model):
-        mlflow.pyfunc.save_model(
-            path,
-            mlflow_model=MlflowModel(),
-            loader_module="holo_vae.serving",
-            data_path=str(folder),
-            signature=serving.signature(model),
-            input_example=serving.input_example(model),
-            pip_requirements=_REQUIREMENTS,
-            metadata=metadata,
-        )
-    else:
-        shutil.copytree(folder, path / "data" / folder.name)
-        MlflowModel(metadata=metadata).save(path / "MLmodel")
 
 
 @contextmanager
@@ -301,22 +320,37 @@ def start_run(
     try:
         if journal.start is None:
             store = os.environ.get("MLFLOW_TRACKING_URI")
-            journal.append(RunStart(experiment, store, uuid.uuid4().hex, _now(), resolve_tags()))
+            journal.append(
+                RunStart(experiment, store and shown(store), uuid.uuid4().hex, _now(), resolve_tags())
+            )
         elif not journal.finished:
             journal.append(Status("RUNNING", _now()))
         if (
             not journal.described
         ):  # what a run that was killed in between has sent, a store does not take twice
             _describe(journal, folder, recipe, data, source)
+        trained = journal.path.parent / TRAINED
+        if not trained.exists():  # begun by a holo-vae that kept none
+            write_training_record(_read(data.training, recipe.training)[2], trained)
         if not journal.finished:
             journal.append(Tags(_machine(device)))
-        run = Run(folder, journal)
+        origin = Origin(
+            experiment=experiment,
+            source=source,
+            trained=read_training_record(trained),
+            validation_rows=len(data.validation),
+            revision=_revision(),
+        )
+        run = Run(folder, journal, origin)
     except BaseException:
         journal.close()
         raise
     try:
         # A run that is finished stays as it is.
-        with nullcontext() if journal.finished else closing(SystemMetrics(journal)):
+        with (
+            nullcontext() if journal.finished else closing(SystemMetrics(journal)),
+            at_sigterm(lambda: run._close("KILLED")),
+        ):
             yield run
     except BaseException as error:
         run._close("FAILED" if isinstance(error, Exception) else "KILLED")
@@ -352,22 +386,33 @@ def _describe(journal: Journal, folder: Path, recipe: Recipe, data: RunData, sou
     for name in ("recipe.yaml", "packages.txt"):
         journal.append(File(str((files / name).relative_to(folder)), None))
     for context, rows in (("training", data.training), ("validation", data.validation)):
-        dtype, digest = _digest(rows)
+        dtype, digest, record = _read(rows, recipe.training)
+        if context == "training":
+            write_training_record(record, files / TRAINED)
         name = f"{Path(source).name or 'holograms'} ({context})"
         journal.append(DataSet(name, source, context, digest, len(rows), rows.basis.dim, dtype))
     journal.append(Tags({"basis_digest": data.training.basis.digest}))
 
 
-def _digest(rows: Rows) -> tuple[str, str]:
-    """Return the type of coefficients and the SHA-256 of all, row by row."""
-    digest, dtype = hashlib.sha256(), ""
-    for batch in rows.in_order(1024):
-        values = batch.coefficients.numpy()
-        dtype = str(values.dtype)
-        digest.update(values.astype(values.dtype.newbyteorder("<"), copy=False).data)
-    return dtype, digest.hexdigest()
+def _read(rows: Rows, config: TrainingConfig) -> tuple[str, str, TrainingRecord]:
+    """Return the type of coefficients, the SHA-256 of all, row by row, and which rows they are."""
+    digest, dtype = hashlib.sha256(), [""]
+
+    def digests() -> Iterator[UInt64[np.ndarray, "_"]]:
+        for batch in rows.in_order(1024):
+            values = batch.coefficients.numpy()
+            dtype[0] = str(values.dtype)
+            digest.update(values.astype(values.dtype.newbyteorder("<"), copy=False).data)
+            yield row_digests(values)
+
+    record = TrainingRecord.of(rows, config, digests())
+    return dtype[0], digest.hexdigest(), record
+
+
+def _revision() -> str:
+    return git_revision() or f"holo-vae {__version__}"
 
 
 def _machine(device: torch.device | str) -> dict[str, str]:
     tags = {f"environment.{name}": value for name, value in environment(device).items()}
-    return tags | {"revision": git_revision() or f"holo-vae {__version__}"}
+    return tags | {"revision": _revision()}

@@ -6,8 +6,8 @@ import threading
 import time
 from pathlib import Path
 
-from holo_types import HoloError
-from holo_vae.networks.registry import reason
+from holo_types import FormatError, HoloError
+from holo_vae.networks.stores import reason, shown
 
 from .journal import Journal, Status, journals
 from .store import Store
@@ -20,7 +20,7 @@ _LONGEST = 60.0  # between tries at a store that does not answer
 # rests nine times as long, and costs a tenth of training's time at most; what it then cannot send in time is sent
 # at the end.
 _REST = 9.0
-_PATIENCE = 30.0  # seconds that `wait` waits in all for a store that does not answer
+_PATIENCE = 10.0  # seconds that `wait` waits in all for a store that does not answer
 _LOOK = 0.05  # seconds after which `wait` looks again
 
 _logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Sender:
         """Wait until the store has all that is in the journal, and say whether it has.
 
         That takes as long as it takes while the store answers; for one that does not, all waits together last
-        30 s at most.
+        10 s at most.
         """
         self._hurry.set()
         while not self.done and self._patience > 0:
@@ -104,7 +104,7 @@ class Sender:
         if self.failure is None:
             _logger.warning(
                 "%s: the tracking store does not take what is sent; the run goes on, and keeps it in %s (%s)",
-                self._store.uri,
+                shown(self._store.uri),
                 self._journal.path,
                 failure,
             )
@@ -112,7 +112,9 @@ class Sender:
 
     def _succeeded(self) -> None:
         if self.failure is not None:
-            _logger.warning("%s: the tracking store answers again; it has all that was kept", self._store.uri)
+            _logger.warning(
+                "%s: the tracking store answers again; it has all that was kept", shown(self._store.uri)
+            )
         self.failure = None
 
 
@@ -152,10 +154,10 @@ def _sent(path: Path, folder: Path) -> Store:
         store = Store(path, folder)
         try:
             store.send()
-        except HoloError:
+        except FormatError:  # of the journal
             raise
         except Exception as error:  # noqa: BLE001 - a store raises what its database and its server do
-            raise HoloError(f"{path}: cannot be sent to {store.uri} ({reason(error)})") from None
+            raise HoloError(f"{path}: cannot be sent to {shown(store.uri)} ({reason(error)})") from None
     finally:
         journal.close()
     return store

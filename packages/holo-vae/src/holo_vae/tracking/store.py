@@ -3,8 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,14 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.types import Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
+from holo_types import HoloError
 from holo_types.files.atomic import replacing
 from holo_types.files.json_files import read_json, write_json
 from holo_types.files.locks import PathLock
 from holo_types.reading import reads
+from holo_vae.networks.registry import where_now
+from holo_vae.networks.stores import MASK, brief_requests, check_store
+from holo_vae.serving.logged import CARD
 
 from .journal import (
     DataSet,
@@ -44,15 +48,13 @@ from .journal import (
 __all__ = ["Sent", "Store", "store_uri"]
 
 _RUN_TAG = "holo.run"
+_MODEL_TAG = "holo.model"
+_NOTE_TAG = "mlflow.note.content"  # what MLflow shows on the page of a run or a model
+_LONGEST_NOTE = 5000  # that the registry's databases take
 _ENTRY_TAG = "holo.entry"
 _SQLITE = "sqlite:///"
 _METRICS = 500  # in a request: MLflow takes twice as many, but a busy server does not answer them in time
-# A request that fails is tried again by us, later: MLflow's own retries would block for minutes.
-_REQUESTS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-}
+_ANSWER_SECONDS = 30.0  # a request that fails is tried again by us, later
 
 
 def store_uri(folder: Path) -> str:
@@ -86,10 +88,14 @@ class Sent:
         In the store, once there.
     model_id, model_location
         The id and the location of the last model, once there.
+    card
+        What the last model says of itself.
     versions
         The version of each name it was registered under.
     missing
         Files that were gone when they were to be sent.
+    judged
+        Names under which the promotion gate has seen the model, whatever it said.
     """
 
     offset: int = 0
@@ -97,23 +103,13 @@ class Sent:
     experiment_id: str = ""
     model_id: str | None = None
     model_location: str | None = None
+    card: str = ""
     versions: Mapping[str, str] = attrs.field(factory=dict)
     missing: tuple[str, ...] = ()
+    judged: tuple[str, ...] = ()
 
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
-
-
-@contextmanager
-def _brief_requests() -> Iterator[None]:
-    """Let requests fail soon, unless the user has set how often and how long MLflow tries."""
-    ours = [name for name in _REQUESTS if name not in os.environ]
-    os.environ.update({name: _REQUESTS[name] for name in ours})
-    try:
-        yield
-    finally:
-        for name in ours:
-            os.environ.pop(name, None)
 
 
 class Store:
@@ -129,7 +125,7 @@ class Store:
 
     def __init__(self, journal: Path, folder: Path) -> None:
         self.journal, self.folder = journal, folder
-        self._file = journal.with_name("sent.json")
+        self._file, self._turn = journal.with_name("sent.json"), threading.Lock()
         self.sent = Sent()
         if self._file.exists():
             self.sent = _read_sent(self._file)
@@ -139,13 +135,32 @@ class Store:
         """Where the journal is sent: a server may be elsewhere by now, a store in the folder is where that is."""
         start, _ = next(read_journal(self.journal))
         assert isinstance(start, RunStart)
-        return os.environ.get("MLFLOW_TRACKING_URI", start.store) if start.store else store_uri(self.folder)
+        if start.store is None:
+            return store_uri(self.folder)
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or start.store
+        if MASK in uri:
+            raise HoloError(
+                f"{uri}: the store's password is not kept with the run; give it by MLFLOW_TRACKING_URI"
+            )
+        return uri
 
     @cached_property
     def client(self) -> mlflow.MlflowClient:
         """The connection; a database that is not there yet is made."""
         _make_database(self.uri)
-        return mlflow.MlflowClient(tracking_uri=self.uri)
+        check_store(self.uri)
+        return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    @property
+    def unjudged(self) -> tuple[Registration, ...]:
+        """What was registered so that an alias is moved to it, and has not come before the promotion gate."""
+        entries = (entry for entry, _ in read_journal(self.journal) if isinstance(entry, Registration))
+        last = {entry.name: entry for entry in entries if entry.alias is not None}
+        return tuple(entry for name, entry in last.items() if name not in self.sent.judged)
+
+    def note_judged(self, name: str) -> None:
+        """Note that the promotion gate has seen the model that was registered under a name."""
+        self._note(judged=tuple(dict.fromkeys((*self.sent.judged, name))))
 
     def send(self, between: Callable[[], None] = lambda: None) -> None:
         """Send all that the journal holds and the store has not; what is sent is noted as it goes.
@@ -160,7 +175,7 @@ class Store:
         MlflowException, OSError
             If the store does not answer or does not take an entry; the next call goes on from there.
         """
-        with _brief_requests():
+        with brief_requests(_ANSWER_SECONDS):
             metrics: list[Metric] = []
             offset = self.sent.offset
             for entry, end in read_journal(self.journal, offset):
@@ -184,8 +199,9 @@ class Store:
             self._send_metrics(metrics, offset)
 
     def _note(self, **changes: Any) -> None:  # fields of `Sent`
-        self.sent = attrs.evolve(self.sent, **changes)
-        write_json(self._file, _converter.unstructure(self.sent))
+        with self._turn:  # of who sends, and who promotes
+            self.sent = attrs.evolve(self.sent, **changes)
+            write_json(self._file, _converter.unstructure(self.sent))
 
     def _send_metrics(self, metrics: list[Metric], end: int) -> None:
         # A batch that arrived although the answer did not is sent again. Times and values are the same, and a
@@ -255,27 +271,43 @@ class Store:
         description.run_id, description.artifact_path = run_id, logged.artifact_location
         description.model_id = description.model_uuid = logged.model_id
         description.save(str(path / "MLmodel"))
+        card = _card(path)
+        if card:
+            self.client.set_logged_model_tags(logged.model_id, {_NOTE_TAG: card})
         self.client.log_model_artifacts(logged.model_id, str(path))
         self.client.finalize_logged_model(logged.model_id, "READY")
         outputs = self.client.get_run(run_id).outputs
         if logged.model_id not in [each.model_id for each in (outputs.model_outputs if outputs else [])]:
             self.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        self._note(model_id=logged.model_id, model_location=logged.artifact_location)
+        self._note(model_id=logged.model_id, model_location=logged.artifact_location, card=card)
 
     def _register(self, name: str) -> None:
         model_id, location = self.sent.model_id, self.sent.model_location
         assert location is not None
+        location = where_now(location, self.uri)
         try:
             self.client.create_registered_model(name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        versions = self.client.search_model_versions(f"name = '{name}' and run_id = '{self.sent.run_id}'")
-        found = [version for version in versions if version.model_id == model_id]
+        # The registry's databases do not keep which logged model a version is of.
+        mine = f"name = '{name}' and tags.`{_MODEL_TAG}` = '{model_id}'"
+        found = self.client.search_model_versions(mine)
         version = found[0] if found else self.client.create_model_version(
-            name, location, self.sent.run_id, model_id=model_id
+            name,
+            location,
+            self.sent.run_id,
+            tags={_MODEL_TAG: str(model_id)},
+            description=self.sent.card or None,
+            model_id=model_id,
         )  # fmt: skip
         self._note(versions={**self.sent.versions, name: str(version.version)})
+
+
+def _card(path: Path) -> str:
+    """Return what a logged model says of itself, for MLflow's pages."""
+    card = path / CARD
+    return card.read_text(encoding="utf-8")[:_LONGEST_NOTE] if card.is_file() else ""
 
 
 @reads("how far a journal has been sent")
