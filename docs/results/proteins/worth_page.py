@@ -13,7 +13,8 @@ from writing import markdown_table, signed, write_figures
 
 from holo_downstream import Interval
 from holo_types import HoloError
-from holo_vae.evaluation.worth import MATCHES, PROBES, Figure, Worth
+from holo_vae.evaluation.measured import MATCHES, PROBES
+from holo_vae.evaluation.worth import Figure, Worth
 
 __all__ = ["Beside", "worth"]
 

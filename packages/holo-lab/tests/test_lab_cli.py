@@ -17,7 +17,7 @@ from holo_lab.cli.evaluate import evaluate_command
 from holo_lab.cli.program import app, main
 from holo_types import Holograms, load, save
 from holo_vae import Recipe, initial_model, write_model
-from holo_vae.cli import app as vae
+from holo_vae.cli.program import app as vae
 
 PROGRAMS = (features, vae, downstream)
 

@@ -12,7 +12,7 @@ import pytest
 import holo_features
 from holo_types import Basis, Embeddings, Holograms, Zernike, load, save
 from holo_vae import ModelConfig, Recipe, TrainingConfig, initial_model, write_model, write_recipe
-from holo_vae.cli import main
+from holo_vae.cli.program import main
 from holo_vae.recipes.recipe import read_recipe
 from holo_vae.recipes.shipped import find_recipe
 
@@ -24,7 +24,7 @@ def holo_vae(*arguments: object, folder: Path) -> "subprocess.CompletedProcess[s
         [
             sys.executable,
             "-c",
-            "import sys; from holo_vae.cli import main; sys.exit(main())",
+            "import sys; from holo_vae.cli.program import main; sys.exit(main())",
             *map(str, arguments),
         ],
         capture_output=True,

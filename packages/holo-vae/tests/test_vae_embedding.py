@@ -132,7 +132,7 @@ def test_the_command_imports_nothing_that_it_does_not_use(tmp_path: Path) -> Non
     arguments = ["holo-vae", "embed", str(example_structures()[0]), "--out", str(tmp_path / "embeddings.h5")]
     program = f"""
 import sys
-from holo_vae.cli import main
+from holo_vae.cli.program import main
 sys.argv = {arguments}
 print(main())
 print([module for module in {absent} if module in sys.modules])

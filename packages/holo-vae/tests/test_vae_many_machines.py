@@ -18,7 +18,7 @@ import torch
 from holo_features.datasets import example_structures
 from holo_types import Basis, Embeddings, HoloError, Zernike, load
 from holo_vae import HolographicAutoencoder, Model, ModelConfig
-from holo_vae.cli import main
+from holo_vae.cli.program import main
 from holo_vae.embedding import embed_structures
 from holo_vae.networks.storage import write_model
 
@@ -64,7 +64,7 @@ def test_two_workers_write_what_one_process_does_to_the_bit(
 
 
 def command(model: Path, out: Path, *options: str) -> list[str]:
-    program = "from holo_vae.cli import main; raise SystemExit(main())"
+    program = "from holo_vae.cli.program import main; raise SystemExit(main())"
     given = [str(path) for path in PATHS]
     return [
         sys.executable,

@@ -18,7 +18,7 @@ import holo_types
 import holo_vae.networks.storage
 from holo_types import Basis, HoloError, Holograms
 from holo_vae import Model, ModelConfig, Recipe, load
-from holo_vae.cli import main
+from holo_vae.cli.program import main
 from holo_vae.data.batches import open_rows
 from holo_vae.data.opening import RunData
 from holo_vae.networks.network import HolographicAutoencoder

@@ -19,7 +19,7 @@ import pytest
 import holo_vae
 from holo_types import HoloError, Holograms, save
 from holo_vae import Model, ModelConfig, Recipe, write_recipe
-from holo_vae.cli import main
+from holo_vae.cli.program import main
 from holo_vae.data.batches import open_rows
 from holo_vae.data.opening import RunData
 from holo_vae.networks.network import HolographicAutoencoder

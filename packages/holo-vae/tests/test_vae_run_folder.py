@@ -10,7 +10,7 @@ import pytest
 from holo_types import HoloError, Holograms, save
 from holo_types.files.locks import PathLock
 from holo_vae import Recipe, run_training, write_recipe
-from holo_vae.cli import main
+from holo_vae.cli.program import main
 from holo_vae.training.engine import Step
 
 

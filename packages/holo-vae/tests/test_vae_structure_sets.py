@@ -13,7 +13,7 @@ from holo_features import Encoding, encode_structures
 from holo_features.datasets import example_structures
 from holo_types import Basis, FormatError, HoloError, Zernike, load
 from holo_vae import Model, ModelConfig, Recipe, TrainingConfig, describe, evaluate, write_recipe
-from holo_vae.cli import main
+from holo_vae.cli.program import main
 from holo_vae.data import structure_sets
 from holo_vae.data.datasets import Prepared, prepare
 from holo_vae.recipes.data import StructureData

@@ -12,7 +12,7 @@ from scipy.stats import special_ortho_group
 import holo_features
 from holo_types import Basis, FormatError, HoloError, Zernike
 from holo_vae import Condition, ModelConfig, Recipe, initial_model, write_model
-from holo_vae.cli import main
+from holo_vae.cli.program import main
 from holo_vae.evaluation.structure_table import read_structure_table
 from holo_vae.evaluation.worth import PROBES, Worth, measure_worth
 

@@ -9,7 +9,7 @@ __all__ = ["main"]
 
 def main() -> int:
     """Run the command line and give its exit status."""
-    return launch("holo_vae.cli")
+    return launch("holo_vae.cli.program")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from holo_types.options import OptionalOutput, Together
-from holo_vae.cli import EvaluationOptions, evaluate_files, show_figures, write_figures
+from holo_vae.cli.evaluation import EvaluationOptions, evaluate_files, show_figures, write_figures
 
 __all__ = ["evaluate_command"]
 

@@ -9,7 +9,7 @@ from holo_downstream.cli.program import app as downstream
 from holo_features.cli.program import app as features
 from holo_lab._version import __version__
 from holo_types.console import examples_shown, program, run
-from holo_vae.cli import app as vae
+from holo_vae.cli.program import app as vae
 
 from .affinity import affinity
 from .evaluate import evaluate_command
@@ -45,13 +45,21 @@ mutations.group = _USE
 app.command(mutations)
 
 
+def _rename(command: App, before: str) -> None:
+    """Let the examples of a command, and of those below it, begin with the name of this program."""
+    command.help_epilogue = (command.help_epilogue or "").replace(before, "holo ")
+    for name in command:
+        if not name.startswith("-"):
+            _rename(command[name], before)
+
+
 def _mount(mounted: App, group: str, own: frozenset[str]) -> None:
     """Mount the commands of a package's program; where the bench has a command of the same name, its own stays."""
     for name in mounted:
         if not name.startswith("-") and name not in own:
             command = copy(mounted[name])  # for the group is this program's
             command.group = group
-            command.help_epilogue = (command.help_epilogue or "").replace(f"{mounted.name[0]} ", "holo ")
+            _rename(command, f"{mounted.name[0]} ")
             app.command(command, name=name)
 
 

@@ -1,0 +1,66 @@
+"""The program ``holo-vae``."""
+
+import os
+from collections.abc import Callable, Sequence
+
+from holo_types.console import examples_shown, program, run
+from holo_vae._version import __version__
+
+from .architecture import describe_command, import_command, recipes
+from .embedding import embed_command
+from .evaluation import evaluate_command, worth_command
+from .registry import history_command, promote_command, rollback_command, track_command
+from .serving import serve_command
+from .training import train_command
+
+# OpenMP's threads would wait awake for milliseconds after each piece of work, and where others use the machine too take
+# the processors from those that still work: 0.1 ms is enough. Read when torch is imported; users may set it otherwise.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+__all__ = ["app", "main"]
+
+_COMMANDS: dict[str, tuple[Callable[..., int], tuple[str, ...]]] = {
+    "train": (
+        train_command,
+        (
+            "holo-vae train holograms.h5 --out run",
+            "holo-vae train my-proteins/ --recipe microenvironment-z128 --out run --register",
+            "holo-vae train my-proteins/ --recipe microenvironment-z128 --out run --resume",
+        ),
+    ),
+    "describe": (describe_command, ("holo-vae describe recipe.yaml",)),
+    "import": (import_command, ("holo-vae import authors-checkpoint/ --out model",)),
+    "promote": (promote_command, ("holo-vae promote residues 3 --gate-data held-out/ --dry-run",)),
+    "rollback": (rollback_command, ("holo-vae rollback residues",)),
+    "history": (history_command, ("holo-vae history residues",)),
+    "track": (track_command, ("holo-vae track run",)),
+    "evaluate": (
+        evaluate_command,
+        ("holo-vae evaluate run/model run/data/test.h5 --label secondary_structure",),
+    ),
+    "worth": (worth_command, ("holo-vae worth run/model my-structures/ --out worth",)),
+    "embed": (
+        embed_command,
+        (
+            "holo-vae embed my-structures/ --out embeddings.parquet",
+            "holo-vae embed 1abc.cif.gz --residues A:57,102 --out site.h5",
+            "holo-vae embed complexes.csv --pocket --model run/model --out pockets.h5",
+        ),
+    ),
+    "serve": (serve_command, ("holo-vae serve --model models:/residues@champion --port 5001",)),
+}
+
+app = program(
+    "holo-vae",
+    "Train, evaluate and use holographic autoencoders.",
+    __version__,
+    ["holo-vae embed my-structures/ --out embeddings.parquet", "holo-vae train holograms.h5 --out run"],
+)
+for _name, (_command, _examples) in _COMMANDS.items():
+    app.command(_command, name=_name, help_epilogue=examples_shown(*_examples))
+app.command(recipes)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit status."""
+    return run(app, argv)
