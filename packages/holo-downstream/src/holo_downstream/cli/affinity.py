@@ -28,7 +28,7 @@ __all__ = ["affinity"]
 Beside = Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative="")]
 
 affinity = cyclopts.App(
-    name="affinity", help="Binding affinities of complexes, from vectors of their pockets."
+    name="affinity", help="Binding affinities of complexes, from vectors of their pockets.", help_epilogue=""
 )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import cyclopts
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
@@ -14,20 +13,28 @@ from holo_downstream._version import __version__
 from holo_downstream.probes.probes import ProbeTable, probe_embeddings
 from holo_downstream.probes.table import write_probes
 from holo_types import Embeddings, Holograms
-from holo_types.console import run, visible
+from holo_types.console import examples_shown, program, run, visible
 from holo_types.options import OptionalOutput
 
 from .affinity import affinity
 
 __all__ = ["app", "main"]
 
-app = cyclopts.App(
-    name="holo-downstream", help="From embeddings to predictions and scores.", version=__version__
+app = program(
+    "holo-downstream",
+    "From embeddings to predictions and scores.",
+    __version__,
+    [
+        "holo-downstream probe embeddings.h5",
+        "holo-downstream affinity study embeddings.h5 labels.csv --out study",
+    ],
 )
 app.command(affinity)
 
 
-@app.command(name="probe")
+@app.command(
+    name="probe", help_epilogue=examples_shown("holo-downstream probe embeddings.h5 --holograms holograms.h5")
+)
 def probe_command(
     embeddings: Path,
     /,

@@ -31,9 +31,7 @@ def variable_of(setting: str) -> str:
     return _MODEL if setting == "model" else PREFIX + setting.upper()
 
 
-def _given(
-    setting: str, least: float = 0, most: float | None = None, above: float | None = None
-) -> Parameter:
+def _given(setting: str, least: int = 0, most: int | None = None, above: int | None = None) -> Parameter:
     low = Number(gte=least, lte=most) if above is None else Number(gt=above, lte=most)
     return Parameter(env_var=variable_of(setting), validator=low)
 
@@ -45,14 +43,13 @@ class Settings:
     Parameters
     ----------
     model
-        The model: name of one that comes with holo-vae, folder that holo-vae wrote, models:/NAME@ALIAS or
-        models:/NAME/VERSION.
+        Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     host
         The address it listens on.
     port
         The port it listens on.
     workers
-        Processes that hold the model and compute, by default one for each processor.
+        Number of processes that share the work.
     max_bytes
         Size of a request, and of its structures where they are unpacked.
     max_residues
