@@ -17,6 +17,7 @@ from holo_types import Embeddings, HoloError, Holograms
 from holo_types.console import run, visible
 
 from .affinity import affinity
+from .search import index_command, search_command
 
 __all__ = ["app", "main"]
 
@@ -24,6 +25,8 @@ app = cyclopts.App(
     name="holo-downstream", help="From embeddings to predictions and scores.", version=__version__
 )
 app.command(affinity)
+app.command(index_command, name="index")
+app.command(search_command, name="search")
 
 
 @app.command(name="probe")
