@@ -46,7 +46,7 @@ def write_search_index(
     embeddings, standard, seed
         As for `build_search_index`.
     folder
-        A new folder, or one that is empty.
+        A new folder; one that is empty, or in which a run was interrupted, is taken too.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def write_search_index(
     True
     """
     with PathLock(folder, folder=True) as lock:
-        if lock.others():
+        if (folder / _SEARCH).exists() or not _unfinished(folder):
             raise HoloError(f"{folder}: is not empty, and is not replaced; give another folder")
         index = build_search_index(embeddings, standard=standard, seed=seed)
         save(embeddings, folder / _EMBEDDINGS)
@@ -142,6 +142,11 @@ def with_clusters(embeddings: Embeddings, table: Path) -> Embeddings:
         raise HoloError(f"{table}: lacks the structure {missing[0]!r}; it must say the cluster of each")
     index = embeddings.index.assign(**{CLUSTER: [clusters[name] for name in names]})
     return attrs.evolve(embeddings, index=index)
+
+
+def _unfinished(folder: Path) -> bool:
+    """Say whether a folder has nothing but what an interrupted run leaves."""
+    return {path.name for path in folder.iterdir() if path.name[0] != "."} <= {_EMBEDDINGS, _LISTS}
 
 
 def _write_search(index: SearchIndex, digest: str, folder: Path) -> None:
