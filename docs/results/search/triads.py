@@ -36,7 +36,7 @@ from holo_vae import embed
 MODEL = "microenvironment-z128"
 QUERIES = {"1acb_E": "E:55,100,191", "1ppf_E": "E:41,88,173"}
 SOUGHT, TRIAD = "1cse_E", ("E:63 HIS", "E:32 ASP", "E:220 SER")
-SITES, RESIDUES = 300, 2000
+SITES, RESIDUES = 200, 300
 
 
 @attrs.frozen
@@ -48,13 +48,15 @@ class Found:
     query
         The chain of the triad.
     rank
-        Of subtilisin's triad among all hits; 0 where it was not found.
+        Of subtilisin's triad among all hits.
     expected
         E.
     rmsd
         Of the three Cα, in Å.
+    alone
+        Its rank by RMSD alone, and by z alone (the product of the three shares).
     hits
-        How many hits there are with E < 1, and with E < .01.
+        How many hits there are with E < 1, and with E < .01, of how many.
     best
         The first twelve hits.
     """
@@ -63,7 +65,8 @@ class Found:
     rank: int
     expected: float
     rmsd: float
-    hits: tuple[int, int]
+    alone: tuple[int, int]
+    hits: tuple[int, int, int]
     best: tuple[str, ...]
 
 
@@ -87,17 +90,17 @@ def look_for_triads(index: SearchIndex, embeddings: Embeddings) -> list[Found]:
             index, embeddings, residues, structure=names[query], other="cluster", count=1000
         ).hits
         places = [n for n, hit in enumerate(hits) if hit.structure == names[SOUGHT] and hit.residues == TRIAD]
-        sought = hits[places[0]] if places else None
-        found.append(
-            Found(
-                query,
-                places[0] + 1 if places else 0,
-                sought.expected if sought else float("nan"),
-                sought.rmsd if sought else float("nan"),
-                (sum(hit.expected < 1 for hit in hits), sum(hit.expected < 0.01 for hit in hits)),
-                tuple(map(str, hits[:12])),
-            )
+        if not places:
+            raise SystemExit(f"{query}: the triad of {SOUGHT} is not among {len(hits)} hits")
+        sought = hits[places[0]]
+        in_z = [float(np.log(hit.p_values).sum()) for hit in hits]
+        alone = (
+            1 + sum(hit.rmsd < sought.rmsd for hit in hits),
+            1 + sum(value < in_z[places[0]] for value in in_z),
         )
+        good = (sum(hit.expected < 1 for hit in hits), sum(hit.expected < 0.01 for hit in hits), len(hits))
+        best = tuple(map(str, hits[:12]))
+        found.append(Found(query, places[0] + 1, sought.expected, sought.rmsd, alone, good, best))
     return found
 
 

@@ -75,6 +75,18 @@ class SearchIndex:
         return _numbers(self.index.column("structure"))
 
     @cached_property
+    def squares(self) -> Float[np.ndarray, "n"]:
+        """The square of each vector's length."""
+        squares: NDArray[np.float32] = np.einsum("nd,nd->n", self.vectors, self.vectors)
+        return squares
+
+    @cached_property
+    def structure_numbers(self) -> Mapping[str, int]:
+        """The number of each structure."""
+        names, rows = np.unique(self.index.column("structure"), return_index=True)
+        return dict(zip(names.tolist(), self.structures[rows].tolist(), strict=True))
+
+    @cached_property
     def groups(self) -> Int[np.ndarray, "n"]:
         """The number of each row's cluster, or of its structure where clusters are not known."""
         return groups_of(self.index)
@@ -130,10 +142,10 @@ class SearchIndex:
         HoloError
             If the cluster of the query, or of the index, is not known.
         """
-        name = query.index.column("structure")[0]
+        name = str(query.index.column("structure")[0])
         if other == "none":
             return np.ones(len(self), bool)
-        same = self.index["structure"] == name
+        same = self.structures == self.structure_numbers.get(name, -1)
         if other == "structure":
             return np.asarray(~same)
         clusters = self.index.column(CLUSTER)

@@ -134,11 +134,10 @@ def _of_types(
 
 def _near(index: SearchIndex, site: Site, allowed: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
     rows = np.flatnonzero(allowed)
-    squares = (index.vectors[rows] ** 2).sum(axis=1)
     found = []
     for vector in site.vectors:
-        apart = np.sqrt(np.maximum(squares - 2 * index.vectors[rows] @ vector + (vector**2).sum(), 0))
-        found.append(rows[index.chance.of(ANY_TYPE, apart) <= _OF_ANY_TYPE])
+        apart = np.sqrt(np.maximum(index.squares - 2 * index.vectors @ vector + (vector**2).sum(), 0))
+        found.append(rows[index.chance.of(ANY_TYPE, apart[rows]) <= _OF_ANY_TYPE])
     return found
 
 

@@ -125,19 +125,22 @@ def _nearest(
     if index.lists is not None:
         return index.lists.nearest(queries, allowed, count)
     candidates = np.flatnonzero(allowed)
+    if 2 * len(candidates) > len(allowed):  # to compare with all then takes less time than to choose
+        candidates = np.arange(len(allowed))
     best_rows = np.empty((len(queries), 0), np.int64)
     best = np.empty((len(queries), 0), np.float32)
     for start in range(0, len(candidates), _BLOCK):
         block = candidates[start : start + _BLOCK]
-        vectors = index.vectors[block]
+        whole = len(candidates) == len(allowed)
+        vectors = index.vectors[start : start + _BLOCK] if whole else index.vectors[block]
         # What is the same for all rows of a query does not change their order.
-        apart = (vectors**2).sum(axis=1) - 2 * queries @ vectors.T
+        apart = np.where(allowed[block], index.squares[block] - 2 * queries @ vectors.T, np.inf)
         best = np.hstack([best, apart])
         best_rows = np.hstack([best_rows, np.broadcast_to(block, apart.shape)])
         if best.shape[1] > count:
             kept = np.argpartition(best, count - 1, axis=1)[:, :count]
             best, best_rows = np.take_along_axis(best, kept, 1), np.take_along_axis(best_rows, kept, 1)
-    return best_rows
+    return np.where(np.isfinite(best), best_rows, -1)
 
 
 def write_neighbors(found: Neighbors, index: SearchIndex, path: Path) -> None:
