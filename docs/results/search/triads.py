@@ -104,16 +104,16 @@ def look_for_triads(index: SearchIndex, embeddings: Embeddings) -> list[Found]:
     return found
 
 
-def calibration(index: SearchIndex, embeddings: Embeddings) -> dict[str, tuple[float, float]]:
-    """Say how many hits random queries have with E < 1 and with E < .01, other than those by which E is known."""
+def calibration(index: SearchIndex, embeddings: Embeddings) -> dict[str, tuple[float, float, float]]:
+    """Say how many hits new random queries have with E < 1 and E < .01, and how many of them have any with E < .01."""
     assert index.site_chance is not None
     generator = np.random.default_rng(2026)
     measured = {}
     rows = np.sort(generator.choice(len(embeddings), RESIDUES, replace=False))
     for any_type in (False, True):
         found = search_residues(index, embeddings[rows], count=50, other="cluster", any_type=any_type)
-        rates = ((found.expected < 1).sum() / RESIDUES, (found.expected < 0.01).sum() / RESIDUES)
-        measured[f"residues of {'any type' if any_type else 'one type'}"] = rates
+        counts = [((each < 1).sum(), (each < 0.01).sum()) for each in found.expected]
+        measured[f"residues of {'any type' if any_type else 'one type'}"] = _rates(counts)
     for size in (2, 3, 4):
         counts = []
         for site in random_sites(index, size, SITES, generator):
@@ -121,9 +121,13 @@ def calibration(index: SearchIndex, embeddings: Embeddings) -> dict[str, tuple[f
             matches = match_site(index, site_of(index, site), unrelated, 100)
             expected = index.site_chance.expected(size, matches.scores)
             counts.append(((expected < 1).sum(), (expected < 0.01).sum()))
-        few, rare = np.mean(counts, axis=0)
-        measured[f"sites of {size} residues"] = (float(few), float(rare))
+        measured[f"sites of {size} residues"] = _rates(counts)
     return measured
+
+
+def _rates(counts: list[tuple[int, int]]) -> tuple[float, float, float]:
+    few, rare = np.array(counts).T
+    return float(few.mean()), float(rare.mean()), float((rare > 0).mean())
 
 
 def main() -> None:
