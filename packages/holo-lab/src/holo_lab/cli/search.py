@@ -20,11 +20,12 @@ def search_command(
     structure: Path,
     /,
     *residues: str,
-    model: str | None = None,
+    model: str = "",
     options: Annotated[SearchOptions, Together] = _NO_OPTIONS,
 ) -> int:
     """Find residues, or sites of several, that are like those of a structure, with E, how many chance gives as good.
 
+    The index's own model embeds the structure; one that does not come with holo-vae is to be named by --model.
     One residue: its nearest neighbors by z. Several: sites that have a partner for each, alike in z and in space.
 
     Parameters
@@ -32,11 +33,11 @@ def search_command(
     index
         Folder that index wrote.
     structure
-        PDB, mmCIF or BinaryCIF file, also gzipped; the index's own model embeds it.
+        PDB, mmCIF or BinaryCIF file, also gzipped.
     residues
         Which residues, such as A:57,102,195; of several chains A:57 B:12.
     model
-        Where the index's model is, unless it comes with holo-vae: its folder, or models:/NAME@ALIAS.
+        Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     """
     from holo_downstream import read_search_index
     from holo_vae import embed, shipped_models
@@ -44,7 +45,7 @@ def search_command(
     if not residues:
         raise HoloError("say which residues, such as A:57,102,195")
     searched = read_search_index(index)
-    if model is None and searched.model.name not in shipped_models():
+    if not model and searched.model.name not in shipped_models():
         raise HoloError(
             f"{index}: its model, {searched.model.name} {searched.model.version}, does not come with holo-vae; say "
             "where it is by --model"
