@@ -38,7 +38,7 @@ from holo_lab.affinity.blocks import DEFAULT_FEATURES
 from holo_lab.affinity.folders import find_bound, folder_features
 from holo_lab.mutations.learning import PREDICTOR_FILE, describe_table, learn, write_study
 from holo_lab.mutations.tables import read_mutations
-from holo_types import Basis, Holograms, Zernike
+from holo_types import Basis, Embeddings, Holograms, ModelReference, NamedArrays, Zernike
 from holo_types.files.parquet_files import read_parquet
 from holo_vae import ModelConfig, Recipe, TrainingConfig
 from holo_vae.networks.storage import write_model
@@ -103,11 +103,23 @@ class _End:
 
 
 def prepare(inputs: Path) -> None:
-    """Write what the commands read: rows, a recipe, models, vectors, labels, complexes, mutations and predictors."""
+    """Write what the commands read: rows, a recipe, models, embeddings, tables, complexes and predictors."""
     random = np.random.default_rng(0)
     rows = random.normal(size=(200, _BASIS.dim)).astype(np.float32)
     structures = {"structure": [f"{row // 10}abc" for row in range(len(rows))]}
     holo_types.save(Holograms(rows, _BASIS, structures), inputs / "rows.h5")
+    residues = {
+        **structures,
+        "chain": ["A"] * len(rows),
+        "residue_number": np.arange(len(rows)),
+        "insertion_code": [""] * len(rows),
+        "residue_name": ["ALA"] * len(rows),
+    }
+    frames, made_by = np.tile(np.eye(3), (len(rows), 1, 1)), ModelReference("attacked", "1", "", "")
+    embeddings = Embeddings(
+        rows[:, :8], frames, made_by, residues, centers=random.uniform(0, 20, (len(rows), 3))
+    )
+    holo_types.save(embeddings, inputs / "embeddings.h5")
     config = ModelConfig(basis=_BASIS, latent_dim=4, lmax=(2, 1), channels=(6, 8), initial_projection=6)
     recipe = Recipe(model=config, training=TrainingConfig(epochs=6, batch_size=10, checkpoint_minutes=0.0))
     write_recipe(recipe, inputs / "recipe.yaml")
@@ -399,6 +411,14 @@ def _studied(folder: Path) -> Any:
     }
 
 
+def _indexed(folder: Path) -> Any:
+    return {
+        "embeddings": said(holo_types.load(folder / "index" / "embeddings.h5")),
+        "search": said(holo_types.load(folder / "index" / "search.h5", kind=NamedArrays).arrays),
+        "names": _names(folder),
+    }
+
+
 def _affinity_fitted(folder: Path) -> Any:
     made = folder / "made"
     return {
@@ -447,6 +467,13 @@ def _commands() -> Iterator[Command]:
         (),
         _studied,
         lambda folder: (folder / "study" / "report.json").exists(),
+    )
+    yield Command(
+        "index",
+        ("holo_downstream", "index", "INPUTS/embeddings.h5", "--out", "index"),
+        (),
+        _indexed,
+        lambda folder: (folder / "index" / "search.h5").exists(),
     )
     yield from _lab_commands()
 

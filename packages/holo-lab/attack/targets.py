@@ -358,6 +358,13 @@ def _complex_predictor() -> holo_downstream.ComplexPredictor:
     return holo_downstream.cross_fit(table, labels, settings).predictor
 
 
+def _residues() -> Embeddings:
+    random, index = np.random.default_rng(0), {"structure": ["1abc"] * 4 + ["2abc"] * 4, "chain": ["A"] * 8}
+    names = {"residue_number": np.arange(8), "insertion_code": [""] * 8, "residue_name": ["ALA"] * 8}
+    frames, centers = np.tile(np.eye(3), (8, 1, 1)), random.uniform(0, 9, size=(8, 3))
+    return Embeddings(random.normal(size=(8, 4)), frames, _MODEL, {**index, **names}, centers=centers)
+
+
 def _stability_predictor() -> holo_downstream.StabilityPredictor:
     random = np.random.default_rng(0)
     one, other, around = random.normal(size=(3, 30, 2))
@@ -498,6 +505,12 @@ TARGETS = {
                 ),
             ),
             lambda folder: holo_downstream.read_stability_predictor(_only(folder)),
+            same,
+        ),
+        Target(
+            "search index",
+            (_written(lambda folder: holo_downstream.write_search_index(_residues(), folder)),),
+            holo_downstream.read_search_index,
             same,
         ),
         Target("state", (_state(),), read_checkpoint, same),

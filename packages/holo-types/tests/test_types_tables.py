@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from holo_types import Embeddings, FormatError, HoloError, ModelReference, to_table, write_table
+from holo_types import Embeddings, FormatError, HoloError, ModelReference, read_table, to_table, write_table
 from holo_types.files.csv_files import of_csv_cell
 from holo_types.files.parquet_files import read_parquet
 
@@ -59,6 +59,24 @@ def test_parquet_keeps_every_bit_and_the_model(tmp_path: Path) -> None:
     pandas.testing.assert_frame_equal(back, to_table(EMBEDDINGS), check_exact=True)
     assert ModelReference(**back.attrs["model"]) == EMBEDDINGS.model
     assert [file.name for file in tmp_path.iterdir()] == ["a.parquet"]
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(1, 2), slice(0, 0)], ids=["all", "one", "none"])
+def test_a_table_is_read_back_to_the_bit(tmp_path: Path, rows: slice) -> None:
+    write_table(EMBEDDINGS[rows], tmp_path / "a.parquet")
+    assert read_table(tmp_path / "a.parquet") == EMBEDDINGS[rows]
+
+
+def test_a_table_of_others_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pandas.DataFrame({"z_0": [1.0]}).to_parquet(path)
+    with pytest.raises(FormatError, match=r"a\.parquet: does not say which model made it"):
+        read_table(path)
+    table = pandas.DataFrame({"z_0": [1.0]})
+    table.attrs["model"] = {"name": "demo", "version": "1", "digest": "", "basis_digest": ""}
+    table.to_parquet(path)
+    with pytest.raises(FormatError, match="lacks the columns"):
+        read_table(path)
 
 
 def test_a_flipped_bit_of_a_parquet_page_is_noticed(tmp_path: Path) -> None:

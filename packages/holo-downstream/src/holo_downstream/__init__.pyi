@@ -74,6 +74,33 @@ from .probes.table import (
     write_probes as write_probes,
 )
 
+# Where else there is a residue, or a site, like this one.
+from .search.building import (
+    build_search_index as build_search_index,
+)
+from .search.index import (
+    SearchIndex as SearchIndex,
+)
+from .search.index_files import (
+    read_search_index as read_search_index,
+    with_clusters as with_clusters,
+    write_search_index as write_search_index,
+)
+from .search.neighbors import (
+    Neighbors as Neighbors,
+    search_residues as search_residues,
+    write_neighbors as write_neighbors,
+)
+from .search.residues import (
+    select_site as select_site,
+)
+from .search.sites import (
+    SiteHit as SiteHit,
+    SiteHits as SiteHits,
+    search_sites as search_sites,
+    write_site_hits as write_site_hits,
+)
+
 # What exchanges of amino acids cost in stability.
 from .stability.fitting import (
     StabilityFit as StabilityFit,
@@ -112,6 +139,9 @@ from .validation.statistics import (
 )
 
 # One vector a complex, or a residue.
+from .vectors.embedding_files import (
+    read_embeddings as read_embeddings,
+)
 from .vectors.scaling import (
     Scaling as Scaling,
     effective_dimension as effective_dimension,

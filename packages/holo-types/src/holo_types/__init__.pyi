@@ -15,6 +15,7 @@ from .files.schema import (
     SCHEMA_VERSION as SCHEMA_VERSION,
 )
 from .files.tables import (
+    read_table as read_table,
     to_table as to_table,
     write_table as write_table,
 )

@@ -17,6 +17,7 @@ from holo_types.console import examples_shown, program, run, visible
 from holo_types.options import OptionalOutput
 
 from .affinity import affinity
+from .search import index_command, search_command
 
 __all__ = ["app", "main"]
 
@@ -30,6 +31,8 @@ app = program(
     ],
 )
 app.command(affinity)
+app.command(index_command, name="index")
+app.command(search_command, name="search")
 
 
 @app.command(

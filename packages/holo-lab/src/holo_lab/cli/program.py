@@ -14,6 +14,7 @@ from holo_vae.cli.program import app as vae
 from .affinity import affinity
 from .evaluate import evaluate_command
 from .mutations import mutations
+from .search import search_command
 
 __all__ = ["app", "main"]
 
@@ -43,6 +44,7 @@ _affinity.group = _USE
 app.command(_affinity)
 mutations.group = _USE
 app.command(mutations)
+app.command(search_command, name="search", group=_USE)
 
 
 def _rename(command: App, before: str) -> None:

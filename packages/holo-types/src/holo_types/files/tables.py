@@ -1,33 +1,39 @@
 """Embeddings as tables: pandas, Parquet, CSV. Needs the extra ``table`` (pandas, pyarrow)."""
 
+import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import numpy as np
 from numpy.typing import NDArray
 
-from holo_types.errors import HoloError
+from holo_types.errors import FormatError, HoloError
 from holo_types.extras import extra
-from holo_types.objects.embeddings import Embeddings
+from holo_types.objects.columns import Index
+from holo_types.objects.embeddings import Embeddings, ModelReference
+from holo_types.reading import reads
 
 from .atomic import replacing
 from .csv_files import csv_cell
-from .parquet_files import seal
+from .parquet_files import read_parquet, seal
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
-__all__ = ["to_table", "write_table"]
+__all__ = ["read_table", "to_table", "write_table"]
 
 _EXTRA = "holo-types[table]"
+_FRAME = [f"frame_{axis}{component}" for axis in "xyz" for component in "xyz"]
+_CENTER = [f"center_{axis}" for axis in "xyz"]
+_OPTIONAL = ("degenerate", "reconstruction_cosine_loss")
 
 
 def _columns(embeddings: Embeddings) -> dict[str, NDArray[Any]]:
-    optional = {
-        "degenerate": embeddings.degenerate,
-        "reconstruction_cosine_loss": embeddings.reconstruction_cosine_loss,
-    }
+    optional = {name: getattr(embeddings, name) for name in _OPTIONAL}
     columns: dict[str, NDArray[Any]] = {}
     if embeddings.centers is not None:
         columns |= {
@@ -129,3 +135,69 @@ def write_table(embeddings: Embeddings, path: str | os.PathLike[str]) -> None:
                 table[name] = table[name].map(csv_cell)
             table = table.rename(columns=csv_cell)
             table.to_csv(new, index=False, encoding="utf-8", lineterminator="\n")
+
+
+@reads("a Parquet table of embeddings")
+def read_table(path: Path) -> Embeddings:
+    """Read embeddings from a Parquet file that `write_table` or a `PartsWriter` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    Embeddings
+        As they were written, to the bit.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read, is damaged, or does not say which model made its columns ``z_0``, ``z_1``, ...
+    HoloError
+        If pyarrow is missing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> model = ModelReference("demo", "1", "0" * 64, "0" * 64)
+    >>> embeddings = Embeddings(np.ones((1, 2)), np.eye(3)[None], model, {"chain": ["A"]})
+    >>> path = Path(tempfile.mkdtemp(), "embeddings.parquet")
+    >>> write_table(embeddings, path)
+    >>> read_table(path) == embeddings
+    True
+    """
+    table = read_parquet(path)
+    said = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}")).get("attributes", {})
+    if "model" not in said:
+        raise FormatError(f"{path}: does not say which model made it; it must be a table that Holo wrote")
+    names = table.column_names
+    widths = {kind: _numbered(names, kind) for kind in ("z", "log_variance")}
+    if not widths["z"] or any(name not in names for name in _FRAME):
+        raise FormatError(f"{path}: lacks the columns z_0, z_1, ... or frame_xx, ... of embeddings")
+    known = {*_FRAME, *_CENTER, *widths["z"], *widths["log_variance"], *_OPTIONAL}
+    rows = table.num_rows
+    return Embeddings(
+        invariants=_matrix(table, widths["z"]),
+        frames=_matrix(table, _FRAME).reshape(rows, 3, 3),
+        model=ModelReference(**said["model"]),
+        index=Index({name: _values(table, name) for name in names if name not in known}),
+        log_variances=_matrix(table, widths["log_variance"]) if widths["log_variance"] else None,
+        centers=_matrix(table, _CENTER) if _CENTER[0] in names else None,
+        **{name: _values(table, name) for name in _OPTIONAL if name in names},
+    )
+
+
+def _numbered(names: list[str], kind: str) -> list[str]:
+    count = sum(re.fullmatch(rf"{kind}_[0-9]+", name) is not None for name in names)
+    return [f"{kind}_{number}" for number in range(count)]
+
+
+def _values(table: "pa.Table", name: str) -> Any:
+    values = table.column(name).to_pandas().to_numpy()
+    return (values.tolist() or np.array([], np.str_)) if values.dtype.kind in "OT" else values
+
+
+def _matrix(table: "pa.Table", names: list[str]) -> NDArray[Any]:
+    return np.column_stack([_values(table, name) for name in names])

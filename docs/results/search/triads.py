@@ -1,0 +1,166 @@
+"""The tables of docs/results/search.md: catalytic triads, and whether E is what it says.
+
+    python docs/results/search/triads.py DIR --out results/
+
+DIR holds chains/ and index.tsv of the protein chains (columns file and cluster30). The triads of chymotrypsin and
+elastase are looked for among all chains but those of their own 30 % clusters; subtilisin has the same triad in another
+fold. In these files residues are numbered from 1 on: 55, 100 and 191 of 1acb_E are His57, Asp102 and Ser195 of
+chymotrypsin.
+"""
+
+import argparse
+import csv
+import json
+import time
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+import holo_types
+from holo_downstream import (
+    SearchIndex,
+    read_search_index,
+    search_residues,
+    search_sites,
+    with_clusters,
+    write_search_index,
+)
+from holo_downstream.search.calibration import random_sites, site_of
+from holo_downstream.search.matching import match_site
+from holo_types import Embeddings
+from holo_types.files.csv_files import write_csv
+from holo_types.files.json_files import write_json
+from holo_vae import embed
+
+MODEL = "microenvironment-z128"
+QUERIES = {"1acb_E": "E:55,100,191", "1ppf_E": "E:41,88,173"}
+SOUGHT, TRIAD = "1cse_E", ("E:63 HIS", "E:32 ASP", "E:220 SER")
+SITES, RESIDUES = 200, 300
+
+
+@attrs.frozen
+class Found:
+    """What a triad found of subtilisin's.
+
+    Parameters
+    ----------
+    query
+        The chain of the triad.
+    rank
+        Of subtilisin's triad among all hits.
+    expected
+        E.
+    rmsd
+        Of the three Cα, in Å.
+    alone
+        Its rank by RMSD alone, and by z alone (the product of the three shares).
+    hits
+        How many hits there are with E < 1, and with E < .01, of how many.
+    best
+        The first twelve hits.
+    """
+
+    query: str
+    rank: int
+    expected: float
+    rmsd: float
+    alone: tuple[int, int]
+    hits: tuple[int, int, int]
+    best: tuple[str, ...]
+
+
+def clustered(embeddings: Embeddings, folder: Path, out: Path) -> Embeddings:
+    """Add the cluster of each chain."""
+    with (folder / "index.tsv").open(encoding="utf-8") as file:
+        rows = [
+            (row["file"].removesuffix(".pdb"), row["cluster30"])
+            for row in csv.DictReader(file, delimiter="\t")
+        ]
+    write_csv(out / "clusters.csv", ("structure", "cluster"), rows)
+    return with_clusters(embeddings, out / "clusters.csv")
+
+
+def look_for_triads(index: SearchIndex, embeddings: Embeddings) -> list[Found]:
+    """Search each triad, its own cluster left out."""
+    names = {name[:6]: name for name in embeddings.index["structure"].tolist()}
+    found = []
+    for query, residues in QUERIES.items():
+        hits = search_sites(
+            index, embeddings, residues, structure=names[query], other="cluster", count=1000
+        ).hits
+        places = [n for n, hit in enumerate(hits) if hit.structure == names[SOUGHT] and hit.residues == TRIAD]
+        if not places:
+            raise SystemExit(f"{query}: the triad of {SOUGHT} is not among {len(hits)} hits")
+        sought = hits[places[0]]
+        in_z = [float(np.log(hit.p_values).sum()) for hit in hits]
+        alone = (
+            1 + sum(hit.rmsd < sought.rmsd for hit in hits),
+            1 + sum(value < in_z[places[0]] for value in in_z),
+        )
+        good = (sum(hit.expected < 1 for hit in hits), sum(hit.expected < 0.01 for hit in hits), len(hits))
+        best = tuple(map(str, hits[:12]))
+        found.append(Found(query, places[0] + 1, sought.expected, sought.rmsd, alone, good, best))
+    return found
+
+
+def calibration(index: SearchIndex, embeddings: Embeddings) -> dict[str, tuple[float, float, float]]:
+    """Say how many hits new random queries have with E < 1 and E < .01, and how many of them have any with E < .01."""
+    assert index.site_chance is not None
+    generator = np.random.default_rng(2026)
+    measured = {}
+    rows = np.sort(generator.choice(len(embeddings), RESIDUES, replace=False))
+    for any_type in (False, True):
+        found = search_residues(index, embeddings[rows], count=50, other="cluster", any_type=any_type)
+        counts = [((each < 1).sum(), (each < 0.01).sum()) for each in found.expected]
+        measured[f"residues of {'any type' if any_type else 'one type'}"] = _rates(counts)
+    for size in (2, 3, 4):
+        counts = []
+        for site in random_sites(index, size, SITES, generator):
+            unrelated = index.groups != index.groups[site[0]]
+            matches = match_site(index, site_of(index, site), unrelated, 100)
+            expected = index.site_chance.expected(size, matches.scores)
+            counts.append(((expected < 1).sum(), (expected < 0.01).sum()))
+        measured[f"sites of {size} residues"] = _rates(counts)
+    return measured
+
+
+def _rates(counts: list[tuple[int, int]]) -> tuple[float, float, float]:
+    few, rare = np.array(counts).T
+    return float(few.mean()), float(rare.mean()), float((rare > 0).mean())
+
+
+def main() -> None:
+    """Embed, index, search, and write figures.json."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="folder with chains/ and index.tsv")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for the embeddings, the index and figures.json"
+    )
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    kept = given.out / "chains.h5"
+    if not kept.exists():
+        holo_types.save(embed(sorted((given.folder / "chains").glob("*.pdb")), MODEL), kept)
+    embeddings = clustered(holo_types.load(kept, kind=Embeddings), given.folder, given.out)
+    started = time.perf_counter()
+    if not (given.out / "index").exists():
+        write_search_index(embeddings, given.out / "index")
+    built, index = time.perf_counter() - started, read_search_index(given.out / "index")
+    started = time.perf_counter()
+    triads = look_for_triads(index, embeddings)
+    searched = (time.perf_counter() - started) / len(triads)
+    figures = {
+        "residues": len(index),
+        "chains": int(index.structures.max()) + 1,
+        "seconds to build": built,
+        "seconds to search": searched,
+        "triads": [attrs.asdict(each) for each in triads],
+        "calibration": calibration(index, embeddings),
+    }
+    write_json(given.out / "figures.json", figures)
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()

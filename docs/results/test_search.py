@@ -1,0 +1,72 @@
+"""The program of docs/results/search, on chains of noise in which two have the same three residues."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import holo_types
+from holo_downstream.search import calibration
+from holo_types import Embeddings, ModelReference
+
+SCRIPT = Path(__file__).parent / "search" / "triads.py"
+CHAINS, LENGTH = 12, 60
+NAMES = ["1acb_E_x", "1cse_E_x", "1ppf_E_x", *(f"{number}abc_A_x" for number in range(3, CHAINS))]
+TRIADS = {"1acb_E_x": (7, 20, 31), "1cse_E_x": (13, 2, 40), "1ppf_E_x": (51, 28, 33)}
+
+
+def chains() -> Embeddings:
+    """Draw chains; the triads of the first three lie alike and have like z."""
+    generator = np.random.default_rng(0)
+    z, centers = (
+        generator.normal(size=(CHAINS, LENGTH, 6)),
+        generator.uniform(0, 30, size=(CHAINS, LENGTH, 3)),
+    )
+    kinds = generator.choice(["ALA", "ASP", "HIS", "SER"], (CHAINS, LENGTH))
+    for chain, rows in enumerate(map(list, TRIADS.values())):
+        z[chain, rows] = z[0, [7, 20, 31]] + 0.01 * chain
+        centers[chain, rows] = np.array([[0.0, 0, 0], [6, 0, 0], [0, 8, 0]]) + chain
+        kinds[chain, rows] = ["HIS", "ASP", "SER"]
+    count = CHAINS * LENGTH
+    index = {
+        "structure": np.repeat(NAMES, LENGTH),
+        "chain": np.repeat([name[5] for name in NAMES], LENGTH),
+        "residue_number": np.tile(np.arange(LENGTH), CHAINS),
+        "insertion_code": np.full(count, ""),
+        "residue_name": kinds.ravel(),
+    }
+    frames, model = np.tile(np.eye(3), (count, 1, 1)), ModelReference("demo", "1", "", "")
+    return Embeddings(z.reshape(count, 6), frames, model, index, centers=centers.reshape(count, 3))
+
+
+def test_the_triad_of_another_cluster_is_ranked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(calibration, "_SITES", 20)
+    lines = [f"{name}.pdb\t{number}" for number, name in enumerate(NAMES)]
+    (tmp_path / "index.tsv").write_text("\n".join(["file\tcluster30", *lines]) + "\n")
+    out = tmp_path / "out"
+    out.mkdir()
+    holo_types.save(chains(), out / "chains.h5")
+    program: dict[str, Any] = runpy.run_path(str(SCRIPT))
+    shared = program["main"].__globals__
+    shared |= {
+        "QUERIES": {"1acb_E": "E:7,20,31", "1ppf_E": "E:51,28,33"},
+        "TRIAD": ("E:13 HIS", "E:2 ASP", "E:40 SER"),
+        "SITES": 5,
+        "RESIDUES": 50,
+    }
+    monkeypatch.setattr(sys, "argv", ["triads.py", str(tmp_path), "--out", str(out)])
+    program["main"]()
+    figures = json.loads((out / "figures.json").read_text())
+    assert [(each["query"], each["rank"] in (1, 2)) for each in figures["triads"]] == [
+        ("1acb_E", True),
+        ("1ppf_E", True),
+    ]
+    assert all(each["rmsd"] < 1e-5 and each["expected"] <= 0.1 for each in figures["triads"])
+    assert set(figures["calibration"]) >= {"residues of one type", "sites of 3 residues"}
+    assert json.loads(capsys.readouterr().out)["chains"] == CHAINS

@@ -1,0 +1,166 @@
+"""``holo-downstream index`` and ``holo-downstream search``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+from cyclopts import Parameter
+from rich.console import Console
+
+from holo_downstream.search.building import Standard
+from holo_downstream.search.index import Other, SearchIndex
+from holo_downstream.search.index_files import (
+    read_search_index,
+    with_clusters,
+    write_search_index,
+)
+from holo_downstream.search.neighbors import Neighbors, search_residues, write_neighbors
+from holo_downstream.search.residues import residue_names, site_rows
+from holo_downstream.search.sites import search_sites, write_site_hits
+from holo_downstream.vectors.embedding_files import read_embeddings
+from holo_types import Embeddings
+from holo_types.console import OK, visible
+from holo_types.options import Count, Flag, Together
+
+__all__ = ["SearchOptions", "index_command", "search_and_show", "search_command"]
+
+
+@attrs.frozen
+class SearchOptions:
+    """What is searched among, and what comes of it.
+
+    Parameters
+    ----------
+    other
+        What is left out: structure, the query's own; cluster, its whole cluster, where the index knows it; or none.
+    any_type
+        Look for residues of any type, not only of the query's.
+    count
+        How many hits at most.
+    out
+        CSV file for the hits; of sites with the rotation and translation that lay each on the query.
+    """
+
+    other: Other = "structure"
+    any_type: Flag = False
+    count: Count = 20
+    out: Path | None = None
+
+
+_NO_OPTIONS = SearchOptions()
+
+
+def index_command(
+    embeddings: Annotated[tuple[Path, ...], Parameter(negative="")],
+    /,
+    *,
+    out: Path,
+    clusters: Path | None = None,
+    standard: Standard = "standardized",
+) -> int:
+    """Make embeddings searchable: an index, in which sites and residues that are like others are found.
+
+    Minutes for a thousand proteins: random sites of them tell what chance gives. Beyond a million residues it needs the
+    extra search.
+
+    Parameters
+    ----------
+    embeddings
+        HDF5 files, Parquet tables, or folders of Parquet parts, of one model.
+    out
+        A new folder for the index.
+    clusters
+        CSV file with the columns structure and cluster, of related proteins: chance is then told by unrelated ones, and
+        a search may leave out the query's cluster.
+    standard
+        How distances are measured: standardized, each number of z by its variance; or whitened, by the covariance.
+    """
+    read = read_embeddings(embeddings)
+    index = write_search_index(
+        read if clusters is None else with_clusters(read, clusters), out, standard=standard
+    )
+    structures = int(index.structures.max()) + 1
+    _say(
+        f"{out}: {len(index)} residues of {structures} structures, by {index.model.name} {index.model.version}"
+    )
+    return OK
+
+
+def search_command(
+    index: Path,
+    embeddings: Path,
+    /,
+    *,
+    residues: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")],
+    structure: str | None = None,
+    options: Annotated[SearchOptions, Together] = _NO_OPTIONS,
+) -> int:
+    """Find residues, or sites of several, that are like those of a query, with E, how many chance gives as good.
+
+    One residue: its nearest neighbors by z. Several: sites that have a partner for each, alike in z and in space.
+
+    Parameters
+    ----------
+    index
+        Folder that index wrote.
+    embeddings
+        HDF5 file, Parquet table, or folder of parts, with the query, by the index's model.
+    residues
+        Which residues, such as A:57,102,195; of several chains A:57 B:12.
+    structure
+        Which structure of the embeddings, where there are several.
+    """
+    search_and_show(read_search_index(index), read_embeddings([embeddings]), residues, structure, options)
+    return OK
+
+
+def search_and_show(
+    index: SearchIndex,
+    embeddings: Embeddings,
+    residues: tuple[str, ...],
+    structure: str | None,
+    options: SearchOptions,
+) -> None:
+    """Search, say the hits, and write them where that is asked for."""
+    rows = site_rows(embeddings.index, *residues, structure=structure)
+    if len(rows) == 1:
+        found = search_residues(
+            index, embeddings[rows], count=options.count, other=options.other, any_type=options.any_type
+        )
+        _say(*_neighbor_lines(found, index))
+        if options.out is not None:
+            write_neighbors(found, index, options.out)
+        return
+    sites = search_sites(
+        index,
+        embeddings,
+        *residues,
+        structure=structure,
+        count=options.count,
+        other=options.other,
+        any_type=options.any_type,
+    )
+    _say(*(f"{rank}. {hit}" for rank, hit in enumerate(sites.hits, start=1)))
+    if not sites.hits:
+        _say("no site has a partner for each residue within an RMSD of 1.5 Å")
+    if options.out is not None:
+        write_site_hits(sites, options.out)
+
+
+def _neighbor_lines(found: Neighbors, index: SearchIndex) -> list[str]:
+    rows = found.rows[0][found.rows[0] >= 0]
+    lines = []
+    for rank, (row, name) in enumerate(zip(rows.tolist(), residue_names(index.index, rows), strict=True)):
+        share, expected = found.p_values[0, rank], found.expected[0, rank]
+        less = "<" if share <= found.least[0] else ""
+        lines.append(
+            f"{rank + 1}. {index.index['structure'][row]} {name}: distance {found.distances[0, rank]:.2f}, "
+            f"p {less}{share:.2g}, E {less}{expected:.2g}"
+        )
+    return lines or ["the index has no residue to compare with"]
+
+
+def _say(*lines: str) -> None:
+    screen = Console()
+    for line in lines:
+        screen.print(visible(line), soft_wrap=True, highlight=False, markup=False)

@@ -1,0 +1,155 @@
+"""What a distance means: how often residues of unrelated proteins are as near to each other."""
+
+from collections.abc import Iterator
+
+import attrs
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+from numpy.typing import NDArray
+
+from holo_types import HoloError
+
+__all__ = ["ANY_TYPE", "ChanceDistances", "chance_distances"]
+
+ANY_TYPE = ""  # the row of pairs of any residue types
+_PAIRS = 10_000_000  # of each type; a sample of them where there are more
+_CANDIDATES = 20_000  # rows that a sampled row is compared with
+_TAIL = 100_000  # of the nearest pairs each counts; of the others a part
+_LEVELS = 256
+
+
+@attrs.frozen(eq=False)
+class ChanceDistances:
+    """Quantiles of distances between residues of unrelated proteins: of any two, and of two of each residue type.
+
+    Parameters
+    ----------
+    types : Shaped[ndarray, "t"]
+        Residue types; the first is empty, of any two residues.
+    distances : Float[ndarray, "t levels"]
+        Ascending; how many of the pairs are as near or nearer is in `p_values`.
+    p_values : Float[ndarray, "t levels"]
+        The first is one of all pairs.
+    pairs : Int[ndarray, "t"]
+        How many pairs were compared.
+    """
+
+    types: Shaped[np.ndarray, "t"]
+    distances: Float[np.ndarray, "t levels"]
+    p_values: Float[np.ndarray, "t levels"]
+    pairs: Int[np.ndarray, "t"]
+
+    def of(self, residue_type: str, distances: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        """Return the share of unrelated pairs that are as near; at least `least`, which stands for "less than".
+
+        Parameters
+        ----------
+        residue_type
+            Of both residues; `ANY_TYPE`, or one of which there are no pairs, for any two.
+        distances : Float[ndarray, "n"]
+            Of scaled z.
+        """
+        row = self._row(residue_type)
+        logarithms = np.log(self.p_values[row])
+        shares: NDArray[np.float64] = np.exp(np.interp(distances, self.distances[row], logarithms))
+        return shares
+
+    def least(self, residue_type: str) -> float:
+        """Return the smallest share that can be told: one of the pairs that were compared."""
+        return float(self.p_values[self._row(residue_type), 0])
+
+    def _row(self, residue_type: str) -> int:
+        found = np.flatnonzero(self.types == residue_type)
+        return int(found[0]) if len(found) else 0
+
+
+def chance_distances(
+    vectors: Float[np.ndarray, "n d"],
+    types: Shaped[np.ndarray, "n"],
+    groups: Int[np.ndarray, "n"],
+    *,
+    seed: int = 0,
+) -> ChanceDistances:
+    """Compare residues with those of other groups.
+
+    Parameters
+    ----------
+    vectors : Float[ndarray, "n d"]
+        Scaled z.
+    types : Shaped[ndarray, "n"]
+        Residue types.
+    groups : Int[ndarray, "n"]
+        Numbers of clusters, or of structures: pairs are of two of them.
+    seed
+        Of the sample of pairs, where there are more than ten million.
+
+    Returns
+    -------
+    ChanceDistances
+        For any two residues, and for each type of which there are pairs.
+
+    Raises
+    ------
+    HoloError
+        If there is one group only.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> found = chance_distances(rng.normal(size=(200, 3)), np.full(200, "ALA"), np.arange(200) % 10)
+    >>> bool(abs(found.of("ALA", np.array([2.2]))[0] - 0.5) < 0.1)  # the median distance of such vectors is 2.2
+    True
+    """
+    if len(np.unique(groups)) < 2:
+        raise HoloError(
+            "all residues are of one structure or cluster; pairs of two different ones tell what chance gives, so "
+            "there must be two at least"
+        )
+    generator = np.random.default_rng(seed)
+    names, rows = [ANY_TYPE], [np.arange(len(vectors))]
+    for name in np.unique(types).tolist():
+        names.append(name)
+        rows.append(np.flatnonzero(types == name))
+    kept, found, shares, pairs = [], [], [], []
+    for name, of_type in zip(names, rows, strict=True):
+        sample = np.concatenate([np.empty(0, np.float32), *_pairs(vectors, groups, of_type, generator)])
+        if not len(sample):
+            continue
+        ranks = np.unique(np.rint(np.geomspace(1, len(sample), _LEVELS)).astype(np.int64))
+        ranks = np.pad(ranks, (0, _LEVELS - len(ranks)), mode="edge")  # of few pairs each is there
+        kept.append(name)
+        found.append(_of_rank(sample, ranks))
+        shares.append(ranks / len(sample))
+        pairs.append(len(sample))
+    return ChanceDistances(np.array(kept), np.array(found), np.array(shares), np.array(pairs))
+
+
+def _pairs(
+    vectors: Float[np.ndarray, "n d"],
+    groups: Int[np.ndarray, "n"],
+    rows: Int[np.ndarray, "m"],
+    generator: np.random.Generator,
+) -> Iterator[NDArray[np.float32]]:
+    """Compare sampled rows with the others, a block of them at a time."""
+    among = generator.permutation(rows)[:_CANDIDATES]
+    count = min(len(rows), max(1, _PAIRS // max(len(among), 1)))
+    sampled = generator.permutation(rows)[:count]
+    others, squares = vectors[among], (vectors[among] ** 2).sum(axis=1)
+    for start in range(0, count, 256):
+        block = sampled[start : start + 256]
+        apart = (vectors[block] ** 2).sum(axis=1)[:, None] + squares - 2 * vectors[block] @ others.T
+        unrelated = groups[block][:, None] != groups[among]
+        yield np.sqrt(np.maximum(apart[unrelated], 0)).astype(np.float32)
+
+
+def _of_rank(sample: NDArray[np.float32], ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the distances of some ranks, from 1; those far from the nearest by a part of the sample."""
+    tail = min(len(sample), _TAIL)
+    nearest = np.sort(np.partition(sample, tail - 1)[:tail])
+    thinned = np.sort(sample[:: -(-len(sample) // _TAIL)])
+    places = np.minimum(ranks * len(thinned) // len(sample), len(thinned) - 1)
+    beyond = np.maximum(thinned[places], nearest[-1])
+    distances: NDArray[np.float64] = np.where(
+        ranks <= tail, nearest[np.minimum(ranks, tail) - 1], beyond
+    ).astype(float)
+    return distances

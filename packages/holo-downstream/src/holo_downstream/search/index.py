@@ -1,0 +1,170 @@
+"""An index in memory: scaled vectors of residues, where they are, and how near unrelated ones are."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Literal
+
+import attrs
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+from numpy.typing import NDArray
+
+from holo_downstream.vectors.scaling import Scaling
+from holo_types import Embeddings, HoloError, Index, ModelReference
+
+from .chance import ChanceDistances
+from .directions import side_directions
+from .inverted_lists import InvertedLists
+from .site_chance import SiteChance
+
+__all__ = ["CLUSTER", "NEEDED", "Other", "SearchIndex", "groups_of"]
+
+Other = Literal["structure", "cluster", "none"]
+
+CLUSTER = "cluster"
+NEEDED = ("structure", "chain", "residue_number", "insertion_code", "residue_name")
+
+
+@attrs.frozen(eq=False)
+class SearchIndex:
+    """Residues to search among; made by `build_search_index` or read by `read_search_index`.
+
+    Parameters
+    ----------
+    vectors : Float[ndarray, "n d"]
+        Scaled z, float32.
+    frames : Float[ndarray, "n 3 3"]
+        As in `Embeddings`.
+    centers : Float[ndarray, "n 3"], optional
+        In Å; sites need them.
+    index
+        What each row is: structure, chain, residue_number, insertion_code, residue_name; cluster, where it is known.
+    model
+        What made z.
+    scaling
+        How z was scaled.
+    chance
+        How near residues of unrelated proteins are.
+    site_chance
+        How well sites of unrelated proteins match; None where there are no centers.
+    lists
+        For approximate search; None where it is exact.
+    """
+
+    vectors: Float[np.ndarray, "n d"]
+    frames: Float[np.ndarray, "n 3 3"]
+    centers: Float[np.ndarray, "n 3"] | None
+    index: Index
+    model: ModelReference
+    scaling: Scaling
+    chance: ChanceDistances
+    site_chance: SiteChance | None = None
+    lists: InvertedLists | None = None
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @cached_property
+    def types(self) -> Shaped[np.ndarray, "n"]:
+        """The residue type of each row."""
+        return self.index.column("residue_name")
+
+    @cached_property
+    def structures(self) -> Int[np.ndarray, "n"]:
+        """The number of each row's structure."""
+        return _numbers(self.index.column("structure"))
+
+    @cached_property
+    def squares(self) -> Float[np.ndarray, "n"]:
+        """The square of each vector's length."""
+        squares: NDArray[np.float32] = np.einsum("nd,nd->n", self.vectors, self.vectors)
+        return squares
+
+    @cached_property
+    def structure_numbers(self) -> Mapping[str, int]:
+        """The number of each structure."""
+        names, rows = np.unique(self.index.column("structure"), return_index=True)
+        return dict(zip(names.tolist(), self.structures[rows].tolist(), strict=True))
+
+    @cached_property
+    def groups(self) -> Int[np.ndarray, "n"]:
+        """The number of each row's cluster, or of its structure where clusters are not known."""
+        return groups_of(self.index)
+
+    @cached_property
+    def directions(self) -> Float[np.ndarray, "n 3"]:
+        """Where the side chain of each row points, see `side_directions`."""
+        if self.centers is None:
+            raise HoloError(
+                "the index's embeddings have no centers; sites need them: embed the structures anew"
+            )
+        return side_directions(self.index, self.centers)
+
+    @cached_property
+    def rows_by_type(self) -> Mapping[str, NDArray[np.int64]]:
+        """The rows of each residue type."""
+        return {str(name): np.flatnonzero(self.types == name) for name in np.unique(self.types)}
+
+    def scaled(self, query: Embeddings) -> Float[np.ndarray, "q d"]:
+        """Scale the z of a query as the index's.
+
+        Raises
+        ------
+        HoloError
+            If another model made it.
+        """
+        asked, mine = query.model, self.model
+        if asked.basis_digest != mine.basis_digest:
+            raise HoloError(
+                f"the query was made from the basis {asked.basis_digest[:12]}; that of the index is "
+                f"{mine.basis_digest[:12]}"
+            )
+        if asked.digest != mine.digest:
+            raise HoloError(
+                f"the query was made by {asked.name} {asked.version} ({asked.digest[:12]}); the index is of "
+                f"{mine.name} {mine.version} ({mine.digest[:12]})"
+            )
+        scaled: NDArray[np.float32] = self.scaling.of(query.invariants.astype(np.float32))
+        return scaled
+
+    def others(self, query: Embeddings, other: Other) -> Bool[np.ndarray, "n"]:
+        """Say which rows are not of the query's structure, or not of its cluster.
+
+        Parameters
+        ----------
+        query
+            Of one structure.
+        other
+            ``"structure"``, ``"cluster"``, or ``"none"``, which leaves nothing out.
+
+        Raises
+        ------
+        HoloError
+            If the cluster of the query, or of the index, is not known.
+        """
+        name = str(query.index.column("structure")[0])
+        if other == "none":
+            return np.ones(len(self), bool)
+        same = self.structures == self.structure_numbers.get(name, -1)
+        if other == "structure":
+            return np.asarray(~same)
+        clusters = self.index.column(CLUSTER)
+        if CLUSTER in query.index:
+            return np.asarray(clusters != query.index[CLUSTER][0])
+        if not same.any():
+            raise HoloError(
+                f"the cluster of {name} is not known: it is not in the index, and its embeddings have no column "
+                f"{CLUSTER!r}"
+            )
+        return np.asarray(clusters != clusters[same][0])
+
+
+def groups_of(index: Index) -> Int[np.ndarray, "n"]:
+    """Return the number of each row's cluster, or of its structure where clusters are not known."""
+    column = index.column(CLUSTER if CLUSTER in index else "structure")
+    return _numbers(column)
+
+
+def _numbers(column: NDArray[np.generic]) -> NDArray[np.int64]:
+    numbers: NDArray[np.int64] = np.unique(column, return_inverse=True)[1].ravel()
+    return numbers

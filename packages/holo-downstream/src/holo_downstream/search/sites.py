@@ -1,0 +1,216 @@
+"""Sites of an index that are like a site: its residues one by one in z, and together in space."""
+
+from pathlib import Path
+
+import attrs
+import numpy as np
+from jaxtyping import Float, Int
+
+from holo_types import Embeddings, HoloError
+from holo_types.files.csv_files import write_csv
+
+from .directions import side_directions
+from .index import Other, SearchIndex
+from .matching import Site, match_site
+from .residues import residue_names, site_rows
+
+__all__ = ["SiteHit", "SiteHits", "search_sites", "write_site_hits"]
+
+
+@attrs.frozen(eq=False)
+class SiteHit:
+    """One site that is like the query.
+
+    Parameters
+    ----------
+    structure
+        Where it is.
+    residues
+        The partner of each residue of the query, such as ``"A:64 HIS"``.
+    rows : Int[ndarray, "k"]
+        The same as rows of the index.
+    rmsd
+        Of the centers after superposition, in Å.
+    distances, p_values : Float[ndarray, "k"]
+        Of each pair of partners in scaled z, and the share of unrelated pairs that are as near.
+    expected
+        E, how many hits as good a random site of as many residues has in the index by chance; above a hundred they are
+        not told apart.
+    at_least
+        Whether `expected` is the smallest number that the index can tell, and stands for "less than".
+    rotation : Float[ndarray, "3 3"]
+        R: the hit lies on the query at R x + t.
+    translation : Float[ndarray, "3"]
+        t, in Å.
+    copies
+        How many sites were taken for this one: of like chains, or with most residues in common.
+    """
+
+    structure: str
+    residues: tuple[str, ...]
+    rows: Int[np.ndarray, "k"]
+    rmsd: float
+    distances: Float[np.ndarray, "k"]
+    p_values: Float[np.ndarray, "k"]
+    expected: float
+    at_least: bool
+    rotation: Float[np.ndarray, "3 3"]
+    translation: Float[np.ndarray, "3"]
+    copies: int
+
+    def __str__(self) -> str:
+        less = "<" if self.at_least else ""
+        return f"{self.structure} {', '.join(self.residues)}: RMSD {self.rmsd:.2f} Å, E {less}{self.expected:.2g}"
+
+
+@attrs.frozen(eq=False)
+class SiteHits:
+    """Sites that are like a query, the best first.
+
+    Parameters
+    ----------
+    query
+        What was looked for.
+    hits
+        What was found.
+    """
+
+    query: Embeddings
+    hits: tuple[SiteHit, ...]
+
+
+def search_sites(
+    index: SearchIndex,
+    embeddings: Embeddings,
+    *residues: str,
+    structure: str | None = None,
+    count: int = 20,
+    other: Other = "structure",
+    any_type: bool = False,
+) -> SiteHits:
+    """Find sites whose residues are like those of a query one by one in z, and lie like them.
+
+    A hit has one partner for each residue of the site, in one structure, with an RMSD of the centers of at most 1.5 Å.
+    Its score joins how well the centers lie on each other, how well side chains point the same way, as the centers
+    before and after tell, and the shares of unrelated residues that are as near in z. What a score means is known from
+    random sites of the index's own residues: E is how many hits as good they have.
+
+    Parameters
+    ----------
+    index
+        Where to search; its embeddings had centers.
+    embeddings
+        Of the index's model, with the residues of the site and those before and after them in the chain, which tell
+        where side chains point.
+    *residues
+        The site, as for `select_site`: two residues or more.
+    structure
+        Which structure of the embeddings; by default the only one.
+    count
+        How many sites at most.
+    other
+        What is left out: ``"structure"``, the query's own; ``"cluster"``, its whole cluster; ``"none"``, nothing.
+    any_type
+        Take residues of any type for a partner that are among the nearest twentieth in z, not only those of the same
+        type.
+
+    Raises
+    ------
+    HoloError
+        If there are fewer than two residues, one of them is not there, another model made them, centers are not
+        known, or the query's cluster is to be left out and not known.
+
+    Examples
+    --------
+    >>> from holo_downstream.search.building import build_search_index
+    >>> from holo_types import ModelReference
+    >>> rng = np.random.default_rng(0)
+    >>> z, centers = rng.normal(size=(60, 8)), rng.uniform(0, 40, size=(60, 3))
+    >>> z[33:36], centers[33:36] = z[3:6], centers[3:6] + 9.0  # a site of 1abc that 2xyz has too
+    >>> rows = {"structure": np.repeat(["1abc", "2xyz"], 30), "chain": ["A"] * 60, "residue_number": range(60),
+    ...         "insertion_code": [""] * 60, "residue_name": ["ALA", "SER"] * 30}
+    >>> model, frames = ModelReference("demo", "1", "0" * 64, "0" * 64), np.tile(np.eye(3), (60, 1, 1))
+    >>> embeddings = Embeddings(z, frames, model, rows, centers=centers)
+    >>> best = search_sites(build_search_index(embeddings), embeddings, "A:3,4,5", structure="1abc").hits[0]
+    >>> best.residues, round(best.rmsd, 3), best.translation.round(3).tolist()
+    (('A:33 SER', 'A:34 ALA', 'A:35 SER'), 0.0, [-9.0, -9.0, -9.0])
+    """
+    rows = site_rows(embeddings.index, *residues, structure=structure)
+    query = embeddings[rows]
+    if len(query) < 2:
+        raise HoloError(
+            f"the site has {len(query)} residues; it must have two or more, which lie to each other"
+        )
+    if embeddings.centers is None or index.centers is None or index.site_chance is None:
+        whose = "query's" if embeddings.centers is None else "index's"
+        raise HoloError(f"the {whose} embeddings have no centers; sites need them: embed the structures anew")
+    types = query.index.column("residue_name").tolist()
+    directions = side_directions(embeddings.index, embeddings.centers)[rows]
+    site = Site(index.scaled(query), types, embeddings.centers[rows], directions)
+    found = match_site(index, site, index.others(query, other), count, any_type=any_type)
+    expected = index.site_chance.expected(len(query), found.scores)
+    hits = [
+        SiteHit(
+            str(index.index["structure"][found.rows[number, 0]]),
+            tuple(residue_names(index.index, found.rows[number])),
+            found.rows[number],
+            float(found.rmsd[number]),
+            found.distances[number],
+            found.p_values[number],
+            float(expected[number]),
+            bool(expected[number] <= index.site_chance.least),
+            found.rotations[number],
+            found.translations[number],
+            int(found.copies[number]),
+        )
+        for number in range(len(found.rows))
+    ]
+    return SiteHits(query, tuple(hits))
+
+
+def write_site_hits(found: SiteHits, path: Path) -> None:
+    """Write sites as CSV, one a line.
+
+    The columns are rank, structure, residues, rmsd, expected, less_than (1 where the index cannot tell a smaller
+    number), distances, p_values, copies, r_11 to r_33 and t_1 to t_3.
+
+    Parameters
+    ----------
+    found
+        What was found.
+    path
+        The file, which appears whole or not at all.
+    """
+    motion = [f"r_{i}{j}" for i in (1, 2, 3) for j in (1, 2, 3)] + ["t_1", "t_2", "t_3"]
+    write_csv(
+        path,
+        (
+            *(
+                "rank",
+                "structure",
+                "residues",
+                "rmsd",
+                "expected",
+                "less_than",
+                "distances",
+                "p_values",
+                "copies",
+            ),
+            *motion,
+        ),
+        (
+            (
+                rank,
+                hit.structure,
+                "; ".join(hit.residues),
+                f"{hit.rmsd:.3f}",
+                f"{hit.expected:.4g}",
+                int(hit.at_least),
+                "; ".join(f"{value:.4g}" for value in hit.distances),
+                "; ".join(f"{value:.4g}" for value in hit.p_values),
+                hit.copies,
+                *(f"{value:.6f}" for value in (*hit.rotation.ravel(), *hit.translation)),
+            )
+            for rank, hit in enumerate(found.hits, start=1)
+        ),
+    )

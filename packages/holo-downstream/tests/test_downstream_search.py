@@ -1,0 +1,366 @@
+"""Search among residues and sites, beside comparisons one by one and planted sites."""
+
+import itertools
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
+from sklearn.neighbors import NearestNeighbors
+
+import holo_types
+from holo_downstream import (
+    SearchIndex,
+    build_search_index,
+    read_search_index,
+    search_residues,
+    search_sites,
+    select_site,
+    with_clusters,
+    write_search_index,
+)
+from holo_downstream.cli.program import main
+from holo_downstream.search import calibration, index_files, inverted_lists
+from holo_downstream.search.calibration import random_sites, site_of
+from holo_downstream.search.inverted_lists import build_inverted_lists
+from holo_downstream.search.joining import joined_rows
+from holo_downstream.search.matching import match_site
+from holo_types import (
+    Embeddings,
+    FormatError,
+    HoloError,
+    ModelReference,
+    PartsWriter,
+    concatenate,
+    write_table,
+)
+
+MODEL = ModelReference("demo", "1", "0" * 64, "1" * 64)
+PROTEINS, LENGTH = 24, 60
+TYPES = np.array(["ALA", "ASP", "HIS", "LEU", "SER"])
+SITE = np.array([10, 12, 31])  # of the first protein; the second has it too, elsewhere and turned
+TURN = Rotation.from_euler("xyz", [0.3, -1.1, 2.0]).as_matrix()
+
+
+def protein(number: int, generator: np.random.Generator) -> Embeddings:
+    """Draw a chain folded into a ball, with surroundings that say nothing."""
+    steps = generator.normal(size=(LENGTH, 3))
+    centers = np.cumsum(3.8 * steps / np.linalg.norm(steps, axis=1, keepdims=True), axis=0) * 0.7
+    index: dict[str, ArrayLike] = {
+        "structure": [f"p{number:02}"] * LENGTH,
+        "chain": ["A"] * LENGTH,
+        "residue_number": np.arange(1, LENGTH + 1),
+        "insertion_code": [""] * LENGTH,
+        "residue_name": generator.choice(TYPES, LENGTH),
+    }
+    frames = np.tile(np.eye(3, dtype=np.float32), (LENGTH, 1, 1))
+    z = generator.normal(size=(LENGTH, 8)).astype(np.float32) * np.arange(1, 9, dtype=np.float32)
+    return Embeddings(z, frames, MODEL, index, centers=centers)
+
+
+def planted(first: Embeddings, second: Embeddings) -> Embeddings:
+    """Give the second protein the site of the first at 20, 25 and 50, with what is before and after each."""
+    assert first.centers is not None
+    assert second.centers is not None
+    z, centers = second.invariants.copy(), second.centers.copy()
+    names = second.index["residue_name"].copy()
+    for here, there in zip(SITE, (20, 25, 50), strict=True):
+        z[there] = first.invariants[here] + 0.01
+        names[there] = first.index["residue_name"][here]
+        centers[there - 1 : there + 2] = first.centers[here - 1 : here + 2] @ TURN.T + np.array(
+            [5.0, -3.0, 40.0]
+        )
+    return attrs.evolve(second, invariants=z, centers=centers, index=second.index.assign(residue_name=names))
+
+
+@pytest.fixture(scope="module")
+def proteins() -> Embeddings:
+    generator = np.random.default_rng(1)
+    drawn = [protein(number, generator) for number in range(PROTEINS)]
+    drawn[1] = planted(drawn[0], drawn[1])
+    return concatenate(drawn)
+
+
+@pytest.fixture(scope="module")
+def index(proteins: Embeddings) -> SearchIndex:
+    return build_search_index(proteins)
+
+
+@pytest.fixture
+def few_random_sites(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save time where what chance gives is not what is tested."""
+    monkeypatch.setattr(calibration, "_SITES", 20)
+
+
+def standardized(proteins: Embeddings) -> NDArray[np.float64]:
+    wide = proteins.invariants.astype(np.float64)
+    scaled: NDArray[np.float64] = (wide - wide.mean(axis=0)) / wide.std(axis=0)
+    return scaled
+
+
+@pytest.mark.parametrize("any_type", [False, True])
+def test_neighbors_are_those_of_scikit_learn(
+    proteins: Embeddings, index: SearchIndex, any_type: bool
+) -> None:
+    z, names = standardized(proteins), proteins.index["residue_name"]
+    asked = np.array([3, 700, 1203])
+    found = search_residues(index, proteins[asked], count=7, any_type=any_type)
+    for number, row in enumerate(asked.tolist()):
+        others = proteins.index["structure"] != proteins.index["structure"][row]
+        rows = np.flatnonzero(others & (any_type | (names == names[row])))
+        distances, nearest = NearestNeighbors(n_neighbors=7).fit(z[rows]).kneighbors(z[[row]])
+        assert found.rows[number].tolist() == rows[nearest[0]].tolist()
+        assert np.allclose(found.distances[number], distances[0], atol=1e-5)  # of float32 beside float64
+
+
+def test_a_share_is_that_of_all_pairs_of_the_type_in_other_structures(
+    proteins: Embeddings, index: SearchIndex
+) -> None:
+    z = standardized(proteins)
+    for kind in ("HIS", ""):
+        of_type = np.flatnonzero((proteins.index["residue_name"] == kind) | (kind == ""))
+        apart = np.linalg.norm(z[of_type, None] - z[of_type], axis=2)
+        groups = proteins.index["structure"][of_type]
+        pairs = np.sort(apart[groups[:, None] != groups])
+        asked = np.quantile(pairs, [0.001, 0.02, 0.5, 0.99])
+        counted = np.searchsorted(pairs, asked, "right") / len(pairs)
+        # Between 256 levels they are interpolated: a hundredth of the share, or one pair in a thousand.
+        assert np.allclose(index.chance.of(kind, asked), counted, rtol=0.04)
+        assert index.chance.of(kind, np.zeros(1))[0] == pytest.approx(1 / len(pairs))
+        assert index.chance.least(kind) == pytest.approx(1 / len(pairs))
+
+
+def test_chance_gives_as_many_neighbors_as_expected(proteins: Embeddings, index: SearchIndex) -> None:
+    """Half of all residues, whose true neighbors are two planted sites: one hit with E < 1, to a tenth."""
+    found = search_residues(index, proteins[::2], count=40)
+    assert (found.expected < 1).sum() / len(found.query) == pytest.approx(1, abs=0.1)
+    assert (found.expected < 0.1).sum() / len(found.query) == pytest.approx(0.1, abs=0.04)
+
+
+def test_sets_are_those_of_trying_all() -> None:
+    generator = np.random.default_rng(3)
+    centers, structures = generator.uniform(0, 12, size=(24, 3)), np.repeat([0, 1, 2], 8)
+    site = generator.uniform(0, 8, size=(3, 3))
+    candidates = [np.arange(0, 24, 2), np.arange(24), np.arange(1, 24, 3)]
+    wanted = np.linalg.norm(site[:, None] - site, axis=2)
+    expected = [
+        rows
+        for rows in itertools.product(*(each.tolist() for each in candidates))
+        if len(set(rows)) == 3
+        and len(set(structures[list(rows)])) == 1
+        and np.abs(np.linalg.norm(centers[list(rows)][:, None] - centers[list(rows)], axis=2) - wanted).max()
+        <= 3
+    ]
+    assert len(expected) > 3
+    assert joined_rows(candidates, structures, centers, site, 3.0).tolist() == sorted(map(list, expected))
+
+
+def test_a_planted_site_is_found_first_with_its_transformation(
+    proteins: Embeddings, index: SearchIndex
+) -> None:
+    found = search_sites(index, proteins, "A:11,13,32", structure="p00")
+    best = found.hits[0]
+    assert (best.structure, best.rows.tolist()) == ("p01", [LENGTH + 20, LENGTH + 25, LENGTH + 50])
+    assert [name.split()[0] for name in best.residues] == ["A:21", "A:26", "A:51"]
+    assert best.rmsd < 1e-5
+    assert np.allclose(best.rotation, TURN.T, atol=1e-6)
+    assert proteins.centers is not None
+    laid = proteins.centers[best.rows] @ best.rotation.T + best.translation
+    assert np.allclose(laid, proteins.centers[SITE], atol=1e-5)
+    assert best.at_least
+    assert best.expected == pytest.approx(1 / 400)
+    assert str(best).endswith("RMSD 0.00 Å, E <0.0025")
+    assert all(hit.expected > 0.01 for hit in found.hits[1:])
+    assert all(hit.structure != "p00" for hit in found.hits)
+
+
+def test_an_rmsd_is_that_of_scipy(proteins: Embeddings, index: SearchIndex) -> None:
+    assert proteins.centers is not None
+    hits = search_sites(index, proteins, "A:11,13,32", structure="p00", count=50).hits
+    assert len(hits) > 3
+    wanted = proteins.centers[SITE] - proteins.centers[SITE].mean(axis=0)
+    for hit in hits:
+        places = proteins.centers[hit.rows]
+        _, left = Rotation.align_vectors(wanted, places - places.mean(axis=0))
+        assert hit.rmsd == pytest.approx(left / np.sqrt(3), abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_chance_gives_as_many_sites_as_expected(index: SearchIndex, size: int) -> None:
+    """Other random sites than those by which E was measured: a hit with E < 1 each, to a factor of 1.5."""
+    assert index.site_chance is not None
+    counts = []
+    for rows in random_sites(index, size, 200, np.random.default_rng(99)):
+        found = match_site(index, site_of(index, rows), index.groups != index.groups[rows[0]], 50)
+        expected = index.site_chance.expected(size, found.scores)
+        counts.append([(expected < 1).sum(), (expected < 0.01).sum()])
+    hits, rare = np.mean(counts, axis=0)
+    assert 1 / 1.5 < hits < 1.5
+    assert rare <= 0.04  # of 200 sites, where .01 is meant
+
+
+@pytest.mark.usefixtures("few_random_sites")
+def test_like_chains_of_a_structure_are_one_hit(proteins: Embeddings) -> None:
+    second = proteins[LENGTH : 2 * LENGTH]
+    assert second.centers is not None
+    copy = attrs.evolve(
+        second,
+        index=second.index.assign(chain=["B"] * LENGTH),
+        centers=second.centers + np.array([90.0, 0, 0]),
+    )
+    index = build_search_index(concatenate([proteins[: 10 * LENGTH], copy]))
+    hits = search_sites(index, proteins, "A:11,13,32", structure="p00").hits
+    assert hits[0].structure == "p01"
+    assert hits[0].copies >= 2
+    numbers = [(hit.structure, *(name.split(":")[1] for name in hit.residues)) for hit in hits]
+    assert len(set(numbers)) == len(numbers)
+
+
+@pytest.mark.usefixtures("few_random_sites")
+def test_clusters_are_left_out_and_tell_chance(proteins: Embeddings, tmp_path: Path) -> None:
+    table = tmp_path / "clusters.csv"
+    lines = [f"p{number:02},{max(number, 1)}" for number in range(PROTEINS)]  # the first two are related
+    table.write_text("\n".join(["structure,cluster", *lines]) + "\n")
+    known = with_clusters(proteins, table)
+    index = build_search_index(known)
+    best = search_sites(index, known, "A:11,13,32", structure="p00").hits[0]
+    assert best.structure == "p01"
+    elsewhere = search_sites(index, known, "A:11,13,32", structure="p00", other="cluster").hits
+    assert elsewhere
+    assert all(hit.structure not in ("p00", "p01") for hit in elsewhere)
+    table.write_text("structure,cluster\np00,1\n")
+    with pytest.raises(HoloError, match=r"clusters\.csv: lacks the structure 'p01'"):
+        with_clusters(proteins, table)
+    stranger = attrs.evolve(proteins[:1], index=proteins[:1].index.assign(structure=["new"]))
+    with pytest.raises(HoloError, match="the cluster of new is not known"):
+        search_residues(index, stranger, other="cluster")
+    with pytest.raises(HoloError, match="index has no column 'cluster'"):
+        search_residues(build_search_index(proteins), proteins[:1], other="cluster")
+
+
+@pytest.mark.usefixtures("few_random_sites")
+def test_an_index_comes_back_from_its_files(proteins: Embeddings, index: SearchIndex, tmp_path: Path) -> None:
+    write_search_index(proteins, tmp_path / "index")
+    back = read_search_index(tmp_path / "index")
+    assert holo_types.load(tmp_path / "index" / "embeddings.h5") == proteins
+    mine, its = (search_sites(each, proteins, "A:11,13,32", structure="p00") for each in (index, back))
+    assert [hit.rows.tolist() for hit in its.hits] == [hit.rows.tolist() for hit in mine.hits]
+    assert its.hits[0].expected == 1 / 20
+    assert mine.hits[0].expected == 1 / 400
+    with pytest.raises(HoloError, match="index: is not empty, and is not replaced"):
+        write_search_index(proteins, tmp_path / "index")
+
+
+@pytest.mark.usefixtures("few_random_sites")
+def test_what_does_not_belong_together_is_refused_in_one_line(
+    proteins: Embeddings, index: SearchIndex, tmp_path: Path
+) -> None:
+    write_search_index(proteins[: 5 * LENGTH], tmp_path / "index")
+    holo_types.save(proteins, tmp_path / "index" / "embeddings.h5")
+    with pytest.raises(FormatError, match=r"search\.h5 does not belong to its embeddings\.h5"):
+        read_search_index(tmp_path / "index")
+    (tmp_path / "index" / "search.h5").write_bytes(b"")
+    with pytest.raises(FormatError, match=r"search\.h5: is empty"):
+        read_search_index(tmp_path / "index")
+    other = attrs.evolve(proteins[:2], model=attrs.evolve(MODEL, digest="2" * 64))
+    with pytest.raises(
+        HoloError, match=r"made by demo 1 \(222222222222\); the index is of demo 1 \(000000000000\)"
+    ):
+        search_residues(index, other)
+    basis = attrs.evolve(proteins[:2], model=attrs.evolve(MODEL, basis_digest="2" * 64))
+    with pytest.raises(HoloError, match="made from the basis 222222222222"):
+        search_sites(index, basis, "A:1,2")
+    with pytest.raises(HoloError, match="of one structure or cluster"):
+        build_search_index(proteins[:LENGTH])
+    with pytest.raises(HoloError, match="the residue p00 A:1 comes twice"):
+        build_search_index(concatenate([proteins, proteins[:1]]))
+    bare = attrs.evolve(proteins, centers=None)
+    with pytest.raises(HoloError, match="the index's embeddings have no centers"):
+        search_sites(build_search_index(bare), proteins, "A:11,13", structure="p00")
+
+
+def test_residues_that_are_not_there_are_named(proteins: Embeddings) -> None:
+    one = proteins[:LENGTH]
+    assert select_site(one, "A:5", "A:2,3").index["residue_number"].tolist() == [5, 2, 3]
+    for asked, message in (
+        ("A:99", "there is no residue A:99"),
+        ("57", "written as chain:number"),
+        ("A:1,1", "comes twice"),
+    ):
+        with pytest.raises(HoloError, match=message):
+            select_site(one, asked)
+    with pytest.raises(HoloError, match="there are 24 structures; say which one"):
+        select_site(proteins, "A:1")
+    with pytest.raises(HoloError, match="no structure 'p99'"):
+        select_site(proteins, "A:1", structure="p99")
+
+
+@pytest.mark.usefixtures("few_random_sites")
+def test_inverted_lists_find_nearly_all_and_are_made_anew_where_they_do_not_belong(
+    proteins: Embeddings, index: SearchIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("faiss")
+    for module in (inverted_lists, index_files):
+        monkeypatch.setattr(module, "EXACT_ROWS", 1000)
+    monkeypatch.setattr("holo_downstream.search.building.EXACT_ROWS", 1000)
+    exact = search_residues(index, proteins[::10], count=10)
+    write_search_index(proteins, tmp_path / "index")
+    lists = tmp_path / "index" / "lists.h5"
+    kept = holo_types.load(lists, kind=holo_types.NamedArrays)
+    back = read_search_index(tmp_path / "index")
+    assert back.lists is not None
+    assert np.array_equal(back.lists.list_of_row, kept.arrays["list_of_row"])
+    found = search_residues(back, proteins[::10], count=10)
+    shared = [len(set(a) & set(b)) for a, b in zip(found.rows.tolist(), exact.rows.tolist(), strict=True)]
+    assert np.mean(shared) / 10 > 0.9
+    same = found.rows == exact.rows
+    assert np.array_equal(found.distances[same], exact.distances[same])
+    strange = holo_types.NamedArrays(kept.kind, {**kept.arrays, "list_of_row": np.full(3, 7)}, kept.header)
+    for content in (strange, attrs.evolve(strange, header={"embeddings": "0" * 64})):
+        holo_types.save(content, lists)
+        again = read_search_index(tmp_path / "index")
+        assert again.lists is not None
+        assert len(again.lists.list_of_row) == len(proteins)
+    lists.write_bytes(b"a graph of a stranger")
+    assert read_search_index(tmp_path / "index").lists is not None
+
+
+def test_every_row_is_in_the_list_of_its_nearest_centroid(index: SearchIndex) -> None:
+    pytest.importorskip("faiss")
+    lists = build_inverted_lists(index.vectors)
+    nearest = NearestNeighbors(n_neighbors=1).fit(lists.centroids).kneighbors(index.vectors)[1][:, 0]
+    assert (nearest == lists.list_of_row).mean() > 0.999  # but for rounding
+
+
+@pytest.mark.usefixtures("few_random_sites")
+def test_the_commands(
+    proteins: Embeddings, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    monkeypatch.chdir(tmp_path)
+    half = len(proteins) // 2
+    write_table(proteins[:half], "first.parquet")
+    with PartsWriter("second") as writer:
+        writer.append(proteins[half:])
+    holo_types.save(proteins[:LENGTH], "query.h5")
+    assert main(["index", "first.parquet", "second", "--out", "proteins"]) == 0
+    assert "1440 residues of 24 structures, by demo 1" in capsys.readouterr().out
+    assert holo_types.load("proteins/embeddings.h5") == proteins
+    assert main(["search", "proteins", "query.h5", "--residues", "A:11,13,32", "--out", "hits.csv"]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("1. p01 A:21 ")
+    assert first.endswith("RMSD 0.00 Å, E <0.05")
+    header, best, *_ = Path("hits.csv").read_text().splitlines()
+    assert header.startswith("rank,structure,residues,rmsd,expected,less_than,")
+    assert best.startswith("1,p01,")
+    assert main(["search", "proteins", "query.h5", "--residues", "A:11", "--count", "2"]) == 0
+    nearest, second = capsys.readouterr().out.splitlines()
+    assert nearest.startswith("1. p01 A:21 ")
+    assert ", E " in nearest
+    assert second.startswith("2. ")
+    assert main(["search", "proteins", "query.h5", "--residues", "A:99"]) == 1
+    assert capsys.readouterr().err == "Error: there is no residue A:99; there must be one\n"
+    assert main(["search", "second", "query.h5", "--residues", "A:11"]) == 1
+    assert "second: is no index" in capsys.readouterr().err
