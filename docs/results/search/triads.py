@@ -28,10 +28,10 @@ from holo_downstream import (
 )
 from holo_downstream.search.calibration import random_sites, site_of
 from holo_downstream.search.matching import match_site
-from holo_types import Embeddings
+from holo_types import Embeddings, concatenate
 from holo_types.files.csv_files import write_csv
 from holo_types.files.json_files import write_json
-from holo_vae import embed
+from holo_vae import embed_structures
 
 MODEL = "microenvironment-z128"
 QUERIES = {"1acb_E": "E:55,100,191", "1ppf_E": "E:41,88,173"}
@@ -141,7 +141,10 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     kept = given.out / "chains.h5"
     if not kept.exists():
-        holo_types.save(embed(sorted((given.folder / "chains").glob("*.pdb")), MODEL), kept)
+        results = embed_structures(sorted((given.folder / "chains").glob("*.pdb")), MODEL)
+        # Two of the files hold several models on top of one another and are refused.
+        parts = [result.embeddings for result in results if result.embeddings is not None]
+        holo_types.save(concatenate(parts), kept)
     embeddings = clustered(holo_types.load(kept, kind=Embeddings), given.folder, given.out)
     started = time.perf_counter()
     if not (given.out / "index").exists():

@@ -31,8 +31,18 @@ app = program(
     ],
 )
 app.command(affinity)
-app.command(index_command, name="index")
-app.command(search_command, name="search")
+app.command(
+    index_command,
+    name="index",
+    help_epilogue=examples_shown(
+        "holo-downstream index proteins.h5 --out proteins-index --clusters clusters.csv"
+    ),
+)
+app.command(
+    search_command,
+    name="search",
+    help_epilogue=examples_shown("holo-downstream search proteins-index/ query.h5 --residues A:57,102,195"),
+)
 
 
 @app.command(

@@ -44,7 +44,12 @@ _affinity.group = _USE
 app.command(_affinity)
 mutations.group = _USE
 app.command(mutations)
-app.command(search_command, name="search", group=_USE)
+app.command(
+    search_command,
+    name="search",
+    group=_USE,
+    help_epilogue=examples_shown("holo search proteins-index/ 1abc.pdb A:57,102,195 --out hits.csv"),
+)
 
 
 def _rename(command: App, before: str) -> None:
