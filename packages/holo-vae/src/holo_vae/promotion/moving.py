@@ -25,6 +25,7 @@ STALE = 30.0  # seconds
 _HOLD = STALE / 3  # seconds after which a mover that stood still does not move any more
 _PATIENCE = 10.0  # seconds that a promotion waits for others to end
 _FORGOTTEN = 3600.0  # seconds after which a promotion that is said to measure was killed
+_MOMENT = 1.0  # second in which those that began at the same time have said so
 _LOOK = 0.1
 _MEASURING, _MOVING = "promotion.measuring.", "promotion.moving."
 
@@ -78,6 +79,7 @@ class Move:
     def settled(self) -> tuple[str | None, tuple[str, ...]]:
         """Wait for promotions that are under way, and return where the alias points then, and who still measures."""
         end = time.monotonic() + _PATIENCE
+        time.sleep(_MOMENT)
         while (others := self._others(_MEASURING)) and time.monotonic() < end:
             time.sleep(_LOOK)
         return self.current(), tuple(sorted(others.values()))

@@ -106,11 +106,11 @@ def promote(
     check_version(version)
     with asked(f"models:/{name}/{version}", store) as (client, uri):
         registered_model(client, name)
-        candidate = Contender.of(fetch_registered(f"models:/{name}/{version}", uri))
 
         def verdict_beside(previous: str | None) -> Verdict:
             if previous == version:
                 raise HoloError(f"models:/{name}@{alias} is version {version} already")
+            candidate = Contender.of(fetch_registered(f"models:/{name}/{version}", uri))
             champion = None
             if previous is not None:
                 champion = Contender.of(fetch_registered(f"models:/{name}/{previous}", uri))
