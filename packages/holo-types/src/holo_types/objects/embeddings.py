@@ -4,11 +4,11 @@ import attrs
 import numpy as np
 from jaxtyping import Bool, Float
 
+from holo_types.display import Displayed, Summary, shown
 from holo_types.errors import HoloError
 
 from .checks import EXACT, check_centers, check_columns, check_floats, rows_of
 from .columns import Index, RowSelection, as_index
-from .display import Displayed, Summary, shown
 
 __all__ = ["Embeddings", "ModelReference"]
 

@@ -5,12 +5,12 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
+from holo_types.display import Displayed, Summary, shown
 from holo_types.errors import HoloError
 
 from .basis import channel_names, check_channels
 from .checks import EXACT, check_centers, check_columns, check_floats, rows_of
 from .columns import Index, PointColumns, RowSelection, as_index, as_point_columns
-from .display import Displayed, Summary, shown
 
 __all__ = ["PointClouds"]
 

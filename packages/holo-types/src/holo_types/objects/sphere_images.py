@@ -6,12 +6,12 @@ import attrs
 import numpy as np
 from jaxtyping import Float
 
+from holo_types.display import Displayed, Summary, shown
 from holo_types.errors import HoloError
 
 from .basis import channel_names, check_channels
 from .checks import EXACT, check_columns, check_floats
 from .columns import Index, RowSelection, as_index
-from .display import Displayed, Summary, shown
 
 __all__ = ["Grid", "SphereImages"]
 

@@ -158,9 +158,7 @@ class _StructureOptions:
 
     def encoding(self) -> "Encoding":
         """Return the same as holo-features takes it."""
-        from holo_features import Confidence, ResidueId
-        from holo_features.encoding.structures import Encoding
-        from holo_features.structures.selection import Selection
+        from holo_features import Confidence, Encoding, ResidueId, Selection
 
         return Encoding(
             selection=Selection(**attrs.asdict(self.selection)),

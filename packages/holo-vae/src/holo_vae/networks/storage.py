@@ -17,9 +17,9 @@ from torch import Tensor
 from holo_nn import clebsch_gordan_digest
 from holo_types import FormatError, HoloError, Holograms, ModelReference
 from holo_types.contents import regular_file
+from holo_types.display import Displayed, Summary
 from holo_types.files.atomic import replacing
 from holo_types.files.json_files import read_json, write_json
-from holo_types.objects.display import Displayed, Summary
 from holo_types.reading import reads
 from holo_vae.recipes.model import BlocksConfig, ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import from_plain, to_plain
