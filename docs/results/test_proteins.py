@@ -257,6 +257,7 @@ def test_the_page_includes_tables_that_the_program_writes(run: Run) -> None:
 
 def test_pictures_are_drawn(run: Run) -> None:
     assert {path.name for path in run.folder.glob("*.png")} == {
+        "front.png",
         "accuracy.png",
         "denoising.png",
         "neighbors.png",
