@@ -12,6 +12,7 @@ from holo_types.console import examples_shown, program, run
 from holo_vae.cli.program import app as vae
 
 from .affinity import affinity
+from .compare import compare_command
 from .evaluate import evaluate_command
 from .mutations import mutations
 from .search import search_command
@@ -44,6 +45,12 @@ _affinity.group = _USE
 app.command(_affinity)
 mutations.group = _USE
 app.command(mutations)
+app.command(
+    compare_command,
+    name="compare",
+    group=_USE,
+    help_epilogue=examples_shown("holo compare wild-type.pdb mutant.pdb --out changes.csv"),
+)
 app.command(
     search_command,
     name="search",

@@ -1,0 +1,72 @@
+"""``holo compare``."""
+
+# ruff: noqa: PLC0415
+
+from pathlib import Path
+
+from holo_types.console import OK, visible
+from holo_types.options import Output
+
+__all__ = ["compare_command"]
+
+_SHOWN = 10
+
+
+def compare_command(
+    first: Path,
+    second: Path,
+    /,
+    *,
+    out: Output,
+    model: str = "microenvironment-z128",
+) -> int:
+    """Find the residues whose surroundings differ between two structures of a protein.
+
+    Residues are matched by chain and number where the residue names agree, and by sequence alignment otherwise. Beside
+    the table come a plot (.png) and the first structure with the changes in place of its B-factors (.cif), where 100
+    stands for the distance of two random residues. Exit status: 0, the structures were compared; 1, they could not be;
+    2, wrong usage.
+
+    Parameters
+    ----------
+    first
+        PDB, mmCIF or BinaryCIF file of the first structure, also gzipped.
+    second
+        File of the second structure.
+    out
+        CSV file for the residues of both, the distance of their z, and the same in units of what noise of 0.2 Å gives
+        (noise_floors) and of the distance of two random residues (of_random).
+    model
+        Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
+    """
+    import numpy as np
+    from rich.console import Console
+
+    from holo_features import read_structure
+    from holo_lab.comparison.changes import compare_structures
+    from holo_lab.comparison.writing import view_paths, write_comparison
+    from holo_vae import Model, load
+
+    picture, colored = view_paths(out)
+    structure = read_structure(first)
+    found = compare_structures(structure, read_structure(second), load(model, Model))
+    write_comparison(found, structure, out)
+    index = found.first
+    matched = np.flatnonzero(~np.isnan(found.distances))
+    most = matched[np.argsort(-found.distances[matched])][:_SHOWN]
+    lines = [
+        f"{len(matched)} residues in both structures, {len(index['chain']) - len(matched)} only in the first, "
+        f"{len(found.alone)} only in the second; noise of 0.2 Å changes z by {found.noise_floor / found.random:.2f} of "
+        "the distance of two random residues",
+        "largest changes, in units of that distance:",
+        *(
+            f"  {index['chain'][row]} {index['residue_number'][row]}{index['insertion_code'][row]} "
+            f"{index['residue_name'][row]}  {found.distances[row] / found.random:.2f}"
+            for row in most.tolist()
+        ),
+        f"{out}, {picture}, {colored}",
+    ]
+    console = Console(soft_wrap=True, highlight=False)
+    for line in lines:
+        console.print(visible(line), markup=False)
+    return OK
