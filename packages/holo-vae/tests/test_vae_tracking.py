@@ -550,10 +550,11 @@ class Server:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         self.folder.mkdir(exist_ok=True)
+        settings = module.settings_of(["--folder", str(self.folder), "--port", str(self.port)], os.environ)
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                module.command(self.folder, "127.0.0.1", self.port),
-                env=module.environment(os.environ),
+                module.command(settings),
+                env=module.environment(settings, os.environ),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -101,7 +101,7 @@ async def read(reader: BodyReader, receive: Callable[[], Coroutine[Any, Any, dic
 
 
 def test_a_body_comes_in_pieces() -> None:
-    assert asyncio.run(read(BodyReader(10, 60, 100), body(b"abc", b"", b"defg"))) == b"abcdefg"
+    assert asyncio.run(read(BodyReader(10, 60.0, 100), body(b"abc", b"", b"defg"))) == b"abcdefg"
 
 
 @pytest.mark.parametrize(
@@ -119,11 +119,11 @@ def test_a_body_is_refused(pieces: Pieces, reason: str, status: int) -> None:
 
 def test_a_client_that_left_is_no_fault() -> None:
     with pytest.raises(Gone):
-        asyncio.run(read(BodyReader(10, 60, 100), body(b"x", None)))
+        asyncio.run(read(BodyReader(10, 60.0, 100), body(b"x", None)))
 
 
 def test_bodies_together_are_bounded() -> None:
-    reader = BodyReader(10, 60, 12)
+    reader = BodyReader(10, 60.0, 12)
 
     async def three() -> list[bytes | BaseException]:
         long = (
