@@ -147,7 +147,7 @@ def test_after_some_seconds_what_was_appended_is_committed(
 
 def test_what_killed_runs_left_unfinished_is_removed_by_the_next_run(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
-    left = [tmp_path / name for name in (".a.h5.01234567.tmp", ".a.h5.lock")]
+    left = [tmp_path / name for name in (".a.h5.01234567.tmp", ".a.h5.01234567.tmp-journal", ".a.h5.lock")]
     others = [
         tmp_path / name
         for name in (".b.h5.01234567.tmp", ".a.h5.tmp", "a.h5.01234567.tmp", ".ah5.0123abcd.tmp")

@@ -162,7 +162,9 @@ def remove_unfinished(folder: Path, name: str | None = None) -> None:
     name
         The name of the file; None takes all files.
     """
-    unfinished = re.compile(rf"\.{'.+' if name is None else re.escape(name)}\.[0-9a-f]{{8}}\.tmp", re.DOTALL)
+    file = ".+" if name is None else re.escape(name)
+    # SQLite, killed while it makes a database, leaves its journal too.
+    unfinished = re.compile(rf"\.{file}\.[0-9a-f]{{8}}\.tmp(-journal|-wal|-shm)?", re.DOTALL)
     with contextlib.suppress(OSError), os.scandir(folder) as there:
         for entry in list(there):
             if unfinished.fullmatch(entry.name):
