@@ -4,6 +4,7 @@ import base64
 import binascii
 import io
 import math
+import threading
 from tokenize import TokenError
 from typing import Any
 
@@ -19,6 +20,10 @@ __all__ = ["encode_coefficients", "parse_holograms"]
 
 _DTYPES = (np.dtype("<f4"), np.dtype("<f8"))
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+
+# Python 3.11 counts the depth of its parser for all threads together. If two parse at once, it may raise SystemError.
+_PARSING = threading.Lock()
 
 
 def encode_coefficients(coefficients: NDArray[np.floating[Any]]) -> str:
@@ -70,7 +75,8 @@ def parse_holograms(text: str, digest: str, basis: Basis, limits: Limits, what: 
         raise RefusedRequest(f"{what}: holograms must be a .npy file in base64") from None
     file = io.BytesIO(content)
     try:
-        shape, fortran, dtype = _READERS[npy.read_magic(file)](file)
+        with _PARSING:
+            shape, fortran, dtype = _READERS[npy.read_magic(file)](file)
     # numpy reads the header as a Python literal, and raises whatever Python's parser does.
     except (ValueError, LookupError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError):
         raise RefusedRequest(f"{what}: holograms are no .npy file of version 1.0 or 2.0") from None
