@@ -45,6 +45,13 @@ def test_residues_are_matched_by_number_where_names_agree() -> None:
     assert find_partners(index("A", 1, NAMES * 2), index("A", 1, mutant + NAMES)).tolist() == list(range(24))
 
 
+def test_numbers_count_where_the_sequence_does_not_tell() -> None:
+    """Residue 10 of twenty glycines is lost: an alignment could leave out any of them."""
+    whole = index("A", 1, ["GLY"] * 20)
+    part = whole.take(np.flatnonzero(whole["residue_number"] != 10))
+    assert find_partners(whole, part).tolist() == [*range(9), -1, *range(9, 19)]
+
+
 def test_residues_are_matched_by_sequence_where_numbers_mean_others() -> None:
     # Numbered from 101 in the one and from 1 in the other, whose chain has another name and lacks two residues.
     found = find_partners(index("A", 101, NAMES * 2), index("B", 1, (NAMES * 2)[2:]))
