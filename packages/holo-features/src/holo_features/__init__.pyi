@@ -127,6 +127,7 @@ from .structures.structure import (
     read_structure as read_structure,
 )
 from .structures.writing import (
+    values_of_atoms as values_of_atoms,
     write_structure as write_structure,
 )
 

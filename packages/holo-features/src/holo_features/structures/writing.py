@@ -2,6 +2,7 @@
 
 import os
 import string
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,38 @@ from jaxtyping import Float
 from holo_types import HoloError
 from holo_types.files.atomic import replacing
 
+from .residue import ResidueId
 from .structure import Structure
 
-__all__ = ["write_structure"]
+__all__ = ["values_of_atoms", "write_structure"]
 
 _SUFFIXES = (".cif", ".mmcif")
 _PLAIN = frozenset(string.ascii_letters + string.digits + "-_.")
 _MISSING = pdbx.MaskValue.MISSING
+
+
+def values_of_atoms(structure: Structure, values: Mapping[ResidueId, float]) -> Float[np.ndarray, "atoms"]:
+    """Return for each atom the value of its residue, as `write_structure` takes them; NaN where there is none.
+
+    Parameters
+    ----------
+    structure
+        Whose atoms.
+    values
+        A value for each of some residues.
+
+    Examples
+    --------
+    >>> from holo_features.datasets import example_structures
+    >>> from holo_features.structures.structure import read_structure
+    >>> structure = read_structure(example_structures()[0])
+    >>> values = values_of_atoms(structure, {ResidueId("A", 5): 2.5})
+    >>> set(structure.atoms.res_id[values == 2.5].tolist())
+    {5}
+    """
+    atoms = structure.atoms
+    names = zip(atoms.chain_id.tolist(), atoms.res_id.tolist(), atoms.ins_code.tolist(), strict=True)
+    return np.array([values.get(ResidueId(*name), np.nan) for name in names])
 
 
 def write_structure(

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from holo_features import ResidueId, Structure, write_structure
+from holo_features import ResidueId, Structure, values_of_atoms, write_structure
 from holo_types import HoloError, Index
 from holo_types.files.atomic import replacing
 from holo_types.files.csv_files import write_csv
@@ -111,7 +111,7 @@ def _plot(comparison: Comparison, name: str) -> Figure:
 
 def _of_atoms(comparison: Comparison, structure: Structure) -> Float[np.ndarray, "atoms"]:
     """Return for each atom the change of its residue, 100 for that of two random residues; NaN without a partner."""
-    atoms, index = structure.atoms, comparison.first
+    index = comparison.first
     values = {
         ResidueId(str(chain), int(number), str(code)): 100 * distance / comparison.random
         for chain, number, code, distance in zip(
@@ -122,5 +122,4 @@ def _of_atoms(comparison: Comparison, structure: Structure) -> Float[np.ndarray,
             strict=True,
         )
     }
-    keys = zip(atoms.chain_id.tolist(), atoms.res_id.tolist(), atoms.ins_code.tolist(), strict=True)
-    return np.array([values.get(ResidueId(*key), np.nan) for key in keys])
+    return values_of_atoms(structure, values)

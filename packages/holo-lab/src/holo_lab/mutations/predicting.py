@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from holo_downstream import StabilityChanges, StabilityPredictor, Substitutions, read_stability_predictor
-from holo_features import Mutation, ResidueId, Structure, write_structure
+from holo_features import Mutation, ResidueId, Structure, values_of_atoms, write_structure
 from holo_types import HoloError
 from holo_types.files.csv_files import write_csv
 from holo_vae import Model, load
@@ -146,15 +146,10 @@ def _means(
     structure: Structure, mutations: Sequence[Mutation], values: Float[np.ndarray, "n"]
 ) -> Float[np.ndarray, "atoms"]:
     """Give each atom the mean of its residue's values; NaN where there is none."""
-    atoms = structure.atoms
     of_residue: dict[ResidueId, list[float]] = {}
     for mutation, value in zip(mutations, values.tolist(), strict=True):
         of_residue.setdefault(mutation.residue, []).append(value)
-    means = np.full(len(atoms), np.nan)
-    for residue, some in of_residue.items():
-        own = (atoms.res_id == residue.residue_number) & (atoms.chain_id == residue.chain)
-        means[own & (atoms.ins_code == residue.insertion_code)] = np.mean(some)
-    return means
+    return values_of_atoms(structure, {residue: float(np.mean(some)) for residue, some in of_residue.items()})
 
 
 def _rounded(value: float) -> float:
