@@ -20,7 +20,7 @@ import attrs
 import numpy as np
 from affinity_learned import ligand_atoms, log_odds
 from affinity_numbers import Counted, counted
-from affinity_rows import ALL, CONTACTS, LEARNED, LOG_ODDS, MEAN, ROWS, SHELLS, WITH_RF_SCORE, Row, predicted
+from affinity_rows import ALL, CONTACTS, LEARNED, LOG_ODDS, ROWS, SHELLS, WITH_RF_SCORE, Row, predicted
 from affinity_scores import Scored, score, table, tests
 from numpy.typing import NDArray
 
@@ -76,21 +76,27 @@ class Study:
         return loaded
 
     def curve(self, row: Row, estimator: str) -> list[float]:
-        """Return the capped RMSE of the first draw after learning from few complexes."""
+        """Return the capped RMSE after learning from few complexes, the mean of the draws, and from all."""
         path = self.out / (_file_name(f"curve {row.name} {estimator}") + ".npy")
         if not path.exists():
             vectors, labels = self.counted.of(row.groups), self.scored.labels
-            folds = self.folds[DRAWS[0]]
-            found = np.empty((len(_SIZES), len(vectors)))
-            for fold in np.unique(folds):
-                test = np.flatnonzero(folds == fold)
-                drawn = np.random.default_rng(int(fold)).permutation(np.flatnonzero(folds != fold))
-                for number, size in enumerate(_SIZES):
-                    some = drawn[:size]
-                    found[number, test] = predicted(estimator, vectors[some], labels[some], vectors[test])
+            found = np.empty((len(_SIZES), len(DRAWS), len(vectors)))
+            for place, draw in enumerate(DRAWS):
+                folds = self.folds[draw]
+                for fold in np.unique(folds):
+                    test = np.flatnonzero(folds == fold)
+                    drawn = np.random.default_rng(int(fold)).permutation(np.flatnonzero(folds != fold))
+                    for number, size in enumerate(_SIZES):
+                        some = drawn[:size]
+                        found[number, place, test] = predicted(
+                            estimator, vectors[some], labels[some], vectors[test]
+                        )
             np.save(path, found)
-        parts = [*np.load(path), self.predictions(row, estimator)[0]]
-        return [score(self.scored, "rmsd", part, MOST_OF_A_GROUP) for part in parts]
+        parts = [*np.load(path), self.predictions(row, estimator)]
+        return [
+            float(np.mean([score(self.scored, "rmsd", draw, MOST_OF_A_GROUP) for draw in part]))
+            for part in parts
+        ]
 
 
 def main() -> None:
@@ -122,7 +128,7 @@ def main() -> None:
     lines = table(study.scored, found)
     for most, what in ((MOST_OF_A_GROUP, "capped"), (None, "plain")):
         lines += ["", f"Paired by cluster, {what}:", "", *tests(study.scored, against, most=most)]
-    lines += ["", *curves(study, (MEAN, CONTACTS, SHELLS, ALL, *(LEARNED if given.atoms else ())))]
+    lines += ["", *curves(study, rows)]
     if given.atoms:
         candidates = [
             (
@@ -162,16 +168,17 @@ def look_at_atoms(counted_: Counted, table: Path, model: Model, kept: Path) -> N
 
 
 def curves(study: Study, rows: Sequence[Row]) -> list[str]:
-    """Return the learning curves of rows, with boosting."""
+    """Return the learning curves of rows: with boosting, and with the ensemble where a row has it."""
     most = round(len(study.scored.labels) * 0.8)
     lines = [
-        "| features | " + " | ".join(f"{size:,}" for size in (*_SIZES, most)) + " |",
-        "| --- |" + " ---: |" * (len(_SIZES) + 1),
+        "| features | learns | " + " | ".join(f"{size:,}" for size in (*_SIZES, most)) + " |",
+        "| --- | --- |" + " ---: |" * (len(_SIZES) + 1),
     ]
     for row in rows:
-        estimator = "mean" if row.estimators == ("mean",) else "boosting"
-        cells = " | ".join(f"{value:.3f}" for value in study.curve(row, estimator))
-        lines.append(f"| {row.name} | {cells} |")
+        for estimator in row.estimators:
+            if estimator != "forest":
+                cells = " | ".join(f"{value:.3f}" for value in study.curve(row, estimator))
+                lines.append(f"| {row.name} | {estimator} | {cells} |")
     return lines
 
 

@@ -74,3 +74,12 @@ def test_a_folder_that_is_removed_in_training_does_not_come_back(
     with pytest.raises(HoloError, match=r"gone.*: (was removed or replaced|cannot be written)"):
         run_training(recipe, "data.h5", trained / "gone", name="small", on_step=remove)
     assert not (trained / "gone").exists()
+
+
+def test_more_validation_rows_than_are_evaluated_keep_their_columns(
+    trained: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("holo_vae.run._EVALUATED_ROWS", 8)  # of 20, in three equal batches
+    done = run_training(recipe, "data.h5", trained / "large", name="small")
+    assert done.evaluation is not None
+    assert done.evaluation.rows == 7

@@ -43,6 +43,7 @@ __all__ = ["TrainingRun", "default_recipe", "initial_classifier", "initial_model
 
 NetworkT = TypeVar("NetworkT", HolographicAutoencoder, Classifier)
 STATE = "state"  # the folder, in a run's folder, of what it takes to go on
+_EVALUATED_ROWS = 10_000  # of validation, at most: its scores are known to a percent
 
 
 @attrs.frozen(eq=False)
@@ -250,9 +251,7 @@ def run_training(
             run.log_model(
                 model,
                 folder / "model",
-                _first_rows(rows.validation, 10_000, model, recipe.training)
-                if isinstance(model, Model)
-                else None,
+                _first_rows(rows.validation, model, recipe.training) if isinstance(model, Model) else None,
             )
             if register:
                 version, promoted, refused = _register(run, name, alias)
@@ -301,10 +300,11 @@ def _opened_by_turns(
     return rows
 
 
-def _first_rows(rows: Rows, count: int, model: Model, config: TrainingConfig) -> Holograms:
-    """Return the first rows, with the columns that say what they are of, and which category."""
-    batch, condition = next(rows.in_order(count)), model.config.condition
-    index = {name: rows.column(name)[:count] for name in group_columns(rows.columns, config)}
+def _first_rows(rows: Rows, model: Model, config: TrainingConfig) -> Holograms:
+    """Return the first rows, which are evaluated, with the columns that say what they are of, and which category."""
+    batch, condition = next(rows.in_order(_EVALUATED_ROWS)), model.config.condition
+    taken = len(batch.coefficients)  # batches are equal, so the first may have fewer
+    index = {name: rows.column(name)[:taken] for name in group_columns(rows.columns, config)}
     if condition is not None and batch.labels is not None:
         index[condition.column] = np.array(condition.categories)[batch.labels.numpy()]
     return Holograms(batch.coefficients.numpy(), rows.basis, index)
@@ -330,12 +330,12 @@ def _finish(
     run: "tracking.Run | None",
     config: TrainingConfig,
 ) -> Evaluation | None:
-    """Evaluate an autoencoder on the first 10,000 validation rows; write the figures and z, draw the pictures."""
+    """Evaluate an autoencoder on the first validation rows; write the figures and z, draw the pictures."""
     figures, folder = {"learning_curves": learning_curves(history)}, place.path
     evaluation = None
     if isinstance(model, Model):
         write_training_z(model, _spread_rows(rows.training, ROWS), folder / "model")
-        evaluation = evaluate(model, _first_rows(rows.validation, 10_000, model, config))
+        evaluation = evaluate(model, _first_rows(rows.validation, model, config))
         with replacing(folder / "evaluation.json") as new:
             new.write_text(json.dumps(attrs.asdict(evaluation), indent=2) + "\n")
         per_degree = evaluation.reconstruction.cosine_loss_per_degree
