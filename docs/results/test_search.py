@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 import holo_types
 from holo_downstream.search import calibration
@@ -70,3 +71,37 @@ def test_the_triad_of_another_cluster_is_ranked(
     assert all(each["rmsd"] < 1e-5 and each["expected"] <= 0.1 for each in figures["triads"])
     assert set(figures["calibration"]) >= {"residues of one type", "sites of 3 residues"}
     assert json.loads(capsys.readouterr().out)["chains"] == CHAINS
+
+
+def test_pockets_of_one_family_are_ranked_among_those_of_other_clusters() -> None:
+    program: dict[str, Any] = runpy.run_path(str(SCRIPT.with_name("pocket_scores.py")))
+    generator = np.random.default_rng(0)
+    families = np.array(["sugar", "sugar", "sugar", *["other"] * 200])
+    clusters = np.array(["a", "b", "b", "a", *map(str, range(199))])
+    task = program["Task"](families, clusters, np.full(203, 10), np.arange(3))
+    scores = generator.integers(0, 30, size=(3, 203)).astype(float)
+    everything = np.ones(203, dtype=bool)
+    pairs = {pair.clusters: pair for pair in task.pairs(scores, everything)}
+    assert set(pairs) == {("a", "b"), ("b", "a")}  # those of one cluster are no pair
+
+    # The queries of b look for the one of a, among all of the others, a's own among them.
+    expected = [roc_auc_score([1, *[0] * 200], scores[query, [0, *range(3, 203)]]) for query in (1, 2)]
+    np.testing.assert_allclose(pairs["b", "a"].auroc, np.mean(expected))
+    # The query of a looks for two of b; number 3 is of its own cluster and has no part.
+    labels = [1, 1, *[0] * 199]
+    np.testing.assert_allclose(
+        pairs["a", "b"].auroc, roc_auc_score(labels, scores[0, [1, 2, *range(4, 203)]])
+    )
+
+    scores[0, 1] = 100.0
+    (first,) = (pair for pair in task.pairs(scores, everything) if pair.clusters == ("a", "b"))
+    assert first.first == 0.0  # the logarithm of rank 1
+    assert first.enrichment >= 50.0
+    values = program["summary"](list(pairs.values()))
+    np.testing.assert_allclose(values[0, 0], np.mean([pair.auroc for pair in pairs.values()]))
+    few = everything & (np.arange(203) != 1)
+    assert {pair.clusters for pair in task.pairs(scores, few)} == {("a", "b"), ("b", "a")}
+    task = program["Task"](families, clusters, np.array([10, 10, 10, *[15] * 200]), np.arange(3))
+    with np.errstate(all="raise"):
+        alike = list(task.pairs(scores, everything, alike_in_size=True))
+    assert [pair.auroc for pair in alike] == []  # no ligand is of like size: there is nothing to tell it from
