@@ -105,3 +105,15 @@ def test_pockets_of_one_family_are_ranked_among_those_of_other_clusters() -> Non
     with np.errstate(all="raise"):
         alike = list(task.pairs(scores, everything, alike_in_size=True))
     assert [pair.auroc for pair in alike] == []  # no ligand is of like size: there is nothing to tell it from
+
+
+def test_residues_that_bind_a_metal_are_scored_by_cluster() -> None:
+    program: dict[str, Any] = runpy.run_path(str(SCRIPT.with_name("metals.py")))
+    names = np.array(["HIS", "HIS", "HIS", "HIS", "CYS"])
+    metals = np.array(["ZN", "ZN", "ZN", "", "ZN"])
+    clusters = np.array(["a", "b", "b", "c", "d"])
+    found = program["score"](np.array([[0.0], [1.0], [3.0], [2.0], [0.0]]), names, metals, clusters, "ZN")
+    # a looks for two histidines of b, which count one half each, one nearer than that of c; each of b for that of a.
+    assert found.clusters == ("a", "b")
+    np.testing.assert_allclose(found.values[0], [0.5, (1 + 1 / 2) / 2, 1.0, 2 / 3])
+    np.testing.assert_allclose(found.values[1], [0.25, 0.5, 0.5, 0.5])

@@ -16,7 +16,7 @@ import holo_types
 from holo_features import Complex, zernike_transform
 from holo_features.complexes.complex import complex_neighborhoods
 from holo_features.complexes.sets import find_complexes
-from holo_features.readers.symbols import HYDROGENS, METALS
+from holo_features.readers.symbols import METALS
 from holo_features.surroundings.pairs import pairs_within
 from holo_lab.affinity.folders import read_bound
 from holo_types import HoloError, NamedArrays
@@ -65,8 +65,7 @@ def ligand_atoms(table: Path, model: Model, kept: Path) -> Atoms:
         for source in find_complexes(table).sources:
             try:
                 complex_ = read_bound(source)
-                seen = _around(complex_, model)
-                of = _kinds(complex_)
+                seen, of = _seen(complex_, model)
             except HoloError:
                 continue
             rows.append(np.full(len(seen), len(ids)))
@@ -87,25 +86,27 @@ def ligand_atoms(table: Path, model: Model, kept: Path) -> Atoms:
     )
 
 
-def _around(complex_: Complex, model: Model) -> Values:
-    """Return z of the protein around each heavy atom of the ligand, the ligand left out."""
+def _seen(complex_: Complex, model: Model) -> tuple[Values, NDArray[np.int64]]:
+    """Return z of the protein around each heavy atom of the ligand, the ligand left out, and the atom's kind.
+
+    Atoms that reach so far out that no atom of the protein is around them are left out.
+    """
     basis = model.config.basis
     assert basis.radial is not None
-    clouds = complex_neighborhoods(
+    found = complex_neighborhoods(
         complex_, basis.radial.cutoff, CHANNELS, centers="ligand", ligand_atoms="unbound"
-    ).clouds
-    z: Values = np.asarray(model.encode(zernike_transform(clouds, basis)).invariants)
-    return z
+    )
+    z: Values = np.asarray(model.encode(zernike_transform(found.clouds, basis)).invariants)
+    return z, _kinds(complex_)[found.atoms - len(complex_.protein.atoms)]
 
 
 def _kinds(complex_: Complex) -> NDArray[np.int64]:
-    """Return the kind of each heavy atom of the ligand; chains have no metals, so that the model knows none."""
+    """Return the kind of each atom of the ligand; chains have no metals, so that the model knows none."""
     protein, ligand = complex_.protein.atoms, complex_.ligand.atoms
     kinds = [KINDS.index(kind) if kind in KINDS else -1 for kind in ligand_kinds(complex_.ligand).tolist()]
     metals = protein.coord[np.isin(protein.element, list(METALS))].astype(np.float64)
     bonded = pairs_within(metals, ligand.coord.astype(np.float64), _METAL_BOND).counts > 0
-    found: NDArray[np.int64] = np.where(bonded, -1, kinds)
-    return found[~np.isin(ligand.element, HYDROGENS)]
+    return np.where(bonded, -1, kinds)
 
 
 def log_odds(atoms: Atoms) -> Values:
