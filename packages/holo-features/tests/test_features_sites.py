@@ -1,7 +1,5 @@
 """Sites of mutations and what an exchange changes there, beside counts in plain numpy and biotite's dihedrals."""
 
-from pathlib import Path
-
 import attrs
 import numpy as np
 import pytest
@@ -19,7 +17,6 @@ from holo_features import (
     residue_name_of,
     residue_numbers,
     site_numbers,
-    write_structure,
 )
 from holo_features.mutations.amino_acids import PROPERTIES, properties
 from holo_features.mutations.atom_kinds import ATOM_KINDS, atom_kinds
@@ -174,28 +171,3 @@ def test_what_an_exchange_changes_is_a_difference_at_the_site(structure: Structu
     assert change["charge times charges"] == pytest.approx(-sites.column("charges over distance")[0])
     with pytest.raises(HoloError, match="2 amino acids for 1 sites"):
         placed_numbers(sites, ["ALA", "ALA"])
-
-
-def test_a_written_structure_is_read_back(structure: Structure, tmp_path: Path) -> None:
-    values = np.round(np.linspace(-4, 3, len(structure.atoms)), 3)
-    values[5] = np.nan
-    write_structure(structure, tmp_path / "colored.cif", values)
-    back = read_structure(tmp_path / "colored.cif").atoms
-    assert back.atom_name.tolist() == structure.atoms.atom_name.tolist()
-    for column in ("chain_id", "res_id", "ins_code", "res_name", "element"):
-        np.testing.assert_array_equal(getattr(back, column), getattr(structure.atoms, column))
-    np.testing.assert_allclose(
-        back.coord, structure.atoms.coord, atol=5.1e-4
-    )  # three places, as mmCIF has them
-    np.testing.assert_allclose(back.b_factor, values, atol=1e-5)
-
-
-@pytest.mark.parametrize("values", [np.zeros(3), np.full(1, np.inf)])
-def test_wrong_values_are_not_written(
-    structure: Structure, tmp_path: Path, values: NDArray[np.float64]
-) -> None:
-    with pytest.raises(HoloError, match="one for each atom, finite or NaN"):
-        write_structure(structure, tmp_path / "colored.cif", values)
-    with pytest.raises(HoloError, match=r"must end in \.cif or \.mmcif"):
-        write_structure(structure, tmp_path / "colored.pdb")
-    assert not list(tmp_path.iterdir())

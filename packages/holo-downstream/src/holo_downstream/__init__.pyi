@@ -55,6 +55,7 @@ from .probes.classification import (
 from .probes.clustering import (
     ClusterScores as ClusterScores,
     cluster_scores as cluster_scores,
+    kmeans_clusters as kmeans_clusters,
 )
 from .probes.probes import (
     Probe as Probe,
@@ -147,6 +148,9 @@ from .vectors.scaling import (
     effective_dimension as effective_dimension,
     standardization as standardization,
     whitening as whitening,
+)
+from .vectors.similarity import (
+    similarities as similarities,
 )
 from .vectors.spectra import (
     full_power_spectrum as full_power_spectrum,

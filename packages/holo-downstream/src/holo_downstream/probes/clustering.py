@@ -2,13 +2,13 @@
 
 import attrs
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from numpy.typing import ArrayLike
 
 from holo_downstream.vectors.inputs import check_vectors, text_labels
 from holo_types import HoloError
 
-__all__ = ["ClusterScores", "cluster_scores", "purity"]
+__all__ = ["ClusterScores", "cluster_scores", "kmeans_clusters", "purity"]
 
 # The silhouette needs every pair of rows: of more rows a sample gives it to two digits.
 _SILHOUETTE_ROWS = 3000
@@ -106,6 +106,42 @@ def cluster_scores(
         silhouette = silhouette_score(wide, assigned, sample_size=sample, random_state=seed)
         scores.append((purity(assigned, names), v_measure, homogeneity, completeness, silhouette))
     return ClusterScores(*(float(mean) for mean in np.mean(scores, axis=0)))
+
+
+def kmeans_clusters(
+    vectors: Float[np.ndarray, "n d"], clusters: int = 8, *, seed: int = 0
+) -> Int[np.ndarray, "n"]:
+    """Return the number of each row's cluster by K-means, from 1, the largest cluster.
+
+    Parameters
+    ----------
+    vectors : Float[ndarray, "n d"]
+        Clustered as they are: standardize them before, if at all.
+    clusters
+        How many.
+    seed
+        Of the ten random initializations, of which the one of least inertia is kept.
+
+    Raises
+    ------
+    HoloError
+        If a vector is not finite, or there are not 2 <= clusters <= n.
+
+    Examples
+    --------
+    >>> kmeans_clusters(np.array([[0.0], [5.0], [5.1], [0.1], [5.2]]), 2).tolist()
+    [2, 1, 1, 2, 1]
+    """
+    from sklearn.cluster import KMeans  # noqa: PLC0415 - a second that --help must not wait for
+
+    rows = len(check_vectors("vectors", vectors))
+    if not 2 <= clusters <= rows:
+        raise HoloError(f"clusters is {clusters} for {rows} rows; it must be at least 2 and at most the rows")
+    assigned = KMeans(clusters, n_init=10, random_state=seed).fit_predict(vectors.astype(np.float64))
+    sizes = np.bincount(assigned, minlength=clusters)
+    numbers = np.empty(clusters, np.int64)
+    numbers[np.argsort(-sizes, kind="stable")] = np.arange(1, clusters + 1)
+    return numbers[assigned]
 
 
 def purity(clusters: Shaped[np.ndarray, "n"], labels: Shaped[np.ndarray, "n"]) -> float:

@@ -1,4 +1,4 @@
-"""Structures as mmCIF files, with a value for each atom where viewers look for it."""
+"""Structures as mmCIF or PDB files, with a value for each atom where viewers look for it."""
 
 import os
 import string
@@ -13,12 +13,13 @@ from jaxtyping import Float
 from holo_types import HoloError
 from holo_types.files.atomic import replacing
 
+from .pdb_text import pdb_text
 from .residue import ResidueId
 from .structure import Structure
 
 __all__ = ["values_of_atoms", "write_structure"]
 
-_SUFFIXES = (".cif", ".mmcif")
+_CIF, _PDB = (".cif", ".mmcif"), (".pdb", ".ent")
 _PLAIN = frozenset(string.ascii_letters + string.digits + "-_.")
 _MISSING = pdbx.MaskValue.MISSING
 
@@ -52,7 +53,7 @@ def write_structure(
     path: str | os.PathLike[str],
     b_factors: Float[np.ndarray, "atoms"] | None = None,
 ) -> None:
-    """Write a structure as mmCIF, with other values as its B-factors.
+    """Write a structure as mmCIF or PDB, with other values as its B-factors.
 
     Viewers color by them: ``spectrum b`` in PyMOL, ``color bfactor`` in ChimeraX.
 
@@ -61,15 +62,16 @@ def write_structure(
     structure
         As `read_structure` gives it. What was not read, such as waters, is not written.
     path
-        Ends in ``.cif`` or ``.mmcif``. The file appears whole or not at all.
+        Ends in ``.cif`` or ``.mmcif``, or in ``.pdb`` or ``.ent``. The file appears whole or not at all.
     b_factors
-        A value for each atom; by default the structure's own. NaN is written as ``?``, which readers take for none.
+        A value for each atom; by default the structure's own. NaN is written as ``?`` in mmCIF and as blanks in PDB,
+        which readers take for none.
 
     Raises
     ------
     HoloError
-        If the path ends otherwise, there is not one value for each atom, a value is infinite, or the file cannot be
-        written.
+        If the path ends otherwise, there is not one value for each atom, a value is infinite, the file cannot be
+        written, or the structure does not fit the columns of a PDB file.
 
     Examples
     --------
@@ -83,15 +85,27 @@ def write_structure(
     [0.0, 0.01, 0.02]
     """
     target, atoms = Path(path), structure.atoms
-    if target.suffix.lower() not in _SUFFIXES:
-        raise HoloError(f"{target}: the name of the file must end in {' or '.join(_SUFFIXES)}")
+    if target.suffix.lower() not in _CIF + _PDB:
+        raise HoloError(f"{target}: the name of the file must end in {' or '.join(_CIF + _PDB)}")
     values = np.asarray(atoms.b_factor if b_factors is None else b_factors, dtype=np.float64)
     if values.shape != (len(atoms),) or np.isinf(values).any():
         raise HoloError(
             f"{target}: the B-factors are {list(values.shape)} numbers, {int(np.isinf(values).sum())} infinite; "
             f"they must be [{len(atoms)}], one for each atom, finite or NaN"
         )
-    file = pdbx.CIFFile()
+    if target.suffix.lower() in _CIF:
+        text = _cif_text(structure, values)
+    else:
+        try:
+            text = pdb_text(_plain(atoms), values, structure.model)
+        except HoloError as error:
+            raise HoloError(f"{target}: {error}; write mmCIF instead, to a file that ends in .cif") from None
+    with replacing(target) as new:
+        new.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _cif_text(structure: Structure, values: Float[np.ndarray, "atoms"]) -> str:
+    file, atoms = pdbx.CIFFile(), structure.atoms
     pdbx.set_structure(file, _plain(atoms), data_block=_block_name(structure.name))
     columns = file.block["atom_site"]
     # In the places after the point that the format's dictionary has; float32 would write its rounding.
@@ -101,14 +115,18 @@ def write_structure(
     for axis, places in zip("xyz", atoms.coord.astype(np.float64).T, strict=True):
         columns[f"Cartn_{axis}"] = pdbx.CIFColumn(np.array([f"{place:.3f}" for place in places.tolist()]))
     columns["pdbx_PDB_model_num"] = pdbx.CIFColumn(np.full(len(atoms), str(structure.model)))
-    with replacing(target) as new, new.open("w", encoding="utf-8", newline="\n") as opened:
-        file.write(opened)
+    return str(file.serialize())
 
 
 def _plain(atoms: AtomArray) -> AtomArray:
-    """Return the atoms without bonds, which would be written too, and which nothing here has read."""
+    """Return the atoms without bonds, which would be written too, and which nothing here has read.
+
+    What is of no chain is marked as such (HETATM), which viewers draw otherwise.
+    """
     plain = atoms.copy()
     plain.bonds = None
+    if "amino_acid" in plain.get_annotation_categories():
+        plain.hetero = ~plain.amino_acid
     return plain
 
 

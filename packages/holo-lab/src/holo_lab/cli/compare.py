@@ -24,8 +24,8 @@ def compare_command(
 
     Residues are matched by chain and number where the residue names agree, and by sequence alignment otherwise. Beside
     the table come a plot (.png) and the first structure with the changes in place of its B-factors (.cif), where 100
-    stands for the distance of two random residues. Exit status: 0, the structures were compared; 1, they could not be;
-    2, wrong usage.
+    stands for the distance of two random residues, with scripts that show it in PyMOL (.pml) and ChimeraX (.cxc). Exit
+    status: 0, the structures were compared; 1, they could not be; 2, wrong usage.
 
     Parameters
     ----------

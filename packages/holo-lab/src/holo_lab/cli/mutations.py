@@ -97,8 +97,8 @@ def predict_command(
     """Predict the change of stability by mutations, in kcal/mol; negative values destabilize.
 
     Beside the table come, of one structure, a heat map (.png) and the structure with the mean of each residue as its
-    B-factors (.cif). The column antisymmetric is the prediction without the term for natural residues: the reverse
-    mutation of the same structure has its negative.
+    B-factors (.cif), which scripts show in PyMOL (.pml) and ChimeraX (.cxc). The column antisymmetric is the prediction
+    without the term for natural residues: the reverse mutation of the same structure has its negative.
 
     Exit status: 0, all were predicted; 3, some were left out, which are named; 1, nothing useful came out; 2, wrong
     usage.

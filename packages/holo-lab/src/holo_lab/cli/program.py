@@ -15,6 +15,7 @@ from .affinity import affinity
 from .compare import compare_command
 from .evaluate import evaluate_command
 from .mutations import mutations
+from .paint import paint_command
 from .search import search_command
 
 __all__ = ["app", "main"]
@@ -50,6 +51,12 @@ app.command(
     name="compare",
     group=_USE,
     help_epilogue=examples_shown("holo compare wild-type.pdb mutant.pdb --out changes.csv"),
+)
+app.command(
+    paint_command,
+    name="paint",
+    group=_USE,
+    help_epilogue=examples_shown("holo paint 1abc.pdb embeddings.h5 --by similarity:A:57 --out painted.cif"),
 )
 app.command(
     search_command,

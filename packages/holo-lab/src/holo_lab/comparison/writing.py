@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from holo_features import ResidueId, Structure, values_of_atoms, write_structure
+from holo_features import ResidueId, Structure
+from holo_lab.painting.scales import FADING, ColorScale
+from holo_lab.painting.scripts import script_paths
+from holo_lab.painting.writing import write_painted
 from holo_types import HoloError, Index
 from holo_types.files.atomic import replacing
 from holo_types.files.csv_files import write_csv
@@ -18,16 +20,17 @@ from .partners import NO_PARTNER
 __all__ = ["view_paths", "write_comparison"]
 
 _RESIDUE = ("chain", "residue", "residue_name")
+_RANDOM = 100  # the change of two random residues, as a B-factor
 _LEAST_WIDTH, _INCHES = 6.0, 0.03  # of the plot, and of each residue in it
 
 
 def view_paths(table: Path) -> tuple[Path, Path]:
-    """Return where the plot and the colored structure beside a table go.
+    """Return where the plot and the colored structure beside a table go; scripts that show the structure lie beside.
 
     Raises
     ------
     HoloError
-        If the table does not end in ``.csv``.
+        If the table does not end in ``.csv``, or has a name that a script cannot name.
 
     Examples
     --------
@@ -36,11 +39,12 @@ def view_paths(table: Path) -> tuple[Path, Path]:
     """
     if table.suffix != ".csv":
         raise HoloError(f"--out is {table}; it must end in .csv")
+    script_paths(table)
     return table.with_suffix(".png"), table.with_suffix(".cif")
 
 
 def write_comparison(comparison: Comparison, structure: Structure, table: Path) -> None:
-    """Write the table, and beside it the plot and the first structure with the changes as its B-factors.
+    """Write the table, and beside it the plot and the first structure with the changes as its B-factors and scripts.
 
     Parameters
     ----------
@@ -61,7 +65,7 @@ def write_comparison(comparison: Comparison, structure: Structure, table: Path) 
     write_csv(table, header, _lines(comparison))
     with replacing(picture) as new:
         _plot(comparison, structure.name).savefig(new, dpi=150, format="png")
-    write_structure(structure, colored, _of_atoms(comparison, structure))
+    write_painted(structure, _of_residues(comparison), colored, ColorScale(FADING, 0, _RANDOM))
 
 
 def _lines(comparison: Comparison) -> Iterator[tuple[str, ...]]:
@@ -109,17 +113,9 @@ def _plot(comparison: Comparison, name: str) -> Figure:
     return figure
 
 
-def _of_atoms(comparison: Comparison, structure: Structure) -> Float[np.ndarray, "atoms"]:
-    """Return for each atom the change of its residue, 100 for that of two random residues; NaN without a partner."""
+def _of_residues(comparison: Comparison) -> dict[ResidueId, float]:
+    """Return the change of each residue, 100 for that of two random residues; NaN without a partner."""
     index = comparison.first
-    values = {
-        ResidueId(str(chain), int(number), str(code)): 100 * distance / comparison.random
-        for chain, number, code, distance in zip(
-            index["chain"],
-            index["residue_number"],
-            index["insertion_code"],
-            comparison.distances,
-            strict=True,
-        )
-    }
-    return values_of_atoms(structure, values)
+    columns = (index[name].tolist() for name in ("chain", "residue_number", "insertion_code"))
+    changes = (_RANDOM * comparison.distances / comparison.random).tolist()
+    return dict(zip(map(ResidueId, *columns), changes, strict=True))

@@ -7,7 +7,10 @@ import numpy as np
 from jaxtyping import Float
 
 from holo_downstream import StabilityChanges, StabilityPredictor, Substitutions, read_stability_predictor
-from holo_features import Mutation, ResidueId, Structure, values_of_atoms, write_structure
+from holo_features import Mutation, ResidueId, Structure
+from holo_lab.painting.scales import OPPOSED, ColorScale
+from holo_lab.painting.scripts import script_paths
+from holo_lab.painting.writing import write_painted
 from holo_types import HoloError
 from holo_types.files.csv_files import write_csv
 from holo_vae import Model, load
@@ -102,7 +105,7 @@ def view_paths(path: Path) -> tuple[Path, Path]:
     Raises
     ------
     HoloError
-        If the table is to have the name of one of them, or none.
+        If the table is to have the name of one of them or none, or one that a script cannot name.
 
     Examples
     --------
@@ -112,7 +115,7 @@ def view_paths(path: Path) -> tuple[Path, Path]:
     if not path.name:
         raise HoloError(f"--out is {str(path)!r}; it must name a CSV file")
     views = path.with_suffix(".png"), path.with_suffix(".cif")
-    if path in views:
+    if path in (*views, *script_paths(path)):
         raise HoloError(
             f"{path}: is to be a table, and a file of this name comes beside it; it must end in .csv"
         )
@@ -120,7 +123,7 @@ def view_paths(path: Path) -> tuple[Path, Path]:
 
 
 def write_views(path: Path, structure: Structure, mutations: Sequence[Mutation], rows: Rows) -> None:
-    """Write a heat map of mutations, and their structure with the mean of each residue as its B-factors.
+    """Write a heat map of mutations, and their structure with the mean of each residue as its B-factors and scripts.
 
     Parameters
     ----------
@@ -139,17 +142,17 @@ def write_views(path: Path, structure: Structure, mutations: Sequence[Mutation],
     picture, colored = view_paths(path)
     values = np.array([row[0] for row in rows])
     write_heat_map(picture, mutations, values, structure.name)
-    write_structure(structure, colored, _means(structure, mutations, values))
+    means = _means(mutations, values)
+    most = max(map(abs, means.values()))
+    write_painted(structure, means, colored, ColorScale(OPPOSED, -most, most))
 
 
-def _means(
-    structure: Structure, mutations: Sequence[Mutation], values: Float[np.ndarray, "n"]
-) -> Float[np.ndarray, "atoms"]:
-    """Give each atom the mean of its residue's values; NaN where there is none."""
+def _means(mutations: Sequence[Mutation], values: Float[np.ndarray, "n"]) -> dict[ResidueId, float]:
+    """Return the mean of each residue's values."""
     of_residue: dict[ResidueId, list[float]] = {}
     for mutation, value in zip(mutations, values.tolist(), strict=True):
         of_residue.setdefault(mutation.residue, []).append(value)
-    return values_of_atoms(structure, {residue: float(np.mean(some)) for residue, some in of_residue.items()})
+    return {residue: float(np.mean(some)) for residue, some in of_residue.items()}
 
 
 def _rounded(value: float) -> float:
