@@ -143,6 +143,9 @@ from .validation.statistics import (
 from .vectors.embedding_files import (
     read_embeddings as read_embeddings,
 )
+from .vectors.grouping import (
+    pool_groups as pool_groups,
+)
 from .vectors.scaling import (
     Scaling as Scaling,
     effective_dimension as effective_dimension,
@@ -166,4 +169,7 @@ from .vectors.tables import (
 )
 from .vectors.transformers import (
     BagPooling as BagPooling,
+)
+from .vectors.writing import (
+    write_vectors as write_vectors,
 )

@@ -17,6 +17,7 @@ from holo_types.console import examples_shown, program, run, visible
 from holo_types.options import OptionalOutput
 
 from .affinity import affinity
+from .pool import pool_command
 from .search import index_command, search_command
 
 __all__ = ["app", "main"]
@@ -42,6 +43,11 @@ app.command(
     search_command,
     name="search",
     help_epilogue=examples_shown("holo-downstream search proteins-index/ query.h5 --residues A:57,102,195"),
+)
+app.command(
+    pool_command,
+    name="pool",
+    help_epilogue=examples_shown("holo-downstream pool embeddings.h5 --by chain --out chains.csv"),
 )
 
 
