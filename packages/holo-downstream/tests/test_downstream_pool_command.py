@@ -89,7 +89,9 @@ def test_similarity_does_not_depend_on_scales() -> None:
     found = similarities(z, 3)
     np.testing.assert_allclose(similarities(z * [1, 10, 0.1, 100] + 5, 3), found, atol=1e-9)
     assert found[3] == 1
-    assert abs(np.median([np.median(similarities(z, row)) for row in range(0, 200, 10)])) < 0.1  # the median of what is far from one row differs from row to row
+    assert (
+        abs(np.median([np.median(similarities(z, row)) for row in range(0, 200, 10)])) < 0.1
+    )  # the median of what is far from one row differs from row to row
     with pytest.raises(HoloError, match="at least half of the rows are the same"):
         similarities(np.vstack([np.zeros((20, 1)), np.ones((1, 1))]), 0)
     with pytest.raises(HoloError, match="row is 200; it must be from 0 to 199"):

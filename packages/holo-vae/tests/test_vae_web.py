@@ -30,7 +30,9 @@ import torch
 from pyarrow import ipc, parquet
 
 import holo_features
-from holo_types import Basis, Holograms, Zernike, to_table
+from holo_downstream import build_search_index, search_residues, write_search_index
+from holo_downstream.search import calibration
+from holo_types import Basis, Embeddings, Holograms, Zernike, to_table
 from holo_vae.client import Service
 from holo_vae.embedding import embed, embed_holograms
 from holo_vae.networks.model import Model
@@ -85,8 +87,8 @@ class Running:
     def get(self, page: str) -> tuple[int, bytes]:
         return ask(f"{self.url}{page}")[:2]
 
-    def post(self, body: bytes, **headers: str) -> tuple[int, bytes, Message]:
-        return ask(f"{self.url}/invocations", body, {"Content-Type": "application/json", **headers})
+    def post(self, body: bytes, page: str = "/invocations", **headers: str) -> tuple[int, bytes, Message]:
+        return ask(f"{self.url}{page}", body, {"Content-Type": "application/json", **headers})
 
     def metric(self, name: str) -> float:
         page = self.get("/metrics")[1].decode()
@@ -121,12 +123,17 @@ def until(happened: Any, what: str) -> None:
         time.sleep(0.05)
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @contextlib.contextmanager
 def running(folder: Path, model: str, **settings: str) -> Iterator[Running]:
     """Run ``holo-vae serve`` until it is ready."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     log = folder / "service.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -157,12 +164,26 @@ def model() -> Model:
     return tiny_model()
 
 
+def small_set(model: Model) -> Embeddings:
+    """Embed the smallest structures that come with holo-features."""
+    paths = sorted(holo_features.datasets.example_structures(), key=lambda path: path.stat().st_size)
+    return embed(paths[:4], model)
+
+
+def index_of(model: Model, folder: Path) -> Path:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(calibration, "_SITES", 5)  # it is not for sites
+        write_search_index(small_set(model), folder)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("service")
     write_model(model, folder / "model")
     write_training_z(model, holograms(300, seed=5), folder / "model")
     settings = {
+        "HOLO_SERVING_INDEX": str(index_of(model, folder / "index")),
         "HOLO_SERVING_WORKERS": "2",
         "HOLO_SERVING_MAX_BYTES": "500000",
         "HOLO_SERVING_MAX_RESIDUES": "1100",
@@ -178,6 +199,70 @@ def table_of(body: bytes) -> pa.Table:
 
 
 # What it gives
+
+
+def test_neighbors_are_those_that_all_distances_give(service: Running, model: Model) -> None:
+    query, indexed = embed([STRUCTURE], model), small_set(model)
+    z = indexed.invariants.astype(float)
+    mean, spread = z.mean(axis=0), z.std(axis=0)
+    apart = np.linalg.norm(((query.invariants - mean) / spread)[:, None] - (z - mean) / spread, axis=2)
+    same = query.index["residue_name"][:, None] == indexed.index["residue_name"]
+    apart[~same] = np.inf
+    expected = np.argsort(apart, axis=1)[:, :3]
+    nearest = np.take_along_axis(apart, expected, 1)
+    asked, place = np.nonzero(np.isfinite(nearest))  # of a type that is rare there are fewer than three
+    found = Service(service.url).neighbors([STRUCTURE], count=3)
+    assert (found["rank"] == place + 1).all()
+    for name in ("structure", "chain", "residue_number"):
+        assert (found[f"neighbor_{name}"] == indexed.index[name][expected[asked, place]]).all()
+        assert (found[name] == query.index[name][asked]).all()
+    np.testing.assert_allclose(found["distance"], nearest[asked, place], rtol=1e-3)
+    here = search_residues(build_search_index(attrs.evolve(indexed, centers=None)), query, count=3)
+    np.testing.assert_allclose(found["p_value"], here.p_values[asked, place], rtol=1e-3)
+    np.testing.assert_allclose(found["expected"], here.expected[asked, place], rtol=1e-3)
+
+
+def test_all_forms_of_neighbors_say_the_same(service: Running, model: Model) -> None:
+    page, one = "/neighbors?count=2&other=none&any_type=true", of_structure(residues="A:10-12")
+    rows = json.loads(service.post(one, page)[1])["predictions"]
+    arrow = table_of(service.post(one, page, Accept=ARROW)[1])
+    assert arrow.equals(parquet.read_table(io.BytesIO(service.post(one, page, Accept=PARQUET)[1])))
+    assert arrow.to_pylist() == rows
+    assert json.loads(arrow.schema.metadata[b"holo.model"])["digest"] == model.digest
+    assert [(row["residue_number"], row["rank"]) for row in rows] == [
+        (n, r) for n in (10, 11, 12) for r in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "line"),
+    [
+        ("count=0", "count must be a number from 1 to 100"),
+        ("count=101", "count must be a number from 1 to 100"),
+        ("count=hunter2", "count must be a number from 1 to 100"),
+        ("count=1&count=2", "the parameters of neighbors are count, other and any_type, each once at most"),
+        ("hunter2=1", "the parameters of neighbors are count, other and any_type, each once at most"),
+        ("other=hunter2", "other must be one of structure, cluster, none"),
+        ("any_type=1", "any_type must be true or false"),
+        (
+            "other=cluster",
+            "the cluster of a structure is not known to the index; other must be structure or none",
+        ),
+    ],
+)
+def test_neighbors_that_cannot_be_asked_for_get_one_line(service: Running, query: str, line: str) -> None:
+    status, body, _ = service.post(of_structure(residues="A:10"), f"/neighbors?{query}")
+    assert status == 400
+    assert json.loads(body)["message"] == line
+    assert SECRET not in body.decode()
+
+
+def test_neighbors_are_those_of_residues(service: Running) -> None:
+    status, body, _ = service.post(of_holograms(holograms(1)), "/neighbors")
+    assert (status, json.loads(body)["message"]) == (
+        400,
+        "neighbors are those of residues; the request must hold structures",
+    )
 
 
 def test_structures_give_what_embed_gives(service: Running, model: Model) -> None:
@@ -427,6 +512,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_an_alias_moves_the_service_is_full_and_ends(registry: str, tmp_path: Path) -> None:
     settings = {
         "MLFLOW_TRACKING_URI": registry,
+        "HOLO_SERVING_INDEX": str(index_of(tiny_model(1), tmp_path / "index")),
         "HOLO_SERVING_WORKERS": "1",
         "HOLO_SERVING_MAX_QUEUE": "2",
         "HOLO_SERVING_REFRESH_SECONDS": "0.3",
@@ -437,11 +523,17 @@ def test_an_alias_moves_the_service_is_full_and_ends(registry: str, tmp_path: Pa
             return str(json.loads(service.get("/version")[1])["model"]["version"])
 
         assert answering() == "1"
+        assert service.post(of_structure(residues="A:30"), "/neighbors")[0] == 200
         mlflow.MlflowClient().set_registered_model_alias("small", "champion", "2")
         until(lambda: answering() == "2", "the other version answers")
         status, _, headers = service.post(of_structure(residues="A:30"))
         assert (status, headers["Holo-Model-Version"]) == (200, "2")
         assert headers["Holo-Model-Digest"] == tiny_model(2).digest
+        status, body, _ = service.post(of_structure(residues="A:30"), "/neighbors")
+        assert status == 400
+        assert re.match(
+            r"the index is of small 0 \(\w+\); the model that answers is small 2", json.loads(body)["message"]
+        )
 
         long = of_holograms(holograms(4000))
         with ThreadPoolExecutor(6) as pool:
@@ -468,6 +560,25 @@ def test_an_alias_moves_the_service_is_full_and_ends(registry: str, tmp_path: Pa
 # Settings
 
 
+def test_an_index_of_another_model_is_refused_at_the_start(tmp_path: Path) -> None:
+    write_model(tiny_model(2), tmp_path / "model")
+    index = index_of(tiny_model(1), tmp_path / "index")
+    asked = ["serve", "--model", str(tmp_path / "model"), "--index", str(index), "--workers", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "holo_vae", *asked],
+        env={**os.environ, "HOLO_SERVING_PORT": str(free_port())},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    (said,) = [each for each in done.stderr.splitlines() if not each.startswith("{")]
+    assert done.returncode == 1
+    assert (
+        f"{index}: the index is of small 0 ({tiny_model(1).digest[:12]}); the model that answers is" in said
+    )
+
+
 @pytest.mark.parametrize(
     ("variables", "options", "line"),
     [
@@ -481,6 +592,7 @@ def test_an_alias_moves_the_service_is_full_and_ends(registry: str, tmp_path: Pa
         ({}, ["--workers", "0"], 'Invalid value "0" for --workers. Must be >= 1'),
         ({}, ["--max-residue", "5"], "--max-residue. Did you mean --max-residues"),
         ({}, ["--model", "no-such-model"], "no-such-model: no such model"),
+        ({}, ["--index", "no-such-index"], "no-such-index: is no index"),
         ({}, ["--host", "203.0.113.1"], "203.0.113.1:5001 cannot be listened on"),
     ],
 )

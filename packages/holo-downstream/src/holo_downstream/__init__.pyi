@@ -89,6 +89,7 @@ from .search.index_files import (
 )
 from .search.neighbors import (
     Neighbors as Neighbors,
+    neighbor_table as neighbor_table,
     search_residues as search_residues,
     write_neighbors as write_neighbors,
 )

@@ -4,13 +4,14 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from holo_types import Embeddings, HoloError, ModelReference, concatenate
+from holo_types import Embeddings, HoloError, Index, ModelReference, concatenate
 from holo_types.extras import extra
 
 if TYPE_CHECKING:
@@ -82,17 +83,52 @@ class Service:
         HoloError
             If a file cannot be read, or the service refuses it or does not answer; one line names the file.
         """
+        return concatenate([_embeddings(answer, self.url) for answer in self._asked(paths, "/invocations")])
+
+    def neighbors(
+        self,
+        paths: Sequence[Path | str],
+        *,
+        count: int = 10,
+        other: Literal["structure", "cluster", "none"] = "structure",
+        any_type: bool = False,
+    ) -> Index:
+        """Find the residues of the service's index that are most like each residue of structure files.
+
+        Parameters
+        ----------
+        paths
+            PDB, mmCIF or BinaryCIF files, also gzipped.
+        count, other, any_type
+            As for `holo_downstream.search_residues`.
+
+        Returns
+        -------
+        Index
+            A row for each neighbor, with the columns of `holo_downstream.neighbor_table`.
+
+        Raises
+        ------
+        HoloError
+            If a file cannot be read, or the service has no index, refuses the file or does not answer; one line names
+            the file.
+        """
+        asked = f"/neighbors?count={count}&other={other}&any_type={str(any_type).lower()}"
+        return Index.concatenate([_neighbors(answer, self.url) for answer in self._asked(paths, asked)])
+
+    def _asked(self, paths: Sequence[Path | str], page: str) -> list[bytes]:
+        """Send each file to a page, and return the answers."""
         if not paths:
             raise HoloError("paths is empty; it must name a structure file")
         with ThreadPoolExecutor(_AT_ONCE, "holo-client") as pool:
-            return concatenate(list(pool.map(self._embed_one, map(Path, paths))))
+            return list(pool.map(partial(self._ask, page), map(Path, paths)))
 
-    def _embed_one(self, path: Path) -> Embeddings:
+    def _ask(self, page: str, path: Path) -> bytes:
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
         body = json.dumps({"dataframe_records": [{"name": path.name, "content": _content(path)}]}).encode()
         try:
-            answer = self._pool.request("POST", f"{self.url}/invocations", body=body, headers=self._headers)
+            answer = self._pool.request("POST", f"{self.url}{page}", body=body, headers=self._headers)
         except HTTPError as error:
             reason = str(error.args[-1] if error.args else error).splitlines()[0]
             raise HoloError(f"{path}: {self.url} does not answer ({reason})") from None
@@ -100,7 +136,7 @@ class Service:
             raise HoloError(
                 f"{path}: refused by {self.url} with status {answer.status}: {_reason(answer.data)}"
             )
-        return _embeddings(answer.data, self.url)
+        return answer.data
 
 
 def _content(path: Path) -> str:
@@ -124,14 +160,22 @@ def _reason(body: bytes) -> str:
 
 
 def _embeddings(body: bytes, url: str) -> Embeddings:
+    return _of_table(*_table(body, url, "embeddings"))
+
+
+def _neighbors(body: bytes, url: str) -> Index:
+    table, _ = _table(body, url, "neighbors")
+    return Index({name: _values(table[name]) for name in table.column_names})
+
+
+def _table(body: bytes, url: str, what: str) -> "tuple[pa.Table, ModelReference]":
     import pyarrow as pa  # noqa: PLC0415
 
     try:
         table = pa.ipc.open_stream(body).read_all()
-        model = ModelReference(**json.loads(table.schema.metadata[_MODEL]))
+        return table, ModelReference(**json.loads(table.schema.metadata[_MODEL]))
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError):
-        raise HoloError(f"{url}: its answer is no table of embeddings") from None
-    return _of_table(table, model)
+        raise HoloError(f"{url}: its answer is no table of {what}") from None
 
 
 def _of_table(table: "pa.Table", model: ModelReference) -> Embeddings:

@@ -6,14 +6,14 @@ import attrs
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from holo_types import Embeddings, HoloError
+from holo_types import Embeddings, HoloError, Index
 from holo_types.files.csv_files import write_csv
 
 from .chance import ANY_TYPE
-from .index import Other, SearchIndex
+from .index import NEEDED, Other, SearchIndex
 from .residues import residue_names
 
-__all__ = ["Neighbors", "search_residues", "write_neighbors"]
+__all__ = ["Neighbors", "neighbor_table", "search_residues", "write_neighbors"]
 
 _BLOCK = 1 << 16  # rows that are compared at a time
 
@@ -141,6 +141,39 @@ def _nearest(
             kept = np.argpartition(best, count - 1, axis=1)[:, :count]
             best, best_rows = np.take_along_axis(best, kept, 1), np.take_along_axis(best_rows, kept, 1)
     return np.where(np.isfinite(best), best_rows, -1)
+
+
+def neighbor_table(found: Neighbors, index: SearchIndex) -> Index:
+    """Return neighbors as columns, a row for each.
+
+    Parameters
+    ----------
+    found
+        What was found.
+    index
+        Where.
+
+    Returns
+    -------
+    Index
+        structure, chain, residue_number, insertion_code and residue_name of the query; rank, from 1; the same five of
+        the neighbor, as neighbor_structure and so on; distance; p_value, expected, and less_than, 1 where both stand
+        for "less than", as the index cannot tell a smaller number.
+    """
+    query, place = np.nonzero(found.rows >= 0)
+    rows = found.rows[query, place]
+    shares = found.p_values[query, place]
+    return Index(
+        {
+            **{name: found.query.index.column(name)[query] for name in NEEDED},
+            "rank": place + 1,
+            **{f"neighbor_{name}": index.index.column(name)[rows] for name in NEEDED},
+            "distance": found.distances[query, place],
+            "p_value": shares,
+            "expected": found.expected[query, place],
+            "less_than": (shares <= found.least[query]).astype(np.int64),
+        }
+    )
 
 
 def write_neighbors(found: Neighbors, index: SearchIndex, path: Path) -> None:

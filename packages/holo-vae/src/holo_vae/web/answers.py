@@ -7,12 +7,23 @@ from collections.abc import Iterable
 
 import attrs
 import orjson
+import pandas as pd
 import pyarrow as pa
 from pyarrow import ipc, parquet
 
-from holo_types import Embeddings, to_table
+from holo_types import Embeddings, ModelReference, to_table
 
-__all__ = ["ARROW", "JSON", "MODEL", "PARQUET", "accepts_gzip", "body_of", "chosen_type", "packed"]
+__all__ = [
+    "ARROW",
+    "JSON",
+    "MODEL",
+    "PARQUET",
+    "accepts_gzip",
+    "body_of",
+    "chosen_type",
+    "packed",
+    "table_body",
+]
 
 JSON = "application/json"
 PARQUET = "application/vnd.apache.parquet"
@@ -69,13 +80,27 @@ def body_of(embeddings: Embeddings, media_type: str) -> bytes:
     media_type
         One that `chosen_type` returned.
     """
-    table = to_table(embeddings)
+    return table_body(to_table(embeddings), embeddings.model, media_type)
+
+
+def table_body(table: pd.DataFrame, model: ModelReference, media_type: str) -> bytes:
+    """Return a table as the body of an answer.
+
+    Parameters
+    ----------
+    table
+        What to answer.
+    model
+        What made it.
+    media_type
+        One that `chosen_type` returned.
+    """
     if media_type == JSON:
         columns = [table[name].tolist() for name in table]
         names = list(table)
         return orjson.dumps({"predictions": [dict(zip(names, row)) for row in zip(*columns)]})  # noqa: B905
     arrow = pa.Table.from_pandas(table, preserve_index=False)
-    arrow = arrow.replace_schema_metadata({MODEL: json.dumps(attrs.asdict(embeddings.model))})
+    arrow = arrow.replace_schema_metadata({MODEL: json.dumps(attrs.asdict(model))})
     file = io.BytesIO()
     if media_type == PARQUET:
         parquet.write_table(arrow, file, write_page_checksum=True)

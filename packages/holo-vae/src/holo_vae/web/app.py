@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -19,17 +20,19 @@ from holo_vae._version import __version__
 from holo_vae.serving.faults import where
 from holo_vae.serving.limits import RefusedRequest
 
-from .answers import JSON, accepts_gzip, body_of, chosen_type, packed
+from .answers import JSON, accepts_gzip, body_of, chosen_type, packed, table_body
 from .bodies import BodyReader, Gone, Receive, Scope, Send, check_content_type
 from .crew import Crew
 from .logs import complain, say
 from .metrics import Metrics
+from .neighbors import Asked, IndexSearch
 from .requests import Abandoned, Done, Request
 from .settings import Settings
 
 __all__ = ["App"]
 
 _Headers = list[tuple[bytes, bytes]]
+_ASKED = ("/invocations", "/neighbors")
 _KEPT_BODIES = 16  # of the longest that may be in memory at once
 _LONGEST_WAIT = 60  # seconds that a client is told to wait
 
@@ -75,6 +78,7 @@ class App:
         self._decoding = threading.Semaphore(settings.workers)
         self._requests: set[Request] = set()
         self._crew: Crew | None = None
+        self._search: IndexSearch | None = None
         self._begun = threading.Event()
         self._stopping = False
         self._under_way = 0
@@ -111,6 +115,11 @@ class App:
         finally:
             self._begun.set()
 
+    def search_in(self, search: IndexSearch) -> None:
+        """Let requests ask for neighbors in an index."""
+        self._search = search
+        say("index", rows=len(search.index))
+
     def version_in_use(self) -> str | None:
         """Return the version of the model that answers, once the first is loaded; None if that failed."""
         self._begun.wait()
@@ -129,7 +138,7 @@ class App:
     async def _answer_one(self, scope: Scope, receive: Receive, send: Send) -> None:
         started, number = time.monotonic(), uuid.uuid4().hex
         path, method = scope["path"], scope["method"]
-        asked = path == "/invocations"
+        asked = path in _ASKED
         try:
             if asked and method == "POST":
                 answer = await self._invocations(scope, receive)
@@ -173,14 +182,16 @@ class App:
     async def _invocations(self, scope: Scope, receive: Receive) -> _Answer:
         media_type = chosen_type(scope["headers"])
         try:
-            async with self._bodies.reading(receive) as asked:
+            asked = Asked.parse(scope["query_string"]) if scope["path"] == "/neighbors" else None
+            async with self._bodies.reading(receive) as body:
                 check_content_type(scope)
                 if self._under_way >= self._settings.max_queue:
                     raise RefusedRequest("too many requests are under way", "RESOURCE_EXHAUSTED")
                 crew = self._engaged()
                 self._under_way += 1
                 try:
-                    done, body = await self._finished(crew, asked, media_type, receive)
+                    work = partial(self._work, crew, body, media_type, asked)
+                    done, answered = await self._finished(crew, work, receive)
                 finally:
                     self._under_way -= 1
                     crew.release()
@@ -193,10 +204,13 @@ class App:
         self._metrics.residues.inc(len(done.embeddings))
         self._metrics.waited.observe(done.waited)
         self._metrics.embedded(done.embeddings.reconstruction_cosine_loss, done.distances)
-        answer = _Answer(200, body, media_type, rows=len(done.embeddings), waited=done.waited)
+        answer = _Answer(200, answered, media_type, rows=len(done.embeddings), waited=done.waited)
         answer.model = done.embeddings.model
         answer.headers.append((b"vary", b"accept, accept-encoding"))
-        if accepts_gzip(scope["headers"]) and (shorter := await asyncio.to_thread(packed, body)) is not None:
+        if (
+            accepts_gzip(scope["headers"])
+            and (shorter := await asyncio.to_thread(packed, answered)) is not None
+        ):
             answer.body = shorter
             answer.headers.append((b"content-encoding", b"gzip"))
         return answer
@@ -210,19 +224,28 @@ class App:
                 raise RefusedRequest("the service is ending", "TEMPORARILY_UNAVAILABLE")
         raise RefusedRequest("the service has no model yet", "TEMPORARILY_UNAVAILABLE")
 
+    def _work(
+        self, crew: Crew, body: bytes, media_type: str, asked: Asked | None, request: Request
+    ) -> tuple[Done, bytes]:
+        """Embed what a request holds, and look for neighbors if it asks for them."""
+        if asked is None:
+            done = request.embed(body)
+            return done, body_of(done.embeddings, media_type)
+        if self._search is None:
+            raise RefusedRequest("the service has no index, so there are no neighbors", "ENDPOINT_NOT_FOUND")
+        self._search.check_model(crew.reference)
+        done = request.embed(body)
+        found = self._search.table(done.embeddings, asked, request.deadline)
+        return done, table_body(found, done.embeddings.model, media_type)
+
     async def _finished(
-        self, crew: Crew, body: bytes, media_type: str, receive: Receive
+        self, crew: Crew, work: Callable[[Request], tuple[Done, bytes]], receive: Receive
     ) -> tuple[Done, bytes]:
         """Work on a request until it is done, or its client gone."""
         request = Request(crew, self._settings.limits, self._decoding)
         self._requests.add(request)
         started = time.monotonic()
-
-        def work() -> tuple[Done, bytes]:
-            done = request.embed(body)
-            return done, body_of(done.embeddings, media_type)
-
-        working = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        working = asyncio.get_running_loop().run_in_executor(self._threads, work, request)
         leaving = asyncio.create_task(_gone(receive))
         try:
             both: set[asyncio.Future[Any]] = {working, leaving}

@@ -41,7 +41,7 @@ def set_up() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def say(event: str, **fields: str | float | None) -> None:
+def say(event: str, **fields: str | int | float | None) -> None:
     """Log an event.
 
     Parameters
@@ -54,11 +54,11 @@ def say(event: str, **fields: str | float | None) -> None:
     _log(logging.INFO, event, fields)
 
 
-def complain(event: str, **fields: str | float | None) -> None:
+def complain(event: str, **fields: str | int | float | None) -> None:
     """Log an event that somebody must look at; see `say`."""
     _log(logging.ERROR, event, fields)
 
 
-def _log(level: int, event: str, fields: Mapping[str, str | float | None]) -> None:
+def _log(level: int, event: str, fields: Mapping[str, str | int | float | None]) -> None:
     known = {name: value for name, value in fields.items() if value is not None}
     _logger.log(level, event, extra={"fields": {"event": event, **known}})

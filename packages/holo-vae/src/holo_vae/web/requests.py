@@ -100,6 +100,18 @@ class Request:
             for job, _ in self._jobs:
                 job.future.cancel()
 
+    def deadline(self) -> Deadline:
+        """Return when the time that is left to it is over.
+
+        Raises
+        ------
+        Abandoned
+            If it was abandoned.
+        """
+        if self._abandoned.is_set():
+            raise Abandoned
+        return Deadline(self._limits.max_seconds - self._used)
+
     def _put_structures(self, rows: list[Row]) -> None:
         if self._crew.basis.radial is None:
             raise RefusedRequest("the model is one of sphere images; it takes holograms and basis")

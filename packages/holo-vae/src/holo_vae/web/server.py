@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import uvicorn
 
 from holo_types import HoloError
 from holo_vae.serving.faults import where
+from holo_vae.serving.limits import RefusedRequest
 
 from .alias import follow
 from .app import App
@@ -14,6 +16,7 @@ from .connections import connection_class, possible_connections
 from .crew import Crew
 from .logs import complain, say, set_up
 from .metrics import Metrics
+from .neighbors import read_index
 from .settings import Settings
 
 __all__ = ["serve"]
@@ -42,11 +45,23 @@ def serve(settings: Settings) -> None:
     def crew_of(source: str) -> Crew:
         return Crew(source, settings, lambda jobs, rows: metrics.batch.observe(jobs))
 
+    def loaded() -> Crew:
+        search = read_index(Path(settings.index)) if settings.index else None
+        crew = crew_of(settings.model)
+        if search is not None:
+            try:
+                search.check_model(crew.reference)
+            except RefusedRequest as refused:
+                crew.close()
+                raise HoloError(f"{settings.index}: {refused.reason}") from None
+            app.search_in(search)
+        return crew
+
     def failed(error: Exception) -> None:
         failures.append(error)
         server.should_exit = True
 
-    app = App(settings, metrics, lambda: crew_of(settings.model), failed)
+    app = App(settings, metrics, loaded, failed)
     most = possible_connections(settings.max_connections)
     config = uvicorn.Config(
         app,

@@ -68,6 +68,8 @@ class Settings:
         Time that requests under way have after a SIGTERM.
     refresh_seconds
         How often the registry is asked whether the alias names another version now.
+    index
+        Folder of a search index of the model, in which neighbors are looked for; by default there is none.
 
     Examples
     --------
@@ -88,6 +90,7 @@ class Settings:
     header_seconds: Annotated[float, _given("header_seconds", above=0, most=_DAY)] = 10.0
     stop_seconds: Annotated[float, _given("stop_seconds", above=0, most=_DAY)] = 60.0
     refresh_seconds: Annotated[float, _given("refresh_seconds", above=0, most=_DAY)] = 30.0
+    index: Annotated[str, Parameter(env_var=variable_of("index"))] = ""
 
     @property
     def limits(self) -> Limits:
