@@ -1,11 +1,14 @@
 """``holo search``, on structures that come with holo-features."""
 
+import re
 from pathlib import Path
 
+import attrs
 import pytest
 
 from holo_downstream import write_search_index
 from holo_downstream.search import calibration
+from holo_features import read_structure, write_structure
 from holo_features.datasets import example_structures
 from holo_lab.cli.program import main
 from holo_vae import Recipe, embed, initial_model, write_model
@@ -33,4 +36,51 @@ def test_a_site_of_a_structure_is_found_in_its_index(
     assert main(asked[:-2]) == 1
     assert "its model, small" in capsys.readouterr().err
     assert main(["search", "index", query]) == 1
-    assert capsys.readouterr().err == "Error: say which residues, such as A:57,102,195\n"
+    neither = "Error: say which residues, such as A:57,102,195, or --ligand NAME; one of the two\n"
+    assert capsys.readouterr().err == neither
+    assert main([*asked, "--ligand", "LIG"]) == 1
+    assert capsys.readouterr().err == neither
+
+    # A ligand beside the second of them: its pocket finds what its residues, once they are named, find.
+    structure = read_structure(query)
+    atoms = structure.atoms
+    ligand = atoms[(atoms.res_id == first["residue_number"][1]) & (atoms.atom_name == "CA")].copy()
+    ligand.coord += 1.2
+    ligand.res_name[:], ligand.res_id[:], ligand.chain_id[:], ligand.amino_acid[:] = "LIG", 901, "L", False
+    ligand.atom_name[:] = "C1"
+    bound = tmp_path / f"{structure.name}.cif"
+    write_structure(attrs.evolve(structure, atoms=atoms + ligand), bound)
+    with_ligand = ["search", "index", str(bound), "--model", "model", "--other", "none"]
+    assert main([*with_ligand, "--ligand", "LIG", "--out", "pocket.csv"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert re.match(r"pocket of LIG, \d+ residues within 4 Å, nearest first: ", said[0])
+    residues = said[1].removeprefix("searched for: ").split()
+    assert len(residues) == 3
+    assert (
+        main(
+            [
+                "search",
+                "index",
+                query,
+                *residues,
+                "--any-type",
+                *asked[-2:],
+                "--other",
+                "none",
+                "--out",
+                "named.csv",
+            ]
+        )
+        == 0
+    )
+    assert Path("named.csv").read_text() == Path("pocket.csv").read_text()
+    capsys.readouterr()
+    for options, line in (
+        (["--ligand", "ATP"], "it has no molecule 'ATP'; it has LIG (L:901)"),
+        (["--ligand", "LIG", "--distance", "0.5"], "no residue has an atom within 0.5 Å of the ligand LIG"),
+        (["--ligand", "LIG", "--distance", "2.1"], "give a larger --distance, or name residues"),
+    ):
+        assert main([*with_ligand, *options]) == 1
+        error = capsys.readouterr().err
+        assert line in error
+        assert error.count("\n") == 1

@@ -29,6 +29,10 @@ from .complexes.ligands import (
     read_ligand as read_ligand,
     read_ligands as read_ligands,
 )
+from .complexes.pockets import (
+    LigandPocket as LigandPocket,
+    ligand_pocket as ligand_pocket,
+)
 from .complexes.rdkit_descriptors import (
     ligand_descriptors as ligand_descriptors,
     murcko_scaffold as murcko_scaffold,
