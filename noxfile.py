@@ -522,6 +522,23 @@ def services(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def viewers(session: nox.Session) -> None:
+    """Let PyMOL run the scripts that color structures; tells if it is not installed (apt install pymol)."""
+    python = holo(session, PACKAGES, *TEST_TOOLS)
+    tests = (
+        python,
+        "-m",
+        "pytest",
+        "packages/holo-lab/tests/test_lab_paint.py",
+        "-k",
+        "pymol",
+        "-ra",
+        *session.posargs,
+    )
+    session.run(*tests, env={**ONE_THREAD, **activated(python)})
+
+
+@nox.session(venv_backend="none")
 def rebuild(session: nox.Session) -> None:
     """Build a fresh environment from a logged model alone, and let it predict there: -- --model MODEL (minutes)."""
     python = holo(session, PACKAGES)
