@@ -39,7 +39,7 @@ def test_residues_are_those_that_gemmi_finds(path: Path, ligand: str, number: in
             for mark in search.find_atoms(atom.pos, "\0", radius=distance):
                 found = mark.to_cra(structure[0])
                 if found.residue.name != "LIG":
-                    name = ResidueId(found.chain.name, found.residue.seqid.num)
+                    name = ResidueId(found.chain.name, int(str(found.residue.seqid)))
                     apart = found.atom.pos.dist(atom.pos)
                     nearest[name] = min(apart, nearest.get(name, apart))
     pocket = ligand_pocket(path, ligand, distance)

@@ -226,7 +226,8 @@ def test_arrows_lie_along_the_frames(folder: Path, structure: Structure) -> None
     assert paint(folder, "loss", "framed.cif") == 0
     embeddings = embedded(structure)
     assert embeddings.centers is not None
-    axis, found = -1, []
+    axis = -1
+    found: list[tuple[int, NDArray[np.float64]]] = []
     for line in (folder / "framed.bild").read_text().splitlines():
         command, *rest = line.split()
         assert command in (".comment", ".color", ".arrow")
@@ -235,13 +236,13 @@ def test_arrows_lie_along_the_frames(folder: Path, structure: Structure) -> None
             assert rest == [("red", "green", "blue")[axis]]
         elif command == ".arrow":
             assert len(rest) == 9
-            found.append((axis, *map(float, rest[:6])))
+            found.append((axis, np.array(rest[:6], float)))
     assert len(found) == 3 * (len(embeddings) - 1)  # one has no frame
-    for number, line in enumerate(found):
+    for number, (axis, ends) in enumerate(found):
         row = 1 + number % (len(embeddings) - 1)
-        start, end = np.array(line[1:4]), np.array(line[4:])
+        start, end = ends[:3], ends[3:]
         np.testing.assert_allclose(start, embeddings.centers[row], atol=6e-4)
-        np.testing.assert_allclose((end - start) / 2, embeddings.frames[row, line[0]], atol=6e-4)
+        np.testing.assert_allclose((end - start) / 2, embeddings.frames[row, axis], atol=6e-4)
 
 
 @pytest.mark.skipif(PYMOL is None, reason="PyMOL is not here: apt install pymol")

@@ -22,7 +22,13 @@ _INPUTS = {
     "predictor",
     "store",
 }  # what may be a path, and is typed as text
-_ENDINGS = {"compare": "out.csv", "density": "out.ccp4", "recipes show": "recipe.yaml"}
+_ENDINGS = {
+    "compare": "out.csv",
+    "density": "out.ccp4",
+    "paint": "out.cif",
+    "pool": "out.csv",
+    "recipes show": "recipe.yaml",
+}
 
 
 def commands(group: App, title: str = "") -> Iterator[tuple[str, App]]:

@@ -141,7 +141,8 @@ def kmeans_clusters(
     sizes = np.bincount(assigned, minlength=clusters)
     numbers = np.empty(clusters, np.int64)
     numbers[np.argsort(-sizes, kind="stable")] = np.arange(1, clusters + 1)
-    return numbers[assigned]
+    found: Int[np.ndarray, n] = numbers[assigned]
+    return found
 
 
 def purity(clusters: Shaped[np.ndarray, "n"], labels: Shaped[np.ndarray, "n"]) -> float:

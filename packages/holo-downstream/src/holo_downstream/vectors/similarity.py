@@ -48,4 +48,5 @@ def similarities(vectors: Float[np.ndarray, "n d"], row: int, *, seed: int = 0) 
     random = float(np.median(apart))
     if random == 0:
         raise HoloError("at least half of the rows are the same; similarity needs rows that differ")
-    return 1 - np.linalg.norm(scaled - scaled[row], axis=1) / random
+    found: Float[np.ndarray, n] = 1 - np.linalg.norm(scaled - scaled[row], axis=1) / random
+    return found

@@ -73,8 +73,8 @@ def rows_and_structure(embeddings: Embeddings, path: Path) -> tuple[Int[np.ndarr
             f"{', '.join(there[:_SHOWN].tolist())}{more}"
         )
     rows = np.flatnonzero(names == name) if name in there else np.arange(len(embeddings))
-    models = np.unique(index["model"][rows]) if "model" in index else []
-    model = int(models[0]) if len(models) == 1 else None
+    models = set(index["model"][rows].tolist()) if "model" in index else set()
+    model = int(models.pop()) if len(models) == 1 else None
     structure = read_structure(path, Selection(model=model, hetero=True))
     _check(embeddings, rows, structure.atoms, f"{path}: the embeddings are of another structure")
     return rows, structure
