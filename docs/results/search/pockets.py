@@ -98,6 +98,12 @@ class Searched:
             for hit in found.hits
         ]
 
+    def share(self, query: str) -> float:
+        """Return the share of the structures of other clusters that have the query's ligand: what chance gives."""
+        mine = self.rows[query]
+        others = [row for row in self.rows.values() if row["cluster30"] != mine["cluster30"]]
+        return sum(row["ligand_name"] == mine["ligand_name"] for row in others) / len(others)
+
     def _apart(self, structure: str, rows: NDArray[np.int64]) -> float:
         centers, ligand = self.index.centers, self.ligands[structure].atoms.coord
         return (
@@ -148,6 +154,9 @@ def main() -> None:
     queries = np.random.default_rng(0).permutation(several)[:QUERIES].tolist()
     sites = {name: site(among.rows[name], asked.folder, there) for name in queries}
     print(f"{len(queries)} pockets among {len(among.rows)} structures, {len(among.index)} residues")
+    print(
+        f"a structure drawn at random has the ligand in {np.mean(list(map(among.share, queries))):.1%} of cases"
+    )
     print("| searched for | residues of | first hit right | one of five right | no hit |")
     figures = []
     for what, most in VARIANTS:

@@ -102,6 +102,8 @@ def test_the_command_writes_a_table_a_plot_and_a_structure(
     values = colored.b_factor[colored.res_id == int(largest["residue"])]
     assert values[0] == pytest.approx(100 * float(largest["of_random"]), abs=0.1)
     assert np.isnan(colored.b_factor[colored.res_id == 60]).all()
+    assert "minimum=0, maximum=100" in out.with_suffix(".pml").read_text()
+    assert "range 0,100" in out.with_suffix(".cxc").read_text()
 
 
 def test_structures_that_have_nothing_in_common_are_refused(

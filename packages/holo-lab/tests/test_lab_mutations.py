@@ -106,6 +106,7 @@ def test_a_scan_gives_a_table_a_heat_map_and_a_colored_structure(folder: Path) -
     colored = read_structure(folder / "scan.cif")
     first = [float(row["prediction"]) for row in rows if row["residue"] == rows[0]["residue"]]
     assert len(colored.atoms) == len(structure.atoms)
+    assert "spectrum b, 0xb2182b 0xf7f7f7 0x2166ac" in (folder / "scan.pml").read_text()
     assert colored.atoms.b_factor[0] == pytest.approx(
         np.mean(first), abs=2e-3
     )  # both are written in three places
@@ -204,7 +205,7 @@ def test_no_predictor_is_overwritten_and_one_run_at_a_time_writes(
     assert (folder / "predictor" / "predictor.h5").read_bytes() == written
     structure = f"structures/{datasets.example_structures()[0].name}"
     one = ["mutations", "predict", "predictor", structure, "A:1:L", "--out"]
-    for name in ("one.csv", "one.png", "one.cif"):
+    for name in ("one.csv", "one.png", "one.cif", "one.pml", "one.cxc"):
         with PathLock(folder / name):
             assert main([*one, "one.csv"]) == 1
         assert f"{name}: another run is alive" in capsys.readouterr().err
@@ -217,7 +218,7 @@ def test_no_predictor_is_overwritten_and_one_run_at_a_time_writes(
 
 
 def test_a_table_is_not_written_over_its_views(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("scan.cif", "scan.png"):
+    for name in ("scan.cif", "scan.png", "scan.pml", "scan.cxc"):
         assert main(["mutations", "predict", "predictor", "a.pdb", "A:1:L", "--out", name]) == 1
         assert f"{name}: is to be a table" in capsys.readouterr().err
 

@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLC0415
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,6 +153,7 @@ def _predict_one(predictor: Path, path: Path, wanted: tuple[str, ...], out: Path
         write_predictions,
         write_views,
     )
+    from holo_lab.painting.scripts import script_paths
 
     picture, colored = view_paths(out)
     asked = [Mutation.parse(text) for text in wanted]
@@ -159,7 +161,9 @@ def _predict_one(predictor: Path, path: Path, wanted: tuple[str, ...], out: Path
     structure = read_structure(path)
     if not wanted:
         asked = list(all_mutations(structure))
-    with PathLock(out), PathLock(picture), PathLock(colored):
+    with ExitStack() as locks:
+        for written in (out, picture, colored, *script_paths(colored)):
+            locks.enter_context(PathLock(written))
         described = describe_mutations(structure, asked, model)
         found = described.found
         problems = [f"{asked[place]}: {problem}" for place, problem in found.problems.items()]
