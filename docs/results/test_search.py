@@ -147,9 +147,9 @@ def test_a_pocket_is_found_where_the_ligand_of_its_copy_is(
         frames = np.tile(np.eye(3), (len(clouds), 1, 1))
         return Embeddings(z, frames, ModelReference(name, "1", "", ""), clouds.index, centers=clouds.centers)
 
-    program: dict[str, Any] = runpy.run_path(str(SCRIPT.with_name("pockets.py")))
+    program: dict[str, Any] = runpy.run_path(str(SCRIPT.with_name("ligand_queries.py")))
     program["main"].__globals__["embed"] = embed
-    monkeypatch.setattr(sys, "argv", ["pockets.py", str(tmp_path), "--out", str(tmp_path / "out")])
+    monkeypatch.setattr(sys, "argv", ["ligand_queries.py", str(tmp_path), "--out", str(tmp_path / "out")])
     program["main"]()
     said = capsys.readouterr().out
     assert said.startswith("4 pockets among 4 structures")

@@ -1,6 +1,6 @@
 """The table of docs/results/search.md on pockets: how many of a pocket's residues are worth searching for.
 
-    python docs/results/search/pockets.py DIR --out results/
+    python docs/results/search/ligand_queries.py DIR --out results/
 
 DIR holds labels.csv (columns id, cluster30, ligand_name, protein and ligand, both relative to it) and the files that it
 names. Queries are pockets whose ligand occurs in another cluster; a hit is right where the structure that it is in, of
@@ -176,7 +176,7 @@ def main() -> None:
             flush=True,
         )
         figures.append({"what": what, "any_type": any_type, "first": first, "five": five, "none": none})
-    write_json(asked.out / "pockets.json", {"queries": len(queries), "figures": figures}, indent=2)
+    write_json(asked.out / "ligand_queries.json", {"queries": len(queries), "figures": figures}, indent=2)
 
 
 if __name__ == "__main__":
