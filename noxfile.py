@@ -476,6 +476,8 @@ def docs(session: nox.Session) -> None:
         "docs/results/test_proteins.py",
         "docs/results/test_affinity.py",
         "docs/results/test_split.py",
+        "docs/results/test_search.py",
+        "docs/results/test_ligand_queries.py",
     )
     examples = ("-m", "pytest", "--quiet", "--doctest-modules", *sources, *tests)
     session.run(python, *examples, env=ONE_THREAD)
@@ -525,17 +527,8 @@ def services(session: nox.Session) -> None:
 def viewers(session: nox.Session) -> None:
     """Let PyMOL run the scripts that color structures; tells if it is not installed (apt install pymol)."""
     python = holo(session, PACKAGES, *TEST_TOOLS)
-    tests = (
-        python,
-        "-m",
-        "pytest",
-        "packages/holo-lab/tests/test_lab_paint.py",
-        "-k",
-        "pymol",
-        "-ra",
-        *session.posargs,
-    )
-    session.run(*tests, env={**ONE_THREAD, **activated(python)})
+    tests = ("packages/holo-lab/tests/test_lab_paint.py", "-k", "pymol", "-ra", *session.posargs)
+    session.run(python, "-m", "pytest", *tests, env={**ONE_THREAD, **activated(python)})
 
 
 @nox.session(venv_backend="none")
