@@ -25,7 +25,7 @@ import holo_types
 from holo_downstream import full_power_spectrum, scalar_coefficients
 from holo_features import alpha_carbons, neighborhoods, read_ligand, read_structure, zernike_transform
 from holo_features.structures.alignment import one_letter_sequence
-from holo_types import Embeddings, Holograms, concatenate
+from holo_types import Embeddings, Holograms, NamedArrays, concatenate
 from holo_types.files.csv_files import csv_text
 from holo_vae import Model, load
 
@@ -47,6 +47,7 @@ FAMILIES = {
     "quaternary amines": "CHT BET ACH",
     "2-oxo acids": "AKG OGA",
 }
+_KIND = "PocketSimilarities"
 _AROUND = 8.0  # Å from the ligand's center, in which atoms are counted
 _DISTANCES = np.arange(3.0, 25.0)  # Å, of two Cα
 
@@ -220,21 +221,19 @@ def aligned(pockets: Pockets) -> Values:
 
 def all_similarities(pockets: Pockets, out: Path) -> dict[str, dict[str, Values]]:
     """Return, row by row, the ways to compare pockets."""
-    path = out / "pocket_similarities.npz"
+    path = out / "pocket_similarities.h5"
     if not path.exists():
         found = {
             name: similarities(values, pockets.task.queries) for name, values in vectors(pockets).items()
         }
         found["aligned sequence of the pocket"] = {"BLOSUM62": aligned(pockets)}
         found[Z] = {"Euclidean, standardized": one_to_one(pockets)}
-        np.savez(
-            path, **{f"{row}|{way}": values for row, ways in found.items() for way, values in ways.items()}
-        )
+        arrays = {f"{row}|{way}": values for row, ways in found.items() for way, values in ways.items()}
+        holo_types.save(NamedArrays(_KIND, arrays, {}), path)
     loaded: dict[str, dict[str, Values]] = {}
-    with np.load(path) as file:
-        for key in file.files:
-            row, way = key.split("|")
-            loaded.setdefault(row, {})[way] = file[key]
+    for name, stored in holo_types.load(path, kind=NamedArrays).arrays.items():
+        row, way = name.split("|")
+        loaded.setdefault(row, {})[way] = stored
     z = next(iter(loaded[Z].values()))
     loaded["z and geometry"] = {
         f"z and {way}": _unit(z) + _unit(values)
