@@ -22,7 +22,7 @@ from holo_downstream import (
     write_search_index,
 )
 from holo_downstream.cli.program import main
-from holo_downstream.search import calibration, index_files, inverted_lists
+from holo_downstream.search import calibration, index_files, inverted_lists, nearest
 from holo_downstream.search.calibration import random_sites, site_of
 from holo_downstream.search.inverted_lists import build_inverted_lists
 from holo_downstream.search.joining import joined_rows
@@ -364,3 +364,18 @@ def test_the_commands(
     assert capsys.readouterr().err == "Error: there is no residue A:99; there must be one\n"
     assert main(["search", "second", "query.h5", "--residues", "A:11"]) == 1
     assert "second: is no index" in capsys.readouterr().err
+
+
+def test_nearest_rows_are_those_of_all_distances_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In blocks of a few rows, with groups that have fewer others than are asked for."""
+    rng = np.random.default_rng(5)
+    vectors, groups = rng.normal(size=(60, 4)) + 100, np.sort(rng.integers(4, size=60))
+    monkeypatch.setattr(nearest, "_DISTANCES_AT_ONCE", 420)
+    rows, distances = nearest.nearest_rows(vectors, groups, 50)
+    for row in range(60):
+        others = np.flatnonzero(groups != groups[row])
+        apart = np.linalg.norm(vectors[others] - vectors[row], axis=1)
+        order = np.argsort(apart)[:50]
+        assert rows[row].tolist() == others[order].tolist() + [-1] * (50 - len(order))
+        assert np.allclose(distances[row, : len(order)], apart[order])
+        assert np.isnan(distances[row, len(order) :]).all()

@@ -123,6 +123,9 @@ from .structures.residue import (
     ResidueId as ResidueId,
     residue_numbers as residue_numbers,
 )
+from .structures.secondary_structure import (
+    secondary_structure as secondary_structure,
+)
 from .structures.selection import (
     Selection as Selection,
 )

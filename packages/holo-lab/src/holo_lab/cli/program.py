@@ -14,6 +14,7 @@ from holo_vae.cli.program import app as vae
 from .affinity import affinity
 from .compare import compare_command
 from .evaluate import evaluate_command
+from .explore import explore_command
 from .mutations import mutations
 from .paint import paint_command
 from .search import search_command
@@ -57,6 +58,12 @@ app.command(
     name="paint",
     group=_USE,
     help_epilogue=examples_shown("holo paint 1abc.pdb embeddings.h5 --by similarity:A:57 --out painted.cif"),
+)
+app.command(
+    explore_command,
+    name="explore",
+    group=_USE,
+    help_epilogue=examples_shown("holo explore embeddings.h5 my-structures/ --out page.html"),
 )
 app.command(
     search_command,

@@ -3,13 +3,14 @@
 import html
 import json
 from collections.abc import Sequence
-from importlib.resources import files
 
 import numpy as np
 from biotite.structure import AtomArray, BondType
 
 from holo_features import pocket
 from holo_lab.affinity.atoms import AtomContributions
+
+from .library_3dmol import library_text
 
 __all__ = ["library", "viewer"]
 
@@ -20,10 +21,7 @@ _RED, _WHITE, _BLUE = (200, 60, 50), (235, 235, 235), (42, 90, 170)
 
 def library() -> str:
     """Return the script of 3Dmol.js with its license, which a page has once, before its viewers."""
-    folder = files("holo_lab.report").joinpath("3dmol")
-    script = folder.joinpath("3Dmol-min.js").read_text(encoding="utf-8")
-    license_ = folder.joinpath("LICENSE").read_text(encoding="utf-8").replace("*/", "* /")
-    return f"<script>/*\n{license_}\n*/\n{script}</script>"  # neither holds what would end a script
+    return f"<script>{library_text()}</script>"
 
 
 def viewer(drawn: AtomContributions, number: int) -> str:

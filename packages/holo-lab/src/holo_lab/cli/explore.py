@@ -1,0 +1,104 @@
+"""``holo explore``."""
+
+# ruff: noqa: PLC0415
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from holo_types import HoloError
+from holo_types.console import OK, progress, visible
+from holo_types.files.locks import PathLock
+from holo_types.options import OptionalNames, Output
+
+__all__ = ["explore_command"]
+
+
+def explore_command(
+    embeddings: Path,
+    /,
+    *structures: Path,
+    out: Output,
+    projection: Literal["umap", "pca"] = "umap",
+    density: OptionalNames = None,
+    model: str = "",
+    seed: Annotated[int, Parameter(validator=Number(gte=0, lte=2**32 - 1))] = 0,
+) -> int:
+    """Write a page on which residues are explored: a map of z, what lies around each residue, its nearest neighbors.
+
+    The page is one HTML file of at most 15 MB that opens offline in any browser. It holds up to 100,000 residues; where
+    the atoms around them do not fit, it shows no 3D and says so. Exit status: 0, the page is written; 1, it is not; 2,
+    wrong usage.
+
+    Parameters
+    ----------
+    embeddings
+        HDF5 file, Parquet table, or folder of Parquet files that embed wrote.
+    structures
+        The structure files that were embedded, or folders or archives of them.
+    out
+        HTML file for the page.
+    projection
+        Map to begin with: umap, beside which the page offers pca; or pca alone, which takes a second and needs no
+        library. UMAP needs the extra umap.
+    density
+        Residues whose density is shown as it is and as the model reconstructs it, at most 200, such as "1abc A:57,102".
+    model
+        Folder of the model that made the embeddings, or models:/NAME@ALIAS, for --density; one that comes with holo-vae
+        need not be named.
+    seed
+        Seed of UMAP and of the clusters of z.
+    """
+    from rich.console import Console
+
+    from holo_downstream import read_embeddings
+    from holo_features.encoding.files import structure_files
+    from holo_lab.explore.making import make_contents
+    from holo_lab.explore.page import write_explore_page
+    from holo_vae import Model, load, shipped_models
+
+    if out.suffix != ".html":
+        raise HoloError(f"--out is {out}; it must end in .html")
+    if not structures:
+        raise HoloError(
+            "say where the structures are that were embedded: files, or folders or archives of them"
+        )
+    with PathLock(out) as lock:
+        read = read_embeddings([embeddings])
+        made_by = read.model.name
+        if density and not model and made_by not in shipped_models():
+            raise HoloError(
+                f"{embeddings}: its model, {made_by} {read.model.version}, does not come with holo-vae; say where it "
+                "is by --model"
+            )
+        paths, _ = structure_files(structures)
+        names = set(read.index["structure"].tolist()) if "structure" in read.index else set()
+        with progress(len(names), "structures") as advance:
+            contents = make_contents(
+                read,
+                paths,
+                embeddings.stem,
+                projection=projection,
+                density=density or (),
+                model=load(model or made_by, Model) if density else None,
+                seed=seed,
+                advance=advance,
+            )
+        lock.check()
+        atoms = write_explore_page(contents, out)
+    lines = [
+        f"{len(contents.residues)} residues of {len(contents.residues.structures)} structures, "
+        f"{' and '.join(plane.title for plane in contents.maps)}: {out}, {out.stat().st_size / 1e6:.1f} MB"
+    ]
+    if contents.note:
+        lines.append(contents.note)
+    if not atoms:
+        lines.append(
+            "3D is left out, since the page would have more than 15 MB with it; give fewer residues to have it"
+        )
+    console = Console(soft_wrap=True, highlight=False)
+    for line in lines:
+        console.print(visible(line), markup=False)
+    return OK

@@ -1,0 +1,457 @@
+// The map: points that are panned, zoomed, pointed at and brushed. It draws only when something has changed.
+import { arrays, facts, neighborsOf } from "./data.js";
+import { DIMMED, FILTERED, SHOWN, colorsOf } from "./palette.js";
+import { Points } from "./points.js";
+
+const REACH = 14; // pixels from the pointer to a point that it means
+const CELLS = 160; // along each side, of the grid in which points are looked up
+const MOST_ZOOM = 400;
+const MORPH = 500; // ms
+const [LEGEND, TOOLS, MARGIN] = [222, 66, 28]; // pixels that the legend and the buttons take, and the map leaves
+const LEGEND_BESIDE = 620; // pixels of width from which the map has room beside the legend
+
+export const WHOLE = { x: 0, y: 0, zoom: 1 };
+
+export class ResidueMap {
+  // `listener` has hover(row, x, y), pick(row), brush(rows) and moved().
+  constructor(pointsCanvas, marksCanvas, listener) {
+    this.canvas = pointsCanvas;
+    this.marks = marksCanvas;
+    this.listener = listener;
+    this.points = new Points(pointsCanvas, facts.rows);
+    this.shuffled = shuffled(facts.rows);
+    this.shown = new Uint8Array(facts.rows).fill(1);
+    this.brushed = null;
+    this.highlighted = null;
+    this.column = 0;
+    this.view = { ...WHOLE };
+    this.selected = null;
+    this.hovered = null;
+    this.brushing = false;
+    this.rectangle = null;
+    this.share = 1;
+    this.frames = [];
+    this.map = 0;
+    this.at = placesOf(0);
+    this.bounds = boundsOf(this.at);
+    this.points.place(this.at, this.at);
+    this.#sort();
+    this.recolor();
+    this.#listen();
+    new ResizeObserver(() => this.resize()).observe(marksCanvas);
+  }
+
+  setMap(number, animated) {
+    const before = this.at;
+    this.map = number;
+    this.at = placesOf(number);
+    this.bounds = boundsOf(this.at);
+    this.points.place(before, this.at);
+    this.#sort();
+    const still = !animated || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const began = performance.now();
+    const step = (now) => {
+      const time = Math.min(Math.max((now - began) / MORPH, 0), 1);
+      this.share = time * time * (3 - 2 * time);
+      this.draw();
+      if (time < 1) {
+        requestAnimationFrame(step);
+      }
+    };
+    if (still) {
+      this.share = 1;
+      this.draw();
+    } else {
+      requestAnimationFrame(step);
+    }
+  }
+
+  setColumn(number) {
+    this.column = number;
+    this.recolor();
+  }
+
+  // Which rows the legend leaves; null for all.
+  setFilter(shown) {
+    this.shown = shown;
+    this.#sort();
+    this.recolor();
+  }
+
+  setHighlight(test) {
+    this.highlighted = test;
+    this.recolor();
+  }
+
+  setBrushed(rows) {
+    this.brushed = rows && rows.length ? new Set(rows) : null;
+    this.recolor();
+  }
+
+  recolor() {
+    const { shown, brushed, highlighted } = this;
+    const alpha = (row) => {
+      if (!shown[row]) {
+        return FILTERED;
+      }
+      return (brushed && !brushed.has(row)) || (highlighted && !highlighted(row)) ? DIMMED : SHOWN;
+    };
+    const colors = colorsOf(this.column, alpha);
+    // What is pale lies below.
+    const order = [FILTERED, DIMMED, SHOWN].flatMap((level) => {
+      const wanted = Math.floor(255 * level);
+      return Array.from(this.shuffled.filter((row) => colors[4 * row + 3] === wanted));
+    });
+    this.points.color(colors, Uint32Array.from(order));
+    this.draw();
+  }
+
+  select(row) {
+    this.selected = row;
+    this.draw();
+  }
+
+  whole() {
+    this.view = { ...WHOLE };
+    this.#changed();
+  }
+
+  zoomBy(factor) {
+    this.#zoomAt(factor, ...this.middle);
+  }
+
+  panBy(dx, dy) {
+    this.view.x -= dx / this.unit;
+    this.view.y += dy / this.unit;
+    this.#changed();
+  }
+
+  // Brings a row into view, if it is not.
+  reveal(row) {
+    const [x, y] = this.screen(row);
+    const margin = 40;
+    if (x < margin || y < margin || x > this.width - margin || y > this.height - margin) {
+      this.view.x = this.at[2 * row] - this.bounds[0];
+      this.view.y = this.at[2 * row + 1] - this.bounds[1];
+      this.#changed();
+    }
+  }
+
+  resize() {
+    const ratio = Math.min(devicePixelRatio || 1, 2);
+    this.width = this.marks.clientWidth;
+    this.height = this.marks.clientHeight;
+    for (const canvas of [this.canvas, this.marks]) {
+      canvas.width = Math.round(this.width * ratio);
+      canvas.height = Math.round(this.height * ratio);
+    }
+    this.ratio = ratio;
+    this.draw();
+  }
+
+  // What is left free by the legend and the buttons: left, top, right and bottom edge.
+  get free() {
+    // On a narrow page the legend stands below the map.
+    const wide = this.width > LEGEND_BESIDE;
+    return [wide ? LEGEND + MARGIN : MARGIN, TOOLS, this.width - MARGIN, this.height - (wide ? MARGIN : 2 * MARGIN)];
+  }
+
+  get middle() {
+    const [left, top, right, bottom] = this.free;
+    return [(left + right) / 2, (top + bottom) / 2];
+  }
+
+  // Pixels for a unit of the map: at zoom 1 all points are in the free part.
+  get unit() {
+    const [left, top, right, bottom] = this.free;
+    const [, , width, height] = this.bounds;
+    return Math.min((right - left) / width, (bottom - top) / height) * this.view.zoom;
+  }
+
+  // From the map to the screen: view.x and view.y are from the middle of all points.
+  screen(row) {
+    return this.#toScreen(this.at[2 * row], this.at[2 * row + 1]);
+  }
+
+  #toScreen(x, y) {
+    const [middle, unit, bounds] = [this.middle, this.unit, this.bounds];
+    return [
+      (x - bounds[0] - this.view.x) * unit + middle[0],
+      middle[1] - (y - bounds[1] - this.view.y) * unit,
+    ];
+  }
+
+  #toMap(x, y) {
+    const [middle, unit, bounds] = [this.middle, this.unit, this.bounds];
+    return [
+      (x - middle[0]) / unit + this.view.x + bounds[0],
+      (middle[1] - y) / unit + this.view.y + bounds[1],
+    ];
+  }
+
+  draw() {
+    if (!this.waiting && this.width) {
+      this.waiting = true;
+      requestAnimationFrame((now) => this.#drawNow(now));
+    }
+  }
+
+  #drawNow(now) {
+    this.waiting = false;
+    this.frames.push(now);
+    if (this.frames.length > 240) {
+      this.frames.shift();
+    }
+    const { view, unit, width, height, ratio } = this;
+    const [sx, sy] = [(2 * unit) / width, (2 * unit) / height];
+    const [x, y] = this.#toMap(width / 2, height / 2);
+    const base = Math.min(Math.max(420 / Math.sqrt(facts.rows), 2.4), 8);
+    this.points.draw({
+      scale: [sx, sy],
+      offset: [-x * sx, -y * sy],
+      share: this.share,
+      size: ratio * Math.min(base * Math.pow(view.zoom, 0.35), 16),
+    });
+    this.#drawMarks(ratio);
+  }
+
+  #drawMarks(ratio) {
+    const context = this.marks.getContext("2d");
+    const ink = getComputedStyle(document.documentElement).getPropertyValue("--ink");
+    const paper = getComputedStyle(document.documentElement).getPropertyValue("--paper");
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, this.width, this.height);
+    context.strokeStyle = ink;
+    if (this.selected !== null && this.share === 1) {
+      this.#drawNeighbors(context, ink, paper);
+    }
+    if (this.hovered !== null) {
+      ring(context, this.screen(this.hovered), 7, 1.5, ink, paper);
+    }
+    if (this.rectangle) {
+      const [x, y, right, bottom] = this.rectangle;
+      context.globalAlpha = 0.1;
+      context.fillStyle = ink;
+      context.fillRect(x, y, right - x, bottom - y);
+      context.globalAlpha = 1;
+      context.lineWidth = 1;
+      context.setLineDash([5, 4]);
+      context.strokeRect(x, y, right - x, bottom - y);
+      context.setLineDash([]);
+    }
+  }
+
+  #drawNeighbors(context, ink, paper) {
+    const middle = this.screen(this.selected);
+    const others = neighborsOf(this.selected).map(({ row }) => this.screen(row));
+    context.lineWidth = 1;
+    context.globalAlpha = 0.5;
+    for (const place of others) {
+      context.beginPath();
+      context.moveTo(...middle);
+      context.lineTo(...place);
+      context.stroke();
+    }
+    context.globalAlpha = 1;
+    for (const place of others) {
+      ring(context, place, 5, 1.5, ink, paper);
+    }
+    ring(context, middle, 9, 2.5, ink, paper);
+  }
+
+  // Sorts the visible points into the cells of a grid, so that one is found without looking at all.
+  #sort() {
+    const starts = new Uint32Array(CELLS * CELLS + 1);
+    const cellOf = (row) => {
+      const [x, y] = [0, 1].map((part) => Math.min(Math.floor(this.at[2 * row + part] * CELLS), CELLS - 1));
+      return y * CELLS + x;
+    };
+    for (let row = 0; row < facts.rows; row++) {
+      starts[cellOf(row) + 1] += this.shown[row];
+    }
+    for (let cell = 0; cell < CELLS * CELLS; cell++) {
+      starts[cell + 1] += starts[cell];
+    }
+    const next = starts.slice();
+    const rows = new Uint32Array(starts[CELLS * CELLS]);
+    for (let row = 0; row < facts.rows; row++) {
+      if (this.shown[row]) {
+        rows[next[cellOf(row)]++] = row;
+      }
+    }
+    this.cells = { starts, rows };
+  }
+
+  // Calls with each visible row in a rectangle of the screen.
+  #within([left, top, right, bottom], call) {
+    const [low, high] = [this.#toMap(left, bottom), this.#toMap(right, top)];
+    const [x0, y0, x1, y1] = [...low, ...high].map((value) =>
+      Math.min(Math.max(Math.floor(value * CELLS), 0), CELLS - 1),
+    );
+    for (let y = y0; y <= y1; y++) {
+      for (let x = x0; x <= x1; x++) {
+        const cell = y * CELLS + x;
+        for (let place = this.cells.starts[cell]; place < this.cells.starts[cell + 1]; place++) {
+          const row = this.cells.rows[place];
+          const [a, b] = [this.at[2 * row], this.at[2 * row + 1]];
+          if (a >= low[0] && a <= high[0] && b >= low[1] && b <= high[1]) {
+            call(row);
+          }
+        }
+      }
+    }
+  }
+
+  nearest(x, y) {
+    let [best, distance] = [null, REACH];
+    this.#within([x - REACH, y - REACH, x + REACH, y + REACH], (row) => {
+      const [a, b] = this.screen(row);
+      const apart = Math.hypot(a - x, b - y);
+      if (apart < distance) {
+        [best, distance] = [row, apart];
+      }
+    });
+    return best;
+  }
+
+  #zoomAt(factor, x, y) {
+    const zoom = Math.min(Math.max(this.view.zoom * factor, 0.5), MOST_ZOOM);
+    const before = this.unit;
+    this.view.zoom = zoom;
+    const change = 1 / before - 1 / this.unit;
+    const middle = this.middle;
+    this.view.x += (x - middle[0]) * change;
+    this.view.y += (middle[1] - y) * change;
+    this.#changed();
+  }
+
+  #changed() {
+    this.draw();
+    this.listener.moved();
+  }
+
+  #hover(row, x, y) {
+    if (row !== this.hovered) {
+      this.hovered = row;
+      this.draw();
+    }
+    this.listener.hover(row, x, y);
+  }
+
+  #listen() {
+    const { marks } = this;
+    const pointers = new Map();
+    let travelled = 0;
+    const at = (event) => {
+      const box = marks.getBoundingClientRect();
+      return [event.clientX - box.left, event.clientY - box.top];
+    };
+    marks.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) {
+        return;
+      }
+      marks.setPointerCapture(event.pointerId);
+      pointers.set(event.pointerId, at(event));
+      travelled = 0;
+      if ((this.brushing || event.shiftKey) && pointers.size === 1) {
+        this.rectangle = [...at(event), ...at(event)];
+        this.origin = at(event);
+      }
+    });
+    marks.addEventListener("pointermove", (event) => {
+      const [x, y] = at(event);
+      const before = pointers.get(event.pointerId);
+      if (!before) {
+        this.#hover(this.nearest(x, y), x, y);
+        return;
+      }
+      travelled += Math.hypot(x - before[0], y - before[1]);
+      if (pointers.size === 2) {
+        const [other] = [...pointers].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
+        const factor = Math.hypot(x - other[0], y - other[1]) / Math.hypot(before[0] - other[0], before[1] - other[1]);
+        this.rectangle = null;
+        this.#zoomAt(factor || 1, (x + other[0]) / 2, (y + other[1]) / 2);
+      } else if (this.rectangle) {
+        const [a, b] = this.origin;
+        this.rectangle = [Math.min(a, x), Math.min(b, y), Math.max(a, x), Math.max(b, y)];
+        this.draw();
+      } else {
+        this.panBy(x - before[0], y - before[1]);
+      }
+      pointers.set(event.pointerId, [x, y]);
+    });
+    const released = (event) => {
+      if (!pointers.delete(event.pointerId)) {
+        return;
+      }
+      const [x, y] = at(event);
+      if (travelled < 5) {
+        this.rectangle = null;
+        this.draw();
+        this.listener.pick(this.nearest(x, y));
+      } else if (this.rectangle) {
+        const rows = [];
+        this.#within(this.rectangle, (row) => rows.push(row));
+        this.rectangle = null;
+        this.listener.brush(rows.sort((one, other) => one - other));
+      }
+    };
+    marks.addEventListener("pointerup", released);
+    marks.addEventListener("pointercancel", (event) => {
+      pointers.delete(event.pointerId);
+      this.rectangle = null;
+    });
+    marks.addEventListener("pointerleave", () => this.#hover(null, 0, 0));
+    marks.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        this.#zoomAt(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), ...at(event));
+      },
+      { passive: false },
+    );
+  }
+}
+
+function placesOf(number) {
+  return Float32Array.from(arrays.get(`map.${facts.maps[number].key}`), (value) => value / 65535);
+}
+
+// The middle of all points, and the width and height that they take.
+function boundsOf(at) {
+  const [low, high] = [
+    [Infinity, Infinity],
+    [-Infinity, -Infinity],
+  ];
+  at.forEach((value, place) => {
+    low[place % 2] = Math.min(low[place % 2], value);
+    high[place % 2] = Math.max(high[place % 2], value);
+  });
+  const size = [0, 1].map((part) => Math.max(high[part] - low[part], 1e-3));
+  return [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, ...size];
+}
+
+// The same order each time, in which no class lies on all others.
+function shuffled(count) {
+  const order = Uint32Array.from({ length: count }, (_, row) => row);
+  let state = 1;
+  for (let last = count - 1; last > 0; last--) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    const other = Math.floor((state / 4294967296) * (last + 1));
+    [order[last], order[other]] = [order[other], order[last]];
+  }
+  return order;
+}
+
+function ring(context, [x, y], radius, width, ink, paper) {
+  for (const [color, more] of [
+    [paper, 2.5],
+    [ink, 0],
+  ]) {
+    context.strokeStyle = color;
+    context.lineWidth = width + more;
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.stroke();
+  }
+}

@@ -1,0 +1,114 @@
+"""The page as one HTML file that fetches nothing: scripts, styles, facts and arrays."""
+
+import base64
+import hashlib
+import html
+import re
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+import attrs
+
+from holo_lab.report.library_3dmol import library_text
+from holo_types import HoloError
+from holo_types.files.atomic import replacing
+
+from .contents import Contents, packed, page_arrays, page_facts, script_json
+
+__all__ = ["MOST_BYTES", "page_text", "write_explore_page"]
+
+MOST_BYTES = 15_000_000
+# Each imports only from those before it.
+_SCRIPTS = (
+    "data",
+    "palette",
+    "points",
+    "surroundings",
+    "sketch",
+    "viewer",
+    "map",
+    "legend",
+    "search",
+    "panel",
+    "main",
+)
+_IMPORT = re.compile(r"^import (\{[^}]*\}) from \"\./(\w+)\.js\";$", re.MULTILINE)
+_EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))", re.MULTILINE)
+
+
+def write_explore_page(contents: Contents, path: Path) -> bool:
+    """Write the page, without atoms where it would have more than 15 MB with them.
+
+    Parameters
+    ----------
+    contents
+        What it shows.
+    path
+        Replaced if it exists.
+
+    Returns
+    -------
+    bool
+        Whether it shows residues in 3D.
+
+    Raises
+    ------
+    HoloError
+        If the file cannot be written, or has more than 15 MB even so.
+    """
+    text, atoms = page_text(contents, atoms=True), True
+    if len(text) > MOST_BYTES:
+        note = f"3D is left out, since the page would have {len(text) / 1e6:.1f} MB with it. {contents.note}".strip()
+        text, atoms = page_text(attrs.evolve(contents, note=note), atoms=False), False
+    if len(text) > MOST_BYTES:
+        raise HoloError(
+            f"{path}: the page would have {len(text) / 1e6:.1f} MB; it must have at most {MOST_BYTES / 1e6:.0f} MB: "
+            "give fewer residues"
+        )
+    with replacing(path) as new:
+        new.write_bytes(text)
+    return atoms
+
+
+def page_text(contents: Contents, *, atoms: bool) -> bytes:
+    """Return the page in UTF-8."""
+    arrays, block = packed(page_arrays(contents, atoms=atoms))
+    facts = script_json({**page_facts(contents, atoms=atoms), "arrays": arrays})
+    styles = _asset("explore.css")
+    scripts = [library_text()] * atoms + [_joined_scripts()]
+    hashes = " ".join(_hash(script) for script in scripts)
+    policy = (
+        f"default-src 'none'; script-src {hashes}; style-src {_hash(styles)}; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    page = Template(_asset("explore.html")).substitute(
+        title=html.escape(contents.title),
+        policy=html.escape(policy, quote=True).replace("&#x27;", "'"),
+        styles=styles,
+        facts=facts,
+        arrays=block,
+        scripts="\n".join(f"<script>{script}</script>" for script in scripts),
+    )
+    return page.encode("utf-8")
+
+
+def _asset(name: str) -> str:
+    return files("holo_lab.explore").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _joined_scripts() -> str:
+    """Return the modules as one script, each in a scope of its own: a module in a page cannot import another of it."""
+    return "\n".join(['"use strict";', *map(_scope, _SCRIPTS)])
+
+
+def _scope(name: str) -> str:
+    module = _asset(f"{name}.js")
+    exported = ", ".join(name for _, name in _EXPORT.findall(module))
+    body = _IMPORT.sub(r"const \1 = \2Module;", _EXPORT.sub(r"\1", module))
+    return f"const {name}Module = (() => {{\n{body}return {{ {exported} }};\n}})();"
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
