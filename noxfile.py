@@ -492,6 +492,21 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def browser(session: nox.Session) -> None:
+    """Open the page of `holo explore` in Chromium, which the system has: -- --pictures docs/guides/explore."""
+    parser = argparse.ArgumentParser(prog="nox -s browser --")
+    parser.add_argument(
+        "--pictures", type=Path, help="folder for the pictures of the guide, which are made anew"
+    )
+    given, rest = parser.parse_known_args(session.posargs)
+    python = holo(session, PACKAGES, *TEST_TOOLS, "playwright")
+    folder = "packages/holo-lab/browser"
+    session.run(python, "-m", "pytest", folder, *rest, env=ONE_THREAD)
+    if given.pictures is not None:
+        session.run(python, f"{folder}/pictures.py", str(given.pictures), env=ONE_THREAD)
+
+
+@nox.session(venv_backend="none")
 def affinity(session: nox.Session) -> None:
     """Fit a predictor of binding affinities: -- DIR [--out DIR] [options of affinity fit]."""
     parser = argparse.ArgumentParser(prog="nox -s affinity --")

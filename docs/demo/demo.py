@@ -21,6 +21,8 @@ import holo_types
 import holo_vae
 from holo_downstream import probe_embeddings
 from holo_lab import TrainingReport, write_training_report
+from holo_lab.explore.making import make_contents
+from holo_lab.explore.page import write_explore_page
 from holo_types import Embeddings, Holograms, concatenate
 from holo_types.console import progress
 from holo_vae import EquivarianceErrors, Model, Step, TrainingRun
@@ -149,9 +151,28 @@ def main() -> None:
         seconds=time.monotonic() - started,
     )
     write_training_report(report, out / "report.html")
+    say("making a page to explore the held-out residues")
+    write_explore_page(
+        make_contents(
+            embeddings, held_out_paths, MODEL_NAME, density=_middle_residues(embeddings), model=model
+        ),
+        out / "explore.html",
+    )
     summarize(report, run, out)
     if wanting := _wanting(report):
         sys.exit(f"the demo did not show: {'; '.join(wanting)}")
+
+
+def _middle_residues(embeddings: Embeddings) -> list[str]:
+    """Name the residue in the middle of each structure, for its density."""
+    index, named = embeddings.index, []
+    for structure in np.unique(index["structure"]).tolist():
+        rows = np.flatnonzero(index["structure"] == structure)
+        row = int(rows[len(rows) // 2])
+        named.append(
+            f"{structure} {index['chain'][row]}:{index['residue_number'][row]}{index['insertion_code'][row]}"
+        )
+    return named
 
 
 def _wanting(report: TrainingReport) -> list[str]:
@@ -187,6 +208,7 @@ def summarize(report: TrainingReport, run: TrainingRun, out: Path) -> None:
         f"  rotating a structure end to end changes z by {errors.invariants:.1e}, frames by {errors.frame_p99:.1e}, "
         f"reconstructions by {errors.reconstruction_p99:.1e} (99th percentile)",
         f"  report      {out / 'report.html'}",
+        f"  explore     {out / 'explore.html'}",
         f"  embeddings  {out / 'embeddings.parquet'}",
         f"  model       {out / 'run' / 'model'}, registered as models:/{MODEL_NAME}@champion "
         f"(version {run.registered_version})",

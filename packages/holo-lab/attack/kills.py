@@ -134,6 +134,7 @@ def prepare(inputs: Path) -> None:
     filling = holo_vae.initial_model(attrs.evolve(recipe, model=naming), 1.0, "filling")
     write_model(filling, inputs / "filling")
     _prepare_mutations(inputs)
+    holo_types.save(holo_vae.embed(_MUTATED, inputs / "model"), inputs / "residues.h5")
 
 
 def _write_csv(path: Path, lines: Sequence[str]) -> None:
@@ -494,6 +495,8 @@ def _lab_commands() -> Iterator[Command]:
     )
     scan = (*learned, str(_MUTATED[0]), "--scan", "--out", "made.csv")
     yield Command("mutations scan", scan, (), _all_files)
+    explore = ("holo_lab", "explore", "INPUTS/residues.h5", *map(str, _MUTATED), "--projection", "pca")
+    yield Command("explore", (*explore, "--out", "made.html"), (), _all_files)
     table = (*learned, structures, "--table", "INPUTS/mutations.csv", "--out", "made.csv")
     yield Command("mutations table", table, (), _all_files)
 

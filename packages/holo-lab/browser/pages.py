@@ -30,7 +30,9 @@ def real_contents(count: int, projection: Projection, density: tuple[str, ...] =
     paths: list[Path] = ordered[:count]
     model = load("microenvironment-z128", Model)
     embeddings = embed(paths, model)
-    return make_contents(embeddings, paths, "shipped", projection=projection, density=density, model=model)
+    return make_contents(
+        embeddings, paths, f"{count} protein chains", projection=projection, density=density, model=model
+    )
 
 
 def hostile_contents(contents: Contents) -> Contents:

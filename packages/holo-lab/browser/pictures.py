@@ -19,25 +19,15 @@ PICTURES = {
     "light": ("#residue=2rn2_A+A+70&color=secondary_structure", 1440, 860),
     "dark": ("#residue=1bvc_A+A+64&color=residue_name&theme=dark", 1440, 860),
     "density": ("#residue=1bvc_A+A+64&color=burial&density=2", 1440, 860),
-    "phone": ("#color=z_cluster&residue=1bvc_A+A+93", 390, 1420),
+    "phone": ("#color=z_cluster&residue=1bvc_A+A+93", 390, 780),
 }
 SETTLED = 2500  # ms
 QUALITY = 82
 
 
-def main() -> None:
-    """Write the pictures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="where the pictures go")
-    parser.add_argument(
-        "--page", type=Path, help="a page that is there already, in place of one of the shipped structures"
-    )
-    given = parser.parse_args()
-    given.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as made, sync_playwright() as playwright:
-        path = given.page or Path(made, "shipped.html")
-        if given.page is None:
-            write_explore_page(real_contents(100, "umap"), path)
+def take(path: Path, folder: Path) -> None:
+    """Take the pictures of a page that is there."""
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
         for name, (fragment, width, height) in PICTURES.items():
             size = ViewportSize(width=width, height=height)
@@ -45,10 +35,23 @@ def main() -> None:
             page.goto(path.absolute().as_uri() + fragment)
             page.wait_for_selector("body[data-ready]")
             page.wait_for_timeout(SETTLED)
-            picture = Image.open(io.BytesIO(page.screenshot()))
-            picture.convert("RGB").save(given.folder / f"{name}.webp", quality=QUALITY, method=6)
+            whole = page.screenshot(full_page=True)
+            picture = Image.open(io.BytesIO(whole))
+            picture.convert("RGB").save(folder / f"{name}.webp", quality=QUALITY, method=6)
             page.close()
         browser.close()
+
+
+def main() -> None:
+    """Make the page of the shipped structures, and take its pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the pictures go")
+    folder: Path = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as made:
+        path = Path(made, "shipped.html")
+        write_explore_page(real_contents(40, "umap"), path)
+        take(path, folder)
 
 
 if __name__ == "__main__":

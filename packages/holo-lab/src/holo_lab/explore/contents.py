@@ -74,9 +74,10 @@ def page_arrays(contents: Contents, *, atoms: bool) -> dict[str, NDArray[np.gene
         spread = float((plane.points - low).max()) or 1.0
         arrays[f"map.{plane.key}"] = _sixteen((plane.points - low) / spread * _COARSEST)
     for number, column in enumerate(contents.columns):
-        is_text = isinstance(column, Categories)
         arrays[f"column.{number}"] = (
-            column.codes.astype(np.uint16) if is_text else column.values.astype(np.float32)
+            column.codes.astype(np.uint16)
+            if isinstance(column, Categories)
+            else column.values.astype(np.float32)
         )
     if atoms:
         arrays |= _atom_arrays(residues)

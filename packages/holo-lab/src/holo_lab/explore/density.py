@@ -28,6 +28,7 @@ MOST_DENSITIES = 200
 _POINTS = 23  # along each axis
 _RADIUS = 8.0  # Å; beyond, neither a hologram nor an eye tells atoms apart
 _STEPS = 255
+_LEAST_SHARE = 0.4  # of the densest channel, that is full scale in any
 
 
 @attrs.frozen(eq=False)
@@ -39,7 +40,8 @@ class Densities:
     rows : Int[ndarray, "k"]
         The residues.
     values : UInt8[ndarray, "k 2 channels x y z"]
-        True and reconstructed, in the residue's frame; 255 is the most of the true density of the channel.
+        True and reconstructed, in the residue's frame; 255 is the most of the true density of the channel, or 0.4 of that
+        of the densest channel if that is more.
     channels
         Names of the channels.
     radius
@@ -124,7 +126,9 @@ def densities_of(
         points = grid @ embeddings.frames[row].astype(np.float64)
         one = np.array([place])
         pair = np.stack([inverse_zernike_transform(each[one], points)[0] for each in (true, again)])
-        most = np.maximum(pair[0].max(axis=1, initial=0.0), 1e-12)[:, None]
+        most = pair[0].max(axis=1, keepdims=True)
+        # Of an element that is not there the ripples would else be as large as another's atoms.
+        most = np.maximum(most, max(_LEAST_SHARE * float(most.max()), 1e-12))
         values[place] = np.round(np.clip(pair / most, 0, 1) * _STEPS).astype(np.uint8).reshape(shape[1:])
     return Densities(rows, values, basis.channels, radius)
 

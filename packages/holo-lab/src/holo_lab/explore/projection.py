@@ -136,4 +136,5 @@ def clusters_of(vectors: Float[np.ndarray, "n d"], *, seed: int = 0) -> Int[np.n
     clusters = found.predict(wide)
     rank = np.empty(count, np.int64)
     rank[np.argsort(-np.bincount(clusters, minlength=count), kind="stable")] = np.arange(count)
-    return rank[clusters]
+    ranked: NDArray[np.int64] = rank[clusters]
+    return ranked

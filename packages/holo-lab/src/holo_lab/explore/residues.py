@@ -126,7 +126,7 @@ def find_residues(
     >>> paths = datasets.example_structures()[:1]
     >>> found = find_residues(embed(paths, "microenvironment-z128"), paths)
     >>> len(found), found.structures, found.elements[:2]
-    (153, ('1bvc_A',), ('N', 'C'))
+    (153, ('1bvc_A',), ('C', 'N'))
     """
     _check_rows(embeddings)
     names, structure_of_row = np.unique(embeddings.index["structure"], return_inverse=True)
