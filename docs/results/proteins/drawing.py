@@ -18,6 +18,7 @@ from robustness import Denoising
 from scenes import Scene
 
 from holo_downstream import Interval
+from holo_lab.explore.columns import AMINO_ACIDS
 
 __all__ = [
     "Tile",
@@ -32,29 +33,6 @@ __all__ = [
 BLUE, ORANGE, GRAY, GREEN, INK, RIM = "#2a6f97", "#e07a3f", "#9aa5ae", "#5a9367", "#3b4750", "#cfd5d9"
 GRAYS = ("#c3cad0", "#9aa5ae", "#77828b", "#57626b", "#3b4750")
 STRUCTURES = {"helix": ORANGE, "sheet": BLUE, "coil": GRAY}
-# One hue for each kind of side chain: small and aliphatic, with sulfur, aromatic, polar, positive, negative.
-AMINO_ACIDS = {
-    "GLY": "#9aa5ae",
-    "PRO": "#6b747b",
-    "ALA": "#a3c586",
-    "VAL": "#7fae6a",
-    "LEU": "#5a9367",
-    "ILE": "#3c7450",
-    "CYS": "#e3c24f",
-    "MET": "#b8962e",
-    "PHE": "#a897d6",
-    "TYR": "#7b6bb0",
-    "TRP": "#554488",
-    "SER": "#7fcfd6",
-    "THR": "#3fa7b5",
-    "ASN": "#d9a0c6",
-    "GLN": "#b5679a",
-    "HIS": "#7fb2d9",
-    "LYS": "#2a6f97",
-    "ARG": "#174a6b",
-    "ASP": "#eda06f",
-    "GLU": "#cc5a2b",
-}
 ELEMENTS = {"C": INK, "N": "#2f62c9", "O": "#d3382f", "S": "#d9a514"}
 
 

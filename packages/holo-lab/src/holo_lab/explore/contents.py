@@ -21,6 +21,7 @@ __all__ = ["Contents", "packed", "page_arrays", "page_facts", "script_json"]
 _ALIGNMENT = 8
 _COARSEST = 65535  # of what is kept in 16 bits
 _NO_ROW = 0xFFFFFFFF
+_STEP = 0.01  # Å, of the places of atoms
 
 
 @attrs.frozen(eq=False)
@@ -95,12 +96,13 @@ def _atom_arrays(residues: ExploredResidues) -> dict[str, NDArray[np.generic]]:
     structure_of_atom = np.repeat(np.arange(len(firsts) - 1), np.diff(firsts))
     coordinates -= middles[structure_of_atom]
     reach = np.maximum.reduceat(np.abs(coordinates).max(axis=1), firsts[:-1])
-    steps = np.maximum(reach / 32767, 0.005).astype(np.float32)
+    steps = np.maximum(reach / 32767, _STEP).astype(np.float32)
     places = np.round(coordinates / steps[structure_of_atom, None]).astype(np.int16)
     return {
         "atom.steps": steps,
         "atom.firsts": firsts.astype(np.uint32),
-        "atom.places": np.ascontiguousarray(places.T),
+        # From one atom to the next, which takes fewer bytes when packed; what overflows does so again on the way back.
+        "atom.places": np.diff(places.T, axis=1, prepend=np.zeros((3, 1), np.int16)),
         "atom.kinds": residues.kinds,
         "alpha": residues.alpha_atoms.astype(np.uint32),
         # The third axis is the product of the two.

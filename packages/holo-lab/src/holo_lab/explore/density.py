@@ -40,8 +40,8 @@ class Densities:
     rows : Int[ndarray, "k"]
         The residues.
     values : UInt8[ndarray, "k 2 channels x y z"]
-        True and reconstructed, in the residue's frame; 255 is the most of the true density of the channel, or 0.4 of that
-        of the densest channel if that is more.
+        True and reconstructed, in the residue's frame; 255 is the most of the true density of the channel, or 0.4 of
+        that of the densest channel if that is more.
     channels
         Names of the channels.
     radius

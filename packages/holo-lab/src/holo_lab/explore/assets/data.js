@@ -25,6 +25,19 @@ export async function loadArrays() {
   for (const { name, type, start, count } of facts.arrays) {
     arrays.set(name, new TYPES[type](buffer, start, count));
   }
+  if (facts.atoms) {
+    addUp(arrays.get("atom.places"));
+  }
+}
+
+// Places are kept as steps from one atom to the next, along each axis; sums overflow as the steps did.
+function addUp(places) {
+  const count = places.length / 3;
+  for (let atom = 0; atom < places.length; atom++) {
+    if (atom % count) {
+      places[atom] += places[atom - 1];
+    }
+  }
 }
 
 export function residue(row) {
