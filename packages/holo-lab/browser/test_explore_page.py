@@ -221,22 +221,27 @@ def test_on_a_phone_all_is_within_the_width(open_page: Open) -> None:
         assert box["x"] + box["width"] <= 390
 
 
-def test_many_points_are_drawn_while_they_are_panned(
-    open_page: Open, capsys: pytest.CaptureFixture[str]
-) -> None:
+PAN = """() => new Promise((resolve) => {
+  const times = [];
+  const step = (now) => {
+    times.push(now);
+    window.holo.map.panBy(6 * Math.sin(times.length / 8), 4 * Math.cos(times.length / 8));
+    if (times.length < 60) {
+      requestAnimationFrame(step);
+    } else {
+      resolve(times);
+    }
+  };
+  requestAnimationFrame(step);
+})"""
+
+
+def test_many_points_are_panned(open_page: Open, capsys: pytest.CaptureFixture[str]) -> None:
+    """How many frames a second there are depends on the machine, so it is said and not asserted."""
     page = open_page("many")
-    box = page.locator("#marks").bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.evaluate("window.holo.map.frames.length = 0")
-    for step in range(120):
-        page.mouse.move(x + 80 * np.sin(step / 8), y + 50 * np.cos(step / 8))
-    page.mouse.up()
-    page.wait_for_timeout(300)
-    frames = page.evaluate("window.holo.map.frames")
-    assert len(frames) > 3
-    rate = 1000 / np.median(np.diff(frames))
+    before = picture(page, "#plot")
+    times = page.evaluate(PAN)
+    assert (np.abs(picture(page, "#plot") - before).max(axis=2) > 20).mean() > 0.01
     with capsys.disabled():
+        rate = 1000 / np.median(np.diff(times))
         print(f"\n100,000 points while panning, without a graphics card: {rate:.0f} frames a second (median)")

@@ -7,6 +7,9 @@ const REACH = 14; // pixels from the pointer to a point that it means
 const CELLS = 160; // along each side, of the grid in which points are looked up
 const MOST_ZOOM = 400;
 const MORPH = 500; // ms
+const REST = 400; // ms after the last move until all points are drawn again
+const [FAST, SLOW] = [24, 40]; // ms from a frame to the next: then more or fewer points are drawn while the map moves
+const FEWEST = 15_000;
 const [LEGEND, TOOLS, MARGIN] = [222, 66, 28]; // pixels that the legend and the buttons take, and the map leaves
 const LEGEND_BESIDE = 620; // pixels of width from which the map has room beside the legend
 
@@ -30,7 +33,8 @@ export class ResidueMap {
     this.brushing = false;
     this.rectangle = null;
     this.share = 1;
-    this.frames = [];
+    this.moving = false;
+    this.detail = facts.rows;
     this.map = 0;
     this.at = placesOf(0);
     this.bounds = boundsOf(this.at);
@@ -198,10 +202,6 @@ export class ResidueMap {
 
   #drawNow(now) {
     this.waiting = false;
-    this.frames.push(now);
-    if (this.frames.length > 240) {
-      this.frames.shift();
-    }
     const { view, unit, width, height, ratio } = this;
     const [sx, sy] = [(2 * unit) / width, (2 * unit) / height];
     const [x, y] = this.#toMap(width / 2, height / 2);
@@ -211,7 +211,11 @@ export class ResidueMap {
       offset: [-x * sx, -y * sy],
       share: this.share,
       size: ratio * Math.min(base * Math.pow(view.zoom, 0.35), 16),
+      count: this.moving ? this.detail : facts.rows,
     });
+    if (this.moving) {
+      requestAnimationFrame((next) => this.#adapt(next - now));
+    }
     this.#drawMarks(ratio);
   }
 
@@ -325,7 +329,22 @@ export class ResidueMap {
     this.#changed();
   }
 
+  // Where a frame takes long, as without a graphics card, a part of many points is drawn until the map rests.
+  #adapt(took) {
+    if (took > SLOW) {
+      this.detail = Math.max(Math.floor(this.detail / 2), Math.min(FEWEST, facts.rows));
+    } else if (took < FAST) {
+      this.detail = Math.min(2 * this.detail, facts.rows);
+    }
+  }
+
   #changed() {
+    this.moving = true;
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      this.moving = false;
+      this.draw();
+    }, REST);
     this.draw();
     this.listener.moved();
   }

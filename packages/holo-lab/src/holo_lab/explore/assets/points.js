@@ -73,7 +73,8 @@ export class Points {
     this.gl.bufferData(this.gl.ELEMENT_ARRAY_BUFFER, order, this.gl.DYNAMIC_DRAW);
   }
 
-  draw({ scale, offset, share, size }) {
+  // `count`: how many are drawn, of the last in the order.
+  draw({ scale, offset, share, size, count }) {
     const { gl } = this;
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
     gl.clearColor(0, 0, 0, 0);
@@ -82,7 +83,7 @@ export class Points {
     gl.uniform2fv(gl.getUniformLocation(this.program, "scale"), scale);
     gl.uniform2fv(gl.getUniformLocation(this.program, "offset"), offset);
     gl.uniform1f(gl.getUniformLocation(this.program, "size"), size);
-    gl.drawElements(gl.POINTS, this.count, gl.UNSIGNED_INT, 0);
+    gl.drawElements(gl.POINTS, count, gl.UNSIGNED_INT, 4 * (this.count - count));
   }
 }
 
