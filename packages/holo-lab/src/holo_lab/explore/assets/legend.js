@@ -160,6 +160,7 @@ export class Legend {
 
   // Draws the legend anew; what was pressed keeps the focus.
   #changed(value) {
+    this.listener.highlight(null); // the pointer leaves a button that is drawn anew without a word
     this.show(this.column);
     if (value !== undefined) {
       this.place.querySelectorAll("li button")[value]?.focus();

@@ -210,7 +210,7 @@ export class ResidueMap {
       scale: [sx, sy],
       offset: [-x * sx, -y * sy],
       share: this.share,
-      size: ratio * Math.min(base * Math.pow(view.zoom, 0.35), 16),
+      size: ratio * Math.min(base * view.zoom ** 0.35, 16),
       count: this.moving ? this.detail : facts.rows,
     });
     if (this.moving) {
