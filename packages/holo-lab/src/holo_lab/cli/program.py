@@ -17,6 +17,7 @@ from .evaluate import evaluate_command
 from .explore import explore_command
 from .mutations import mutations
 from .paint import paint_command
+from .sampling import interpolate_command, sample_command, traverse_command
 from .search import search_command
 
 __all__ = ["app", "main"]
@@ -42,6 +43,23 @@ app.command(
         "holo evaluate run/model run/data/test.h5 --label secondary_structure --report report.html"
     ),
 )
+for _name, _command, _examples in (
+    (
+        "sample",
+        sample_command,
+        (
+            "holo sample run/model --count 30 --out samples.h5",
+            "holo sample run/model --class 7 --count 30 --out sevens.h5",
+        ),
+    ),
+    (
+        "interpolate",
+        interpolate_command,
+        ("holo interpolate run/model digits.h5:3 digits.h5:17 --out between.h5",),
+    ),
+    ("traverse", traverse_command, ("holo traverse run/model digits.h5:3 --out around.h5",)),
+):
+    app.command(_command, name=_name, group=_MODELS, help_epilogue=examples_shown(*_examples))
 _affinity = copy(affinity)
 _affinity.group = _USE
 app.command(_affinity)

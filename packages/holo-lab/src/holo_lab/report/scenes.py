@@ -17,7 +17,7 @@ from holo_vae.networks.row_losses import row_cosine_losses
 from . import plots
 from .views import camera, common_pose, density_slice, sphere_view
 
-__all__ = ["COLUMNS", "Label", "Scene", "densities_by_loss", "make_scene"]
+__all__ = ["COLUMNS", "Label", "Scene", "colored_views", "densities_by_loss", "make_scene"]
 
 COLUMNS = 10  # of a grid of pictures
 _ROWS = 5000  # that losses are drawn of, and pictures are chosen from
@@ -66,18 +66,7 @@ class Scene:
 
         With `follow` the camera looks to where each row has its own signal.
         """
-        if self.axes is None:
-            densities = density_slice(holograms)
-            limits = np.percentile(np.abs(densities), 99, axis=(1, 2, 3)) if like is None else like
-            return plots.density_colors(densities, holograms.basis.channels, limits), limits
-        if follow:
-            single = [holograms[row : row + 1] for row in range(len(holograms))]
-            values = np.concatenate([sphere_view(one, camera(one)) for one in single])
-        else:
-            values = sphere_view(holograms, self.axes)
-        if like is None:
-            like = np.stack([np.nanmin(values, axis=(1, 2)), np.nanmax(values, axis=(1, 2))], axis=1)
-        return plots.sphere_colors(values, like), like
+        return colored_views(holograms, self.axes, like, follow=follow)
 
     def chosen(self) -> tuple[NDArray[np.int64], list[str]]:
         """Return rows of usual loss in each class, or of losses from low to high; and their titles."""
@@ -108,6 +97,40 @@ class Scene:
         categories = self.model.categories(self.rows.index)
         category: int | str | None = None if categories is None else categories[row].item()
         return category
+
+
+def colored_views(
+    holograms: Holograms,
+    axes: NDArray[np.float64] | None,
+    like: NDArray[Any] | None = None,
+    *,
+    follow: bool = False,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return pictures of holograms, and the limits of their colors, to draw others like them.
+
+    Parameters
+    ----------
+    holograms
+        On the sphere, of which the half before a camera is drawn, or densities, drawn in the plane z = 0.
+    axes
+        The camera, as `camera` gives it; None for densities.
+    like
+        The limits of the colors; None for those of each row.
+    follow
+        Whether the camera looks to where each row has its own signal.
+    """
+    if axes is None:
+        densities = density_slice(holograms)
+        limits = np.percentile(np.abs(densities), 99, axis=(1, 2, 3)) if like is None else like
+        return plots.density_colors(densities, holograms.basis.channels, limits), limits
+    if follow:
+        single = [holograms[row : row + 1] for row in range(len(holograms))]
+        values = np.concatenate([sphere_view(one, camera(one)) for one in single])
+    else:
+        values = sphere_view(holograms, axes)
+    if like is None:
+        like = np.stack([np.nanmin(values, axis=(1, 2)), np.nanmax(values, axis=(1, 2))], axis=1)
+    return plots.sphere_colors(values, like), like
 
 
 def make_scene(model: Model, test: Holograms, training: Holograms | None, column: str | None) -> Scene:

@@ -10,6 +10,7 @@ from .architecture import describe_command, import_command, recipes
 from .embedding import embed_command
 from .evaluation import evaluate_command, worth_command
 from .registry import history_command, promote_command, rollback_command, track_command
+from .sampling import interpolate_command, sample_command, traverse_command
 from .serving import serve_command
 from .training import train_command
 
@@ -45,6 +46,24 @@ _COMMANDS: dict[str, tuple[Callable[..., int], tuple[str, ...]]] = {
             "holo-vae embed my-structures/ --out embeddings.parquet",
             "holo-vae embed 1abc.cif.gz --residues A:57,102 --out site.h5",
             "holo-vae embed complexes.csv --pocket --model run/model --out pockets.h5",
+        ),
+    ),
+    "sample": (
+        sample_command,
+        (
+            "holo-vae sample run/model --count 30 --out samples.h5",
+            "holo-vae sample run/model --class 7 --count 30 --out sevens.h5",
+        ),
+    ),
+    "interpolate": (
+        interpolate_command,
+        ("holo-vae interpolate run/model digits.h5:3 digits.h5:17 --out between.h5",),
+    ),
+    "traverse": (
+        traverse_command,
+        (
+            "holo-vae traverse run/model digits.h5:3 --out around.h5",
+            "holo-vae traverse run/model digits.h5:3 --dimensions 0 5 --steps 5 --out around.h5",
         ),
     ),
     "serve": (serve_command, ("holo-vae serve --model models:/residues@champion --port 5001",)),

@@ -1,0 +1,140 @@
+"""``holo sample``, ``interpolate`` and ``traverse``: as the commands of holo-vae, with a picture."""
+
+# ruff: noqa: PLC0415
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+
+from holo_types import Holograms
+from holo_types.console import OK
+from holo_types.files.atomic import replacing
+from holo_types.options import Output, Together
+from holo_vae.cli.sampling import (
+    InterpolationOptions,
+    SampleOptions,
+    TraversalOptions,
+    check_out,
+    interpolate_rows,
+    sample_model,
+    traverse_row,
+    write_generated,
+)
+from holo_vae.cli.saying import say
+
+__all__ = ["interpolate_command", "sample_command", "traverse_command"]
+
+_COLUMNS, _ROWS = 10, 20  # of a picture of samples
+
+_SAMPLE, _INTERPOLATION, _TRAVERSAL = SampleOptions(), InterpolationOptions(), TraversalOptions()
+
+
+def sample_command(
+    model: str,
+    /,
+    *,
+    out: Output,
+    options: Annotated[SampleOptions, Together] = _SAMPLE,
+) -> int:
+    """Draw samples from the prior of a variational model, and a picture of them.
+
+    They are decoded in the canonical frame. The picture, beside the file, has the first ten samples of each class in a
+    row; of a model without classes up to 200 samples.
+
+    Parameters
+    ----------
+    model
+        Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
+    out
+        HDF5 file for the samples; the picture has its name and ends in .png.
+    """
+    check_out(out)
+    samples = sample_model(model, options)
+    rows = [("", samples[start : start + _COLUMNS]) for start in range(0, len(samples), _COLUMNS)]
+    if len(samples.index):  # the class, which only samples of conditional models have
+        (column,) = samples.index.values()
+        rows = [
+            (str(label), samples[np.flatnonzero(column == label)[:_COLUMNS]])
+            for label in dict.fromkeys(column.tolist())
+        ]
+    write_generated(samples, out)
+    _draw(rows[:_ROWS], out)
+    return OK
+
+
+def interpolate_command(
+    model: str,
+    first: str,
+    last: str,
+    /,
+    *,
+    out: Output,
+    options: Annotated[InterpolationOptions, Together] = _INTERPOLATION,
+) -> int:
+    """Go from one hologram to another in z and in the frame, decode on the way, and draw the steps.
+
+    In the picture, each step on a sphere is seen from where it has most of its signal, unless all are decoded in the
+    canonical frame.
+
+    Parameters
+    ----------
+    model
+        Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
+    first
+        Hologram at the beginning, as FILE:ROW, with the rows counted from 0.
+    last
+        Hologram at the end, as FILE:ROW.
+    out
+        HDF5 file for the steps; the picture has its name and ends in .png.
+    """
+    check_out(out, first, last)
+    steps = interpolate_rows(model, first, last, options)
+    write_generated(steps, out)
+    titles = [f"{position:.2g}" for position in steps.index["position"]]
+    _draw([("", steps)], out, titles, follow=options.frames == "slerp")
+    return OK
+
+
+def traverse_command(
+    model: str,
+    row: str,
+    /,
+    *,
+    out: Output,
+    options: Annotated[TraversalOptions, Together] = _TRAVERSAL,
+) -> int:
+    """Change the numbers of a hologram's z one at a time, decode each z in the canonical frame, and draw them.
+
+    The picture has a row for each number of z.
+
+    Parameters
+    ----------
+    model
+        Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
+    row
+        Hologram, as FILE:ROW, with the rows counted from 0.
+    out
+        HDF5 file for what is decoded; the picture has its name and ends in .png.
+    """
+    check_out(out, row)
+    found = traverse_row(model, row, options)
+    write_generated(found, out)
+    starts = range(0, len(found), options.steps)
+    rows = [
+        (f"z_{found.index['dimension'][start]}", found[start : start + options.steps]) for start in starts
+    ]
+    _draw(rows, out)
+    return OK
+
+
+def _draw(
+    rows: Sequence[tuple[str, Holograms]], out: Path, titles: Sequence[str] = (), *, follow: bool = False
+) -> None:
+    from holo_lab.report.generated import draw_generated
+
+    picture = out.with_suffix(".png")
+    with replacing(picture) as new:
+        draw_generated(rows, titles, follow=follow).savefig(new, dpi=150, format="png")
+    say(f"{picture}")
