@@ -30,7 +30,7 @@ from holo_vae import (
 )
 from holo_vae.evaluation.latent_scores import latent_scores
 from holo_vae.evaluation.reconstruction import power_spectra
-from holo_vae.evaluation.sample_scores import score_samples
+from holo_vae.generation.sample_scores import score_samples
 from holo_vae.networks.classifier import Classifier, TrainedClassifier
 from holo_vae.networks.row_losses import row_cosine_losses
 from holo_vae.recipes.model import ClassifierConfig, Condition

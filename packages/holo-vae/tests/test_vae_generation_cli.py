@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from holo_types import Holograms, load, save
+from holo_types import Holograms, concatenate, load, save
 from holo_vae import (
     Condition,
     Model,
@@ -17,6 +17,7 @@ from holo_vae import (
     initial_model,
     interpolate,
     load as load_model,
+    sample_fitted,
     sample_prior,
     traverse,
     write_model,
@@ -59,6 +60,16 @@ def test_sample_writes_what_sample_prior_draws(folder: Path) -> None:
 
     assert main(["sample", "cond", "--count", "2", "--out", "s.h5"]) == 0
     assert _read("s.h5").index["digit"].tolist() == [3, 3, 7, 7]
+
+
+def test_sample_draws_from_the_density_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = _read("data.h5")
+    save(concatenate([rows, rows]), "twice.h5")
+    assert main(["sample", "hae", "--fitted-to", "twice.h5", "--count", "4", "--out", "s.h5"]) == 0
+    expected = sample_fitted(load_model("hae", Model), _read("twice.h5"), 4)
+    np.testing.assert_allclose(_read("s.h5").coefficients, expected.coefficients, atol=1e-6)
+    assert main(["sample", "cond", "--fitted-to", "data.h5", "--out", "s.h5"]) == 1
+    assert "the rows of 3 are 40; a mixture of 30 components needs at least 60" in capsys.readouterr().err
 
 
 def test_interpolate_goes_from_one_row_to_the_other(folder: Path) -> None:

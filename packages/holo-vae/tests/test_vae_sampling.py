@@ -4,12 +4,15 @@ import attrs
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
-from holo_types import Embeddings, HoloError, Holograms
+from holo_types import Basis, Embeddings, HoloError, Holograms, concatenate
 from holo_vae import HolographicAutoencoder, Model, Recipe
-from holo_vae.evaluation.sampling import (
+from holo_vae.generation.coverage import coverage
+from holo_vae.generation.densities import sample_fitted
+from holo_vae.generation.sampling import (
     canonical,
     interpolate,
     sample_posterior,
@@ -176,3 +179,89 @@ def test_a_traversal_changes_one_number(model: Model, holograms: Holograms) -> N
     assert not np.allclose(steps.coefficients[0], steps.coefficients[1])
     with pytest.raises(HoloError, match="dimension is 6; it must be from 0 to 5"):
         traverse(model, z, 6, np.zeros(2))
+
+
+def test_a_fitted_density_is_that_of_z_of_the_class(
+    conditional: Model, holograms: Holograms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one component it is the normal distribution that has the mean and the covariance of the rows' z."""
+    assert conditional.network.log_variance is not None
+    with torch.no_grad():  # z of the posterior is its mean
+        conditional.network.log_variance.weight.zero_()
+        conditional.network.log_variance.bias.fill_(-40.0)
+    rows = concatenate([holograms] * 3)
+    decoded: list[Embeddings] = []
+    decode = Model.decode
+
+    def record(self: Model, embeddings: Embeddings, condition: int | str | None = None) -> Holograms:
+        decoded.append(embeddings)
+        return decode(self, embeddings, condition)
+
+    monkeypatch.setattr(Model, "decode", record)
+    samples = sample_fitted(conditional, rows, 20_000, "s3", components=1, seed=4)
+    assert set(samples.index["structure"].tolist()) == {"s3"}
+    z, own = decoded[0].invariants, conditional.encode(rows[rows.index["structure"] == "s3"]).invariants
+    deviations = own.std(axis=0)
+    np.testing.assert_allclose((z.mean(axis=0) - own.mean(axis=0)) / deviations, 0, atol=0.05)
+    np.testing.assert_allclose(np.cov(z.T), np.cov(own.T, bias=True), atol=0.05 * deviations.max() ** 2)
+
+    wanted = np.array(["s1", "s2"] * 3)
+    again = [sample_fitted(conditional, rows, 6, wanted, components=2, seed=seed) for seed in (1, 1, 2)]
+    assert again[0] == again[1] != again[2]
+    assert again[0].index["structure"].tolist() == wanted.tolist()
+
+
+def test_a_fitted_density_needs_rows_and_gives_a_deterministic_model_samples(
+    recipe: Recipe, conditional: Model, holograms: Holograms
+) -> None:
+    model = Model(HolographicAutoencoder(recipe.model), "ae")
+    assert len(sample_fitted(model, holograms, 5, components=3)) == 5
+    with pytest.raises(HoloError, match="the rows are 80; a mixture of 50 components needs at least 100"):
+        sample_fitted(model, holograms, 5, components=50)
+    with pytest.raises(HoloError, match="the rows of s1 are 10"):
+        sample_fitted(conditional, holograms, 5, "s1")
+    with pytest.raises(HoloError, match="is not conditional"):
+        sample_fitted(model, holograms, 5, "s1", components=3)
+    with pytest.raises(HoloError, match="is conditional"):
+        sample_fitted(conditional, holograms, 5, components=3)
+
+
+def test_coverage_is_what_distances_between_all_rows_say(basis: Basis) -> None:
+    rng = np.random.default_rng(3)
+
+    def rows(count: int, width: float) -> tuple[Holograms, NDArray[np.int64]]:
+        labels = np.arange(count) % 2
+        middle = np.random.default_rng(9).normal(size=(2, basis.dim))
+        return Holograms(middle[labels] + width * rng.normal(size=(count, basis.dim)), basis), labels
+
+    (test, of_test), (training, of_training) = rows(60, 1.0), rows(80, 1.0)
+    good, bad = rows(60, 1.0), rows(60, 4.0)
+    labels = {"test_labels": of_test, "training_labels": of_training}
+    found = coverage(test, training, good[0], **labels, sample_labels=good[1])
+    assert found.classes == (0, 1)
+    assert np.mean(found.samples) == pytest.approx(np.mean(found.real), abs=0.2)
+    worse = coverage(test, training, bad[0], **labels, sample_labels=bad[1])
+    assert worse.real == found.real  # the same halves
+    assert max(worse.samples) < 0.1
+
+    # Of 30 copies of a class's test rows as many are taken as half of its training rows are, and each is the nearest.
+    assert min(coverage(test, training, test, **labels, sample_labels=of_test).samples) >= 20 / 30
+    # By cosine losses of all pairs, for one class.
+    one, other = test[of_test == 0], training[of_training == 0]
+    losses = np.stack(
+        [row_cosine_losses(one, _repeated(other[row : row + 1], len(one))) for row in range(len(other))]
+    )
+    drawn = good[0][good[1] == 0][: len(other) // 2]
+    sampled = np.stack(
+        [row_cosine_losses(one, _repeated(drawn[row : row + 1], len(one))) for row in range(len(drawn))]
+    )
+    half = np.random.default_rng(0).permutation(len(other))[: len(other) // 2]
+    expected = (sampled.min(axis=0) < losses[half].min(axis=0)).mean()
+    assert found.samples[0] == pytest.approx(expected)
+
+    with pytest.raises(HoloError, match="class 1 has 40 training rows and 0 samples"):
+        coverage(test, training, drawn, **labels, sample_labels=np.zeros(len(drawn)))
+
+
+def _repeated(one: Holograms, count: int) -> Holograms:
+    return one[np.zeros(count, int)]

@@ -28,18 +28,21 @@ from .evaluation.reconstruction import (
     mean_hologram_cosine_loss as mean_hologram_cosine_loss,
     reconstruction as reconstruction,
 )
-from .evaluation.sampling import (
+from .filling import (
+    FilledIn as FilledIn,
+    fill_in as fill_in,
+    imprint as imprint,
+)
+from .generation.coverage import Coverage as Coverage, coverage as coverage
+from .generation.densities import sample_fitted as sample_fitted
+from .generation.sample_scores import SampleScores as SampleScores, score_samples as score_samples
+from .generation.sampling import (
     canonical as canonical,
     interpolate as interpolate,
     sample_posterior as sample_posterior,
     sample_prior as sample_prior,
     to_canonical_frame as to_canonical_frame,
     traverse as traverse,
-)
-from .filling import (
-    FilledIn as FilledIn,
-    fill_in as fill_in,
-    imprint as imprint,
 )
 from .networks.classifier import (
     Classifier as Classifier,

@@ -50,6 +50,7 @@ for _name, _command, _examples in (
         (
             "holo sample run/model --count 30 --out samples.h5",
             "holo sample run/model --class 7 --count 30 --out sevens.h5",
+            "holo sample run/model --fitted-to run/data/training.h5 --out samples.h5",
         ),
     ),
     (

@@ -38,7 +38,7 @@ def sample_command(
     out: Output,
     options: Annotated[SampleOptions, Together] = _SAMPLE,
 ) -> int:
-    """Draw samples from the prior of a variational model, and a picture of them.
+    """Draw samples from the prior of a variational model, or with --fitted-to from the density of data, and a picture.
 
     They are decoded in the canonical frame. The picture, beside the file, has the first ten samples of each class in a
     row; of a model without classes up to 200 samples.

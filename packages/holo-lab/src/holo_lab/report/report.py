@@ -14,8 +14,8 @@ from holo_nn import rotate
 from holo_nn.testing import random_rotations
 from holo_types import Holograms, rotation_between
 from holo_vae.evaluation.evaluate import Evaluation
-from holo_vae.evaluation.sample_scores import SampleScores
-from holo_vae.evaluation.sampling import (
+from holo_vae.generation.sample_scores import SampleScores
+from holo_vae.generation.sampling import (
     interpolate,
     sample_posterior,
     sample_prior,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from holo_types import Embeddings, Holograms, rotation_between
 from holo_vae.evaluation.latent_scores import row_labels
-from holo_vae.evaluation.sampling import to_canonical_frame
+from holo_vae.generation.sampling import to_canonical_frame
 from holo_vae.networks.model import Model
 from holo_vae.networks.row_losses import row_cosine_losses
 

@@ -53,6 +53,7 @@ _COMMANDS: dict[str, tuple[Callable[..., int], tuple[str, ...]]] = {
         (
             "holo-vae sample run/model --count 30 --out samples.h5",
             "holo-vae sample run/model --class 7 --count 30 --out sevens.h5",
+            "holo-vae sample run/model --fitted-to run/data/training.h5 --out samples.h5",
         ),
     ),
     "interpolate": (

@@ -56,12 +56,16 @@ class SampleOptions:
         Class of the samples, for a conditional model; by default samples of every class are drawn.
     count
         Number of samples, of each class if the model is conditional.
+    fitted_to
+        HDF5 file of holograms, such as the training data: z is drawn from a density that is fitted to theirs, class by
+        class, and not from the prior (needs the extra evaluation).
     seed
         Seed of the random numbers.
     """
 
     category: Category = None
     count: Count = 30
+    fitted_to: Path | None = None
     seed: int = 0
 
 
@@ -118,7 +122,7 @@ def sample_command(
     out: Output,
     options: Annotated[SampleOptions, Together] = _SAMPLE,
 ) -> int:
-    """Draw samples from the prior of a variational model.
+    """Draw samples from the prior of a variational model, or with --fitted-to from the density of data, of any model.
 
     They are decoded in the canonical frame.
 
@@ -186,22 +190,29 @@ def traverse_command(
 
 
 def sample_model(model: str, options: SampleOptions) -> Holograms:
-    """Load a model and draw samples from its prior; those of a class follow one another.
+    """Load a model and draw samples; those of a class follow one another.
 
     Raises
     ------
     HoloError
-        If the model cannot be loaded, is not variational, or does not know the class.
+        If the model cannot be loaded, has no prior where one is needed, or does not know the class, or as
+        `sample_fitted`.
     """
     loaded = _loaded(model)
-    from holo_vae.evaluation.sampling import sample_prior
+    from holo_vae.data.opening import read_holograms
+    from holo_vae.generation.densities import sample_fitted
+    from holo_vae.generation.sampling import sample_prior
 
-    condition = loaded.config.condition
+    condition, count = loaded.config.condition, options.count
+    categories: NDArray[Any] | int | str | None = None
     if condition is None or options.category is not None:
-        category = _category(loaded, options.category)
-        return sample_prior(loaded, options.count, category, options.seed)
-    categories = np.repeat(np.array(condition.categories), options.count)
-    return sample_prior(loaded, len(categories), categories, options.seed)
+        categories = _category(loaded, options.category)
+    else:
+        categories = np.repeat(np.array(condition.categories), count)
+        count = len(categories)
+    if options.fitted_to is None:
+        return sample_prior(loaded, count, categories, options.seed)
+    return sample_fitted(loaded, read_holograms(options.fitted_to), count, categories, seed=options.seed)
 
 
 def interpolate_rows(model: str, first: str, last: str, options: InterpolationOptions) -> Holograms:
@@ -213,7 +224,7 @@ def interpolate_rows(model: str, first: str, last: str, options: InterpolationOp
         If the model or a row cannot be read, a frame is not defined, or the class is unknown or not one.
     """
     loaded = _loaded(model)
-    from holo_vae.evaluation.sampling import interpolate
+    from holo_vae.generation.sampling import interpolate
 
     rows = [_read_row(text) for text in (first, last)]
     category = _category(loaded, options.category, rows)
@@ -236,7 +247,7 @@ def traverse_row(model: str, row: str, options: TraversalOptions) -> Holograms:
         unknown.
     """
     loaded = _loaded(model)
-    from holo_vae.evaluation.sampling import traverse
+    from holo_vae.generation.sampling import traverse
 
     one = _read_row(row)
     path, _ = _file_and_row(row)

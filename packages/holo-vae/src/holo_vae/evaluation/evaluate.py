@@ -4,14 +4,14 @@ import attrs
 import numpy as np
 
 from holo_types import HoloError, Holograms
+from holo_vae.generation.sample_scores import SampleScores, score_samples
+from holo_vae.generation.sampling import sample_posterior, sample_prior, to_canonical_frame
 from holo_vae.networks.classifier import TrainedClassifier
 from holo_vae.networks.model import Model
 
 from .equivariance import EquivarianceErrors, equivariance_errors
 from .latent_scores import LatentScores, latent_scores, row_labels
 from .reconstruction import Reconstruction, reconstruction
-from .sample_scores import SampleScores, score_samples
-from .sampling import sample_posterior, sample_prior, to_canonical_frame
 
 __all__ = ["Evaluation", "evaluate"]
 

@@ -15,6 +15,8 @@ from holo_vae.networks.model import Model
 
 __all__ = [
     "canonical",
+    "decode_canonical",
+    "draw_z",
     "interpolate",
     "sample_posterior",
     "sample_prior",
@@ -81,13 +83,34 @@ def sample_prior(
     3
     """
     _check_variational(model, "prior")
-    dtype, settings = _dtype(model), model.config.condition
-    index = Index()
+    return decode_canonical(model, _normal((count, model.config.latent_dim), seed, _dtype(model)), condition)
+
+
+def decode_canonical(
+    model: Model, z: Float[np.ndarray, "n d"], condition: NDArray[Any] | int | str | None = None
+) -> Holograms:
+    """Decode z of no row in the canonical frame; of a conditional model with the column of its condition.
+
+    Raises
+    ------
+    HoloError
+        As `Model.decode`, about the condition.
+    """
+    settings, index = model.config.condition, Index()
     if settings is not None and condition is not None:
-        index = Index({settings.column: np.broadcast_to(np.asarray(condition), (count,))})
-    z = _normal((count, model.config.latent_dim), seed, dtype)
-    embeddings = Embeddings(z, _identity_frames(count, dtype), model.reference, index)
-    return model.decode(embeddings, condition)
+        index = Index({settings.column: np.broadcast_to(np.asarray(condition), (len(z),))})
+    return model.decode(Embeddings(z, _identity_frames(len(z), z.dtype), model.reference, index), condition)
+
+
+def draw_z(encoded: Embeddings, seed: int) -> Float[np.ndarray, "n d"]:
+    """Draw z of each row from what the encoder says of it, N(mean, variance); of an H-AE return z itself."""
+    means = encoded.invariants
+    if encoded.log_variances is None:
+        return means
+    drawn: NDArray[Any] = means + np.exp(0.5 * encoded.log_variances) * _normal(
+        means.shape, seed, means.dtype
+    )
+    return drawn
 
 
 def sample_posterior(
@@ -124,12 +147,10 @@ def sample_posterior(
     """
     _check_variational(model, "posterior")
     encoded = model.encode(holograms)
-    assert encoded.log_variances is not None
-    rows = np.repeat(np.arange(len(encoded)), draws)
-    means, deviations = encoded.invariants[rows], np.exp(0.5 * encoded.log_variances[rows])
-    z = means + deviations * _normal(means.shape, seed, means.dtype)
-    own = encoded.frames[rows] if frames == "own" else _identity_frames(len(rows), means.dtype)
-    samples = Embeddings(z, own, encoded.model, encoded.index.take(rows))
+    repeated = encoded[np.repeat(np.arange(len(encoded)), draws)]
+    z = draw_z(repeated, seed)
+    own = repeated.frames if frames == "own" else _identity_frames(len(z), z.dtype)
+    samples = Embeddings(z, own, repeated.model, repeated.index)
     return model.decode(samples, model.categories(samples.index))
 
 

@@ -4,13 +4,14 @@ from typing import Any
 
 import attrs
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from holo_types import HoloError, Holograms
 from holo_vae.networks.categories import category_numbers
 from holo_vae.networks.classifier import TrainedClassifier
 
-__all__ = ["SampleScores", "score_samples"]
+__all__ = ["SampleScores", "directions", "score_samples"]
 
 # Of these many rows every pair is compared; of more, a sample gives the mean to three digits.
 _PAIRED_ROWS = 1000
@@ -98,11 +99,19 @@ def _diversity(samples: Holograms, rows: NDArray[np.int64], seed: int) -> float 
         rows = np.random.default_rng(seed).choice(rows, _PAIRED_ROWS, replace=False)
     if len(rows) < 2:
         return None
-    x = samples.coefficients[rows].astype(np.float64)
-    # <x,y> = Σ_l sqrt(2l+1) Σ_c,m x y: the weights' roots go into x, so that every pair is one matrix product.
-    x *= np.concatenate([np.full(m * (2 * l + 1), (2 * l + 1) ** 0.25) for m, l in samples.basis.irreps])  # noqa: E741
-    norms = np.linalg.norm(x, axis=1, keepdims=True)
-    x = np.divide(x, norms, out=np.zeros_like(x), where=norms > 0)
+    x = directions(samples[rows])
     products = x @ x.T
     pairs = len(rows) * (len(rows) - 1)
     return float(1 - (products.sum() - np.trace(products)) / pairs)
+
+
+def directions(holograms: Holograms) -> Float[np.ndarray, "n dim"]:
+    """Return vectors of length 1 whose scalar products are 1 less the cosine loss (s = +1), in float64.
+
+    So every pair of rows is one matrix product; a hologram of zeros gives zeros.
+    """
+    # <x,y> = Σ_l sqrt(2l+1) Σ_c,m x y: the weights' roots go into x.
+    roots = [np.full(m * (2 * l + 1), (2 * l + 1) ** 0.25) for m, l in holograms.basis.irreps]  # noqa: E741
+    x = holograms.coefficients.astype(np.float64) * np.concatenate(roots)
+    norms = np.linalg.norm(x, axis=1, keepdims=True)
+    return np.divide(x, norms, out=np.zeros_like(x), where=norms > 0)
