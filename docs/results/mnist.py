@@ -35,7 +35,8 @@ class Column:
     low_is_good: bool = False
 
 
-def _share(digits: int) -> Callable[[float], str]:
+def share(digits: int) -> Callable[[float], str]:
+    """Return what writes a share with so many digits, without the 0 before the point."""
     return lambda value: f"{value:.{digits}f}".removeprefix("0")
 
 
@@ -51,12 +52,12 @@ def _cosine_loss(figures: Figures) -> float:
 
 
 COLUMNS = (
-    Column("cosine loss", _cosine_loss, _share(4), low_is_good=True),
+    Column("cosine loss", _cosine_loss, share(4), low_is_good=True),
     Column("MSE", lambda f: f["reconstruction"]["mse"], _small(2), low_is_good=True),
-    Column("purity", lambda f: f["latent"]["purity"], _share(3)),
-    Column("V-measure", lambda f: f["latent"]["v_measure"], _share(3)),
-    Column("linear", lambda f: f["latent"]["linear_accuracy"], _share(3)),
-    Column("KNN", lambda f: f["latent"]["knn_accuracy"], _share(3)),
+    Column("purity", lambda f: f["latent"]["purity"], share(3)),
+    Column("V-measure", lambda f: f["latent"]["v_measure"], share(3)),
+    Column("linear", lambda f: f["latent"]["linear_accuracy"], share(3)),
+    Column("KNN", lambda f: f["latent"]["knn_accuracy"], share(3)),
 )
 
 # Visani et al., Phys. Rev. Research 6, 023006 (2024): by variational, length of z, rotation of the training digits.
@@ -70,7 +71,7 @@ PUBLISHED: Mapping[tuple[bool, int, str], tuple[float, ...]] = {
     (True, 16, "fixed"): (0.068, 2.8e-3, 0.73, 0.60, 0.878, 0.897),
     (True, 16, "each"): (0.067, 2.7e-3, 0.69, 0.57, 0.855, 0.880),
 }
-PUBLISHED_WRITTEN = (_share(3), _small(1), _share(2), _share(2), _share(3), _share(3))
+PUBLISHED_WRITTEN = (share(3), _small(1), share(2), share(2), share(3), share(3))
 
 
 @attrs.frozen
@@ -80,6 +81,7 @@ class Run:
     recipe: str
     config: ModelConfig
     rotation: str
+    frame_weight: float
     epochs: int
     figures: Figures
     minutes: float
@@ -125,6 +127,7 @@ def read_run(folder: Path, part: str, classifier: Path) -> Run:
         recipe=folder.name.rpartition("-seed")[0],
         config=recipe.model,
         rotation=recipe.data.rotation,
+        frame_weight=recipe.training.frame_weight,
         epochs=len(history),
         figures=score(folder, part, classifier),
         minutes=sum(seconds) / 60,
@@ -132,12 +135,14 @@ def read_run(folder: Path, part: str, classifier: Path) -> Run:
     )
 
 
-def _spread(values: list[float], written: Callable[[float], str]) -> str:
+def spread(values: list[float], written: Callable[[float], str]) -> str:
+    """Write the mean of values, and the least and the largest where they differ."""
     mean, least, largest = map(written, (sum(values) / len(values), min(values), max(values)))
     return mean if least == largest else f"{mean} ({least}–{largest})"
 
 
-def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table of Markdown."""
     titles = list(headings)
     rules = ["---"] * len(titles)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (titles, rules, *rows))
@@ -148,7 +153,7 @@ def _cells(runs: list[Run]) -> list[str]:
     cells = []
     for column, theirs in zip(COLUMNS, runs[0].published, strict=True):
         values = [column.value(run.figures) for run in runs]
-        mean, text = sum(values) / len(values), _spread(values, column.written)
+        mean, text = sum(values) / len(values), spread(values, column.written)
         better = mean < theirs if column.low_is_good else mean > theirs
         cells.append(f"**{text}**" if better else text)
     return cells
@@ -159,11 +164,15 @@ def main_table(recipes: Mapping[str, list[Run]]) -> str:
     rows = []
     for runs in recipes.values():
         first = runs[0]
+        if first.config.condition is not None:  # of which nothing is published
+            continue
         size = str(first.config.latent_dim)
         theirs = [write(value) for write, value in zip(PUBLISHED_WRITTEN, first.published, strict=True)]
+        without = first.rotation == "fixed" and not first.frame_weight
+        name = f"{first.name}, `{first.recipe}`" + ", without `frame_weight`" * without
         rows.append([f"{first.name}, published", size, "", *theirs])
-        rows.append([f"{first.name}, `{first.recipe}`", size, str(len(runs)), *_cells(runs)])
-    return _table(("model", "z", "seeds", *(column.title for column in COLUMNS)), rows)
+        rows.append([name, size, str(len(runs)), *_cells(runs)])
+    return table(("model", "z", "seeds", *(column.title for column in COLUMNS)), rows)
 
 
 def size_table(recipes: Mapping[str, list[Run]]) -> str:
@@ -178,11 +187,11 @@ def size_table(recipes: Mapping[str, list[Run]]) -> str:
                 f"{size.parameters:,}",
                 f"{size.nominal_parameters:,}",
                 str(runs[0].epochs),
-                _spread(minutes, lambda value: f"{value:.0f}"),
-                _spread(rates, lambda value: f"{value:,.0f}"),
+                spread(minutes, lambda value: f"{value:.0f}"),
+                spread(rates, lambda value: f"{value:,.0f}"),
             ]
         )
-    return _table(("recipe", "weights", "nominal", "epochs", "minutes", "digits/s"), rows)
+    return table(("recipe", "weights", "nominal", "epochs", "minutes", "digits/s"), rows)
 
 
 def sample_table(recipes: Mapping[str, list[Run]]) -> str:
@@ -200,9 +209,9 @@ def sample_table(recipes: Mapping[str, list[Run]]) -> str:
             cells = []
             for name in ("accuracy", "confidence", "diversity"):
                 means = [_mean(each[name]) for each in scores if each[name] is not None]
-                cells.append(_spread(means, _share(3)) if means else "")
+                cells.append(spread(means, share(3)) if means else "")
             rows.append([f"`{runs[0].recipe}`", of_what, *cells])
-    return _table(("recipe", "of what", "accuracy", "confidence", "diversity"), rows) if rows else ""
+    return table(("recipe", "of what", "accuracy", "confidence", "diversity"), rows) if rows else ""
 
 
 def _mean(values: Iterable[float | None]) -> float:
@@ -213,12 +222,12 @@ def _mean(values: Iterable[float | None]) -> float:
 def write_page(tables: Mapping[str, str], page: Path) -> None:
     """Put each table between its marks, ``<!-- NAME -->`` and ``<!-- end -->``."""
     text = page.read_text(encoding="utf-8")
-    for name, table in tables.items():
+    for name, written in tables.items():
         before, mark, rest = text.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition("<!-- end -->")
         if not end:
             raise HoloError(f"{page}: has no marks <!-- {name} --> and <!-- end -->")
-        text = f"{before}{mark}\n{table}\n\n{end}{after}"
+        text = f"{before}{mark}\n{written}\n\n{end}{after}"
     with replacing(page) as new:
         new.write_text(text, encoding="utf-8")
 
