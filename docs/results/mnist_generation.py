@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 import numpy as np
@@ -117,10 +117,7 @@ def score(folder: Path, part: Part, judges: list[TrainedClassifier]) -> dict[str
     out = folder / f"generation-{part}.json"
     if out.exists():
         kept = json.loads(out.read_text(encoding="utf-8"))
-        return {
-            kind: Worth(**{name: tuple(v) if isinstance(v, list) else v for name, v in worth.items()})
-            for kind, worth in kept.items()
-        }
+        return {kind: _worth(written) for kind, written in kept.items()}
     model = load(str(folder / "model"), Model)
     digits = aligned_digits(model, folder / "data", part)
     training = read_holograms(folder / "data" / "training.h5")
@@ -132,6 +129,15 @@ def score(folder: Path, part: Part, judges: list[TrainedClassifier]) -> dict[str
     with replacing(out) as new:
         new.write_text(json.dumps({kind: attrs.asdict(worth) for kind, worth in found.items()}, indent=2))
     return found
+
+
+def _worth(written: Mapping[str, Any]) -> Worth:
+    return Worth(
+        accuracies=tuple(written["accuracies"]),
+        confidence=written["confidence"],
+        diversity=tuple(written["diversity"]),
+        coverage=written["coverage"],
+    )
 
 
 def ratios(worth: Worth, digits: Worth) -> list[float]:

@@ -1,5 +1,7 @@
 """Samples, interpolations and the canonical frame, beside what they are by definition."""
 
+from functools import partial
+
 import attrs
 import numpy as np
 import pytest
@@ -236,16 +238,16 @@ def test_coverage_is_what_distances_between_all_rows_say(basis: Basis) -> None:
 
     (test, of_test), (training, of_training) = rows(60, 1.0), rows(80, 1.0)
     good, bad = rows(60, 1.0), rows(60, 4.0)
-    labels = {"test_labels": of_test, "training_labels": of_training}
-    found = coverage(test, training, good[0], **labels, sample_labels=good[1])
+    measure = partial(coverage, test, training, test_labels=of_test, training_labels=of_training)
+    found = measure(good[0], sample_labels=good[1])
     assert found.classes == (0, 1)
     assert np.mean(found.samples) == pytest.approx(np.mean(found.real), abs=0.2)
-    worse = coverage(test, training, bad[0], **labels, sample_labels=bad[1])
+    worse = measure(bad[0], sample_labels=bad[1])
     assert worse.real == found.real  # the same halves
     assert max(worse.samples) < 0.1
 
     # Of 30 copies of a class's test rows as many are taken as half of its training rows are, and each is the nearest.
-    assert min(coverage(test, training, test, **labels, sample_labels=of_test).samples) >= 20 / 30
+    assert min(measure(test, sample_labels=of_test).samples) >= 20 / 30
     # By cosine losses of all pairs, for one class.
     one, other = test[of_test == 0], training[of_training == 0]
     losses = np.stack(
@@ -260,7 +262,7 @@ def test_coverage_is_what_distances_between_all_rows_say(basis: Basis) -> None:
     assert found.samples[0] == pytest.approx(expected)
 
     with pytest.raises(HoloError, match="class 1 has 40 training rows and 0 samples"):
-        coverage(test, training, drawn, **labels, sample_labels=np.zeros(len(drawn)))
+        measure(drawn, sample_labels=np.zeros(len(drawn)))
 
 
 def _repeated(one: Holograms, count: int) -> Holograms:

@@ -13,6 +13,7 @@ from holo_types.console import OK
 from holo_types.files.atomic import replacing
 from holo_types.options import Output, Together
 from holo_vae.cli.sampling import (
+    DEVIATIONS,
     InterpolationOptions,
     SampleOptions,
     TraversalOptions,
@@ -125,7 +126,8 @@ def traverse_command(
     rows = [
         (f"z_{found.index['dimension'][start]}", found[start : start + options.steps]) for start in starts
     ]
-    _draw(rows, out)
+    titles = [f"{deviations:+.2g} sd" for deviations in np.linspace(-DEVIATIONS, DEVIATIONS, options.steps)]
+    _draw(rows, out, titles)
     return OK
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from holo_vae.networks.model import Model
 
 __all__ = [
+    "DEVIATIONS",
     "InterpolationOptions",
     "SampleOptions",
     "TraversalOptions",
@@ -40,7 +41,7 @@ __all__ = [
 _SPREAD_ROWS = 5000  # of the file, of which the standard deviations of z are taken
 _DIMENSIONS = 8  # numbers of z that are traversed unless some are named
 _UNUSED = 0.1  # numbers of z that vary less than this share of the largest are not among them
-_DEVIATIONS = 2.0  # standard deviations to either side
+DEVIATIONS = 2.0  # standard deviations to either side, of a traversal
 
 Category = Annotated[str | None, Parameter(name="class")]
 Steps = Annotated[int, Parameter(validator=Number(gte=2))]
@@ -262,7 +263,7 @@ def traverse_row(model: str, row: str, options: TraversalOptions) -> Holograms:
     for dimension in dimensions:
         if not 0 <= dimension < len(z):
             raise HoloError(f"--dimensions has {dimension}; it must be from 0 to {len(z) - 1}")
-        steps = z[dimension] + np.linspace(-_DEVIATIONS, _DEVIATIONS, options.steps) * spread[dimension]
+        steps = z[dimension] + np.linspace(-DEVIATIONS, DEVIATIONS, options.steps) * spread[dimension]
         lines.append(traverse(loaded, z, dimension, steps, category))
         values.append(steps)
     columns = {"dimension": np.repeat(dimensions, options.steps), "value": np.concatenate(values)}

@@ -114,4 +114,5 @@ def directions(holograms: Holograms) -> Float[np.ndarray, "n dim"]:
     roots = [np.full(m * (2 * l + 1), (2 * l + 1) ** 0.25) for m, l in holograms.basis.irreps]  # noqa: E741
     x = holograms.coefficients.astype(np.float64) * np.concatenate(roots)
     norms = np.linalg.norm(x, axis=1, keepdims=True)
-    return np.divide(x, norms, out=np.zeros_like(x), where=norms > 0)
+    divided: NDArray[np.float64] = np.divide(x, norms, out=np.zeros_like(x), where=norms > 0)
+    return divided
