@@ -20,6 +20,7 @@ from holo_types import HoloError, Holograms
 from holo_types.console import run
 from holo_types.files.atomic import replacing
 from holo_vae import (
+    Coverage,
     Model,
     SampleScores,
     TrainedClassifier,
@@ -53,7 +54,8 @@ class Worth:
     diversity
         The mean cosine loss between two of a class, a number for each class.
     coverage
-        The mean share of digits with a sample nearer than their nearest training digit.
+        The mean share of digits with a sample nearer than their nearest training digit; of the digits themselves the
+        share with another training digit in the sample's place.
     """
 
     accuracies: tuple[float | None, ...]
@@ -89,26 +91,28 @@ def draw(model: Model, training: Holograms, *, fitted: bool) -> Holograms:
     return sample_prior(model, count, wanted)
 
 
-def judge(
-    rows: Holograms, digits: Digits, judges: list[TrainedClassifier], *, of_digits: bool = False
-) -> Worth:
-    """Score digits or samples; those without a class are taken for what the first judge says."""
+def judge(rows: Holograms, judges: list[TrainedClassifier], covered: tuple[float, ...]) -> Worth:
+    """Score digits or samples, of which it is known what they cover."""
     labels = rows.index.get("label")
     scores: list[SampleScores] = [score_samples(rows, each, labels) for each in judges]
-    sample_labels = judges[0].predict(rows).argmax(axis=1) if labels is None else labels
-    covered = coverage(
-        digits.part,
-        digits.training,
-        rows,
-        test_labels=digits.part.index["label"],
-        training_labels=digits.training.index["label"],
-        sample_labels=sample_labels,
-    )
     return Worth(
         accuracies=tuple(each.mean("accuracy") for each in scores),
         confidence=scores[0].mean("confidence"),
         diversity=scores[0].diversity,
-        coverage=float(np.mean(covered.real if of_digits else covered.samples)),
+        coverage=float(np.mean(covered)),
+    )
+
+
+def cover(samples: Holograms, digits: Digits, first_judge: TrainedClassifier) -> Coverage:
+    """Return what samples cover; those without a class are taken for what the first judge says."""
+    labels = samples.index.get("label")
+    return coverage(
+        digits.part,
+        digits.training,
+        samples,
+        test_labels=digits.part.index["label"],
+        training_labels=digits.training.index["label"],
+        sample_labels=first_judge.predict(samples).argmax(axis=1) if labels is None else labels,
     )
 
 
@@ -121,10 +125,12 @@ def score(folder: Path, part: Part, judges: list[TrainedClassifier]) -> dict[str
     model = load(str(folder / "model"), Model)
     digits = aligned_digits(model, folder / "data", part)
     training = read_holograms(folder / "data" / "training.h5")
+    prior, fitted = (draw(model, training, fitted=fitted) for fitted in (False, True))
+    of_prior, of_fitted = (cover(samples, digits, judges[0]) for samples in (prior, fitted))
     found = {
-        "the digits themselves": judge(digits.part, digits, judges, of_digits=True),
-        "samples of the prior": judge(draw(model, training, fitted=False), digits, judges),
-        "samples of the fitted density": judge(draw(model, training, fitted=True), digits, judges),
+        "the digits themselves": judge(digits.part, judges, of_fitted.real),
+        "samples of the prior": judge(prior, judges, of_prior.samples),
+        "samples of the fitted density": judge(fitted, judges, of_fitted.samples),
     }
     with replacing(out) as new:
         new.write_text(json.dumps({kind: attrs.asdict(worth) for kind, worth in found.items()}, indent=2))

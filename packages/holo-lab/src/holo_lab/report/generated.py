@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from holo_types import Holograms, concatenate
+from holo_types import Holograms
 
 from . import plots
 from .scenes import colored_views
@@ -41,7 +41,8 @@ def draw_generated(
     >>> len(draw_generated([("7", holograms)]).axes[0].images)
     3
     """
-    every = concatenate([holograms for _, holograms in rows])
+    # Only coefficients are drawn: rows may come from different places, with other columns and dtypes.
+    every = Holograms(np.concatenate([holograms.coefficients for _, holograms in rows]), rows[0][1].basis)
     views, _ = colored_views(every, camera(every) if every.basis.radial is None else None, follow=follow)
     parts = np.split(views, np.cumsum([len(holograms) for _, holograms in rows])[:-1])
     return plots.tiles([(name, part) for (name, _), part in zip(rows, parts, strict=True)], titles)
