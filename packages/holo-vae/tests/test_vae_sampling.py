@@ -137,14 +137,7 @@ def test_frames_turn_evenly_and_z_keeps_to_its_arc(model: Model, monkeypatch: py
     z = rng.normal(size=(2, 6))
     frames = random_rotations(2, seed=5).numpy()
     rows = Embeddings(z, frames, model.reference)
-    decoded: list[Embeddings] = []
-    decode = Model.decode
-
-    def record(self: Model, embeddings: Embeddings, condition: int | str | None = None) -> Holograms:
-        decoded.append(embeddings)
-        return decode(self, embeddings, condition)
-
-    monkeypatch.setattr(Model, "decode", record)
+    decoded = _recorded(monkeypatch)
     interpolate(model, rows[:1], rows[1:], 5, path="spherical")
     (seen,) = decoded
     # The angle of each step by the trace of its rotation: all the same, a quarter of the whole.
@@ -192,14 +185,7 @@ def test_a_fitted_density_is_that_of_z_of_the_class(
         conditional.network.log_variance.weight.zero_()
         conditional.network.log_variance.bias.fill_(-40.0)
     rows = concatenate([holograms] * 3)
-    decoded: list[Embeddings] = []
-    decode = Model.decode
-
-    def record(self: Model, embeddings: Embeddings, condition: int | str | None = None) -> Holograms:
-        decoded.append(embeddings)
-        return decode(self, embeddings, condition)
-
-    monkeypatch.setattr(Model, "decode", record)
+    decoded = _recorded(monkeypatch)
     samples = sample_fitted(conditional, rows, 20_000, "s3", components=1, seed=4)
     assert set(samples.index["structure"].tolist()) == {"s3"}
     z, own = decoded[0].invariants, conditional.encode(rows[rows.index["structure"] == "s3"]).invariants
@@ -263,6 +249,19 @@ def test_coverage_is_what_distances_between_all_rows_say(basis: Basis) -> None:
 
     with pytest.raises(HoloError, match="class 1 has 40 training rows and 0 samples"):
         measure(drawn, sample_labels=np.zeros(len(drawn)))
+
+
+def _recorded(monkeypatch: pytest.MonkeyPatch) -> list[Embeddings]:
+    """Return a list to which is added whatever a model decodes from now on."""
+    decoded: list[Embeddings] = []
+    decode = Model.decode
+
+    def record(self: Model, embeddings: Embeddings, condition: int | str | None = None) -> Holograms:
+        decoded.append(embeddings)
+        return decode(self, embeddings, condition)
+
+    monkeypatch.setattr(Model, "decode", record)
+    return decoded
 
 
 def _repeated(one: Holograms, count: int) -> Holograms:
