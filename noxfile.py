@@ -38,7 +38,7 @@ PIP = ("-m", "pip", "--disable-pip-version-check", "-qq")
 BUILD_TOOLS = ("build", "hatchling", "ziglang")
 TEST_TOOLS = ("beartype", "gemmi", "hypothesis", "pytest", "pytest-timeout", "pytest-xdist")
 BENCH_TOOLS = ("biopython", "e3nn", "scikit-learn", "torch")  # what baselines and the reference need
-DOCS_TOOLS = ("furo", "myst-parser", "numpydoc", "pytest", "sphinx")
+DOCS_TOOLS = ("furo", "myst-parser", "numpydoc", "pytest", "sphinx", "sphinx-gallery")
 TRACKING_TOOLS = (
     "flask-wtf",
     "psycopg",

@@ -1,17 +1,21 @@
 """How the site is built: `python3 start.py -s docs`."""
 
+import sys
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
 from holo_lab.cli.program import app as program
 
+sys.path.insert(0, str(Path(__file__).parent))
+from gallery_pages import executed, scrape_figures  # noqa: E402 - a module beside this file
+
 project = "Holo"
 author = "The Holo developers"
 copyright = f"2026, {author}"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc"]
-exclude_patterns = ["_build", "demo", "results/*/*"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc", "sphinx_gallery.gen_gallery"]
+exclude_patterns = ["_build", "demo", "gallery", "jobs/*.json", "results/*/*"]
 default_role = "py:obj"
 
 autodoc_default_options = {"members": True, "imported-members": True}
@@ -22,8 +26,26 @@ numpydoc_xref_param_type = False
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "jobs",
+    "filename_pattern": executed(),
+    "within_subsection_order": "gallery_pages.JobOrder",
+    "subsection_order": ["gallery/proteins", "gallery/points", "gallery/models"],
+    "image_scrapers": ("gallery_pages.scrape_figures",),
+    "reset_modules": (),
+    "capture_repr": (),
+    "download_all_examples": False,
+    "show_memory": False,
+    "show_signature": False,
+    "write_computation_times": False,
+    "abort_on_example_error": True,
+}
+
 html_theme = "furo"
 html_title = "Holo"
+html_static_path = ["static"]
+html_css_files = ["holo.css"]
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#00695c", "color-brand-content": "#00695c"},
     "dark_css_variables": {"color-brand-primary": "#4db6ac", "color-brand-content": "#4db6ac"},
