@@ -330,7 +330,9 @@ def typing(session: nox.Session) -> None:
     session.run(
         python,
         *("-m", "mypy", *sources, "docs/results"),
-        *("noxfile.py", "start.py", ".ci/alone.py", "docs/test_architecture.py", "docs/test_pages.py"),
+        *("noxfile.py", "start.py", ".ci/alone.py", ".ci/place_site.py"),
+        *(f"docs/{name}.py" for name in ("gallery_pages", "record_gallery")),
+        *(f"docs/test_{name}.py" for name in ("architecture", "gallery", "pages", "site")),
     )
 
 
@@ -473,6 +475,8 @@ def docs(session: nox.Session) -> None:
     tests = (
         "docs/test_architecture.py",
         "docs/test_pages.py",
+        "docs/test_gallery.py",
+        "docs/test_site.py",
         "docs/results/test_proteins.py",
         "docs/results/test_affinity.py",
         "docs/results/test_split.py",
@@ -482,6 +486,13 @@ def docs(session: nox.Session) -> None:
     examples = ("-m", "pytest", "--quiet", "--doctest-modules", *sources, *tests)
     session.run(python, *examples, env=ONE_THREAD)
     session.log(f"the site is {ROOT / target / 'index.html'}")
+
+
+@nox.session(venv_backend="none")
+def gallery(session: nox.Session) -> None:
+    """Run the jobs of the gallery that take minutes, and record what they print and draw for their pages."""
+    python = holo(session, PACKAGES, *DOCS_TOOLS)
+    session.run(python, "docs/record_gallery.py", env=ONE_THREAD | activated(python))
 
 
 @nox.session(venv_backend="none")

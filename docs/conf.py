@@ -8,13 +8,19 @@ from sphinx.application import Sphinx
 from holo_lab.cli.program import app as program
 
 sys.path.insert(0, str(Path(__file__).parent))
-from gallery_pages import executed, scrape_figures  # noqa: E402 - a module beside this file
+from gallery_pages import executed  # a module beside this file
 
 project = "Holo"
 author = "The Holo developers"
 copyright = f"2026, {author}"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc", "sphinx_gallery.gen_gallery"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.viewcode",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
 exclude_patterns = ["_build", "demo", "gallery", "jobs/*.json", "results/*/*"]
 default_role = "py:obj"
 
@@ -46,6 +52,7 @@ html_theme = "furo"
 html_title = "Holo"
 html_static_path = ["static"]
 html_css_files = ["holo.css"]
+html_js_files = ["versions.js"]
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#00695c", "color-brand-content": "#00695c"},
     "dark_css_variables": {"color-brand-primary": "#4db6ac", "color-brand-content": "#4db6ac"},
@@ -75,9 +82,24 @@ def skip_aliases(
 
 def write_command_line(app: Sphinx) -> None:
     """Write the page that describes every command of ``holo``, from the program itself."""
-    page = Path(app.srcdir) / "reference" / "command-line.md"
-    page.parent.mkdir(exist_ok=True)
     text = program.generate_docs(output_format="markdown", recursive=True, usage_name="holo")
+    text = text.replace("# holo", "# Command line", 1)
+    _write_page(app, "command-line.md", text)
+
+
+def write_changelog(app: Sphinx) -> None:
+    """Write the page of all changes, from the changelogs of the packages."""
+    changes = ["# Changes\n\nEach package is released alone, and has a changelog of its own.\n"]
+    for path in sorted(Path(app.srcdir).parent.glob("packages/*/CHANGELOG.md")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        deeper = [f"#{line}" if line.startswith("#") else line for line in lines]
+        changes.append("\n".join([f"## {path.parent.name}", *deeper[1:], ""]))
+    _write_page(app, "changes.md", "\n".join(changes))
+
+
+def _write_page(app: Sphinx, name: str, text: str) -> None:
+    page = Path(app.srcdir) / "reference" / name
+    page.parent.mkdir(exist_ok=True)
     if not page.is_file() or page.read_text(encoding="utf-8") != text:  # else Sphinx would read it anew
         page.write_text(text, encoding="utf-8")
 
@@ -85,5 +107,6 @@ def write_command_line(app: Sphinx) -> None:
 def setup(app: Sphinx) -> None:
     """Connect the hooks (Sphinx calls this)."""
     app.connect("builder-inited", write_command_line)
+    app.connect("builder-inited", write_changelog)
     app.connect("autodoc-process-docstring", escape_bars)
     app.connect("autodoc-skip-member", skip_aliases)

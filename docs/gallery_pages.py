@@ -18,7 +18,9 @@ JOBS = (
     *("molecule", "crystal", "sky", "shapes"),
     *("digits", "train_and_serve", "messages"),
 )
-LONG = ("train_and_serve",)  # jobs that need more than a minute or two: `nox -s gallery` runs and records them
+LONG = (
+    "train_and_serve",
+)  # jobs that need more than a minute or two: `nox -s gallery` runs and records them
 
 _INK = {"light": "#1f2428", "dark": "#d6dbe0"}
 
@@ -43,7 +45,9 @@ def _in_ink(figure: Figure, color: str) -> None:
     """Draw in one color what is drawn in black: text, axes and ticks; the background is the page's."""
     figure.patch.set_alpha(0)
     for text in figure.findobj(Text):
-        if isinstance(text, Text) and any(same_color(text.get_color(), ink) for ink in ("black", *_INK.values())):
+        if isinstance(text, Text) and any(
+            same_color(text.get_color(), ink) for ink in ("black", *_INK.values())
+        ):
             text.set_color(color)
     for axes in figure.axes:
         axes.patch.set_alpha(0)
@@ -68,9 +72,7 @@ def _figures() -> Iterator[Figure]:
     yield from map(pyplot.figure, pyplot.get_fignums())
 
 
-def scrape_figures(
-    _block: object, block_vars: Mapping[str, Any], gallery_conf: Mapping[str, Any]
-) -> str:
+def scrape_figures(_block: object, block_vars: Mapping[str, Any], gallery_conf: Mapping[str, Any]) -> str:
     """Save the figures of a block of code, each titled by its number, and give the reStructuredText that shows them."""
     shown = []
     for figure in _figures():

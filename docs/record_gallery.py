@@ -1,12 +1,10 @@
 """Run the long jobs of the gallery in a scratch folder, and record what they print and draw (session gallery)."""
 
 import contextlib
-import os
 import runpy
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import matplotlib
 from gallery_pages import GALLERY, LONG, save_pictures
@@ -33,7 +31,7 @@ def main() -> None:
     RECORDED.mkdir(exist_ok=True)
     for job in LONG:
         command = (sys.executable, __file__, job)
-        printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ).stdout
+        printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         (RECORDED / f"{job}.txt").write_text(printed, encoding="utf-8")
         sys.stdout.write(printed)
 

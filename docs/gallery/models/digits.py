@@ -2,8 +2,9 @@
 Generate digits
 ===============
 
-An autoencoder that was trained on MNIST encodes the digits of another collection, projected onto a sphere. A Gaussian is fitted
-to the z of each digit, and what is drawn from it is decoded to new digits. Some are upside down, for z knows no orientation.
+An autoencoder that was trained on MNIST encodes the digits of another collection, projected onto a sphere. A Gaussian
+is fitted to the z of each digit, and what is drawn from it is decoded to new digits. Some are upside down, for z
+knows no orientation.
 """
 
 import matplotlib.pyplot as plt
@@ -18,10 +19,14 @@ from holo_vae import canonical, load
 
 model, rng = load("spherical-mnist-z16"), np.random.default_rng(0)
 images, labels = load_digits(return_X_y=True)
-larger = np.pad(zoom(images.reshape(-1, 8, 8), (1, 2.5, 2.5), order=1), ((0, 0), (4, 4), (4, 4)))  # as in MNIST
+larger = np.pad(
+    zoom(images.reshape(-1, 8, 8), (1, 2.5, 2.5), order=1), ((0, 0), (4, 4), (4, 4))
+)  # as in MNIST
 seen = model.encode(concatenate(list(encode_images(larger, labels, rotation="fixed"))))
 z = [seen.invariants[labels == digit] for digit in range(10)]
-drawn = np.concatenate([rng.multivariate_normal(one.mean(axis=0), np.cov(one.T), 5) for one in z]).astype(np.float32)
+drawn = np.concatenate([rng.multivariate_normal(one.mean(axis=0), np.cov(one.T), 5) for one in z]).astype(
+    np.float32
+)
 
 # %%
 # Each digit is seen from the center of the sphere.

@@ -2,8 +2,9 @@
 Learn forces by message passing
 ===============================
 
-One equivariant layer sends messages along the edges of a graph and gives each atom a vector: here the force of a Morse potential
-in clusters of eight atoms. A deeper network, which also conserves energy, is built in :doc:`/guides/messages`.
+One equivariant layer sends messages along the edges of a graph and gives each atom a vector: here the force of a
+Morse potential in clusters of eight atoms. A deeper network, which also conserves energy, is built in
+:doc:`/guides/messages`.
 """
 
 import matplotlib.pyplot as plt
@@ -24,10 +25,12 @@ forces = torch.zeros(480, 3).index_add(0, edges.receivers, pairs)
 # Forces of the first 40 clusters are learned, those of the other 20 predicted.
 
 product = holo_nn.WeightedTensorProduct.channelwise("8x0e", "1x1o", "8x1o")
-radial = torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.SiLU(), torch.nn.Linear(32, product.weight_numel))
+radial = torch.nn.Sequential(
+    torch.nn.Linear(8, 32), torch.nn.SiLU(), torch.nn.Linear(32, product.weight_numel)
+)
 read = holo_nn.Linear(product.irreps_out, "1x1o")
 optimizer = torch.optim.Adam([*radial.parameters(), *read.parameters()], lr=0.01)
-for step in range(300):
+for _ in range(300):
     weights = radial(holo_nn.bessel_basis(length[:, 0], 3.0, count=8))
     learned = read(product.along_edges(torch.ones(480, 8), along / length, edges, weights))
     loss = (learned - forces)[:320].square().mean()

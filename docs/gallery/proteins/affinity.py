@@ -2,9 +2,9 @@
 Predict binding affinities
 ==========================
 
-A random forest learns free energies of binding from counts of contacts between protein and ligand, and predicts ligands that it
-has not seen, with an interval. Here all ligands are of one protein; what to expect of others is told in
-:doc:`/results/affinity`. For folders of structures: ``holo affinity fit`` and ``holo affinity predict``.
+A random forest learns free energies of binding from counts of contacts between protein and ligand, and predicts
+ligands that it has not seen, with an interval. Here all ligands are of one protein; what to expect of others is told
+in :doc:`/results/affinity`. For folders of structures: ``holo affinity fit`` and ``holo affinity predict``.
 """
 
 import matplotlib.pyplot as plt

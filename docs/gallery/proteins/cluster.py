@@ -2,7 +2,8 @@
 Cluster residues by their surroundings
 ======================================
 
-Which kinds of surroundings are there? The clusters in z follow the secondary structure, of which k-means knows nothing.
+Which kinds of surroundings are there? The clusters in z follow the secondary structure, of which k-means knows
+nothing.
 """
 
 import matplotlib.pyplot as plt

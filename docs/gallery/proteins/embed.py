@@ -2,8 +2,8 @@
 Embed a folder of structures
 ============================
 
-Every residue becomes a vector z, which does not depend on how the structure is rotated, and a frame, which rotates with it.
-On the command line: ``holo embed my-structures/ --out embeddings.parquet``.
+Every residue becomes a vector z, which does not depend on how the structure is rotated, and a frame, which rotates
+with it. On the command line: ``holo embed my-structures/ --out embeddings.parquet``.
 """
 
 import matplotlib.pyplot as plt
@@ -17,8 +17,8 @@ embeddings = embed(paths, "microenvironment-z128")
 print(embeddings)
 
 # %%
-# As a table there is one row for each residue. The reconstruction loss says how well the model knows such surroundings: 0 is
-# perfect, and about 1 is chance.
+# As a table there is one row for each residue. The reconstruction loss says how well the model knows such
+# surroundings: 0 is perfect, and about 1 is chance.
 
 table = to_table(embeddings)
 print(table[["structure", "residue_number", "residue_name", "reconstruction_cosine_loss"]].head(3))

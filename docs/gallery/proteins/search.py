@@ -2,9 +2,9 @@
 Find similar residues and sites
 ===============================
 
-Is there a site like mine in other proteins? Four residues that bind GTP in Rap1A are found in the two other GTPases among nine
-proteins. E is the number of equally good hits that are expected by chance.
-On the command line: ``holo index`` and ``holo search``.
+Is there a site like mine in other proteins? Four residues that bind GTP in Rap1A are found in the two other GTPases
+among nine proteins. E is the number of equally good hits that are expected by chance. On the command line: ``holo
+index`` and ``holo search``.
 """
 
 import matplotlib.pyplot as plt
@@ -22,8 +22,15 @@ print(*hits, sep="\n")
 # %%
 # The rotation and the translation of a hit superpose it on the query, so that whole chains lie on one another.
 
-figure, axes = plt.subplots(num="The chains of Rap1A and the two hits, superposed by four residues each", figsize=(6, 6))
-axes.plot(*proteins.centers[proteins.index["structure"] == "1c1y_A"][:, :2].T, color="0.5", lw=4, label="Rap1A (1c1y_A)")
+figure, axes = plt.subplots(
+    num="The chains of Rap1A and the two hits, superposed by four residues each", figsize=(6, 6)
+)
+axes.plot(
+    *proteins.centers[proteins.index["structure"] == "1c1y_A"][:, :2].T,
+    color="0.5",
+    lw=4,
+    label="Rap1A (1c1y_A)",
+)
 for hit, color in zip(hits, ("C1", "C0"), strict=True):
     moved = proteins.centers @ hit.rotation.T + hit.translation
     axes.plot(*moved[proteins.index["structure"] == hit.structure][:165, :2].T, color, label=hit.structure)

@@ -2,8 +2,8 @@
 Superpose surroundings by their frames
 ======================================
 
-A frame rotates with the structure. Similar surroundings are therefore superposed by their frames alone, without matching any
-atoms and without minimizing anything.
+A frame rotates with the structure. Similar surroundings are therefore superposed by their frames alone, without
+matching any atoms and without minimizing anything.
 """
 
 import matplotlib.pyplot as plt
@@ -28,7 +28,7 @@ for name, number in aspartates.items():
     chain[np.linalg.norm(chain, axis=1) > 15] = np.nan  # breaks the line
     before.plot(*chain[:, :2].T, ".-", label=f"{name}, Asp{number}")
     after.plot(*in_frame(chain, embeddings.frames[row])[:, :2].T, ".-")
-before.legend()
+before.legend(loc="upper left", bbox_to_anchor=(0, 1.1))
 for axes in (before, after):
     axes.set_aspect("equal")
     axes.set_axis_off()
