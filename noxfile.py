@@ -705,6 +705,24 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def readme(session: nox.Session) -> None:
+    """Type the README's lines that install from a clone, in a fresh environment, and embed a structure (minutes)."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```sh\n([^`]*--find-links[^`]*)^```$", text, re.MULTILINE)
+    environment = ROOT / ".nox" / "readme" / "environment"
+    session.run(sys.executable, "-m", "venv", "--clear", str(environment), external=True)
+    python = python_of(environment)
+    # Within the constraints, that torch may come from where it always does.
+    variables = activated(python) | {"PIP_CONSTRAINT": str(CONSTRAINTS), "PYTHONPATH": ""}
+    session.run("bash", "-euxc", block, env=variables, external=True)
+    session.run(python, *PIP, "check", external=True)
+    structure = PACKAGES["holo-features"].path / "src/holo_features/shipped/1zr0_B.bcif.gz"
+    out = environment.parent / "embeddings.parquet"
+    out.unlink(missing_ok=True)
+    session.run("holo", "embed", str(structure), "--out", str(out), env=variables | ONE_THREAD, external=True)
+
+
+@nox.session(venv_backend="none")
 def release(session: nox.Session) -> None:
     """Build into dist/ the one package that a tag names: -- holo-nn-v0.3.0."""
     (tag,) = session.posargs

@@ -59,7 +59,12 @@ def test_the_summary_has_the_form_that_was_asked_for(
     assert out.exists()
     if option == "--json":
         summary = json.loads(said)
-        assert (summary["status"], summary["rows"], summary["files"], summary["files_failed"]) == (0, 63, 1, 0)
+        assert (summary["status"], summary["rows"], summary["files"], summary["files_failed"]) == (
+            0,
+            63,
+            1,
+            0,
+        )
         assert summary["out"] == str(out)
         assert summary["lines"][0].startswith("63 holograms in ")
     elif option == "--quiet":
