@@ -8,7 +8,8 @@ from sphinx.application import Sphinx
 from holo_lab.cli.program import app as program
 
 sys.path.insert(0, str(Path(__file__).parent))
-from gallery_pages import executed  # a module beside this file
+from changes import changes  # modules beside this file
+from gallery_pages import executed
 
 project = "Holo"
 author = "The Holo developers"
@@ -89,12 +90,7 @@ def write_command_line(app: Sphinx) -> None:
 
 def write_changelog(app: Sphinx) -> None:
     """Write the page of all changes, from the changelogs of the packages."""
-    changes = ["# Changes\n\nEach package is released alone, and has a changelog of its own.\n"]
-    for path in sorted(Path(app.srcdir).parent.glob("packages/*/CHANGELOG.md")):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        deeper = [f"#{line}" if line.startswith("#") else line for line in lines]
-        changes.append("\n".join([f"## {path.parent.name}", *deeper[1:], ""]))
-    _write_page(app, "changes.md", "\n".join(changes))
+    _write_page(app, "changes.md", changes(sorted(Path(app.srcdir).parent.glob("packages/*/CHANGELOG.md"))))
 
 
 def _write_page(app: Sphinx, name: str, text: str) -> None:

@@ -3,9 +3,17 @@
 import importlib.util
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+import holo_lab
+
+sys.path.insert(0, str(Path(__file__).parent))
+from changes import changes
+from tables import PLACES, inlined
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -64,3 +72,43 @@ def test_pictures_have_alternative_texts_and_captions_that_github_shows_too(page
         assert len(image["alt"]) > 20
         assert image["after"] == "*", f"{image['path']} has a caption in italics below it"
         assert (page.parent / image["path"]).exists()
+
+
+def test_the_citation_is_of_this_version_and_names_the_paper() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert {"cff-version", "message", "title", "authors", "version", "license"} <= citation.keys()
+    assert citation["version"] == holo_lab.__version__
+    assert citation["preferred-citation"]["doi"] == "10.1103/PhysRevResearch.6.023006"
+    assert all(
+        author.keys() == {"family-names", "given-names"}
+        for author in citation["preferred-citation"]["authors"]
+    )
+
+
+def test_the_page_of_changes_has_those_of_every_package() -> None:
+    changelogs = sorted(ROOT.glob("packages/*/CHANGELOG.md"))
+    text = changes(changelogs)
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [path.parent.name for path in changelogs]
+    assert text.count("### 0.1.0") >= len(changelogs)
+
+
+def test_tables_in_pages_are_those_of_the_files(tmp_path: Path) -> None:
+    pages = [page for page in PAGES if "<!-- table: " in page.read_text("utf-8")]
+    assert pages
+    for page in pages:
+        text = page.read_text("utf-8")
+        assert len(PLACES.findall(text)) == text.count("<!-- table: ")
+        assert inlined(page) == text, f"{page.name} is made current by: python docs/tables.py"
+    (tmp_path / "tables.md").write_text("<!-- a -->\n| 1 |\n<!-- end a -->\n")
+    (tmp_path / "page.md").write_text("<!-- table: tables.md a -->\n\n| 0 |\n\n<!-- end table -->\n")
+    assert "| 1 |" in inlined(tmp_path / "page.md")
+    (tmp_path / "page.md").write_text("<!-- table: tables.md b -->\n<!-- end table -->\n")
+    with pytest.raises(ValueError, match="has no table b"):
+        inlined(tmp_path / "page.md")
+
+
+def test_the_table_of_distances_is_the_one_that_was_measured() -> None:
+    results = ROOT / "docs" / "results"
+    assert (results / "distances" / "table.md").read_text("utf-8") in (results / "distances.md").read_text(
+        "utf-8"
+    )
