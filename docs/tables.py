@@ -1,7 +1,7 @@
 """Tables that programs write, copied into the pages, where GitHub shows them too: ``python docs/tables.py``.
 
-A page says which table stands in it, as ``<!-- table: FILE NAME -->`` and ``<!-- end table -->``; in the file it is between
-``<!-- NAME -->`` and ``<!-- end NAME -->``.
+A page says which table stands in it, by ``<!-- table: FILE NAME -->`` and ``<!-- end table -->``; in the file it is
+between ``<!-- NAME -->`` and ``<!-- end NAME -->``.
 """
 
 import re
