@@ -331,7 +331,7 @@ def typing(session: nox.Session) -> None:
         python,
         *("-m", "mypy", *sources, "docs/results"),
         *("noxfile.py", "start.py", ".ci/alone.py", ".ci/place_site.py"),
-        *(f"docs/{name}.py" for name in ("changes", "gallery_pages", "record_gallery", "tables")),
+        *(f"docs/{name}.py" for name in ("changes", "gallery_pages", "page_tables", "record_gallery")),
         *(f"docs/test_{name}.py" for name in ("architecture", "gallery", "pages", "site")),
     )
 

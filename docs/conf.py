@@ -40,6 +40,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "gallery_pages.JobOrder",
     "subsection_order": ["gallery/proteins", "gallery/points", "gallery/models"],
     "image_scrapers": ("gallery_pages.scrape_figures",),
+    "remove_config_comments": True,
     "reset_modules": (),
     "capture_repr": (),
     "download_all_examples": False,

@@ -13,7 +13,7 @@ import holo_lab
 
 sys.path.insert(0, str(Path(__file__).parent))
 from changes import changes
-from tables import PLACES, inlined
+from page_tables import PLACES, inlined
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -98,7 +98,7 @@ def test_tables_in_pages_are_those_of_the_files(tmp_path: Path) -> None:
     for page in pages:
         text = page.read_text("utf-8")
         assert len(PLACES.findall(text)) == text.count("<!-- table: ")
-        assert inlined(page) == text, f"{page.name} is made current by: python docs/tables.py"
+        assert inlined(page) == text, f"{page.name} is made current by: python docs/page_tables.py"
     (tmp_path / "tables.md").write_text("<!-- a -->\n| 1 |\n<!-- end a -->\n")
     (tmp_path / "page.md").write_text("<!-- table: tables.md a -->\n\n| 0 |\n\n<!-- end table -->\n")
     assert "| 1 |" in inlined(tmp_path / "page.md")

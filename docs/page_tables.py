@@ -1,4 +1,4 @@
-"""Tables that programs write, copied into the pages, where GitHub shows them too: ``python docs/tables.py``.
+"""Tables that programs write, copied into the pages, where GitHub shows them too: ``python docs/page_tables.py``.
 
 A page says which table stands in it, by ``<!-- table: FILE NAME -->`` and ``<!-- end table -->``; in the file it is
 between ``<!-- NAME -->`` and ``<!-- end NAME -->``.
