@@ -267,7 +267,8 @@ def test_atoms_near_the_plane_are_drawn_upon_their_channels_density(holograms: H
     density = np.zeros((len(channels), 4, 4))
     drawn = plots.density_slices([("HIS 57", density, density)], channels, 10.0, [near])
     points = [
-        [tuple(place) for part in axes.collections for place in part.get_offsets()] for axes in drawn.axes
+        [tuple(place) for part in axes.collections for place in np.asarray(part.get_offsets()).tolist()]
+        for axes in drawn.axes
     ]
     assert (1.0, 2.0) in points[0]
     assert (-3.0, 0.0) in points[1 % len(channels)]

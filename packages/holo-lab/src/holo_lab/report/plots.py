@@ -275,12 +275,16 @@ def tiles(
 
 def _draw_key(axes: Axes, left: float, channels: Sequence[str]) -> None:
     """Say below the pictures what their colors mean."""
-    middle, text = -0.55 * _KEY, {"va": "center", "color": _INK, "fontsize": 8}
+    middle = -0.55 * _KEY
+
+    def write(x: float, text: str) -> None:
+        axes.text(x, middle, text, va="center", color=_INK, fontsize=8)
+
     for number, (name, color) in enumerate(zip(channels, _inks(channels), strict=True)):
         axes.add_patch(Circle((left + 0.1 + 0.8 * number, middle), 0.06, color=color))
-        axes.text(left + 0.22 + 0.8 * number, middle, name, **text)
+        write(left + 0.22 + 0.8 * number, name)
     if not channels:
-        axes.text(left, middle, "low", **text)
+        write(left, "low")
         shades = colormaps["magma"](np.linspace(0, 1, 100))[None, :, :3]
         axes.imshow(shades, extent=(left + 0.35, left + 1.85, middle - 0.06, middle + 0.06), aspect="auto")
-        axes.text(left + 1.95, middle, "high", **text)
+        write(left + 1.95, "high")
