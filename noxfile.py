@@ -719,7 +719,8 @@ def readme(session: nox.Session) -> None:
     structure = PACKAGES["holo-features"].path / "src/holo_features/shipped/1zr0_B.bcif.gz"
     out = environment.parent / "embeddings.parquet"
     out.unlink(missing_ok=True)
-    session.run("holo", "embed", str(structure), "--out", str(out), env=variables | ONE_THREAD, external=True)
+    embed = (str(Path(python).with_name("holo")), "embed", str(structure), "--out", str(out))
+    session.run(*embed, env=variables | ONE_THREAD, external=True)
 
 
 @nox.session(venv_backend="none")
