@@ -38,7 +38,7 @@ PIP = ("-m", "pip", "--disable-pip-version-check", "-qq")
 BUILD_TOOLS = ("build", "hatchling", "ziglang")
 TEST_TOOLS = ("beartype", "gemmi", "hypothesis", "pytest", "pytest-timeout", "pytest-xdist")
 BENCH_TOOLS = ("biopython", "e3nn", "scikit-learn", "torch")  # what baselines and the reference need
-DOCS_TOOLS = ("furo", "myst-parser", "numpydoc", "pytest", "sphinx")
+DOCS_TOOLS = ("furo", "myst-parser", "numpydoc", "pytest", "sphinx", "sphinx-gallery")
 TRACKING_TOOLS = (
     "flask-wtf",
     "psycopg",
@@ -330,7 +330,9 @@ def typing(session: nox.Session) -> None:
     session.run(
         python,
         *("-m", "mypy", *sources, "docs/results"),
-        *("noxfile.py", "start.py", ".ci/alone.py", "docs/test_architecture.py", "docs/test_pages.py"),
+        *("noxfile.py", "start.py", ".ci/alone.py", ".ci/place_site.py"),
+        *(f"docs/{name}.py" for name in ("changes", "gallery_pages", "page_tables", "record_gallery")),
+        *(f"docs/test_{name}.py" for name in ("architecture", "gallery", "pages", "site")),
     )
 
 
@@ -473,6 +475,8 @@ def docs(session: nox.Session) -> None:
     tests = (
         "docs/test_architecture.py",
         "docs/test_pages.py",
+        "docs/test_gallery.py",
+        "docs/test_site.py",
         "docs/results/test_proteins.py",
         "docs/results/test_affinity.py",
         "docs/results/test_split.py",
@@ -482,6 +486,13 @@ def docs(session: nox.Session) -> None:
     examples = ("-m", "pytest", "--quiet", "--doctest-modules", *sources, *tests)
     session.run(python, *examples, env=ONE_THREAD)
     session.log(f"the site is {ROOT / target / 'index.html'}")
+
+
+@nox.session(venv_backend="none")
+def gallery(session: nox.Session) -> None:
+    """Run the jobs of the gallery that take minutes, and record what they print and draw for their pages."""
+    python = holo(session, PACKAGES, *DOCS_TOOLS)
+    session.run(python, "docs/record_gallery.py", env=ONE_THREAD | activated(python))
 
 
 @nox.session(venv_backend="none")
@@ -691,6 +702,25 @@ def build(session: nox.Session) -> None:
     names, _ = named(session)
     for wheel in build_wheels(session, names, ROOT / "dist").values():
         session.log(f"built {wheel.relative_to(ROOT)}")
+
+
+@nox.session(venv_backend="none")
+def readme(session: nox.Session) -> None:
+    """Type the README's lines that install from a clone, in a fresh environment, and embed a structure (minutes)."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```sh\n([^`]*--find-links[^`]*)^```$", text, re.MULTILINE)
+    environment = ROOT / ".nox" / "readme" / "environment"
+    session.run(sys.executable, "-m", "venv", "--clear", str(environment), external=True)
+    python = python_of(environment)
+    # Within the constraints, that torch may come from where it always does.
+    variables = activated(python) | {"PIP_CONSTRAINT": str(CONSTRAINTS), "PYTHONPATH": ""}
+    session.run("bash", "-euxc", block, env=variables, external=True)
+    session.run(python, *PIP, "check", external=True)
+    structure = PACKAGES["holo-features"].path / "src/holo_features/shipped/1zr0_B.bcif.gz"
+    out = environment.parent / "embeddings.parquet"
+    out.unlink(missing_ok=True)
+    embed = (str(Path(python).with_name("holo")), "embed", str(structure), "--out", str(out))
+    session.run(*embed, env=variables | ONE_THREAD, external=True)
 
 
 @nox.session(venv_backend="none")

@@ -23,7 +23,7 @@ from holo_downstream import probe_embeddings
 from holo_lab import TrainingReport, write_training_report
 from holo_lab.explore.making import make_contents
 from holo_lab.explore.page import write_explore_page
-from holo_types import Embeddings, Holograms, concatenate
+from holo_types import Embeddings, Holograms, PointClouds, concatenate
 from holo_types.console import progress
 from holo_vae import EquivarianceErrors, Model, Step, TrainingRun
 from holo_vae.tracking.run import tracking_uri
@@ -55,6 +55,13 @@ def featurize(paths: list[Path], out: Path) -> Holograms:
             parts.append(encoded.holograms)
             advance()
     return concatenate(parts)
+
+
+def surroundings(paths: list[Path]) -> PointClouds:
+    """Cut out the atoms that the holograms of structures are made of, for the pictures."""
+    structures = map(holo_features.read_structure, paths)
+    cut = (holo_features.neighborhoods(one, CUTOFF, BASIS.channels, own_atoms=True) for one in structures)
+    return concatenate(list(cut))
 
 
 def train(data: Path, out: Path) -> TrainingRun:
@@ -141,6 +148,7 @@ def main() -> None:
         history=run.history,
         training=training,
         held_out=held_out,
+        surroundings=surroundings(held_out_paths),
         embeddings=embeddings,
         trained=trained_figures,
         untrained=untrained_figures,

@@ -244,7 +244,7 @@ def test_neighbors_are_of_other_clusters(run: Run) -> None:
 
 def test_the_page_includes_tables_that_the_program_writes(run: Run) -> None:
     page = PAGE.read_text("utf-8")
-    marks = re.findall(r"proteins/([\w-]+)/tables\.md\n:start-after: <!-- (\w+) -->", page)
+    marks = re.findall(r"<!-- table: proteins/([\w-]+)/tables\.md (\w+) -->", page)
     assert marks
     for folder, name in marks:
         if folder in ("amino-acids", "ligands", "worth"):

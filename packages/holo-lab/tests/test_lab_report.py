@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 
 from holo_downstream import probe_embeddings
 from holo_features import inverse_spherical_transform
-from holo_lab.report import plots
+from holo_lab.report import page as page_parts, plots
 from holo_lab.report.report import write_report
+from holo_lab.report.scenes import points_near_plane
 from holo_lab.report.training import TrainingReport, write_training_report
 from holo_lab.report.views import camera, common_pose, density_slice, sphere_view
 from holo_nn import rotate
 from holo_nn.testing import random_rotations
-from holo_types import Basis, HoloError, Holograms
+from holo_types import Basis, HoloError, Holograms, PointClouds
 from holo_vae import (
     HolographicAutoencoder,
     Model,
@@ -216,7 +217,9 @@ def test_pictures_in_one_frame_do_not_turn(
     turned = attrs.evolve(images, coefficients=coefficients.numpy())
     drawn: list[list[tuple[str, np.ndarray]]] = []
 
-    def record(rows: list[tuple[str, np.ndarray]], titles: Sequence[str] = ()) -> Figure:
+    def record(
+        rows: list[tuple[str, np.ndarray]], titles: Sequence[str] = (), channels: Sequence[str] = ()
+    ) -> Figure:
         drawn.append(rows)
         return Figure(figsize=(1, 1))
 
@@ -244,6 +247,45 @@ def test_a_sphere_has_no_slice(images: Holograms) -> None:
         density_slice(images)
 
 
+def _clouds(rows: Holograms) -> PointClouds:
+    """Give each row two atoms near the plane of the pictures, one of them its own, and one far from it."""
+    places = np.tile([[1.0, 2.0, 0.5], [-3.0, 0.0, -0.9], [0.0, 0.0, 4.0]], (len(rows), 1))
+    channels = rows.basis.channels
+    weights = np.eye(len(channels))[np.arange(len(places)) % len(channels)]
+    offsets = np.arange(0, len(places) + 1, 3)
+    return PointClouds(
+        places, weights, offsets, channels, point_columns={"own": np.tile([1, 0, 0], len(rows))}
+    )
+
+
+def test_atoms_near_the_plane_are_drawn_upon_their_channels_density(holograms: Holograms) -> None:
+    near = points_near_plane(_clouds(holograms[:1]))
+    assert near.places.tolist() == [[1.0, 2.0], [-3.0, 0.0]]
+    assert near.own.tolist() == [True, False]
+    assert near.channels.tolist() == [0, 1 % len(holograms.basis.channels)]
+    channels = holograms.basis.channels
+    density = np.zeros((len(channels), 4, 4))
+    drawn = plots.density_slices([("HIS 57", density, density)], channels, 10.0, [near])
+    points = [
+        [tuple(place) for part in axes.collections for place in np.asarray(part.get_offsets()).tolist()]
+        for axes in drawn.axes
+    ]
+    assert (1.0, 2.0) in points[0]
+    assert (-3.0, 0.0) in points[1 % len(channels)]
+    assert drawn.axes[-1].get_ylabel().startswith("density")  # the color bar
+
+
+@pytest.mark.parametrize("channels", [(), ("C", "N")])
+def test_colors_of_views_have_a_key(channels: tuple[str, ...]) -> None:
+    (axes,) = plots.tiles([("input", np.zeros((1, 4, 4, 3)))], channels=channels).axes
+    assert {text.get_text() for text in axes.texts} == {"input", *(channels or ("low", "high"))}
+
+
+def test_a_dash_in_a_table_is_explained() -> None:
+    assert "stands for a value" in page_parts.table(("", "a"), [("b", page_parts.DASH)])
+    assert "stands for a value" not in page_parts.table(("", "a"), [("b", "1")])
+
+
 def test_a_training_on_residues_is_reported(recipe: Recipe, holograms: Holograms, tmp_path: Path) -> None:
     training, held_out = holograms[:40], holograms[40:]
     parts = [open_rows(part, shuffle_rows=100) for part in (training, held_out)]
@@ -262,6 +304,7 @@ def test_a_training_on_residues_is_reported(recipe: Recipe, holograms: Holograms
         history=history,
         training=training,
         held_out=held_out,
+        surroundings=_clouds(held_out),
         embeddings=embeddings,
         trained=reconstruction(model, held_out),
         untrained=untrained,

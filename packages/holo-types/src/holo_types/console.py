@@ -18,11 +18,22 @@ import attrs
 
 from .errors import HoloError
 from .files.csv_files import write_csv
+from .summary import is_quiet, say, summarizing, visible
 
 if TYPE_CHECKING:
     from cyclopts import App
 
-__all__ = ["Outcome", "Skipped", "examples_shown", "program", "progress", "run", "visible", "write_skipped"]
+__all__ = [
+    "Outcome",
+    "Skipped",
+    "examples_shown",
+    "program",
+    "progress",
+    "run",
+    "say",
+    "visible",
+    "write_skipped",
+]
 
 OK, NOTHING_USEFUL, WRONG_USAGE, SOME_FILES_FAILED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
@@ -31,19 +42,6 @@ _LOG_INTERVAL = 15.0  # seconds between the progress lines of a log
 
 # What torch and Python say where memory runs out, as a RuntimeError.
 _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "can't start new thread")
-
-
-def visible(text: str) -> str:
-    r"""Return text for a terminal: names of files are a stranger's, and an escape sequence in one is shown, not sent.
-
-    Examples
-    --------
-    >>> visible("a\x1b[2Jb.pdb")
-    'a\\x1b[2Jb.pdb'
-    """
-    return "".join(
-        letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text
-    )
 
 
 def _error_line(message: str) -> None:
@@ -145,14 +143,22 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
 def _run(app: "App", tokens: Sequence[str]) -> int:
     from cyclopts import CycloptsError  # noqa: PLC0415
 
+    from .options import IN_LINES, SummaryOptions  # noqa: PLC0415 - they need cyclopts
+
     try:
         command, bound, _ = app.parse_args(tokens, print_error=False, exit_on_error=False)
     except CycloptsError as error:
         _error_line(f"{str(error).rstrip('.')}. See {app.name[0]} --help.")
         return WRONG_USAGE
-    result = command(*bound.args, **bound.kwargs)
+    given = (value for value in (*bound.args, *bound.kwargs.values()) if isinstance(value, SummaryOptions))
+    form = next(given, IN_LINES).form
+    with summarizing(form) as summary:
+        result = command(*bound.args, **bound.kwargs)
+    status = result if isinstance(result, int) else OK
+    if form == "json":
+        sys.stdout.write(f"{summary.json(status)}\n")
     sys.stdout.flush()  # here, where an error of it has its line and its status
-    return result if isinstance(result, int) else OK
+    return status
 
 
 def _ready_streams() -> None:
@@ -224,8 +230,15 @@ def progress(total: int, description: str) -> Iterator[Callable[..., None]]:
     ...     for _ in range(3):
     ...         advance()
     """
+    if is_quiet():
+        yield _silent
+        return
     with _bar(total, description) if sys.stderr.isatty() else _log_lines(total, description) as advance:
         yield advance
+
+
+def _silent(n: int = 1, note: str = "") -> None:
+    """Show nothing."""
 
 
 @contextlib.contextmanager

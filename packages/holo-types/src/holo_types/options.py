@@ -8,8 +8,10 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from .errors import HoloError
+from .summary import Form
 
 __all__ = [
+    "IN_LINES",
     "ConfidenceOptions",
     "Count",
     "Device",
@@ -21,6 +23,7 @@ __all__ = [
     "RunOptions",
     "Scheduler",
     "SelectionOptions",
+    "SummaryOptions",
     "Together",
     "Workers",
     "check_output",
@@ -131,3 +134,33 @@ class RunOptions:
     def alone(self) -> bool:
         """Whether one process does it all."""
         return self.workers == 1 and self.scheduler is None
+
+
+def _check_summary(_: object, options: "SummaryOptions") -> None:
+    if options.quiet and options.json:
+        raise ValueError("--quiet and --json are both given; one of them is possible")
+
+
+@Parameter(name="*", validator=_check_summary)
+@attrs.frozen
+class SummaryOptions:
+    """How a command says what came out; `holo_types.console.run` obeys them.
+
+    Parameters
+    ----------
+    quiet
+        Print nothing but errors.
+    json
+        Print the summary as one JSON object instead of text.
+    """
+
+    quiet: Flag = False
+    json: Flag = False
+
+    @property
+    def form(self) -> Form:
+        """The form of the summary."""
+        return "nothing" if self.quiet else "json" if self.json else "lines"
+
+
+IN_LINES = SummaryOptions()  # as it is by default

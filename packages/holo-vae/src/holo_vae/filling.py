@@ -90,7 +90,7 @@ class FilledIn:
 
 
 def fill_in(structure: "Structure", model: Model, sites: "Centers | None" = None) -> FilledIn:
-    """Say what a model expects where residues of a structure are, from all that is around them.
+    """Predict which residues belong into the places of a structure, from all that is around them.
 
     Its head on ``residue_name`` is asked about surroundings that the residue's own atoms are left out of. The
     difference of two log-probabilities at a place is a score of an exchange that no measured stability went into.
@@ -156,7 +156,7 @@ def fill_in(structure: "Structure", model: Model, sites: "Centers | None" = None
 
 
 def imprint(ones: FilledIn, others: FilledIn) -> Float[np.ndarray, "n"]:
-    """Say how much of what a model expects is due to the residue that is there, from related proteins.
+    """Measure, on related proteins, how much of what a model expects is due to the residue that is there.
 
     Surroundings close around the side chain that they have, so a model that has not seen it still finds its shape.
     Where two relatives have different residues at one place, and surroundings that are otherwise alike, the log-odds of

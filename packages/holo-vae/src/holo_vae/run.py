@@ -153,7 +153,7 @@ def run_training(
     alias: str = "champion",
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> TrainingRun:
-    """Train, keep the best, evaluate, track; with `register` also register under `name` and promote.
+    """Train a model, keep its best weights, evaluate and track it; with `register`, register and promote it too.
 
     Parameters
     ----------

@@ -158,7 +158,7 @@ def cross_fit(
     blocks: Sequence[str] = (),
     advance: Callable[[], None] = lambda: None,
 ) -> CrossFit:
-    """Fit a predictor to all complexes, and say by cross-validation over whole groups what it is worth.
+    """Fit a predictor to all complexes, and measure its accuracy by cross-validation over whole groups.
 
     Parameters
     ----------

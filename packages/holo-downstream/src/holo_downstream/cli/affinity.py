@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 import cyclopts
 from cyclopts import Parameter
-from rich.console import Console
 
 from holo_downstream.affinity.comparison import compare_studies, write_comparison
 from holo_downstream.affinity.labels import LabelColumns, Labeled, Unit, read_labels, with_ligand_keys
@@ -18,10 +17,10 @@ from holo_downstream.validation.splits import leak_check
 from holo_downstream.vectors.pooling import Pooling
 from holo_downstream.vectors.tables import Invariants, VectorTable, read_vectors, set_beside
 from holo_types import HoloError
-from holo_types.console import OK, SOME_FILES_FAILED, examples_shown, progress, visible
+from holo_types.console import OK, SOME_FILES_FAILED, examples_shown, progress, say
 from holo_types.extras import extra
 from holo_types.files.csv_files import write_csv
-from holo_types.options import Flag, OptionalOutput, Output
+from holo_types.options import IN_LINES, Flag, OptionalOutput, Output, SummaryOptions
 
 __all__ = ["affinity"]
 
@@ -61,6 +60,7 @@ def study_command(
     validation_only: Flag = False,
     mlflow_experiment: str | None = None,
     register: str | None = None,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Fit a predictor of affinities to vectors of complexes, choose its settings on validation complexes, and test it.
 
@@ -137,7 +137,7 @@ def study_command(
         lines = [study.summary(), *_remarks(study)]
         if mlflow_experiment is not None:
             lines.append(f"logged as {_log(study, out, mlflow_experiment, register)}")
-    _say(*lines)
+    say(*lines)
     return SOME_FILES_FAILED if study.skipped else OK
 
 
@@ -155,6 +155,7 @@ def apply_command(
     out: Output,
     invariants: Invariants = "scalars",
     beside: Beside = (),
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Predict the pK of complexes with the predictor of a study.
 
@@ -183,7 +184,7 @@ def apply_command(
     lines = [f"{len(table)} complexes predicted; {_interval(predictor)}"]
     if table.repeated:
         lines.append(f"left out, since the table has several rows of each: {', '.join(table.repeated)}")
-    _say(*lines)
+    say(*lines)
     return SOME_FILES_FAILED if table.repeated else OK
 
 
@@ -200,6 +201,7 @@ def compare_command(
     against: str | None = None,
     by_cluster: Flag = False,
     seed: int = 0,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Compare studies on the complexes that all of them predicted, with intervals and paired tests.
 
@@ -224,7 +226,7 @@ def compare_command(
     lines = [comparison.markdown().rstrip()]
     if comparison.left_out:
         lines.append(f"{comparison.left_out} complexes that only some studies predicted were left out")
-    _say(*lines)
+    say(*lines)
     return OK
 
 
@@ -240,6 +242,7 @@ def leaks_command(
     cluster_column: str | None = None,
     ligands: Path | None = None,
     out: OptionalOutput = None,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """List the validation and test complexes that share a cluster or a ligand with training complexes.
 
@@ -270,7 +273,7 @@ def leaks_command(
         rows = [(leak.id, split_of[leak.id], leak.by, leak.value, " ".join(leak.learned)) for leak in leaks]
         write_csv(out, ("id", "split", "by", "value", "training"), rows)
     by = {kind: len({leak.id for leak in leaks if leak.by == kind}) for kind in ("cluster", "ligand")}
-    _say(
+    say(
         *_unknown(parts),
         f"{len(train)} training and {len(held_out)} held-out complexes: {by['cluster']} held-out ones share a cluster "
         f"with training, {by['ligand']} a ligand",
@@ -321,9 +324,3 @@ def _log(study: Study, folder: Path, experiment: str, name: str | None) -> str:
     from holo_downstream.registry import log_study  # noqa: PLC0415 - an extra, which takes seconds to import
 
     return log_study(study, folder, experiment=experiment, name=name)
-
-
-def _say(*lines: str) -> None:
-    screen = Console()
-    for line in lines:
-        screen.print(visible(line), soft_wrap=True, highlight=False, markup=False)

@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from holo_downstream.vectors.embedding_files import read_embeddings
 from holo_downstream.vectors.grouping import pool_groups
 from holo_downstream.vectors.pooling import Pooling
 from holo_downstream.vectors.writing import check_vectors_path, write_vectors
-from holo_types.console import OK, visible
-from holo_types.options import Output
+from holo_types.console import OK, say
+from holo_types.options import IN_LINES, Output, SummaryOptions
 
 __all__ = ["pool_command"]
 
@@ -23,6 +22,7 @@ def pool_command(
     by: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ("structure",),
     how: Pooling = "mean",
     out: Output,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Pool the embeddings of residues to one vector a protein, a chain or a domain.
 
@@ -44,12 +44,10 @@ def pool_command(
     read = read_embeddings(embeddings)
     table = pool_groups(read, by, how)
     write_vectors(table, out)
-    Console().print(
-        visible(
-            f"{out}: {len(table)} vectors of {table.vectors.shape[1]} numbers, from {len(read)} residues"
-        ),
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
+    say(
+        f"{out}: {len(table)} vectors of {table.vectors.shape[1]} numbers, from {len(read)} residues",
+        vectors=len(table),
+        residues=len(read),
+        out=out,
     )
     return OK

@@ -10,11 +10,11 @@ from rich.table import Table
 
 import holo_types
 from holo_downstream._version import __version__
-from holo_downstream.probes.probes import ProbeTable, probe_embeddings
+from holo_downstream.probes.probes import ProbeResult, ProbeTable, probe_embeddings
 from holo_downstream.probes.table import write_probes
 from holo_types import Embeddings, Holograms
-from holo_types.console import examples_shown, program, run, visible
-from holo_types.options import OptionalOutput
+from holo_types.console import examples_shown, program, run, say, visible
+from holo_types.options import IN_LINES, OptionalOutput, SummaryOptions
 
 from .affinity import affinity
 from .pool import pool_command
@@ -64,6 +64,7 @@ def probe_command(
     folds: int = 5,
     seed: int = 0,
     out: OptionalOutput = None,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Predict a property of each residue from its embedding, beside the majority class and l = 0.
 
@@ -95,9 +96,12 @@ def probe_command(
         folds=folds,
         seed=seed,
     )
-    screen = Console()
-    screen.print(_render(table))
-    screen.print(visible(table.summary()), soft_wrap=True, highlight=False, markup=False)
+    say(
+        _rendered(table),
+        table.summary(),
+        target=table.target,
+        results=[_figures(one) for one in table.results],
+    )
     if out is not None:
         write_probes(table, out)
     return 0
@@ -108,7 +112,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(app, argv)
 
 
-def _render(table: ProbeTable) -> Table:
+def _figures(result: ProbeResult) -> dict[str, object]:
+    accuracy = result.accuracy
+    return {
+        "features": result.features,
+        "estimator": result.estimator,
+        "accuracy": [accuracy.estimate, accuracy.lower, accuracy.upper],
+        "beats_majority": result.beats_majority,
+    }
+
+
+def _rendered(table: ProbeTable) -> str:
     # Without lines between the columns it fits a terminal of 80 characters.
     title = escape(visible(f"Probe of {table.target}, {table.folds} folds by {table.groups}"))
     rendered = Table(title=title, box=SIMPLE_HEAD, padding=0, pad_edge=False)
@@ -119,4 +133,7 @@ def _render(table: ProbeTable) -> Table:
         name = result.estimator if result.features == "none" else f"{result.features} {result.estimator}"
         intervals = (result.accuracy, result.above_majority, result.above_scalars)
         rendered.add_row(name, *("" if interval is None else str(interval) for interval in intervals))
-    return rendered
+    screen = Console()
+    with screen.capture() as capture:
+        screen.print(rendered)
+    return capture.get().rstrip("\n")

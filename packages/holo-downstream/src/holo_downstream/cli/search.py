@@ -5,22 +5,17 @@ from typing import Annotated
 
 import attrs
 from cyclopts import Parameter
-from rich.console import Console
 
 from holo_downstream.search.building import Standard
 from holo_downstream.search.index import Other, SearchIndex
-from holo_downstream.search.index_files import (
-    read_search_index,
-    with_clusters,
-    write_search_index,
-)
+from holo_downstream.search.index_files import read_search_index, with_clusters, write_search_index
 from holo_downstream.search.neighbors import Neighbors, search_residues, write_neighbors
 from holo_downstream.search.residues import residue_names, site_rows
 from holo_downstream.search.sites import search_sites, write_site_hits
 from holo_downstream.vectors.embedding_files import read_embeddings
 from holo_types import Embeddings
-from holo_types.console import OK, visible
-from holo_types.options import Count, Flag, Together
+from holo_types.console import OK, say
+from holo_types.options import IN_LINES, Count, Flag, SummaryOptions, Together
 
 __all__ = ["SearchOptions", "index_command", "search_and_show", "search_command"]
 
@@ -57,6 +52,7 @@ def index_command(
     out: Path,
     clusters: Path | None = None,
     standard: Standard = "standardized",
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Make embeddings searchable: an index, in which sites and residues that are like others are found.
 
@@ -80,8 +76,11 @@ def index_command(
         read if clusters is None else with_clusters(read, clusters), out, standard=standard
     )
     structures = int(index.structures.max()) + 1
-    _say(
-        f"{out}: {len(index)} residues of {structures} structures, by {index.model.name} {index.model.version}"
+    say(
+        f"{out}: {len(index)} residues of {structures} structures, by {index.model.name} {index.model.version}",
+        residues=len(index),
+        structures=structures,
+        out=out,
     )
     return OK
 
@@ -94,6 +93,7 @@ def search_command(
     residues: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")],
     structure: str | None = None,
     options: Annotated[SearchOptions, Together] = _NO_OPTIONS,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Find residues, or sites of several, that are like those of a query, with E, how many chance gives as good.
 
@@ -127,7 +127,7 @@ def search_and_show(
         found = search_residues(
             index, embeddings[rows], count=options.count, other=options.other, any_type=options.any_type
         )
-        _say(*_neighbor_lines(found, index))
+        say(*_neighbor_lines(found, index))
         if options.out is not None:
             write_neighbors(found, index, options.out)
         return
@@ -140,9 +140,15 @@ def search_and_show(
         other=options.other,
         any_type=options.any_type,
     )
-    _say(*(f"{rank}. {hit}" for rank, hit in enumerate(sites.hits, start=1)))
+    say(
+        *(f"{rank}. {hit}" for rank, hit in enumerate(sites.hits, start=1)),
+        hits=[
+            {"structure": hit.structure, "residues": hit.residues, "rmsd": hit.rmsd, "expected": hit.expected}
+            for hit in sites.hits
+        ],
+    )
     if not sites.hits:
-        _say("no site has a partner for each residue within an RMSD of 1.5 Å")
+        say("no site has a partner for each residue within an RMSD of 1.5 Å")
     if options.out is not None:
         write_site_hits(sites, options.out)
 
@@ -158,9 +164,3 @@ def _neighbor_lines(found: Neighbors, index: SearchIndex) -> list[str]:
             f"p {less}{share:.2g}, E {less}{expected:.2g}"
         )
     return lines or ["the index has no residue to compare with"]
-
-
-def _say(*lines: str) -> None:
-    screen = Console()
-    for line in lines:
-        screen.print(visible(line), soft_wrap=True, highlight=False, markup=False)

@@ -203,7 +203,7 @@ def probe(
 ) -> ProbeResult:
     """Score how well an estimator predicts labels from features, cross-validated by group.
 
-    Folds are of whole groups, so that no residue is predicted from residues of its own structure. Rows
+    Folds consist of whole groups, so that no residue is predicted from residues of its own structure. Rows
     without a label (empty text) are left out. Degenerate rows are kept: they are rows like any other.
 
     Parameters

@@ -55,7 +55,7 @@ def retrieval_scores(
     metric: Distance = "cosine",
     average: Average = "micro",
 ) -> RetrievalScores:
-    """Let every row look for the rows of its own label among all rows, and score what it finds.
+    """Score a retrieval in which every row searches all rows for those of its own label.
 
     As in SHREC17 [1]_ every row is a query, the rows searched include the query itself, relevant is what
     has the query's label, and the scores are those of the whole list of N rows that a query gives back,

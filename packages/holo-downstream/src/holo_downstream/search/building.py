@@ -26,7 +26,7 @@ _SCALINGS = {"standardized": standardization, "whitened": whitening}
 def build_search_index(
     embeddings: Embeddings, *, standard: Standard = "standardized", seed: int = 0
 ) -> SearchIndex:
-    """Make residues searchable.
+    """Build an index in which residues and sites can be searched.
 
     Parameters
     ----------

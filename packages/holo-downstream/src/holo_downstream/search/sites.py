@@ -88,7 +88,7 @@ def search_sites(
     other: Other = "structure",
     any_type: bool = False,
 ) -> SiteHits:
-    """Find sites whose residues are like those of a query one by one in z, and lie like them.
+    """Find sites whose residues resemble those of a query in z, one by one, and lie alike in space.
 
     A hit has one partner for each residue of the site, in one structure, with an RMSD of the centers of at most 1.5 Å.
     Its score joins how well the centers lie on each other, how well side chains point the same way, as the centers

@@ -58,7 +58,7 @@ def fit_stability(
     folds: int = 10,
     coverage: float = 0.9,
 ) -> StabilityFit:
-    """Learn what exchanges cost.
+    """Fit a predictor of how exchanges change stability.
 
     A Gaussian process whose covariance is the sum of `odd_kernel` and `natural_kernel`: the mean that it gives is the
     sum of an odd part and of a term for natural residues, fitted together.

@@ -49,7 +49,7 @@ def leak_check(
     clusters: Mapping[str, str] | None = None,
     ligands: Mapping[str, str] | None = None,
 ) -> tuple[Leak, ...]:
-    """Say which held-out complexes have the cluster or the ligand of a training complex.
+    """Return the held-out complexes that share a cluster or a ligand with a training complex.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class Scaling:
 
 
 def standardization(rows: Float[np.ndarray, "n d"]) -> Scaling:
-    """Give each number the mean 0 and the variance 1; one that does not vary becomes 0.
+    """Return the map that gives each number the mean 0 and the variance 1; one that does not vary becomes 0.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def standardization(rows: Float[np.ndarray, "n d"]) -> Scaling:
 
 
 def whitening(rows: Float[np.ndarray, "n d"]) -> Scaling:
-    """Return the rows the covariance 1: distances are then Mahalanobis', which no invertible linear map changes.
+    """Return the map that gives rows the covariance 1: distances are then Mahalanobis distances.
 
     Directions without variance are left out.
 
@@ -87,7 +87,7 @@ def whitening(rows: Float[np.ndarray, "n d"]) -> Scaling:
 
 
 def effective_dimension(rows: Float[np.ndarray, "n d"]) -> float:
-    """Say in how many dimensions standardized rows lie: (Σλ)² / Σλ², λ the eigenvalues of their correlations.
+    """Return the number of dimensions that standardized rows fill: (Σλ)² / Σλ² of the correlations' eigenvalues λ.
 
     Raises
     ------

@@ -11,6 +11,7 @@ from cyclopts import Group, Parameter
 from cyclopts.validators import mutually_exclusive
 
 from .options import (
+    IN_LINES,
     BasisOptions,
     Flag,
     HologramsFile,
@@ -20,6 +21,7 @@ from .options import (
     RunOptions,
     Scheduler,
     SelectionOptions,
+    SummaryOptions,
     Together,
     Workers,
     selection_of,
@@ -54,6 +56,7 @@ def complexes_command(
     without_central_residue: Flag = False,
     secondary_structure: Flag = False,
     run: Annotated[RunOptions, Together] = _NO_RUN,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Encode the neighborhoods of pocket residues, or of ligand atoms, of protein-ligand complexes.
 
@@ -138,6 +141,7 @@ def contacts_command(
     cutoff: Length = 12.0,
     workers: Workers = 1,
     scheduler: Scheduler = None,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Count the contacts between protein and ligand atoms by pair of elements.
 
@@ -162,7 +166,15 @@ def contacts_command(
     )
 
 
-def ligands_command(data: Path, /, *, out: Output, workers: Workers = 1, scheduler: Scheduler = None) -> int:
+def ligands_command(
+    data: Path,
+    /,
+    *,
+    out: Output,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    summary: SummaryOptions = IN_LINES,
+) -> int:
     """List the ligand of each complex and its size.
 
     Exit status: 0, every complex gave a row; 3, some gave none; 1, nothing useful came out; 2, wrong usage.

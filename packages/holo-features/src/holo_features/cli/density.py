@@ -2,7 +2,6 @@
 
 # ruff: noqa: PLC0415
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +9,9 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from holo_types import HoloError
-from holo_types.console import visible
+from holo_types.console import say
 
-from .options import Length, Output
+from .options import IN_LINES, Length, Output, SummaryOptions
 
 if TYPE_CHECKING:
     from holo_features import ResidueId
@@ -43,6 +42,7 @@ def density_command(
     residue: Annotated[str | None, Parameter(validator=_check_residue)] = None,
     spacing: Length = 0.5,
     center: Annotated[tuple[float, float, float] | None, Parameter(negative="")] = None,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Write the density that a Zernike hologram describes as a map for molecular viewers.
 
@@ -86,8 +86,12 @@ def density_command(
     density = density_map(chosen, spacing=spacing, center=center)
     write_density_map(density, channel, out)
     sizes = " × ".join(map(str, density.values.shape[1:]))
-    sys.stdout.write(
-        visible(f"channel {channel} of row {row}, {sizes} points every {spacing:g} Å, in {out}\n")
+    say(
+        f"channel {channel} of row {row}, {sizes} points every {spacing:g} Å, in {out}",
+        row=row,
+        channel=channel,
+        points=density.values.shape[1:],
+        out=out,
     )
     return 0
 

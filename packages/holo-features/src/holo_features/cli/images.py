@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from .options import Count, Flag, HologramsFile, Order, settings_of
+from .options import IN_LINES, Count, Flag, HologramsFile, Order, SummaryOptions, settings_of
 
 if TYPE_CHECKING:
     from holo_features.encoding.files import FileRows, Written
@@ -26,6 +26,7 @@ def images_command(
     seed: int = 0,
     float64: Flag = False,
     resume: Flag = False,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Project the images of MNIST onto the sphere, rotate them, and encode them as spherical holograms.
 

@@ -9,6 +9,7 @@ from cyclopts.validators import Number
 
 from holo_types import HoloError
 from holo_types.options import (
+    IN_LINES,
     ConfidenceOptions,
     Count,
     Flag,
@@ -18,6 +19,7 @@ from holo_types.options import (
     RunOptions,
     Scheduler,
     SelectionOptions,
+    SummaryOptions,
     Together,
     Workers,
     check_output,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from holo_types import Basis
 
 __all__ = [
+    "IN_LINES",
     "BasisOptions",
     "CheckedResidues",
     "ConfidenceOptions",
@@ -43,6 +46,7 @@ __all__ = [
     "RunOptions",
     "Scheduler",
     "SelectionOptions",
+    "SummaryOptions",
     "Together",
     "Workers",
     "selection_of",

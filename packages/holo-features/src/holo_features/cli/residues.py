@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 
 from .options import (
+    IN_LINES,
     BasisOptions,
     HologramsFile,
     OfBasis,
     Order,
     RunOptions,
     SelectionOptions,
+    SummaryOptions,
     Together,
     selection_of,
     settings_of,
@@ -50,6 +52,7 @@ def residues_command(
     basis: Annotated[ResidueBasisOptions, OfBasis] = _NO_BASIS,
     selection: Annotated[SelectionOptions, Together] = _NO_SELECTION,
     run: Annotated[RunOptions, Together] = _NO_RUN,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Encode every complete amino acid residue by itself, around its Cα, as a Zernike hologram.
 

@@ -7,7 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from .options import Count, Flag, HologramsFile, Order, RunOptions, Together, settings_of
+from .options import (
+    IN_LINES,
+    Count,
+    Flag,
+    HologramsFile,
+    Order,
+    RunOptions,
+    SummaryOptions,
+    Together,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from holo_features.encoding.files import FileRows, Written
@@ -27,6 +37,7 @@ def shapes_command(
     labels: Path | None = None,
     float64: Flag = False,
     run: Annotated[RunOptions, Together] = _NO_RUN,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Encode meshes as spherical holograms of six channels, by rays from outside toward the centroid.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 
 from .options import (
+    IN_LINES,
     BasisOptions,
     CheckedResidues,
     ConfidenceOptions,
@@ -18,6 +19,7 @@ from .options import (
     OptionalNames,
     RunOptions,
     SelectionOptions,
+    SummaryOptions,
     Together,
     selection_of,
     settings_of,
@@ -45,6 +47,7 @@ def structures_command(
     secondary_structure: Flag = False,
     confidence: Annotated[ConfidenceOptions, Together] = _NO_CONFIDENCE,
     run: Annotated[RunOptions, Together] = _NO_RUN,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Encode the neighborhood of every residue of protein structures as a Zernike hologram.
 

@@ -204,7 +204,7 @@ def complex_neighborhoods(
     ligand_atoms: LigandAtoms = "bound",
     central_residue: bool = True,
 ) -> Neighborhoods:
-    """Cut out the atoms, of protein and ligand, around the Cα of each residue of the pocket, or each ligand atom.
+    """Cut out the atoms of protein and ligand around the Cα of each residue of the pocket, or around each ligand atom.
 
     Parameters
     ----------

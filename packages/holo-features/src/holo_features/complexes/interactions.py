@@ -86,7 +86,7 @@ def shell_contacts(complex_: Complex, edges: Sequence[float] = SHELLS) -> Number
 
 
 def ligand_burial(complex_: Complex, distances: Sequence[float] = _BURIAL_DISTANCES) -> Numbers:
-    """Say how deep the ligand lies: how many heavy atoms of the protein are around each of its heavy atoms.
+    """Return how deep the ligand lies: how many heavy atoms of the protein are around each of its heavy atoms.
 
     Parameters
     ----------

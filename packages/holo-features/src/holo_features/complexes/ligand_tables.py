@@ -57,7 +57,7 @@ class LigandSize:
 
 
 def ligand_size(complex_: Complex) -> LigandSize:
-    """Say how large the ligand of a complex is.
+    """Return the size of the ligand of a complex.
 
     Examples
     --------

@@ -22,7 +22,7 @@ __all__ = ["ComplexColumns", "ComplexFiles", "complex_files", "read_complex_file
 
 @attrs.frozen(kw_only=True)
 class ComplexColumns:
-    """Which columns of a table say what; those of the last three may be missing where they have these names.
+    """The names of a table's columns; the last three columns may be missing if they have their default names.
 
     Parameters
     ----------

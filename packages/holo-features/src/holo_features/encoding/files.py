@@ -15,7 +15,7 @@ import holo_types
 from holo_features.readers.archives import archive_members, is_archive_path
 from holo_features.readers.formats import is_structure_path, split_suffix, structure_stem
 from holo_types import FormatError, HoloError, PartsWriter, Writer
-from holo_types.console import Outcome, Skipped, progress, visible, write_skipped
+from holo_types.console import Outcome, Skipped, progress, say, visible, write_skipped
 from holo_types.files.csv_files import csv_cell, of_csv_cell
 from holo_types.files.locks import PathLock
 
@@ -229,7 +229,15 @@ class Report:
             sys.stderr.write(visible(f"and {len(self.errors) - _ERRORS_SHOWN} more, see {self.table}\n"))
         rows = f"{self.count} {self.what}" + ("" if self.count == 1 else "s")
         made = f"{rows} in {out}" if self.count else f"No {self.what} was made"
-        sys.stdout.write(visible(f"{made}; {self.outcome.summary()}; what was skipped: {self.table}\n"))
+        say(
+            f"{made}; {self.outcome.summary()}; what was skipped: {self.table}",
+            rows=self.count,
+            out=out,
+            files=self.outcome.succeeded + self.outcome.failed,
+            files_failed=self.outcome.failed,
+            residues_skipped=self.outcome.skipped_residues,
+            skipped=self.table,
+        )
         return self.outcome.exit_status
 
 

@@ -130,7 +130,7 @@ class PocketEncoding:
 
 @attrs.frozen(eq=False)
 class EncodedStructure:
-    """What came of one structure file, or one complex.
+    """The result of encoding one structure file, or one complex.
 
     Parameters
     ----------

@@ -112,7 +112,7 @@ def properties(residue_names: Sequence[str]) -> Float[np.ndarray, "n properties"
 
 
 def blosum62(ones: Sequence[str], others: Sequence[str]) -> Int[np.ndarray, "n"]:
-    """Return how often two amino acids stand for one another in alignments, as BLOSUM62 has it.
+    """Return the BLOSUM62 scores of pairs of amino acids: how often one replaces the other in alignments.
 
     Parameters
     ----------

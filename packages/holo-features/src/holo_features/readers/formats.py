@@ -59,7 +59,7 @@ def split_suffix(path: str | os.PathLike[str]) -> tuple[str, bool]:
 
 
 def is_structure_path(path: str | os.PathLike[str]) -> bool:
-    """Say whether a name ends as a structure file's does.
+    """Return whether a name ends as that of a structure file does.
 
     Examples
     --------

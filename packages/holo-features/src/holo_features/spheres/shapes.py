@@ -37,7 +37,7 @@ _LABEL_COLUMNS = ("label", "class", "synsetId")
 
 @attrs.frozen(eq=False)
 class EncodedMesh:
-    """What came of one mesh.
+    """The result of encoding one mesh.
 
     Parameters
     ----------

@@ -92,7 +92,7 @@ def align(first: str, second: str) -> Alignment:
 
 
 def common_numbers(sequences: Sequence[str], least_identity: float) -> list[Int[np.ndarray, "residues"]]:
-    """Give residues of chains that an alignment puts beside one another the same number.
+    """Return numbers for the residues of several chains, the same for those that an alignment puts side by side.
 
     The longest chain is a reference. Every other one is aligned to the references that there are, and takes the
     numbers of the first that it is like enough, aligned over half of the shorter at least; else it is a new one.

@@ -80,7 +80,7 @@ def relative_surface_areas(structure: Structure) -> Float[np.ndarray, "residues"
 
 
 def burial(structure: Structure) -> Shaped[np.ndarray, "residues"]:
-    """Say of each residue whether it is ``"buried"``, ``"intermediate"`` or ``"exposed"``.
+    """Return for each residue whether it is ``"buried"``, ``"intermediate"`` or ``"exposed"``.
 
     Parameters
     ----------

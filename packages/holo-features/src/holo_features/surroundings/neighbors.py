@@ -43,7 +43,7 @@ _MANY_ATOMS = 200
 
 @attrs.frozen(eq=False)
 class Neighborhoods:
-    """Neighborhoods, and what has none.
+    """Neighborhoods, and the residues that have none.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ _LEAST_SINE = 0.05  # between Cα→N and Cα→C; of the shapes that a backbone
 
 @attrs.frozen(eq=False)
 class Backbones:
-    """Where the backbones of a structure's residues are; made once for all its neighborhoods by `Backbones.of`.
+    """The backbones of a structure's residues, computed once for all its neighborhoods by `Backbones.of`.
 
     The first axis of a residue points from Cα to N, the second lies in the plane of N, Cα and C on C's side, the
     third is their cross product.

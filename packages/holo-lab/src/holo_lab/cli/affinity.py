@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 from holo_downstream.affinity.labels import Unit
 from holo_downstream.cli.affinity import affinity as of_vectors
 from holo_types.console import examples_shown
-from holo_types.options import Output, Workers
+from holo_types.options import IN_LINES, Output, SummaryOptions, Workers
 
 __all__ = ["affinity"]
 
@@ -42,6 +42,7 @@ def fit_command(
     coverage: Coverage = 0.9,
     seed: Seed = 0,
     workers: Workers = 1,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Fit a predictor to a folder of complexes with measured affinities, and report its accuracy.
 
@@ -93,7 +94,14 @@ def fit_command(
     help_epilogue=examples_shown("holo affinity predict predictor/ new-complexes/ --out predictions.csv"),
 )
 def predict_command(
-    predictor: Path, folder: Path, /, *, out: Output, table: str | None = None, workers: Workers = 1
+    predictor: Path,
+    folder: Path,
+    /,
+    *,
+    out: Output,
+    table: str | None = None,
+    workers: Workers = 1,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Predict the pK of a folder's complexes, each with an interval, and flag what is unlike the training complexes.
 

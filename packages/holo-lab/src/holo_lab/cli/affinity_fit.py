@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from rich.console import Console
 
 from holo_downstream import (
     CrossFit,
@@ -26,7 +25,7 @@ from holo_lab.affinity.blocks import DEFAULT_FEATURES
 from holo_lab.affinity.folders import FolderFeatures, find_bound, folder_features, folder_table
 from holo_lab.report.affinity import write_affinity_report
 from holo_types import HoloError
-from holo_types.console import OK, SOME_FILES_FAILED, Skipped, progress, visible, write_skipped
+from holo_types.console import OK, SOME_FILES_FAILED, Skipped, progress, say, write_skipped
 from holo_types.files.csv_files import write_csv
 from holo_types.files.json_files import write_json
 from holo_types.files.locks import PathLock
@@ -74,7 +73,13 @@ def fit_folder(
         write_json(out / _FIGURES, _figures(found, len(skipped)), indent=2)
         write_affinity_report(found, listed, features.sources, out / _REPORT, skipped=skipped)
         write_complex_predictor(found.predictor, out)
-    _say(found.summary(), *_kinds(labels), *_left_out(skipped, _SKIPPED), f"report: {out / _REPORT}")
+    say(
+        found.summary(),
+        *_kinds(labels),
+        *_left_out(skipped, _SKIPPED),
+        f"report: {out / _REPORT}",
+        **_figures(found, len(skipped)),
+    )
     return SOME_FILES_FAILED if skipped else OK
 
 
@@ -91,10 +96,13 @@ def predict_folder(predictor: Path, folder: Path, out: Path, *, table: str | Non
         write_flagged_predictions(predictions, out)
     flagged = sum(bool(flag) for flag in predictions.flags)
     widths = np.quantile((predictions.upper - predictions.lower) / 2, [0, 1])
-    _say(
+    say(
         f"{len(predictions.ids)} complexes predicted, {flagged} flagged as unlike the training complexes; intervals of "
         f"± {widths[0]:.2f} to {widths[1]:.2f} are meant to hold {chosen.widths.coverage:.0%} of the labels",
         *_left_out(features.skipped, beside.name),
+        predicted=len(predictions.ids),
+        flagged=flagged,
+        left_out=len(features.skipped),
     )
     return SOME_FILES_FAILED if features.skipped else OK
 
@@ -159,9 +167,3 @@ def _left_out(skipped: Sequence[Skipped], table: str) -> list[str]:
     names = ", ".join(line.file for line in skipped[:_NAMED])
     were = "complex was" if len(skipped) == 1 else "complexes were"
     return [f"{len(skipped)} {were} left out ({names}{more}); {table} says why"]
-
-
-def _say(*lines: str) -> None:
-    screen = Console()
-    for line in lines:
-        screen.print(visible(line), soft_wrap=True, highlight=False, markup=False)

@@ -4,8 +4,8 @@
 
 from pathlib import Path
 
-from holo_types.console import OK, visible
-from holo_types.options import Output
+from holo_types.console import OK, say
+from holo_types.options import IN_LINES, Output, SummaryOptions
 
 __all__ = ["compare_command"]
 
@@ -19,6 +19,7 @@ def compare_command(
     *,
     out: Output,
     model: str = "microenvironment-z128",
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Find the residues whose surroundings differ between two structures of a protein.
 
@@ -40,7 +41,6 @@ def compare_command(
         Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     """
     import numpy as np
-    from rich.console import Console
 
     from holo_features import read_structure
     from holo_lab.comparison.changes import compare_structures
@@ -66,7 +66,12 @@ def compare_command(
         ),
         f"{out}, {picture}, {colored}",
     ]
-    console = Console(soft_wrap=True, highlight=False)
-    for line in lines:
-        console.print(visible(line), markup=False)
+    say(
+        *lines,
+        residues=len(matched),
+        only_in_first=len(index["chain"]) - len(matched),
+        only_in_second=len(found.alone),
+        noise_floor=found.noise_floor / found.random,
+        largest=float(np.nanmax(found.distances)) / found.random,
+    )
     return OK

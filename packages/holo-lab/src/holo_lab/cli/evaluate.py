@@ -5,7 +5,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from holo_types.options import OptionalOutput, Together
+from holo_types.options import IN_LINES, OptionalOutput, SummaryOptions, Together
 from holo_vae.cli.evaluation import EvaluationOptions, evaluate_files, show_figures, write_figures
 
 __all__ = ["evaluate_command"]
@@ -21,6 +21,7 @@ def evaluate_command(
     options: Annotated[EvaluationOptions, Together] = _NO_EVALUATION,
     out: OptionalOutput = None,
     report: OptionalOutput = None,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Measure a model: reconstruction, equivariance, how well z predicts labels, and the quality of samples.
 

@@ -9,9 +9,9 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from holo_types import HoloError
-from holo_types.console import OK, progress, visible
+from holo_types.console import OK, progress, say
 from holo_types.files.locks import PathLock
-from holo_types.options import OptionalNames, Output
+from holo_types.options import IN_LINES, OptionalNames, Output, SummaryOptions
 
 __all__ = ["explore_command"]
 
@@ -25,6 +25,7 @@ def explore_command(
     density: OptionalNames = None,
     model: str = "",
     seed: Annotated[int, Parameter(validator=Number(gte=0, lte=2**32 - 1))] = 0,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Write a page on which residues are explored: a map of z, what lies around each residue, its nearest neighbors.
 
@@ -51,8 +52,6 @@ def explore_command(
     seed
         Seed of UMAP and of the clusters of z.
     """
-    from rich.console import Console
-
     from holo_downstream import read_embeddings
     from holo_features.encoding.files import structure_files
     from holo_lab.explore.making import make_contents
@@ -98,7 +97,5 @@ def explore_command(
         lines.append(
             "3D is left out, since the page would have more than 15 MB with it; give fewer residues to have it"
         )
-    console = Console(soft_wrap=True, highlight=False)
-    for line in lines:
-        console.print(visible(line), markup=False)
+    say(*lines, residues=len(contents.residues), structures=len(contents.residues.structures), out=out)
     return OK

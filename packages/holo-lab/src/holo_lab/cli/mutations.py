@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cyclopts
-from rich.console import Console
 
 from holo_types import HoloError
-from holo_types.console import OK, SOME_FILES_FAILED, examples_shown, progress, visible
+from holo_types.console import OK, SOME_FILES_FAILED, examples_shown, progress, say
 from holo_types.files.locks import PathLock
-from holo_types.options import Count, Flag, Output
+from holo_types.options import IN_LINES, Count, Flag, Output, SummaryOptions
 
 if TYPE_CHECKING:
     from holo_lab.mutations.learning import Study
@@ -39,6 +38,7 @@ def fit_command(
     filling_model: str = _FILLING,
     folds: Count = 10,
     coverage: float = 0.9,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Fit a predictor of stability changes to measured mutations.
 
@@ -78,7 +78,7 @@ def fit_command(
         study = learn(described, measured, named, folds=folds, coverage=coverage)
         lock.check()
         write_study(study, out)
-    _say(*_named(described.skipped, described.remarks, study.remarks), *_figures(study, folds))
+    say(*_named(described.skipped, described.remarks, study.remarks), *_figures(study, folds))
     return SOME_FILES_FAILED if described.skipped or study.remarks else OK
 
 
@@ -94,6 +94,7 @@ def predict_command(
     out: Output,
     scan: Flag = False,
     table: Path | None = None,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Predict the change of stability by mutations, in kcal/mol; negative values destabilize.
 
@@ -139,7 +140,12 @@ def _predict_table(predictor: Path, folder: Path, table: Path, out: Path) -> int
         with progress(len({row.file for row in wanted.rows}), "structures") as advance:
             described = describe_table(folder, wanted, model, advance)
         write_table_predictions(out, described, predict_both(fitted, described.exchanges))
-    _say(*_named(described.skipped, described.remarks), f"{len(described.rows)} mutations predicted: {out}")
+    say(
+        *_named(described.skipped, described.remarks),
+        f"{len(described.rows)} mutations predicted: {out}",
+        predicted=len(described.rows),
+        out=out,
+    )
     return SOME_FILES_FAILED if described.skipped else OK
 
 
@@ -175,9 +181,11 @@ def _predict_one(predictor: Path, path: Path, wanted: tuple[str, ...], out: Path
         rows = predict_both(fitted, described.exchanges)
         write_views(out, structure, found.mutations, rows)
         write_predictions(out, path.name, found.mutations, rows)  # last: where it is, its views are too
-    _say(
+    say(
         *_named(tuple(problems), tuple(remarks)),
         f"{len(rows)} mutations predicted: {out}, {picture.name}, {colored.name}",
+        predicted=len(rows),
+        out=out,
     )
     return SOME_FILES_FAILED if problems else OK
 
@@ -209,9 +217,3 @@ def _figures(study: "Study", folds: int) -> list[str]:
         f"intervals of ± {predictor.half_width:.2f} kcal/mol are meant to hold {predictor.coverage:.0%} of the values"
     )
     return lines
-
-
-def _say(*lines: str) -> None:
-    screen = Console()
-    for line in lines:
-        screen.print(visible(line), soft_wrap=True, highlight=False, markup=False)

@@ -4,13 +4,21 @@
 
 from pathlib import Path
 
-from holo_types.console import OK, visible
-from holo_types.options import Output
+from holo_types.console import OK, say
+from holo_types.options import IN_LINES, Output, SummaryOptions
 
 __all__ = ["paint_command"]
 
 
-def paint_command(structure: Path, embeddings: Path, /, *, by: str, out: Output) -> int:
+def paint_command(
+    structure: Path,
+    embeddings: Path,
+    /,
+    *,
+    by: str,
+    out: Output,
+    summary: SummaryOptions = IN_LINES,
+) -> int:
     """Color a structure by its embeddings, for PyMOL and ChimeraX.
 
     The values take the place of the B-factors. Beside the structure come a script for PyMOL (.pml), one for ChimeraX
@@ -31,7 +39,6 @@ def paint_command(structure: Path, embeddings: Path, /, *, by: str, out: Output)
         For the structure, ending in .cif or .pdb.
     """
     import numpy as np
-    from rich.console import Console
 
     from holo_downstream import read_embeddings
     from holo_lab.painting.scripts import script_paths
@@ -45,10 +52,13 @@ def paint_command(structure: Path, embeddings: Path, /, *, by: str, out: Output)
     written = write_painted(shown, found.by_residue, out, found.scale, read[rows])
     known = found.values[np.isfinite(found.values)]
     lacking = "" if len(known) == len(found.values) else f", {len(found.values) - len(known)} without"
-    console = Console(soft_wrap=True, highlight=False)
-    for line in (
+    say(
         f"{len(known)} residues with a value, {known.min():.4g} to {known.max():.4g}{lacking}",
         ", ".join(map(str, written)),
-    ):
-        console.print(visible(line), markup=False)
+        residues=len(known),
+        without=len(found.values) - len(known),
+        smallest=float(known.min()),
+        largest=float(known.max()),
+        written=list(map(str, written)),
+    )
     return OK

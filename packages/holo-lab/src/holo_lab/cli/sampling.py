@@ -9,9 +9,9 @@ from typing import Annotated
 import numpy as np
 
 from holo_types import Holograms
-from holo_types.console import OK
+from holo_types.console import OK, say
 from holo_types.files.atomic import replacing
-from holo_types.options import Output, Together
+from holo_types.options import IN_LINES, Output, SummaryOptions, Together
 from holo_vae.cli.sampling import (
     DEVIATIONS,
     InterpolationOptions,
@@ -23,7 +23,6 @@ from holo_vae.cli.sampling import (
     traverse_row,
     write_generated,
 )
-from holo_vae.cli.saying import say
 
 __all__ = ["interpolate_command", "sample_command", "traverse_command"]
 
@@ -38,6 +37,7 @@ def sample_command(
     *,
     out: Output,
     options: Annotated[SampleOptions, Together] = _SAMPLE,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Draw samples from the prior of a variational model, or with --fitted-to from the density of data, and a picture.
 
@@ -73,6 +73,7 @@ def interpolate_command(
     *,
     out: Output,
     options: Annotated[InterpolationOptions, Together] = _INTERPOLATION,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Go from one hologram to another in z and in the frame, decode on the way, and draw the steps.
 
@@ -105,6 +106,7 @@ def traverse_command(
     *,
     out: Output,
     options: Annotated[TraversalOptions, Together] = _TRAVERSAL,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Change the numbers of a hologram's z one at a time, decode each z in the canonical frame, and draw them.
 
@@ -139,4 +141,4 @@ def _draw(
     picture = out.with_suffix(".png")
     with replacing(picture) as new:
         draw_generated(rows, titles, follow=follow).savefig(new, dpi=150, format="png")
-    say(f"{picture}")
+    say(f"{picture}", picture=picture)

@@ -8,12 +8,11 @@ from typing import Annotated
 import attrs
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.console import Console
 
 from holo_downstream.cli.search import SearchOptions, search_and_show
 from holo_types import HoloError
-from holo_types.console import OK, visible
-from holo_types.options import Together
+from holo_types.console import OK, say
+from holo_types.options import IN_LINES, SummaryOptions, Together
 
 __all__ = ["search_command"]
 
@@ -31,6 +30,7 @@ def search_command(
     distance: Distance = 4.0,
     model: str = "",
     options: Annotated[SearchOptions, Together] = _NO_OPTIONS,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Find residues, or sites of several, that are like those of a structure, with E, how many chance gives as good.
 
@@ -84,12 +84,11 @@ def _pocket(structure: Path, ligand: str, distance: float) -> tuple[str, ...]:
             f"needs {_SITE}: give a larger --distance, or name residues"
         )
     chosen = tuple(map(str, found.residues[:_SITE]))
-    console = Console(soft_wrap=True, highlight=False)
-    for line in (
+    say(
         *(remark.reason for remark in found.ligand.remarks),
         f"pocket of {found.ligand.name}, {len(found.residues)} residues within {distance:g} Å, nearest first: "
         f"{' '.join(map(str, found.residues))}",
         f"searched for: {' '.join(chosen)}",
-    ):
-        console.print(visible(line), markup=False)
+        pocket=[str(residue) for residue in found.residues],
+    )
     return chosen

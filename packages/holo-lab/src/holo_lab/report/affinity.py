@@ -154,7 +154,7 @@ def _target_table(found: CrossFit, targets: Sequence[str]) -> str:
                 str(here.sum()),
                 f"{metric_of('rmsd', predicted, measured):.2f}",
                 f"{np.mean(predicted - measured):+.2f}",
-                "–" if np.isnan(ranked) else f"{ranked:.2f}",
+                page.DASH if np.isnan(ranked) else f"{ranked:.2f}",
             )
         )
     headings = ("target", "complexes", "RMSE", "mean residual", "Spearman inside")

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from holo_types.files.atomic import replacing
 
-__all__ = ["beside", "figure", "paragraph", "script", "section", "table", "write_page"]
+__all__ = ["DASH", "beside", "figure", "paragraph", "script", "section", "table", "write_page"]
 
+DASH = "–"  # what stands in a table where there is no value
 _PIXELS = 88  # of the page for an inch of a figure
 _LEAST = 800  # pixels of width below which a figure shrinks to any screen
 
@@ -35,7 +36,7 @@ def figure(drawing: Figure, alt: str, caption: str) -> str:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], explanations: Sequence[str] = ()) -> str:
-    """Return a table whose first column may have an explanation below each name."""
+    """Return a table whose first column may have an explanation below each name; a dash in it is explained below."""
 
     def cell(tag: str, place: int, value: str, note: str = "") -> str:
         kind = ' class="number"' if place else ""
@@ -48,7 +49,9 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], explanations: 
         note = explanations[line] if line < len(explanations) else ""
         cells = (cell("td", place, value, "" if place else note) for place, value in enumerate(row))
         body += f"<tr>{''.join(cells)}</tr>"
-    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+    dashes = any(value == DASH for row in rows for value in row)
+    note = paragraph(f"{DASH} stands for a value that does not exist here.", "note") if dashes else ""
+    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>{note}'
 
 
 def paragraph(text: str, kind: str = "") -> str:

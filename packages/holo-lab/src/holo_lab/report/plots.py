@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
 import numpy as np
+from jaxtyping import Bool, Float, Int
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
@@ -13,6 +16,7 @@ from numpy.typing import NDArray
 from holo_vae.tracking.plots import BLUE, GRAY, ORANGE, tidy
 
 __all__ = [
+    "PlanePoints",
     "class_bars",
     "density_colors",
     "density_slices",
@@ -38,10 +42,33 @@ _TEN = (
 _ELEMENTS = {"C": "#6b747b", "N": "#2f62c9", "O": "#d3382f", "S": "#d9a514", "H": "#b9c0c5"}
 _MOST_NAMED = 30  # classes in a legend
 _RADIUS = 0.46  # of a view, in inches
+_KEY = 0.3  # inches below the views
+
+
+@attrs.frozen(eq=False)
+class PlanePoints:
+    """Points near a plane, drawn upon the densities that they make.
+
+    Parameters
+    ----------
+    places : Float[ndarray, "points 2"]
+        In the plane, in Å.
+    channels : Int[ndarray, "points"]
+        The channel of each.
+    own : Bool[ndarray, "points"]
+        Whether it is one of the residue's own atoms.
+    """
+
+    places: Float[np.ndarray, "points 2"]
+    channels: Int[np.ndarray, "points"]
+    own: Bool[np.ndarray, "points"]
 
 
 def density_slices(
-    pairs: Sequence[tuple[str, NDArray[Any], NDArray[Any]]], channels: Sequence[str], extent: float
+    pairs: Sequence[tuple[str, NDArray[Any], NDArray[Any]]],
+    channels: Sequence[str],
+    extent: float,
+    points: Sequence[PlanePoints] = (),
 ) -> Figure:
     """Draw true and reconstructed densities in the plane z = 0, a row per neighborhood and kind.
 
@@ -53,6 +80,8 @@ def density_slices(
         Names of the channels.
     extent
         Half the side of the square that the densities cover, in Å.
+    points
+        The points near the plane, for each pair; none where nobody knows them.
     """
     rows = 2 * len(pairs)
     figure = Figure(figsize=(2.1 * len(channels) + 0.6, 2.05 * rows), layout="constrained")
@@ -64,22 +93,34 @@ def density_slices(
         for channel, name in enumerate(channels):
             for offset, (kind, density) in enumerate((("true", true), ("reconstructed", reconstructed))):
                 axes = grid[2 * number + offset, channel]
-                axes.imshow(
-                    density[channel],
+                drawn = axes.imshow(
+                    density[channel] / limit,
                     origin="lower",
                     extent=(-extent, extent, -extent, extent),
                     cmap="RdBu_r",
-                    vmin=-limit,
-                    vmax=limit,
+                    vmin=-1,
+                    vmax=1,
                     interpolation="bilinear",
                 )
+                if points:
+                    _draw_points(axes, points[number], channel)
                 axes.set(xticks=[], yticks=[])
                 axes.spines[:].set_color("#d5d9dc")
                 if number == 0 and offset == 0:
                     axes.set_title(name, fontsize=10)
                 if channel == 0:
                     axes.set_ylabel(f"{title}\n{kind}", fontsize=8)
+    bar = figure.colorbar(drawn, ax=grid, shrink=0.5 / len(pairs), aspect=12)
+    bar.set_label("density, in units of the strongest", fontsize=7)
+    bar.ax.tick_params(labelsize=7)
     return figure
+
+
+def _draw_points(axes: Axes, points: PlanePoints, channel: int) -> None:
+    here = points.channels == channel
+    for own, width in ((False, 0.5), (True, 1.6)):
+        some = points.places[here & (points.own == own)]
+        axes.scatter(some[:, 0], some[:, 1], s=14, facecolor="white", edgecolor=_INK, lw=width)
 
 
 def embedding_map(points: NDArray[Any], labels: NDArray[Any] | None, title: str) -> Figure:
@@ -178,12 +219,7 @@ def density_colors(densities: NDArray[Any], channels: Sequence[str], limits: NDA
     limits
         ``[n]``: the density that is drawn in full color.
     """
-    inks = np.stack(
-        [
-            np.array(to_rgb(_ELEMENTS.get(name) or _TEN[number % len(_TEN)]))
-            for number, name in enumerate(channels)
-        ]
-    )
+    inks = np.array(_inks(channels))
     amounts = np.clip(densities / np.maximum(limits, 1e-12)[:, None, None, None], 0, 1)
     # Inks on paper: each takes its share of what the others have left of the white.
     paper = np.ones((*densities.shape[:1], *densities.shape[2:], 3))
@@ -192,8 +228,14 @@ def density_colors(densities: NDArray[Any], channels: Sequence[str], limits: NDA
     return paper
 
 
-def tiles(rows: Sequence[tuple[str, NDArray[Any]]], titles: Sequence[str] = ()) -> Figure:
-    """Draw colored views as discs in a grid, each row with its name, each column with its title.
+def _inks(channels: Sequence[str]) -> list[tuple[float, float, float]]:
+    return [to_rgb(_ELEMENTS.get(name) or _TEN[number % len(_TEN)]) for number, name in enumerate(channels)]
+
+
+def tiles(
+    rows: Sequence[tuple[str, NDArray[Any]]], titles: Sequence[str] = (), channels: Sequence[str] = ()
+) -> Figure:
+    """Draw colored views as discs in a grid, each row with its name, each column with its title, and what colors mean.
 
     Parameters
     ----------
@@ -201,14 +243,17 @@ def tiles(rows: Sequence[tuple[str, NDArray[Any]]], titles: Sequence[str] = ()) 
         Name and views ``[columns, size, size, 3]``, from bottom to top, of which the enclosed disc is shown. A
         row may be shorter than others.
     titles
-        The titles of the columns.
+        The titles of the columns, of one line or several.
+    channels
+        Names of the channels whose colors lie over one another, see `density_colors`; none where a view has the shades
+        of `sphere_colors`.
     """
     columns = max(len(views) for _, views in rows)
     names = 1.35 if any(name for name, _ in rows) else 0.05
-    top = 0.3 if titles else 0.05
+    top = 0.15 + 0.15 * max(title.count("\n") + 1 for title in titles) if titles else 0.05
     width, height = names + columns, top + len(rows)
-    figure = Figure(figsize=(width, height))
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))  # in inches
+    figure = Figure(figsize=(width, height + _KEY))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(-_KEY, height))  # in inches
     axes.set_axis_off()
     for line, (name, views) in enumerate(rows):
         middle = len(rows) - line - 0.5
@@ -223,5 +268,23 @@ def tiles(rows: Sequence[tuple[str, NDArray[Any]]], titles: Sequence[str] = ()) 
         axes.text(
             names + column + 0.5, len(rows) + 0.06, title, ha="center", va="bottom", color=_INK, fontsize=9
         )
-    axes.set(xlim=(0, width), ylim=(0, height))
+    _draw_key(axes, names + 0.05, channels)
+    axes.set(xlim=(0, width), ylim=(-_KEY, height))
     return figure
+
+
+def _draw_key(axes: Axes, left: float, channels: Sequence[str]) -> None:
+    """Say below the pictures what their colors mean."""
+    middle = -0.55 * _KEY
+
+    def write(x: float, text: str) -> None:
+        axes.text(x, middle, text, va="center", color=_INK, fontsize=8)
+
+    for number, (name, color) in enumerate(zip(channels, _inks(channels), strict=True)):
+        axes.add_patch(Circle((left + 0.1 + 0.8 * number, middle), 0.06, color=color))
+        write(left + 0.22 + 0.8 * number, name)
+    if not channels:
+        write(left, "low")
+        shades = colormaps["magma"](np.linspace(0, 1, 100))[None, :, :3]
+        axes.imshow(shades, extent=(left + 0.35, left + 1.85, middle - 0.06, middle + 0.06), aspect="auto")
+        write(left + 1.95, "high")

@@ -38,7 +38,7 @@ _PATHS = 4
 
 
 def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+    return page.DASH if value is None else f"{value:.{digits}f}"
 
 
 def _key(evaluation: Evaluation) -> str:
@@ -125,7 +125,7 @@ def _reconstruction_section(evaluation: Evaluation, scene: Scene) -> str:
     degrees = degree_bars({"mean over the rows": figures.cosine_loss_per_degree})
     return page.section(
         "Reconstruction",
-        page.figure(plots.tiles(lines, titles), "inputs and reconstructions", caption),
+        page.figure(plots.tiles(lines, titles, scene.channels), "inputs and reconstructions", caption),
         page.beside(
             page.figure(
                 plots.loss_histogram(scene.losses),
@@ -203,7 +203,9 @@ def _rotation_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
     )
     return page.section(
         "Rotations",
-        page.figure(plots.tiles(lines), "one input in several orientations", caption),
+        page.figure(
+            plots.tiles(lines, channels=scene.channels), "one input in several orientations", caption
+        ),
         page.beside(table, page.paragraph(note, "note")),
     )
 
@@ -276,7 +278,9 @@ def _traversal_section(scene: Scene) -> str:
         f"({titles[place]}), the {len(dimensions)} numbers that vary most. The frame stays."
     )
     titles = [f"{step:+g} sd" if step else "row" for step in steps]
-    return page.section("Traversals", page.figure(plots.tiles(lines, titles), "traversals of z", caption))
+    return page.section(
+        "Traversals", page.figure(plots.tiles(lines, titles, scene.channels), "traversals of z", caption)
+    )
 
 
 def _pair(scene: Scene, rows: NDArray[np.int64], start: int) -> tuple[int, int, int]:
@@ -312,7 +316,8 @@ def _interpolation_section(scene: Scene) -> str:
     else:
         caption += ", decoded in one frame."
     return page.section(
-        "Interpolation", page.figure(plots.tiles(lines), "interpolations between rows", caption)
+        "Interpolation",
+        page.figure(plots.tiles(lines, channels=scene.channels), "interpolations between rows", caption),
     )
 
 
@@ -333,7 +338,7 @@ def _sample_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
         ]
         titles = [str(category) for category in classes]
         prior = page.figure(
-            plots.tiles(grid, titles),
+            plots.tiles(grid, titles, scene.channels),
             "samples from the prior, class by class",
             f"z drawn from the prior N(0, 1) and decoded with the class that heads the column ({condition.column}).",
         )
@@ -342,7 +347,7 @@ def _sample_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
         views = scene.look(samples)[0]
         grid = [("", views[line * COLUMNS : (line + 1) * COLUMNS]) for line in range(3)]
         prior = page.figure(
-            plots.tiles(grid),
+            plots.tiles(grid, channels=scene.channels),
             "samples from the prior",
             "z drawn from the prior N(0, 1), decoded in the canonical frame.",
         )
@@ -354,7 +359,7 @@ def _sample_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
         turned = to_canonical_frame(some, rotation_between(np.eye(3), scene.posed(rows)))
         lines.append(("drawn" if draw == 0 else "", scene.look(turned)[0]))
     posterior = page.figure(
-        plots.tiles(lines, titles),
+        plots.tiles(lines, titles, scene.channels),
         "samples from the posterior",
         "z drawn from what the encoder says of one row, N(mean, variance): what the model takes for the same.",
     )

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from holo_types import Embeddings, Holograms, rotation_between
+from holo_types import Embeddings, Holograms, Index, PointClouds, rotation_between
 from holo_vae.evaluation.latent_scores import row_labels
 from holo_vae.generation.sampling import to_canonical_frame
 from holo_vae.networks.model import Model
@@ -17,11 +17,21 @@ from holo_vae.networks.row_losses import row_cosine_losses
 from . import plots
 from .views import camera, common_pose, density_slice, sphere_view
 
-__all__ = ["COLUMNS", "Label", "Scene", "colored_views", "densities_by_loss", "make_scene"]
+__all__ = [
+    "COLUMNS",
+    "Label",
+    "Scene",
+    "colored_views",
+    "densities_by_loss",
+    "make_scene",
+    "points_near_plane",
+    "residue_name",
+]
 
 COLUMNS = 10  # of a grid of pictures
 _ROWS = 5000  # that losses are drawn of, and pictures are chosen from
 _POSE_ROWS = 300  # of each class, compared in pairs
+_NEAR = 1.0  # Å from the plane of a picture to an atom that is drawn
 
 Label = int | str | None
 
@@ -54,6 +64,11 @@ class Scene:
     poses: Mapping[Label, NDArray[np.float64]]
     axes: NDArray[np.float64] | None
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels that are drawn in colors of their own; none on the sphere."""
+        return self.rows.basis.channels if self.axes is None else ()
+
     def posed(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the frame in which each row is drawn."""
         labels: Sequence[Label] = [None] * len(rows) if self.labels is None else self.labels[rows].tolist()
@@ -73,7 +88,10 @@ class Scene:
         order = np.argsort(self.losses, kind="stable")
         if self.labels is None:
             rows = _quantiles(order, min(COLUMNS, len(order)))
-            return rows, [f"{self.losses[row]:.3f}" for row in rows]
+            return rows, [
+                f"{residue_name(self.rows.index, row)}\n{self.losses[row]:.3f}".strip()
+                for row in rows.tolist()
+            ]
         each = max(1, COLUMNS // len(self.classes))
         members = [order[self.labels[order] == label] for label in self.classes]
         parts = [_quantiles(some, min(each, len(some))) for some in members]
@@ -176,16 +194,22 @@ def make_scene(model: Model, test: Holograms, training: Holograms | None, column
 
 
 def densities_by_loss(
-    model: Model, rows: Holograms, embeddings: Embeddings, losses: NDArray[Any], names: Sequence[str] = ()
+    model: Model,
+    rows: Holograms,
+    embeddings: Embeddings,
+    losses: NDArray[Any],
+    clouds: PointClouds | None = None,
 ) -> Figure:
     """Draw true and reconstructed densities of rows at the 10th, 50th and 90th percentile of the loss.
+
+    What the index knows of a row, such as its residue, stands above its loss.
 
     Parameters
     ----------
     model, rows, embeddings, losses
         As in `Scene`; the basis has a Zernike radial part.
-    names
-        What to call each row, above its loss.
+    clouds
+        The points that the rows were made of, which are drawn where they are near the plane; None if nobody has them.
     """
     radial = rows.basis.radial
     assert radial is not None
@@ -194,9 +218,33 @@ def densities_by_loss(
     some = embeddings[chosen]
     true = density_slice(rows[chosen])
     again = density_slice(model.decode(some, model.categories(some.index)))
-    titles = [(f"{names[row]}\n" if names else "") + f"cosine loss {losses[row]:.3f}" for row in chosen]
+    titles = [
+        f"{residue_name(rows.index, row)}\ncosine loss {losses[row]:.3f}".strip() for row in chosen.tolist()
+    ]
     pairs = list(zip(titles, true, again, strict=True))
-    return plots.density_slices(pairs, rows.basis.channels, radial.cutoff)
+    near = [] if clouds is None else [points_near_plane(clouds[row : row + 1]) for row in chosen.tolist()]
+    return plots.density_slices(pairs, rows.basis.channels, radial.cutoff, near)
+
+
+def residue_name(index: Index, row: int) -> str:
+    """Return the residue, its number and its structure, as far as the index knows them.
+
+    Examples
+    --------
+    >>> index = Index({"residue_name": ["HIS"], "residue_number": [57], "structure": ["1abc"]})
+    >>> residue_name(index, 0), residue_name(Index(), 0)
+    ('HIS 57, 1abc', '')
+    """
+    residue = " ".join(str(index[name][row]) for name in ("residue_name", "residue_number") if name in index)
+    return ", ".join(filter(None, [residue, str(index["structure"][row]) if "structure" in index else ""]))
+
+
+def points_near_plane(cloud: PointClouds) -> plots.PlanePoints:
+    """Take the points of one cloud that are near the plane z = 0, each with its strongest channel."""
+    places = cloud.coordinates.astype(np.float64)
+    near = (np.abs(places[:, 2]) < _NEAR) & (cloud.weights.max(axis=1) > 0)
+    own = cloud.point_columns["own"] if "own" in cloud.point_columns else np.zeros(len(places), dtype=bool)
+    return plots.PlanePoints(places[near, :2], cloud.weights[near].argmax(axis=1), own[near].astype(bool))
 
 
 def _poses(lying: Holograms, frames: NDArray[Any], column: str | None) -> dict[Label, NDArray[np.float64]]:

@@ -7,7 +7,7 @@ import attrs
 import numpy as np
 
 from holo_downstream import ProbeTable
-from holo_types import Embeddings, HoloError, Holograms
+from holo_types import Embeddings, HoloError, Holograms, PointClouds
 from holo_vae import Epoch, EquivarianceErrors, Model, Reconstruction
 from holo_vae.tracking.plots import degree_bars, learning_curves
 
@@ -28,6 +28,8 @@ class TrainingReport:
         With the best weights on validation, and a record of each epoch, as `holo_vae.run_training` gives them.
     training, held_out
         The residues' surroundings that it learned from, and those of structures that it did not see.
+    surroundings
+        The atoms of the held-out rows; by the point column ``own`` those of each residue are told apart.
     embeddings
         The embeddings of the held-out rows, whose index says structure, residue and what the probes were asked; with
         reconstruction cosine losses.
@@ -47,6 +49,7 @@ class TrainingReport:
     history: Sequence[Epoch]
     training: Holograms
     held_out: Holograms
+    surroundings: PointClouds
     embeddings: Embeddings
     trained: Reconstruction
     untrained: Reconstruction
@@ -55,12 +58,6 @@ class TrainingReport:
     equivariance: EquivarianceErrors
     end_to_end: EquivarianceErrors
     seconds: float
-
-
-def _row_names(report: TrainingReport) -> list[str]:
-    index = report.embeddings.index
-    columns = (index["residue_name"], index["residue_number"], index["structure"])
-    return [f"{name} {number}, {structure}" for name, number, structure in zip(*columns, strict=True)]
 
 
 def _reconstruction_section(report: TrainingReport) -> str:
@@ -98,10 +95,11 @@ def _reconstruction_section(report: TrainingReport) -> str:
             "detail, which the bottleneck gives up first.",
         ),
         page.figure(
-            densities_by_loss(report.model, report.held_out, report.embeddings, losses, _row_names(report)),
+            densities_by_loss(report.model, report.held_out, report.embeddings, losses, report.surroundings),
             "true and reconstructed densities",
             "Density in the plane z = 0 through the Cα of held-out residues, true above and reconstructed below, "
-            "one color scale for both. The circle is the cutoff.",
+            "one color scale for both. Dots are the atoms within 1 Å of the plane, those of the residue itself "
+            "with a thick rim.",
         ),
     )
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import cyclopts
 
 from holo_types import HoloError
-from holo_types.console import examples_shown
-
-from .saying import say
+from holo_types.console import examples_shown, say
+from holo_types.options import IN_LINES, SummaryOptions
 
 __all__ = ["describe_command", "import_command", "recipes"]
 
@@ -67,7 +66,13 @@ def describe_command(source: str, /) -> int:
     return 0
 
 
-def import_command(folder: Path, /, *, out: Path) -> int:
+def import_command(
+    folder: Path,
+    /,
+    *,
+    out: Path,
+    summary: SummaryOptions = IN_LINES,
+) -> int:
     """Read a checkpoint of the authors' implementation, and write it as a model.
 
     Parameters

@@ -14,9 +14,11 @@ from cyclopts import Parameter
 
 import holo_types
 from holo_types import HoloError, Holograms
+from holo_types.console import say
 from holo_types.extras import extra
 from holo_types.files.locks import PathLock
 from holo_types.options import (
+    IN_LINES,
     ConfidenceOptions,
     Device,
     Flag,
@@ -24,10 +26,9 @@ from holo_types.options import (
     Output,
     RunOptions,
     SelectionOptions,
+    SummaryOptions,
     Together,
 )
-
-from .saying import say
 
 if TYPE_CHECKING:
     from holo_features import Encoding
@@ -56,6 +57,7 @@ def embed_command(
     residues: OptionalResidues = None,
     confidence: Annotated[ConfidenceOptions, Together] = _NO_CONFIDENCE,
     run: Annotated[RunOptions, Together] = _NO_RUN,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Embed every residue of structures, pockets or ligands of complexes, or every row of a file of holograms.
 
@@ -284,7 +286,7 @@ def _embed_file(path: Path, model: str, out: Path, *, half: bool, device: str) -
             writer.append(embeddings)
     else:
         holo_types.write_table(embeddings, out)
-    say(f"{len(embeddings)} embeddings in {out}")
+    say(f"{len(embeddings)} embeddings in {out}", rows=len(embeddings), out=out)
     return 0
 
 

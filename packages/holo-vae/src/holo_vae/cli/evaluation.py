@@ -12,15 +12,10 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from holo_types import Holograms
-from holo_types.console import progress
+from holo_types.console import progress, say
 from holo_types.extras import extra
 from holo_types.files.atomic import replacing
-from holo_types.options import (
-    OptionalOutput,
-    Together,
-)
-
-from .saying import say
+from holo_types.options import IN_LINES, OptionalOutput, SummaryOptions, Together
 
 if TYPE_CHECKING:
     from holo_vae.evaluation.evaluate import Evaluation
@@ -96,6 +91,7 @@ def evaluate_command(
     *,
     options: Annotated[EvaluationOptions, Together] = _NO_EVALUATION,
     out: OptionalOutput = None,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Measure a model: reconstruction, equivariance, how well z predicts labels, and the quality of samples.
 
@@ -165,7 +161,8 @@ def show_figures(figures: "Evaluation") -> None:
         f"{figures.rows} holograms: cosine loss {reconstruction.cosine_loss:.4f} (0 is perfect), "
         f"mse {reconstruction.mse:.3e}; "
         f"equivariance errors: z {errors.invariants:.1e}, frame {errors.frame_p99:.1e}, "
-        f"reconstruction {errors.reconstruction_p99:.1e} (99th percentile)"
+        f"reconstruction {errors.reconstruction_p99:.1e} (99th percentile)",
+        **attrs.asdict(figures),
     )
     if figures.latent is not None:
         latent = figures.latent
@@ -193,6 +190,7 @@ def worth_command(
     trained_for: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     baselines: bool = True,
     seed: int = 0,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Measure what z of a model is worth, beside invariants that need no training.
 
@@ -246,5 +244,5 @@ def worth_command(
         )
     if out is not None:
         write_worth(worth, out)
-    say(worth_table(worth))
+    say(worth_table(worth), model=worth.model, figures=[attrs.asdict(figure) for figure in worth.figures])
     return 3 if worth.left_out else 0

@@ -8,12 +8,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from holo_types.console import say
 from holo_types.extras import extra
-from holo_types.options import (
-    Flag,
-)
-
-from .saying import say
+from holo_types.options import IN_LINES, Flag, SummaryOptions
 
 __all__ = ["history_command", "promote_command", "rollback_command", "track_command"]
 
@@ -28,6 +25,7 @@ def promote_command(
     gate_rows: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     new_basis: Flag = False,
     dry_run: Flag = False,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Move an alias to a version of a registered model, if the version passes the gate.
 
@@ -80,7 +78,13 @@ def promote_command(
     return 0
 
 
-def rollback_command(name: str, /, *, alias: str = "champion") -> int:
+def rollback_command(
+    name: str,
+    /,
+    *,
+    alias: str = "champion",
+    summary: SummaryOptions = IN_LINES,
+) -> int:
     """Move an alias back to the version that had it before, by its history.
 
     Parameters
@@ -98,7 +102,13 @@ def rollback_command(name: str, /, *, alias: str = "champion") -> int:
     return 0
 
 
-def history_command(name: str, /, *, alias: str = "champion") -> int:
+def history_command(
+    name: str,
+    /,
+    *,
+    alias: str = "champion",
+    summary: SummaryOptions = IN_LINES,
+) -> int:
     """Say what happened to an alias: who was champion when, by which figures, and what was refused.
 
     Parameters
@@ -122,7 +132,12 @@ def history_command(name: str, /, *, alias: str = "champion") -> int:
     return 0
 
 
-def track_command(folder: Path, /) -> int:
+def track_command(
+    folder: Path,
+    /,
+    *,
+    summary: SummaryOptions = IN_LINES,
+) -> int:
     """Send to MLflow what a training run could not send while it ran.
 
     A model that was to be registered then passes the gate now, as it would have.

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 import holo_types
 from holo_types import HoloError, Holograms, concatenate
-from holo_types.options import Count, Output, Together
-
-from .saying import say
+from holo_types.console import say
+from holo_types.options import IN_LINES, Count, Output, SummaryOptions, Together
 
 if TYPE_CHECKING:
     from holo_vae.networks.model import Model
@@ -122,6 +121,7 @@ def sample_command(
     *,
     out: Output,
     options: Annotated[SampleOptions, Together] = _SAMPLE,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Draw samples from the prior of a variational model, or with --fitted-to from the density of data, of any model.
 
@@ -147,6 +147,7 @@ def interpolate_command(
     *,
     out: Output,
     options: Annotated[InterpolationOptions, Together] = _INTERPOLATION,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Go from one hologram to another in z and in the frame, and decode on the way.
 
@@ -173,6 +174,7 @@ def traverse_command(
     *,
     out: Output,
     options: Annotated[TraversalOptions, Together] = _TRAVERSAL,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Change the numbers of a hologram's z one at a time, and decode each z in the canonical frame.
 
@@ -293,7 +295,7 @@ def write_generated(holograms: Holograms, out: Path) -> None:
         If the file cannot be written.
     """
     holo_types.save(holograms, out)
-    say(f"{len(holograms)} holograms in {out}")
+    say(f"{len(holograms)} holograms in {out}", rows=len(holograms), out=out)
 
 
 def _loaded(model: str) -> "Model":

@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 from cyclopts import Parameter
 
-from holo_types.console import progress
-from holo_types.options import (
-    Device,
-    Flag,
-)
-
-from .saying import say
+from holo_types.console import progress, say
+from holo_types.options import IN_LINES, Device, Flag, SummaryOptions
 
 if TYPE_CHECKING:
     from holo_vae.training.engine import Step
@@ -43,6 +38,7 @@ def train_command(
     device: Device = "cpu",
     register: Flag = False,
     alias: str = "champion",
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Train a network on holograms, and keep the weights that are best on validation data.
 
@@ -115,7 +111,13 @@ def train_command(
         registered = f"; registered as models:/{name}{which} in {shown(done.store or '')}"
     best = min(done.history, key=lambda epoch: (not epoch.best, -epoch.number))
     measured = ", ".join(f"{key} {value:.4g}" for key, value in best.validation.items())
-    say(f"{out / 'model'}: validation {measured} after {len(done.history)} epochs{registered}")
+    say(
+        f"{out / 'model'}: validation {measured} after {len(done.history)} epochs{registered}",
+        model=out / "model",
+        validation=best.validation,
+        epochs=len(done.history),
+        version=done.registered_version,
+    )
     for note in (*done.notes, *done.skipped):
         say(note)
     return 3 if done.skipped else 0

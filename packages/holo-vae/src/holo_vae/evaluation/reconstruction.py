@@ -74,7 +74,7 @@ def _pearson(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float
 def reconstruction(
     model: Model, holograms: Holograms, embeddings: Embeddings | None = None
 ) -> Reconstruction:
-    """Encode, decode and compare.
+    """Measure how well a model reconstructs holograms.
 
     Parameters
     ----------

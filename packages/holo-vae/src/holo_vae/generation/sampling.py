@@ -201,7 +201,7 @@ def interpolate(
     frames: Literal["slerp", "canonical"] = "slerp",
     condition: int | str | None = None,
 ) -> Holograms:
-    """Go from one row to another in z and in the frame, and decode on the way.
+    """Decode a path from one row to another, in z and in the frame.
 
     Parameters
     ----------

@@ -129,7 +129,7 @@ def train(
     processes: Processes = ALONE,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Iterator[Epoch]:
-    """Train a network in place, giving a record after each epoch.
+    """Train a network in place, yielding a record of each epoch.
 
     Whenever an epoch is given, and at the end, the network holds the weights that had the lowest validation loss
     so far; of a variational model only epochs at the full KL weight count.
