@@ -38,11 +38,12 @@ def draw_generated(
     >>> from holo_types import Basis
     >>> basis = Basis(lmax=2, radial=None, channels=("image",))
     >>> holograms = Holograms(np.random.default_rng(0).normal(size=(3, basis.dim)), basis)
-    >>> len(draw_generated([("7", holograms)]).axes[0].images)
-    3
+    >>> len(draw_generated([("7", holograms)]).axes[0].images)  # and the key of the shades
+    4
     """
     # Only coefficients are drawn: rows may come from different places, with other columns and dtypes.
     every = Holograms(np.concatenate([holograms.coefficients for _, holograms in rows]), rows[0][1].basis)
     views, _ = colored_views(every, camera(every) if every.basis.radial is None else None, follow=follow)
     parts = np.split(views, np.cumsum([len(holograms) for _, holograms in rows])[:-1])
-    return plots.tiles([(name, part) for (name, _), part in zip(rows, parts, strict=True)], titles)
+    named = [(name, part) for (name, _), part in zip(rows, parts, strict=True)]
+    return plots.tiles(named, titles, () if every.basis.radial is None else every.basis.channels)
