@@ -69,7 +69,7 @@ def draw(moments: Sequence[Moment], path: Path) -> None:
         ("holo_queue_requests", "requests under way"),
     ):
         open_ones.plot(minutes, [moment.total(name) for moment in moments], label=words)
-    open_ones.set(title="holo_connections, holo_queue_requests", xlabel="minutes", yscale="symlog")
+    open_ones.set(title="holo_connections, holo_queue_requests", xlabel="minutes")
     open_ones.legend()
     memory.plot(minutes, [moment.memory for moment in moments], color="C3")
     memory.set(title="memory of all processes, MB", xlabel="minutes")
@@ -96,9 +96,9 @@ def _draw_rates(axes: Axes, moments: Sequence[Moment], minutes: np.ndarray) -> N
 
 
 def _draw_latencies(axes: Axes, moments: Sequence[Moment], minutes: np.ndarray) -> None:
-    for quantile in (0.5, 0.95):
+    for quantile, words in ((0.5, "median of good requests"), (0.95, "95th percentile")):
         found = [_quantile(early, late, quantile) for early, late in pairwise(moments)]
-        axes.plot(minutes[1:], found, label=f"{quantile:.0%} of good requests")
+        axes.plot(minutes[1:], found, label=words)
     axes.set(title="holo_request_seconds, s", xlabel="minutes")
     axes.legend()
 
