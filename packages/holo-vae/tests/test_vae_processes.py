@@ -24,7 +24,7 @@ from holo_vae.web import crew as web_crew
 from holo_vae.web.settings import Settings
 
 BASIS = Basis(lmax=2, radial=Zernike(nmax=4, cutoff=10.0), channels=("C", "N"))
-ARRAYS = (
+ARRAYS: tuple[np.ndarray[Any, Any], ...] = (
     np.arange(6, dtype=np.float32).reshape(2, 3).T,
     np.array(["A", "Bé"]),
     np.array(["", ""], "<U0"),
