@@ -483,6 +483,11 @@ def test_an_alias_moves_the_service_is_full_and_ends(registry: str, tmp_path: Pa
         ({}, ["--max-residue", "5"], "--max-residue. Did you mean --max-residues"),
         ({}, ["--model", "no-such-model"], "no-such-model: no such model"),
         ({}, ["--host", "203.0.113.1"], "203.0.113.1:5001 cannot be listened on"),
+        (
+            {"MLFLOW_TRACKING_URI": "postgresql://holo:secret@127.0.0.1:1/mlflow"},
+            ["--model", "models:/small@champion"],
+            r"postgresql://holo:\*\*\*@127.0.0.1:1/mlflow: the store does not answer",
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_line(variables: dict[str, str], options: list[str], line: str) -> None:
