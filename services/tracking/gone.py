@@ -52,11 +52,11 @@ class Ended:
 
 def run(store: str | None, *words: str) -> Ended:
     """Run a command of holo-vae with a store, in the current folder."""
-    os.environ.pop("MLFLOW_TRACKING_URI", None)
-    if store is not None:
-        os.environ["MLFLOW_TRACKING_URI"] = store
+    mlflow.set_tracking_uri(store or "")  # which sets the variable, too
+    if store is None:
+        del os.environ["MLFLOW_TRACKING_URI"]
+    elif store.startswith("sqlite"):
         Path(store.removeprefix("sqlite:///")).unlink(missing_ok=True)
-    mlflow.set_tracking_uri("")
     said = io.StringIO()
     began, waited = time.monotonic(), waited_seconds()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
