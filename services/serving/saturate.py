@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from check import body_of, free_port, wait_until_ready
+from recording import Moment, draw, read_metrics
 
 import holo_features
 from holo_vae import Model, load
@@ -33,6 +34,8 @@ from holo_vae.serving.service import encode_content
 RUDE = 400
 LINE = 500  # bytes of the log that a request may account for
 GROWTH = 1.3  # of memory, from the end of the first tenth of the time
+EVERY = 10.0  # seconds between two looks at the metrics
+MOST_FAULTS = 100  # lines of the log that are shown
 
 ARROW = {"Content-Type": "application/json", "Accept": "application/vnd.apache.arrow.stream"}
 
@@ -77,8 +80,8 @@ class Clients:
             number += 1
             try:
                 status, content = self._post(self._good[kind])
-            except OSError:  # the crowd has all connections
-                self.seen["good: no connection"] += 1
+            except OSError as error:  # the crowd has all connections
+                self.seen[f"good: {type(error).__name__}"] += 1
                 time.sleep(0.5)
                 continue
             self.seen[f"good: {status}"] += 1
@@ -94,8 +97,8 @@ class Clients:
             number += 1
             try:
                 status, content = self._post(self._bad[number % len(self._bad)])
-            except OSError:
-                self.seen["bad: no connection"] += 1
+            except OSError as error:
+                self.seen[f"bad: {type(error).__name__}"] += 1
                 time.sleep(0.5)
                 continue
             self.seen[f"bad: {status}"] += 1
@@ -129,6 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--model", default="microenvironment-z128")
+    parser.add_argument("--picture", type=Path, help="of the metrics over the time, .png or .webp")
     arguments = parser.parse_args()
     basis = load(arguments.model, Model).config.basis
     path = holo_features.datasets.example_structures()[0]
@@ -157,17 +161,27 @@ def main() -> None:
                 stdout=output, stderr=output, env=dict(os.environ))  # fmt: skip
         try:
             wait_until_ready(f"http://127.0.0.1:{port}/ready", service, log)
-            sys.exit(watch(service, log, Clients(port, good, bad), 60 * arguments.minutes))
+            clients = Clients(port, good, bad)
+            wrong, moments = watch(service, log, clients, 60 * arguments.minutes, f"http://127.0.0.1:{port}")
+            if arguments.picture:
+                draw(moments, arguments.picture)
+            sys.exit(wrong)
         finally:
             service.kill()
 
 
-def watch(service: "subprocess.Popen[bytes]", log: Path, clients: Clients, seconds: float) -> str | None:
-    """Look on while the clients do what they do; gives what is wrong."""
+def watch(
+    service: "subprocess.Popen[bytes]", log: Path, clients: Clients, seconds: float, url: str
+) -> tuple[str | None, list[Moment]]:
+    """Look on while the clients do what they do; gives what is wrong, and the metrics meanwhile."""
     began, first, line = time.monotonic(), 0.0, 0.0
+    moments: list[Moment] = []
     clients.start()
     while (passed := time.monotonic() - began) < seconds and service.poll() is None:
         time.sleep(1)
+        if not moments or passed - moments[-1].seconds >= EVERY:
+            with contextlib.suppress(OSError):
+                moments.append(Moment(passed, resident(service.pid), read_metrics(url)))
         if not first and passed > seconds / 10:
             first = resident(service.pid)
         if passed >= line:
@@ -179,14 +193,18 @@ def watch(service: "subprocess.Popen[bytes]", log: Path, clients: Clients, secon
             )
     last = resident(service.pid)
     clients.stop()
+    closed = read_metrics(url).get("holo_connections_closed_total", {})
+    reasons = ", ".join(f"{dict(labels)['reason']} {count:.0f}" for labels, count in sorted(closed.items()))
     requests = len(re.findall(r'"event": "request"', log.read_text()))
     service.send_signal(signal.SIGTERM)
     status = service.wait(120)
     lines = log.read_text().splitlines()
     faults = [each for each in lines if not each.startswith("{") or json.loads(each)["level"] != "info"]
+    print("\n".join(faults[:MOST_FAULTS]))
     print(
         f"{json.dumps(dict(sorted(clients.seen.items())))}; memory {first:.0f} MB, then {last:.0f} MB; "
-        f"log {log.stat().st_size} B for {requests} requests, {len(faults)} faults; status {status} on SIGTERM"
+        f"log {log.stat().st_size} B for {requests} requests, {len(faults)} lines of faults; "
+        f"connections closed: {reasons}; status {status} on SIGTERM"
     )
     wrong = clients.wrong[:3] + faults[:3]
     if status:
@@ -195,7 +213,7 @@ def watch(service: "subprocess.Popen[bytes]", log: Path, clients: Clients, secon
         wrong.append(f"memory grew from {first:.0f} MB to {last:.0f} MB")
     if log.stat().st_size > LINE * (requests + 10):
         wrong.append("the log grew beyond its lines")
-    return "; ".join(wrong) or None
+    return "; ".join(wrong) or None, moments
 
 
 if __name__ == "__main__":

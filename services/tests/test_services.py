@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -344,6 +345,21 @@ def test_a_training_goes_on_where_it_was_requeued(tmp_path: Path) -> None:
     assert len(history.read_text().splitlines()) == 31
     assert (tmp_path / "run" / "model" / "model.json").exists()
     assert (tmp_path / "requeued").read_text() == "requeue 17\n"
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd is not here: apt install systemd"
+)
+def test_systemd_knows_all_that_the_units_say(tmp_path: Path) -> None:
+    units = sorted(SERVICES.glob("*/*.service"))
+    assert len(units) == 2
+    for unit in units:
+        # Where they are to be installed there is nothing here.
+        text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", unit.read_text(), flags=re.M)
+        (tmp_path / unit.name).write_text(text)
+    verify = ["systemd-analyze", "verify", *(str(tmp_path / unit.name) for unit in units)]
+    done = subprocess.run(verify, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,14 @@ def open_registry(store: str | None = None) -> tuple[mlflow.MlflowClient, str]:
     Raises
     ------
     HoloError
-        If it does not answer; that takes seconds.
+        If it does not answer, which takes seconds, or MLflow has no such stores.
     """
     uri = store or mlflow.get_tracking_uri()
     check_store(uri)
-    return mlflow.MlflowClient(uri, uri), uri
+    try:
+        return mlflow.MlflowClient(uri, uri), uri
+    except MlflowException as error:  # such as a plain folder, which MLflow takes no more
+        raise HoloError(f"{shown(uri)}: cannot be used as a store ({reason(error)})") from None
 
 
 def fetch_registered(uri: str, store: str | None = None) -> Registered:

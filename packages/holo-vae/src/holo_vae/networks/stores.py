@@ -76,7 +76,7 @@ def check_store(uri: str) -> None:
     Raises
     ------
     HoloError
-        If nothing listens at its address, or there is no such file.
+        If nothing listens at its address or answers there, or there is no such file.
     """
     if uri.startswith(_SQLITE):
         path = Path(uri.removeprefix(_SQLITE).partition("?")[0])
@@ -94,3 +94,19 @@ def check_store(uri: str) -> None:
         socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
     except OSError as error:
         raise HoloError(f"{shown(uri)}: the store does not answer ({error})") from None
+    if parts.scheme in ("http", "https"):
+        _check_answers(uri)
+
+
+def _check_answers(uri: str) -> None:
+    """See that a server says anything at all; what it says is for MLflow."""
+    import requests  # noqa: PLC0415 - it comes with mlflow
+
+    try:
+        requests.head(f"{uri.rstrip('/')}/health", timeout=_ANSWER_SECONDS)
+    except requests.Timeout:
+        raise HoloError(
+            f"{shown(uri)}: the store does not answer (nothing came within {_ANSWER_SECONDS:g} s)"
+        ) from None
+    except requests.RequestException:
+        pass  # such as a certificate that is not known, of which MLflow tells more

@@ -112,5 +112,5 @@ def send_holograms(pipe: IO[bytes], holograms: Holograms) -> None:
 
 
 def _unpacked(content: bytes, columns: list[str], basis: Basis) -> Holograms:
-    coefficients, centers, *values = unpack(content, 2 + len(columns))
+    coefficients, centers, *values = unpack(content)
     return Holograms(coefficients, basis, Index(dict(zip(columns, values, strict=True))), centers=centers)

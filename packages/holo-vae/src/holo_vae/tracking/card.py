@@ -87,10 +87,12 @@ def model_card(model: Model | TrainedClassifier, origin: Origin, evaluation: Eva
     return f"# {origin.experiment}\n\n{what}\n\n| | |\n| --- | --- |\n{table}\n\n{_USE}"
 
 
-_USE = """`requirements.txt` beside the model names the versions that it was made with, and the wheels of Holo that it
-brings: in its folder, `pip install -r requirements.txt` makes an environment that `mlflow.pyfunc.load_model` and
-`mlflow models serve` work in. What the model was trained on stands in `training.json`.
-"""
+# MLflow's page breaks a line where the text does, so a paragraph is one line.
+_USE = (
+    "`requirements.txt` beside the model names the versions that it was made with, and the wheels of Holo that it "
+    "brings: in its folder, `pip install -r requirements.txt` makes an environment that `mlflow.pyfunc.load_model` and "
+    "`mlflow models serve` work in. What the model was trained on stands in `training.json`.\n"
+)
 
 
 def _listed(numbers: tuple[int, ...]) -> str:

@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from holo_types import HoloError
+from holo_vae.networks.stores import brief_requests
 from holo_vae.serving.processes import end, own_pipes, receive, send, start
 
 __all__ = ["follow", "watch"]
@@ -17,8 +19,9 @@ __all__ = ["follow", "watch"]
 
 def watch() -> None:
     """Say which version the alias names whenever it is another, until the service is gone."""
-    from mlflow import MlflowClient  # noqa: PLC0415
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    from holo_vae.networks.registry import open_registry  # noqa: PLC0415
 
     requests, answers = own_pipes()
     with contextlib.suppress(OSError, EOFError):
@@ -27,8 +30,10 @@ def watch() -> None:
         threading.Thread(target=_end_with, args=(requests,), daemon=True).start()
         known = None
         while True:
-            with contextlib.suppress(MlflowException, OSError):
-                version = str(MlflowClient().get_model_version_by_alias(name, alias).version)
+            # Through MLflow alone, a database that is down fills the log, and one that is not there is made.
+            with contextlib.suppress(MlflowException, HoloError, OSError), brief_requests():
+                client, _ = open_registry()
+                version = str(client.get_model_version_by_alias(name, alias).version)
                 if version != known:
                     send(answers, json.dumps({"version": version}).encode())
                     known = version

@@ -33,6 +33,9 @@ def possible_connections(most: int) -> int:
 def connection_class(most: int, header_seconds: float, metrics: Metrics) -> type[H11Protocol]:
     """Return uvicorn's protocol with limits.
 
+    Where there are too many connections, the one is closed that waits longest for its headers: a crowd that sends none
+    keeps out nobody who does.
+
     Parameters
     ----------
     most
@@ -42,6 +45,7 @@ def connection_class(most: int, header_seconds: float, metrics: Metrics) -> type
     metrics
         Counts connections, and those that were closed.
     """
+    waiting: dict[Connection, None] = {}  # for their headers, in the order in which they began to
 
     class Connection(H11Protocol):
         _headers_due: asyncio.TimerHandle | None = None
@@ -50,10 +54,9 @@ def connection_class(most: int, header_seconds: float, metrics: Metrics) -> type
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)  # type: ignore[arg-type]
             metrics.connections.set(len(self.connections))
+            self._expect_headers()
             if len(self.connections) > most:
-                self._close("too many")
-            else:
-                self._expect_headers()
+                next(iter(waiting))._close("too many")
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
@@ -81,11 +84,13 @@ def connection_class(most: int, header_seconds: float, metrics: Metrics) -> type
         def _expect_headers(self) -> None:
             if self._headers_due is None:
                 self._headers_due = self.loop.call_later(header_seconds, self._close, "headers")
+                waiting[self] = None
 
         def _forget_headers(self) -> None:
             if self._headers_due is not None:
                 self._headers_due.cancel()
                 self._headers_due = None
+                del waiting[self]
 
         def _watch_reading(self, left: int) -> None:
             self._unread = self.loop.call_later(_UNREAD_SECONDS, self._check_reading, left)
@@ -100,6 +105,7 @@ def connection_class(most: int, header_seconds: float, metrics: Metrics) -> type
 
         def _close(self, reason: str) -> None:
             metrics.closed.labels(reason).inc()
+            self._forget_headers()
             self.transport.abort()
 
     return Connection

@@ -11,9 +11,11 @@ import attrs
 
 from holo_types import Basis, HoloError, ModelReference
 from holo_vae.serving.decoding import Decoders
+from holo_vae.serving.faults import where
 from holo_vae.serving.limits import RefusedRequest
 from holo_vae.serving.processes import Process, end, pack, receive, send, start, unpack
 
+from .logs import complain
 from .settings import Settings
 from .waiting import EmbeddedRows, Job, NotFinite, Waiting
 
@@ -171,14 +173,13 @@ class Crew:
         rows = sum(len(job.coefficients) for job in jobs)
         left = list(jobs)
         try:
-            send(process.stdin, json.dumps({"parts": len(jobs)}).encode())
             send(process.stdin, pack(job.coefficients for job in jobs))
             while left:
                 found = json.loads(receive(process.stdout))
                 arrays = {}
                 if found["refused"] is None:
                     names = found["arrays"]
-                    arrays = dict(zip(names, unpack(receive(process.stdout), len(names)), strict=True))
+                    arrays = dict(zip(names, unpack(receive(process.stdout)), strict=True))
                 job = left.pop(0)
                 if found["refused"] is None:
                     share = (time.monotonic() - began) * len(job.coefficients) / rows
@@ -187,7 +188,9 @@ class Crew:
                     job.future.set_exception(NotFinite())
                 else:
                     self._retry(job, batch=len(jobs) > 1, over=False)
-        except (OSError, EOFError):
+        except Exception as error:  # noqa: BLE001 - whatever it is, this thread goes on with another process
+            if not isinstance(error, (OSError, EOFError)):
+                complain("fault", fault=where(error))
             for job in left:
                 self._retry(job, batch=len(jobs) > 1, over=over.is_set())
             return False

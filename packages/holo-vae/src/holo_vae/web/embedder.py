@@ -57,13 +57,12 @@ def work() -> None:
         }
         send(answers, json.dumps(hello).encode())
         while True:
-            count = json.loads(receive(requests))["parts"]
-            parts = unpack(receive(requests), count)
+            parts = unpack(receive(requests))
             try:
                 found = embed_parts(model, parts)
             except Exception as error:  # noqa: BLE001 - a fault of ours: the log has it, and the service lives on
                 report("embedding", error)
-                found = ["fault"] * count
+                found = ["fault"] * len(parts)
             for each in found:
                 _send(answers, each, near)
     os._exit(0)

@@ -1,5 +1,6 @@
 """The service from its settings to its end."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import uvicorn
 
 from holo_types import HoloError
+from holo_vae.networks.stores import check_store
 from holo_vae.serving.faults import where
 from holo_vae.serving.limits import RefusedRequest
 
@@ -22,6 +24,7 @@ from .settings import Settings
 __all__ = ["serve"]
 
 _AGAIN = (1.0, 10.0, 60.0)  # seconds after which a version that cannot be loaded is tried again
+_REGISTERED = "models:/"
 _KEPT_OPEN = 20  # seconds between two requests of a connection
 
 
@@ -36,9 +39,11 @@ def serve(settings: Settings) -> None:
     Raises
     ------
     HoloError
-        If there is no such model, or the address cannot be used.
+        If there is no such model, its registry does not answer, or the address cannot be used.
     """
     set_up()
+    if settings.model.startswith(_REGISTERED) and (store := os.environ.get("MLFLOW_TRACKING_URI")):
+        check_store(store)  # at once; else a process that takes seconds to start finds it out
     metrics = Metrics()
     failures: list[Exception] = []
 
@@ -94,12 +99,12 @@ def serve(settings: Settings) -> None:
 
 
 def _is_alias(source: str) -> bool:
-    return source.startswith("models:/") and "@" in source
+    return source.startswith(_REGISTERED) and "@" in source
 
 
 def _follow(settings: Settings, app: App, crew_of: Callable[[str], Crew]) -> Callable[[], None]:
     """Let the version answer that the alias names, whenever that is another."""
-    name = settings.model.removeprefix("models:/").split("@", 1)[0]
+    name = settings.model.removeprefix(_REGISTERED).split("@", 1)[0]
 
     def moved(version: str) -> None:
         if app.version_in_use() == version:

@@ -61,7 +61,7 @@ class Settings:
     max_queue
         Requests that are answered or wait to be; what comes beyond gets 429 and when to come again.
     max_connections
-        Connections that are open at once; what comes beyond is closed.
+        Connections that are open at once; beyond it, those are closed that wait longest for their headers.
     header_seconds
         Time for the headers of a request to arrive.
     stop_seconds
