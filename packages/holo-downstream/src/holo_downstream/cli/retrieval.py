@@ -1,22 +1,21 @@
 """``holo-downstream retrieve``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
 import numpy as np
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from holo_downstream.probes.retrieval import Average, Distance, retrieval_scores
 from holo_downstream.probes.shrec17 import write_ranked_lists
 from holo_downstream.vectors.embedding_files import read_embeddings
 from holo_types import HoloError
-from holo_types.console import visible
+from holo_types.console import OK, say
 
 __all__ = ["retrieve_command"]
 
 _AVERAGES: tuple[Average, ...] = ("micro", "macro")
+_HEADINGS = ("P@N", "R@N", "F1@N", "mAP", "NDCG")
 
 
 def retrieve_command(
@@ -42,30 +41,30 @@ def retrieve_command(
     classes = read.index.column(label).astype(str)
     z = read.invariants
     known = np.flatnonzero(classes != "")
-    screen = Console()
-    if len(known):
-        if len(np.unique(classes[known])) < 2:
-            raise HoloError(
-                f"{embeddings}: all rows have the {label} {classes[known][0]!r}; there must be two classes"
-            )
-        table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False)
-        for heading in ("average", "P@N", "R@N", "F1@N", "mAP", "NDCG"):
-            table.add_column(heading, justify="left" if heading == "average" else "right")
-        for average in _AVERAGES:
-            scores = retrieval_scores(z[known], classes[known], metric=metric, average=average)
-            table.add_row(average, *(f"{value:.3f}" for value in attrs.astuple(scores)))
-        screen.print(table)
-    elif out is None:
+    if len(known) and len(np.unique(classes[known])) < 2:
+        raise HoloError(
+            f"{embeddings}: all rows have the {label} {classes[known][0]!r}; there must be two classes"
+        )
+    if not len(known) and out is None:
         raise HoloError(
             f"{embeddings}: no row has a {label}; there is nothing to score, and no folder for lists"
         )
+    scores = {
+        average: retrieval_scores(z[known], classes[known], metric=metric, average=average)
+        for average in _AVERAGES
+        if len(known)
+    }
+    lines = [_line("average", _HEADINGS)] if scores else []
+    lines += [
+        _line(name, [f"{value:.3f}" for value in attrs.astuple(found)]) for name, found in scores.items()
+    ]
     if out is not None:
         names = [name.rsplit("/", 1)[-1] for name in read.index.column("structure").tolist()]
         write_ranked_lists(out, names, z, metric=metric)
-        screen.print(
-            visible(f"{out}: the lists of {len(names)} queries"),
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
-    return 0
+        lines.append(f"{out}: the lists of {len(names)} queries")
+    say(*lines, scores={name: attrs.asdict(found) for name, found in scores.items()})
+    return OK
+
+
+def _line(name: str, cells: Sequence[str]) -> str:
+    return name.ljust(8) + "".join(cell.rjust(7) for cell in cells)
