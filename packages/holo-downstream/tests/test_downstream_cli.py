@@ -59,9 +59,31 @@ def test_probe_shows_the_table_and_writes_it(files, capsys, monkeypatch):
     assert len(out.read_text().splitlines()) == 6
 
 
+def test_retrieve_shows_scores_and_writes_lists(files, capsys):
+    index = Index(
+        {
+            "structure": ["test_perturbed/000001", "test_perturbed/000002", "x/000003"],
+            "label": ["a", "a", "b"],
+        }
+    )
+    z = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]])
+    holo_types.save(
+        Embeddings(z, np.zeros((3, 3, 3)), ModelReference("m", "1", "", ""), index), files / "z.h5"
+    )
+    assert main(["retrieve", "z.h5", "--out", "lists"]) == 0
+    micro, macro = (
+        line.split() for line in capsys.readouterr().out.splitlines() if " 0." in line or " 1." in line
+    )
+    # By hand: of three rows each query gives back all; two of the class a, one of b.
+    assert micro == ["micro", "0.556", "1.000", "0.700", "1.000", "1.000"]
+    assert macro == ["macro", "0.500", "1.000", "0.650", "1.000", "1.000"]
+    assert (files / "lists" / "000003").read_text().split()[::2] == ["000003", "000002", "000001"]
+
+
 @pytest.mark.parametrize(
     ("argv", "status", "message"),
     [
+        (["retrieve", "embeddings.h5"], 1, "no column 'label'"),
         (["probe", "absent.h5"], 1, "absent.h5"),
         (["probe", "holograms.h5"], 1, "holds Holograms; it must hold Embeddings"),
         (["probe", "embeddings.h5", "--holograms", "embeddings.h5"], 1, "it must hold Holograms"),

@@ -3,8 +3,9 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.metrics import average_precision_score, ndcg_score
 
-from holo_downstream.probes.retrieval import RetrievalScores, retrieval_scores
-from holo_types import HoloError
+from holo_downstream.probes.retrieval import RetrievalScores, ranked_lists, retrieval_scores
+from holo_downstream.probes.shrec17 import read_ranked_lists, write_ranked_lists
+from holo_types import FormatError, HoloError
 
 
 def as_tuple(scores: RetrievalScores):
@@ -108,3 +109,70 @@ def test_bad_input_is_named(shapes):
     vectors[7] = 0
     with pytest.raises(HoloError, match="row 7 is zero"):
         retrieval_scores(vectors, labels)
+
+
+def test_lists_for_the_evaluator_by_hand(tmp_path):
+    """Points on a line, 0 1 3 7, in the form of SHREC17: a file a query, a line a row, nearest first."""
+    vectors = np.array([[0.0], [1.0], [3.0], [7.0]])
+    names = ["000010", "000020", "000030", "000040"]
+    write_ranked_lists(tmp_path / "test_normal", names, vectors, limit=3, metric="euclidean")
+    written = {path.name: path.read_text() for path in (tmp_path / "test_normal").iterdir()}
+    assert written == {
+        "000010": "000010 0.000000\n000020 1.000000\n000030 3.000000\n",
+        "000020": "000020 0.000000\n000010 1.000000\n000030 2.000000\n",
+        "000030": "000030 0.000000\n000020 2.000000\n000010 3.000000\n",
+        "000040": "000040 0.000000\n000030 4.000000\n000020 6.000000\n",
+    }
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_scores_of_the_written_lists_are_those_of_the_vectors(shapes, tmp_path, metric):
+    """P@N, R@N, F1@N, mAP and NDCG as the evaluator computes them, of nothing but the files."""
+    vectors, labels = shapes
+    names = [f"{number:06d}" for number in range(len(labels))]
+    predicted = np.where(np.random.default_rng(1).random(90) < 0.7, labels, "a")
+    write_ranked_lists(tmp_path, names, vectors, predicted=predicted, limit=20, metric=metric)
+    label_of = dict(zip(names, labels.tolist(), strict=True))
+    found = []
+    for query, rows in read_ranked_lists(tmp_path).items():
+        relevant = [label_of[name] == label_of[query] for name, _ in rows]
+        total = list(label_of.values()).count(label_of[query])
+        p, r = sum(relevant) / len(rows), sum(relevant) / total
+        ap = sum(sum(relevant[: k + 1]) / (k + 1) for k in range(len(rows)) if relevant[k]) / total
+        dcg = sum(1 / np.log2(k + 2) for k in range(len(rows)) if relevant[k])
+        found.append((p, r, 2 * p * r / (p + r), ap, dcg / sum(1 / np.log2(k + 2) for k in range(total))))
+    scores = retrieval_scores(vectors, labels, predicted=predicted, limit=20, metric=metric)
+    assert np.mean(found, axis=0) == pytest.approx(as_tuple(scores))
+
+
+def test_distances_of_lists_are_those_of_the_metric(shapes):
+    vectors, _ = shapes
+    for metric in ("cosine", "euclidean"):
+        expected = cdist(vectors, vectors, metric)
+        for query, (rows, distances) in enumerate(ranked_lists(vectors, limit=30, metric=metric)):
+            assert distances == pytest.approx(expected[query, rows], abs=1e-12)
+            assert (np.diff(distances) >= -1e-12).all()
+
+
+@pytest.mark.parametrize(
+    ("names", "match"),
+    [
+        (["a", "b"], "2 names for 3 vectors"),
+        (["a", "b", "a"], "a is the name of two rows"),
+        (["a", "b", "c d"], "'c d' cannot be the name"),
+        (["a", "b", "../c"], "'../c' cannot be the name"),
+        (["a", "b", ".."], r"'\.\.' cannot be the name"),
+    ],
+)
+def test_names_that_are_none_of_files(tmp_path, names, match):
+    with pytest.raises(HoloError, match=match):
+        write_ranked_lists(tmp_path / "lists", names, np.eye(3))
+
+
+@pytest.mark.parametrize("line", ["000001", "000001 far", "000001 nan", "000001 1 2"])
+def test_lines_that_are_no_list(tmp_path, line):
+    (tmp_path / "000001").write_text(f"000001 0\n{line}\n")
+    with pytest.raises(FormatError, match=r"line 2 is .*; it must be a name and a distance"):
+        read_ranked_lists(tmp_path)
+    with pytest.raises(FormatError, match="is no folder"):
+        read_ranked_lists(tmp_path / "absent")

@@ -18,7 +18,7 @@ from holo_features.complexes.tables import complex_files
 from holo_features.readers.archives import archive_members
 from holo_features.readers.assemblies import Copy, build_assembly, operations
 from holo_features.spheres.idx import read_idx
-from holo_features.spheres.shapes import read_shape_labels
+from holo_features.spheres.mesh_sets import read_shape_labels
 from holo_features.structures.selection import Selection
 from holo_features.structures.structure import _same_place
 from holo_types import FormatError, HoloError

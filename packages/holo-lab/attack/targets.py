@@ -32,7 +32,7 @@ from holo_downstream.vectors.tables import Source, VectorTable
 from holo_features.complexes.tables import complex_files
 from holo_features.readers.archives import archive_members, read_member
 from holo_features.spheres.idx import read_idx
-from holo_features.spheres.shapes import read_shape_labels
+from holo_features.spheres.mesh_sets import read_shape_labels
 from holo_features.structures.selection import Selection
 from holo_lab.mutations.description import describe_mutations
 from holo_lab.mutations.tables import read_mutations

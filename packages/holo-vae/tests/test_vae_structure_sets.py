@@ -51,6 +51,7 @@ def prepared(source: Path, tmp_path: Path) -> Prepared:
 
 def test_each_split_has_its_structures_with_the_columns_of_the_table(prepared: Prepared) -> None:
     assert prepared.skipped == ()
+    assert prepared.test is not None
     rows = 0
     for path, split in (
         (prepared.training, "train"),
@@ -76,6 +77,7 @@ def test_each_split_has_its_structures_with_the_columns_of_the_table(prepared: P
 def test_what_is_there_is_kept_and_what_is_made_in_another_way_is_made_anew(
     source: Path, tmp_path: Path, prepared: Prepared
 ) -> None:
+    assert prepared.test is not None
     times = [path.stat().st_mtime_ns for path in (prepared.training, prepared.validation, prepared.test)]
     assert prepare(DATA, BASIS, source, tmp_path / "data") == prepared
     assert times == [
@@ -130,6 +132,8 @@ def test_a_half_written_file_is_gone_on_with(
         assert len(set(reader.column("structure"))) == 2
     again = prepare(DATA, BASIS, source, tmp_path / "again")
     assert len(set(names)) == len(names) == 6, "nothing is encoded twice"
+    assert again.test is not None
+    assert prepared.test is not None
     for one, other in ((again.training, prepared.training), (again.test, prepared.test)):
         ours, theirs = load(one), load(other)
         np.testing.assert_array_equal(ours.coefficients, theirs.coefficients)

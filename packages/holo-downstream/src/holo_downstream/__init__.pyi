@@ -69,7 +69,12 @@ from .probes.regularization import (
 )
 from .probes.retrieval import (
     RetrievalScores as RetrievalScores,
+    ranked_lists as ranked_lists,
     retrieval_scores as retrieval_scores,
+)
+from .probes.shrec17 import (
+    read_ranked_lists as read_ranked_lists,
+    write_ranked_lists as write_ranked_lists,
 )
 from .probes.table import (
     write_probes as write_probes,

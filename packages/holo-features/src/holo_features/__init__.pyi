@@ -92,6 +92,18 @@ from .readers.names import (
 
 # What the names of structure files say.
 # Images on a sphere: planar ones, and shapes.
+from .spheres.copies import (
+    Copies as Copies,
+    encode_copies as encode_copies,
+)
+from .spheres.deformation import (
+    deformed as deformed,
+    turned as turned,
+)
+from .spheres.descriptors import (
+    distance_distribution as distance_distribution,
+    shell_harmonics as shell_harmonics,
+)
 from .spheres.idx import (
     read_mnist as read_mnist,
 )
@@ -99,14 +111,20 @@ from .spheres.images import (
     encode_images as encode_images,
     project_images as project_images,
 )
+from .spheres.mesh_sets import (
+    MeshFile as MeshFile,
+    mesh_files as mesh_files,
+    mesh_set as mesh_set,
+    read_shape_labels as read_shape_labels,
+)
 from .spheres.meshes import (
     Mesh as Mesh,
     read_mesh as read_mesh,
 )
 from .spheres.shapes import (
+    SHAPE_CHANNELS as SHAPE_CHANNELS,
     encode_mesh as encode_mesh,
-    mesh_files as mesh_files,
-    read_shape_labels as read_shape_labels,
+    encode_shape as encode_shape,
     shape_images as shape_images,
 )
 

@@ -62,7 +62,7 @@ from .networks.reference import (
 )
 from .networks.row_losses import row_cosine_losses as row_cosine_losses
 from .networks.storage import write_model as write_model
-from .recipes.data import MnistData as MnistData, StructureData as StructureData
+from .recipes.data import MnistData as MnistData, ShapeData as ShapeData, StructureData as StructureData
 from .recipes.model import (
     ClassifierConfig as ClassifierConfig,
     Condition as Condition,

@@ -34,6 +34,7 @@ from holo_vae.tracking.plots import degree_bars, learning_curves
 from holo_vae.training.checkpoints import has_checkpoint
 from holo_vae.training.distributed import ALONE, Processes
 from holo_vae.training.engine import Epoch, Step, check_state, run_digest, train
+from holo_vae.training.whitening import whiten_within
 
 if TYPE_CHECKING:
     from .tracking import run as tracking
@@ -243,7 +244,7 @@ def run_training(
                 _keep(model, place)
             if run is not None:
                 run.log_epoch(epoch)
-        _keep(model, place)
+        _end_training(model, recipe, rows.training, place)
         evaluation = _finish(model, history, rows, place, run=run, config=recipe.training)
         version, promoted = None, False
         notes: list[str] = []
@@ -381,6 +382,13 @@ def _tracking() -> ModuleType:
     with extra("holo-vae[mlflow]"):
         from .tracking import run as tracking  # noqa: PLC0415
     return tracking
+
+
+def _end_training(model: Model | TrainedClassifier, recipe: Recipe, training: Rows, place: PathLock) -> None:
+    """Do what is left to do with the best weights, and keep them."""
+    if isinstance(model, Model) and recipe.views is not None and recipe.views.whitened:
+        whiten_within(model.network, training, recipe.training.group_column)
+    _keep(model, place)
 
 
 def _keep(model: Model | TrainedClassifier, place: PathLock) -> None:

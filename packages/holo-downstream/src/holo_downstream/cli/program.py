@@ -18,6 +18,7 @@ from holo_types.options import IN_LINES, OptionalOutput, SummaryOptions
 
 from .affinity import affinity
 from .pool import pool_command
+from .retrieval import retrieve_command
 from .search import index_command, search_command
 
 __all__ = ["app", "main"]
@@ -48,6 +49,11 @@ app.command(
     pool_command,
     name="pool",
     help_epilogue=examples_shown("holo-downstream pool embeddings.h5 --by chain --out chains.csv"),
+)
+app.command(
+    retrieve_command,
+    name="retrieve",
+    help_epilogue=examples_shown("holo-downstream retrieve z.h5 --label label --out test_perturbed/"),
 )
 
 

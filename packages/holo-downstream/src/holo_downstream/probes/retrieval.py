@@ -1,5 +1,6 @@
 """How well the nearest vectors retrieve what has the same label: SHREC17's scores."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import attrs
@@ -10,12 +11,12 @@ from numpy.typing import ArrayLike
 from holo_downstream.vectors.inputs import check_vectors, text_labels
 from holo_types import HoloError
 
-__all__ = ["Average", "Distance", "RetrievalScores", "retrieval_scores"]
+__all__ = ["Average", "Distance", "RetrievalScores", "ranked_lists", "retrieval_scores"]
 
 Average = Literal["micro", "macro"]
 Distance = Literal["cosine", "euclidean"]
 
-_LIST_LENGTH = 1000  # as many as SHREC17 takes of one query
+LIST_LENGTH = 1000  # as many as SHREC17 takes of one query
 _QUERIES_AT_ONCE = 512
 
 
@@ -51,7 +52,7 @@ def retrieval_scores(
     labels: ArrayLike,
     *,
     predicted: ArrayLike | None = None,
-    limit: int = _LIST_LENGTH,
+    limit: int = LIST_LENGTH,
     metric: Distance = "cosine",
     average: Average = "micro",
 ) -> RetrievalScores:
@@ -97,38 +98,71 @@ def retrieval_scores(
     >>> round(scores.precision, 3), scores.recall
     (0.833, 1.0)
     """
-    rows = len(check_vectors("vectors", vectors))
-    if rows == 0:
-        raise HoloError("vectors has 0 rows; at least one is needed")
-    if limit < 1:
-        raise HoloError(f"limit is {limit}; it must be at least 1")
+    lists = ranked_lists(vectors, predicted=predicted, limit=limit, metric=metric)
+    rows = len(vectors)
     _, class_of_row = np.unique(text_labels("labels", labels, rows), return_inverse=True)
-    group_of_row = None if predicted is None else text_labels("predicted", predicted, rows)
-    points = _points(vectors.astype(np.float64), metric)
     sizes = np.bincount(class_of_row)
     # The gain of each rank, and the most that so many relevant rows can gain.
     discounts = 1 / np.log2(np.arange(2, rows + 2))
     ideal = np.cumsum(discounts)
 
     scores = np.empty((rows, 5))
-    for start in range(0, rows, _QUERIES_AT_ONCE):
-        queries = np.arange(start, min(start + _QUERIES_AT_ONCE, rows))
-        for query, order in zip(queries, _nearest_first(points, queries, group_of_row, limit), strict=True):
-            relevant = class_of_row[order] == class_of_row[query]
-            wanted = sizes[class_of_row[query]]
-            found = np.cumsum(relevant)
-            precision, recall = found[-1] / len(order), found[-1] / wanted
-            scores[query] = (
-                precision,
-                recall,
-                2 * precision * recall / (precision + recall),  # the query finds itself: never 0 / 0
-                (found / np.arange(1, len(order) + 1))[relevant].sum() / wanted,
-                discounts[: len(order)][relevant].sum() / ideal[wanted - 1],
-            )
+    for query, (order, _) in enumerate(lists):
+        relevant = class_of_row[order] == class_of_row[query]
+        wanted = sizes[class_of_row[query]]
+        found = np.cumsum(relevant)
+        precision, recall = found[-1] / len(order), found[-1] / wanted
+        scores[query] = (
+            precision,
+            recall,
+            2 * precision * recall / (precision + recall),  # the query finds itself: never 0 / 0
+            (found / np.arange(1, len(order) + 1))[relevant].sum() / wanted,
+            discounts[: len(order)][relevant].sum() / ideal[wanted - 1],
+        )
     if average == "macro":
         of_class = [scores[class_of_row == number].mean(axis=0) for number in range(len(sizes))]
         return RetrievalScores(*map(float, np.mean(of_class, axis=0)))
     return RetrievalScores(*map(float, scores.mean(axis=0)))
+
+
+def ranked_lists(
+    vectors: Float[np.ndarray, "n d"],
+    *,
+    predicted: ArrayLike | None = None,
+    limit: int = LIST_LENGTH,
+    metric: Distance = "cosine",
+) -> Iterator[tuple[Int[np.ndarray, "N"], Float[np.ndarray, "N"]]]:
+    """Return what each row gives back as a query: rows, itself first, and their distances.
+
+    Parameters
+    ----------
+    vectors, predicted, limit, metric
+        As `retrieval_scores` has them.
+
+    Yields
+    ------
+    tuple
+        Of the rows that the next query gives back, nearest first, and how far they are.
+
+    Raises
+    ------
+    HoloError
+        As `retrieval_scores`.
+
+    Examples
+    --------
+    >>> rows, distances = next(ranked_lists(np.array([[1.0], [4.0], [2.0]]), limit=2, metric="euclidean"))
+    >>> rows.tolist(), distances.tolist()
+    ([0, 2], [0.0, 1.0])
+    """
+    rows = len(check_vectors("vectors", vectors))
+    if rows == 0:
+        raise HoloError("vectors has 0 rows; at least one is needed")
+    if limit < 1:
+        raise HoloError(f"limit is {limit}; it must be at least 1")
+    group_of_row = None if predicted is None else text_labels("predicted", predicted, rows)
+    points = _points(vectors.astype(np.float64), metric)
+    return _lists(points, group_of_row, limit, metric)
 
 
 def _points(vectors: Float[np.ndarray, "n d"], metric: Distance) -> Float[np.ndarray, "n d"]:
@@ -142,20 +176,21 @@ def _points(vectors: Float[np.ndarray, "n d"], metric: Distance) -> Float[np.nda
     return points
 
 
-def _nearest_first(
+def _lists(
     points: Float[np.ndarray, "n d"],
-    queries: Int[np.ndarray, "q"],
     group_of_row: Shaped[np.ndarray, "n"] | None,
     limit: int,
-) -> list[Int[np.ndarray, "N"]]:
-    """Return the rows that each query gives back, itself first."""
-    # |a - b|² without |a|², which is the same for all rows of a query.
-    distances = (points**2).sum(axis=1) - 2 * points[queries] @ points.T
-    distances[np.arange(len(queries)), queries] = -np.inf
-    orders = np.argsort(distances, axis=1, kind="stable")
-    if group_of_row is None:
-        return list(orders[:, :limit])
-    return [
-        order[group_of_row[order] == group_of_row[query]][:limit]
-        for query, order in zip(queries, orders, strict=True)
-    ]
+    metric: Distance,
+) -> Iterator[tuple[Int[np.ndarray, "N"], Float[np.ndarray, "N"]]]:
+    squares = (points**2).sum(axis=1)
+    for start in range(0, len(points), _QUERIES_AT_ONCE):
+        queries = np.arange(start, min(start + _QUERIES_AT_ONCE, len(points)))
+        # |a - b|² without |a|², which is the same for all rows of a query.
+        ranks = squares - 2 * points[queries] @ points.T
+        ranks[np.arange(len(queries)), queries] = -np.inf
+        orders = np.argsort(ranks, axis=1, kind="stable")
+        for query, order in zip(queries, orders, strict=True):
+            kept = order if group_of_row is None else order[group_of_row[order] == group_of_row[query]]
+            kept = kept[:limit]
+            apart = np.linalg.norm(points[kept] - points[query], axis=1)
+            yield kept, apart if metric == "euclidean" else apart**2 / 2

@@ -64,7 +64,7 @@ def shapes_command(
     """
     from holo_features.encoding.files import FileRows, write_rows
     from holo_features.encoding.parallel import map_files
-    from holo_features.spheres.shapes import mesh_files, read_shape_labels
+    from holo_features.spheres.mesh_sets import mesh_files, read_shape_labels
 
     meshes = mesh_files(folder)
     # Rows have a column of classes all of them or none.

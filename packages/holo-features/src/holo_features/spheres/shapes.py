@@ -1,6 +1,5 @@
 """Meshes as images on a sphere, by rays toward their centroid, and as holograms."""
 
-import csv
 import os
 from pathlib import Path
 
@@ -11,28 +10,20 @@ from scipy.spatial import ConvexHull, QhullError
 
 from holo_features.transforms.grids import sphere_grid
 from holo_features.transforms.spherical import spherical_transform
-from holo_types import FormatError, HoloError, Holograms, SphereImages
-from holo_types.files.csv_files import csv_text
+from holo_types import HoloError, Holograms, SphereImages
 
-from .meshes import Mesh, center, is_mesh_path, read_mesh
+from .meshes import Mesh, center, read_mesh
 from .raycast import first_hits
 
 __all__ = [
     "SHAPE_CHANNELS",
     "EncodedMesh",
-    "MeshFile",
     "encode_mesh",
-    "mesh_files",
-    "read_shape_labels",
+    "encode_shape",
     "shape_images",
 ]
 
 SHAPE_CHANNELS = ("distance", "sine", "cosine", "hull_distance", "hull_sine", "hull_cosine")
-
-# Folders that say what a file is for, not what it shows.
-_SPLITS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
-_NAME_COLUMNS = ("id", "name", "file", "object_id")
-_LABEL_COLUMNS = ("label", "class", "synsetId")
 
 
 @attrs.frozen(eq=False)
@@ -49,25 +40,6 @@ class EncodedMesh:
 
     holograms: Holograms
     remarks: tuple[str, ...]
-
-
-@attrs.frozen
-class MeshFile:
-    """A mesh file of a folder.
-
-    Parameters
-    ----------
-    path
-        The file.
-    name
-        Its path in the folder, without the suffix.
-    label
-        The name of the folder of its class; None for a file that lies in none.
-    """
-
-    path: Path
-    name: str
-    label: str | None
 
 
 def shape_images(mesh: Mesh, bandwidth: int = 90) -> tuple[SphereImages, tuple[str, ...]]:
@@ -164,75 +136,32 @@ def encode_mesh(
         If the mesh has no area or no thickness, a position is not finite, lmax and bandwidth do not fit, or trimesh
         is not installed.
     """
-    images, remarks = shape_images(read_mesh(path), bandwidth)
+    encoded = encode_shape(read_mesh(path), lmax=lmax, bandwidth=bandwidth, dtype=dtype)
     index = {"structure": [Path(path).stem if name is None else name]}
     if label is not None:
         index["label"] = [label]
-    return EncodedMesh(spherical_transform(attrs.evolve(images, index=index), lmax, dtype), remarks)
+    return attrs.evolve(encoded, holograms=attrs.evolve(encoded.holograms, index=index))
 
 
-def mesh_files(folder: str | os.PathLike[str]) -> tuple[MeshFile, ...]:
-    """List the mesh files of a folder and its subfolders, sorted, each with its class.
-
-    The class is the innermost folder that is not named train, test, val or the like: ``chair`` in
-    ``chair/train/chair_0001.off`` (ModelNet) and in ``train/chair/1.obj``. Where the labels are in a table
-    (SHREC17), read them with `read_shape_labels`.
-
-    Raises
-    ------
-    FormatError
-        If there is no such folder, or no mesh file in it.
-    """
-    place = Path(folder)
-    if not place.is_dir():
-        raise FormatError(f"{place} is no folder; it must be one with mesh files")
-    found = []
-    for path in sorted(path for path in place.rglob("*") if is_mesh_path(path) and path.is_file()):
-        inner = path.relative_to(place)
-        classes = [part for part in inner.parts[:-1] if part.lower() not in _SPLITS]
-        found.append(MeshFile(path, inner.with_suffix("").as_posix(), classes[-1] if classes else None))
-    if not found:
-        raise FormatError(f"{place}: there is no mesh file in the folder")
-    return tuple(found)
-
-
-def read_shape_labels(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Read a table of labels: of each mesh's name, which is its file's without folder and suffix.
+def encode_shape(
+    mesh: Mesh, *, lmax: int = 14, bandwidth: int = 90, dtype: DTypeLike = np.float32
+) -> EncodedMesh:
+    """Encode a mesh as a hologram of its images on a sphere, see `shape_images`.
 
     Parameters
     ----------
-    path
-        A csv file whose header has a column id, name, file or object_id, and one of label, class or synsetId
-        (SHREC17: ``id,synsetId,subSynsetId,modelId,split``).
+    mesh, lmax, bandwidth, dtype
+        As `encode_mesh` has them.
+
+    Returns
+    -------
+    EncodedMesh
+        Its row has no index.
 
     Raises
     ------
-    FormatError
-        If the file is missing or no such table, or gives a name two labels.
+    HoloError
+        If the mesh has no area or no thickness, a position is not finite, or lmax and bandwidth do not fit.
     """
-    place = Path(path)
-    try:
-        table = csv.DictReader(csv_text(place), strict=True)
-        header = table.fieldnames or []
-        name_column = next((name for name in _NAME_COLUMNS if name in header), None)
-        label_column = next((name for name in _LABEL_COLUMNS if name in header), None)
-        if name_column is None or label_column is None:
-            raise FormatError(
-                f"{place}: its columns are {list(header)}; there must be one of {list(_NAME_COLUMNS)} "
-                f"and one of {list(_LABEL_COLUMNS)}"
-            )
-        rows = [(row[name_column], row[label_column], table.line_num) for row in table]
-    except FileNotFoundError:
-        raise FormatError(f"{place} does not exist") from None
-    except OSError as error:
-        raise FormatError(f"{place} cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FormatError(f"{place}: it is no csv table ({error})") from None
-    labels: dict[str, str] = {}
-    for name, label, line in rows:
-        if not name or not label:
-            raise FormatError(f"{place}: line {line} lacks a name or a label")
-        stem = Path(name).stem if is_mesh_path(name) else name
-        if labels.setdefault(stem, label) != label:
-            raise FormatError(f"{place}: line {line} calls {name} {label!r}; before it was {labels[stem]!r}")
-    return labels
+    images, remarks = shape_images(mesh, bandwidth)
+    return EncodedMesh(spherical_transform(images, lmax, dtype), remarks)

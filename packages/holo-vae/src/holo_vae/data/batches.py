@@ -35,6 +35,7 @@ from torch import Tensor
 from holo_types import Basis, HoloError, Holograms, Index
 from holo_vae.recipes.model import Condition
 
+from .alike_rows import AlikeRows
 from .cloud_sets import ALIKE
 from .clusters import ClusterColumns, Clusters
 from .encoded_clouds import EncodedClouds, Pairs
@@ -69,7 +70,8 @@ class Batch:
         The number of each row's category for each head, -1 for none; None where there are no heads.
     views
         Of point clouds, in training: ``view``, what the network is given of each row; where there are two views
-        ``other_view``, and where rows are paired ``other``, the rows that it is of.
+        ``other_view``, and where rows are paired ``other``, the rows that it is of. Of rows that are views of one
+        another: both of these, the same.
     """
 
     coefficients: Float[Tensor, "n dim"]
@@ -171,6 +173,8 @@ class Rows:
         Where rows are encoded from point clouds: these, and which of them are views of one residue.
     index
         What the source's rows are about.
+    alike
+        Where rows are views of one another: which, by their places among `numbers`.
     """
 
     basis: Basis
@@ -186,6 +190,7 @@ class Rows:
     clouds: EncodedClouds | None = None
     partners: Pairs | None = None
     index: "_Columns | None" = None
+    alike: AlikeRows | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -257,10 +262,13 @@ class Rows:
         drawn = np.arange(len(self)) if self.clusters is None else self.clusters.drawn(seed, epoch)
         if self.values is not None:
             order = np.random.default_rng((seed, epoch)).permutation(drawn)
-            yield from (
-                self._batch(order[batches.part(k)], self.values[order[batches.part(k)]])
-                for k in range(start, batches.steps)
-            )
+            for k in range(start, batches.steps):
+                batch = self._batch(order[batches.part(k)], self.values[order[batches.part(k)]])
+                yield (
+                    batch
+                    if self.alike is None
+                    else attrs.evolve(batch, views=self._other_rows(order, batches, k, (seed, epoch, k)))
+                )
             return
         if self.clouds is not None:
             order = np.random.default_rng((seed, epoch)).permutation(drawn)
@@ -337,6 +345,17 @@ class Rows:
         labels = None if self.labels is None else torch.from_numpy(self.labels[places].astype(np.int64))
         heads = None if self.heads is None else torch.from_numpy(self.heads[places].astype(np.int64))
         return Batch(torch.from_numpy(values), labels, self.numbers[places], heads)
+
+    def _other_rows(
+        self, order: NDArray[np.int64], batches: "_Batches", number: int, step: tuple[int, int, int]
+    ) -> dict[str, Tensor]:
+        """Return another view of each row of a batch; they are drawn for all processes' rows together."""
+        assert self.alike is not None
+        assert self.values is not None
+        whole, part = slice(*batches.span(number, number + 1)), batches.part(number)
+        others = self.alike.other(order[whole], np.random.default_rng((*step, 1)))
+        rows = torch.from_numpy(self.values[others[part.start - whole.start : part.stop - whole.start]])
+        return {"other_view": rows, "other": rows}
 
     def _viewed(
         self, places: NDArray[np.int64], step: tuple[int, int, int], process: tuple[int, int]
@@ -463,6 +482,7 @@ def open_rows(
     condition: Condition | None = None,
     clusters: ClusterColumns | None = None,
     heads: Sequence[Condition] = (),
+    alike: str | None = None,
     shuffle_rows: int,
     dtype: torch.dtype = torch.float32,
     workers: int = 1,
@@ -482,6 +502,8 @@ def open_rows(
         Where an epoch is to take a part of each cluster only: the columns that say which there are.
     heads
         The index columns that the batches' `heads` are made from, and their values; others are -1.
+    alike
+        The index column whose rows of one value are views of one another; such rows must fit into memory.
     shuffle_rows
         So many rows of files are held in memory and shuffled among one another; see the module.
     dtype
@@ -539,6 +561,11 @@ def open_rows(
             values = opened.read(numbers, _DTYPES[dtype], pool).result()
     else:
         shards = opened
+    if alike is not None and values is None:
+        raise HoloError(
+            f"rows of one {alike} are views of one another, and {len(numbers)} rows are more than shuffle_rows, "
+            f"{shuffle_rows}; they must be in memory together"
+        )
     return Rows(
         opened.basis,
         numbers,
@@ -553,6 +580,7 @@ def open_rows(
         clouds=clouds,
         partners=partners,
         index=_Held(opened.holograms.index) if isinstance(opened, _Memory) else opened,
+        alike=None if alike is None else AlikeRows.of(_codes(opened, alike)[1][numbers]),
     )
 
 

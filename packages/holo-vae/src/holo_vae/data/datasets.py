@@ -8,10 +8,11 @@ import attrs
 import holo_types
 from holo_types import Basis, FormatError, HoloError, Holograms
 from holo_types.extras import extra
-from holo_vae.recipes.data import DataConfig, MnistData
+from holo_vae.recipes.data import DataConfig, MnistData, ShapeData
 from holo_vae.recipes.views import ViewsConfig
 
 from .cloud_sets import cut_split
+from .shape_sets import encode_shape_split, read_shape_splits
 from .structure_sets import SPLITS, available_workers, encode_split, read_table
 
 __all__ = ["Prepared", "prepare"]
@@ -24,14 +25,14 @@ class Prepared:
     Parameters
     ----------
     training, validation, test
-        The files.
+        The files; None for the test where the data set has none.
     skipped
         What of the data set could not be used.
     """
 
     training: Path
     validation: Path
-    test: Path
+    test: Path | None
     skipped: tuple[str, ...] = ()
 
 
@@ -65,6 +66,8 @@ def prepare(
     """
     if isinstance(data, MnistData):
         return _prepare_mnist(data, basis, source, folder)
+    if isinstance(data, ShapeData):
+        return _prepare_shapes(data, basis, source, folder)
     splits = read_table(data, Path(source))
     paths = {SPLITS[split]: Path(folder, f"{SPLITS[split]}.h5") for split in splits}
     workers = available_workers(sum(map(len, splits.values())))
@@ -80,6 +83,24 @@ def prepare(
             notes.append(cut_split(lying, basis, rows, path, margin=views.margin, workers=workers))
     said = tuple(note for note in notes if note is not None)
     return Prepared(paths["training"], paths["validation"], paths["test"], said)
+
+
+def _prepare_shapes(data: ShapeData, basis: Basis, source: Path | str, folder: Path | str) -> Prepared:
+    splits = read_shape_splits(data, Path(source))
+    paths = {split: Path(folder, f"{SPLITS[split]}.h5") for split in splits}
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    notes = [
+        encode_shape_split(
+            data if split == "train" else attrs.evolve(data, rotation="each", copies=0),
+            basis,
+            meshes,
+            paths[split],
+            available_workers(len(meshes) * (1 + data.copies)),
+        )
+        for split, meshes in splits.items()
+    ]
+    said = tuple(note for note in notes if note is not None)
+    return Prepared(paths["train"], paths["valid"], paths.get("test"), said)
 
 
 def _prepare_mnist(data: MnistData, basis: Basis, source: Path | str, folder: Path | str) -> Prepared:

@@ -99,7 +99,10 @@ def open_data(
     clusters = None
     if config.cluster_column is not None:
         clusters = ClusterColumns(config.cluster_column, config.group_column)
-    opened_to_train = partial(opened_alike, clusters=clusters)
+    # On a sphere views are not made of surroundings: rows of one group are views of one another.
+    on_sphere = recipe.views is not None and recipe.views.two and model.basis.radial is None
+    together = config.group_column if on_sphere else None
+    opened_to_train = partial(opened_alike, clusters=clusters, alike=together)
     paths = _source(model.basis, recipe.views, data)
     if validation:
         # Rows to validate with are seen as they are; they need not have pairs.
@@ -107,8 +110,9 @@ def open_data(
         judged = _source(model.basis, seen, validation)
         opened = RunData(opened_to_train(paths), opened_alike(judged), skipped)
     else:
-        together = config.cluster_column or config.group_column
-        split = split_by_group(paths, together, config.validation_fraction, config.seed)
+        split = split_by_group(
+            paths, config.cluster_column or config.group_column, config.validation_fraction, config.seed
+        )
         opened = RunData(
             opened_to_train(paths, rows=split.training), opened_alike(paths, rows=split.validation), skipped
         )
@@ -120,7 +124,7 @@ def open_data(
 
 def _source(basis: Basis, views: ViewsConfig | None, paths: Sequence[Path | str]) -> Source:
     """Return files of holograms as they are; where there are views, the point clouds that they hold."""
-    if views is None:
+    if views is None or basis.radial is None:
         return [Path(path) for path in paths]
     clouds = [holo_types.load(path, kind=PointClouds) for path in paths]
     return EncodedClouds(concatenate(clouds), basis, views)

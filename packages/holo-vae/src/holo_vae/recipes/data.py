@@ -4,9 +4,11 @@ from typing import Literal
 
 import attrs
 
+from holo_types import HoloError
+
 from .bounds import at_least
 
-__all__ = ["DataConfig", "MnistData", "StructureData"]
+__all__ = ["DataConfig", "MnistData", "ShapeData", "StructureData"]
 
 
 @attrs.frozen(kw_only=True)
@@ -81,4 +83,51 @@ class StructureData:
         return self.pose == "backbone"
 
 
-DataConfig = MnistData | StructureData
+@attrs.frozen(kw_only=True)
+class ShapeData:
+    """Triangle meshes of classes, in the layout of ModelNet or of SHREC17, see `holo_features.mesh_set`.
+
+    Meshes that the folder says nothing of are to train on. Where it has none for validation, a part of the training
+    meshes is kept aside; where it has none for the test, there is none. The classes are written down, never learned
+    from.
+
+    Parameters
+    ----------
+    kind
+        Says that it is such a data set.
+    rotation
+        How the training meshes are turned: ``"fixed"``, not at all (NR); ``"each"``, at random (R). Those of
+        validation and test are always turned at random.
+    copies
+        How many copies of each training mesh there are beside itself, stretched and bent at random.
+    stretch, noise
+        How strongly, see `holo_features.deformed`.
+    validation_fraction
+        The share of the training meshes that is kept aside where the folder names none for validation.
+    bandwidth
+        The bandwidth of the Driscoll-Healy grid of rays.
+    seed
+        The seed of rotations, copies, and of which meshes are kept aside.
+    """
+
+    kind: Literal["shapes"]
+    rotation: Literal["fixed", "each"] = "fixed"
+    copies: int = attrs.field(default=8, validator=at_least(0))
+    stretch: float = attrs.field(default=0.2, validator=at_least(0.0))
+    noise: float = attrs.field(default=0.1, validator=at_least(0.0))
+    validation_fraction: float = attrs.field(default=0.15)
+    bandwidth: int = attrs.field(default=90, validator=at_least(1))
+    seed: int = attrs.field(default=0, validator=at_least(0))
+
+    @validation_fraction.validator
+    def _check_fraction(self, attribute: "attrs.Attribute[float]", value: float) -> None:
+        if not 0 < value < 1:
+            raise HoloError(f"ShapeData.{attribute.name} is {value}; it must lie between 0 and 1")
+
+    @property
+    def one_pose(self) -> bool:
+        """Whether all training rows lie in one pose: meshes stand as their files have them."""
+        return self.rotation == "fixed"
+
+
+DataConfig = MnistData | StructureData | ShapeData

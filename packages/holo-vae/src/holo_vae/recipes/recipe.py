@@ -12,7 +12,7 @@ from holo_types import HoloError, Zernike
 from holo_types.reading import reads
 
 from .conversion import WrongValueError, complaints, strict_converter
-from .data import DataConfig, MnistData, StructureData
+from .data import DataConfig, MnistData, ShapeData, StructureData
 from .model import ClassifierConfig, ModelConfig
 from .training import TrainingConfig
 from .views import ViewsConfig
@@ -84,16 +84,44 @@ class Recipe:
                     "data.alike says which rows are views of one another; the recipe has no views"
                 )
             return
-        if not isinstance(self.model, ModelConfig) or self.model.basis.radial is None:
-            raise HoloError(
-                "views are of surroundings; the recipe's model must be an autoencoder of a Zernike basis"
-            )
+        if not isinstance(self.model, ModelConfig):
+            raise HoloError("views are for an autoencoder; the recipe's model is a classifier")
+        if self.model.basis.radial is None:
+            self._check_views_on_spheres(views)
+            return
+        if views.whitened:
+            raise HoloError("views.whitened is for images on a sphere; the model's basis is of surroundings")
         if data is not None and not isinstance(data, StructureData):
-            raise HoloError(f"views are of structures; data.kind is {data.kind!r}")
+            raise HoloError(f"views of surroundings are of structures; data.kind is {data.kind!r}")
         if views.pairs and (training.masking or self.model.variational):
             raise HoloError("views.pairs go neither with training.masking nor with a variational model")
         if views.pairs and isinstance(data, StructureData) and data.alike is None:
             raise HoloError("views.pairs is above 0; data.alike must name the column that says what is alike")
+
+    def _check_views_on_spheres(self, views: ViewsConfig) -> None:
+        """Refuse views of images on a sphere that are to be made anew: rows of one group are each other's views."""
+        if made := [
+            name
+            for name in ("noise", "without_own_atoms", "without_side_chain", "pairs")
+            if getattr(views, name)
+        ]:
+            raise HoloError(
+                f"views.{made[0]} is of surroundings; on spheres rows of one {self.training.group_column} are views of "
+                "one another, and only invariance, variance and covariance can be asked of them"
+            )
+        if not (views.two or views.whitened):
+            raise HoloError(
+                "views ask for nothing; one of invariance, variance and covariance must be above 0, or whitened true"
+            )
+        assert isinstance(self.model, ModelConfig)
+        if views.whitened and (self.model.variational or self.model.condition is not None):
+            raise HoloError(
+                "views.whitened is for an H-AE; the model must be neither variational nor conditional"
+            )
+        if isinstance(self.data, ShapeData) and not self.data.copies:
+            raise HoloError(
+                "data.copies is 0 and the recipe has views; there must be copies to be views of a mesh"
+            )
 
 
 ConfigT = TypeVar("ConfigT", ModelConfig, ClassifierConfig, TrainingConfig, Recipe)
@@ -112,10 +140,10 @@ def _data_set(value: object, _: Any) -> object:
     if value is None:
         return None
     given = value.get("kind", "mnist") if isinstance(value, dict) else "mnist"
-    for name, kind in (("mnist", MnistData), ("structures", StructureData)):
+    for name, kind in (("mnist", MnistData), ("structures", StructureData), ("shapes", ShapeData)):
         if given == name:
             return _converter.structure(value, kind)
-    raise HoloError(f"data.kind is {given!r}; it must be 'mnist' or 'structures'")
+    raise HoloError(f"data.kind is {given!r}; it must be 'mnist', 'structures' or 'shapes'")
 
 
 _converter.register_structure_hook(DataConfig | None, _data_set)
@@ -145,6 +173,9 @@ _converter.register_unstructure_hook(
         channel_weights=override(omit_if_default=True),
         head_weight=override(omit_if_default=True),
     ),
+)
+_converter.register_unstructure_hook(
+    ViewsConfig, make_dict_unstructure_fn(ViewsConfig, _converter, whitened=override(omit_if_default=True))
 )
 _converter.register_unstructure_hook(
     Recipe, make_dict_unstructure_fn(Recipe, _converter, views=override(omit_if_default=True))

@@ -47,7 +47,7 @@ class TrainingConfig:
         β is 0 for `kl_start` epochs, then rises linearly over `kl_warmup` epochs.
     masking
         The share of (channel, degree) blocks of the input that are set to zero, all orders m together, while
-        the whole is to be reconstructed (denoising).
+        the whole is to be reconstructed (denoising). Two views of a row lack blocks of their own.
     ema_decay
         Decay, per step, of the exponential moving average of the weights, which is then what is validated and
         kept; None for no average.

@@ -30,6 +30,9 @@ class ViewsConfig:
     pairs
         How many pairs of rows each batch has beside its own rows: a pair's two views are of two rows that stand for one
         residue, in crystals of one protein or in relatives, see `StructureData.alike`.
+    whitened
+        Whether, when training has ended, z of images on a sphere is brought to the mean 0, and to the covariance 1
+        within rows that are views of one another, see `holo_vae.training.whitening`. What is decoded does not change.
     margin
         How much wider than the cutoff surroundings are cut, in Å, so that noise brings atoms in as well as out.
 
@@ -50,6 +53,7 @@ class ViewsConfig:
     variance: float = attrs.field(default=0.0, validator=at_least(0.0))
     covariance: float = attrs.field(default=0.0, validator=at_least(0.0))
     pairs: int = attrs.field(default=0, validator=at_least(0))
+    whitened: bool = False
     margin: float = attrs.field(default=1.5, validator=at_least(0.0))
 
     def __attrs_post_init__(self) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import attrs
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from holo_nn import cosine_loss
@@ -179,7 +179,7 @@ class Autoencoding(Objective):
         return not self.model.variational or self.training.kl_weight_at(epoch) == self.training.kl_weight
 
     def draw(self, generator: torch.Generator, count: int) -> Draws:
-        """Draw ``noise``, with which z is drawn, and ``kept``, which coefficients masking leaves."""
+        """Draw ``noise``, with which z is drawn, and ``kept``, which coefficients masking leaves of each view."""
         draws = {}
         if self.model.variational:
             draws["noise"] = torch.randn(
@@ -189,18 +189,24 @@ class Autoencoding(Objective):
                 device=generator.device,
             )
         if self.training.masking:
-            blocks = [(channels, 2 * degree + 1) for channels, degree in self.model.basis.irreps]
-            share = torch.rand(
-                (count, sum(channels for channels, _ in blocks)),
-                generator=generator,
-                dtype=torch.float32,
-                device=generator.device,
-            )
-            sizes = torch.tensor(
-                [size for channels, size in blocks for _ in range(channels)], device=generator.device
-            )
-            draws["kept"] = (share >= self.training.masking).repeat_interleave(sizes, dim=1)
+            draws["kept"] = self._kept(generator, count)
+            if self._two:
+                draws["other_kept"] = self._kept(generator, count)
         return draws
+
+    def _kept(self, generator: torch.Generator, count: int) -> Bool[Tensor, "n dim"]:
+        """Draw which coefficients masking leaves: all orders of a channel and degree, or none."""
+        blocks = [(channels, 2 * degree + 1) for channels, degree in self.model.basis.irreps]
+        share = torch.rand(
+            (count, sum(channels for channels, _ in blocks)),
+            generator=generator,
+            dtype=torch.float32,
+            device=generator.device,
+        )
+        sizes = torch.tensor(
+            [size for channels, size in blocks for _ in range(channels)], device=generator.device
+        )
+        return (share >= self.training.masking).repeat_interleave(sizes, dim=1)
 
     def values(
         self,
@@ -220,9 +226,10 @@ class Autoencoding(Objective):
         if two:
             given = torch.cat([given, draws["other_view"]])
             targets = torch.cat([holograms, draws.get("other", holograms)])
-            noise, kept, condition = (
-                None if each is None else torch.cat([each, each]) for each in (noise, kept, condition)
+            noise, condition = (
+                None if each is None else torch.cat([each, each]) for each in (noise, condition)
             )
+            kept = None if kept is None else torch.cat([kept, draws["other_kept"]])
         if kept is not None:
             given = given * kept
         decoded, latent = network(targets, noise, condition, None if given is targets else given)

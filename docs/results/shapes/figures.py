@@ -1,0 +1,210 @@
+"""What is measured of descriptors and of z: among the held-out classes of a halving, and on other meshes."""
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+from jaxtyping import Float, Shaped
+from sklearn.model_selection import StratifiedKFold
+from variants import SHORT, Form, chosen_form, whitened_by_copies
+
+from holo_downstream import (
+    RetrievalScores,
+    cluster_scores,
+    knn_accuracy,
+    linear_accuracy,
+    power_spectrum,
+    ranked_lists,
+    retrieval_scores,
+)
+from holo_types import Holograms
+from holo_vae import Model, embed_holograms
+
+if TYPE_CHECKING:
+    from halvings import Halving
+    from shape_sets import ShapeSet
+
+    from holo_types import Embeddings
+
+__all__ = ["LIST_LENGTH", "Classes", "Figures", "Partners", "Retrieved"]
+
+LIST_LENGTH = 10  # of the lists whose precision, recall and F1 are told: as many as most classes have meshes
+_FOLDS = 5
+
+
+@attrs.frozen
+class Retrieved:
+    """How well a row of the tables retrieves the held-out classes of a halving.
+
+    Parameters
+    ----------
+    form
+        In which it was used, chosen on the training classes.
+    micro, macro
+        The scores: mAP and NDCG of whole lists, the others of lists of 10.
+    """
+
+    form: str
+    micro: RetrievalScores
+    macro: RetrievalScores
+
+
+@attrs.frozen
+class Classes:
+    """How well clusters and simple classifiers tell the held-out classes, and how well their meshes are reconstructed.
+
+    Parameters
+    ----------
+    cosine_loss
+        1 - cosine of mesh and reconstruction; None of descriptors, which have none.
+    purity, v_measure
+        Of K-means with as many clusters as classes.
+    linear, knn
+        Accuracies, the mean of five folds of the meshes.
+    """
+
+    cosine_loss: float | None
+    purity: float
+    v_measure: float
+    linear: float
+    knn: float
+
+
+@attrs.frozen
+class Partners:
+    """How well meshes of classes of two find their partners.
+
+    Parameters
+    ----------
+    first_hit
+        The share whose nearest mesh is of their class.
+    reciprocal_rank
+        The mean of 1 / rank of the first that is.
+    """
+
+    first_hit: float
+    reciprocal_rank: float
+
+
+@attrs.define
+class Figures:
+    """All that was measured so far.
+
+    Parameters
+    ----------
+    retrieved, classes
+        By row of the tables, then by halving; of several seeds each has one.
+    partners
+        By row of the tables, one for each seed.
+    """
+
+    retrieved: dict[str, dict[int, list[Retrieved]]] = attrs.field(factory=lambda: defaultdict(dict))
+    classes: dict[str, dict[int, list[Classes]]] = attrs.field(factory=lambda: defaultdict(dict))
+    partners: dict[str, list[Partners]] = attrs.field(factory=lambda: defaultdict(list))
+
+    def add_halving(
+        self, mode: str, shapes: "ShapeSet", copies: Holograms, halving: "Halving", z: "Embeddings"
+    ) -> None:
+        """Measure z of a run on a halving, and descriptors on the halving if they are not yet."""
+        for name, rows in (("chance", _chance(len(shapes.labels))), *shapes.descriptors.items()):
+            for short in (False, True) if rows.shape[1] > SHORT else (False,):
+                row = row_name(name, rows.shape[1], short=short)
+                if halving.number not in self.retrieved[row]:
+                    self.retrieved[row][halving.number] = [_retrieved(rows, shapes, halving, short=short)]
+                    if name == "power spectrum":
+                        self.classes[row][halving.number] = [_classes(rows, shapes, halving, short=short)]
+        learned = f"power spectrum, {SHORT}, whitened by copies"
+        if halving.number not in self.retrieved[learned]:
+            known = np.isin(copies.index["structure"], shapes.names[halving.known])
+            to_learn = copies[np.flatnonzero(known)]
+            rows = whitened_by_copies(
+                shapes.descriptors["power spectrum"],
+                power_spectrum(to_learn).astype(np.float64),
+                to_learn.index["structure"],
+            )
+            self.retrieved[learned][halving.number] = [_retrieved(rows, shapes, halving, short=False)]
+            self.classes[learned][halving.number] = [_classes(rows, shapes, halving, short=False)]
+        invariants = z.invariants.astype(np.float64)
+        assert z.reconstruction_cosine_loss is not None
+        loss = float(z.reconstruction_cosine_loss[halving.held_out].mean())
+        row = f"z, {mode}"
+        found = _retrieved(invariants, shapes, halving, short=False)
+        self.retrieved[row].setdefault(halving.number, []).append(found)
+        classes = attrs.evolve(_classes(invariants, shapes, halving, short=False), cosine_loss=loss)
+        self.classes[row].setdefault(halving.number, []).append(classes)
+
+    def add_partners(self, mode: str, shapes: "ShapeSet", second: "ShapeSet", model: Model) -> None:
+        """Measure how z of a run on all classes finds partners in the second set, and descriptors if not yet."""
+        for name, rows in shapes.descriptors.items():
+            both = np.concatenate([rows, second.descriptors[name]])
+            for short in (False, True) if rows.shape[1] > SHORT else (False,):
+                row = row_name(name, rows.shape[1], short=short)
+                if row not in self.partners:
+                    self.partners[row].append(_partners(both, shapes, second, short=short))
+        z = [embed_holograms(model, part.turned).invariants.astype(np.float64) for part in (shapes, second)]
+        self.partners[f"z, {mode}"].append(_partners(np.concatenate(z), shapes, second, short=False))
+
+
+def row_name(name: str, width: int, *, short: bool) -> str:
+    """Return what a descriptor is called in the tables."""
+    return name if name == "chance" else f"{name}, {SHORT if short else width}"
+
+
+def _chance(count: int) -> Float[np.ndarray, "n 40"]:
+    return np.random.default_rng(0).normal(size=(count, SHORT))
+
+
+def _held_out(
+    rows: Float[np.ndarray, "n d"], shapes: "ShapeSet", halving: "Halving", *, short: bool
+) -> tuple[Form, Float[np.ndarray, "held_out k"], Shaped[np.ndarray, "held_out"]]:
+    """Return the form that the training classes choose, and the other classes' rows in it with their labels."""
+    form = chosen_form(rows, shapes.labels, halving.known, short=short)
+    return form, form.of(rows, halving.known)[halving.held_out], shapes.labels[halving.held_out]
+
+
+def _retrieved(
+    rows: Float[np.ndarray, "n d"], shapes: "ShapeSet", halving: "Halving", *, short: bool
+) -> Retrieved:
+    form, found, labels = _held_out(rows, shapes, halving, short=short)
+    averages = []
+    for average in ("micro", "macro"):
+        whole = retrieval_scores(found, labels, metric=form.metric, average=average)
+        cut = retrieval_scores(found, labels, metric=form.metric, average=average, limit=LIST_LENGTH)
+        averages.append(attrs.evolve(cut, map=whole.map, ndcg=whole.ndcg))
+    return Retrieved(str(form), averages[0], averages[1])
+
+
+def _classes(
+    rows: Float[np.ndarray, "n d"], shapes: "ShapeSet", halving: "Halving", *, short: bool
+) -> Classes:
+    form, found, labels = _held_out(rows, shapes, halving, short=short)
+    if form.metric == "cosine":
+        found = found / np.linalg.norm(found, axis=1, keepdims=True)
+    clusters = cluster_scores(found, labels, starts=3)
+    folds = [test for _, test in StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(found, labels)]
+    linear, knn = [], []
+    for number, test in enumerate(folds):
+        aside = folds[number - 1]
+        rest = np.setdiff1d(np.arange(len(found)), test)
+        kept = np.setdiff1d(rest, aside)
+        linear.append(linear_accuracy(found[rest], labels[rest], found[test], labels[test]))
+        parts = ((found[part], labels[part]) for part in (kept, aside, test))
+        knn.append(knn_accuracy(*(each for part in parts for each in part)).test)
+    means = float(np.mean(linear)), float(np.mean(knn))
+    return Classes(None, clusters.purity, clusters.v_measure, *means)
+
+
+def _partners(
+    rows: Float[np.ndarray, "n d"], shapes: "ShapeSet", second: "ShapeSet", *, short: bool
+) -> Partners:
+    """Choose the form on the first set, and let each mesh of the second look for its partner among its others."""
+    known = np.arange(len(shapes.labels))
+    labels = np.concatenate([shapes.labels, second.labels])
+    form = chosen_form(rows, labels, known, short=short)
+    found = form.of(rows, known)[len(known) :]
+    ranks = []
+    for query, (order, _) in enumerate(ranked_lists(found, metric=form.metric)):
+        right = second.labels[order[1:]] == second.labels[query]  # the first is the query itself
+        ranks.append(1 + int(np.argmax(right)))
+    return Partners(float(np.mean(np.array(ranks) == 1)), float(np.mean(1 / np.array(ranks))))

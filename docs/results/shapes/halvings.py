@@ -1,0 +1,107 @@
+"""Classes drawn into halves, and models that learn from one half without its labels."""
+
+from pathlib import Path
+from typing import Literal
+
+import attrs
+import numpy as np
+from jaxtyping import Int, Shaped
+
+import holo_types
+from holo_types import Embeddings, Holograms
+from holo_types.console import progress
+from holo_vae import Recipe, Step, data_scale, embed_holograms, initial_model, open_rows, train, write_model
+from holo_vae.training.whitening import whiten_within
+
+__all__ = ["MODES", "Halving", "Rotation", "halvings", "learned"]
+
+Rotation = Literal["fixed", "each"]
+# How training meshes lie, and how those that are judged do: as their files have them, or turned at random.
+MODES: dict[str, Rotation] = {"NR/R": "fixed", "R/R": "each"}
+
+
+@attrs.frozen(eq=False)
+class Halving:
+    """Which meshes are to learn from and which are looked for.
+
+    Parameters
+    ----------
+    number
+        Of the halving, counted from 0; it is the seed too.
+    known
+        The rows of the classes that are learned from.
+    held_out
+        The rows of all other classes.
+    """
+
+    number: int
+    known: Int[np.ndarray, "known"]
+    held_out: Int[np.ndarray, "held_out"]
+
+
+def halvings(labels: Shaped[np.ndarray, "n"], count: int) -> list[Halving]:
+    """Draw so many halvings of the classes; of an odd number of classes the half to learn from is the smaller one."""
+    classes = np.unique(labels)
+    drawn = []
+    for number in range(count):
+        order = np.random.default_rng(number).permutation(classes)
+        half = len(classes) // 2 + number % 2 * (len(classes) % 2)
+        known = np.isin(labels, order[:half])
+        drawn.append(Halving(number, np.flatnonzero(known), np.flatnonzero(~known)))
+    return drawn
+
+
+def learned(
+    recipe: Recipe,
+    copies: Holograms,
+    turned: Holograms,
+    meshes: Shaped[np.ndarray, "known"],
+    folder: Path,
+    *,
+    seed: int,
+) -> Embeddings:
+    """Train on meshes and their copies, and embed all turned meshes; a run that is finished is only read.
+
+    Parameters
+    ----------
+    recipe
+        What to train; its data is not asked for.
+    copies
+        Rows of all meshes and their copies.
+    turned
+        A row for each mesh.
+    meshes
+        The names of those to learn from; 15 % of them are kept aside to choose the best weights.
+    folder
+        For the model and ``z.h5``.
+    seed
+        Of the weights, the batches, and of which meshes are kept aside.
+    """
+    path = folder / "z.h5"
+    if path.exists():
+        return holo_types.load(path, kind=Embeddings)
+    recipe = attrs.evolve(recipe, training=attrs.evolve(recipe.training, seed=seed), data=None)
+    order = np.random.default_rng(seed).permutation(meshes)
+    aside = order[: max(round(recipe.training.validation_fraction * len(order)), 1)]
+    to_train = copies[np.flatnonzero(np.isin(copies.index["structure"], np.setdiff1d(meshes, aside)))]
+    to_judge = turned[np.flatnonzero(np.isin(turned.index["structure"], aside))]
+    views, group = recipe.views, recipe.training.group_column
+    paired = group if views is not None and views.two else None
+    training = open_rows(to_train, alike=paired, shuffle_rows=len(to_train))
+    validation = open_rows(to_judge, shuffle_rows=len(to_judge))
+    model = initial_model(recipe, data_scale(training), "shapes")
+    with progress(
+        recipe.training.epochs * training.steps(recipe.training.batch_size), folder.name
+    ) as advance:
+
+        def on_step(_: Step) -> None:
+            advance(1)
+
+        for _ in train(model.network, training, validation, recipe, on_step=on_step):
+            pass
+    if views is not None and views.whitened:
+        whiten_within(model.network, training, group)
+    write_model(model, folder / "model")
+    found = embed_holograms(model, turned)
+    holo_types.save(found, path)
+    return found

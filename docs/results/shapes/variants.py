@@ -1,0 +1,110 @@
+"""A descriptor in all its forms: whole or short, standardized or not, by one distance or another."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import attrs
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+from sklearn.decomposition import PCA
+
+from holo_downstream import retrieval_scores, standardization
+
+__all__ = ["SHORT", "Form", "chosen_form", "forms", "whitened_by_copies"]
+
+SHORT = 40  # numbers, as many as z has
+_SHRINKAGE = 0.001  # as for z
+
+
+@attrs.frozen
+class Form:
+    """How a descriptor is used.
+
+    Parameters
+    ----------
+    short
+        Whether it is brought to 40 numbers by principal components.
+    standardized
+        Whether each of its numbers is brought to variance 1 first.
+    metric
+        By which rows are near.
+    """
+
+    short: bool
+    standardized: bool
+    metric: Literal["cosine", "euclidean"]
+
+    def __str__(self) -> str:
+        parts = (f"{SHORT} by PCA" if self.short else "all", "standardized" * self.standardized, self.metric)
+        return ", ".join(part for part in parts if part)
+
+    def of(self, rows: Float[np.ndarray, "n d"], known: Int[np.ndarray, "known"]) -> Float[np.ndarray, "n k"]:
+        """Bring rows into this form; means, variances and components are those of the known rows."""
+        found = standardization(rows[known]).of(rows) if self.standardized else rows
+        if self.short:
+            found = PCA(SHORT, svd_solver="full").fit(found[known]).transform(found)
+        return found
+
+
+def forms(width: int) -> Iterator[Form]:
+    """Give all forms that a descriptor of so many numbers has."""
+    for short in (False, True) if width > SHORT else (False,):
+        for standardized in (False, True):
+            yield Form(short, standardized, "cosine")
+            yield Form(short, standardized, "euclidean")
+
+
+def chosen_form(
+    rows: Float[np.ndarray, "n d"],
+    labels: Shaped[np.ndarray, "n"],
+    known: Int[np.ndarray, "known"],
+    *,
+    short: bool | None = None,
+) -> Form:
+    """Return the form of the largest mean average precision among the known rows.
+
+    Parameters
+    ----------
+    rows, labels
+        Of all meshes.
+    known
+        The rows of the training classes, which alone decide.
+    short
+        Only the forms of 40 numbers or only those of all; None for both.
+    """
+    candidates = [form for form in forms(rows.shape[1]) if short is None or form.short == short]
+    if not candidates:  # there are no more than 40 numbers
+        candidates = list(forms(rows.shape[1]))
+    found = [
+        retrieval_scores(form.of(rows, known)[known], labels[known], metric=form.metric, average="macro").map
+        for form in candidates
+    ]
+    return candidates[int(np.argmax(found))]
+
+
+def whitened_by_copies(
+    rows: Float[np.ndarray, "n d"], copies: Float[np.ndarray, "m d"], meshes: Shaped[np.ndarray, "m"]
+) -> Float[np.ndarray, "n 40"]:
+    """Do to a descriptor what `holo_vae.training.whitening` does to z, and bring it to 40 numbers.
+
+    Parameters
+    ----------
+    rows
+        Of all meshes.
+    copies, meshes
+        The same descriptor of copies of the training meshes, and of which mesh each is.
+    """
+    scaling = standardization(copies)
+    scaled = scaling.of(copies)
+    _, members = np.unique(meshes, return_inverse=True)
+    sums = np.stack([np.bincount(members, column) for column in scaled.T], axis=1)
+    means = sums / np.bincount(members)[:, None]
+    apart = scaled - means[members]
+    covariance = apart.T @ apart / (len(apart) - len(means))
+    covariance += _SHRINKAGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    variances, directions = np.linalg.eigh(covariance)
+    there = directions / np.sqrt(variances)
+    found: Float[np.ndarray, "n 40"] = (
+        PCA(SHORT, svd_solver="full").fit(means @ there).transform(scaling.of(rows) @ there)
+    )
+    return found
