@@ -39,6 +39,7 @@ class Stage:
 
     def __init__(self, root: Path) -> None:
         self.root, self.folder = root, root
+        (root / "var" / "lib").mkdir(parents=True)  # as Debian's images have it
         subprocess.run([sys.executable, "-m", "venv", str(root / "python")], check=True)
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "HOLO"))
