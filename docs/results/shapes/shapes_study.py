@@ -1,4 +1,7 @@
-"""What z of shapes is worth among classes that no model has seen: ``python docs/results/shapes/shapes_study.py --help``."""
+"""What z of shapes is worth among classes that no model has seen.
+
+    python docs/results/shapes/shapes_study.py --help
+"""
 
 import sys
 from pathlib import Path
