@@ -1,6 +1,6 @@
 """What z of shapes is worth among classes that no model has seen.
 
-    python docs/results/shapes/shapes_study.py --help
+python docs/results/shapes/shapes_study.py --help
 """
 
 import sys
