@@ -250,7 +250,7 @@ def test_the_recipes_are_no_larger_than_the_published_model(name: str, channels:
 @pytest.mark.parametrize(
     ("data", "error"),
     [
-        ({"kind": "proteins"}, "data.kind is 'proteins'; it must be 'mnist' or 'structures'"),
+        ({"kind": "proteins"}, "data.kind is 'proteins'; it must be 'mnist', 'structures' or 'shapes'"),
         ({}, "data.kind is missing"),
         ({"kind": "structures", "rotation": "each"}, "data.rotation is not known"),
     ],

@@ -11,6 +11,7 @@ from holo_downstream.probes.shrec17 import write_ranked_lists
 from holo_downstream.vectors.embedding_files import read_embeddings
 from holo_types import HoloError
 from holo_types.console import OK, say
+from holo_types.options import IN_LINES, SummaryOptions
 
 __all__ = ["retrieve_command"]
 
@@ -19,7 +20,13 @@ _HEADINGS = ("P@N", "R@N", "F1@N", "mAP", "NDCG")
 
 
 def retrieve_command(
-    embeddings: Path, /, *, label: str = "label", metric: Distance = "cosine", out: Path | None = None
+    embeddings: Path,
+    /,
+    *,
+    label: str = "label",
+    metric: Distance = "cosine",
+    out: Path | None = None,
+    summary: SummaryOptions = IN_LINES,
 ) -> int:
     """Let every row look for the rows of its own class among all rows, and score what it finds as SHREC17 does.
 

@@ -47,8 +47,7 @@ def explore_command(
     density
         Residues whose density is shown as it is and as the model reconstructs it, at most 200, such as "1abc A:57,102".
     model
-        Folder of the model that made the embeddings, or models:/NAME@ALIAS, for --density; one that comes with holo-vae
-        need not be named.
+        Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     seed
         Seed of UMAP and of the clusters of z.
     """
