@@ -396,6 +396,7 @@ version = sys.argv[1]
 model = holo_vae.load("models:/small/" + version)
 served = mlflow.pyfunc.load_model("models:/small/" + version)
 answer = served.predict(serving.input_example(model))
+assert type(served.unwrap_python_model()) is holo_vae.Model
 print(model.digest, len(answer), served.unwrap_python_model().digest)
 """
 

@@ -148,8 +148,8 @@ class ServedModel:
 
     @property
     def python_model(self) -> Model:
-        """The model itself, which MLflow's `unwrap_python_model` gives."""
-        return self.model
+        """The model itself, which MLflow's `unwrap_python_model` gives: its digest follows its weights."""
+        return Model(self.model.network, self.model.name, self.model.version)
 
     def predict(self, request: pd.DataFrame, params: dict[str, object] | None = None) -> pd.DataFrame:
         """Embed what a request holds.
