@@ -93,7 +93,7 @@ def check(python: Path, model: Path, local: Model, folder: Path, variables: dict
         )
         try:
             url = f"http://127.0.0.1:{port}"
-            wait_until_ready(f"{url}/ping", server, log)
+            wait_until_ready(f"{url}/health", server, log)
             yield answers(url, records, expected, "mlflow models serve")
         finally:
             stop(server)
