@@ -17,13 +17,17 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
-from kills import COMMANDS, RESUMED, WHOLE, kills, prepare
+from commands import COMMANDS
+from inputs import prepare
+from kills import RESUMED, SERVER, WHOLE, kills
 from mutations import flipped, mutated
 from processes import EQUAL, OTHER, REFUSED, RESULT, Outcome, outcomes
 from targets import TARGETS, Target
+from tracked import serving
 
 from holo_features.readers.names import dictionary_elements
 
@@ -90,9 +94,13 @@ def killed(names: Sequence[str], count: int, seed: int) -> int:
     """Kill commands; give how many kills had an end that must not be."""
     # Where it is ignored here, as in a job in the background, it would be ignored by those that we start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with tempfile.TemporaryDirectory(prefix="attack-") as inputs:
-        prepare(Path(inputs))
-        return sum(told(name, "kills", kills(COMMANDS[name], count, seed, Path(inputs))) for name in names)
+    with tempfile.TemporaryDirectory(prefix="attack-") as folder, ExitStack() as servers:
+        inputs = Path(folder)
+        prepare(inputs)
+        if any(COMMANDS[name].served for name in names):
+            address = servers.enter_context(serving(inputs / "tracking"))
+            (inputs / SERVER).write_text(address, encoding="utf-8")
+        return sum(told(name, "kills", kills(COMMANDS[name], count, seed, inputs)) for name in names)
 
 
 def main() -> int:
