@@ -77,7 +77,7 @@ def main() -> None:
     lines = [
         f"{len(kept)} side chains of {len(sequences)} structures in {len(set(families))} families",
         "",
-        "| | RMSE | beside the mean of the type | p, permutation | Pearson beside it |",
+        "| | RMSE | difference to the mean of the type | p, permutation | Pearson, deviation from the mean |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     means = predicted[MEAN]
