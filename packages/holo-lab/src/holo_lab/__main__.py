@@ -8,7 +8,7 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """Run the command line and give its exit status."""
+    """Run the command line and return its exit status."""
     return launch("holo_lab.cli.program")
 
 

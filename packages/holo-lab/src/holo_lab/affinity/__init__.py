@@ -1,4 +1,5 @@
-"""Binding affinities of a folder of complexes: what is computed of each, and which atoms a prediction rests on.
+"""Binding affinities of a folder of complexes: the features of each, and the atoms on which a prediction is based.
 
-A folder with a table enters; features for `holo_downstream`'s predictors leave, and what each atom of a ligand adds.
+A folder with a table enters. Features for the predictors of `holo_downstream` leave, and the contribution of each
+atom of a ligand.
 """

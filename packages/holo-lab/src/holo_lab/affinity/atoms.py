@@ -1,4 +1,4 @@
-"""Which atoms of a ligand a prediction rests on."""
+"""The atoms of a ligand on which a prediction is based."""
 
 from collections.abc import Sequence
 
@@ -16,16 +16,16 @@ __all__ = ["AtomContributions", "atom_contributions"]
 
 @attrs.frozen(eq=False)
 class AtomContributions:
-    """What the contacts of each atom of a ligand add to its predicted affinity.
+    """The contribution of each atom of a ligand, through its contacts, to the predicted affinity.
 
     Parameters
     ----------
     complex_
         The complex, with heavy atoms only.
     prediction
-        In pK, with all atoms.
+        The prediction with all atoms, in pK.
     contributions : Float[ndarray, "atoms"]
-        The prediction minus that without this atom's contacts, in pK.
+        The prediction with all atoms minus the prediction without the contacts of this atom, in pK.
     """
 
     complex_: Complex
@@ -36,15 +36,15 @@ class AtomContributions:
 def atom_contributions(complex_: Complex, predictor: ComplexPredictor) -> AtomContributions:
     """Predict a complex again without the contacts of each of its ligand's atoms.
 
-    What is counted around the ligand's atoms, contacts and burial, is counted without the atom; what is known of the
-    ligand itself stays. Contributions do not add up to the prediction, which is no sum over atoms.
+    Contacts and burial, which are counted around the ligand's atoms, are counted without the atom. The descriptors of
+    the ligand stay the same. The contributions do not add up to the prediction, which is not a sum over atoms.
 
     Parameters
     ----------
     complex_
-        Read as for the predictor's features, without hydrogens.
+        The complex, read as for the features of the predictor, without hydrogens.
     predictor
-        Predicts.
+        The predictor of the affinity.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The blocks of numbers that affinities are predicted from."""
+"""The blocks of features from which affinities are predicted."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,16 +13,16 @@ __all__ = ["BLOCKS", "DEFAULT_FEATURES", "Block", "block_numbers"]
 
 @attrs.frozen
 class Block:
-    """Named numbers of a complex that belong together.
+    """Named features of a complex that belong together.
 
     Parameters
     ----------
     name
-        What predictors call it.
+        The name of the block in predictors.
     numbers
-        Computes them.
+        The function that computes the features.
     of_contacts
-        Whether they are counted around the ligand's atoms, so that an atom can be left out of them.
+        Whether the features are counted around the ligand's atoms, so that an atom can be left out.
     """
 
     name: str
@@ -48,12 +48,12 @@ BLOCKS = {
     )
 }
 
-# What a predictor learns from unless something else is said.
+# The features of a predictor by default.
 DEFAULT_FEATURES = ("contacts in shells", "burial", "elements", "descriptors")
 
 
 def block_numbers(complex_: Complex, names: Sequence[str]) -> Numbers:
-    """Compute blocks of a complex, one after the other.
+    """Compute the features of a complex, block by block.
 
     Raises
     ------

@@ -38,11 +38,11 @@ class FolderFeatures:
     Parameters
     ----------
     table
-        The table of those that could be read, in their order.
+        The features of the complexes that could be read, in the order of the table.
     sources
-        Where they are, row by row.
+        The files of these complexes, row by row.
     skipped
-        The others, and why.
+        The complexes that were left out, with the reasons.
     """
 
     table: FeatureTable
@@ -58,12 +58,12 @@ class _Row:
 
 
 def folder_table(folder: Path, name: str | None = None) -> Path:
-    """Find the table of a folder of complexes: the one named, else ``labels.csv``, else its only CSV file.
+    """Find the table of a folder of complexes: the named file, or ``labels.csv``, or the only CSV file.
 
     Raises
     ------
     FormatError
-        If there is none, or several and none is named.
+        If there is no table, or there are several CSV files and none is named.
 
     Examples
     --------
@@ -102,14 +102,14 @@ def read_bound(source: ComplexSource) -> Complex:
 
 
 def find_bound(table: Path, only: Iterable[str] | None = None) -> FoundComplexes:
-    """Find the complexes of a table, none read yet.
+    """Find the complexes of a table without reading them.
 
     Parameters
     ----------
     table
-        CSV file with the columns id, protein, ligand, and molecule where a file has several ligands.
+        CSV file with the columns id, protein and ligand, and molecule if a file has several ligands.
     only
-        Ids of the complexes that are wanted; None: all.
+        The ids of the complexes to find, or None for all.
 
     Raises
     ------
@@ -140,16 +140,16 @@ def folder_features(
     found
         The complexes.
     blocks
-        Names of `BLOCKS`.
+        Names from `BLOCKS`.
     workers
         Number of processes.
     advance
-        Called after each complex that is read.
+        A function that is called after each complex has been read.
 
     Raises
     ------
     HoloError
-        If no complex can be used; the message has the first reason.
+        If no complex can be used; the message gives the first reason.
     """
     skipped = [Skipped(bad.name, "", bad.reason) for bad in found.skipped]
     rows: list[_Row] = []
@@ -177,7 +177,7 @@ def folder_features(
 
 
 def _row(source: ComplexSource, *, blocks: tuple[str, ...]) -> _Row | str:
-    """Return the features of a complex, or why it has none."""
+    """Return the features of a complex, or the reason why it has none."""
     try:
         complex_ = read_bound(source)
         elements = frozenset(element.title() for element in complex_.ligand.atoms.element.tolist())

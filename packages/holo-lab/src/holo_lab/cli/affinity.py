@@ -1,4 +1,4 @@
-"""``holo affinity``: fit and predict, from folders of complexes; and the commands of holo-downstream."""
+"""``holo affinity``: fit and predict for folders of complexes, and the commands of holo-downstream."""
 
 # ruff: noqa: PLC0415
 
@@ -53,12 +53,12 @@ def fit_command(
     Parameters
     ----------
     folder
-        Holds structure files and labels.csv, or one other CSV file, with the columns id, protein, ligand, label (or
-        pK), and cluster where it is known.
+        Folder with structure files and labels.csv, or one other CSV file, with the columns id, protein, ligand, label
+        (or pK), and cluster if it is known.
     out
         Folder for the predictor, report.html, figures.json, cross-validated.csv and skipped.csv.
     table
-        Name of the CSV file, where it is not labels.csv and there are several.
+        Name of the CSV file, if there are several and it is not labels.csv.
     unit
         Unit of the labels: pK; M, mM, uM, nM, pM or fM for Ki, Kd or IC50; kcal/mol or kJ/mol for a free energy; or
         column, to take the unit of each row from the column unit.
@@ -103,7 +103,7 @@ def predict_command(
     workers: Workers = 1,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Predict the pK of a folder's complexes, each with an interval, and flag what is unlike the training complexes.
+    """Predict the pK of complexes in a folder, with intervals, and flag those unlike the training complexes.
 
     Exit status: 0, every complex was predicted; 3, some were left out (a CSV file beside the output says why); 1,
     nothing useful came out; 2, wrong usage.
@@ -111,14 +111,14 @@ def predict_command(
     Parameters
     ----------
     predictor
-        Folder that fit made.
+        Folder that fit wrote.
     folder
-        Holds structure files and labels.csv, or one other CSV file, with the columns id, protein and ligand; labels
-        are not looked at.
+        Folder with structure files and labels.csv, or one other CSV file, with the columns id, protein and ligand;
+        labels are ignored.
     out
-        CSV file for id, prediction, lower, upper, flags, and nearest, the training complex that is most alike.
+        CSV file for id, prediction, lower, upper, flags, and nearest, the most similar training complex.
     table
-        Name of the CSV file, where it is not labels.csv and there are several.
+        Name of the CSV file, if there are several and it is not labels.csv.
     """
     from .affinity_fit import predict_folder
 

@@ -1,4 +1,4 @@
-"""What ``holo affinity fit`` and ``predict`` do."""
+"""The work of ``holo affinity fit`` and ``holo affinity predict``."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,7 +50,7 @@ def fit_folder(
     seed: int,
     workers: int,
 ) -> int:
-    """Read labels and complexes, fit, and write the predictor last: where it is, all else is too."""
+    """Read labels and complexes, fit, and write the predictor last, so that its folder is complete if it exists."""
     listed = folder_table(folder, table)
     columns = LabelColumns(label=label_column, cluster=cluster_column)
     labels = read_labels(listed, unit=unit, temperature=temperature, columns=columns)
@@ -84,7 +84,7 @@ def fit_folder(
 
 
 def predict_folder(predictor: Path, folder: Path, out: Path, *, table: str | None, workers: int) -> int:
-    """Compute the features that a predictor takes, predict, and say what was left out and flagged."""
+    """Compute the features that a predictor needs, predict, and report what was left out and flagged."""
     if not out.name:
         raise HoloError(f"--out is {str(out)!r}; it must name a CSV file")
     chosen = read_complex_predictor(predictor)

@@ -23,10 +23,10 @@ def compare_command(
 ) -> int:
     """Find the residues whose surroundings differ between two structures of a protein.
 
-    Residues are matched by chain and number where the residue names agree, and by sequence alignment otherwise. Beside
-    the table come a plot (.png) and the first structure with the changes in place of its B-factors (.cif), where 100
-    stands for the distance of two random residues, with scripts that show it in PyMOL (.pml) and ChimeraX (.cxc). Exit
-    status: 0, the structures were compared; 1, they could not be; 2, wrong usage.
+    Residues are matched by chain and number where the residue names agree, and by sequence alignment otherwise. Besides
+    the table, a plot (.png) is written, and the first structure with the changes in place of its B-factors (.cif),
+    where 100 is the distance of two random residues, with scripts that show it in PyMOL (.pml) and ChimeraX (.cxc).
+    Exit status: 0, the structures were compared; 1, they could not be; 2, wrong usage.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ def compare_command(
     second
         File of the second structure.
     out
-        CSV file for the residues of both, the distance of their z, and the same in units of what noise of 0.2 Å gives
-        (noise_floors) and of the distance of two random residues (of_random).
+        CSV file for the residues of both structures and the distance of their z, also in units of the distance caused
+        by noise of 0.2 Å (noise_floors) and of the distance of two random residues (of_random).
     model
         Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     """

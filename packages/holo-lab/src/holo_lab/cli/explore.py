@@ -27,25 +27,25 @@ def explore_command(
     seed: Annotated[int, Parameter(validator=Number(gte=0, lte=2**32 - 1))] = 0,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Write a page on which residues are explored: a map of z, what lies around each residue, its nearest neighbors.
+    """Write a page for exploring residues, with a map of z, the surroundings of each residue and its neighbors.
 
-    The page is one HTML file of at most 15 MB that opens offline in any browser. It holds up to 100,000 residues; where
-    the atoms around them do not fit, it shows no 3D and says so. Exit status: 0, the page is written; 1, it is not; 2,
-    wrong usage.
+    The page is one HTML file of at most 15 MB that opens offline in any browser. It holds up to 100,000 residues. If
+    the atoms around them do not fit, the page has no 3D view and says so. Exit status: 0, the page was written; 1, it
+    was not; 2, wrong usage.
 
     Parameters
     ----------
     embeddings
-        HDF5 file, Parquet table, or folder of Parquet files that embed wrote.
+        HDF5 file, Parquet table, or folder of Parquet files written by embed.
     structures
         The structure files that were embedded, or folders or archives of them.
     out
         HTML file for the page.
     projection
-        Map to begin with: umap, beside which the page offers pca; or pca alone, which takes a second and needs no
-        library. UMAP needs the extra umap.
+        Map that is shown first: umap, with pca as an alternative on the page; or pca alone, which takes a second and
+        needs no library. UMAP needs the extra umap.
     density
-        Residues whose density is shown as it is and as the model reconstructs it, at most 200, such as "1abc A:57,102".
+        Residues, at most 200, whose true and reconstructed densities are shown, such as "1abc A:57,102".
     model
         Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     seed

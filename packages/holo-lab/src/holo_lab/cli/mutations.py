@@ -42,7 +42,7 @@ def fit_command(
 ) -> int:
     """Fit a predictor of stability changes to measured mutations.
 
-    Exit status: 0, every row was used; 3, some were left out or are remarkable, which is said; 1, nothing useful came
+    Exit status: 0, every row was used; 3, some were left out or look wrong, and are reported; 1, nothing useful came
     out; 2, wrong usage.
 
     Parameters
@@ -51,13 +51,13 @@ def fit_command(
         Folder of the structures that the table names.
     table
         CSV file with the columns file (relative to the folder), chain, residue, wild_type, mutant and ddg in kcal/mol,
-        where negative values destabilize; and family, which related proteins share.
+        where negative values destabilize, and family, a name that related proteins share.
     out
         Folder for the predictor, cross-validated.csv (each row predicted from other families) and skipped.csv. It must
-        not hold a predictor yet.
+        not contain a predictor yet.
     filling_model
-        Name or folder of a model that predicts the type of a residue from its surroundings, as a further feature; none
-        to do without.
+        Name or folder of a model whose prediction of the residue type from the surroundings is a further feature, or
+        none to fit without it.
     folds
         Number of folds, which consist of whole families.
     coverage
@@ -98,21 +98,22 @@ def predict_command(
 ) -> int:
     """Predict the change of stability by mutations, in kcal/mol; negative values destabilize.
 
-    Beside the table come, of one structure, a heat map (.png) and the structure with the mean of each residue as its
-    B-factors (.cif), which scripts show in PyMOL (.pml) and ChimeraX (.cxc). The column antisymmetric is the prediction
-    without the term for natural residues: the reverse mutation of the same structure has its negative.
+    For a single structure, a heat map (.png) is written besides the table, and the structure with the mean prediction
+    of each residue as its B-factors (.cif), with scripts that show it in PyMOL (.pml) and ChimeraX (.cxc). The column
+    antisymmetric is the prediction without the term for natural residues, which changes sign for the reverse mutation
+    in the same structure.
 
-    Exit status: 0, all were predicted; 3, some were left out, which are named; 1, nothing useful came out; 2, wrong
-    usage.
+    Exit status: 0, all mutations were predicted; 3, some were left out and are named; 1, nothing useful came out; 2,
+    wrong usage.
 
     Parameters
     ----------
     predictor
         Folder that fit wrote.
     structure
-        PDB, mmCIF or BinaryCIF file; with --table the folder of the structures that it names.
+        PDB, mmCIF or BinaryCIF file, or with --table the folder of the structures that the table names.
     wanted
-        Mutations, such as A:57:L: chain, number and the one-letter code of the new residue.
+        Mutations such as A:57:L, which is the chain, the number and the one-letter code of the new residue.
     out
         CSV file for file, chain, residue, wild_type, mutant, prediction, lower, upper and antisymmetric.
     scan
@@ -180,7 +181,7 @@ def _predict_one(predictor: Path, path: Path, wanted: tuple[str, ...], out: Path
             )
         rows = predict_both(fitted, described.exchanges)
         write_views(out, structure, found.mutations, rows)
-        write_predictions(out, path.name, found.mutations, rows)  # last: where it is, its views are too
+        write_predictions(out, path.name, found.mutations, rows)  # last, so that its views exist if it does
     say(
         *_named(tuple(problems), tuple(remarks)),
         f"{len(rows)} mutations predicted: {out}, {picture.name}, {colored.name}",
@@ -191,7 +192,7 @@ def _predict_one(predictor: Path, path: Path, wanted: tuple[str, ...], out: Path
 
 
 def _lasting(model: str) -> str:
-    """Return a name under which the model is found from any working folder."""
+    """Return a name by which the model can be found from any working directory."""
     from holo_vae import shipped_models
 
     return model if model in shipped_models() or not Path(model).is_dir() else str(Path(model).absolute())
@@ -202,7 +203,7 @@ def _named(skipped: tuple[str, ...], *remarks: tuple[str, ...]) -> list[str]:
 
 
 def _figures(study: "Study", folds: int) -> list[str]:
-    """Say what the predictor is worth, with intervals over families."""
+    """Describe the accuracy of the predictor, with intervals over families."""
     from holo_downstream import score_by_group
 
     fit, count = study.fit, len(study.ddg)

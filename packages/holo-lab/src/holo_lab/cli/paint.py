@@ -21,22 +21,22 @@ def paint_command(
 ) -> int:
     """Color a structure by its embeddings, for PyMOL and ChimeraX.
 
-    The values take the place of the B-factors. Beside the structure come a script for PyMOL (.pml), one for ChimeraX
-    (.cxc), and the frames as arrows (.bild), which ChimeraX shows. Exit status: 0, all was written; 1, it could not
+    The values replace the B-factors. Besides the structure, a script for PyMOL (.pml), a script for ChimeraX (.cxc),
+    and the frames as arrows for ChimeraX (.bild) are written. Exit status: 0, all files were written; 1, they could not
     be; 2, wrong usage.
 
     Parameters
     ----------
     structure
-        PDB, mmCIF or BinaryCIF file, also gzipped. Its ligands are shown, its waters are not.
+        PDB, mmCIF or BinaryCIF file, also gzipped. Ligands are shown, waters are not.
     embeddings
-        HDF5 file, Parquet table, or folder of parts, with the embeddings of the structure, or of several with it.
+        HDF5 file, Parquet table, or folder of parts, with the embeddings of the structure and possibly of others.
     by
-        What is painted: loss, 100 times the cosine loss of the reconstruction; similarity:A:57, how alike z is to that
-        of the residue, 100 for the same and 0 for two random residues; cluster, one of eight in z by K-means, 1 the
-        largest; or a column of the embeddings with numbers, such as b_factor.
+        What the colors show: loss, 100 times the cosine loss of the reconstruction; similarity:A:57, the similarity of
+        z to that of the residue, 100 for equal z and 0 for two random residues; cluster, one of eight clusters of z by
+        K-means, where 1 is the largest; or a numeric column of the embeddings, such as b_factor.
     out
-        For the structure, ending in .cif or .pdb.
+        File for the structure, ending in .cif or .pdb.
     """
     import numpy as np
 

@@ -93,7 +93,7 @@ app.command(
 
 
 def _rename(command: App, before: str) -> None:
-    """Let the examples of a command, and of those below it, begin with the name of this program."""
+    """Replace the name of the program in the examples of a command and its subcommands by that of this program."""
     command.help_epilogue = (command.help_epilogue or "").replace(before, "holo ")
     for name in command:
         if not name.startswith("-"):
@@ -101,10 +101,10 @@ def _rename(command: App, before: str) -> None:
 
 
 def _mount(mounted: App, group: str, own: frozenset[str]) -> None:
-    """Mount the commands of a package's program; where the bench has a command of the same name, its own stays."""
+    """Mount the commands of a package's program, except those of which holo-lab has one of the same name."""
     for name in mounted:
         if not name.startswith("-") and name not in own:
-            command = copy(mounted[name])  # for the group is this program's
+            command = copy(mounted[name])  # because its group is one of this program
             command.group = group
             _rename(command, f"{mounted.name[0]} ")
             app.command(command, name=name)
@@ -117,5 +117,5 @@ _mount(downstream, _USE, _OWN)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit status: 0, 1 nothing useful, 2 wrong usage, 3 some files failed."""
+    """Run the command line and return its exit status: 0, 1 no result, 2 wrong usage, 3 some files failed."""
     return run(app, argv)

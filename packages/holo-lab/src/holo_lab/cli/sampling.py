@@ -1,4 +1,4 @@
-"""``holo sample``, ``interpolate`` and ``traverse``: as the commands of holo-vae, with a picture."""
+"""``holo sample``, ``interpolate`` and ``traverse``, which extend the commands of holo-vae by a picture."""
 
 # ruff: noqa: PLC0415
 
@@ -39,10 +39,10 @@ def sample_command(
     options: Annotated[SampleOptions, Together] = _SAMPLE,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Draw samples from the prior of a variational model, or with --fitted-to from the density of data, and a picture.
+    """Sample from the prior of a variational model, or with --fitted-to from a density of z, and draw a picture.
 
-    They are decoded in the canonical frame. The picture, beside the file, has the first ten samples of each class in a
-    row; of a model without classes up to 200 samples.
+    The samples are decoded in the canonical frame. The picture, beside the file, has a row with the first ten samples
+    of each class, or up to 200 samples of a model without classes.
 
     Parameters
     ----------
@@ -75,10 +75,10 @@ def interpolate_command(
     options: Annotated[InterpolationOptions, Together] = _INTERPOLATION,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Go from one hologram to another in z and in the frame, decode on the way, and draw the steps.
+    """Interpolate between two holograms in z and in the frame, decode the steps, and draw them.
 
-    In the picture, each step on a sphere is seen from where it has most of its signal, unless all are decoded in the
-    canonical frame.
+    In the picture, each step on a sphere is seen from the direction of most of its signal, unless all are decoded in
+    the canonical frame.
 
     Parameters
     ----------
@@ -108,9 +108,9 @@ def traverse_command(
     options: Annotated[TraversalOptions, Together] = _TRAVERSAL,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Change the numbers of a hologram's z one at a time, decode each z in the canonical frame, and draw them.
+    """Change the components of a hologram's z one at a time, decode each z in the canonical frame, and draw them.
 
-    The picture has a row for each number of z.
+    The picture has a row for each component of z.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def traverse_command(
     row
         Hologram, as FILE:ROW, with the rows counted from 0.
     out
-        HDF5 file for what is decoded; the picture has its name and ends in .png.
+        HDF5 file for the decoded holograms; the picture has its name and ends in .png.
     """
     check_out(out, row)
     found = traverse_row(model, row, options)

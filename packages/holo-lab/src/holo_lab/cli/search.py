@@ -17,7 +17,7 @@ from holo_types.options import IN_LINES, SummaryOptions, Together
 __all__ = ["search_command"]
 
 _NO_OPTIONS = SearchOptions()
-_SITE = 3  # residues of a pocket: more seldom have a partner each in another family
+_SITE = 3  # residues of a pocket; if more are searched for, another family seldom has a partner for each of them
 Distance = Annotated[float, Parameter(validator=Number(gt=0))]
 
 
@@ -32,12 +32,15 @@ def search_command(
     options: Annotated[SearchOptions, Together] = _NO_OPTIONS,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Find residues, or sites of several, that are like those of a structure, with E, how many chance gives as good.
+    """Find residues or sites that resemble those of a structure, with E, the number of equally good hits by chance.
 
-    The index's own model embeds the structure; one that does not come with holo-vae is to be named by --model.
-    One residue: its nearest neighbors by z. Several: sites that have a partner for each, alike in z and in space.
-    A ligand: sites like the three residues of its pocket that are nearest to it, of any type; the ligand itself has no
-    part in what is embedded.
+    The structure is embedded by the model of the index. If that model does not come with holo-vae, name it by --model.
+
+    For one residue, its nearest neighbors in z are found; for several residues, sites that have a partner for each of
+    them, similar in z and in space.
+
+    For a ligand, sites are found that resemble the three residues of its pocket that are nearest to it, with residues
+    of any type. The ligand itself is not embedded.
 
     Parameters
     ----------
@@ -46,11 +49,11 @@ def search_command(
     structure
         PDB, mmCIF or BinaryCIF file, also gzipped.
     residues
-        Which residues, such as A:57,102,195; of several chains A:57 B:12.
+        Residues of the query, such as A:57,102,195, or A:57 B:12 for several chains.
     ligand
         Name of a ligand of the structure, such as GDP, or one of its residues, such as A:201, in place of residues.
     distance
-        How near an atom of a pocket's residue is to one of the ligand at most, in Å.
+        Largest distance of an atom of a pocket residue from an atom of the ligand, in Å.
     model
         Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     """
@@ -74,7 +77,7 @@ def search_command(
 
 
 def _pocket(structure: Path, ligand: str, distance: float) -> tuple[str, ...]:
-    """Return the residues of a pocket that are searched for, and say which there are."""
+    """Return the residues of a pocket to be searched for, and print all residues of the pocket."""
     from holo_features import ligand_pocket
 
     found = ligand_pocket(structure, ligand, distance)

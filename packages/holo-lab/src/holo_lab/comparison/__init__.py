@@ -1,4 +1,4 @@
-"""What changed between two structures of a protein, as z sees the surroundings of its residues.
+"""What changed between two structures of a protein, judged by z of the surroundings of its residues.
 
 Two structures enter; a table of residues, a plot and a colored structure leave. Embeddings are those of holo-vae.
 """

@@ -25,14 +25,14 @@ class Comparison:
     first, second
         The residues of each structure.
     partners : Int[ndarray, "n"]
-        For each residue of the first the row of its partner in the second, -1 if it has none.
+        For each residue of the first structure, the row of its partner in the second, or -1 if it has none.
     distances : Float[ndarray, "n"]
-        Distance of the two z, each number of z in units of its standard deviation over both structures; NaN without a
-        partner.
+        Distances of the two z, with each component of z divided by its standard deviation over both structures; NaN
+        for residues without a partner.
     noise_floor
-        Median distance that noise of 0.2 Å on all atoms gives.
+        The median distance that noise of 0.2 Å on all atoms causes.
     random
-        Median distance of two random residues.
+        The median distance of two random residues.
     """
 
     first: Index
@@ -44,7 +44,7 @@ class Comparison:
 
     @property
     def alone(self) -> Int[np.ndarray, "m"]:
-        """Rows of the second structure without a partner."""
+        """The rows of the second structure without a partner."""
         return np.setdiff1d(np.arange(self.second.rows or 0), self.partners)
 
 
@@ -56,12 +56,12 @@ def compare_structures(first: Structure, second: Structure, model: Model) -> Com
     first, second
         Two structures, such as a wild type and a mutant, or two conformations.
     model
-        Embeds the surroundings.
+        The model that embeds the surroundings.
 
     Returns
     -------
     Comparison
-        Distances in z, with the distance that noise gives and that of random residues.
+        The distances in z, with the distance caused by noise and the distance of random residues.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which residue of one structure corresponds to which of another."""
+"""The correspondence between the residues of two structures."""
 
 from collections.abc import Sequence
 
@@ -28,12 +28,13 @@ def find_partners(first: Index, second: Index) -> Int[np.ndarray, "n"]:
     Parameters
     ----------
     first, second
-        The index of the residues of each structure, with chain, residue_number, insertion_code and residue_name.
+        The index of the residues of each structure, with the columns chain, residue_number, insertion_code and
+        residue_name.
 
     Returns
     -------
     Int[ndarray, "n"]
-        For each residue of the first structure the row of its partner in the second, -1 if it has none.
+        For each residue of the first structure, the row of its partner in the second, or -1 if it has none.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def find_partners(first: Index, second: Index) -> Int[np.ndarray, "n"]:
 def _by_numbers(
     first: Index, rows: Int[np.ndarray, "n"], second: Index, there: Int[np.ndarray, "m"]
 ) -> NDArray[np.int64] | None:
-    """Return the partners of a chain's residues by number; None if the numbers do not mean the same residues."""
+    """Return the partners of a chain's residues by number, or None if the numbers do not identify the same residues."""
     places = dict(zip(_keys(second, there), there.tolist(), strict=True))
     found = np.array([places.get(key, NO_PARTNER) for key in _keys(first, rows)], dtype=np.int64)
     shared: Bool[np.ndarray, n] = found != NO_PARTNER
@@ -88,7 +89,7 @@ def _keys(index: Index, rows: Int[np.ndarray, "n"]) -> list[tuple[int, str]]:
 
 
 def _aligned(first: Sequence[str], second: Sequence[str]) -> tuple[int, NDArray[np.int64]] | None:
-    """Return how many residues of two chains are identical, and each one's place in the second, -1 for none."""
+    """Return how many residues of two chains are identical, and the partner of each in the second chain, or -1."""
     alignment = align(one_letter_sequence(first), one_letter_sequence(second))
     if alignment.identity < _LEAST_IDENTITY:
         return None

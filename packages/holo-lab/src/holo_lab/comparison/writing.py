@@ -25,12 +25,12 @@ _LEAST_WIDTH, _INCHES = 6.0, 0.03  # of the plot, and of each residue in it
 
 
 def view_paths(table: Path) -> tuple[Path, Path]:
-    """Return where the plot and the colored structure beside a table go; scripts that show the structure lie beside.
+    """Return the paths of the plot and the colored structure that are written beside a table.
 
     Raises
     ------
     HoloError
-        If the table does not end in ``.csv``, or has a name that a script cannot name.
+        If the name of the table does not end in ``.csv``, or contains characters that a script must not contain.
 
     Examples
     --------
@@ -44,16 +44,16 @@ def view_paths(table: Path) -> tuple[Path, Path]:
 
 
 def write_comparison(comparison: Comparison, structure: Structure, table: Path) -> None:
-    """Write the table, and beside it the plot and the first structure with the changes as its B-factors and scripts.
+    """Write the table and, beside it, the plot, and the first structure colored by the changes, with its scripts.
 
     Parameters
     ----------
     comparison
-        What was compared.
+        The comparison to write.
     structure
         The first of the two structures.
     table
-        CSV file for residues and distances; those without a partner have empty cells.
+        CSV file for residues and distances; residues without a partner have empty cells.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def _plot(comparison: Comparison, name: str) -> Figure:
 
 
 def _of_residues(comparison: Comparison) -> dict[ResidueId, float]:
-    """Return the change of each residue, 100 for that of two random residues; NaN without a partner."""
+    """Return the change of each residue, where 100 is the distance of two random residues; NaN without a partner."""
     index = comparison.first
     columns = (index[name].tolist() for name in ("chain", "residue_number", "insertion_code"))
     changes = (_RANDOM * comparison.distances / comparison.random).tolist()

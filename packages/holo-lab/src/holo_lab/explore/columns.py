@@ -1,4 +1,4 @@
-"""What the points of the map are colored by."""
+"""The columns by which the points of the map can be colored."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ AMINO_ACIDS = MappingProxyType(
 )
 _SECONDARY = {"helix": "#ee8a3c", "sheet": "#3d8bc4", "coil": "#9aa5ae"}
 _BURIAL = {"buried": "#8d4fa8", "intermediate": "#d17ca0", "exposed": "#e8b04a"}
-# Of P. Tol, "bright" and "vibrant": told apart by those who do not see red and green alike, on light and on dark.
+# The schemes "bright" and "vibrant" of P. Tol, which color-blind readers can distinguish on light and dark pages.
 _CLASSES = (
     *("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377"),
     *("#ee7733", "#009988", "#a98ad6", "#cc3311", "#8a9a3b", "#f0a6b8"),
@@ -59,11 +59,11 @@ class Categories:
     Parameters
     ----------
     key, title
-        What the address of the page calls it, and what its reader.
+        The name of the column in the address of the page, and its title on the page.
     codes : Int[ndarray, "n"]
-        The name of each row, by number.
+        The index of the category of each row.
     names, colors
-        Of each category, in the order of the legend.
+        The name and the color of each category, in the order of the legend.
     """
 
     key: str
@@ -82,7 +82,7 @@ class Numbers:
     key, title
         As in `Categories`.
     values : Float[ndarray, "n"]
-        NaN where there is none.
+        The value of each row, or NaN if it is missing.
     """
 
     key: str
@@ -93,19 +93,19 @@ class Numbers:
 def color_columns(
     residues: ExploredResidues, clusters: Int[np.ndarray, "n"]
 ) -> tuple[Categories | Numbers, ...]:
-    """Return what residues can be colored by: what is known of them, and every other column of the index.
+    """Return the columns by which residues can be colored: computed properties, and every other column of the index.
 
     Parameters
     ----------
     residues
-        Which ones.
+        The residues of the page.
     clusters : Int[ndarray, "n"]
-        The cluster of z of each, from 0.
+        The cluster of z of each residue, counted from 0.
 
     Returns
     -------
     tuple of Categories or Numbers
-        Without columns that are the same for all rows.
+        The columns, without those that have the same value in all rows.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def _varies(column: Categories | Numbers) -> bool:
 def _categories(
     key: str, title: str, names: Shaped[np.ndarray, "n"], colors: Mapping[str, str]
 ) -> Categories:
-    """Order categories as their colors are, else the commonest first; the rarest of very many become one."""
+    """Order categories by a table of colors, or by frequency, and merge the rarest of them if there are very many."""
     counts = Counter(names.tolist())
     known = [name for name in colors if name in counts]
     others = [name for name, _ in counts.most_common() if name not in colors and name != ""]

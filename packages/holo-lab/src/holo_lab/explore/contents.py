@@ -1,4 +1,4 @@
-"""What a page holds: facts as JSON, and arrays in one compressed block."""
+"""The contents of a page: facts as JSON, and arrays in one compressed block."""
 
 import base64
 import gzip
@@ -26,26 +26,26 @@ _STEP = 0.01  # Å, of the places of atoms
 
 @attrs.frozen(eq=False)
 class Contents:
-    """What a page shows.
+    """The contents of a page.
 
     Parameters
     ----------
     title
-        Its heading.
+        The heading of the page.
     residues
-        Embeddings and atoms.
+        The residues, with embeddings and atoms.
     maps
-        The first is shown first.
+        The maps of z, of which the first is shown at the start.
     columns
-        What residues are colored by; the first is shown first.
+        The columns by which residues can be colored, of which the first is shown at the start.
     neighbors : Int[ndarray, "n count"]
         The nearest rows of each row; -1 where there are fewer.
     distances : Float[ndarray, "n count"]
-        In units of the distance of two random residues.
+        The distances of these neighbors, in units of the distance of two random residues.
     densities
-        None if none were asked for.
+        The densities around some residues, or None if none were requested.
     note
-        What a reader should know of how the page was made.
+        A remark for the reader on how the page was made.
     """
 
     title: str
@@ -59,7 +59,7 @@ class Contents:
 
 
 def page_arrays(contents: Contents, *, atoms: bool) -> dict[str, NDArray[np.generic]]:
-    """Return the arrays of a page by name, those of atoms and densities only where they are wanted."""
+    """Return the arrays of a page by name, with those of atoms and densities only if they are wanted."""
     residues, index = contents.residues, contents.residues.embeddings.index
     arrays: dict[str, NDArray[np.generic]] = {
         "structure": residues.structure_of_row.astype(np.uint32),
@@ -88,7 +88,7 @@ def page_arrays(contents: Contents, *, atoms: bool) -> dict[str, NDArray[np.gene
 
 
 def _atom_arrays(residues: ExploredResidues) -> dict[str, NDArray[np.generic]]:
-    """Return places to about a hundredth of an Å, about the middle of each structure."""
+    """Return positions relative to the middle of each structure, rounded to about a hundredth of an Å."""
     firsts, coordinates = residues.first_atoms, residues.coordinates.astype(np.float64)
     middles = np.stack([coordinates[a:b].mean(axis=0) for a, b in pairwise(firsts.tolist())]).astype(
         np.float32
@@ -101,7 +101,7 @@ def _atom_arrays(residues: ExploredResidues) -> dict[str, NDArray[np.generic]]:
     return {
         "atom.steps": steps,
         "atom.firsts": firsts.astype(np.uint32),
-        # From one atom to the next, which takes fewer bytes when packed; what overflows does so again on the way back.
+        # Differences between successive atoms compress better; an overflow is undone when they are added up again.
         "atom.places": np.diff(places.T, axis=1, prepend=np.zeros((3, 1), np.int16)),
         "atom.kinds": residues.kinds,
         "alpha": residues.alpha_atoms.astype(np.uint32),
@@ -111,7 +111,7 @@ def _atom_arrays(residues: ExploredResidues) -> dict[str, NDArray[np.generic]]:
 
 
 def page_facts(contents: Contents, *, atoms: bool) -> Mapping[str, object]:
-    """Return all that is no array, as JSON takes it."""
+    """Return everything except the arrays, as values for JSON."""
     residues, index, model = (
         contents.residues,
         contents.residues.embeddings.index,
@@ -148,7 +148,7 @@ def _column_facts(column: Categories | Numbers) -> dict[str, object]:
     if isinstance(column, Categories):
         return facts | {"names": column.names, "colors": column.colors}
     there = column.values[np.isfinite(column.values)]
-    # A hundredth at either end would squeeze the colors of all others.
+    # The extreme hundredth at either end would compress the color scale of all other values.
     low, high = np.percentile(there, (1, 99)).tolist()
     if low == high:
         low, high = float(there.min()), float(there.max())
@@ -165,19 +165,19 @@ def _sixteen(values: NDArray[np.floating]) -> NDArray[np.uint16]:
 
 
 def packed(arrays: Mapping[str, NDArray[np.generic]]) -> tuple[list[dict[str, object]], str]:
-    """Return where each array lies in a block, and the block, gzipped and in base64.
+    """Return the position of each array in a block, and the block itself, gzipped and in base64.
 
     Parameters
     ----------
     arrays
-        By name.
+        The arrays by name.
 
     Returns
     -------
     list of dict
-        Name, type, and the first and the number of the values of each.
+        The name, type, start and number of values of each array.
     str
-        Little-endian values; each array begins at a multiple of eight bytes.
+        The little-endian values, where each array begins at a multiple of eight bytes.
 
     Examples
     --------

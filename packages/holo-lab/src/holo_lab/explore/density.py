@@ -1,4 +1,4 @@
-"""The densities around a few residues, true and reconstructed, as small maps in their own frames."""
+"""The true and reconstructed densities around a few residues, as small maps in the frames of the residues."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,14 +38,14 @@ class Densities:
     Parameters
     ----------
     rows : Int[ndarray, "k"]
-        The residues.
+        The rows of the residues.
     values : UInt8[ndarray, "k 2 channels x y z"]
-        True and reconstructed, in the residue's frame; 255 is the most of the true density of the channel, or 0.4 of
-        that of the densest channel if that is more.
+        The true and the reconstructed density in the frame of the residue, where 255 is the maximum of the true density
+        of the channel, or 0.4 of the maximum of the densest channel if that is more.
     channels
-        Names of the channels.
+        The names of the channels.
     radius
-        The grid reaches from -radius to radius, in Å.
+        Half the side of the grid, which reaches from -radius to radius, in Å.
     """
 
     rows: Int[np.ndarray, "k"]
@@ -60,7 +60,7 @@ def named_rows(embeddings: Embeddings, names: Sequence[str]) -> Int[np.ndarray, 
     Raises
     ------
     HoloError
-        If a residue is not there, or they are more than 200.
+        If a residue does not exist, or there are more than 200.
 
     Examples
     --------
@@ -91,18 +91,18 @@ def densities_of(
     Parameters
     ----------
     embeddings
-        Of the model.
+        The embeddings made by the model.
     rows : Int[ndarray, "k"]
-        Which residues.
+        The rows of the residues.
     paths
         The files of their structures.
     model
-        Made the embeddings.
+        The model that made the embeddings.
 
     Raises
     ------
     HoloError
-        If another model made them, or it is one of images.
+        If the embeddings were made by another model, or the model takes images.
     """
     made_by, basis = embeddings.model, model.config.basis
     if model.digest != made_by.digest:
@@ -122,12 +122,12 @@ def densities_of(
     true = _holograms(embeddings, rows, path_files=path_of_structures(paths), model=model)
     again = model.decode(embeddings[rows], model.categories(true.index))
     for place, row in enumerate(rows.tolist()):
-        # Points along the axes of the frame, in the axes of the file.
+        # Grid points along the axes of the frame, in the coordinates of the file.
         points = grid @ embeddings.frames[row].astype(np.float64)
         one = np.array([place])
         pair = np.stack([inverse_zernike_transform(each[one], points)[0] for each in (true, again)])
         most = pair[0].max(axis=1, keepdims=True)
-        # Of an element that is not there the ripples would else be as large as another's atoms.
+        # Otherwise the ripples of an element that is absent would look as large as the atoms of another element.
         most = np.maximum(most, max(_LEAST_SHARE * float(most.max()), 1e-12))
         values[place] = np.round(np.clip(pair / most, 0, 1) * _STEPS).astype(np.uint8).reshape(shape[1:])
     return Densities(rows, values, basis.channels, radius)
@@ -136,7 +136,7 @@ def densities_of(
 def _holograms(
     embeddings: Embeddings, rows: Int[np.ndarray, "k"], path_files: dict[str, Path], model: Model
 ) -> Holograms:
-    """Encode the surroundings of rows, in their order."""
+    """Encode the surroundings of rows, in the order of the rows."""
     basis = model.config.basis
     assert basis.radial is not None
     columns = [

@@ -45,31 +45,32 @@ def make_contents(
     seed: int = 0,
     advance: Callable[..., None] = lambda: None,
 ) -> Contents:
-    """Compute what a page shows of residues.
+    """Compute the contents of a page for exploring residues.
 
     Parameters
     ----------
     embeddings
-        Of 2 to 100,000 residues.
+        The embeddings of 2 to 100,000 residues.
     paths
-        The structure files that they were made from.
+        The structure files from which they were made.
     title
-        Heading of the page.
+        The heading of the page.
     projection
-        ``"umap"`` for UMAP beside principal components, ``"pca"`` for these alone.
+        ``"umap"`` for UMAP and principal components, or ``"pca"`` for principal components alone.
     density
         Residues whose density is shown, such as ``"1abc A:57"``.
     model
-        Made the embeddings; only densities need it.
+        The model that made the embeddings, which only densities need.
     seed
-        Of UMAP and of the clusters.
+        The seed of UMAP and of the clusters.
     advance
-        Is called after each structure that was read.
+        A function that is called after each structure has been read.
 
     Returns
     -------
     Contents
-        Neighbors are residues of other structures, or of the same where there is one only.
+        The contents, in which neighbors are residues of other structures, or of the same structure if it is the only
+        one.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def make_contents(
     (['PCA'], (320, 10))
     """
     if density:
-        named_rows(embeddings, density)  # before any work: a name may be wrong, and a library missing
+        named_rows(embeddings, density)  # before any work, because a name may be wrong or a library missing
     if projection == "umap":
         load_umap()
     residues = find_residues(embeddings, paths, advance)

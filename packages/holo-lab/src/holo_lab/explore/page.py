@@ -38,24 +38,24 @@ _EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))",
 
 
 def write_explore_page(contents: Contents, path: Path) -> bool:
-    """Write the page, without atoms where it would have more than 15 MB with them.
+    """Write the page, leaving out the atoms if it would otherwise exceed 15 MB.
 
     Parameters
     ----------
     contents
-        What it shows.
+        The contents of the page.
     path
-        Replaced if it exists.
+        The HTML file, which is replaced if it exists.
 
     Returns
     -------
     bool
-        Whether it shows residues in 3D.
+        Whether the page shows residues in 3D.
 
     Raises
     ------
     HoloError
-        If the file cannot be written, or has more than 15 MB even so.
+        If the file cannot be written, or would exceed 15 MB even without the atoms.
     """
     text, atoms = page_text(contents, atoms=True), True
     if len(text) > MOST_BYTES:
@@ -98,7 +98,7 @@ def _asset(name: str) -> str:
 
 
 def _joined_scripts() -> str:
-    """Return the modules as one script, each in a scope of its own: a module in a page cannot import another of it."""
+    """Return the modules as one script, each in its own scope, since a module inside a page cannot import another."""
     return "\n".join(['"use strict";', *map(_scope, _SCRIPTS)])
 
 

@@ -1,4 +1,4 @@
-"""z in the plane, and in clusters."""
+"""Projections of z onto a plane, and clusters of z."""
 
 import warnings
 from importlib import import_module
@@ -30,16 +30,16 @@ _LEARNED_ROWS = 20_000  # from which the clusters are learned well enough
 
 @attrs.frozen(eq=False)
 class PlaneMap:
-    """Where each row lies in the plane.
+    """A map of rows in the plane.
 
     Parameters
     ----------
     key, title
-        What the address of the page calls it, and what its reader.
+        The name of the map in the address of the page, and its title on the page.
     detail
-        A line on how it was made.
+        A line that says how it was made.
     points : Float[ndarray, "n 2"]
-        In no unit.
+        The position of each row, which has no unit.
     """
 
     key: str
@@ -49,12 +49,12 @@ class PlaneMap:
 
 
 def principal_components(vectors: Float[np.ndarray, "n d"]) -> PlaneMap:
-    """Return the first two principal components.
+    """Return the map of the first two principal components.
 
     Parameters
     ----------
     vectors : Float[ndarray, "n d"]
-        On one scale.
+        Vectors whose components have the same scale.
 
     Examples
     --------
@@ -82,21 +82,21 @@ def load_umap() -> ModuleType:
         If it is not installed.
     """
     with extra("holo-lab[umap]"), warnings.catch_warnings():
-        # It tells of TensorFlow, which only a part of it needs that is not used here.
+        # It warns that TensorFlow is missing, which only a part of it needs that is not used here.
         warnings.simplefilter("ignore", ImportWarning)
         module: ModuleType = import_module("umap")
     return module
 
 
 def uniform_manifold(vectors: Float[np.ndarray, "n d"], *, seed: int = 0) -> PlaneMap:
-    """Return the map of UMAP, the same for the same seed: it has one thread (extra ``umap``).
+    """Return the map of UMAP, which is reproducible for a given seed because it uses one thread (extra ``umap``).
 
     Parameters
     ----------
     vectors : Float[ndarray, "n d"]
-        On one scale, at least 20 rows.
+        At least 20 vectors whose components have the same scale.
     seed
-        Of what is drawn at random.
+        The seed of the random numbers.
 
     Raises
     ------
@@ -115,14 +115,14 @@ def uniform_manifold(vectors: Float[np.ndarray, "n d"], *, seed: int = 0) -> Pla
 
 
 def clusters_of(vectors: Float[np.ndarray, "n d"], *, seed: int = 0) -> Int[np.ndarray, "n"]:
-    """Return which of at most eight k-means clusters each row is in, from 0, the largest first.
+    """Return the cluster of each row among at most eight k-means clusters, numbered from 0 for the largest.
 
     Parameters
     ----------
     vectors : Float[ndarray, "n d"]
-        On one scale.
+        Vectors whose components have the same scale.
     seed
-        Of what is drawn at random.
+        The seed of the random numbers.
 
     Examples
     --------

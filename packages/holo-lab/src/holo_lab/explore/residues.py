@@ -1,4 +1,4 @@
-"""Rows of embeddings and the residues of structures that they are of."""
+"""The residues of structures that belong to the rows of embeddings."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ _KEY = ("chain", "residue_number", "insertion_code")
 _TOLERANCE = 0.05  # Å; files have three digits
 _NAMED = 3
 
-# What the byte of an atom says: bit 7, the first atom of its residue; bits 2 to 6, its element; bits 0 and 1, its role.
+# The byte of an atom: bit 7, whether it is the first of its residue; bits 2 to 6, its element; bits 0 and 1, its role.
 FIRST_ATOM = 0x80
 SIDE_CHAIN, BACKBONE, ALPHA = range(3)
 _BACKBONE = ("N", "C", "O", "OXT")
@@ -41,22 +41,22 @@ class ExploredResidues:
     Parameters
     ----------
     embeddings
-        One row for each residue; those of one structure follow one another.
+        One row for each residue; the rows of one structure are contiguous.
     structures
         Names of the structures, in the order of the rows.
     structure_of_row : Int[ndarray, "n"]
         The structure of each row.
     first_atoms : Int[ndarray, "structures_and_1"]
-        Where the atoms of each structure begin, and at the end the number of all atoms.
+        The index of the first atom of each structure, and at the end the number of all atoms.
     coordinates : Float[ndarray, "atoms 3"]
-        In Å, in the coordinates of each structure's file.
+        The positions in the coordinates of each structure's file, in Å.
     kinds : UInt8[ndarray, "atoms"]
-        Bit 7, the first atom of a residue; bits 2 to 6, the element; bits 0 and 1, the role: 0, side chain; 1,
-        backbone; 2, Cα.
+        Bit 7 marks the first atom of a residue, bits 2 to 6 hold the element, and bits 0 and 1 the role: 0 for side
+        chain, 1 for backbone, and 2 for Cα.
     elements
         The chemical elements, by number.
     alpha_atoms : Int[ndarray, "n"]
-        The Cα of each row, among all atoms.
+        The index of the Cα of each row among all atoms.
     secondary_structure : Shaped[ndarray, "n"]
         ``"helix"``, ``"sheet"`` or ``"coil"``.
     burial : Shaped[ndarray, "n"]
@@ -102,11 +102,11 @@ def find_residues(
     Parameters
     ----------
     embeddings
-        Of residues.
+        The embeddings of residues.
     paths
-        Structure files; those that the embeddings do not name are not read.
+        The structure files; files that the embeddings do not name are not read.
     advance
-        Is called after each structure.
+        A function that is called after each structure.
 
     Returns
     -------
@@ -116,8 +116,8 @@ def find_residues(
     Raises
     ------
     HoloError
-        If there is no residue or there are too many, the rows are of something else, a structure is not among the
-        files, or a residue is not in its structure or lies elsewhere.
+        If there are no residues or too many, the rows are not residues, a structure is not among the files, or a
+        residue is missing from its structure or has another position there.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def find_residues(
 
 
 def path_of_structures(paths: Sequence[Path]) -> dict[str, Path]:
-    """Return the file of each structure by the name that an index gives it."""
+    """Return the file of each structure by its name in an index."""
     return {name: path for path, name in structure_names(paths).items()}
 
 
