@@ -199,7 +199,7 @@ def packed(arrays: Mapping[str, NDArray[np.generic]]) -> tuple[list[dict[str, ob
 
 
 def script_json(facts: Mapping[str, object] | Sequence[object]) -> str:
-    r"""Return JSON that may stand in an HTML script: no character in it begins a tag or ends the script.
+    r"""Return JSON that is safe in an HTML script: no character in it begins a tag or ends the script.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Mutations of one structure as the numbers that a predictor takes."""
+"""The features of mutations of one structure, as a predictor takes them."""
 
 from collections.abc import Sequence
 
@@ -21,21 +21,21 @@ from holo_vae import Model, fill_in
 __all__ = ["Described", "describe_mutations", "joined"]
 
 _SCORE = "log-probability without imprint"
-# Nats by which microenvironment-fill-z128 rather expects the residue that is there than surroundings warrant: the mean
-# over relatives that differ at a place, measured by docs/results/imprint.py without any value of stability.
+# The bias of microenvironment-fill-z128 toward the residue that is present, in nats: the mean over relatives that
+# differ at a position, measured by docs/results/imprint.py without any value of stability.
 _IMPRINT = 1.43
 
 
 @attrs.frozen(eq=False)
 class Described:
-    """Mutations of one structure that can be made, and their numbers.
+    """The mutations of one structure that can be made, and their features.
 
     Parameters
     ----------
     found
-        Which they are, and what is wrong with the others.
+        These mutations, and what is wrong with the others.
     exchanges
-        A row for each that was found; None if none was.
+        The features, with a row for each mutation that was found, or None if there are none.
     """
 
     found: FoundSites
@@ -43,28 +43,28 @@ class Described:
 
 
 def describe_mutations(structure: Structure, mutations: Sequence[Mutation], model: Model | None) -> Described:
-    """Describe mutations of a structure.
+    """Compute the features of mutations of a structure.
 
     Parameters
     ----------
     structure
-        As `holo_features.read_structure` gives it.
+        The structure, as returned by `holo_features.read_structure`.
     mutations
-        What is exchanged; those that cannot be made are named.
+        The mutations; those that cannot be made are reported in the result.
     model
-        A model that says what a residue is from its surroundings, see `holo_vae.fill_in`: the log-probability of an
-        amino acid, without the imprint of the one that is there, becomes one of its numbers at the site, and z without
-        the residue's own atoms a block ``z`` of the sites, which the usual settings do not look at.
+        A model that predicts the type of a residue from its surroundings, see `holo_vae.fill_in`. The log-probability
+        of an amino acid, minus the imprint of the one that is present, becomes a feature of it at the site, and z
+        without the residue's own atoms becomes the block ``z`` of the sites, which the default settings do not use.
 
     Raises
     ------
     HoloError
-        If the model is none of structures, or has no head on ``residue_name``.
+        If the model does not take structures, or has no head on ``residue_name``.
     """
     found = find_sites(structure, mutations)
     if not found.mutations:
         return Described(found, None)
-    # A scan asks for each residue nineteen times; it is described once.
+    # A scan contains each residue nineteen times, but it is described only once.
     _, first, rows = np.unique(found.sites.atoms, return_index=True, return_inverse=True)
     once = found.sites[first]
     numbers = site_numbers(structure, once)
@@ -97,7 +97,7 @@ def describe_mutations(structure: Structure, mutations: Sequence[Mutation], mode
 
 
 def joined(parts: Sequence[Substitutions]) -> Substitutions:
-    """Put the exchanges of several structures one after the other."""
+    """Concatenate the substitutions of several structures."""
 
     def join(columns: Sequence[Columns]) -> Columns:
         return Columns(columns[0].names, np.concatenate([each.values for each in columns]))

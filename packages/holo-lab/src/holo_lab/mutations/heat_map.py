@@ -20,18 +20,19 @@ _LEAST = 1.0  # kcal/mol at the ends of the colors, so that noise does not look 
 
 
 def heat_map(mutations: Sequence[Mutation], values: Float[np.ndarray, "n"], title: str) -> Figure:
-    """Draw what mutations cost: residues from left to right, amino acids from top to bottom.
+    """Draw changes of stability, with residues from left to right and amino acids from top to bottom.
 
-    Of a structure with more than 6,000 residues the first are drawn, and the title says so.
+    If the structure has more than 6,000 residues, only the first are drawn, and the title says so.
 
     Parameters
     ----------
     mutations
-        With their wild types, which are marked by a dot.
+        The mutations with their wild types, which are marked by a dot.
     values : Float[ndarray, "n"]
-        In kcal/mol; red destabilizes, blue stabilizes, and what was not asked for is gray.
+        The changes of stability in kcal/mol. Red is destabilizing, blue is stabilizing, and cells without a mutation
+        are gray.
     title
-        What it shows.
+        The title of the picture.
 
     Examples
     --------
@@ -53,7 +54,7 @@ def heat_map(mutations: Sequence[Mutation], values: Float[np.ndarray, "n"], titl
     width = min(len(residues), _PER_LINE)
     figure = Figure(figsize=(2.2 + 0.18 * width, 0.4 + 3.9 * len(starts)), layout="constrained")
     rows = figure.subplots(len(starts), 1, squeeze=False)[:, 0]
-    colors = colormaps["RdBu"].with_extremes(bad="#e3e6e8")  # what was not asked for
+    colors = colormaps["RdBu"].with_extremes(bad="#e3e6e8")  # cells without a mutation
     for axes, start in zip(rows, starts, strict=True):
         some = residues[start : start + _PER_LINE]
         drawn = axes.imshow(
@@ -82,7 +83,7 @@ def heat_map(mutations: Sequence[Mutation], values: Float[np.ndarray, "n"], titl
 def write_heat_map(
     path: Path, mutations: Sequence[Mutation], values: Float[np.ndarray, "n"], title: str
 ) -> None:
-    """Write `heat_map` as a PNG file, which appears whole or not at all.
+    """Write `heat_map` as a PNG file, atomically.
 
     Raises
     ------

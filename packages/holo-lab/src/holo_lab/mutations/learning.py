@@ -26,20 +26,20 @@ _FAMILY = "family"
 
 @attrs.frozen(eq=False)
 class DescribedTable:
-    """The mutations of a table that can be made, and what else there is to say.
+    """The mutations of a table that can be made, with their features and with remarks.
 
     Parameters
     ----------
     rows
-        Rows of the table, in its order.
+        The usable rows of the table, in its order.
     mutations
-        What each is in its structure, with its wild type.
+        The mutation of each row in its structure, with its wild type.
     exchanges
-        The numbers of each.
+        The features of each row.
     skipped
-        Rows that cannot be used, and why.
+        The rows that cannot be used, with the reasons.
     remarks
-        What should be known of rows that are used.
+        Remarks on rows that are used.
     """
 
     rows: tuple[MutationRow, ...]
@@ -52,23 +52,23 @@ class DescribedTable:
 def describe_table(
     folder: Path, table: MutationTable, model: Model | None, advance: Callable[[], None] = lambda: None
 ) -> DescribedTable:
-    """Describe the mutations of a table, a structure at a time; what cannot be used is named.
+    """Compute the features of the mutations of a table, structure by structure, and list the unusable rows.
 
     Parameters
     ----------
     folder
-        Where the table's files are.
+        The folder of the files that the table names.
     table
-        From `read_mutations`.
+        The table, as returned by `read_mutations`.
     model
-        As for `describe_mutations`.
+        The model, as for `describe_mutations`.
     advance
-        Called after each structure.
+        A function that is called after each structure.
 
     Raises
     ------
     HoloError
-        If nothing can be used, or the model is not of the kind.
+        If no row can be used, or the model is not of the required kind.
     """
     by_file: dict[str, list[MutationRow]] = defaultdict(list)
     for row in table.rows:
@@ -110,22 +110,22 @@ def _first(lines: list[str]) -> str:
 
 @attrs.frozen(eq=False)
 class Study:
-    """A fit, and the rows that it learned from.
+    """A fit, with the rows to which the predictor was fitted.
 
     Parameters
     ----------
     described
-        The rows, whose predictions stand in ``fit``.
+        The rows, whose cross-validated predictions are in ``fit``.
     ddg : Float[ndarray, "n"]
-        What was measured, in kcal/mol.
+        The measured changes of stability, in kcal/mol.
     families : Shaped[ndarray, "n"]
-        The family of each row's protein.
+        The family of the protein of each row.
     fit
-        The predictor, and what it is worth.
+        The predictor, and its cross-validation.
     model
-        Whose numbers it takes: name and digest; None if it takes none.
+        The name and digest of the model that computes features for it, or None if there is none.
     remarks
-        What should be known of the table.
+        Remarks on the table.
     """
 
     described: DescribedTable
@@ -144,9 +144,9 @@ def learn(
     folds: int = 10,
     coverage: float = 0.9,
 ) -> Study:
-    """Learn from a table that was described.
+    """Fit a predictor to a table whose features were computed.
 
-    Families are those of the column ``family``, or else the files.
+    The families are those of the column ``family``, or, without it, the files.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def learn(
 
 
 def write_study(study: Study, folder: Path) -> None:
-    """Write a study: the predictor, what was predicted of each row by other families, and what was left out.
+    """Write a study: the predictor, the prediction of each row from other families, and the skipped rows.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From a predictor and structures to tables, a heat map and a colored structure."""
+"""Predictions for structures as tables, a heat map and a colored structure."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,12 +32,12 @@ Rows = Sequence[tuple[float, float, float, float]]
 
 
 def read_predictor_and_model(path: Path) -> tuple[StabilityPredictor, Model | None]:
-    """Read a predictor from its folder or file, and the model whose numbers it takes.
+    """Read a predictor from its folder or file, and load the model that computes features for it.
 
     Raises
     ------
     HoloError
-        If it is none, or the model is not the one that it was fitted with.
+        If it is not a predictor, or the model is not the one with which it was fitted.
     """
     file = path / PREDICTOR_FILE if path.is_dir() else path
     predictor, about = read_stability_predictor(file)
@@ -54,7 +54,7 @@ def read_predictor_and_model(path: Path) -> tuple[StabilityPredictor, Model | No
 
 
 def predict_both(predictor: StabilityPredictor, exchanges: Substitutions) -> Rows:
-    """Predict exchanges with the term of natural residues, with intervals, and without it."""
+    """Predict substitutions with the term for natural residues, including intervals, and without it."""
     costs: StabilityChanges = predictor.predict(exchanges)
     odd = predictor.predict(exchanges, natural=False)
     columns = (costs.values, costs.lower, costs.upper, odd.values)
@@ -62,7 +62,7 @@ def predict_both(predictor: StabilityPredictor, exchanges: Substitutions) -> Row
 
 
 def write_table_predictions(path: Path, described: DescribedTable, rows: Rows) -> None:
-    """Write the cells of a table, with what was predicted of each row.
+    """Write the cells of a table with the predictions for each row.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def write_table_predictions(path: Path, described: DescribedTable, rows: Rows) -
 
 
 def write_predictions(path: Path, file: str, mutations: Sequence[Mutation], rows: Rows) -> None:
-    """Write what was predicted of mutations of one structure.
+    """Write the predictions for mutations of one structure.
 
     Raises
     ------
@@ -100,12 +100,13 @@ def write_predictions(path: Path, file: str, mutations: Sequence[Mutation], rows
 
 
 def view_paths(path: Path) -> tuple[Path, Path]:
-    """Return where the heat map and the structure beside a table go: under its name, ending in ``.png`` and ``.cif``.
+    """Return the paths of the heat map and the structure that are written beside a table, with its name.
 
     Raises
     ------
     HoloError
-        If the table is to have the name of one of them or none, or one that a script cannot name.
+        If the table has the name of one of them, has no name, or its name contains characters that a script must not
+        contain.
 
     Examples
     --------
@@ -123,16 +124,16 @@ def view_paths(path: Path) -> tuple[Path, Path]:
 
 
 def write_views(path: Path, structure: Structure, mutations: Sequence[Mutation], rows: Rows) -> None:
-    """Write a heat map of mutations, and their structure with the mean of each residue as its B-factors and scripts.
+    """Write a heat map of mutations, and their structure colored by the mean of each residue, with its scripts.
 
     Parameters
     ----------
     path
-        The path of the table; `view_paths` gives those of the two.
+        The path of the table; `view_paths` returns those of the two other files.
     structure
         The structure of the mutations.
     mutations, rows
-        What was predicted.
+        The mutations and their predictions.
 
     Raises
     ------

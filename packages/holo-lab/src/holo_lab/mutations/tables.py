@@ -1,4 +1,4 @@
-"""Tables of mutations: which residue of which file becomes what, and what that was measured to cost."""
+"""Tables of mutations and their measured changes of stability."""
 
 import math
 from collections.abc import Mapping
@@ -23,13 +23,14 @@ class MutationRow:
     Parameters
     ----------
     line
-        Its number in the table, 1 for the first row below the header.
+        The number of the row in the table, where 1 is the first row below the header.
     file
-        The structure, relative to the folder of structures.
+        The file of the structure, relative to the folder of structures.
     mutation
-        The exchange.
+        The mutation.
     ddg
-        What was measured, in kcal/mol, negative destabilizes; None where the table has no such column.
+        The measured change of stability in kcal/mol, where negative values destabilize, or None if the table has no
+        such column.
     cells
         All cells of the row, by column.
     """
@@ -46,16 +47,16 @@ class MutationRow:
 
 @attrs.frozen
 class MutationTable:
-    """Mutations, and the rows that name none.
+    """A table of mutations, and the rows that cannot be read.
 
     Parameters
     ----------
     columns
         All columns, in their order.
     rows
-        Those that can be read.
+        The rows that can be read.
     skipped
-        For each of the others, where it is and what is wrong.
+        For each other row, its number and what is wrong with it.
     """
 
     columns: tuple[str, ...]
@@ -63,9 +64,9 @@ class MutationTable:
     skipped: tuple[str, ...]
 
     def other_sign(self) -> str | None:
-        """Say whether the values look as if positive ones destabilized; None if not.
+        """Return a warning if the signs suggest that positive values destabilize, else None.
 
-        Most exchanges in a natural protein destabilize it, so that most values must be negative.
+        Most mutations of a natural protein destabilize it, so most values must be negative.
         """
         values = [row.ddg for row in self.rows if row.ddg]
         positive = sum(value > 0 for value in values)
@@ -84,7 +85,7 @@ def read_mutations(path: Path, *, measured: bool = False) -> MutationTable:
     ----------
     path
         CSV file with the columns file, chain, residue (number and insertion code, as in the file), wild_type and mutant
-        (letters), and ddg where it was measured; others are kept as they are.
+        (one-letter codes), and ddg if it was measured. Other columns are kept unchanged.
     measured
         Whether each row must have a ddg, in kcal/mol.
 

@@ -1,5 +1,5 @@
-"""Structures colored by values of their residues, as PyMOL and ChimeraX show them.
+"""Structures colored by values of their residues, for PyMOL and ChimeraX.
 
-A structure and a value for each of some residues enter; the structure with the values as its B-factors leaves, beside a
-script for each of the two programs, and arrows for the frames. Nothing that a file says becomes a command in a script.
+A structure enters with values for some of its residues. The structure with the values as its B-factors leaves, with a
+script for each of the two programs and arrows for the frames. No text from a file can become a command in a script.
 """

@@ -22,16 +22,16 @@ def write_arrows(path: Path, centers: Float[np.ndarray, "n 3"], frames: Float[np
     Parameters
     ----------
     path
-        The file, ``.bild``, which appears whole or not at all.
+        The ``.bild`` file, which is written atomically.
     centers : Float[ndarray, "n 3"]
-        In Å.
+        The origins of the frames, in Å.
     frames : Float[ndarray, "n 3 3"]
-        The axes as rows; one of length 0, which surroundings do not define, is left out.
+        The axes of each frame as rows. Axes of length 0, which the surroundings do not define, are left out.
 
     Returns
     -------
     int
-        How many arrows there are.
+        The number of arrows.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Scripts by which PyMOL and ChimeraX color a structure.
 
-Nothing that a file says stands in them: atoms are named by their serial numbers, which are those of the written
-structure, and the only name is that of the structure's file, of which the letters are checked.
+They contain no text from a file. Atoms are selected by their serial numbers in the written structure, and the only name
+is that of the file of the structure, whose characters are checked.
 """
 
 import re
@@ -23,12 +23,12 @@ _PYMOL, _CHIMERAX = ".pml", ".cxc"
 
 
 def script_paths(structure: Path) -> tuple[Path, Path]:
-    """Return where the scripts of PyMOL and of ChimeraX beside a structure go.
+    """Return the paths of the scripts for PyMOL and ChimeraX beside a structure.
 
     Raises
     ------
     HoloError
-        If the name of the file has letters that mean something in a script.
+        If the name of the file contains characters that have a meaning in a script.
 
     Examples
     --------
@@ -47,23 +47,23 @@ def script_paths(structure: Path) -> tuple[Path, Path]:
 def write_scripts(
     structure: Path, values: Float[np.ndarray, "atoms"], scale: ColorScale, arrows: Path | None = None
 ) -> tuple[Path, Path]:
-    """Write the scripts that color a structure by its B-factors, beside it.
+    """Write the scripts that color a structure by its B-factors, in the same folder.
 
     Parameters
     ----------
     structure
-        The file, with the values as its B-factors and serial numbers from 1.
+        The file of the structure, with the values as its B-factors and with serial numbers from 1.
     values : Float[ndarray, "atoms"]
-        Of each atom; NaN where there is none.
+        The value of each atom, or NaN if it has none.
     scale
-        Which color stands for which value.
+        The colors of the values.
     arrows
-        A ``.bild`` file in the same folder, which ChimeraX opens too, hidden.
+        A ``.bild`` file in the same folder, which ChimeraX also opens, but hides.
 
     Returns
     -------
     tuple of Path and Path
-        The scripts of PyMOL and of ChimeraX. Each appears whole or not at all.
+        The scripts for PyMOL and for ChimeraX, each written atomically.
 
     Raises
     ------
@@ -126,6 +126,6 @@ def _chimerax(
 
 
 def _runs(chosen: Bool[np.ndarray, "atoms"]) -> list[tuple[int, int]]:
-    """Return the first and the last serial number, from 1, of each run of atoms that are chosen."""
+    """Return the first and the last serial number, counted from 1, of each run of chosen atoms."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))
     return [(int(first) + 1, int(last)) for first, last in edges.reshape(-1, 2)]

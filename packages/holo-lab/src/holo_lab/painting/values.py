@@ -1,4 +1,4 @@
-"""What of embeddings is painted: a value for each residue of a structure."""
+"""The values of residues by which a structure is colored, computed from embeddings."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,11 +31,11 @@ class PaintedValues:
     Parameters
     ----------
     residues
-        Which residues.
+        The residues.
     values : Float[ndarray, "n"]
-        NaN where there is none.
+        The value of each residue, or NaN if it has none.
     scale
-        Which color stands for which value.
+        The colors of the values.
     """
 
     residues: tuple[ResidueId, ...]
@@ -49,14 +49,14 @@ class PaintedValues:
 
 
 def rows_and_structure(embeddings: Embeddings, path: Path) -> tuple[Int[np.ndarray, "n"], Structure]:
-    """Return the rows of embeddings that are of a structure, and the structure with its ligands.
+    """Return the rows of embeddings that belong to a structure, and the structure with its ligands.
 
     Parameters
     ----------
     embeddings
-        Of one structure, or of several, of which the one with the file's name is meant.
+        The embeddings of one structure, or of several that include one with the name of the file.
     path
-        The file, with the residues of the rows, of the same types and in the same places.
+        The file of the structure, which must contain the residues of the rows with the same types and positions.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def rows_and_structure(embeddings: Embeddings, path: Path) -> tuple[Int[np.ndarr
 
 
 def _check(embeddings: Embeddings, rows: Int[np.ndarray, "n"], atoms: AtomArray, whose: str) -> None:
-    """Refuse embeddings of which a residue is not in the structure, has another type or lies elsewhere."""
+    """Refuse embeddings with a residue that the structure lacks, or that has another type or position there."""
     alpha = np.flatnonzero(atoms.amino_acid & (atoms.atom_name == "CA"))
     columns = (atoms.chain_id[alpha], atoms.res_id[alpha], atoms.ins_code[alpha])
     names = map(ResidueId, *(column.tolist() for column in columns))
@@ -102,23 +102,24 @@ def _check(embeddings: Embeddings, rows: Int[np.ndarray, "n"], atoms: AtomArray,
 
 
 def choose_values(embeddings: Embeddings, rows: Int[np.ndarray, "n"], by: str) -> PaintedValues:
-    """Return what is to be painted of some rows.
+    """Return the values by which some rows are colored.
 
     Parameters
     ----------
     embeddings
-        Of one structure or of several; clusters and similarity are measured over all of their rows.
+        The embeddings of one or several structures; clusters and similarities are computed from all of their rows.
     rows : Int[ndarray, "n"]
-        Those of the structure.
+        The rows of the structure.
     by
-        ``"loss"``, 100 times the cosine loss of the reconstruction; ``"similarity:A:57"``, how like z of that residue
-        each is, 100 for the same and 0 for two random residues; ``"cluster"``, the number of the cluster in z, by
-        K-means into eight on standardized z, from the largest on; or the name of a column of the index with numbers.
+        ``"loss"``, 100 times the cosine loss of the reconstruction; ``"similarity:A:57"``, the similarity of z to that
+        of the residue, 100 for equal z and 0 for two random residues; ``"cluster"``, the number of the cluster among
+        eight K-means clusters of standardized z, starting with the largest; or the name of a numeric column of the
+        index.
 
     Raises
     ------
     HoloError
-        If the residue or the column is not there, the column holds text, or there is no value.
+        If the residue or the column does not exist, the column holds text, or there are no values.
     """
     scale = None
     if by == _LOSS:
@@ -164,7 +165,7 @@ def _residues(index: Index, rows: Int[np.ndarray, "n"]) -> tuple[ResidueId, ...]
 
 
 def _place(residues: tuple[ResidueId, ...], text: str) -> int:
-    """Return the place of a residue that is written as A:57 or A57."""
+    """Return the position of a residue that is written as A:57 or A57."""
     written = {
         f"{one.chain}{one.residue_number}{one.insertion_code}": place for place, one in enumerate(residues)
     }

@@ -1,4 +1,4 @@
-"""A colored structure with all that goes beside it."""
+"""A colored structure, and the files beside it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,29 +27,30 @@ def write_painted(
     Parameters
     ----------
     structure
-        Whose residues.
+        The structure.
     values
-        A value for each of some residues; NaN is none.
+        The values of some of its residues; NaN means no value.
     path
-        For the structure, see `write_structure`.
+        The file for the structure, see `write_structure`.
     scale
-        Which color stands for which value.
+        The colors of the values.
     frames
-        Embeddings of the residues, with centers, whose frames are to be seen.
+        The embeddings of the residues, with centers, whose frames are to be shown.
 
     Returns
     -------
     tuple of Path
-        What was written: the structure, the script of PyMOL, that of ChimeraX, and the arrows of the frames.
+        The files that were written: the structure, the script for PyMOL, the script for ChimeraX, and the arrows of the
+        frames.
 
     Raises
     ------
     HoloError
-        If a name or a value does not go into a file, or one cannot be written.
+        If a name or a value does not fit into a file, or a file cannot be written.
     """
     script_paths(path)
     of_atoms = values_of_atoms(structure, values)
-    of_atoms[~structure.atoms.amino_acid] = np.nan  # a ligand may have the number of a residue
+    of_atoms[~structure.atoms.amino_acid] = np.nan  # because a ligand may have the number of a residue
     write_structure(structure, path, of_atoms)
     arrows = None
     if frames is not None and frames.centers is not None:
