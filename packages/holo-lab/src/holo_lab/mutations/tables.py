@@ -79,7 +79,7 @@ class MutationTable:
 
 
 def read_mutations(path: Path, *, measured: bool = False) -> MutationTable:
-    r"""Read a table of mutations; rows that cannot be used are named.
+    r"""Read a table of mutations, and list the rows that cannot be read.
 
     Parameters
     ----------

@@ -144,7 +144,7 @@ def choose_values(embeddings: Embeddings, rows: Int[np.ndarray, "n"], by: str) -
 def _losses(embeddings: Embeddings) -> NDArray[np.float64]:
     losses = embeddings.reconstruction_cosine_loss
     if losses is None:
-        raise HoloError("--by loss: the embeddings have no reconstruction loss; embed the structure anew")
+        raise HoloError("--by loss: the embeddings have no reconstruction loss; embed the structure again")
     return _PERCENT * losses.astype(np.float64)
 
 

@@ -22,8 +22,8 @@ from .molecules import library, viewer
 
 __all__ = ["write_affinity_report"]
 
-_TARGETS = ("target", "uniprot", "protein_name")  # columns, the first that a table has
-_MOST_ROWS = 500  # of the table of complexes: those that are farthest off, and all that are flagged
+_TARGETS = ("target", "uniprot", "protein_name")  # columns, of which the first that a table has is used
+_MOST_ROWS = 500  # rows in the table of complexes: those with the largest errors, and all that are flagged
 _LEAST_OF_A_TARGET = 3  # complexes, for a correlation
 _NAMES = {"rmsd": "RMSE", "mae": "mean absolute error", "pearson": "Pearson", "spearman": "Spearman"}
 
@@ -36,20 +36,20 @@ def write_affinity_report(
     *,
     skipped: Sequence[Skipped] = (),
 ) -> None:
-    """Write what a predictor is worth as one HTML file with all pictures inside; nothing is fetched.
+    """Write the accuracy of a predictor as one HTML file that contains all pictures and fetches nothing.
 
     Parameters
     ----------
     found
         The predictor and its cross-validation.
     table
-        CSV file of the complexes, whose column target, uniprot or protein_name says which target each has.
+        CSV file of the complexes, whose column target, uniprot or protein_name gives the target of each.
     sources
-        Where the complexes are, row by row.
+        The files of the complexes, row by row.
     path
-        Replaced if it exists.
+        The HTML file, which is replaced if it exists.
     skipped
-        What was left out.
+        The rows that were left out.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def _atoms(found: CrossFit, sources: Sequence[ComplexSource]) -> str:
         try:
             contributions = atom_contributions(read_bound(sources[row]), found.predictor)
         except HoloError:
-            continue  # the file has changed meanwhile: the figures stand without it
+            continue  # The file has changed in the meantime; the figures do not need it.
         drawn.append((title, row, contributions))
     if not drawn:
         return ""
@@ -212,7 +212,7 @@ def _atoms(found: CrossFit, sources: Sequence[ComplexSource]) -> str:
 
 
 def _interesting(found: CrossFit) -> list[tuple[str, int]]:
-    """Return the rows that are looked at first, each once."""
+    """Return the rows that a reader looks at first, each once."""
     residuals = found.unseen.values - found.measured
     widths = found.unseen.upper - found.unseen.lower
     wanted = (

@@ -11,12 +11,12 @@ from holo_vae.tracking.plots import BLUE, GRAY, ORANGE, tidy
 
 __all__ = ["distance_plot", "learning_curve", "measured_plot", "residual_bars"]
 
-_MOST_BARS = 20  # groups that are drawn by themselves
+_MOST_BARS = 20  # groups that are drawn individually
 _MOST_INTERVALS = 300  # complexes whose intervals can be told apart
 
 
 def measured_plot(found: CrossFit) -> Figure:
-    """Draw predicted against measured affinities, with intervals, those of flagged complexes in another color."""
+    """Draw predicted against measured affinities with intervals, with flagged complexes in another color."""
     unseen, measured = found.unseen, found.measured
     figure = Figure(figsize=(6, 5.6), layout="constrained")
     axes = figure.subplots()
@@ -44,7 +44,7 @@ def measured_plot(found: CrossFit) -> Figure:
 
 
 def residual_bars(residuals: NDArray[np.float64], groups: Sequence[str]) -> Figure:
-    """Draw median, quartiles, 5 % and 95 % of each group's residuals, the largest one by one, the others together."""
+    """Draw median, quartiles, 5 % and 95 % of the residuals of each large group, and of all others together."""
     names, group_of_row, sizes = np.unique(np.array(groups), return_inverse=True, return_counts=True)
     order = np.argsort(-sizes, kind="stable")
     alone = order if len(order) <= _MOST_BARS + 1 else order[:_MOST_BARS]
@@ -70,12 +70,12 @@ def residual_bars(residuals: NDArray[np.float64], groups: Sequence[str]) -> Figu
 
 
 def _plain(name: str) -> str:
-    """Return a name that is drawn as it is: between dollars matplotlib reads formulas."""
+    """Return a name without dollar signs that matplotlib would read as formulas."""
     return str(name)[:28].replace("$", r"\$")
 
 
 def learning_curve(found: CrossFit) -> Figure:
-    """Draw the error after learning from more and more complexes, with its interval."""
+    """Draw the error against the number of training complexes, with its interval."""
     figure = Figure(figsize=(4.6, 3.4), layout="constrained")
     axes = figure.subplots()
     sizes = [point.complexes for point in found.curve]
@@ -93,7 +93,7 @@ def learning_curve(found: CrossFit) -> Figure:
 
 
 def distance_plot(found: CrossFit) -> Figure:
-    """Draw residuals against the distance to the nearest complex learned from, with the intervals' half widths."""
+    """Draw residuals and half widths of intervals against the distance to the nearest training complex."""
     unseen = found.unseen
     figure = Figure(figsize=(4.6, 3.4), layout="constrained")
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Pictures of what a model makes of z itself."""
+"""Pictures of holograms that a model decodes from z."""
 
 from collections.abc import Sequence
 
@@ -17,21 +17,22 @@ __all__ = ["draw_generated"]
 def draw_generated(
     rows: Sequence[tuple[str, Holograms]], titles: Sequence[str] = (), *, follow: bool = False
 ) -> Figure:
-    """Draw rows of holograms as discs: half of the sphere from its center, or densities in the plane z = 0.
+    """Draw rows of holograms as discs that show half of the sphere from its center, or densities in the plane z = 0.
 
     Parameters
     ----------
     rows
-        The name of each row and its holograms; rows may differ in length, the basis is one.
+        The name of each row and its holograms. Rows may differ in length, but all have the same basis.
     titles
         The titles of the columns.
     follow
-        Look to where each hologram has most of its signal, for those on a sphere that do not lie in one frame.
+        Whether to look toward most of the signal of each hologram, for signals on a sphere in different frames.
 
     Returns
     -------
     Figure
-        Spheres from dark to bright, each by its own range; densities in the colors of their elements.
+        The picture, with spheres from dark to bright, each in its own range, or densities in the colors of their
+        elements.
 
     Examples
     --------
@@ -41,7 +42,7 @@ def draw_generated(
     >>> len(draw_generated([("7", holograms)]).axes[0].images)  # and the key of the shades
     4
     """
-    # Only coefficients are drawn: rows may come from different places, with other columns and dtypes.
+    # Only coefficients are drawn, since rows from different sources may have different columns and dtypes.
     every = Holograms(np.concatenate([holograms.coefficients for _, holograms in rows]), rows[0][1].basis)
     views, _ = colored_views(every, camera(every) if every.basis.radial is None else None, follow=follow)
     parts = np.split(views, np.cumsum([len(holograms) for _, holograms in rows])[:-1])

@@ -6,7 +6,7 @@ __all__ = ["library_text"]
 
 
 def library_text() -> str:
-    """Return the script with its license; nothing in it would end an HTML script.
+    """Return the script with its license; nothing in it would end the HTML script that contains it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Complexes drawn in 3D by 3Dmol.js, which is inside of the page."""
+"""Complexes drawn in 3D by 3Dmol.js, which is embedded in the page."""
 
 import html
 import json
@@ -20,12 +20,12 @@ _RED, _WHITE, _BLUE = (200, 60, 50), (235, 235, 235), (42, 90, 170)
 
 
 def library() -> str:
-    """Return the script of 3Dmol.js with its license, which a page has once, before its viewers."""
+    """Return the script of 3Dmol.js with its license, which a page contains once, before its viewers."""
     return f"<script>{library_text()}</script>"
 
 
 def viewer(drawn: AtomContributions, number: int) -> str:
-    """Return a complex to turn and zoom: the ligand with its atoms in the colors of what they add, the pocket thin.
+    """Return an interactive 3D view of a complex, with the ligand's atoms colored by contribution and a thin pocket.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def viewer(drawn: AtomContributions, number: int) -> str:
         "colors": colors,
         "pocket": _pdb(atoms[near]) if near.any() else "",
     }
-    # In a script "<" may begin its end.
+    # In a script, "<" may begin the closing tag.
     text = json.dumps(scene, allow_nan=False).replace("<", "\\u003c")
     name = html.escape(f"{complex_.name} in 3D")
     return (
@@ -54,14 +54,14 @@ def viewer(drawn: AtomContributions, number: int) -> str:
 
 
 def _color(share: float) -> str:
-    """Return white for 0, blue for 1, red for -1."""
+    """Return a color from red for -1 over white for 0 to blue for 1."""
     end = np.array(_BLUE if share > 0 else _RED)
     mixed = np.round(np.array(_WHITE) + abs(share) * (end - _WHITE)).astype(int).tolist()
     return "#{:02x}{:02x}{:02x}".format(*mixed)
 
 
 def _plain(atoms: AtomArray, contributions: Sequence[float]) -> list[dict[str, object]]:
-    """Return atoms as 3Dmol.js takes them, with what each adds."""
+    """Return atoms in the form of 3Dmol.js, with their contributions."""
     bonded: list[list[int]] = [[] for _ in range(len(atoms))]
     orders: list[list[int]] = [[] for _ in range(len(atoms))]
     for first, second, kind in [] if atoms.bonds is None else atoms.bonds.as_array().tolist():
@@ -89,7 +89,7 @@ def _plain(atoms: AtomArray, contributions: Sequence[float]) -> list[dict[str, o
 
 
 def _pdb(atoms: AtomArray) -> str:
-    """Return atoms as a PDB file's lines; names that are too long for it are cut."""
+    """Return atoms as lines of a PDB file, with names cut to the width of their columns."""
     columns = (atoms.atom_name, atoms.res_name, atoms.chain_id, atoms.res_id, atoms.coord, atoms.element)
     lines = [
         f"ATOM  {serial % 100000:5d} {_padded(name, element):4.4s} {residue:>3.3s} {chain:1.1s}{number % 10000:4d}    "
@@ -102,5 +102,5 @@ def _pdb(atoms: AtomArray) -> str:
 
 
 def _padded(name: str, element: str) -> str:
-    """Put the element's symbol where a PDB file has it."""
+    """Pad the name of an atom so that the element's symbol is in its columns of a PDB file."""
     return name if len(name) > 3 or len(element) > 1 else f" {name}"

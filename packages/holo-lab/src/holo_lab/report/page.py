@@ -1,4 +1,4 @@
-"""The parts of a report's page: pictures inside the file, tables that explain themselves, sections."""
+"""The parts of the page of a report: embedded pictures, tables with explanations, and sections."""
 
 import base64
 import html
@@ -14,15 +14,15 @@ from holo_types.files.atomic import replacing
 
 __all__ = ["DASH", "beside", "figure", "paragraph", "script", "section", "table", "write_page"]
 
-DASH = "–"  # what stands in a table where there is no value
-_PIXELS = 88  # of the page for an inch of a figure
-_LEAST = 800  # pixels of width below which a figure shrinks to any screen
+DASH = "–"  # the cell of a table without a value
+_PIXELS = 88  # pixels of the page per inch of a figure
+_LEAST = 800  # pixels; figures narrower than this shrink to any screen
 
 
 def figure(drawing: Figure, alt: str, caption: str) -> str:
-    """Return a picture that shrinks to the screen, or is scrolled where its writing would become too small."""
+    """Return a picture that shrinks to the screen, or is scrolled if its text would become too small."""
     buffer = io.BytesIO()
-    # A photograph's compression: the pictures are smooth, and several times smaller than as PNG.
+    # WebP, because the pictures are smooth and several times smaller than as PNG.
     drawing.savefig(buffer, format="webp", dpi=170, pil_kwargs={"quality": 88})
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     width = round(_PIXELS * drawing.get_figwidth())
@@ -36,7 +36,7 @@ def figure(drawing: Figure, alt: str, caption: str) -> str:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], explanations: Sequence[str] = ()) -> str:
-    """Return a table whose first column may have an explanation below each name; a dash in it is explained below."""
+    """Return a table with optional explanations below the names of its first column; dashes are explained below it."""
 
     def cell(tag: str, place: int, value: str, note: str = "") -> str:
         kind = ' class="number"' if place else ""
@@ -55,13 +55,13 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], explanations: 
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """Return text, of a class of the style sheet such as ``note``."""
+    """Return a paragraph with a class of the style sheet such as ``note``."""
     attribute = f' class="{kind}"' if kind else ""
     return f"<p{attribute}>{html.escape(text)}</p>"
 
 
 def section(title: str, *parts: str) -> str:
-    """Return a heading and what stands under it."""
+    """Return a heading with the parts below it."""
     return f"<section><h2>{html.escape(title)}</h2>{''.join(parts)}</section>"
 
 
@@ -71,7 +71,7 @@ def beside(left: str, right: str, kind: str = "beside") -> str:
 
 
 def script(name: str) -> str:
-    """Return a script of the templates, inside of the page."""
+    """Return a script of the templates for embedding in the page."""
     text = files("holo_lab.report").joinpath("templates", name).read_text(encoding="utf-8")
     return f"<script>\n{text}</script>"
 
@@ -82,13 +82,13 @@ def write_page(path: Path, heading: str, lead: str, sections: Sequence[str], key
     Parameters
     ----------
     path
-        Replaced if it exists.
+        The HTML file, which is replaced if it exists.
     heading, lead
-        Text at its top.
+        The text at the top of the page.
     sections
-        As `section` gives them.
+        The sections, as returned by `section`.
     key
-        HTML between the top and the sections: the figures that are looked for first.
+        HTML between the top and the sections, with the key figures.
     """
     template = Template(
         files("holo_lab.report").joinpath("templates/report.html").read_text(encoding="utf-8")

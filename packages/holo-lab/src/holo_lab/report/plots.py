@@ -1,4 +1,4 @@
-"""The plots of a report: what a model reconstructs, embeds and samples."""
+"""The plots of a report, which show what a model reconstructs, embeds and samples."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -47,16 +47,16 @@ _KEY = 0.3  # inches below the views
 
 @attrs.frozen(eq=False)
 class PlanePoints:
-    """Points near a plane, drawn upon the densities that they make.
+    """Points near a plane, which are drawn over their density.
 
     Parameters
     ----------
     places : Float[ndarray, "points 2"]
-        In the plane, in Å.
+        The positions in the plane, in Å.
     channels : Int[ndarray, "points"]
-        The channel of each.
+        The channel of each point.
     own : Bool[ndarray, "points"]
-        Whether it is one of the residue's own atoms.
+        Whether each point is one of the residue's own atoms.
     """
 
     places: Float[np.ndarray, "points 2"]
@@ -70,18 +70,18 @@ def density_slices(
     extent: float,
     points: Sequence[PlanePoints] = (),
 ) -> Figure:
-    """Draw true and reconstructed densities in the plane z = 0, a row per neighborhood and kind.
+    """Draw true and reconstructed densities in the plane z = 0, with a row for each neighborhood and kind.
 
     Parameters
     ----------
     pairs
-        Title, true and reconstructed density, each ``[channels, y, x]``.
+        The title, the true density and the reconstructed density of each neighborhood, as ``[channels, y, x]``.
     channels
-        Names of the channels.
+        The names of the channels.
     extent
         Half the side of the square that the densities cover, in Å.
     points
-        The points near the plane, for each pair; none where nobody knows them.
+        The points near the plane for each pair, if they are known.
     """
     rows = 2 * len(pairs)
     figure = Figure(figsize=(2.1 * len(channels) + 0.6, 2.05 * rows), layout="constrained")
@@ -131,9 +131,9 @@ def embedding_map(points: NDArray[Any], labels: NDArray[Any] | None, title: str)
     points
         ``[n, 2]``.
     labels
-        ``[n]`` text or integers; None to draw all in one color.
+        ``[n]`` text or integers, or None to draw all points in one color.
     title
-        What the map shows.
+        The title of the map.
     """
     figure = Figure(figsize=(6.8, 5.6), layout="constrained")
     axes = figure.subplots()
@@ -152,17 +152,17 @@ def embedding_map(points: NDArray[Any], labels: NDArray[Any] | None, title: str)
 
 
 def _class_color(number: int, count: int) -> Any:
-    """Return distinct colors of one lightness, as far as there are: ten by hand, else around the circle."""
+    """Return distinct colors of similar lightness: ten chosen by hand, or more around the color circle."""
     if count <= len(_TEN):
         return _TEN[number]
     return colormaps["hsv"](number / count)
 
 
 def loss_histogram(losses: NDArray[Any]) -> Figure:
-    """Draw how the cosine losses of rows are distributed, with their median and mean."""
+    """Draw the distribution of the cosine losses of rows, with their median and mean."""
     figure = Figure(figsize=(6.8, 2.6), layout="constrained")
     axes = figure.subplots()
-    # The last hundredth would squeeze the rest into a corner; it is counted in the last bar.
+    # The highest hundredth would compress the rest, so it is counted in the last bar.
     top = float(np.percentile(losses, 99)) or 1.0
     axes.hist(np.minimum(losses, top), bins=60, color=BLUE, alpha=0.85)
     for value, name, style in ((np.median(losses), "median", "-"), (losses.mean(), "mean", "--")):
@@ -175,7 +175,7 @@ def loss_histogram(losses: NDArray[Any]) -> Figure:
 def class_bars(
     shares: Mapping[str, Sequence[float | None]], classes: Sequence[int | str], name: str
 ) -> Figure:
-    """Draw a number of each class, side by side for several kinds of samples; no bar where there is none."""
+    """Draw a bar for each class and each kind of samples; missing numbers have no bar."""
     figure = Figure(figsize=(6.8, 2.6), layout="constrained")
     axes = figure.subplots()
     colors = [GRAY, BLUE, ORANGE]
@@ -198,8 +198,8 @@ def sphere_colors(values: NDArray[Any], limits: NDArray[Any]) -> NDArray[Any]:
     values
         ``[n, size, size]``.
     limits
-        ``[n, 2]``: what is darkest and what is brightest in each view. A true view and its reconstruction
-        must have the same, or a faint reconstruction would look like a good one.
+        ``[n, 2]``, the values of the darkest and the brightest color of each view. They must be the same for a true
+        view and its reconstruction; otherwise a faint reconstruction would look like a good one.
     """
     low, high = limits[:, 0, None, None], limits[:, 1, None, None]
     shades = np.clip((values - low) / np.maximum(high - low, 1e-12), 0, 1)
@@ -208,20 +208,20 @@ def sphere_colors(values: NDArray[Any], limits: NDArray[Any]) -> NDArray[Any]:
 
 
 def density_colors(densities: NDArray[Any], channels: Sequence[str], limits: NDArray[Any]) -> NDArray[Any]:
-    """Lay the densities of all channels over one another, each in its element's color, on white.
+    """Superpose the densities of all channels on white, each in the color of its element.
 
     Parameters
     ----------
     densities
         ``[n, channels, size, size]``.
     channels
-        Names of the channels; C, N, O, S and H have the usual colors.
+        The names of the channels; C, N, O, S and H have the usual colors.
     limits
-        ``[n]``: the density that is drawn in full color.
+        ``[n]``, the density that is drawn in full color.
     """
     inks = np.array(_inks(channels))
     amounts = np.clip(densities / np.maximum(limits, 1e-12)[:, None, None, None], 0, 1)
-    # Inks on paper: each takes its share of what the others have left of the white.
+    # The colors mix like inks on paper: each absorbs its share of the light that the others leave.
     paper = np.ones((*densities.shape[:1], *densities.shape[2:], 3))
     for channel, ink in enumerate(inks):
         paper *= 1 - amounts[:, channel, ..., None] * (1 - ink)
@@ -235,18 +235,18 @@ def _inks(channels: Sequence[str]) -> list[tuple[float, float, float]]:
 def tiles(
     rows: Sequence[tuple[str, NDArray[Any]]], titles: Sequence[str] = (), channels: Sequence[str] = ()
 ) -> Figure:
-    """Draw colored views as discs in a grid, each row with its name, each column with its title, and what colors mean.
+    """Draw colored views as discs in a grid with names of rows, titles of columns, and a key of the colors.
 
     Parameters
     ----------
     rows
-        Name and views ``[columns, size, size, 3]``, from bottom to top, of which the enclosed disc is shown. A
-        row may be shorter than others.
+        The name and the views ``[columns, size, size, 3]`` of each row, with pixels from bottom to top. The disc inside
+        each view is shown. Rows may differ in length.
     titles
-        The titles of the columns, of one line or several.
+        The titles of the columns, of one or several lines.
     channels
-        Names of the channels whose colors lie over one another, see `density_colors`; none where a view has the shades
-        of `sphere_colors`.
+        The names of the channels whose colors are superposed, see `density_colors`; empty for views with the shades of
+        `sphere_colors`.
     """
     columns = max(len(views) for _, views in rows)
     names = 1.35 if any(name for name, _ in rows) else 0.05
@@ -274,7 +274,7 @@ def tiles(
 
 
 def _draw_key(axes: Axes, left: float, channels: Sequence[str]) -> None:
-    """Say below the pictures what their colors mean."""
+    """Draw a key of the colors below the pictures."""
     middle = -0.55 * _KEY
 
     def write(x: float, text: str) -> None:

@@ -33,7 +33,7 @@ __all__ = ["write_report"]
 
 _MAP_ROWS = 3000
 _DIMENSIONS = 8
-_DEAD = 0.1  # numbers of z that vary less than this share of the largest: an H-VAE has given them up
+_DEAD = 0.1  # Components of z that vary less than this share of the largest variation are not used by an H-VAE.
 _PATHS = 4
 
 
@@ -42,7 +42,7 @@ def _number(value: float | None, digits: int = 3) -> str:
 
 
 def _key(evaluation: Evaluation) -> str:
-    """Return the figures that are looked for first."""
+    """Return the key figures."""
     latent, samples = evaluation.latent, evaluation.prior_samples
     entries = [
         ("cosine loss, 0 is perfect", _number(evaluation.reconstruction.cosine_loss, 4)),
@@ -145,7 +145,7 @@ def _reconstruction_section(evaluation: Evaluation, scene: Scene) -> str:
 
 
 def _slices(scene: Scene) -> str:
-    """Draw the channels of densities side by side: rows of low, usual and high loss."""
+    """Draw the channels of densities side by side, for rows of low, median and high loss."""
     radial = scene.rows.basis.radial
     if radial is None:
         return ""
@@ -284,13 +284,13 @@ def _traversal_section(scene: Scene) -> str:
 
 
 def _pair(scene: Scene, rows: NDArray[np.int64], start: int) -> tuple[int, int, int]:
-    """Return the rows of an interpolation's two ends, and the place of the second's title."""
+    """Return the rows of the two ends of an interpolation, and the position of the title of the second."""
     end = (start + max(1, len(rows) // 2)) % len(rows)
     first, last = int(rows[start]), int(rows[end])
     categories = scene.model.categories(scene.rows.index)
     if categories is None or categories[first] == categories[last]:
         return first, last, end
-    # A conditional model goes on inside one category: to its row that is farthest in z.
+    # A conditional model stays within one category, so the second end is the row of it that is farthest in z.
     same = np.flatnonzero(categories == categories[first])
     z = scene.embeddings.invariants
     return first, int(same[np.argmax(np.linalg.norm(z[same] - z[first], axis=1))]), start
@@ -461,21 +461,21 @@ def write_report(
     sources: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> None:
-    """Write the report of an evaluation as one HTML file with all pictures inside; nothing is fetched.
+    """Write the report of an evaluation as one HTML file that contains all pictures and fetches nothing.
 
     Parameters
     ----------
     evaluation
-        What `evaluate` gave for the model and these rows.
+        The result of `evaluate` for the model and these rows.
     model, test
-        Pictures are of the first 5,000 rows.
+        The model and the test rows, of which the first 5,000 are used for pictures.
     path
-        Replaced if it exists.
+        The HTML file, which is replaced if it exists.
     training
-        Rows that lie as signals usually do: if they were not turned, pictures of aligned spheres are drawn as
-        they lie. Without them the test rows are asked.
+        Rows in the usual pose of the signals. If they were not rotated, pictures of aligned spheres are drawn in their
+        pose. Without them, the pose is that of the test rows.
     label_column
-        The index column of the classes, which then have a column of pictures and a color each.
+        The index column of the classes, each of which then has a column of pictures and a color.
     judge
         The name of the classifier that scored samples.
     sources

@@ -1,4 +1,4 @@
-"""What a report draws: rows, the frames in which each class is drawn, and the views of them."""
+"""The rows that a report draws, the frames in which each class is drawn, and the views of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,31 +28,31 @@ __all__ = [
     "residue_name",
 ]
 
-COLUMNS = 10  # of a grid of pictures
-_ROWS = 5000  # that losses are drawn of, and pictures are chosen from
-_POSE_ROWS = 300  # of each class, compared in pairs
-_NEAR = 1.0  # Å from the plane of a picture to an atom that is drawn
+COLUMNS = 10  # columns of a grid of pictures
+_ROWS = 5000  # rows whose losses are drawn, and from which pictures are chosen
+_POSE_ROWS = 300  # rows of each class, which are compared in pairs
+_NEAR = 1.0  # Å, the largest distance of an atom from the plane of a picture in which it is drawn
 
 Label = int | str | None
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Scene:
-    """What is drawn, and from where.
+    """The rows of a report, and how they are viewed.
 
     Parameters
     ----------
     model, rows, embeddings, losses
-        The rows that pictures are chosen from, and the cosine loss of each.
+        The model, the rows from which pictures are chosen, their embeddings, and the cosine loss of each.
     labels
-        ``[n]``; None where there are none.
+        ``[n]``, or None if there are no labels.
     classes
-        The labels that have a column in the pictures; none without labels.
+        The labels that have a column in the pictures; empty without labels.
     poses
-        The frame in which each class is drawn, and under None what has no class: that in which training rows
-        lie, or the canonical one.
+        The frame in which each class is drawn, and under None that of rows without a class. It is the pose of the
+        training rows, or the canonical frame.
     axes
-        The camera on the sphere; None for densities.
+        The axes of the camera on the sphere, or None for densities.
     """
 
     model: Model
@@ -66,7 +66,7 @@ class Scene:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Names of the channels that are drawn in colors of their own; none on the sphere."""
+        """The names of the channels that are drawn in their own colors; empty on the sphere."""
         return self.rows.basis.channels if self.axes is None else ()
 
     def posed(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -77,14 +77,14 @@ class Scene:
     def look(
         self, holograms: Holograms, like: NDArray[Any] | None = None, *, follow: bool = False
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return colored views, and the limits of their colors, to draw others like them.
+        """Return colored views, and the limits of their colors, by which others can be drawn in the same way.
 
-        With `follow` the camera looks to where each row has its own signal.
+        With `follow`, the camera looks toward the signal of each row.
         """
         return colored_views(holograms, self.axes, like, follow=follow)
 
     def chosen(self) -> tuple[NDArray[np.int64], list[str]]:
-        """Return rows of usual loss in each class, or of losses from low to high; and their titles."""
+        """Return rows of median loss in each class, or of losses from low to high, and their titles."""
         order = np.argsort(self.losses, kind="stable")
         if self.labels is None:
             rows = _quantiles(order, min(COLUMNS, len(order)))
@@ -99,7 +99,7 @@ class Scene:
         return np.concatenate(parts), titles
 
     def turn(self, holograms: Holograms, label: Label) -> Holograms:
-        """Turn what was decoded in the canonical frame to where its class is drawn."""
+        """Rotate holograms that were decoded in the canonical frame into the pose in which their class is drawn."""
         pose = self.poses.get(label, self.poses[None])
         return to_canonical_frame(
             holograms, np.broadcast_to(rotation_between(np.eye(3), pose), (len(holograms), 3, 3))
@@ -111,7 +111,7 @@ class Scene:
         return label
 
     def category(self, row: int) -> int | str | None:
-        """Return what a conditional model must be told of a row; None of another model."""
+        """Return the category of a row for a conditional model, or None for other models."""
         categories = self.model.categories(self.rows.index)
         category: int | str | None = None if categories is None else categories[row].item()
         return category
@@ -124,18 +124,19 @@ def colored_views(
     *,
     follow: bool = False,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return pictures of holograms, and the limits of their colors, to draw others like them.
+    """Return pictures of holograms, and the limits of their colors, by which others can be drawn in the same way.
 
     Parameters
     ----------
     holograms
-        On the sphere, of which the half before a camera is drawn, or densities, drawn in the plane z = 0.
+        Holograms on the sphere, of which the half in front of a camera is drawn, or densities, which are drawn in the
+        plane z = 0.
     axes
-        The camera, as `camera` gives it; None for densities.
+        The axes of the camera, as returned by `camera`, or None for densities.
     like
-        The limits of the colors; None for those of each row.
+        The limits of the colors, or None for those of each row.
     follow
-        Whether the camera looks to where each row has its own signal.
+        Whether the camera looks toward the signal of each row.
     """
     if axes is None:
         densities = density_slice(holograms)
@@ -152,14 +153,14 @@ def colored_views(
 
 
 def make_scene(model: Model, test: Holograms, training: Holograms | None, column: str | None) -> Scene:
-    """Encode the first 5,000 rows, and find how signals usually lie.
+    """Encode the first 5,000 rows, and find the usual pose of the signals.
 
     Parameters
     ----------
     model, test
-        What is drawn.
+        The model and the rows to draw.
     training
-        Rows that lie as signals usually do; None to ask the test rows.
+        Rows in the usual pose of the signals, or None to use the test rows.
     column
         The index column of the classes, if there are any.
 
@@ -202,14 +203,15 @@ def densities_by_loss(
 ) -> Figure:
     """Draw true and reconstructed densities of rows at the 10th, 50th and 90th percentile of the loss.
 
-    What the index knows of a row, such as its residue, stands above its loss.
+    The title of a row says which residue it is, if the index knows, and its loss.
 
     Parameters
     ----------
     model, rows, embeddings, losses
-        As in `Scene`; the basis has a Zernike radial part.
+        The same as in `Scene`; the basis must have a Zernike radial part.
     clouds
-        The points that the rows were made of, which are drawn where they are near the plane; None if nobody has them.
+        The points from which the rows were made, which are drawn if they are near the plane, or None if they are not
+        known.
     """
     radial = rows.basis.radial
     assert radial is not None
@@ -227,7 +229,7 @@ def densities_by_loss(
 
 
 def residue_name(index: Index, row: int) -> str:
-    """Return the residue, its number and its structure, as far as the index knows them.
+    """Return the type, the number and the structure of a residue, as far as the index contains them.
 
     Examples
     --------
@@ -240,7 +242,7 @@ def residue_name(index: Index, row: int) -> str:
 
 
 def points_near_plane(cloud: PointClouds) -> plots.PlanePoints:
-    """Take the points of one cloud that are near the plane z = 0, each with its strongest channel."""
+    """Return the points of one cloud that are near the plane z = 0, each with its strongest channel."""
     places = cloud.coordinates.astype(np.float64)
     near = (np.abs(places[:, 2]) < _NEAR) & (cloud.weights.max(axis=1) > 0)
     own = cloud.point_columns["own"] if "own" in cloud.point_columns else np.zeros(len(places), dtype=bool)
@@ -248,7 +250,7 @@ def points_near_plane(cloud: PointClouds) -> plots.PlanePoints:
 
 
 def _poses(lying: Holograms, frames: NDArray[Any], column: str | None) -> dict[Label, NDArray[np.float64]]:
-    """Return how the rows of each class lie in the canonical frame; nothing if they were turned at random."""
+    """Return the pose of the rows of each class in the canonical frame; none if they were rotated at random."""
     labels = lying.index[column] if column is not None and column in lying.index else None
     groups: dict[Label, NDArray[Any]] = {None: frames[:_POSE_ROWS]}
     for label in () if labels is None else np.unique(labels).tolist():
@@ -258,11 +260,11 @@ def _poses(lying: Holograms, frames: NDArray[Any], column: str | None) -> dict[L
         if (pose := common_pose(group)) is not None:
             found[label] = pose
     if found and None not in found:
-        # What has no class, or one without a pose, is drawn as the largest class that has one.
+        # Rows without a class, or of a class without a pose, are drawn in the pose of the largest class that has one.
         found[None] = found[max(found, key=lambda label: len(groups[label]))]
     return found
 
 
 def _quantiles(order: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Return entries in the middles of equal parts; a single one is the median."""
+    """Return the entries at the centers of equal parts; for a single part this is the median."""
     return order[((np.arange(count) + 0.5) / count * len(order)).astype(np.int64)]

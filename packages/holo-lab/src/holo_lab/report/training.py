@@ -1,4 +1,4 @@
-"""The report of a training on residues' surroundings, judged on held-out structures: one HTML file."""
+"""The report of a training on the surroundings of residues, evaluated on held-out structures, as one HTML file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,29 +20,30 @@ __all__ = ["TrainingReport", "write_training_report"]
 
 @attrs.frozen(kw_only=True, eq=False)
 class TrainingReport:
-    """All that the report of a training shows.
+    """The content of the report of a training.
 
     Parameters
     ----------
     model, history
-        With the best weights on validation, and a record of each epoch, as `holo_vae.run_training` gives them.
+        The model with the weights that are best on validation, and a record of each epoch, as returned by
+        `holo_vae.run_training`.
     training, held_out
-        The residues' surroundings that it learned from, and those of structures that it did not see.
+        The surroundings of residues on which the model was trained, and those of structures that it has not seen.
     surroundings
-        The atoms of the held-out rows; by the point column ``own`` those of each residue are told apart.
+        The atoms of the held-out rows, whose point column ``own`` marks the atoms of the residue itself.
     embeddings
-        The embeddings of the held-out rows, whose index says structure, residue and what the probes were asked; with
-        reconstruction cosine losses.
+        The embeddings of the held-out rows with reconstruction cosine losses. The index contains the structure, the
+        residue and the targets of the probes.
     trained, untrained
-        Reconstruction of the held-out rows by the model, and by the same network with its first weights.
+        The reconstruction of the held-out rows by the model, and by the same network with its initial weights.
     mean_cosine_loss
-        Cosine loss of the training rows' mean hologram on the held-out rows.
+        The cosine loss of the mean hologram of the training rows on the held-out rows.
     probes
-        What the embeddings know; the first one's target colors the map.
+        The probes of the embeddings; the map is colored by the target of the first.
     equivariance, end_to_end
-        Errors of turned holograms, and of a turned structure that is encoded and embedded again.
+        The errors for rotated holograms, and for a rotated structure that is encoded and embedded again.
     seconds
-        How long all that took.
+        The duration of the whole job.
     """
 
     model: Model
@@ -179,14 +180,14 @@ def _settings_section(report: TrainingReport) -> str:
 
 
 def write_training_report(report: TrainingReport, path: Path | str) -> None:
-    """Write the report of a training as one HTML file with all pictures inside; nothing is fetched.
+    """Write the report of a training as one HTML file that contains all pictures and fetches nothing.
 
     Parameters
     ----------
     report
-        What it shows.
+        The content of the report.
     path
-        Replaced if it exists.
+        The HTML file, which is replaced if it exists.
 
     Raises
     ------

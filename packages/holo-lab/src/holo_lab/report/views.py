@@ -1,4 +1,4 @@
-"""What pictures show of holograms and z: the sphere from its center, densities in a plane, z in two dimensions."""
+"""Views of holograms and z: the sphere seen from its center, densities in a plane, and z in two dimensions."""
 
 import numpy as np
 from jaxtyping import Float
@@ -9,21 +9,22 @@ from holo_types import HoloError, Holograms
 
 __all__ = ["camera", "common_pose", "density_slice", "in_plane", "sphere_view"]
 
-# Frames within 45° of one another lie alike; 2.5 % of random ones do, and a fifth is no chance.
+# Frames within 45° of one another count as alike, as 2.5 % of random frames are; a fifth cannot be due to chance.
 _ALIKE = 1 + 2 * np.cos(np.pi / 4)  # the trace of a rotation by 45°
 _LEAST_SHARE = 0.2
 _RIM = 1.1  # the squared radius to which a disc is filled
 
 
 def camera(holograms: Holograms) -> Float[np.ndarray, "3 3"]:
-    """Return the axes right, up and forward of who stands at the origin and looks to where most of the signal is.
+    """Return the axes right, up and forward of a camera at the origin that looks toward most of the signal.
 
-    Forward is the mean of the l = 1 coefficients, the signal's center; up is the x axis, as far as it can be.
+    Forward is the mean of the l = 1 coefficients, which points to the center of the signal. Up is as close to the x
+    axis as possible.
 
     Parameters
     ----------
     holograms
-        On the sphere.
+        Holograms on the sphere.
     """
     forward = holograms.degree(1).mean(axis=(0, 1), dtype=np.float64) if holograms.basis.lmax else np.zeros(3)
     length = np.linalg.norm(forward)
@@ -35,10 +36,10 @@ def camera(holograms: Holograms) -> Float[np.ndarray, "3 3"]:
 
 
 def common_pose(frames: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray, "3 3"] | None:
-    """Return the frame that the most frames are close to, or None if they lie in all directions.
+    """Return the frame to which the most frames are close, or None if they point in all directions.
 
-    It says how rows that were not turned lie in the canonical frame. A mean would be no answer where frames
-    come in two kinds, as those of a digit 1 do, whose ends are alike.
+    It is the pose in the canonical frame of rows that were not rotated. A mean would be wrong if there are two kinds of
+    frames, as for a digit 1, whose ends are alike.
     """
     axes = frames.astype(np.float64)
     traces = np.einsum("aij,bij->ab", axes, axes)
@@ -52,17 +53,18 @@ def sphere_view(
 ) -> Float[np.ndarray, "n size size"]:
     """Evaluate the first channel on the half of the sphere in front of a camera at the center.
 
-    In Lambert's azimuthal projection, which keeps areas. The half sphere fills the disc of radius 1, which the
-    square encloses; a rim beyond it is there for a smooth edge, the corners are NaN. Rows go from bottom to top.
+    The projection is Lambert's azimuthal projection, which preserves areas. The half sphere fills the disc of radius 1
+    inside the square. A rim beyond the disc is evaluated as well, for a smooth edge, and the corners are NaN. Rows of
+    pixels go from bottom to top.
 
     Parameters
     ----------
     holograms
-        On the sphere.
+        Holograms on the sphere.
     axes : Float[ndarray, "3 3"]
-        Right, up and forward, as `camera` gives them.
+        The axes right, up and forward, as returned by `camera`.
     size
-        Pixels a side.
+        The number of pixels along each side.
     """
     basis = holograms.basis
     across, up = np.meshgrid(*[(np.arange(size) + 0.5) / size * 2 - 1] * 2)
@@ -85,9 +87,9 @@ def density_slice(holograms: Holograms, size: int = 64) -> Float[np.ndarray, "n 
     Parameters
     ----------
     holograms
-        With a Zernike radial part.
+        Holograms in a basis with a Zernike radial part.
     size
-        Pixels a side.
+        The number of pixels along each side.
     """
     basis = holograms.basis
     if basis.radial is None:
@@ -99,7 +101,7 @@ def density_slice(holograms: Holograms, size: int = 64) -> Float[np.ndarray, "n 
 
 
 def in_plane(z: Float[np.ndarray, "n dim"], seed: int) -> tuple[Float[np.ndarray, "n 2"], str]:
-    """Return z in two dimensions and how: t-SNE, or of few rows or dimensions the principal components."""
+    """Return z in two dimensions and the method: t-SNE, or principal components for few rows or dimensions."""
     z = z.astype(np.float64)
     if min(z.shape) > 2 and len(z) >= 30:
         points = TSNE(random_state=seed, perplexity=min(30, len(z) / 4)).fit_transform(z)
