@@ -124,7 +124,7 @@ def test_a_folder_becomes_a_predictor_a_report_and_predictions(folder, tmp_path,
     for words in (
         "Predicted and measured",
         "Residuals by family",
-        "Which atoms carry",
+        "Atoms that contribute most",
         "c6",
         "<b>",
         "12 complexes",

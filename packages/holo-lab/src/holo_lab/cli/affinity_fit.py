@@ -98,7 +98,7 @@ def predict_folder(predictor: Path, folder: Path, out: Path, *, table: str | Non
     widths = np.quantile((predictions.upper - predictions.lower) / 2, [0, 1])
     say(
         f"{len(predictions.ids)} complexes predicted, {flagged} flagged as unlike the training complexes; intervals of "
-        f"± {widths[0]:.2f} to {widths[1]:.2f} are meant to hold {chosen.widths.coverage:.0%} of the labels",
+        f"± {widths[0]:.2f} to {widths[1]:.2f} are meant to contain {chosen.widths.coverage:.0%} of the labels",
         *_left_out(features.skipped, beside.name),
         predicted=len(predictions.ids),
         flagged=flagged,

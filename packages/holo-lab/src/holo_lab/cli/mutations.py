@@ -215,6 +215,7 @@ def _figures(study: "Study", folds: int) -> list[str]:
         lines.append(f"{name}: Pearson {pearson}, RMSE {rmse} kcal/mol")
     predictor = fit.predictor
     lines.append(
-        f"intervals of ± {predictor.half_width:.2f} kcal/mol are meant to hold {predictor.coverage:.0%} of the values"
+        f"intervals of ± {predictor.half_width:.2f} kcal/mol are meant to contain {predictor.coverage:.0%} of the "
+        "values"
     )
     return lines

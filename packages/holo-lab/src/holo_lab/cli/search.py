@@ -17,7 +17,7 @@ from holo_types.options import IN_LINES, SummaryOptions, Together
 __all__ = ["search_command"]
 
 _NO_OPTIONS = SearchOptions()
-_SITE = 3  # residues of a pocket; if more are searched for, another family seldom has a partner for each of them
+_SITE = 3  # residues of a pocket; for more, another family seldom has a partner for each
 Distance = Annotated[float, Parameter(validator=Number(gt=0))]
 
 

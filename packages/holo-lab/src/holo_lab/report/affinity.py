@@ -75,7 +75,7 @@ def _key(found: CrossFit) -> str:
         ("RMSE in pK", f"{found.scores['rmsd'].estimate:.2f}"),
         ("Pearson", f"{found.scores['pearson'].estimate:.2f}"),
         ("median half width of intervals", f"{np.median(widths):.2f}"),
-        ("labels inside", f"{found.held:.0%}"),
+        ("labels inside their intervals", f"{found.held:.0%}"),
         ("flagged", str(flagged)),
     ]
     items = (f"<div><dt>{html.escape(name)}</dt><dd>{value}</dd></div>" for name, value in entries)
@@ -84,12 +84,12 @@ def _key(found: CrossFit) -> str:
 
 def _errors(found: CrossFit) -> str:
     by = found.grouping.by
-    seen = "of it" if by == "none" else f"of its {by}"
+    unseen = "it" if by == "none" else f"its {by}"
     draws = "complexes" if by == "none" else f"whole {by}s"
     headings = ["", "all complexes [95 %]"]
     columns = [found.scores]
     if found.has_large_groups:
-        headings.append(f"no {by} above {MOST_OF_A_GROUP} complexes [95 %]")
+        headings.append(f"no {by} with a weight above {MOST_OF_A_GROUP} complexes [95 %]")
         columns.append(found.capped)
     rows = [(_NAMES[name], *(str(column[name]) for column in columns)) for name in found.scores]
     caveat = f" Caveat: {found.grouping.caveat}." if found.grouping.caveat else ""
@@ -99,16 +99,16 @@ def _errors(found: CrossFit) -> str:
             page.figure(
                 plots.measured_plot(found),
                 "predicted against measured affinities",
-                f"Each complex is predicted by a model that saw nothing {seen}. Lines are intervals meant to hold "
-                f"{found.settings.coverage:.0%} of the labels, of 300 complexes at most.",
+                f"Each complex is predicted by a model that has not seen {unseen}. Lines are intervals meant to "
+                f"contain {found.settings.coverage:.0%} of the labels, drawn for at most 300 complexes.",
             ),
             page.table(headings, rows)
-            + page.paragraph(f"Intervals are bootstraps that draw {draws}.{caveat}", "note")
+            + page.paragraph(f"Intervals are bootstrap intervals over {draws}.{caveat}", "note")
             + page.figure(
                 plots.learning_curve(found),
                 "learning curve",
-                "RMSE after learning from a part of the complexes, drawn at random. Where it still falls, more "
-                "complexes help.",
+                "RMSE after training on a random part of the complexes. If it still falls at the end, more complexes "
+                "would help.",
             ),
         ),
     )
@@ -122,19 +122,20 @@ def _groups(found: CrossFit, table: Mapping[str, list[str]]) -> str:
             page.figure(
                 plots.residual_bars(residuals, found.grouping.groups.tolist()),
                 "residuals by family",
-                f"Residuals by {found.grouping.by}, the largest first, with their numbers of complexes: median, "
-                "quartiles, 5 % and 95 %. What lies beside 0 is predicted too tight or too weak as a whole.",
+                f"Residuals by {found.grouping.by}, the largest first, with the number of complexes: median, "
+                "quartiles, 5 % and 95 %. A group that lies on one side of 0 is predicted too tight or too weak as a "
+                "whole.",
             )
         )
     column = next((name for name in _TARGETS if name in table), None)
     if column is not None:
         target_of = dict(zip((name.strip() for name in table["id"]), table[column], strict=True))
-        targets = [target_of.get(one.id, "").strip() or "not said" for one in found.complexes]
+        targets = [target_of.get(one.id, "").strip() or "unknown" for one in found.complexes]
         parts += [
             page.figure(
                 plots.residual_bars(residuals, targets),
                 "residuals by target",
-                f"Residuals by target, which the column {column} says.",
+                f"Residuals by target, taken from the column {column}.",
             ),
             _target_table(found, targets),
         ]
@@ -157,7 +158,7 @@ def _target_table(found: CrossFit, targets: Sequence[str]) -> str:
                 page.DASH if np.isnan(ranked) else f"{ranked:.2f}",
             )
         )
-    headings = ("target", "complexes", "RMSE", "mean residual", "Spearman inside")
+    headings = ("target", "complexes", "RMSE", "mean residual", "Spearman within the target")
     return page.table(headings, rows)
 
 
@@ -166,12 +167,12 @@ def _intervals(found: CrossFit) -> str:
     text = (
         f"The half width of an interval is {widths.factor:.2f} · ({widths.base:.2f} + {widths.by_distance:.2f} · "
         f"distance to the nearest training complex + {widths.by_spread:.2f} · standard deviation of the members' "
-        f"predictions), in pK, and beyond a distance of {widths.usual:.2f} that in proportion to the distance: "
-        "normalized split-conformal, from predictions of complexes that were not learned from. The distance is root "
-        "mean square over standardized features. A complex is flagged if it is farther from all training complexes "
-        "than 99 % of these are from those of other folds, if its ligand has an element that none of theirs has, or "
-        f"if more than {found.predictor.domain.most_outside} of its features lie outside of their range, as of 5 % of "
-        "these outside of that of other folds."
+        f"predictions), in pK. Beyond a distance of {widths.usual:.2f} it grows in proportion to the distance. The "
+        "intervals are normalized split-conformal intervals from predictions of held-out complexes. The distance is "
+        "the root mean square over standardized features. A complex is flagged if it is farther from all training "
+        "complexes than 99 % of these are from those of other folds, if its ligand contains an element that no "
+        f"training ligand contains, or if more than {found.predictor.domain.most_outside} of its features lie outside the range "
+        "of the training complexes, as is the case for 5 % of these with respect to the other folds."
     )
     drawn = page.figure(
         plots.distance_plot(found),
@@ -196,14 +197,14 @@ def _atoms(found: CrossFit, sources: Sequence[ComplexSource]) -> str:
         for number, (title, row, contributions) in enumerate(drawn)
     ]
     text = (
-        "An atom is blue if its contacts make the predicted affinity higher, red if they make it lower, white if they "
-        "do not matter. What is drawn is the change of the prediction when this atom's contacts are left out of "
-        "contacts in shells and of burial; what is known of the ligand by itself stays. Contributions do not add up, "
-        "since the predictor is no sum over atoms. It is the predictor of all complexes, which has learned from these "
-        "ones too. Turn with the mouse, zoom with the wheel, click an atom for its number."
+        "An atom is blue if its contacts raise the predicted affinity, red if they lower it, and white if they do not "
+        "matter. The color shows by how much the prediction changes if the atom is left out of the contacts in shells "
+        "and of the burial, while the descriptors of the ligand stay the same. Contributions do not add up, since the "
+        "predictor is not a sum over atoms. It is the predictor fitted to all complexes, including these. Rotate with "
+        "the mouse, zoom with the wheel, and click an atom for its number."
     )
     return page.section(
-        "Which atoms carry the prediction",
+        "Atoms that contribute most to the prediction",
         page.paragraph(text),
         library(),
         page.script("molecules.js"),
@@ -238,8 +239,9 @@ def _atom_words(found: CrossFit, title: str, row: int, drawn: AtomContributions)
         f"{elements[atom].title()}{atom + 1} {drawn.contributions[atom]:+.2f}" for atom in strongest
     )
     words = (
-        f"{unseen.ids[row]}, {title}: measured {found.measured[row]:.2f}, predicted unseen {unseen.values[row]:.2f} "
-        f"[{unseen.lower[row]:.2f}, {unseen.upper[row]:.2f}]. Atoms that matter most, numbered as in the file: {atoms}."
+        f"{unseen.ids[row]}, {title}: measured {found.measured[row]:.2f}, predicted when held out "
+        f"{unseen.values[row]:.2f} [{unseen.lower[row]:.2f}, {unseen.upper[row]:.2f}]. The atoms that matter most, "
+        f"numbered as in the file, are {atoms}."
     )
     return page.paragraph(words, "note")
 
@@ -262,12 +264,12 @@ def _complexes(found: CrossFit) -> str:
     ]
     notes = [unseen.flags[row] for row in order.tolist()]
     headings = ("complex", "measured", "predicted", "interval", "nearest training complex", "distance")
-    shown = f" Of {len(residuals)} complexes {len(rows)} are shown." if len(rows) < len(residuals) else ""
+    shown = f" {len(rows)} of {len(residuals)} complexes are shown." if len(rows) < len(residuals) else ""
     return page.section(
         "Each complex and its nearest training complex",
         page.paragraph(
-            "Flagged complexes first, with what is unlike, then by error. The nearest training complex is that of the "
-            f"other folds.{shown} The file cross-validated.csv has all.",
+            "Flagged complexes come first, with the reason for the flag; the others are sorted by error. The nearest "
+            f"training complex is one of the other folds.{shown} The file cross-validated.csv contains all complexes.",
             "note",
         ),
         f"<details><summary>{len(rows)} complexes</summary>{page.table(headings, rows, notes)}</details>",
@@ -278,7 +280,7 @@ def _made(found: CrossFit, skipped: Sequence[Skipped]) -> str:
     predictor = found.predictor
     rows = [
         ("features", ", ".join(predictor.blocks)),
-        ("numbers of a complex, used of all", f"{len(predictor.kept)} of {len(predictor.names)}"),
+        ("features used", f"{len(predictor.kept)} of {len(predictor.names)}"),
         ("regressors", ", ".join(type(one).__name__ for one in _regressors(found.settings.regressor))),
         ("folds", f"{found.settings.folds}, by {found.grouping.by}"),
         ("complexes left out", str(len(skipped))),

@@ -85,7 +85,7 @@ def learning_curve(found: CrossFit) -> Figure:
     axes.fill_between(sizes, lower, upper, color=BLUE, alpha=0.15, lw=0)
     axes.plot(sizes, middle, "o-", color=BLUE)
     axes.axhline(float(found.measured.std()), color=GRAY, lw=1, ls="--", label="the mean of the labels")
-    axes.set(xlabel="complexes learned from", ylabel="RMSE in pK", xscale="log")
+    axes.set(xlabel="training complexes", ylabel="RMSE in pK", xscale="log")
     axes.set_xticks(sizes, list(map(str, sizes)))
     axes.minorticks_off()
     axes.legend(frameon=False)

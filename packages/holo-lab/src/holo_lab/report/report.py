@@ -33,7 +33,7 @@ __all__ = ["write_report"]
 
 _MAP_ROWS = 3000
 _DIMENSIONS = 8
-_DEAD = 0.1  # Components of z that vary less than this share of the largest variation are not used by an H-VAE.
+_DEAD = 0.1  # of the largest variation; components of z that vary less are not used by an H-VAE
 _PATHS = 4
 
 
@@ -59,7 +59,7 @@ def _key(evaluation: Evaluation) -> str:
             if value is not None
         ]
     if samples is not None and samples.mean("accuracy") is not None:
-        entries.append(("samples of the class asked for", _number(samples.mean("accuracy"))))
+        entries.append(("samples of the requested class", _number(samples.mean("accuracy"))))
     items = (f"<div><dt>{html.escape(name)}</dt><dd>{value}</dd></div>" for name, value in entries)
     return f'<dl class="key">{"".join(items)}</dl>'
 
@@ -86,26 +86,26 @@ def _reconstruction_section(evaluation: Evaluation, scene: Scene) -> str:
     ]
     if scene.axes is None:
         seen = (
-            "Densities of all channels over one another, each in its color, in the plane z = 0 through the origin "
-            "out to the cutoff"
+            "Densities of all channels, superposed in the colors of the channels, in the plane z = 0 through the "
+            "origin, out to the cutoff"
         )
     else:
         seen = (
-            "Half of the sphere as seen from its center, in an equal-area projection; in the upper rows towards "
-            "each signal's own middle, however it is turned"
+            "Half of the sphere as seen from its center, in an equal-area projection; the upper rows look toward "
+            "the middle of each signal, however it is rotated"
         )
     which = (
-        "rows of usual loss in their class, the one of median loss where a class has one column"
+        "rows of typical loss in their class, or of median loss if a class has one column"
         if scene.labels is not None
         else "rows of losses from low to high, evenly over all rows; the numbers are their losses"
     )
     channels = scene.rows.basis.channels
     several = scene.axes is not None and len(channels) > 1
     caption = (
-        f"{seen}. Columns: {which}. Lower rows: the input turned by its own learned frame, and z decoded in one "
-        "frame for all, without the row's: what is left when the orientation is taken away. Frames are learned: "
-        "shapes of one class may settle into more than one, and then lie upside down. A true picture and its "
-        f"reconstruction share one color scale.{f' Of several channels {channels[0]} is shown.' if several else ''}"
+        f"{seen}. The columns are {which}. The lower rows show the input rotated by its learned frame, and z decoded "
+        "in one frame for all rows, which removes the orientation. Frames are learned, so shapes of one class may have "
+        "more than one, and then appear upside down. A true picture and its reconstruction have the same color scale."
+        f"{f' Of several channels {channels[0]} is shown.' if several else ''}"
     )
     table = page.table(
         ("", "mean"),
@@ -117,9 +117,9 @@ def _reconstruction_section(evaluation: Evaluation, scene: Scene) -> str:
         ],
         (
             "1 - cosine of input and reconstruction, degrees weighted by sqrt(2l+1) (s = +1); about 1 is chance",
-            "of coefficients divided by the training data's scale",
-            "inside a row, over channels and degrees; 1 is perfect",
-            "over the rows; whether strong signals stay strong",
+            "of coefficients divided by the scale of the training data",
+            "within a row, over channels and degrees; 1 is perfect",
+            "over the rows; says whether strong signals stay strong",
         ),
     )
     degrees = degree_bars({"mean over the rows": figures.cosine_loss_per_degree})
@@ -188,18 +188,18 @@ def _rotation_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
         ],
         (
             "relative to the largest |z|; z should not change",
-            "axes of length 1; they should turn with the input",
-            "relative to the largest coefficient; it should turn with the input",
+            "axes of length 1; they should rotate with the input",
+            "relative to the largest coefficient; it should rotate with the input",
         ),
     )
     caption = (
-        f"One row ({titles[len(rows) // 3]}), turned at random, encoded and decoded. The reconstruction turns with it; "
-        "z does not, so that decoding it in one frame gives one picture."
+        f"One row ({titles[len(rows) // 3]}), rotated at random, encoded and decoded. The reconstruction rotates with "
+        "it. z does not change, so decoding it in one frame always gives the same picture."
     )
     note = (
-        "Measured on up to 1,000 rows with 8 random rotations each, which are exact to float64. What is left is the "
-        f"rounding of the network ({str(scene.model.network.scale.dtype).removeprefix('torch.')}); a frame is as "
-        "exact as its two vectors are far from parallel, hence the percentile."
+        "Measured on up to 1,000 rows with 8 random rotations each, which are exact to float64. The rest is the "
+        f"rounding error of the network ({str(scene.model.network.scale.dtype).removeprefix('torch.')}). A frame is "
+        "less accurate if its two vectors are nearly parallel, hence the percentile."
     )
     return page.section(
         "Rotations",
@@ -215,10 +215,12 @@ def _latent_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
     points, how = in_plane(scene.embeddings.invariants[:_MAP_ROWS], seed)
     labels = None if scene.labels is None else scene.labels[:_MAP_ROWS]
     what = (
-        "" if labels is None or latent is None else f" Colors: {latent.column}, which the model was not told."
+        ""
+        if labels is None or latent is None
+        else f" Colors show {latent.column}, which the model was not given."
     )
     if labels is not None and scene.model.config.condition is not None:
-        what = " Colors: the class."
+        what = " Colors show the class."
     drawn = page.figure(
         plots.embedding_map(points, labels, ""),
         "map of z",
@@ -243,18 +245,18 @@ def _latent_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
             ),
         ],
         (
-            "rows whose label is the commonest of their K-means cluster",
+            "share of rows with the most frequent label of their K-means cluster",
             "harmonic mean of the two below",
-            "whether a cluster holds one label",
-            "whether a label is in one cluster",
-            "how much nearer rows are to their own cluster; -1 to 1",
+            "whether each cluster contains a single label",
+            "whether each label is in a single cluster",
+            "how much nearer rows are to their own cluster than to others; -1 to 1",
             "logistic regression on z of training and validation rows",
-            "vote of training rows; their number chosen on validation rows",
+            "vote of the nearest training rows, whose number is chosen on validation rows",
         ),
     )
     note = (
-        f"K-means with {latent.classes} clusters, as many as classes, on z of all {evaluation.rows:,} rows; means of "
-        "ten clusterings, each the best of ten starts."
+        f"K-means on z of all {evaluation.rows:,} rows with {latent.classes} clusters, which is the number of classes. "
+        "The figures are means of ten clusterings, each the best of ten starts."
     )
     return page.section("The embedding z", page.beside(drawn, table + page.paragraph(note, "note")))
 
@@ -274,8 +276,8 @@ def _traversal_section(scene: Scene) -> str:
         line = traverse(scene.model, z, int(dimension), values, scene.category(row))
         lines.append((f"z{dimension + 1}", scene.look(scene.turn(line, scene.label(row)))[0]))
     caption = (
-        f"One number of z changed at a time, from -2 to +2 standard deviations (over the rows) about that of one row "
-        f"({titles[place]}), the {len(dimensions)} numbers that vary most. The frame stays."
+        "One component of z is changed at a time, from -2 to +2 standard deviations (over the rows) around its value "
+        f"in one row ({titles[place]}), for the {len(dimensions)} components that vary most. The frame stays the same."
     )
     titles = [f"{step:+g} sd" if step else "row" for step in steps]
     return page.section(
@@ -308,10 +310,10 @@ def _interpolation_section(scene: Scene) -> str:
         lines.append((f"{titles[start]} → {titles[end]}", scene.look(way)[0]))
     caption = "z along the straight line from one row to another, ends included"
     if scene.model.config.condition is not None:
-        caption += ", inside one category: to its row that is farthest in z."
+        caption += ", within one category, to the row of it that is farthest in z."
     elif len(scene.poses) > 1:
         caption += (
-            "; the frame turns evenly (slerp) from the usual one of the first class to that of the second."
+            "; the frame rotates evenly (slerp) from the usual one of the first class to that of the second."
         )
     else:
         caption += ", decoded in one frame."
@@ -340,7 +342,7 @@ def _sample_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
         prior = page.figure(
             plots.tiles(grid, titles, scene.channels),
             "samples from the prior, class by class",
-            f"z drawn from the prior N(0, 1) and decoded with the class that heads the column ({condition.column}).",
+            f"z drawn from the prior N(0, 1) and decoded with the class above the column ({condition.column}).",
         )
     else:
         samples = scene.turn(sample_prior(model, 3 * COLUMNS, seed=seed), None)
@@ -361,7 +363,7 @@ def _sample_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
     posterior = page.figure(
         plots.tiles(lines, titles, scene.channels),
         "samples from the posterior",
-        "z drawn from what the encoder says of one row, N(mean, variance): what the model takes for the same.",
+        "z drawn from the encoder's posterior of one row, N(mean, variance), which the model regards as the same.",
     )
     return page.section("Samples", prior, posterior, _sample_scores(evaluation))
 
@@ -399,25 +401,27 @@ def _sample_scores(evaluation: Evaluation) -> str:
         ("", "number", "accuracy", "confidence", "diversity"),
         [row(name, scores) for name, scores in kinds.items()],
         (
-            "the rows themselves: what samples could reach",
+            "the rows themselves, as an upper limit for samples",
             "z from N(0, 1)",
-            "z from what the encoder says of each row",
+            "z from the encoder's posterior of each row",
         ),
     )
     note = (
-        "Quality by the supervised network: the share of samples that it takes for their class, and the probability "
-        "that it gives to it; where the model is not told a class, the prior's samples count for what they are taken "
-        "for. Diversity: the mean cosine loss between two of a class, all in the canonical frame. Means over classes."
+        "The supervised network judges the quality: accuracy is the share of samples that it assigns to their class, "
+        "and confidence is the probability that it assigns to this class. If the model is not conditional, the class "
+        "of a sample of the prior is the one that the network assigns. Diversity is the mean cosine loss between two "
+        "samples of a class in the canonical frame. All are means over classes."
     )
     diversity = page.figure(
         plots.class_bars({name: scores.diversity for name, scores in kinds.items()}, classes, "cosine loss"),
         "diversity of each class",
-        "Diversity class by class. As diverse as the data is best: less is a model that repeats itself.",
+        "Diversity of each class. Samples should be as diverse as the data; if they are less so, the model repeats "
+        "itself.",
     )
     quality = page.figure(
         plots.class_bars({name: scores.confidence for name, scores in kinds.items()}, classes, "probability"),
         "quality of each class",
-        "Quality class by class: the mean probability that the supervised network gives to the class.",
+        "Quality of each class: the mean probability that the supervised network assigns to the class.",
     )
     return table + page.paragraph(note, "note") + page.beside(quality, diversity, "halves")
 
@@ -513,7 +517,7 @@ def write_report(
         _settings_section(evaluation, model, sources or {}, seed, judge),
     ]
     lead = (
-        f"A holographic autoencoder that keeps {model.config.basis.dim:,} coefficients in {model.config.latent_dim} "
-        f"numbers and a frame, judged on {evaluation.rows:,} holograms."
+        f"A holographic autoencoder that encodes {model.config.basis.dim:,} coefficients as {model.config.latent_dim} "
+        f"numbers and a frame, evaluated on {evaluation.rows:,} holograms."
     )
     page.write_page(Path(path), model.name, lead, sections, _key(evaluation))

@@ -84,7 +84,7 @@ def _reconstruction_section(report: TrainingReport) -> str:
         page.figure(
             learning_curves(report.history),
             "learning curves",
-            "Learning curves. Validation structures are not training structures; the marked epoch's weights were "
+            "Learning curves. Validation structures are not used for training. The weights of the marked epoch were "
             "kept.",
         ),
         page.figure(
@@ -99,8 +99,8 @@ def _reconstruction_section(report: TrainingReport) -> str:
             densities_by_loss(report.model, report.held_out, report.embeddings, losses, report.surroundings),
             "true and reconstructed densities",
             "Density in the plane z = 0 through the Cα of held-out residues, true above and reconstructed below, "
-            "one color scale for both. Dots are the atoms within 1 Å of the plane, those of the residue itself "
-            "with a thick rim.",
+            "with the same color scale. Dots are the atoms within 1 Å of the plane; those of the residue itself have "
+            "a thick rim.",
         ),
     )
 
@@ -113,8 +113,8 @@ def _embedding_section(report: TrainingReport) -> str:
         page.figure(
             plots.embedding_map(points, report.embeddings.index[target], f"z of held-out residues ({how})"),
             "map of embeddings",
-            f"Each point is the surrounding of one held-out residue; colors are its {target.replace('_', ' ')}, "
-            "which the model was never told.",
+            f"Each point represents the surroundings of one held-out residue. Colors show its "
+            f"{target.replace('_', ' ')}, which the model was never given.",
         ),
     )
 
@@ -154,8 +154,8 @@ def _rotation_section(report: TrainingReport) -> str:
         "Rotations",
         page.table(("largest deviation", "rotated holograms", "rotated structure, end to end"), rows),
         page.paragraph(
-            "The network runs in float32, rotations and Wigner D are float64. A frame is as exact as its two vectors "
-            "are far from parallel, hence the percentiles.",
+            "The network runs in float32; rotations and Wigner D are float64. A frame is less accurate if its two "
+            "vectors are nearly parallel, hence the percentiles.",
             "note",
         ),
     )
@@ -198,9 +198,9 @@ def write_training_report(report: TrainingReport, path: Path | str) -> None:
         len(np.unique(part.index["structure"])) for part in (report.training, report.held_out)
     )
     lead = (
-        f"A holographic autoencoder learned from {len(report.training):,} residue surroundings of {learned} protein "
-        f"chains and is judged on {len(report.held_out):,} of {held_out} others. Held-out cosine loss "
-        f"{report.trained.cosine_loss:.3f}."
+        f"A holographic autoencoder was trained on the surroundings of {len(report.training):,} residues of {learned} "
+        f"protein chains, and is evaluated on {len(report.held_out):,} residues of {held_out} others, with a cosine "
+        f"loss of {report.trained.cosine_loss:.3f}."
     )
     sections = [
         _reconstruction_section(report),
