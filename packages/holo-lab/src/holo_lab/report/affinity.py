@@ -171,8 +171,8 @@ def _intervals(found: CrossFit) -> str:
         "intervals are normalized split-conformal intervals from predictions of held-out complexes. The distance is "
         "the root mean square over standardized features. A complex is flagged if it is farther from all training "
         "complexes than 99 % of these are from those of other folds, if its ligand contains an element that no "
-        f"training ligand contains, or if more than {found.predictor.domain.most_outside} of its features lie outside the range "
-        "of the training complexes, as is the case for 5 % of these with respect to the other folds."
+        f"training ligand contains, or if more than {found.predictor.domain.most_outside} of its features lie outside "
+        "the range of the training complexes, as is the case for 5 % of these with respect to the other folds."
     )
     drawn = page.figure(
         plots.distance_plot(found),
