@@ -1,8 +1,8 @@
-"""Take the steps of a Dockerfile in fresh folders, where no container engine is.
+"""Perform the steps of a Dockerfile in fresh folders, on a machine without a container engine.
 
 Each stage is a folder of its own, with a virtual environment in place of the image's Python. Files are copied and
-commands are run there. What would change the machine (users) is told and left out. At the end the program that the
-image starts is run, until the image's health check passes, and must end on SIGTERM.
+commands are run there. Commands that would change the machine (users) are reported and left out. At the end the program
+of the image is started, must pass the image's health check, and must end on SIGTERM.
 """
 
 import argparse
@@ -26,7 +26,7 @@ PORT = re.compile(r":(\d{4})/")
 
 
 def instructions(dockerfile: Path) -> Iterator[tuple[str, str]]:
-    """Give the instructions of a Dockerfile, each as one line."""
+    """Return the instructions of a Dockerfile, each as one line."""
     lines = [line for line in dockerfile.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     for line in re.sub(r"\\\n\s*", "", "\n".join(lines)).splitlines():
         if line.strip():
@@ -35,7 +35,7 @@ def instructions(dockerfile: Path) -> Iterator[tuple[str, str]]:
 
 
 class Stage:
-    """A stage of an image: a folder that stands for its root, and its variables."""
+    """A stage of an image: a folder in place of its root, and its variables."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.folder = root, root
@@ -48,11 +48,11 @@ class Stage:
         self.variables = {**inherited, "PATH": path, "VIRTUAL_ENV": str(root / "python")}
 
     def inside(self, path: str) -> Path:
-        """Return where a path of the image is."""
+        """Return the path on this machine for a path of the image."""
         return self.root / path.lstrip("/") if path.startswith("/") else self.folder / path
 
     def run(self, command: str) -> None:
-        """Run a command as the image's shell would, but for what changes the machine."""
+        """Run a command as the image's shell would, without the commands that change the machine."""
         parts = [part for part in command.split(" && ") if not part.lstrip().startswith(("useradd", "chown"))]
         if len(parts) < len(command.split(" && ")):
             print("  left out: users")
@@ -77,7 +77,7 @@ class Stage:
 
 
 def rehearse(dockerfile: Path, folder: Path) -> None:
-    """Take all steps, then start the program and end it."""
+    """Perform all steps, then start the program and end it."""
     stages: dict[str, Stage] = {}
     health, program = [""], [""]
     for name, rest in instructions(dockerfile):
@@ -106,7 +106,7 @@ def rehearse(dockerfile: Path, folder: Path) -> None:
 
 
 def start(stage: Stage, program: list[str], health: list[str]) -> None:
-    """Start the program at a free port until it is healthy, and end it."""
+    """Start the program at a free port, wait until it is healthy, and end it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -134,7 +134,7 @@ def start(stage: Stage, program: list[str], health: list[str]) -> None:
 
 
 def main() -> None:
-    """Rehearse the Dockerfiles that are named."""
+    """Rehearse the given Dockerfiles."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dockerfiles", nargs="+", type=Path)
     for dockerfile in parser.parse_args().dockerfiles:

@@ -1,10 +1,10 @@
-"""Measure the embedding service: requests per second and latency, beside the same embedding in this process.
+"""Measure requests per second and latency of the embedding service, and the same embedding in this process.
 
-The model is the published network for proteins, untrained (2 million weights; time does not depend on them), in a
-registry of its own, or the one that is named. Requests go to ``holo-vae serve`` and to ``mlflow models serve``, over
-connections that stay open: one client, in turns with the embedding here, so that both see the same machine; then 4
-and 16 at once. Each has one process that embeds, in one thread: figures are those of one processor, and hold where
-there are more for each of them.
+The model is the published network for proteins, untrained (2 million weights; the time does not depend on their
+values), in a registry of its own, or the model that is named. Requests are sent to ``holo-vae serve`` and to
+``mlflow models serve`` over open connections: first by one client, alternating with the embedding in this process so
+that both meet the same conditions, then by 4 and 16 clients at once. Each server has one process that embeds in one
+thread, so the figures are for one processor, and apply to each of several.
 """
 
 import argparse
@@ -53,7 +53,7 @@ CLIENTS = (1, 4, 16)
 
 @attrs.frozen
 class Case:
-    """What is asked: a request's body, how many rows answer it, and the same by a call in this process."""
+    """A request: its body, the number of rows of the answer, and the same embedding as a call in this process."""
 
     name: str
     body: bytes
@@ -63,7 +63,7 @@ class Case:
 
 @contextlib.contextmanager
 def untrained() -> Iterator[str]:
-    """Register an untrained model in a store of its own; gives its address in the registry."""
+    """Register an untrained model in a store of its own, and return its address in the registry."""
     torch.manual_seed(0)
     model = Model(HolographicAutoencoder(PROTEIN).eval(), "bench")
     with tempfile.TemporaryDirectory() as name:
@@ -88,7 +88,7 @@ def untrained() -> Iterator[str]:
 
 
 def cases(model: Model) -> list[Case]:
-    """Make the requests, of a shipped structure of 153 residues."""
+    """Return the requests for a shipped structure of 153 residues."""
     path = holo_features.datasets.example_structures()[0]
     basis = model.config.basis
     record = {"name": path.name, "content": encode_content(path)}
@@ -133,13 +133,13 @@ def cases(model: Model) -> list[Case]:
 
 
 def ask(connection: http.client.HTTPConnection, case: Case) -> float:
-    """Send a request and read the answer; gives the seconds."""
+    """Send a request, read the answer, and return the seconds."""
     headers = {"Content-Type": "application/json"}
     started = time.perf_counter()
     try:
         connection.request("POST", "/invocations", case.body, headers)
         answer = connection.getresponse()
-    except ConnectionError:  # it was not used for too long
+    except ConnectionError:  # the connection was not used for too long
         connection.close()
         connection.request("POST", "/invocations", case.body, headers)
         answer = connection.getresponse()
@@ -151,7 +151,7 @@ def ask(connection: http.client.HTTPConnection, case: Case) -> float:
 
 
 def alternate(address: str, case: Case, seconds: float) -> tuple[list[float], list[float]]:
-    """Ask and embed here in turns; gives the seconds of each."""
+    """Send requests and embed in this process alternately, and return the seconds of each."""
     connection = http.client.HTTPConnection(address, timeout=120)
     served, local = [], []
     ask(connection, case)
@@ -167,7 +167,7 @@ def alternate(address: str, case: Case, seconds: float) -> tuple[list[float], li
 
 
 def at_once(address: str, case: Case, seconds: float, clients: int) -> tuple[list[float], float, int]:
-    """Ask from several clients; gives the seconds of each answer, answers a second, and how many were refused."""
+    """Send requests from several clients, and return the seconds of each, their rate, and how many were refused."""
 
     def client(_: int) -> tuple[list[float], int]:
         connection = http.client.HTTPConnection(address, timeout=120)

@@ -1,4 +1,4 @@
-"""Start the embedding service on loopback, ask it something sensible and something silly, and stop it.
+"""Start the embedding service on loopback, send it valid and invalid requests, and stop it.
 
 Run it with ``nox -s serve``: it serves the model of proteins that comes with holo-vae, or the one that ``--model``
 names, once by ``holo-vae serve``, once by ``mlflow models serve``.
@@ -38,7 +38,7 @@ Records = Sequence[Mapping[str, str]]
 
 
 def free_port() -> int:
-    """Ask the system for a port that nobody uses."""
+    """Return a port that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -46,7 +46,7 @@ def free_port() -> int:
 
 
 def post(url: str, body: bytes) -> tuple[int, Any]:
-    """Post JSON; give the status and the parsed answer."""
+    """Post JSON, and return the status and the parsed answer."""
     request = urllib.request.Request(f"{url}/invocations", body, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=120) as answer:  # nosec B310 # of the server that it started
@@ -61,7 +61,7 @@ def body_of(records: Records) -> bytes:
 
 
 def command(model: str, port: int) -> list[str]:
-    """Return the command that serves a model; one process embeds, so that figures are those of a processor."""
+    """Return the command that serves a model with one embedding process, so that figures are for one processor."""
     return [
         *(sys.executable, "-m", "holo_vae", "serve", "--model", model),
         *("--port", str(port), "--workers", "1"),
@@ -69,7 +69,7 @@ def command(model: str, port: int) -> list[str]:
 
 
 def wait_until_ready(page: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Wait for a server's page; tell the log's end if it dies or takes too long."""
+    """Wait for the page of a server, and report the end of its log if it dies or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         with contextlib.suppress(OSError), urllib.request.urlopen(page, timeout=5) as answer:  # nosec B310
@@ -89,13 +89,13 @@ def mlflow_command(model: str, port: int) -> list[str]:
 
 @contextlib.contextmanager
 def serving(arguments: Sequence[str], variables: Mapping[str, str], port: int, page: str) -> Iterator[str]:
-    """Run a server on loopback until its page says that it is ready; gives its address."""
+    """Run a server on loopback, wait until its page says that it is ready, and yield its address."""
     # MLflow starts its server through the shell, which must find this Python's programs.
     programs = str(Path(sys.executable).parent)
     path = f"{programs}{os.pathsep}{variables.get('PATH', '')}"
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "server.log")
-        # A session of its own: mlflow starts uvicorn as a child, which must end with it.
+        # It gets a session of its own, because mlflow starts uvicorn as a child, which must end with it.
         with log.open("wb") as output:
             server = subprocess.Popen(
                 arguments,
@@ -123,7 +123,7 @@ def _stop(server: "subprocess.Popen[bytes]") -> None:
 
 
 def answers(url: str, records: Records, expected: pd.DataFrame, what: str) -> str:
-    """Ask for embeddings, and compare them with local ones; gives a line, or exits naming what differs."""
+    """Request embeddings and compare them with local ones; return a line, or exit and name the difference."""
     started = time.perf_counter()
     status, answer = post(url, body_of(records))
     seconds = time.perf_counter() - started
@@ -145,7 +145,7 @@ def answers(url: str, records: Records, expected: pd.DataFrame, what: str) -> st
 
 
 def refuses(url: str, body: bytes, what: str) -> str:
-    """Send what is to be refused; gives a line, or exits."""
+    """Send a request that must be refused; return a line, or exit."""
     status, answer = post(url, body)
     message = answer.get("message", "")
     if status != 400 or not message or not message.isprintable():
@@ -154,7 +154,7 @@ def refuses(url: str, body: bytes, what: str) -> str:
 
 
 def check(url: str, model: holo_vae.Model, structure: Path, guarded: bool) -> Iterator[str]:
-    """Check a server; gives a line for each check."""
+    """Check a server, and yield a line for each check."""
     record = {"name": structure.name, "content": encode_content(structure)}
     (encoded,) = encode_structures([structure], model.config.basis)
     if encoded.holograms is None:
@@ -165,7 +165,7 @@ def check(url: str, model: holo_vae.Model, structure: Path, guarded: bool) -> It
     chain = str(everything["chain"][0])
     first, last = map(int, everything["residue_number"][[0, 9]])
     chosen = everything[(everything["chain"] == chain) & everything["residue_number"].between(first, last)]
-    # What is sent is coefficients alone: neither which residue a row is of nor where it lies.
+    # Only coefficients are sent, without the residues of the rows and their positions.
     bare = Holograms(holograms.coefficients, holograms.basis)
     numbered = to_table(embed_holograms(model, bare))
     numbered.insert(0, "hologram", range(len(numbered)))

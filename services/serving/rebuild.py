@@ -1,8 +1,8 @@
-"""Build a fresh environment from a logged model alone, and let it predict there in MLflow's three ways.
+"""Build a fresh environment from a logged model alone, and predict there in MLflow's three ways.
 
-Run it with ``nox -s rebuild``: a model that comes with holo-vae, or that ``--model`` names, is written in MLflow's
-form. What its ``requirements.txt`` asks for is then all that a new environment gets; none of Holo's packages is
-looked for in an index.
+Run it with ``nox -s rebuild``. A model that comes with holo-vae, or the one named by ``--model``, is written in
+MLflow's format. A new environment then gets only the requirements in its ``requirements.txt``, and none of Holo's
+packages is installed from an index.
 """
 
 import argparse
@@ -39,7 +39,7 @@ print(type(model.unwrap_python_model()).__name__, holo_vae.__file__)
 
 
 def build(model: Path, environment: Path, variables: dict[str, str]) -> Path:
-    """Make an environment of what the model asks for; return its Python."""
+    """Create an environment with the requirements of the model, and return its Python."""
     subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
     python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     pip = (str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install")
@@ -48,7 +48,7 @@ def build(model: Path, environment: Path, variables: dict[str, str]) -> Path:
 
 
 def same(answer: Path, expected: pd.DataFrame, what: str) -> str:
-    """Compare an answer in a file with local embeddings; gives a line, or exits naming what differs."""
+    """Compare an answer in a file with local embeddings; return a line, or exit and name the difference."""
     found = json.loads(answer.read_text(encoding="utf-8"))
     served = pd.DataFrame(found["predictions"] if isinstance(found, dict) else found)
     if list(served) != list(expected) or len(served) != len(expected):
@@ -61,7 +61,7 @@ def same(answer: Path, expected: pd.DataFrame, what: str) -> str:
 
 
 def check(python: Path, model: Path, local: Model, folder: Path, variables: dict[str, str]) -> Iterator[str]:
-    """Let the model predict in the environment; gives a line for each way."""
+    """Predict with the model in the environment, and yield a line for each way."""
     structure = holo_features.datasets.example_structures()[0]
     records = [{"name": structure.name, "content": encode_content(structure)}]
     request, answer = folder / "request.json", folder / "answer.json"
@@ -100,7 +100,7 @@ def check(python: Path, model: Path, local: Model, folder: Path, variables: dict
 
 
 def stop(server: "subprocess.Popen[bytes]") -> None:
-    """End a server and what it has started."""
+    """End a server and the processes that it has started."""
     os.killpg(server.pid, signal.SIGKILL)
     server.wait()
 
@@ -118,7 +118,7 @@ def main() -> None:
         write_served(local, folder / "logged")
         model = Path(
             shutil.move(folder / "logged", folder / "model")
-        )  # nothing in it knows where it was written
+        )  # the model must not depend on where it was written
         programs = folder / "environment" / ("Scripts" if sys.platform == "win32" else "bin")
         variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         variables["PATH"] = f"{programs}{os.pathsep}{variables.get('PATH', '')}"

@@ -1,4 +1,4 @@
-"""The metrics of a service over a time: read from its page again and again, and drawn."""
+"""The metrics of a service over time, read from its page repeatedly and drawn."""
 
 import urllib.request
 from collections import defaultdict
@@ -18,16 +18,16 @@ Values = dict[str, dict[Labels, float]]
 
 @attrs.frozen
 class Moment:
-    """What a service's page of metrics said.
+    """The metrics of a service at one moment.
 
     Parameters
     ----------
     seconds
-        When, since the first.
+        The time since the first moment.
     memory
-        Of all its processes, in MB.
+        The memory of all its processes, in MB.
     values
-        Of each metric's name, by its labels.
+        The values of each metric by name and labels.
     """
 
     seconds: float
@@ -58,7 +58,7 @@ def read_metrics(url: str) -> Values:
 
 
 def draw(moments: Sequence[Moment], path: Path) -> None:
-    """Draw what a service did over a time."""
+    """Draw the metrics of a service over time."""
     figure = Figure(figsize=(12, 6.6), layout="constrained")
     requests, seconds, open_ones, memory, loss, distance = figure.subplots(2, 3).flat
     minutes = np.array([moment.seconds / 60 for moment in moments])

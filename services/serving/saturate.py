@@ -1,9 +1,9 @@
-"""Keep the service at saturation among bad and rude clients, and say what became of it.
+"""Keep the service at saturation, with some clients that misbehave, and check that it stays healthy.
 
-Eight clients ask for a residue, a chain or holograms as fast as they are answered, four send rubbish, and a crowd opens
-connections on which no request ever comes whole. Every good answer is compared with the first of its kind, byte for
-byte. It prints a line a minute, and fails on a wrong answer, on a status that was not expected, if memory or the log
-grew beyond what requests account for, or if the service does not end on SIGTERM.
+Eight clients request a residue, a chain or holograms as fast as they are answered, four send invalid requests, and a
+crowd of others opens connections and never sends a complete request. Every valid answer is compared with the first of
+its kind, byte for byte. The program prints a line every minute. It fails on a wrong answer or an unexpected status, if
+memory or the log grew more than the requests explain, or if the service does not end on SIGTERM.
 """
 
 import argparse
@@ -32,8 +32,8 @@ from holo_vae.serving.holograms import encode_coefficients
 from holo_vae.serving.service import encode_content
 
 RUDE = 400
-LINE = 500  # bytes of the log that a request may account for
-GROWTH = 1.3  # of memory, from the end of the first tenth of the time
+LINE = 500  # bytes of the log allowed for each request
+GROWTH = 1.3  # growth of memory after the first tenth of the time
 EVERY = 10.0  # seconds between two looks at the metrics
 MOST_FAULTS = 100  # lines of the log that are shown
 
@@ -41,7 +41,7 @@ ARROW = {"Content-Type": "application/json", "Accept": "application/vnd.apache.a
 
 
 class Clients:
-    """Clients of one service, and what they saw."""
+    """Clients of one service, and the answers that they received."""
 
     def __init__(self, port: int, good: dict[str, bytes], bad: list[bytes]) -> None:
         self._port, self._good, self._bad = port, good, bad
@@ -54,12 +54,12 @@ class Clients:
         self._threads.append(threading.Thread(target=self._crowd))
 
     def start(self) -> None:
-        """Let them begin."""
+        """Start the clients."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Let them end what they do."""
+        """Stop the clients after their current requests."""
         self._over.set()
         for thread in self._threads:
             thread.join()
@@ -121,14 +121,14 @@ class Clients:
 
 
 def resident(process: int) -> float:
-    """Return the memory of a process and those that it started, in MB."""
+    """Return the memory of a process and its child processes, in MB."""
     asked = ["ps", "-o", "rss=", "-p", str(process), "--ppid", str(process)]
     tree = subprocess.run(asked, capture_output=True, text=True, check=False)
     return sum(map(int, tree.stdout.split())) / 1024
 
 
 def main() -> None:
-    """Do it, and print what became of it."""
+    """Run the clients against a service, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--model", default="microenvironment-z128")
@@ -173,7 +173,7 @@ def main() -> None:
 def watch(
     service: "subprocess.Popen[bytes]", log: Path, clients: Clients, seconds: float, url: str
 ) -> tuple[str | None, list[Moment]]:
-    """Look on while the clients do what they do; gives what is wrong, and the metrics meanwhile."""
+    """Watch the service while the clients run, and return what is wrong and the metrics over time."""
     began, first, line = time.monotonic(), 0.0, 0.0
     moments: list[Moment] = []
     clients.start()

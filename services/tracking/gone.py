@@ -1,10 +1,10 @@
-"""Measure how long each command takes to notice that the store is gone, and print it as a table.
+"""Measure how long each command takes to notice that the store is unavailable, and print the times as a table.
 
-A store is gone in four ways: nobody listens at its address, somebody does who never answers, its PostgreSQL is down,
-and its file is not there. All commands must fail in one line, within ten seconds. `train` must not fail, but end and
-keep what it has to send: its time is that beyond the same training with a store that is there, and a file that is
-not there it makes. All run in one process that has imported what they need. Seconds in which it waited for a
-processor, on a busy machine, do not count (Linux).
+A store is made unavailable in four ways: its address refuses connections, its server accepts them but never answers,
+its PostgreSQL is down, or its file does not exist. All commands must fail in one line within ten seconds, except
+`train`, which must finish and keep the data that it could not send, and which creates a missing file. Its time is the
+time beyond that of the same training with an available store. All commands run in one process that has already imported
+what they need. Time in which the process waited for a processor of a busy machine is not counted (Linux).
 """
 
 import contextlib
@@ -34,16 +34,16 @@ MODEL = "models:/small@champion"
 
 @attrs.frozen
 class Ended:
-    """How a command ended.
+    """The result of a command.
 
     Parameters
     ----------
     status
-        Its exit status.
+        The exit status.
     seconds
-        What it took, without those in which it waited for a processor.
+        The time that it took, without the time in which it waited for a processor.
     said
-        What it wrote to the error output, without lines of a log.
+        The error output, without lines of a log.
     """
 
     status: int
@@ -53,7 +53,7 @@ class Ended:
 
 def run(store: str | None, *words: str) -> Ended:
     """Run a command of holo-vae with a store, in the current folder."""
-    mlflow.set_tracking_uri(store or "")  # which sets the variable, too
+    mlflow.set_tracking_uri(store or "")  # because it also sets the variable
     if store is None:
         del os.environ["MLFLOW_TRACKING_URI"]
     elif store.startswith("sqlite"):
@@ -75,7 +75,7 @@ def waited_seconds() -> float:
 
 
 def prepare(folder: Path) -> None:
-    """Write what is trained on, and a recipe that is over at once."""
+    """Write training data and a recipe that takes next to no time."""
     values = np.random.default_rng(0).normal(size=(80, BASIS.dim)).astype(np.float32)
     rows = Holograms(values, BASIS, {"structure": [f"s{row % 8}" for row in range(80)]})
     holo_types.save(rows, folder / "data.h5")
@@ -84,7 +84,7 @@ def prepare(folder: Path) -> None:
 
 
 def train(store: str | None, out: str) -> Ended:
-    """Train, with a store or with the run's own."""
+    """Train with the given store, or with that of the run."""
     words = ("train", "data.h5", "--recipe", "recipe.yaml", "--name", "small", "--register", "--out", out)
     return run(store, *words)
 
@@ -100,11 +100,11 @@ COMMANDS = {
 
 
 def measure(store: str, out: str, alone: float) -> tuple[dict[str, float], list[str]]:
-    """Run all commands with a store that is gone; gives seconds, and what is wrong."""
+    """Run all commands with a store that is unavailable, and return their times and what is wrong."""
     seconds, wrong = {}, []
     trained = train(store, out)
     seconds["train --register"] = trained.seconds - alone
-    for thread in threading.enumerate():  # what a training still tries to send would go with its process
+    for thread in threading.enumerate():  # what a training still tries to send would end with its process
         if thread.name == "holo-vae tracking":
             thread.join()
     if trained.status:
@@ -129,12 +129,12 @@ def measure_all() -> None:
             probe.bind(("127.0.0.1", 0))
             free = probe.getsockname()[1]
         stores = {
-            "nobody listens": f"http://127.0.0.1:{free}",
+            "connection refused": f"http://127.0.0.1:{free}",
             "no answer": f"http://127.0.0.1:{silent.getsockname()[1]}",
             "PostgreSQL down": f"postgresql://holo:secret@127.0.0.1:{free}/mlflow",
             "no such file": f"sqlite:///{folder / 'gone' / 'mlflow.db'}",
         }
-        train(None, "first")  # what is compiled and cached once is then there
+        train(None, "first")  # so that everything that is compiled or cached once exists
         alone = train(None, "alone").seconds
         tables, wrong = {}, []
         for number, (what, store) in enumerate(stores.items()):

@@ -1,4 +1,4 @@
-"""Start the MLflow tracking and registry server: a database, a folder of artifacts and, if asked for, users.
+"""Start the MLflow tracking and registry server with a database, a folder of artifacts and optional users.
 
 Each setting is an environment variable and an option; services/tracking/README.md lists them.
 """
@@ -30,7 +30,7 @@ SETTINGS = {
 
 
 def settings_of(arguments: Sequence[str], variables: Mapping[str, str]) -> argparse.Namespace:
-    """Read the settings: an option counts more than its variable."""
+    """Read the settings, where an option takes precedence over its variable."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     known = [PREFIX + name.upper() for name in SETTINGS]
     for name in variables:
@@ -54,7 +54,7 @@ def settings_of(arguments: Sequence[str], variables: Mapping[str, str]) -> argpa
 
 
 def command(settings: argparse.Namespace) -> list[str]:
-    """Return the command that serves a folder. The database, whose address has a password, is not in it."""
+    """Return the command that serves a folder, without the database, whose address contains a password."""
     return [
         *(sys.executable, "-m", "mlflow", "server", "--host", settings.host, "--port", settings.port),
         *("--workers", settings.workers),
@@ -64,17 +64,17 @@ def command(settings: argparse.Namespace) -> list[str]:
 
 
 def environment(settings: argparse.Namespace, variables: Mapping[str, str]) -> dict[str, str]:
-    """Leave out the seven processes that MLflow would start for jobs of language models."""
+    """Return the environment, which disables the seven processes that MLflow would start for language models."""
     store = settings.store or f"sqlite:///{Path(settings.folder, 'mlflow.db').resolve()}"
     own = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": store}
     users = {"MLFLOW_AUTH_CONFIG_PATH": str(Path(settings.users).resolve())} if settings.users else {}
-    # Found by programs of this Python that MLflow starts through the shell.
+    # MLflow starts programs of this Python through the shell, which must find them.
     path = os.pathsep.join([str(Path(sys.executable).parent), variables.get("PATH", "")])
     return {**own, **users, **variables, "PATH": path}
 
 
 def main() -> int:
-    """Serve until stopped; SIGTERM ends the server too."""
+    """Serve until stopped by Ctrl-C or SIGTERM."""
     settings = settings_of(sys.argv[1:], os.environ)
     Path(settings.folder).mkdir(parents=True, exist_ok=True)
     print(
