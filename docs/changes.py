@@ -5,11 +5,11 @@ from pathlib import Path
 
 __all__ = ["changes"]
 
-_HEAD = "# Changes\n\nEach package is released alone, and has a changelog of its own.\n"
+_HEAD = "# Changes\n\nEach package is released by itself, and has its own changelog.\n"
 
 
 def changes(changelogs: Iterable[Path]) -> str:
-    """Return the changelogs below one another, each under the name of its package, headings one level deeper."""
+    """Return the changelogs one after the other, each under the name of its package with headings one level deeper."""
     parts = [_HEAD]
     for path in changelogs:
         _title, *lines = path.read_text(encoding="utf-8").splitlines()

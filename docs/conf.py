@@ -1,4 +1,4 @@
-"""How the site is built: `python3 start.py -s docs`."""
+"""The configuration of the site, which `python3 start.py -s docs` builds."""
 
 import sys
 from pathlib import Path
@@ -64,7 +64,7 @@ html_theme_options = {
 def escape_bars(
     _app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]
 ) -> None:
-    """Let |x| in a docstring be a length: to reStructuredText it would be a substitution."""
+    """Escape |x| in docstrings, which reStructuredText would read as a substitution."""
     for number, line in enumerate(lines):
         pieces = line.split("``")
         pieces[::2] = [piece.replace("|", r"\|") for piece in pieces[::2]]
@@ -97,7 +97,7 @@ def write_changelog(app: Sphinx) -> None:
 def _write_page(app: Sphinx, name: str, text: str) -> None:
     page = Path(app.srcdir) / "reference" / name
     page.parent.mkdir(exist_ok=True)
-    if not page.is_file() or page.read_text(encoding="utf-8") != text:  # else Sphinx would read it anew
+    if not page.is_file() or page.read_text(encoding="utf-8") != text:  # otherwise Sphinx would read it again
         page.write_text(text, encoding="utf-8")
 
 

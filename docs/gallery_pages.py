@@ -1,4 +1,4 @@
-"""How the gallery of jobs becomes pages: their order, which of them run, and their pictures for light and dark."""
+"""The pages of the gallery: the order of the jobs, which of them run, and their pictures for light and dark pages."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -26,23 +26,23 @@ _INK = {"light": "#1f2428", "dark": "#d6dbe0"}
 
 
 class JobOrder:
-    """The order of the jobs inside a section, as Sphinx-Gallery asks for it."""
+    """The order of the jobs within a section, in the form that Sphinx-Gallery requires."""
 
     def __init__(self, _folder: str) -> None:
         pass
 
     def __call__(self, name: str) -> int:
-        """Return the place of a job by the name of its file."""
+        """Return the position of a job by the name of its file."""
         return JOBS.index(name.removesuffix(".py"))
 
 
 def executed() -> str:
-    """Return a regular expression of the files that run while the site is built."""
+    """Return a regular expression for the files that run while the site is built."""
     return rf"/(?!({'|'.join(map(re.escape, LONG))})\.py)\w+\.py$"
 
 
 def _in_ink(figure: Figure, color: str) -> None:
-    """Draw in one color what is drawn in black: text, axes and ticks; the background is the page's."""
+    """Replace the black of text, axes and ticks by one color, and make the background transparent."""
     figure.patch.set_alpha(0)
     for text in figure.findobj(Text):
         if isinstance(text, Text) and any(
@@ -59,7 +59,7 @@ def _in_ink(figure: Figure, color: str) -> None:
 
 
 def save_pictures(figure: Figure, path: Path) -> dict[str, Path]:
-    """Save a figure for light pages at a path, and for dark ones beside it; give both."""
+    """Save a figure for light pages at a path and for dark pages beside it, and return both paths."""
     saved = {}
     for theme, color in _INK.items():
         _in_ink(figure, color)
@@ -73,7 +73,7 @@ def _figures() -> Iterator[Figure]:
 
 
 def scrape_figures(_block: object, block_vars: Mapping[str, Any], gallery_conf: Mapping[str, Any]) -> str:
-    """Save the figures of a block of code, each titled by its number, and give the reStructuredText that shows them."""
+    """Save the figures of a block of code, titled by their numbers, and return the reStructuredText that shows them."""
     shown = []
     for figure in _figures():
         title = str(figure.get_label())
@@ -85,7 +85,7 @@ def scrape_figures(_block: object, block_vars: Mapping[str, Any], gallery_conf: 
 
 
 def figure_directive(place: str, title: str, theme: str) -> str:
-    """Return the reStructuredText of a picture that is seen in one theme, with its caption.
+    """Return the reStructuredText of a picture that is shown in one theme, with its caption.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Tables that programs write, copied into the pages, where GitHub shows them too: ``python docs/page_tables.py``.
+"""Copy tables that programs write into the pages, so that GitHub shows them too: ``python docs/page_tables.py``.
 
-A page says which table stands in it, by ``<!-- table: FILE NAME -->`` and ``<!-- end table -->``; in the file it is
+A page marks the place of a table by ``<!-- table: FILE NAME -->`` and ``<!-- end table -->``. In the file, the table is
 between ``<!-- NAME -->`` and ``<!-- end NAME -->``.
 """
 
@@ -16,7 +16,7 @@ PLACES = re.compile(
 
 
 def inlined(page: Path) -> str:
-    """Return the text of a page with its tables as the files have them now."""
+    """Return the text of a page with the current tables of the files."""
 
     def filled(place: re.Match[str]) -> str:
         file, name = place["file"], place["name"]

@@ -14,7 +14,7 @@ RECORDED = GALLERY / "recorded"
 
 
 def record(job: str) -> None:
-    """Run a job and save its figure; its standard output is the caller's."""
+    """Run a job, whose output goes to standard output, and save its figure."""
     matplotlib.use("Agg")
     (script,) = GALLERY.glob(f"*/{job}.py")
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
@@ -24,7 +24,7 @@ def record(job: str) -> None:
 
 
 def main() -> None:
-    """Record every long job, each in a process of its own, whose output is kept if it succeeds."""
+    """Record every long job in a process of its own, and keep its output if it succeeds."""
     if len(sys.argv) > 1:
         record(sys.argv[1])
         return

@@ -1,4 +1,4 @@
-"""The main job on real protein chains: structures to a trained, registered model, embeddings and a report.
+"""The main job on real protein chains: from structures to a trained and registered model, embeddings and a report.
 
 Run it with ``nox -s demo``. Everything is written to one folder, by default ``demo/``.
 """
@@ -58,7 +58,7 @@ def featurize(paths: list[Path], out: Path) -> Holograms:
 
 
 def surroundings(paths: list[Path]) -> PointClouds:
-    """Cut out the atoms that the holograms of structures are made of, for the pictures."""
+    """Collect the atoms from which the holograms of structures are made, for the pictures."""
     structures = map(holo_features.read_structure, paths)
     cut = (holo_features.neighborhoods(one, CUTOFF, BASIS.channels, own_atoms=True) for one in structures)
     return concatenate(list(cut))
@@ -172,7 +172,7 @@ def main() -> None:
 
 
 def _middle_residues(embeddings: Embeddings) -> list[str]:
-    """Name the residue in the middle of each structure, for its density."""
+    """Return the name of the residue in the middle of each structure, whose density is shown."""
     index, named = embeddings.index, []
     for structure in np.unique(index["structure"]).tolist():
         rows = np.flatnonzero(index["structure"] == structure)
@@ -184,7 +184,7 @@ def _middle_residues(embeddings: Embeddings) -> list[str]:
 
 
 def _wanting(report: TrainingReport) -> list[str]:
-    """Name what the demo should show and does not."""
+    """Return a list of what the demo should show but does not."""
     z = [result for result in report.probes[0].results if result.features == "z"]
     shown = {
         "a held-out cosine loss under half of both baselines": 2 * report.trained.cosine_loss
@@ -196,7 +196,7 @@ def _wanting(report: TrainingReport) -> list[str]:
 
 
 def summarize(report: TrainingReport, run: TrainingRun, out: Path) -> None:
-    """Say in a dozen lines what came out and where it is."""
+    """Print the results and the places of the files in a dozen lines."""
     trained, errors = report.trained, report.end_to_end
     verdict = (
         "under"

@@ -1,7 +1,7 @@
 """What a distance in z means: ``python docs/results/distances.py my-structures/ --out docs/results/distances``.
 
 The folder has ``structures.csv`` with pockets of several crystals of each protein (split ``test``, columns protein and
-relative). Written are figures.json, a table (table.md) and a picture.
+relative). The program writes figures.json, a table (table.md) and a picture.
 """
 
 import argparse
@@ -34,7 +34,7 @@ _DISTURBED = 2_000  # residues
 
 @attrs.frozen(eq=False)
 class Pockets:
-    """The residues of pockets, and what they are."""
+    """The residues of pockets, with their structures and labels."""
 
     clouds: PointClouds
     rows: Int[np.ndarray, "n"]
@@ -60,7 +60,7 @@ def read_pockets(folder: Path, model: Model) -> Pockets:
 
 
 def _pairs(pool: Pool, rows: Int[np.ndarray, "n"], seed: int) -> Int[np.ndarray, "pairs 2"]:
-    """Draw pairs of residues that are the same, or aligned, in two structures, or proteins, each number once a pair."""
+    """Return random pairs of rows with the same number, which are the same or aligned residues, from different groups."""
     numbers, apart = pool.numbers[rows], pool.apart[rows]
     drawn = []
     generator = np.random.default_rng(seed)
@@ -71,7 +71,7 @@ def _pairs(pool: Pool, rows: Int[np.ndarray, "n"], seed: int) -> Int[np.ndarray,
 
 
 def distances(pockets: Pockets, model: Model, seed: int) -> dict[str, Float[np.ndarray, "pairs"]]:
-    """Measure distances of z, each component in units of its standard deviation, over the median random pair."""
+    """Measure distances of standardized z, in units of the median distance of random pairs."""
     basis = model.config.basis
     generator = np.random.default_rng(seed)
 
@@ -137,7 +137,7 @@ def drawing(found: Mapping[str, Float[np.ndarray, "pairs"]]) -> Figure:
 
 
 def main() -> None:
-    """Measure, and write what was found."""
+    """Measure the distances, and write table, figures and picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder with structures.csv")
     parser.add_argument("--model", default="microenvironment-z128", help="name or folder of a model")

@@ -1,10 +1,10 @@
-"""How much of what a model expects is due to the residue that is there: a figure of docs/results/mutations.md.
+"""The bias of a model toward the residue that is present, a figure of docs/results/mutations.md.
 
     python docs/results/imprint.py DIR --apart MUTATIONS --out results/
 
-DIR has index.tsv with the columns file, split and cluster30, of protein chains; those of the split train are looked at.
-Two chains of a cluster are aligned, and where they have different residues the model is asked about both places.
-Relatives of the proteins of Ssym, named by mutations.csv in MUTATIONS, are left out, so that these say nothing here.
+DIR has index.tsv with the columns file, split and cluster30, of protein chains; those of the split train are used.
+Two chains of a cluster are aligned, and where they have different residues, the model predicts both positions.
+Relatives of the proteins of Ssym, named by mutations.csv in MUTATIONS, are left out, so that Ssym has no influence.
 """
 
 import argparse
@@ -29,13 +29,10 @@ from holo_features.structures.alignment import align
 from holo_types import HoloError
 from holo_vae import Model, fill_in, imprint, load
 
-IDENTITY = (
-    0.5,
-    0.985,
-)  # of a pair's aligned residues: surroundings are much the same, and there is something to compare
-COVERED, RELATED = 0.6, 0.3  # of the shorter chain, and the same residues there: perhaps a relative
-PLACES = 25  # of a pair at most, so that no pair is most of the figure
-TRIES = 6  # pairs of a cluster that are looked at until one is of this identity
+IDENTITY = (0.5, 0.985)  # of a pair's aligned residues: similar surroundings, but some differences
+COVERED, RELATED = 0.6, 0.3  # of the shorter chain, and identity there, above which a chain may be related
+PLACES = 25  # of a pair at most, so that no pair dominates the figure
+TRIES = 6  # pairs of a cluster that are tried until one has such an identity
 LENGTHS = (40, 700)  # residues
 
 
@@ -57,7 +54,7 @@ class Chain:
 
 
 def main() -> None:
-    """Measure it."""
+    """Measure the imprint."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -109,7 +106,7 @@ def chain_of(path: Path) -> Chain:
 def of_one_pair(
     files: list[Path], model: Model, apart: list[str], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return the imprints at places of one pair of relatives, if there is one."""
+    """Return the imprints at the positions of one pair of relatives, if there is one."""
     for _ in range(TRIES):
         chosen = rng.choice(len(files), 2, replace=False).tolist()
         try:
@@ -141,7 +138,7 @@ def of_one_pair(
 
 
 def is_related(one: str, other: str) -> bool:
-    """Say whether two chains are perhaps relatives."""
+    """Return whether two chains may be relatives."""
     found = align(one, other)
     return found.identity > RELATED and len(found.pairs) > COVERED * min(len(one), len(other))
 

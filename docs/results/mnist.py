@@ -1,7 +1,7 @@
 """Score the runs on spherical MNIST, and write the tables of mnist.md: ``python docs/results/mnist.py RUNS``.
 
-RUNS holds one folder a run, RECIPE-seedN, as ``holo train`` leaves it, and ``classifier``, the network that
-judges samples. What a run was scored at once stays: its test digits are seen once.
+RUNS contains a folder for each run, RECIPE-seedN, as written by ``holo train``, and ``classifier``, the network that
+judges samples. Scores of a run are never computed again, so that its test digits are seen only once.
 """
 
 import csv
@@ -27,7 +27,7 @@ Figures = dict[str, Any]
 
 @attrs.frozen
 class Column:
-    """A figure of the table: where an evaluation has it, and how it is written."""
+    """A column of the table: where its figure is in an evaluation, and how it is written."""
 
     title: str
     value: Callable[[Figures], float]
@@ -36,7 +36,7 @@ class Column:
 
 
 def share(digits: int) -> Callable[[float], str]:
-    """Return what writes a share with so many digits, without the 0 before the point."""
+    """Return a function that writes a share with the given number of digits, without the 0 before the point."""
     return lambda value: f"{value:.{digits}f}".removeprefix("0")
 
 
@@ -45,7 +45,7 @@ def _small(digits: int) -> Callable[[float], str]:
 
 
 def _cosine_loss(figures: Figures) -> float:
-    # Evaluations that were written first call the loss "cosine".
+    # Evaluations of early versions call the loss "cosine".
     found = figures["reconstruction"]
     loss: float = found["cosine_loss"] if "cosine_loss" in found else found["cosine"]
     return loss
@@ -89,18 +89,18 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What the paper calls it."""
+        """The name of the model in the paper."""
         kind = "H-VAE" if self.config.variational else "H-AE"
         return f"{kind} {'NR/R' if self.rotation == 'fixed' else 'R/R'}"
 
     @property
     def published(self) -> tuple[float, ...]:
-        """The paper's figures, in the order of the columns."""
+        """The figures in the paper, in the order of the columns."""
         return PUBLISHED[self.config.variational, self.config.latent_dim, self.rotation]
 
 
 def score(folder: Path, part: str, classifier: Path) -> Figures:
-    """Evaluate a run's model on a part of its data, unless that was done before."""
+    """Evaluate a run's model on a part of its data, unless this was done before."""
     out = folder / f"{part}.json"
     if not out.exists():
         data = folder / "data"
@@ -136,7 +136,7 @@ def read_run(folder: Path, part: str, classifier: Path) -> Run:
 
 
 def spread(values: list[float], written: Callable[[float], str]) -> str:
-    """Write the mean of values, and the least and the largest where they differ."""
+    """Write the mean of values, and the smallest and the largest if they differ."""
     mean, least, largest = map(written, (sum(values) / len(values), min(values), max(values)))
     return mean if least == largest else f"{mean} ({least}–{largest})"
 
@@ -149,7 +149,7 @@ def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _cells(runs: list[Run]) -> list[str]:
-    """Write our figures: the mean (the least and the largest of the seeds), bold where it is better than theirs."""
+    """Write our figures as the mean (smallest and largest) over seeds, in bold if it is better than the published."""
     cells = []
     for column, theirs in zip(COLUMNS, runs[0].published, strict=True):
         values = [column.value(run.figures) for run in runs]
@@ -176,7 +176,7 @@ def main_table(recipes: Mapping[str, list[Run]]) -> str:
 
 
 def size_table(recipes: Mapping[str, list[Run]]) -> str:
-    """Return sizes and times."""
+    """Return the table of sizes and times."""
     rows = []
     for runs in recipes.values():
         size = describe(runs[0].config)
@@ -195,7 +195,7 @@ def size_table(recipes: Mapping[str, list[Run]]) -> str:
 
 
 def sample_table(recipes: Mapping[str, list[Run]]) -> str:
-    """Return what samples of variational models are worth to the classifier."""
+    """Return the table of how the classifier judges samples of variational models."""
     rows = []
     for runs in recipes.values():
         for part, of_what in (
@@ -220,7 +220,7 @@ def _mean(values: Iterable[float | None]) -> float:
 
 
 def write_page(tables: Mapping[str, str], page: Path) -> None:
-    """Put each table between its marks, ``<!-- NAME -->`` and ``<!-- end -->``."""
+    """Write each table between its marks, ``<!-- NAME -->`` and ``<!-- end -->``."""
     text = page.read_text(encoding="utf-8")
     for name, written in tables.items():
         before, mark, rest = text.partition(f"<!-- {name} -->\n")
@@ -246,9 +246,9 @@ def mnist(
     runs
         Folder with a folder for each run, RECIPE-seedN, and with classifier.
     part
-        The part of the digits: choices are made on validation.
+        The part of the digits; choices are made on validation.
     page
-        Where the tables go.
+        The page into which the tables are written.
     """
     recipes: dict[str, list[Run]] = {}
     for folder in sorted(runs.glob("*-seed*/")):

@@ -1,7 +1,7 @@
 """Score samples of the H-VAEs of spherical MNIST: ``python docs/results/mnist_generation.py RUNS``.
 
 RUNS is that of mnist.py, with two networks that judge, ``classifier`` and ``second-classifier``, which was trained with
-another seed. What a run was scored at once stays: its test digits are seen once.
+another seed. Scores of a run are never computed again, so that its test digits are seen only once.
 """
 
 import json
@@ -35,7 +35,7 @@ from holo_vae import (
 
 JUDGES = ("classifier", "second-classifier")
 PICTURE = PAGE.parent / "mnist" / "conditional.webp"
-_PER_CLASS = 2700  # half of the training digits of a class, which coverage compares samples with
+_PER_CLASS = 2700  # half of the training digits of a class, with which coverage compares samples
 _DRAWN = 3  # of each class and kind, in the picture
 
 Part = Literal["test", "validation"]
@@ -43,19 +43,19 @@ Part = Literal["test", "validation"]
 
 @attrs.frozen(kw_only=True)
 class Worth:
-    """What digits or samples are worth.
+    """The quality of digits or samples.
 
     Parameters
     ----------
     accuracies
-        The mean accuracy of each judge; None where samples have no class but what the first judge says.
+        The mean accuracy of each judge, or None if samples have no class except the one that the first judge assigns.
     confidence
-        The mean probability that the first judge gives to the class.
+        The mean probability that the first judge assigns to the class.
     diversity
-        The mean cosine loss between two of a class, a number for each class.
+        The mean cosine loss between two samples of a class, for each class.
     coverage
-        The mean share of digits with a sample nearer than their nearest training digit; of the digits themselves the
-        share with another training digit in the sample's place.
+        The mean share of digits with a sample nearer than their nearest training digit. For the digits themselves,
+        other training digits take the place of samples.
     """
 
     accuracies: tuple[float | None, ...]
@@ -66,14 +66,14 @@ class Worth:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Digits:
-    """The digits that a model's samples are compared with, in its canonical frame."""
+    """The digits with which the samples of a model are compared, in its canonical frame."""
 
     part: Holograms
     training: Holograms
 
 
 def aligned_digits(model: Model, data: Path, part: Part) -> Digits:
-    """Read the digits of a run and turn them to the model's canonical frame."""
+    """Read the digits of a run and rotate them into the canonical frame of the model."""
     found = []
     for name in (part, "training"):
         rows = read_holograms(data / f"{name}.h5")
@@ -82,7 +82,7 @@ def aligned_digits(model: Model, data: Path, part: Part) -> Digits:
 
 
 def draw(model: Model, training: Holograms, *, fitted: bool) -> Holograms:
-    """Draw 2,700 samples of each class, or of an unconditional model as many as of ten classes."""
+    """Draw 2,700 samples of each class, or as many as for ten classes from an unconditional model."""
     condition = model.config.condition
     count = 10 * _PER_CLASS
     wanted = None if condition is None else np.resize(np.array(condition.categories), count)
@@ -92,7 +92,7 @@ def draw(model: Model, training: Holograms, *, fitted: bool) -> Holograms:
 
 
 def judge(rows: Holograms, judges: list[TrainedClassifier], covered: tuple[float, ...]) -> Worth:
-    """Score digits or samples, of which it is known what they cover."""
+    """Score digits or samples whose coverage is known."""
     labels = rows.index.get("label")
     scores: list[SampleScores] = [score_samples(rows, each, labels) for each in judges]
     return Worth(
@@ -104,7 +104,7 @@ def judge(rows: Holograms, judges: list[TrainedClassifier], covered: tuple[float
 
 
 def cover(samples: Holograms, digits: Digits, first_judge: TrainedClassifier) -> Coverage:
-    """Return what samples cover; those without a class are taken for what the first judge says."""
+    """Return the coverage of samples; samples without a class get the class that the first judge assigns."""
     labels = samples.index.get("label")
     return coverage(
         digits.part,
@@ -117,7 +117,7 @@ def cover(samples: Holograms, digits: Digits, first_judge: TrainedClassifier) ->
 
 
 def score(folder: Path, part: Part, judges: list[TrainedClassifier]) -> dict[str, Worth]:
-    """Score a run's samples on a part of its digits, unless that was done before."""
+    """Score a run's samples on a part of its digits, unless this was done before."""
     out = folder / f"generation-{part}.json"
     if out.exists():
         kept = json.loads(out.read_text(encoding="utf-8"))
@@ -147,13 +147,13 @@ def _worth(written: Mapping[str, Any]) -> Worth:
 
 
 def ratios(worth: Worth, digits: Worth) -> list[float]:
-    """Return the diversity of each class in units of that of the digits."""
+    """Return the diversity of each class relative to that of the digits."""
     pairs = zip(worth.diversity, digits.diversity, strict=True)
     return [mine / theirs for mine, theirs in pairs if mine is not None and theirs is not None]
 
 
 def generation_table(recipes: Mapping[str, list[dict[str, Worth]]]) -> str:
-    """Return what samples are worth, beside the digits themselves."""
+    """Return the table of the quality of samples and of the digits themselves."""
     rows = []
     for recipe, runs in recipes.items():
         for kind in runs[0]:
@@ -224,11 +224,11 @@ def mnist_generation(
     runs
         Folder with a folder for each run, RECIPE-seedN, and with the two judges.
     part
-        The part of the digits: choices are made on validation.
+        The part of the digits; choices are made on validation.
     page
-        Where the table goes.
+        The page into which the table is written.
     picture
-        Where the picture of the first conditional run goes.
+        The file of the picture of the first conditional run.
     """
     judges = [load(str(runs / name / "model"), TrainedClassifier) for name in JUDGES]
     recipes: dict[str, list[dict[str, Worth]]] = {}

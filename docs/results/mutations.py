@@ -2,9 +2,10 @@
 
     python docs/results/mutations.py DIR --out results/
 
-DIR holds mutations.csv (file, chain, residue, wild_type, mutant, ddg, family, set, pair, ssym_relative) and the files
-that it names; `--model` says what a residue is from its surroundings. Structures are described once; each row is then
-what `holo mutations fit` and `predict --table` compute, with and without `--filling-model`.
+DIR contains mutations.csv (file, chain, residue, wild_type, mutant, ddg, family, set, pair, ssym_relative) and the
+files that it names; `--model` predicts the type of a residue from its surroundings. The features of each structure are
+computed once. Each row is then what `holo mutations fit` and `predict --table` compute, with and without
+`--filling-model`.
 """
 
 import argparse
@@ -35,7 +36,7 @@ Values = NDArray[np.float64]
 HAND, SCORE, FILLED = "counted", "counted, log-probability", "counted, log-probability and z"
 ROWS = (HAND, SCORE, FILLED)
 TREES = "counted, extra trees"
-EXPECTED = "log-probability without imprint"  # the last of the changes
+EXPECTED = "log-probability without imprint"  # the last column of the changes
 
 
 def main() -> None:
@@ -64,12 +65,12 @@ def cells(described: DescribedTable, name: str) -> NDArray[np.str_]:
 
 
 def measured(described: DescribedTable) -> Values:
-    """Return what was measured."""
+    """Return the measured values."""
     return np.array([row.ddg for row in described.rows], dtype=float)
 
 
 def seen_by(row: str, exchanges: Substitutions) -> Substitutions:
-    """Return the numbers that a row looks at."""
+    """Return the features that a row of the results uses."""
     if row != HAND:
         return exchanges
     changes = exchanges.changes
@@ -77,7 +78,7 @@ def seen_by(row: str, exchanges: Substitutions) -> Substitutions:
 
 
 def fitted(row: str, described: DescribedTable, rows: NDArray[np.int64]) -> StabilityFit:
-    """Fit some rows of the table with the numbers that a row of the results looks at."""
+    """Fit some rows of the table with the features that a row of the results uses."""
     some = seen_by(row, described.exchanges.take(rows))
     sharpness = {**SETTINGS.sharpness, "z": 0.3} if row == FILLED else SETTINGS.sharpness
     settings = attrs.evolve(SETTINGS, sharpness=sharpness)
@@ -85,7 +86,7 @@ def fitted(row: str, described: DescribedTable, rows: NDArray[np.int64]) -> Stab
 
 
 def trained(described: DescribedTable) -> list[str]:
-    """Score the rows that are fitted, by ten folds of families, and test them with the one that is counted."""
+    """Score the fitted rows of the results by ten folds of families, and test their differences."""
     rows = np.flatnonzero(cells(described, "set") == "train")
     ddg, proteins = measured(described)[rows], cells(described, "file")[rows]
     families = cells(described, "family")[rows]
@@ -105,7 +106,7 @@ def trained(described: DescribedTable) -> list[str]:
 
 
 def by_extra_trees(exchanges: Substitutions, ddg: Values, families: NDArray[np.str_]) -> Values:
-    """Predict each fold of families from the others by the usual learner on such numbers."""
+    """Predict each fold of families from the others by extra trees, the usual method for such features."""
     sites = [exchanges.sites[name] for name in SETTINGS.sharpness]
     parts = (*sites, exchanges.wild_types, exchanges.mutants, exchanges.changes)
     numbers = np.concatenate([part.values for part in parts], axis=1).astype(np.float32)
@@ -118,7 +119,7 @@ def by_extra_trees(exchanges: Substitutions, ddg: Values, families: NDArray[np.s
 
 
 def zero_shot(described: DescribedTable) -> list[str]:
-    """Score what no measured stability went into."""
+    """Score the predictions that use no measured stability."""
     rows = np.flatnonzero(cells(described, "set") == "train")
     some = described.exchanges.take(rows)
     ddg, proteins = measured(described)[rows], cells(described, "file")[rows]
@@ -148,7 +149,7 @@ def zero_shot(described: DescribedTable) -> list[str]:
 
 
 def antisymmetry(described: DescribedTable) -> list[str]:
-    """Score Ssym with the odd part, learned from proteins without relatives in it."""
+    """Score the odd part on Ssym, fitted to proteins without relatives in it."""
     sets, relatives = cells(described, "set"), cells(described, "ssym_relative")
     learned = np.flatnonzero((sets == "train") & (relatives != "1"))
     ddg, pair = measured(described), cells(described, "pair")
@@ -209,7 +210,7 @@ def differences(
             one, other = predicted[ours], predicted[theirs]
             if (
                 "rmsd" not in metrics
-            ):  # of scores in units of their own; what is swapped must be of one spread
+            ):  # of scores in different units, which must have the same spread to be swapped
                 one, other = one / one.std(), other / other.std()
             test = paired_test(one[None], other[None], ddg, metric, groups=proteins)  # type: ignore[arg-type]
             verdict = "real" if test.is_real else "not distinguishable"

@@ -2,9 +2,9 @@
 
     python docs/results/pka.py DIR --out results/
 
-DIR holds pka.csv (pdb, chain, resnum, resname, pKa) and the structures, as pdb/PDB.pdb. Each row of the table predicts
-what a side chain's pKa is beside the mean of its type, from numbers of what is around it, by ten folds of related
-proteins.
+DIR contains pka.csv (pdb, chain, resnum, resname, pKa) and the structures, as pdb/PDB.pdb. Each row of the table
+predicts the deviation of a side chain's pKa from the mean of its type, from features of its surroundings, by ten folds
+of related proteins.
 """
 
 import argparse
@@ -36,21 +36,21 @@ from holo_vae import Model, fill_in, load
 
 Values = NDArray[np.float64]
 TYPES = ("ASP", "GLU", "HIS", "LYS", "TYR", "CYS", "ARG")
-RELATED = 0.4  # of aligned residues the same, over half of the shorter chain
+RELATED = 0.4  # identity of aligned residues over half of the shorter chain
 FEWEST = 5  # values of a type, so that it has a mean
 MEAN, COUNTED = "mean of the type", "counted"
 
 
 @attrs.frozen
 class SideChain:
-    """A side chain with its value.
+    """A side chain with its measured pKa.
 
     Parameters
     ----------
     entry, residue, residue_name
-        Which it is.
+        The PDB entry, the residue and its type.
     pka
-        Measured.
+        The measured pKa.
     """
 
     entry: str
@@ -93,7 +93,7 @@ def main() -> None:
 
 
 def measured(path: Path) -> list[SideChain]:
-    """Read the values of side chains; ends of chains have no side chain of their own."""
+    """Read the values of side chains, without those of chain ends."""
     table = read_csv(path)
     found = []
     for entry, chain, number, name, pka in zip(
@@ -112,7 +112,7 @@ def measured(path: Path) -> list[SideChain]:
 def described(
     folder: Path, sides: list[SideChain]
 ) -> tuple[list[SideChain], dict[str, Values], dict[str, str]]:
-    """Return the side chains that are in their structures, numbers of each by row, and the sequence of each entry."""
+    """Return the side chains that are in their structures, their features by row, and the sequence of each entry."""
     models = {name: load(name, Model) for name in ("microenvironment-z128", "microenvironment-fill-z128")}
     charges = Basis(lmax=0, radial=Zernike(nmax=20, cutoff=10.0, envelope=1.5), channels=("charge",))
     of_entry: dict[str, list[SideChain]] = defaultdict(list)
@@ -159,7 +159,7 @@ def described(
 
 
 def related(entries: list[str], sequences: dict[str, str]) -> NDArray[np.str_]:
-    """Name the family of each row's protein: those that are alike, and those alike to one of them, are one."""
+    """Return the family of each row's protein, where proteins belong together if a chain of similar ones links them."""
     family = {entry: entry for entry in sequences}
     names = list(sequences)
     for place, one in enumerate(names):
@@ -177,7 +177,7 @@ def related(entries: list[str], sequences: dict[str, str]) -> NDArray[np.str_]:
 def unseen(
     numbers: Values | None, types: NDArray[np.str_], pka: Values, families: NDArray[np.str_]
 ) -> Values:
-    """Predict each fold of families from the others: the mean of the type, and what numbers say beside it."""
+    """Predict each fold of families from the others, by the mean of the type plus a regression on features."""
     predicted = np.empty(len(pka))
     for fold in group_folds(families, 10):
         means = {name: pka[fold.training][types[fold.training] == name].mean() for name in set(types)}

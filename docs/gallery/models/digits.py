@@ -3,8 +3,8 @@ Generate digits
 ===============
 
 An autoencoder that was trained on MNIST encodes the digits of another collection, projected onto a sphere. A Gaussian
-is fitted to the z of each digit, and what is drawn from it is decoded to new digits. Some are upside down, for z
-knows no orientation.
+is fitted to the z of each digit, and samples from it are decoded to new digits. Some are upside down, because z
+does not contain the orientation.
 """
 
 import matplotlib.pyplot as plt

@@ -2,8 +2,8 @@
 Learn forces by message passing
 ===============================
 
-One equivariant layer sends messages along the edges of a graph and gives each atom a vector: here the force of a
-Morse potential in clusters of eight atoms. A deeper network, which also conserves energy, is built in
+One equivariant layer sends messages along the edges of a graph and returns a vector for each atom. Here it learns the
+forces of a Morse potential in clusters of eight atoms. A deeper network, which also conserves energy, is built in
 :doc:`/guides/messages`.
 """
 
@@ -22,7 +22,7 @@ pairs = 4 * (torch.exp(-4 * (length - 1.2)) - torch.exp(-2 * (length - 1.2))) * 
 forces = torch.zeros(480, 3).index_add(0, edges.receivers, pairs)
 
 # %%
-# Forces of the first 40 clusters are learned, those of the other 20 predicted.
+# The layer is trained on the forces in the first 40 clusters and predicts those in the other 20.
 
 product = holo_nn.WeightedTensorProduct.channelwise("8x0e", "1x1o", "8x1o")
 radial = torch.nn.Sequential(

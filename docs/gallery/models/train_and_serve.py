@@ -1,6 +1,6 @@
 """
-Train a model, serve it, and ask it
-===================================
+Train a model, serve it, and send requests
+==========================================
 
 Residues of some proteins become holograms, a small model is trained on them, and a service answers requests with it.
 The commands are those that you would type. They take minutes, so this page shows a recorded run (``nox -s gallery``).

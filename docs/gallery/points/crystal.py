@@ -3,7 +3,7 @@ Tell the lattices of metals apart
 =================================
 
 Iron, nickel and cobalt pack their atoms in three ways: body-centered cubic, face-centered cubic and hexagonal
-close-packed. The invariants of a site tell the three apart, also where heat has displaced every atom.
+close-packed. The invariants of a site tell the three apart, even if thermal motion has displaced every atom.
 """
 
 import matplotlib.pyplot as plt

@@ -2,7 +2,7 @@
 Find the equivalent atoms of a molecule
 =======================================
 
-Holograms know nothing of proteins: any points with weights will do. Here each carbon of p-xylene is described by the
+Holograms are not limited to proteins: any points with weights will do. Here each carbon of p-xylene is described by the
 carbons and hydrogens around it. Atoms that a symmetry of the molecule exchanges have the same invariants.
 """
 

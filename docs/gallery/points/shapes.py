@@ -2,8 +2,8 @@
 Compare shapes
 ==============
 
-A mesh is seen from all sides by rays toward its center: how far away its surface is, and how it is inclined. These
-images on a sphere become a hologram, whose invariants compare shapes in any orientation. For folders of meshes:
+Rays from all sides toward the center of a mesh measure how far away its surface is and how it is inclined. These
+images on a sphere become a hologram, whose invariants compare shapes in any orientation. For folders of meshes, use
 ``holo shapes``.
 """
 
@@ -30,8 +30,8 @@ for shape in shapes.values():
         images.append(shape_images(Mesh(np.array(turned.vertices), np.array(turned.faces)), bandwidth=30)[0])
 
 # %%
-# Left, the first channel: the distance at which rays from all directions meet the torus in three orientations. Right,
-# distances between the invariants of all twelve meshes.
+# On the left is the first channel, the distance at which rays from all directions meet the torus in three orientations.
+# On the right are the distances between the invariants of all twelve meshes.
 
 invariants = power_spectrum(spherical_transform(concatenate(images), lmax=12))
 figure = plt.figure(

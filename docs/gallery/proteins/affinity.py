@@ -2,9 +2,9 @@
 Predict binding affinities
 ==========================
 
-A random forest learns free energies of binding from counts of contacts between protein and ligand, and predicts
-ligands that it has not seen, with an interval. Here all ligands are of one protein; what to expect of others is told
-in :doc:`/results/affinity`. For folders of structures: ``holo affinity fit`` and ``holo affinity predict``.
+A random forest learns free energies of binding from counts of contacts between protein and ligand, and predicts those
+of ligands that it has not seen, with intervals. Here all ligands bind to one protein; :doc:`/results/affinity` says
+what to expect for others. For folders of structures, use ``holo affinity fit`` and ``holo affinity predict``.
 """
 
 import matplotlib.pyplot as plt
@@ -18,7 +18,7 @@ study = run_study(read_vectors(vectors), read_labels(labels, unit="kcal/mol"), s
 print(study.summary())
 
 # %%
-# The bars are the interval of each prediction, which is meant to hold nine labels of ten, and is as wide for all.
+# The bars are the intervals of the predictions, which are meant to contain nine of ten labels and all have one width.
 
 seen = study.splits == "test"
 predicted = np.nanmean(study.predictions, axis=0)[seen]

@@ -2,8 +2,8 @@
 Cluster residues by their surroundings
 ======================================
 
-Which kinds of surroundings are there? The clusters in z follow the secondary structure, of which k-means knows
-nothing.
+Which kinds of surroundings are there? The clusters in z follow the secondary structure, although k-means does not
+know it.
 """
 
 import matplotlib.pyplot as plt
@@ -22,7 +22,7 @@ structure = embeddings.index["secondary_structure"]
 print(cluster_scores(z, structure, clusters=12, starts=2))
 
 # %%
-# Purity is the share of residues whose cluster is mostly of their own secondary structure.
+# Purity is the share of residues whose secondary structure is the most frequent one in their cluster.
 
 places = TSNE(random_state=0).fit_transform(z)
 _, (left, right) = plt.subplots(1, 2, num="Residues of eight proteins in a t-SNE of z", figsize=(9, 4.4))

@@ -2,8 +2,8 @@
 Color a structure by what is unexpected
 =======================================
 
-A model that fills in residues says how probable each one is, given its surroundings alone. The surprise becomes the
-B-factor of each atom in a file, by which PyMOL, ChimeraX and Mol* color.
+A model that fills in residues predicts how probable each one is, given its surroundings alone. The surprise is written
+to a file as the B-factor of each atom, by which PyMOL, ChimeraX and Mol* can color the structure.
 """
 
 import matplotlib.pyplot as plt
@@ -23,8 +23,8 @@ values = {
 write_structure(read_structure(path), "surprise.cif", values_of_atoms(read_structure(path), values))
 
 # %%
-# At three of the most surprising places of ribonuclease HI, exchanges are known to stabilize it: A52I by 1.9, K95G by
-# 1.9 and D134H by 2.3 kcal/mol (ThermoMutDB). The model has seen no measured stability.
+# At three of the most surprising positions of ribonuclease HI, mutations are known to stabilize it: A52I by 1.9, K95G
+# by 1.9 and D134H by 2.3 kcal/mol (ThermoMutDB). The model has seen no measured stability.
 
 x, y = filled.surroundings.centers[:, :2].T
 plt.figure("The chain of ribonuclease HI, colored by how unexpected each residue is", figsize=(7, 5.5))

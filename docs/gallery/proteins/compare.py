@@ -3,8 +3,8 @@ Compare two structures
 ======================
 
 Where do two structures differ, and where are they alike? Residues are matched by number or by sequence alignment, and
-the distance of their z is measured. Nothing has to be superposed. Here, Rap1A and Rab33 are compared, two GTPases of
-one fold. On the command line: ``holo compare first.pdb second.pdb --out changes.csv``.
+the distance of their z is measured. Nothing has to be superposed. Here, Rap1A and Rab33 are compared, two GTPases with
+the same fold. On the command line: ``holo compare first.pdb second.pdb --out changes.csv``.
 """
 
 import matplotlib.pyplot as plt

@@ -20,7 +20,7 @@ hits = search_sites(index, proteins, "A:16,57,116,119", structure="1c1y_A").hits
 print(*hits, sep="\n")
 
 # %%
-# The rotation and the translation of a hit superpose it on the query, so that whole chains lie on one another.
+# The rotation and the translation of a hit superpose it on the query, and with it the whole chains.
 
 figure, axes = plt.subplots(
     num="The chains of Rap1A and the two hits, superposed by four residues each", figsize=(6, 6)

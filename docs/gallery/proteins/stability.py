@@ -2,8 +2,8 @@
 Rank mutations by stability
 ===========================
 
-Which mutations does a protein tolerate? A model that fills in residues knows which amino acids fit each place, and
-the difference of two log-probabilities ranks mutations. To predict changes in kcal/mol, measurements are needed:
+Which mutations does a protein tolerate? A model that fills in residues knows which amino acids fit each position, and
+the difference of two log-probabilities ranks mutations. Predictions in kcal/mol need measurements, see
 ``holo mutations fit``.
 """
 
@@ -25,7 +25,7 @@ measured = dict(
 )  # kcal/mol; negative destabilizes
 
 # %%
-# A row of the probabilities belongs to a residue, a column to an amino acid. No measurement was learned from.
+# The probabilities have a row for each residue and a column for each amino acid. No measurement was used for training.
 
 row = dict(zip(filled.surroundings.index["residue_number"].tolist(), filled.log_probabilities, strict=True))
 column = {name: number for number, name in enumerate(filled.residue_names)}
@@ -43,4 +43,4 @@ plt.xlabel("log-probability, mutant − wild type (nats)")
 plt.ylabel("measured change of stability (kcal/mol)")
 
 # %%
-# This is one protein, whose values are listed in ThermoMutDB; :doc:`/results/mutations` measures many.
+# This is a single protein, whose values are listed in ThermoMutDB; :doc:`/results/mutations` covers many.

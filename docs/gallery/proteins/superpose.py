@@ -17,7 +17,8 @@ files = {path.name[:6]: path for path in example_structures()}
 aspartates = {"1c1y_A": 57, "1k5d_A": 65, "2g77_B": 88}  # the same residue in Rap1A, Ran and Rab33
 
 # %%
-# Left, the chains around the three residues as they lie in their files; right, each seen in its own frame.
+# On the left are the chains around the three residues in the coordinates of their files; on the right, each is seen in
+# its own frame.
 
 title = "The chains within 15 Å of one aspartate of three GTPases, in their files and in their frames"
 _, (before, after) = plt.subplots(1, 2, num=title, figsize=(9, 4.5))
