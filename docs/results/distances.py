@@ -60,7 +60,7 @@ def read_pockets(folder: Path, model: Model) -> Pockets:
 
 
 def _pairs(pool: Pool, rows: Int[np.ndarray, "n"], seed: int) -> Int[np.ndarray, "pairs 2"]:
-    """Return random pairs of rows with the same number, which are the same or aligned residues, from different groups."""
+    """Return random pairs of rows with the same number, which are equal or aligned residues, from different groups."""
     numbers, apart = pool.numbers[rows], pool.apart[rows]
     drawn = []
     generator = np.random.default_rng(seed)

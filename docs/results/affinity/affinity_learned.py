@@ -1,6 +1,6 @@
-"""What a model that learned from proteins which atoms belong where says of the atoms of a ligand.
+"""Predictions for the atoms of a ligand by a model trained to predict the kinds of atoms in proteins.
 
-Nothing of it was fitted to an affinity or to a complex: the model has seen chains of other sequence clusters only.
+Nothing was fitted to affinities or complexes; the model has seen only chains of other sequence clusters.
 """
 
 from pathlib import Path
@@ -26,13 +26,13 @@ Values = NDArray[np.float64]
 
 _KIND = "AffinityStudyAtoms"
 _METAL_BOND = 3.0  # Å
-_EXTREME = 6.0  # a log-odds: what is beyond says no more
+_EXTREME = 6.0  # largest log-odds; more extreme values carry no further information
 _GROUPS = ("C", "aromatic C", "N", "O")
 
 
 @attrs.frozen(eq=False)
 class Atoms:
-    """Atoms of ligands as a model sees the protein around them.
+    """Atoms of ligands, with the predictions of a model from the protein around them.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ class Atoms:
     rows
         The complex of each atom.
     z
-        z of the protein's atoms around each.
+        The z of the protein atoms around each atom.
     log_probabilities
-        The log-probability of each of `KINDS` in the atom's place.
+        The log-probability of each of `KINDS` at the position of the atom.
     kinds
-        What the atom is, a number of `KINDS`; -1 for what proteins do not have, and for atoms bonded to a metal.
+        The kind of the atom as an index into `KINDS`, or -1 if proteins do not have it or it is bonded to a metal.
     """
 
     ids: tuple[str, ...]
@@ -56,7 +56,7 @@ class Atoms:
 
 
 def ligand_atoms(table: Path, model: Model, kept: Path) -> Atoms:
-    """Look at the ligands' atoms of a table's complexes, unless a file has what was seen."""
+    """Return the predictions for the ligand atoms of a table, from a file if they were computed before."""
     if not kept.exists():
         ids: list[str] = []
         rows: list[NDArray[np.int64]] = []
@@ -87,9 +87,9 @@ def ligand_atoms(table: Path, model: Model, kept: Path) -> Atoms:
 
 
 def _seen(complex_: Complex, model: Model) -> tuple[Values, NDArray[np.int64]]:
-    """Return z of the protein around each heavy atom of the ligand, the ligand left out, and the atom's kind.
+    """Return z of the protein around each heavy atom of the ligand, without the ligand, and the atom's kind.
 
-    Atoms that reach so far out that no atom of the protein is around them are left out.
+    Ligand atoms without any protein atom around them are left out.
     """
     basis = model.config.basis
     assert basis.radial is not None
@@ -101,7 +101,7 @@ def _seen(complex_: Complex, model: Model) -> tuple[Values, NDArray[np.int64]]:
 
 
 def _kinds(complex_: Complex) -> NDArray[np.int64]:
-    """Return the kind of each atom of the ligand; chains have no metals, so that the model knows none."""
+    """Return the kind of each atom of the ligand; those at metals have none, which the model has never seen."""
     protein, ligand = complex_.protein.atoms, complex_.ligand.atoms
     kinds = [KINDS.index(kind) if kind in KINDS else -1 for kind in ligand_kinds(complex_.ligand).tolist()]
     metals = protein.coord[np.isin(protein.element, list(METALS))].astype(np.float64)
@@ -110,7 +110,7 @@ def _kinds(complex_: Complex) -> NDArray[np.int64]:
 
 
 def log_odds(atoms: Atoms) -> Values:
-    """Pool over each ligand how much likelier its atoms' kinds are where they are than anywhere."""
+    """Pool over each ligand the log-odds of the kinds of its atoms at their positions."""
     count, rows, known = len(atoms.ids), atoms.rows, atoms.kinds >= 0
     kinds = np.bincount(atoms.kinds[known], minlength=len(KINDS)) + 5.0
     odds = np.clip(atoms.log_probabilities - np.log(kinds / kinds.sum()), -_EXTREME, _EXTREME)

@@ -1,4 +1,4 @@
-"""What is counted of each complex of the study, computed once and kept."""
+"""The features of each complex of the study, which are computed once and stored."""
 
 from functools import partial
 from pathlib import Path
@@ -25,39 +25,39 @@ _CONTACT_CUTOFF = 10.0  # Å
 _LIGAND_ELEMENTS = ("C", "N", "O", "F", "P", "S", "Cl")
 _PLACE_DISTANCES = (4.0, 5.0, 6.0, 8.0)  # Å
 _PLACE_ELEMENTS = ("C", "N", "O", "S", "metal:other")
-# Of all descriptors those that say how large and how polar a ligand is.
+# The descriptors of the size and the polarity of a ligand.
 LIGAND = ("MolLogP", "TPSA", "NumRotatableBonds", "NumHDonors", "NumHAcceptors", "RingCount")
 
 
 @attrs.frozen(eq=False)
 class Counted:
-    """Numbers of complexes, in named groups.
+    """Features of complexes, in named groups.
 
     Parameters
     ----------
     ids
         The ids of the complexes.
     groups
-        The numbers of each group, a row each complex.
+        The features of each group, with a row for each complex.
     """
 
     ids: tuple[str, ...]
     groups: dict[str, Values]
 
     def of(self, names: tuple[str, ...]) -> Values:
-        """Return groups side by side."""
+        """Return several groups as one array."""
         return np.concatenate([self.groups[name] for name in names], axis=1)
 
 
 def counted(table: Path, kept: Path, workers: int) -> Counted:
-    """Compute the numbers of a table's complexes, unless a file has them.
+    """Return the features of the complexes of a table, from a file if they were computed before.
 
     Parameters
     ----------
     table
-        With the columns id, protein, ligand, and molecule where a file has several.
+        CSV file with the columns id, protein and ligand, and molecule if a file has several ligands.
     kept
-        The file.
+        The file of the features.
     workers
         Number of processes.
     """
@@ -93,7 +93,7 @@ def _row(source: ComplexSource) -> dict[str, Values] | None:
 
 
 def _place(complex_: Complex) -> Values:
-    """Count the protein's atoms near the ligand's place, whatever the ligand: a pocket without it."""
+    """Count the protein atoms near the place of the ligand, which is a pocket without its ligand."""
     protein = complex_.protein.atoms
     heavy = complex_.ligand.atoms[~np.isin(complex_.ligand.atoms.element, HYDROGENS)]
     members = element_memberships(protein, _PLACE_ELEMENTS)

@@ -1,4 +1,4 @@
-"""The rows of the study: what each looks at, and what learns."""
+"""The rows of the study: their features and estimators."""
 
 import attrs
 import numpy as np
@@ -31,11 +31,11 @@ class Row:
     Parameters
     ----------
     name
-        What it looks at, in words.
+        The features in words.
     groups
-        Groups of `Counted`.
+        The groups of `Counted` that it uses.
     estimators
-        Estimators of `ESTIMATORS`, each by itself.
+        The names in `ESTIMATORS` of the estimators, which are used separately.
     """
 
     name: str
@@ -63,7 +63,7 @@ ROWS = (
 )
 
 
-# With the learned view: candidates, each beside the same row and estimator without it.
+# The candidates with the learned view, each compared with the same row and estimator without it.
 LOG_ODDS = "log-odds of atoms"
 LEARNED = (
     Row(
@@ -75,7 +75,7 @@ LEARNED = (
 
 
 def predicted(estimator: str, train: Values, labels: Values, test: Values, *, seed: int = 0) -> Values:
-    """Fit on training rows and predict the others; features that are the same in all training rows are left out."""
+    """Fit on training rows and predict the others, without features that are constant in training."""
     settings = Mean() if estimator == "mean" else ESTIMATORS[estimator]
     varied = np.ptp(train, axis=0) > 0
     rounded = train[:, varied].astype(np.float32).astype(np.float64)

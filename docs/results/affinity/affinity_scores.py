@@ -20,7 +20,7 @@ class Scored:
     Parameters
     ----------
     labels
-        pK.
+        The labels as pK.
     clusters
         The sequence cluster of each.
     """
@@ -30,7 +30,7 @@ class Scored:
 
     @property
     def family(self) -> NDArray[np.bool_]:
-        """Say which complexes are of the largest cluster, the carbonic anhydrases."""
+        """Return which complexes belong to the largest cluster, the carbonic anhydrases."""
         names, counts = np.unique(self.clusters, return_counts=True)
         largest: NDArray[np.bool_] = self.clusters == names[np.argmax(counts)]
         return largest
@@ -58,7 +58,7 @@ def table(scored: Scored, predictions: Iterable[tuple[str, str, Values]]) -> lis
 
 
 def score(scored: Scored, metric: str, predictions: Values, most: int | None) -> float:
-    """Return one score of one draw; no cluster weighs more than so many complexes."""
+    """Return one score of one draw, where no cluster has a weight above a number of complexes."""
     return score_by_group(
         metric,  # type: ignore[arg-type]
         predictions,

@@ -1,10 +1,10 @@
-"""Further tables of docs/results/affinity.md: ranking inside series, of PL-REX and of FEP, and the older split.
+"""Further tables of docs/results/affinity.md: ranking within the series of PL-REX and FEP, and the older split.
 
     python docs/results/affinity/affinity_series.py DIR --plrex DIR --fep DIR --out results/ --atoms MODEL
 
-The first folder is that of `affinity_study.py`. That of PL-REX holds labels.csv (id, source, pK, protein, ligand); that
-of FEP, folders of NAME_protein.pdb and NAME_ligands.sdf, whose tag r_exp_dg has free energies in kcal/mol. What ranks
-them has learned from no complex of their sequence clusters (docs/results/split/chains.csv).
+The first folder is that of `affinity_study.py`. That of PL-REX contains labels.csv (id, source, pK, protein, ligand),
+and that of FEP folders of NAME_protein.pdb and NAME_ligands.sdf, whose tag r_exp_dg has free energies in kcal/mol.
+The predictors are fitted without complexes of their sequence clusters (docs/results/split/chains.csv).
 """
 
 import argparse
@@ -29,7 +29,7 @@ Values = NDArray[np.float64]
 CHAINS = Path(__file__).parents[1] / "split" / "chains.csv"
 # The last is compared with the others.
 RANKING = ((CONTACTS, "forest"), (SHELLS, "boosting"), (LEARNED[0], "ensemble"), (ALL, "ensemble"))
-_LEAST = 5  # ligands of a series that ranks say something of
+_LEAST = 5  # ligands, the smallest series whose ranking is informative
 _SIZE = "ligand size: heavy atoms"
 _COLUMNS = ("id", "series", "label", "protein", "ligand", "molecule")
 
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def older(folder: Path, out: Path, workers: int) -> list[str]:
-    """Score the test complexes of the older split; ligands whose file has no bonds are left out."""
+    """Score the test complexes of the older split, without ligands whose file has no bonds."""
     listed = {row["id"]: row for row in csv.DictReader(csv_text(folder / "labels.csv"))}
     numbers = counted(folder / "labels.csv", out / "older.h5", workers)
     labels = np.array([float(listed[name]["pK"]) for name in numbers.ids])
@@ -143,7 +143,7 @@ def _mean_difference(ours: Values, theirs: Values) -> float:
 
 
 def in_series(values: Values, labels: Values, series: NDArray[np.str_]) -> Values:
-    """Return Spearman's correlation inside each series; 0 where all values are equal."""
+    """Return Spearman's correlation within each series, or 0 if all values are equal."""
     found = []
     for name in np.unique(series):
         there = series == name

@@ -2,12 +2,12 @@
 
     python docs/results/affinity/affinity_study.py DIR --out results/ --atoms MODEL
 
-DIR holds labels.csv (id, label, protein, ligand) and the files that it names; MODEL is that of `protein_atoms.py`,
+DIR contains labels.csv (id, label, protein, ligand) and the files that it names; MODEL is that of `protein_atoms.py`,
 without which the rows that need it are left out. `folds.csv` beside this script has the sequence cluster of each
 complex, and its fold in three draws of five folds of whole clusters. Each complex is predicted once in each draw,
-by what learned from the other folds. Estimators are the forest and the boosting of `affinity_rows`, and the
-ensemble of `holo affinity fit`, the same for all rows. What is there is not made again, so a call that was stopped
-goes on.
+by a predictor fitted to the other folds. Estimators are the forest and the boosting of `affinity_rows`, and the
+ensemble of `holo affinity fit`, the same for all rows. Existing results are not computed again, so that a
+call that was stopped can be continued.
 """
 
 import argparse
@@ -32,17 +32,17 @@ Values = NDArray[np.float64]
 
 DRAWS = ("draw1", "draw2", "draw3")
 FOLDS = Path(__file__).with_name("folds.csv")
-_SIZES = (100, 200, 500, 1000)  # of the learning curve, before all
+_SIZES = (100, 200, 500, 1000)  # complexes at the points of the learning curve, before that of all
 
 
 @attrs.frozen(eq=False)
 class Study:
-    """The complexes of the study, what is counted of them, and where predictions are kept.
+    """The complexes of the study, their features, and the folder of predictions.
 
     Parameters
     ----------
     counted
-        Numbers of the complexes.
+        The features of the complexes.
     scored
         Labels and clusters, row by row.
     folds
@@ -57,7 +57,7 @@ class Study:
     out: Path
 
     def predictions(self, row: Row, estimator: str) -> Values:
-        """Return the predictions of each draw, from a file if they are there."""
+        """Return the predictions of each draw, from a file if they were computed before."""
         path = self.out / (_file_name(f"{row.name} {estimator}") + ".npy")
         if not path.exists():
             start = time.perf_counter()
@@ -76,7 +76,7 @@ class Study:
         return loaded
 
     def curve(self, row: Row, estimator: str) -> list[float]:
-        """Return the capped RMSE after learning from few complexes, the mean of the draws, and from all."""
+        """Return the capped RMSE after training on few complexes and on all, as means over the draws."""
         path = self.out / (_file_name(f"curve {row.name} {estimator}") + ".npy")
         if not path.exists():
             vectors, labels = self.counted.of(row.groups), self.scored.labels
@@ -144,7 +144,7 @@ def main() -> None:
 
 
 def read_study(data: Path, out: Path, workers: int) -> Study:
-    """Read labels and folds, and compute what is counted."""
+    """Read labels and folds, and compute the features."""
     numbers = counted(data / "labels.csv", out / "numbers.h5", workers)
     labels = {row["id"]: float(row["label"]) for row in csv.DictReader(csv_text(data / "labels.csv"))}
     folds = {row["id"]: row for row in csv.DictReader(csv_text(FOLDS))}
@@ -161,14 +161,14 @@ def read_study(data: Path, out: Path, workers: int) -> Study:
 
 
 def look_at_atoms(counted_: Counted, table: Path, model: Model, kept: Path) -> None:
-    """Add what a model says of the ligands' atoms to what is counted."""
+    """Add the predictions of a model for the atoms of the ligands to the features."""
     atoms = ligand_atoms(table, model, kept)
     place = {name: row for row, name in enumerate(atoms.ids)}
     counted_.groups[LOG_ODDS] = log_odds(atoms)[[place[name] for name in counted_.ids]]
 
 
 def curves(study: Study, rows: Sequence[Row]) -> list[str]:
-    """Return the learning curves of rows: with boosting, and with the ensemble where a row has it."""
+    """Return the learning curves of rows with boosting, and with the ensemble if a row has it."""
     most = round(len(study.scored.labels) * 0.8)
     lines = [
         "| features | learns | " + " | ".join(f"{size:,}" for size in (*_SIZES, most)) + " |",

@@ -1,11 +1,11 @@
-"""The study of docs/results/affinity-pockets.md: every row by the commands that a user types.
+"""The study of docs/results/affinity-pockets.md, whose rows are made by the commands of a user.
 
     python docs/results/affinity/pockets_study.py DIR --cnos MODEL --other MODEL --out results/
     python docs/results/affinity/pockets_study.py DIR --cnos MODEL --other MODEL --out results/ --test
 
-DIR holds labels.csv (id, pK or label, cluster, split, protein, ligand) and the files that it names. The first call
-leaves the test complexes alone; the second scores them, once, with the rows of the table and the one remedy that is
-best on validation. What is there is not made again, so a call that was stopped goes on.
+DIR contains labels.csv (id, pK or label, cluster, split, protein, ligand) and the files that it names. The first call
+does not use the test complexes; the second scores them, once, with the rows of the table and the one remedy that is
+best on validation. Existing results are not computed again, so that a call that was stopped can be continued.
 """
 
 import argparse
@@ -19,10 +19,10 @@ from pathlib import Path
 
 MODELS = ("cnos", "other")
 CHANNELS = {"cnos": "C N O S", "other": "C N O S other"}
-# Distances from the ligand, in Å, beside the usual 6.
+# Distances from the ligand in Å, in addition to the usual 6.
 POCKETS = (4.5,)
 
-# What `affinity study` takes beside the labels.
+# The arguments of `affinity study` besides the labels.
 ROWS = {
     "mean": "contacts.csv --regressor mean",
     "ligand-size": "ligands.csv",
@@ -47,7 +47,7 @@ REMEDIES = {
     "z-and-zernike": "z-cnos.h5 --beside cnos.h5",
     "z-and-size": "z-cnos.h5 --beside ligands.csv",
 }
-LEARNED = "z"  # what all others are compared with
+LEARNED = "z"  # the rows with which all others are compared
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def make_inputs(data: Path, models: dict[str, str], out: Path, needed: set[str]) -> None:
-    """Make holograms, embeddings and tables from the complexes."""
+    """Make holograms, embeddings and tables of the complexes."""
     folder = str(data.resolve())
     commands = {
         "contacts.csv": f"holo contacts {folder}",
@@ -95,7 +95,7 @@ def make_inputs(data: Path, models: dict[str, str], out: Path, needed: set[str])
     }
     for name, command in commands.items():
         if name in needed and not (out / name).exists():
-            # The file has its name only when it is whole: a call that was stopped makes it again.
+            # The file gets its name only when it is complete, so that an interrupted call makes it again.
             partial = f"partial-{name}"
             (out / partial).unlink(missing_ok=True)
             run(f"{command} --out {partial}", out)
@@ -103,7 +103,7 @@ def make_inputs(data: Path, models: dict[str, str], out: Path, needed: set[str])
 
 
 def fit(data: Path, out: Path, name: str, options: str, part: str) -> None:
-    """Make the study of one row, unless it is there."""
+    """Make the study of one row, unless it exists."""
     if (out / part / name / "report.json").exists():
         return
     first, _, others = options.partition(" ")
@@ -113,12 +113,12 @@ def fit(data: Path, out: Path, name: str, options: str, part: str) -> None:
 
 
 def best_remedy(out: Path) -> str:
-    """Name the remedy of the least validation error."""
+    """Return the remedy with the smallest validation error."""
     return min(REMEDIES, key=lambda name: validation_rmsd(out / "validation" / name))
 
 
 def validation_rmsd(study: Path) -> float:
-    """Read the mean validation error of a study's members."""
+    """Return the mean validation error of the members of a study."""
     report = json.loads((study / "report.json").read_text(encoding="utf-8"))
     return float(report["validation"]["rmsd"]["interval"]["estimate"])
 
@@ -150,7 +150,7 @@ def compare(out: Path, names: list[str], part: str) -> None:
 
 
 def interval(score: dict[str, dict[str, float | None]] | None) -> str:
-    """Show a score with its interval; nothing where it is undefined or was not taken."""
+    """Write a score with its interval, or nothing if it is undefined or was not measured."""
     found = (score or {}).get("interval") or {}
     values = [found.get(name) for name in ("estimate", "lower", "upper")]
     if None in values:
@@ -160,7 +160,7 @@ def interval(score: dict[str, dict[str, float | None]] | None) -> str:
 
 
 def run(command: str, folder: Path) -> None:
-    """Run a command in a folder, and write it with its time to commands.tsv; 3, some were skipped, is no failure."""
+    """Run a command in a folder, and write its time to commands.tsv; status 3, some skipped, is accepted."""
     sys.stdout.write(f"$ {command}\n")
     sys.stdout.flush()
     start, before = time.perf_counter(), os.times()

@@ -1,12 +1,12 @@
-"""Surroundings of atoms inside proteins, to learn from them which kind of atom belongs where.
+"""Surroundings of atoms in proteins, for training a model that predicts which kind of atom belongs where.
 
     python docs/results/affinity/protein_atoms.py FOLDER --out atoms.h5
     holo train atoms.h5 --recipe docs/results/affinity/protein-atoms.yaml --out run
 
-FOLDER is that of docs/results/split: proteins/chains holds the chains. Of each chain that is in no sequence cluster
-of a complex with a measured affinity (docs/results/split/chains.csv), up to 220 atoms are drawn. Around each lie
-the atoms of all residues but its own and the two beside it in the chain: as around a ligand's atom, what is there
-is not bonded.
+FOLDER is that of docs/results/split, whose proteins/chains contains the chains. From each chain whose sequence cluster
+has no complex with a measured affinity (docs/results/split/chains.csv), up to 220 atoms are drawn. The surroundings
+of an atom are the atoms of all residues except its own and the two next to it in the chain, so that, as around a
+ligand atom, they are not bonded to it.
 """
 
 import argparse
@@ -28,12 +28,12 @@ from holo_types.files.csv_files import csv_text
 CHANNELS = ("protein:C", "protein:N", "protein:O", "protein:S")
 CHAINS = Path(__file__).parents[1] / "split" / "chains.csv"
 _WITH_AFFINITY = ("affinity", "refined")
-_RADIUS = 9.5  # Å: the cutoff of 8 Å, and what noise may bring in
+_RADIUS = 9.5  # Å: the cutoff of 8 Å, and a margin for noise
 _MOST = 220  # atoms of a chain
-_SHARE = 0.6  # of its atoms
-_FEWEST = 8  # atoms around
-_DENSEST = 400  # where several models lie on one another
-# Half of all atoms are of the backbone, whose surroundings are all alike.
+_SHARE = 0.6  # share of its atoms
+_FEWEST = 8  # atoms around an atom
+_DENSEST = 400  # more are found only if several models are superposed
+# Half of all atoms belong to the backbone, whose surroundings are all similar.
 _WEIGHTS = {"N": 0.35, "O": 0.35, "C": 0.12, "CA": 0.12}
 
 
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def surroundings(structure: Structure, cluster: str, rng: np.random.Generator) -> PointClouds:
-    """Cut out the surroundings of some atoms of a chain."""
+    """Return the surroundings of some atoms of a chain."""
     atoms = structure.atoms
     named = zip(atoms.res_name.tolist(), atoms.atom_name.tolist(), strict=True)
     kinds = np.array([protein_kind(*names) for names in named])

@@ -1,4 +1,4 @@
-"""What models of residues' surroundings are worth, on protein chains: ``python docs/results/proteins --help``."""
+"""Measurements of models of the surroundings of residues on protein chains: ``python docs/results/proteins --help``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""How well residues are reconstructed: all of them, and by what they are."""
+"""The accuracy of the reconstruction, for all residues and by their properties."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from holo_vae import Model, Reconstruction, mean_hologram_cosine_loss, reconstru
 
 __all__ = ["Accuracy", "GroupCosine", "measure_accuracy"]
 
-_ATOM_BINS = 10  # of about equally many residues
+_ATOM_BINS = 10  # groups with about equally many residues
 
 
 @attrs.frozen
@@ -27,18 +27,18 @@ class GroupCosine:
 
 @attrs.frozen(kw_only=True)
 class Accuracy:
-    """How well residues are reconstructed.
+    """The accuracy of the reconstruction of residues.
 
     Parameters
     ----------
     rows, chains, clusters
-        How many were measured.
+        The numbers that were measured.
     cosine_loss
         Cosine loss (s = +1) with a 95 % interval, a bootstrap over clusters.
     reconstruction
         All figures of `holo_vae.reconstruction`.
     mean_hologram
-        The cosine loss of guessing the mean of training residues.
+        The cosine loss of the mean hologram of training residues as a prediction.
     by_type, by_structure, by_burial, by_atoms
         Cosine loss by residue type, secondary structure, burial, and number of heavy atoms within 10 Å.
     """
@@ -58,7 +58,7 @@ class Accuracy:
 def measure_accuracy(
     model: Model, holograms: Holograms, embeddings: Embeddings, training: Holograms
 ) -> Accuracy:
-    """Reconstruct residues and compare."""
+    """Reconstruct residues and measure the accuracy."""
     losses = row_cosine_losses(holograms, model.decode(embeddings))
     index = holograms.index
     edges = np.unique(np.quantile(index["atoms"], np.linspace(0, 1, _ATOM_BINS + 1)).astype(np.int64))

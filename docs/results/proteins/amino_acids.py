@@ -1,4 +1,4 @@
-"""The experiment on single residues: each one's own atoms, two numbers for all that they are."""
+"""The experiment on single residues, whose atoms are compressed to two numbers."""
 
 import time
 from collections.abc import Sequence
@@ -25,7 +25,9 @@ __all__ = ["AminoAcids", "amino_acids"]
 SEED = 0
 RECIPE = Path(__file__).with_name("amino-acids.yaml")
 SIZES = (400, 1000, 5000, 20_000)
-EPOCH_ROWS = 20_000  # smaller sets come several times an epoch, so that all take the same steps
+EPOCH_ROWS = (
+    20_000  # smaller sets are repeated within an epoch, so that all trainings have the same number of steps
+)
 VALIDATION_ROWS, TEST_ROWS = 1000, 2000
 # Visani et al. 2024: cosine loss, KNN and linear accuracy.
 PUBLISHED = {
@@ -38,16 +40,16 @@ PUBLISHED = {
 
 @attrs.frozen(kw_only=True)
 class SizeResult:
-    """What came of one number of training residues.
+    """The result for one number of training residues.
 
     Parameters
     ----------
     training_rows
-        How many residues were learned from.
+        The number of training residues.
     reconstruction, latent
-        Of the test residues.
+        The figures of the test residues.
     seconds
-        The training took.
+        The duration of the training.
     """
 
     training_rows: int
@@ -63,9 +65,9 @@ class AminoAcids:
     Parameters
     ----------
     parameters
-        Of the network.
+        The number of parameters of the network.
     validation_rows, test_rows
-        How many residues the weights and k were chosen on, and how many were measured.
+        The numbers of residues on which weights and k were chosen, and that were measured.
     sizes
         The results, one for each number of training residues.
     """
@@ -83,7 +85,7 @@ def amino_acids(
     out: Path,
     sizes: Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative="")] = SIZES,
 ) -> int:
-    """Train models with z = 2 on single residues, as many of each type, and see how types are ordered in z.
+    """Train models with z = 2 on single residues, equally many of each type, and measure how z orders the types.
 
     Parameters
     ----------
@@ -92,7 +94,7 @@ def amino_acids(
     out
         Folder for figures.json, tables.md, the map, and the models.
     sizes
-        Numbers of residues to learn from, multiples of 20.
+        Numbers of training residues, multiples of 20.
     """
     recipe = holo_vae.read_recipe(RECIPE)
     splits = read_splits(directory)
@@ -127,7 +129,9 @@ def amino_acids(
         test_rows=len(test),
         sizes=tuple(results),
     )
-    picture = amino_acid_map(z.invariants, test.index["label"], f"z of test residues, {size:,} learned from")
+    picture = amino_acid_map(
+        z.invariants, test.index["label"], f"z of test residues, {size:,} training residues"
+    )
     write_figures(out, found, {"amino_acids": _table(results)}, {"map": picture})
     last = results[-1]
     Console(soft_wrap=True, highlight=False).print(
@@ -139,7 +143,7 @@ def amino_acids(
 
 
 def _balanced(pool: Holograms, count: int) -> Holograms:
-    """Draw equally many residues of each type; of a larger count the first ones are those of a smaller."""
+    """Draw equally many residues of each type, such that larger counts contain the residues of smaller ones."""
     each, rest = divmod(count, len(STANDARD_AMINO_ACIDS))
     if rest or not each:
         raise HoloError(

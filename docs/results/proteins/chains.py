@@ -1,4 +1,4 @@
-"""Protein chains of a folder, and their residues as holograms with what is known of each."""
+"""Protein chains of a folder, and their residues as holograms with labels."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ __all__ = [
     "selection_of",
 ]
 
-CLUSTER = "cluster30"  # of 30 % identity; the splits never cut one
+CLUSTER = "cluster30"  # of 30 % identity, which the splits keep whole
 BURIALS = ("buried", "between", "exposed")
 # Of the relative solvent-accessible area; Rost and Sander, Proteins 20, 216 (1994).
 _BURIAL_EDGES = (0.09, 0.36)
@@ -33,12 +33,12 @@ _BURIAL_EDGES = (0.09, 0.36)
 
 @attrs.frozen(eq=False)
 class Protein:
-    """A chain that was read, with what is told of each of its residues.
+    """A protein chain, with labels of its residues.
 
     Parameters
     ----------
     structure
-        Its atoms.
+        The atoms.
     centers
         The Cα of its residues. The index says of each beside its name: ``cluster``; ``residue_type``, one of the
         twenty or empty; ``burial``, one of `BURIALS` or empty; ``exposure``, the relative solvent-accessible area
@@ -49,7 +49,7 @@ class Protein:
     centers: Centers
 
     def clouds(self, cutoff: float, channels: tuple[str, ...]) -> PointClouds:
-        """Cut out the neighborhoods of all residues."""
+        """Return the neighborhoods of all residues."""
         return holo_features.neighborhoods(
             self.structure,
             cutoff,
@@ -59,7 +59,7 @@ class Protein:
         )
 
     def turned(self, rotation: Float[np.ndarray, "3 3"]) -> "Protein":
-        """Turn all atoms about their center, in float64; they are rounded to the float32 of `Structure`."""
+        """Rotate all atoms about their center in float64, and round them to the float32 of `Structure`."""
         atoms = self.structure.atoms.copy()
         places = atoms.coord.astype(np.float64)
         atoms.coord = ((places - places.mean(axis=0)) @ rotation.T).astype(np.float32)
@@ -70,17 +70,17 @@ class Protein:
 
 
 def read_splits(folder: Path) -> Mapping[str, Sequence[TableRow]]:
-    """Read which chains of a folder are for what, each with its sequence cluster."""
+    """Read the split and the sequence cluster of each chain of a folder."""
     return read_table(StructureData(kind="structures", columns=(CLUSTER,)), folder)
 
 
 def selection_of(basis: Basis) -> Selection:
-    """Take ligands too where the basis has a channel for their elements, as such models are trained."""
+    """Return the selection, which includes ligands if the basis has a channel for them, as in training."""
     return Selection(hetero="other" in basis.channels)
 
 
 def read_proteins(chains: Iterable[TableRow], selection: Selection) -> Iterator[Protein | HoloError]:
-    """Read chains; a file that cannot be used gives its error."""
+    """Read chains, and return the error for each file that cannot be used."""
     for chain in chains:
         try:
             yield _read(chain, selection)
@@ -123,7 +123,7 @@ def encode(proteins: Iterable[Protein], basis: Basis) -> Holograms:
 
 
 def one_of_each_cluster(chains: Iterable[TableRow], count: int | None, seed: int) -> list[TableRow]:
-    """Draw one chain of each cluster, of so many clusters; None for all of them."""
+    """Draw one chain from each of a number of clusters, or from all if it is None."""
     generator = np.random.default_rng(seed)
     members: dict[str, list[TableRow]] = {}
     for chain in chains:
@@ -133,6 +133,6 @@ def one_of_each_cluster(chains: Iterable[TableRow], count: int | None, seed: int
 
 
 def encode_files(chains: Iterable[TableRow], basis: Basis, encoding: Encoding) -> Holograms:
-    """Encode chains of which nothing else is told; a file that cannot be used is passed over."""
+    """Encode chains without labels, skipping files that cannot be used."""
     encoded = holo_features.encode_structures([chain.path for chain in chains], basis, encoding=encoding)
     return concatenate([file.holograms for file in encoded if file.holograms is not None])

@@ -37,7 +37,7 @@ ELEMENTS = {"C": INK, "N": "#2f62c9", "O": "#d3382f", "S": "#d9a514"}
 
 
 def tidy(axes: Axes) -> None:
-    """Leave only what carries information."""
+    """Remove the parts of axes that carry no information."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(GRAY)
     axes.tick_params(colors=INK, labelsize=8, length=2.5)
@@ -78,7 +78,7 @@ def accuracy_figure(accuracy: Accuracy) -> Figure:
     for axes in (degrees, atoms, types, classes):
         tidy(axes)
         axes.yaxis.set_major_locator(MaxNLocator(5))
-    # One scale for what can be compared.
+    # Comparable panels have the same scale.
     highest = 1.08 * max(mean, *(axes.get_ylim()[1] for axes in (atoms, types, classes)))
     for axes in (atoms, types, classes):
         axes.set_ylim(0, highest)
@@ -89,7 +89,7 @@ def accuracy_figure(accuracy: Accuracy) -> Figure:
 
 
 def denoising_figure(denoising: Sequence[Denoising]) -> Figure:
-    """Draw the cosine losses of noisy holograms and of their reconstructions over the noise."""
+    """Draw the cosine losses of noisy holograms and of their reconstructions against the noise."""
     figure = Figure(figsize=(4.6, 3.1), layout="constrained")
     axes = figure.subplots()
     noises = [point.noise for point in denoising]
@@ -107,7 +107,7 @@ def denoising_figure(denoising: Sequence[Denoising]) -> Figure:
 
 
 def worth_figure(rows: Mapping[str, Mapping[str, Interval]], models: Sequence[str]) -> Figure:
-    """Draw shares of residues, a line for each row: models with their intervals, the others in gray."""
+    """Draw shares of residues with a line for each row: models with their intervals, all others in gray."""
     names = list(dict.fromkeys(name for points in rows.values() for name in points))
     styles = dict(zip(models, zip("oD", (BLUE, ORANGE), strict=True), strict=False))
     styles |= dict(
@@ -144,7 +144,7 @@ def worth_figure(rows: Mapping[str, Mapping[str, Interval]], models: Sequence[st
 
 
 def amino_acid_map(points: NDArray[Any], labels: NDArray[Any], title: str) -> Figure:
-    """Draw residues in the plane of z; the name of each type is tied to where most of it is."""
+    """Draw residues in the plane of z, with the name of each type connected to where most of its residues are."""
     size = np.array([7.2, 6.0])  # inches
     figure = Figure(figsize=tuple(size), layout="constrained")
     axes = figure.subplots()
@@ -154,7 +154,7 @@ def amino_acid_map(points: NDArray[Any], labels: NDArray[Any], title: str) -> Fi
     scale = (high - low) / size
     names = [name for name in AMINO_ACIDS if (labels == name).any()]
     anchors = np.stack([(of := points[labels == name])[_densest(of)] for name in names])
-    # In any order, so that no type lies on all others.
+    # In random order, so that no type covers all others.
     order = np.random.default_rng(0).permutation(len(points))
     colors = [AMINO_ACIDS[str(name)] for name in labels[order]]
     axes.scatter(points[order, 0], points[order, 1], s=9, alpha=0.75, lw=0, color=colors)
@@ -182,19 +182,19 @@ def amino_acid_map(points: NDArray[Any], labels: NDArray[Any], title: str) -> Fi
 
 
 def _densest(points: NDArray[Any]) -> int:
-    """Return the point that has a tenth of the others nearest: types lie in several places."""
+    """Return the point with the smallest distance to its nearest tenth, since a type may be in several places."""
     distances = np.linalg.norm(points[:, None] - points, axis=2)
     return int(np.sort(distances, axis=1)[:, len(points) // 10].argmin())
 
 
 def _label_places(points: NDArray[Any], anchors: NDArray[Any], size: NDArray[Any]) -> NDArray[Any]:
-    """Put a label near each anchor where it hides few points, no anchor and no other label; all in inches."""
+    """Place a label near each anchor such that it hides few points, no anchor and no other label, in inches."""
     box = np.array([0.46, 0.26])
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     steps = [r * np.array([np.cos(a), np.sin(a)]) for r in np.arange(0.25, 1.3, 0.1) for a in angles]
     between = np.linalg.norm(anchors[:, None] - anchors, axis=2) + np.diag(np.full(len(anchors), np.inf))
     places = np.full_like(anchors, np.inf)
-    for number in between.min(axis=1).argsort():  # the crowded ones first
+    for number in between.min(axis=1).argsort():  # the most crowded ones first
         options = anchors[number] + steps
         options = options[((options > box / 2) & (options < size - box / 2)).all(axis=1)]
         cost = _covered(options, points, box / 2) + 50 * _covered(options, anchors, box / 2 + 0.05)
@@ -205,21 +205,21 @@ def _label_places(points: NDArray[Any], anchors: NDArray[Any], size: NDArray[Any
 
 
 def _covered(options: NDArray[Any], things: NDArray[Any], half: NDArray[Any]) -> NDArray[np.int64]:
-    """Count the things that a box about each option would cover; half: of its width and height."""
+    """Count the points that a box around each option would cover, given half of its width and height."""
     counts: NDArray[np.int64] = (np.abs(options[:, None] - things) < half).all(axis=2).sum(axis=1)
     return counts
 
 
 @attrs.frozen(eq=False)
 class Tile:
-    """A residue's picture.
+    """The picture of a residue.
 
     Parameters
     ----------
     scene
-        What is drawn.
+        The scene to draw.
     name
-        Written above.
+        The name above the picture.
     same
         Whether its residue type is that of the row's first tile.
     """
@@ -231,12 +231,12 @@ class Tile:
 
 @attrs.frozen(eq=False)
 class TileRow:
-    """A residue, its neighbors, and how many of these share what with it.
+    """A residue, its neighbors, and how many of these share its labels.
 
     Parameters
     ----------
     name
-        The name of the residue, written at the left.
+        The name of the residue at the left.
     tiles
         The residue, then its neighbors.
     shared
@@ -262,9 +262,9 @@ def neighbors_figure(
     rows
         From top to bottom.
     columns, chance
-        What neighbors may share, and how many of them would by chance; none for the pictures alone.
+        The labels that neighbors may share, and how many would by chance; empty to draw only pictures.
     radius
-        The radius of what is drawn, in Å.
+        The radius of the surroundings that are drawn, in Å.
     """
     count = len(rows[0].tiles)
     width, height = _LEFT + count + _GAP + (_RIGHT if columns else 0.1), _TOP + _PITCH * len(rows) + 0.05
@@ -354,6 +354,6 @@ def _draw(axes: Axes, scene: Scene, center: tuple[float, float], scale: float, *
 
 
 def _faded(color: str, near: float) -> tuple[float, float, float]:
-    """Mix with white what is far away."""
+    """Fade distant parts toward white."""
     red, green, blue = (1 - (0.3 + 0.7 * near) * (1 - part) for part in to_rgb(color))
     return red, green, blue

@@ -1,4 +1,4 @@
-"""How well models reconstruct what is around a ligand: the pockets of complexes, with it and without it."""
+"""How well models reconstruct the pockets of complexes, with the ligand and without it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -42,13 +42,13 @@ class ChannelCosine:
     Parameters
     ----------
     channel
-        Its name.
+        The name of the channel.
     rows
-        How many residues have such atoms.
+        The number of residues with such atoms.
     cosine_loss
-        None where no residue has.
+        The loss, or None if no residue has such atoms.
     mean_hologram
-        The loss of whoever guesses the mean hologram of all these surroundings.
+        The loss of predicting the mean hologram of all these surroundings.
     """
 
     channel: str
@@ -64,17 +64,17 @@ class Surroundings:
     Parameters
     ----------
     model
-        Its channels.
+        The channels of the model.
     name
         One of `SURROUNDINGS`.
     rows
-        How many residues.
+        The number of residues.
     cosine_loss
-        Cosine loss (s = +1) with a 95 % interval, a bootstrap over the complexes' clusters.
+        The cosine loss (s = +1) with a 95 % interval, a bootstrap over the clusters of the complexes.
     change
-        By how much the loss is higher than without the ligand, residue by residue; None but with the ligand.
+        The mean increase of the loss over that without the ligand; only for surroundings with the ligand.
     channels
-        Each by itself.
+        The losses of the channels.
     """
 
     model: str
@@ -87,14 +87,14 @@ class Surroundings:
 
 @attrs.frozen(kw_only=True)
 class Ligands:
-    """All that was measured.
+    """The results.
 
     Parameters
     ----------
     complexes, clusters
-        How many were measured.
+        The numbers that were measured.
     surroundings
-        Three of each model.
+        The three kinds of surroundings, for each model.
     skipped
         Complexes that could not be used, and why.
     """
@@ -116,7 +116,7 @@ def ligands(directory: Path, model: str, /, *models: str, out: Path) -> int:
     model
         A folder of a model, the name of one that comes with holo-vae, or models:/NAME@ALIAS.
     models
-        More of them, to stand beside it.
+        Further models to compare with it.
     out
         Folder for figures.json and tables.md.
     """
@@ -159,7 +159,7 @@ def ligands(directory: Path, model: str, /, *models: str, out: Path) -> int:
 
 
 def _test_clusters(directory: Path) -> dict[str, str]:
-    """Return the cluster of each test complex; one without a cluster is one by itself."""
+    """Return the cluster of each test complex; a complex without a cluster is a cluster of its own."""
     table = read_labels(directory / "labels.csv")
     return {row.id: row.cluster or row.id for row in table.complexes if row.split == "test"}
 
@@ -248,7 +248,7 @@ def _measured(model: Model, encoded: Sequence[_Rows], clusters: Mapping[str, str
 
 
 def channel_products(x: Holograms, y: Holograms) -> Float[np.ndarray, "3 n channels"]:
-    """Return ⟨x, y⟩, ⟨x, x⟩ and ⟨y, y⟩ of each channel: Σ_l sqrt(2l + 1) Σ x y; their sums are those of all."""
+    """Return ⟨x, y⟩ = Σ_l sqrt(2l + 1) Σ x y, ⟨x, x⟩ and ⟨y, y⟩ of each channel, which add up to those of the whole."""
     channels = len(x.basis.channels)
     products = np.zeros((3, len(x), channels))
     for degree in range(x.basis.lmax + 1):
@@ -261,7 +261,7 @@ def channel_products(x: Holograms, y: Holograms) -> Float[np.ndarray, "3 n chann
 def _cosine_losses(
     products: Float[np.ndarray, "3 n channels"], channels: Sequence[int]
 ) -> Float[np.ndarray, "n"]:
-    """Return the cosine losses over some channels; 1 where either has nothing there."""
+    """Return the cosine losses over some channels, which are 1 if either hologram is zero there."""
     xy, xx, yy = products[..., list(channels)].sum(axis=2)
     norms = np.sqrt(xx * yy)
     losses: NDArray[np.float64] = 1 - np.divide(xy, norms, out=np.zeros_like(xy), where=norms > 0)
@@ -287,7 +287,7 @@ def _table(surroundings: Sequence[Surroundings]) -> str:
 
 
 def _channel(found: ChannelCosine | None, rows: int) -> str:
-    """Return the loss beside that of the mean hologram, and of how many residues it is where these are not all."""
+    """Return the loss and that of the mean hologram, and the number of residues if it is not all."""
     if found is None or found.cosine_loss is None or found.mean_hologram is None:
         return ""
     text = f"{found.cosine_loss:.3f} / {found.mean_hologram:.3f}"

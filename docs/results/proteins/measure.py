@@ -36,7 +36,7 @@ from holo_vae.data.structure_sets import TableRow
 __all__ = ["Measured", "measure"]
 
 SEED = 0
-TRAINING_CLUSTERS = 120  # of which one chain each gives the mean hologram
+TRAINING_CLUSTERS = 120  # clusters, from each of which one chain contributes to the mean hologram
 TURNED_CHAINS, ROTATIONS = 8, 4
 NOISES = (0.0, 0.1, 0.3, 0.5)  # Å
 NEIGHBORS = 10
@@ -47,7 +47,7 @@ SHARED = {"residue_type": "residue\ntype", "secondary_structure": "secondary\nst
 
 @attrs.frozen(kw_only=True)
 class ModelFacts:
-    """Which model was measured; its encoding is what the basis has beside degrees, orders and channels."""
+    """The measured model; its encoding is everything in its basis except degrees, orders and channels."""
 
     name: str
     digest: str
@@ -59,18 +59,18 @@ class ModelFacts:
 
 @attrs.frozen(kw_only=True)
 class Measured:
-    """All that was measured of a model.
+    """All figures of a model.
 
     Parameters
     ----------
     model
-        Which one.
+        The model.
     accuracy, equivariance, denoising, agreements
-        See their modules.
+        The figures of the respective modules.
     skipped
-        Files that could not be used, and why.
+        Files that could not be used, with the reasons.
     seconds
-        How long each part took.
+        The duration of each part.
     """
 
     model: ModelFacts
@@ -163,7 +163,7 @@ def measure(directory: Path, model: str, /, *, out: Path) -> int:
 
 
 def _encoding(basis: Basis) -> str:
-    """Name the normalizations: of radial functions, of points where they have one, and of harmonics."""
+    """Name the normalizations of radial functions, of points if there is one, and of harmonics."""
     assert basis.radial is not None
     names = (basis.radial.normalization, basis.point_normalization, basis.angular_normalization)
     return ", ".join(dict.fromkeys(name for name in names if name != "none"))

@@ -1,4 +1,4 @@
-"""The residues of other sequence clusters whose z are nearest, and what they share."""
+"""The residues of other sequence clusters with the nearest z, and the labels that they share."""
 
 from collections.abc import Sequence
 
@@ -21,11 +21,11 @@ class Agreement:
     Parameters
     ----------
     label
-        Which.
+        The name of the label.
     shared
-        The share of neighbors that have the residue's label, over all residues that have one.
+        The share of neighbors with the label of the residue, over all residues with a label.
     chance
-        The same of residues of other clusters drawn at random.
+        The same share for residues of other clusters drawn at random.
     """
 
     label: str
@@ -36,7 +36,7 @@ class Agreement:
 def nearest(
     embeddings: Embeddings, queries: Int[np.ndarray, "q"], count: int
 ) -> tuple[Int[np.ndarray, "q count"], Float[np.ndarray, "q count"]]:
-    """Find the rows of other clusters whose z are nearest, by Euclidean distance, the nearest first.
+    """Find the rows of other clusters with the nearest z by Euclidean distance, in order of distance.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def nearest(
 def agreements(
     index: Index, rows: Int[np.ndarray, "n count"], columns: Sequence[str]
 ) -> tuple[Agreement, ...]:
-    """Say how often the neighbors of all rows share labels with them, and how often chance would."""
+    """Return how often the neighbors of rows share labels with them, and how often random rows do."""
     return tuple(_agreement(index, rows, column) for column in columns)
 
 
@@ -82,7 +82,7 @@ def _agreement(index: Index, rows: Int[np.ndarray, "n count"], column: str) -> A
 
 
 def draw_queries(index: Index, seed: int) -> Int[np.ndarray, "q"]:
-    """Draw one residue of each type, each of another chain as far as there are chains."""
+    """Draw one residue of each type, from different chains if there are enough."""
     generator = np.random.default_rng(seed)
     types, structures = index["residue_type"], index["structure"]
     drawn: list[int] = []

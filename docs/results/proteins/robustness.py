@@ -1,4 +1,4 @@
-"""What turning a protein and shaking its atoms do to z, frames and reconstructions."""
+"""The effect of rotations and of noise on z, frames and reconstructions."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ __all__ = ["Denoising", "measure_denoising", "measure_equivariance"]
 def measure_equivariance(
     model: Model, proteins: Sequence[Protein], rotations: int, seed: int
 ) -> EquivarianceErrors:
-    """Turn the atoms of proteins, cut, encode, embed and decode again, and compare."""
+    """Rotate the atoms of proteins, encode, embed and decode them again, and compare."""
     basis = model.config.basis
 
     def turned(rotation: Float[Tensor, "3 3"]) -> Holograms:
@@ -31,16 +31,16 @@ def measure_equivariance(
 
 @attrs.frozen
 class Denoising:
-    """Cosine losses against the hologram of the atoms where they are, after each was moved at random.
+    """Cosine losses against the original hologram after each atom was displaced at random.
 
     Parameters
     ----------
     noise
-        The standard deviation of the moves along each axis, in Å.
+        The standard deviation of the displacements along each axis, in Å.
     noisy
-        Of the hologram of the moved atoms.
+        The losses of the hologram of the displaced atoms.
     reconstructed
-        Of what the model makes of it.
+        The losses of its reconstruction.
     """
 
     noise: float
@@ -51,7 +51,7 @@ class Denoising:
 def measure_denoising(
     model: Model, proteins: Sequence[Protein], clean: Holograms, noises: Sequence[float], seed: int
 ) -> tuple[Denoising, ...]:
-    """Move all atoms of each neighborhood about its center, and reconstruct."""
+    """Displace all atoms of each neighborhood around its center, and reconstruct."""
     generator = np.random.default_rng(seed)
     measured = []
     for noise in noises:
@@ -65,7 +65,7 @@ def measure_denoising(
 def _noisy(protein: Protein, model: Model, noise: float, generator: np.random.Generator) -> Holograms:
     basis = model.config.basis
     assert basis.radial is not None
-    # Atoms from beyond the cutoff may come in: four standard deviations are as good as all of them.
+    # Atoms beyond the cutoff may move inside; four standard deviations include practically all of them.
     clouds = protein.clouds(basis.radial.cutoff + 4 * noise, basis.channels)
     moved = clouds.coordinates + generator.normal(scale=noise, size=clouds.coordinates.shape)
     shaken: PointClouds = attrs.evolve(clouds, coordinates=moved)

@@ -15,20 +15,20 @@ _LONGEST_STEP, _LONGEST_BOND = 4.5, 1.95  # Å
 
 @attrs.frozen(eq=False)
 class Scene:
-    """What is drawn of a residue; places are in Å about its Cα, in its frame.
+    """The drawing of a residue, with positions in Å around its Cα in its frame.
 
     Parameters
     ----------
     steps : Float[ndarray, "steps 2 3"]
-        The chain around it, from Cα to Cα.
+        The segments of the chain around it, from Cα to Cα.
     structures : Shaped[ndarray, "steps"]
-        The secondary structure at each step.
+        The secondary structure of each segment.
     atoms : Float[ndarray, "atoms 3"]
-        Of the residue itself.
+        The atoms of the residue itself.
     elements : Shaped[ndarray, "atoms"]
-        Theirs.
+        The elements of these atoms.
     bonds : Int[ndarray, "bonds 2"]
-        Between them.
+        The bonds between them.
     """
 
     steps: Float[np.ndarray, "steps 2 3"]
@@ -39,18 +39,18 @@ class Scene:
 
 
 def scene(protein: Protein, row: int, embeddings: Embeddings, radius: float) -> Scene:
-    """Return what is within a radius of a residue.
+    """Return the surroundings of a residue within a radius.
 
     Parameters
     ----------
     protein
-        The residue's.
+        The protein of the residue.
     row
-        Which of its residues.
+        The row of the residue.
     embeddings
         The embeddings of the protein's residues, with their secondary structure.
     radius
-        In Å.
+        The radius in Å.
     """
     frame = embeddings.frames[row].astype(np.float64)
     origin = protein.centers.positions[row]

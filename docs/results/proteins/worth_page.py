@@ -1,4 +1,4 @@
-"""What models' z are worth beside one another, from what ``holo-vae worth`` wrote of each."""
+"""Comparison of the z of several models, from the output of ``holo-vae worth`` for each."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from holo_vae.evaluation.worth import Figure, Worth
 
 __all__ = ["Beside", "worth"]
 
-_GUESSES = ("mean hologram", "chance")  # what needs no invariants
+_GUESSES = ("mean hologram", "chance")  # rows that need no invariants
 _DRAWN = (
     *((row, "") for row in PROBES),
     *((row, "white") for row in (*MATCHES.values(), "nearest to itself at 0.4 Å")),
@@ -27,26 +27,26 @@ _DRAWN = (
 
 @attrs.frozen(kw_only=True)
 class Beside:
-    """Models, each of one seed or several, on the same residues.
+    """Models with one or several seeds on the same residues.
 
     Parameters
     ----------
     models
-        By name; the first of each stands for the others where there are intervals.
+        The models by name. Intervals are those of the first seed of each.
     """
 
     models: dict[str, tuple[Worth, ...]]
 
 
 def worth(folder: Path, /, *folders: Path, out: Path) -> int:
-    """Set models beside one another, from folders that holo-vae worth wrote.
+    """Compare models from folders that holo-vae worth wrote.
 
     Trainings with several seeds are models of one name. Invariants without training are taken from the first folder.
 
     Parameters
     ----------
     folder
-        With worth.json of a model, beside invariants that need no training.
+        Folder with worth.json of a model and of invariants that need no training.
     folders
         Folders of further models or seeds.
     out
@@ -76,7 +76,7 @@ def _read(path: Path) -> Worth:
 
 
 def _numbers(value: Any) -> Any:
-    """Put NaN where JSON has none: there is no interval."""
+    """Replace missing values of JSON, where there is no interval, by NaN."""
     if isinstance(value, dict):
         return {
             key: np.nan if item is None and key in ("lower", "upper") else _numbers(item)
@@ -90,13 +90,13 @@ def _figures(found: Worth) -> dict[tuple[str, str, str], Figure]:
 
 
 def _untrained(found: Worth) -> list[str]:
-    """Name what stands beside z and is no guess."""
+    """Return the names of the invariants other than z, without the guess."""
     names = dict.fromkeys(figure.of for figure in found.figures)
     return [name for name in names if name not in ("z", *_GUESSES)]
 
 
 def _table(beside: Beside) -> str:
-    """Give every row: the mean over seeds, with the lowest and the highest, beside what needs no training."""
+    """Return all rows: means over seeds with the lowest and the highest, and the invariants without training."""
     first = next(iter(beside.models.values()))[0]
     known, others = _figures(first), _untrained(first)
     rows = []
@@ -108,7 +108,7 @@ def _table(beside: Beside) -> str:
             for seeds in beside.models.values()
         ]
         if not any(cells):
-            continue  # chance has rows of its own where z has none
+            continue  # rows of chance that z does not have
         for name in others:
             figure = known.get((row, scaling, name))
             cells.append("" if figure is None else _number(figure.value.estimate))
@@ -132,7 +132,7 @@ def _number(value: float) -> str:
 
 
 def _above(found: Worth) -> str:
-    """Return by how much z is above each of the others, paired by cluster or protein."""
+    """Return the paired differences between z and each of the others, by cluster or protein."""
     others = _untrained(found)
     rows = []
     for row, scaling in dict.fromkeys((figure.row, figure.scaling) for figure in found.figures):
@@ -145,7 +145,7 @@ def _above(found: Worth) -> str:
 
 
 def _points(beside: Beside) -> Mapping[str, Mapping[str, Interval]]:
-    """Return what is drawn: shares of residues, for each row those of models and of what needs no training."""
+    """Return the shares of residues to draw, in each row those of models and of invariants without training."""
     first = next(iter(beside.models.values()))[0]
     drawn: dict[str, dict[str, Interval]] = {}
     for row, scaling in _DRAWN:

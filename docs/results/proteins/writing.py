@@ -1,4 +1,4 @@
-"""Results to a folder: one JSON file, one page of tables, the pictures."""
+"""Writing results to a folder as one JSON file, one page of tables, and pictures."""
 
 import io
 import json
@@ -20,7 +20,7 @@ def write_figures(
 ) -> None:
     """Write ``figures.json``, ``tables.md`` and a PNG for each picture.
 
-    Each table stands between ``<!-- NAME -->`` and ``<!-- end NAME -->``, so that a page can include it.
+    Each table is written between ``<!-- NAME -->`` and ``<!-- end NAME -->``, so that a page can include it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "figures.json") as new:
@@ -55,7 +55,7 @@ def markdown_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -
 
 
 def signed(interval: Interval | None) -> str:
-    """Write a difference with its interval; nothing where there is none."""
+    """Write a difference with its interval, or nothing if there is none."""
     if interval is None:
         return ""
     return f"{interval.estimate:+.3f} [{interval.lower:+.3f}, {interval.upper:+.3f}]"

@@ -1,10 +1,10 @@
-"""The table of docs/results/search.md on pockets: how many of a pocket's residues are worth searching for.
+"""The table of docs/results/search.md on how many residues of a pocket should be searched for.
 
     python docs/results/search/ligand_queries.py DIR --out results/
 
-DIR holds labels.csv (columns id, cluster30, ligand_name, protein and ligand, both relative to it) and the files that it
-names. Queries are pockets whose ligand occurs in another cluster; a hit is right where the structure that it is in, of
-another cluster, has the same ligand and a residue of the hit within 8 Å of it.
+DIR contains labels.csv (columns id, cluster30, ligand_name, protein and ligand, both relative to it) and the files that
+it names. Queries are pockets whose ligand occurs in another cluster; a hit is right if its structure, which is of
+another cluster, has the same ligand, with a residue of the hit within 8 Å.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from holo_vae import embed
 MODEL = "microenvironment-z128"
 QUERIES, OTHERS = 60, 120
 WITHIN, ON_LIGAND = 4.0, 8.0  # Å
-# All of a pocket as residues of any type are too many sets to look at.
+# For a whole pocket with residues of any type there would be too many sets to examine.
 VARIANTS = (
     *((f"{most} nearest", most, any_type) for most in (3, 4, 5) for any_type in (False, True)),
     ("all within 4 Å", 99, False),
@@ -36,13 +36,13 @@ Row = Mapping[str, str]
 
 
 def chosen(labels: Path) -> list[Row]:
-    """Return one complex of each ligand and cluster, of ligands in several clusters, then some of other clusters."""
+    """Return one complex for each cluster of ligands in several clusters, then some of other clusters."""
     with labels.open(newline="") as file:
         rows = list(csv.DictReader(file))
     clusters = defaultdict(set)
     for row in rows:
         clusters[row["ligand_name"]].add(row["cluster30"])
-    # Peptides are called by their length, which says nothing.
+    # Peptides are named by their length, which does not identify them.
     first = {
         (row["ligand_name"], row["cluster30"]): row
         for row in reversed(rows)
@@ -54,7 +54,7 @@ def chosen(labels: Path) -> list[Row]:
 
 
 def site(row: Row, folder: Path, there: set[tuple[str, ...]]) -> list[str]:
-    """Name the residues of a pocket that have embeddings, the nearest to the ligand first."""
+    """Return the residues of a pocket that have embeddings, the nearest to the ligand first."""
     protein, ligand = read_structure(folder / row["protein"]), read_ligand(folder / row["ligand"])
     atoms = protein.atoms[pocket(Complex(row["id"], protein, ligand), WITHIN)]
     apart = np.linalg.norm(atoms.coord[:, None] - ligand.atoms.coord, axis=2).min(axis=1)
@@ -68,16 +68,16 @@ def site(row: Row, folder: Path, there: set[tuple[str, ...]]) -> list[str]:
 
 @attrs.frozen
 class Searched:
-    """The structures that are searched, by their names.
+    """The structures that are searched, by name.
 
     Parameters
     ----------
     index, embeddings
-        Of all of them.
+        The index and the embeddings of all structures.
     rows
-        What labels.csv says.
+        The rows of labels.csv.
     ligands
-        The molecules.
+        The ligands as molecules.
     """
 
     index: SearchIndex
@@ -86,7 +86,7 @@ class Searched:
     ligands: Mapping[str, Ligand]
 
     def right(self, query: str, residues: Sequence[str], *, any_type: bool) -> list[bool]:
-        """Say of each of the first five hits whether it is right."""
+        """Return whether each of the first five hits is right."""
         found = search_sites(
             self.index,
             self.embeddings,
@@ -103,7 +103,7 @@ class Searched:
         ]
 
     def share(self, query: str) -> float:
-        """Return the share of the structures of other clusters that have the query's ligand: what chance gives."""
+        """Return the share of structures of other clusters with the query's ligand, which is the rate by chance."""
         mine = self.rows[query]
         others = [row for row in self.rows.values() if row["cluster30"] != mine["cluster30"]]
         return sum(row["ligand_name"] == mine["ligand_name"] for row in others) / len(others)
@@ -118,7 +118,7 @@ class Searched:
 
 
 def searched(folder: Path, out: Path) -> Searched:
-    """Embed the chosen proteins and make an index, unless an earlier run has."""
+    """Embed the chosen proteins and make an index, unless an earlier run did."""
     rows = {row["id"]: row for row in chosen(folder / "labels.csv")}
     if not (out / "index").exists():
         parts = [embed([folder / row["protein"]], MODEL) for row in rows.values()]
@@ -168,7 +168,7 @@ def main() -> None:
         for name in queries:
             try:
                 found.append(among.right(name, sites[name][:most], any_type=any_type))
-            except HoloError:  # a pocket of one residue
+            except HoloError:  # The pocket has a single residue.
                 found.append([])
         first, five, none = sum(each[:1] == [True] for each in found), sum(map(any, found)), found.count([])
         print(

@@ -1,12 +1,12 @@
-"""Residues that bind a metal, looked for in other families: a table of docs/results/search.md.
+"""A search for residues that bind a metal in other families, a table of docs/results/search.md.
 
     python docs/results/search/metals.py DIR --out results/
 
-DIR holds labels.csv (id, protein, ligand) and the files that it names, in which ions are HETATM. A residue binds a
-metal if a nitrogen, oxygen or sulfur atom of it is within 2.8 Å. Metals and ligands are removed. Such a residue looks
-for those that bind the same metal among the residues of its own type, in other sequence clusters, that have an atom
-within 6 Å of a ligand or a metal. Each cluster counts once, as a query and among what is looked for. What is there is
-not computed again.
+DIR contains labels.csv (id, protein, ligand) and the files that it names, in which ions are HETATM. A residue binds a
+metal if a nitrogen, oxygen or sulfur atom of it is within 2.8 Å. Metals and ligands are removed. Each such residue
+is a query for those that bind the same metal, among the residues of its own type in other sequence clusters with an
+atom within 6 Å of a ligand or a metal. Each cluster has the same weight, as a query and as a target. Existing results
+are not computed again.
 """
 
 import argparse
@@ -48,7 +48,7 @@ _RESAMPLES = 2000
 
 
 def read_sites(folder: Path, out: Path) -> tuple[Holograms, Embeddings]:
-    """Encode and embed the residues near ligands and metals, and say which bind a metal."""
+    """Encode and embed the residues near ligands and metals, and find those that bind a metal."""
     model = load(MODEL, Model)
     if not (out / "metal_sites.h5").exists():
         holo_types.save(concatenate(list(_encoded(folder, model))), out / "metal_sites.h5")
@@ -96,7 +96,7 @@ def _encoded(folder: Path, model: Model) -> Iterator[Holograms]:
 
 
 def _metals(path: Path, protein: Structure) -> tuple[Values, NDArray[np.str_]]:
-    """Return where metals are, and of each residue of the protein the metal that it binds."""
+    """Return the positions of metals, and for each residue of the protein the metal that it binds."""
     everything = read_structure(path, Selection(hetero=True)).atoms
     metals = everything[np.isin(everything.element, METALS)]
     donors = np.flatnonzero(np.isin(protein.atoms.element, DONORS))
@@ -109,7 +109,7 @@ def _metals(path: Path, protein: Structure) -> tuple[Values, NDArray[np.str_]]:
 
 
 def _neighbors(protein: Structure, places: Values) -> list[list[str]]:
-    """Return the types of the residues around each place, its own left out."""
+    """Return the types of the residues around each position, without its own."""
     carbons = alpha_carbons(protein)
     names = carbons.index.column("residue_name")
     found = pairs_within(carbons.positions, places, _AROUND)
@@ -121,11 +121,11 @@ def _neighbors(protein: Structure, places: Values) -> list[list[str]]:
     ]
 
 
-# What is compared
+# Vectors to compare
 
 
 def vectors(holograms: Holograms, embeddings: Embeddings) -> dict[str, Values]:
-    """Return what each row compares, by Euclidean distance."""
+    """Return the vectors of each row of the table, which are compared by Euclidean distance."""
     lists = [text.split() for text in holograms.index.column("neighbors").tolist()]
     names = sorted({name for each in lists for name in each})
     place = {name: number for number, name in enumerate(names)}
@@ -152,19 +152,19 @@ def _standard(values: NDArray[np.floating]) -> Values:
     return standard
 
 
-# What is scored
+# Scores
 
 
 @attrs.frozen(eq=False)
 class Scores:
-    """AUROC, average precision, whether the nearest residue is right, and chance, of the queries of each cluster.
+    """Scores of the queries of each cluster: AUROC, average precision, nearest residue right, and chance.
 
     Parameters
     ----------
     clusters
-        Of the queries.
+        The clusters of the queries.
     values : Float[ndarray, "clusters 4"]
-        Means over the queries of a cluster; the last is the share of the candidates that is right.
+        The means over the queries of a cluster; the last is the share of candidates that are right.
     """
 
     clusters: tuple[str, ...]
@@ -174,7 +174,7 @@ class Scores:
 def score(
     values: Values, names: NDArray[np.str_], metals: NDArray[np.str_], clusters: NDArray[np.str_], metal: str
 ) -> Scores:
-    """Let the residues that bind a metal look for others of their type that do."""
+    """Score the search from residues that bind a metal for others of their type that do."""
     found: dict[str, list[tuple[float, float, float, float]]] = {}
     for query in np.flatnonzero(metals == metal):
         others = (names == names[query]) & (clusters != clusters[query])
@@ -182,7 +182,7 @@ def score(
         if not right.any() or right.all():
             continue
         apart = np.linalg.norm(values[others] - values[query], axis=1)
-        # Each cluster counts once among those that are looked for.
+        # Each cluster has the same weight among the targets.
         _, place, count = np.unique(clusters[others][right], return_inverse=True, return_counts=True)
         weights = np.ones(len(right))
         weights[right] = 1 / count[place]

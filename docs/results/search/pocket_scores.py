@@ -12,20 +12,20 @@ _RESAMPLES = 2000
 
 @attrs.frozen
 class Pair:
-    """What the pockets of one cluster find in another cluster that binds the same family of ligands.
+    """Scores of the pockets of one cluster as queries for another cluster that binds the same family of ligands.
 
     Parameters
     ----------
     family
-        Of ligands.
+        The family of ligands.
     clusters
-        Of the queries, and of what they look for.
+        The cluster of the queries, and that of the targets.
     auroc
         The mean over the queries.
     enrichment
-        How much more often than by chance a pocket of the other cluster is in the first 1 %.
+        The frequency of pockets of the other cluster in the first 1 %, relative to chance.
     first
-        The rank of the best of them, by the mean of its logarithm.
+        The rank of the best of them, as the geometric mean over queries.
     """
 
     family: str
@@ -37,16 +37,16 @@ class Pair:
 
 @attrs.frozen(eq=False)
 class Task:
-    """What is asked: of each query, which pockets are in other clusters, and which of them bind the same family.
+    """The task: to find, for each query, the pockets in other clusters that bind the same family of ligands.
 
     Parameters
     ----------
     families, clusters
-        Of all pockets.
+        The family and the cluster of each pocket.
     sizes
-        Heavy atoms of the ligands.
+        The numbers of heavy atoms of the ligands.
     queries
-        The numbers of the pockets that look for others.
+        The indices of the pockets that serve as queries.
     """
 
     families: NDArray[np.str_]
@@ -62,12 +62,11 @@ class Task:
         Parameters
         ----------
         scores : Float[ndarray, "queries pockets"]
-            The higher, the more alike.
+            The similarities, where higher is more similar.
         chosen
-            The pockets that are scored, as queries and as what is looked for; all others are still there to be told
-            from them.
+            The pockets that are scored as queries and as targets; all others remain among the candidates.
         alike_in_size
-            Whether only pockets of ligands of like size, within a fifth of the heavy atoms, are to be told from them.
+            Whether the candidates are only pockets of ligands of similar size, within a fifth of the heavy atoms.
         """
         found: dict[tuple[str, str, str], list[tuple[float, float, float]]] = {}
         for query, row in zip(self.queries.tolist(), scores, strict=True):
@@ -100,13 +99,13 @@ def _scored(positives: Values, negatives: Values) -> tuple[float, float, float]:
 
 
 def summary(pairs: Sequence[Pair], *, seed: int = 0) -> Values:
-    """Return AUROC, enrichment and the logarithm of the first rank: means, each family of ligands counting once.
+    """Return the means of AUROC, enrichment and the logarithm of the first rank, with equal weights of families.
 
     Returns
     -------
     Float[ndarray, "1+resamples 3"]
-        First the estimate, then what clusters drawn with replacement give. Two rows of the same pairs and seed draw the
-        same clusters, so that their difference is paired.
+        First the estimate, then the values for clusters drawn with replacement. Two rows with the same pairs and seed
+        draw the same clusters, so that their difference is paired.
     """
     names = sorted({name for pair in pairs for name in pair.clusters})
     number = {name: place for place, name in enumerate(names)}

@@ -1,13 +1,13 @@
-"""Pockets that bind the same ligand, looked for in other families: a table of docs/results/search.md.
+"""A search for pockets in other families that bind the same ligand, a table of docs/results/search.md.
 
     python docs/results/search/same_ligand.py DIR --out results/
 
-DIR holds labels.csv (id, protein, ligand, ligand_name, smiles) and the files that it names. A pocket is the 20
-residues whose Cα are nearest to the ligand's center, so that its size tells nothing; the ligand is removed. Ligands
-with one SMILES, or of one family of the list below, which was written before anything was scored, are the same. A
-pocket looks for those of the same family in other sequence clusters, among the pockets of all other clusters. How
-each row compares pockets (cosine or Euclidean, standardized or not) is chosen on half of the clusters and scored on
-the other half. What is there is not computed again.
+DIR contains labels.csv (id, protein, ligand, ligand_name, smiles) and the files that it names. A pocket consists of the
+20 residues whose Cα are nearest to the center of the ligand, so that its size gives nothing away; the ligand is
+removed. Ligands are the same if they have the same SMILES or belong to one family of the list below, which was written
+before anything was scored. Each pocket is a query for those of the same family in other sequence clusters, among the
+pockets of all other clusters. How each row compares pockets (cosine or Euclidean, standardized or not) is chosen on
+half of the clusters and scored on the other half. Existing results are not computed again.
 """
 
 import argparse
@@ -48,24 +48,24 @@ FAMILIES = {
     "2-oxo acids": "AKG OGA",
 }
 _KIND = "PocketSimilarities"
-_AROUND = 8.0  # Å from the ligand's center, in which atoms are counted
-_DISTANCES = np.arange(3.0, 25.0)  # Å, of two Cα
+_AROUND = 8.0  # Å from the ligand's center, within which atoms are counted
+_DISTANCES = np.arange(3.0, 25.0)  # Å, between two Cα
 
 
 @attrs.frozen(eq=False)
 class Pockets:
-    """The pockets, one after another.
+    """The pockets.
 
     Parameters
     ----------
     ids
-        Of the complexes.
+        The ids of the complexes.
     task
-        Their ligands and clusters.
+        The ligands and clusters of the pockets.
     trained
         Whether the model has seen structures of the cluster.
     holograms, embeddings
-        Of their residues, 20 of each.
+        The holograms and embeddings of their residues, 20 for each pocket.
     """
 
     ids: NDArray[np.str_]
@@ -76,12 +76,12 @@ class Pockets:
 
     @property
     def types(self) -> NDArray[np.str_]:
-        """Residue types, pocket by pocket."""
+        """The residue types of each pocket."""
         return self.embeddings.index.column("residue_name").reshape(-1, RESIDUES)
 
 
 def read_pockets(folder: Path, out: Path) -> Pockets:
-    """Read and embed the pockets, and say which are of one family."""
+    """Read and embed the pockets, and find those of the same family."""
     rows = {row["id"]: row for row in csv.DictReader(csv_text(folder / "labels.csv"))}
     model = load(MODEL, Model)
     if not (out / "pockets.h5").exists():
@@ -125,11 +125,11 @@ def _encoded(folder: Path, rows: dict[str, dict[str, str]], model: Model) -> Ite
             yield attrs.evolve(holograms, index=about)
 
 
-# What is compared
+# Vectors to compare
 
 
 def vectors(pockets: Pockets) -> dict[str, Values]:
-    """Return a vector of each pocket for the rows that compare vectors."""
+    """Return the vector of each pocket for each row that compares vectors."""
     types = pockets.types
     names, codes = np.unique(types, return_inverse=True)
     codes = codes.reshape(types.shape)
@@ -157,7 +157,7 @@ def vectors(pockets: Pockets) -> dict[str, Values]:
 
 
 def _distance_histograms(codes: NDArray[np.int64], centers: Values, types: int) -> Values:
-    """Return how many pairs of each two residue types lie at each distance, smooth over one Å."""
+    """Return how many pairs of each two residue types are at each distance, smoothed over one Å."""
     first, second = np.triu_indices(RESIDUES, 1)
     low, high = np.sort([codes[:, first], codes[:, second]], axis=0)
     apart = np.linalg.norm(centers[:, first] - centers[:, second], axis=2)
@@ -170,7 +170,7 @@ def _distance_histograms(codes: NDArray[np.int64], centers: Values, types: int) 
 
 
 def similarities(values: Values, queries: NDArray[np.int64]) -> dict[str, Values]:
-    """Return how alike vectors are, in four ways."""
+    """Return the similarities of vectors in four ways."""
     found = {}
     scale = values.std(axis=0)
     standard = (values - values.mean(axis=0)) / np.where(scale > 0, scale, 1)
@@ -185,7 +185,7 @@ def similarities(values: Values, queries: NDArray[np.int64]) -> dict[str, Values
 
 
 def one_to_one(pockets: Pockets) -> Values:
-    """Return the mean distance in standardized z of residues that are assigned to each other as well as can be."""
+    """Return the mean distance in standardized z of optimally assigned residues."""
     z = pockets.embeddings.invariants.astype(np.float64)
     z = ((z - z.mean(axis=0)) / z.std(axis=0)).reshape(-1, RESIDUES, z.shape[1])
     squares = (z**2).sum(axis=2)
@@ -220,7 +220,7 @@ def aligned(pockets: Pockets) -> Values:
 
 
 def all_similarities(pockets: Pockets, out: Path) -> dict[str, dict[str, Values]]:
-    """Return, row by row, the ways to compare pockets."""
+    """Return the ways to compare pockets for each row."""
     path = out / "pocket_similarities.h5"
     if not path.exists():
         found = {
@@ -247,7 +247,7 @@ def _unit(scores: Values) -> Values:
     return spread
 
 
-# What is scored
+# Scores
 
 
 PARTS = ("held out", "all", "ligands of like size", "clusters not seen in training")
@@ -256,7 +256,7 @@ PARTS = ("held out", "all", "ligands of like size", "clusters not seen in traini
 def choose_and_score(
     pockets: Pockets, ways: dict[str, Values], half: NDArray[np.bool_]
 ) -> tuple[str, dict[str, list[Pair]]]:
-    """Choose how to compare on half of the clusters, and score that on the other half, and on all."""
+    """Choose the way to compare on half of the clusters, and score it on the other half and on all."""
     task = pockets.task
 
     def on_half(way: str) -> float:
@@ -273,7 +273,7 @@ def choose_and_score(
 
 
 def tables(found: dict[str, tuple[str, dict[str, list[Pair]]]]) -> list[str]:
-    """Return the lines of two tables: AUROC of all parts, and for all pockets the rest."""
+    """Return the lines of two tables: AUROC for all parts, and the other scores for all pockets."""
     parts = {part: {row: summary(scored[part]) for row, (_, scored) in found.items()} for part in PARTS}
     counts = [found[Z][1][part] for part in PARTS]
     sizes = [

@@ -1,10 +1,10 @@
-"""The tables of docs/results/search.md: catalytic triads, and whether E is what it says.
+"""The tables of docs/results/search.md on catalytic triads and on the correctness of E.
 
     python docs/results/search/triads.py DIR --out results/
 
-DIR holds chains/ and index.tsv of the protein chains (columns file and cluster30). The triads of chymotrypsin and
-elastase are looked for among all chains but those of their own 30 % clusters; subtilisin has the same triad in another
-fold. In these files residues are numbered from 1 on: 55, 100 and 191 of 1acb_E are His57, Asp102 and Ser195 of
+DIR contains chains/ and index.tsv of the protein chains (columns file and cluster30). The triads of chymotrypsin and
+elastase are searched for in all chains outside their own 30 % clusters; subtilisin has the same triad in another fold.
+In these files residues are numbered from 1, so that 55, 100 and 191 of 1acb_E are His57, Asp102 and Ser195 of
 chymotrypsin.
 """
 
@@ -41,22 +41,22 @@ SITES, RESIDUES = 200, 300
 
 @attrs.frozen
 class Found:
-    """What a triad found of subtilisin's.
+    """How a triad finds that of subtilisin.
 
     Parameters
     ----------
     query
         The chain of the triad.
     rank
-        Of subtilisin's triad among all hits.
+        The rank of subtilisin's triad among all hits.
     expected
-        E.
+        The E of this hit.
     rmsd
-        Of the three Cα, in Å.
+        The RMSD of the three Cα, in Å.
     alone
-        Its rank by RMSD alone, and by z alone (the product of the three shares).
+        The rank by RMSD alone, and by z alone (the product of the three shares).
     hits
-        How many hits there are with E < 1, and with E < .01, of how many.
+        The numbers of hits with E < 1 and with E < .01, and of all hits.
     best
         The first twelve hits.
     """
@@ -71,7 +71,7 @@ class Found:
 
 
 def clustered(embeddings: Embeddings, folder: Path, out: Path) -> Embeddings:
-    """Add the cluster of each chain."""
+    """Return the embeddings with the cluster of each chain."""
     with (folder / "index.tsv").open(encoding="utf-8") as file:
         rows = [
             (row["file"].removesuffix(".pdb"), row["cluster30"])
@@ -82,7 +82,7 @@ def clustered(embeddings: Embeddings, folder: Path, out: Path) -> Embeddings:
 
 
 def look_for_triads(index: SearchIndex, embeddings: Embeddings) -> list[Found]:
-    """Search each triad, its own cluster left out."""
+    """Search for each triad outside its own cluster."""
     names = {name[:6]: name for name in embeddings.index["structure"].tolist()}
     found = []
     for query, residues in QUERIES.items():
@@ -105,7 +105,7 @@ def look_for_triads(index: SearchIndex, embeddings: Embeddings) -> list[Found]:
 
 
 def calibration(index: SearchIndex, embeddings: Embeddings) -> dict[str, tuple[float, float, float]]:
-    """Say how many hits new random queries have with E < 1 and E < .01, and how many of them have any with E < .01."""
+    """Count the hits of new random queries with E < 1 and E < .01, and the queries with any of the latter."""
     assert index.site_chance is not None
     generator = np.random.default_rng(2026)
     measured = {}
@@ -142,7 +142,7 @@ def main() -> None:
     kept = given.out / "chains.h5"
     if not kept.exists():
         results = embed_structures(sorted((given.folder / "chains").glob("*.pdb")), MODEL)
-        # Two of the files hold several models on top of one another and are refused.
+        # Two of the files contain several superposed models and are refused.
         parts = [result.embeddings for result in results if result.embeddings is not None]
         holo_types.save(concatenate(parts), kept)
     embeddings = clustered(holo_types.load(kept, kind=Embeddings), given.folder, given.out)

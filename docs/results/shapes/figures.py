@@ -1,4 +1,4 @@
-"""What is measured of descriptors and of z: among the held-out classes of a halving, and on other meshes."""
+"""Figures of descriptors and of z for the held-out classes of a halving, and on other meshes."""
 
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LIST_LENGTH", "Classes", "Figures", "Partners", "Retrieved"]
 
-LIST_LENGTH = 10  # of the lists whose precision, recall and F1 are told: as many as most classes have meshes
+LIST_LENGTH = (
+    10  # length of the lists whose precision, recall and F1 are reported, about the usual size of a class
+)
 _FOLDS = 5
 
 
@@ -40,9 +42,9 @@ class Retrieved:
     Parameters
     ----------
     form
-        In which it was used, chosen on the training classes.
+        The form in which it was used, chosen on the training classes.
     micro, macro
-        The scores: mAP and NDCG of whole lists, the others of lists of 10.
+        The scores: mAP and NDCG of whole lists, and the others of lists of 10.
     """
 
     form: str
@@ -52,16 +54,16 @@ class Retrieved:
 
 @attrs.frozen
 class Classes:
-    """How well clusters and simple classifiers tell the held-out classes, and how well their meshes are reconstructed.
+    """How well clusters and classifiers separate held-out classes, and how well their meshes are reconstructed.
 
     Parameters
     ----------
     cosine_loss
-        1 - cosine of mesh and reconstruction; None of descriptors, which have none.
+        1 - cosine of mesh and reconstruction, or None for descriptors, which have no reconstruction.
     purity, v_measure
-        Of K-means with as many clusters as classes.
+        The scores of K-means with as many clusters as classes.
     linear, knn
-        Accuracies, the mean of five folds of the meshes.
+        The accuracies, as means over five folds of the meshes.
     """
 
     cosine_loss: float | None
@@ -73,14 +75,14 @@ class Classes:
 
 @attrs.frozen
 class Partners:
-    """How well meshes of classes of two find their partners.
+    """How well meshes in classes of two find their partners.
 
     Parameters
     ----------
     first_hit
         The share whose nearest mesh is of their class.
     reciprocal_rank
-        The mean of 1 / rank of the first that is.
+        The mean of 1 / rank of the first mesh of their class.
     """
 
     first_hit: float
@@ -89,14 +91,14 @@ class Partners:
 
 @attrs.define
 class Figures:
-    """All that was measured so far.
+    """All figures measured so far.
 
     Parameters
     ----------
     retrieved, classes
-        By row of the tables, then by halving; of several seeds each has one.
+        The figures by row of the tables and by halving, with one for each seed.
     partners
-        By row of the tables, one for each seed.
+        The figures by row of the tables, with one for each seed.
     """
 
     retrieved: dict[str, dict[int, list[Retrieved]]] = attrs.field(factory=lambda: defaultdict(dict))
@@ -106,7 +108,7 @@ class Figures:
     def add_halving(
         self, mode: str, shapes: "ShapeSet", copies: Holograms, halving: "Halving", z: "Embeddings"
     ) -> None:
-        """Measure z of a run on a halving, and descriptors on the halving if they are not yet."""
+        """Measure z of a run on a halving, and descriptors unless they were measured before."""
         for name, rows in (("chance", _chance(len(shapes.labels))), *shapes.descriptors.items()):
             for short in (False, True) if rows.shape[1] > SHORT else (False,):
                 row = row_name(name, rows.shape[1], short=short)
@@ -135,7 +137,7 @@ class Figures:
         self.classes[row].setdefault(halving.number, []).append(classes)
 
     def add_partners(self, mode: str, shapes: "ShapeSet", second: "ShapeSet", model: Model) -> None:
-        """Measure how z of a run on all classes finds partners in the second set, and descriptors if not yet."""
+        """Measure how z of a run on all classes finds partners in the second set, and once the descriptors."""
         for name, rows in shapes.descriptors.items():
             both = np.concatenate([rows, second.descriptors[name]])
             for short in (False, True) if rows.shape[1] > SHORT else (False,):
@@ -147,7 +149,7 @@ class Figures:
 
 
 def row_name(name: str, width: int, *, short: bool) -> str:
-    """Return what a descriptor is called in the tables."""
+    """Return the name of a descriptor in the tables."""
     return name if name == "chance" else f"{name}, {SHORT if short else width}"
 
 
@@ -158,7 +160,7 @@ def _chance(count: int) -> Float[np.ndarray, "n 40"]:
 def _held_out(
     rows: Float[np.ndarray, "n d"], shapes: "ShapeSet", halving: "Halving", *, short: bool
 ) -> tuple[Form, Float[np.ndarray, "held_out k"], Shaped[np.ndarray, "held_out"]]:
-    """Return the form that the training classes choose, and the other classes' rows in it with their labels."""
+    """Return the form chosen on the training classes, and the rows of the other classes in it with their labels."""
     form = chosen_form(rows, shapes.labels, halving.known, short=short)
     return form, form.of(rows, halving.known)[halving.held_out], shapes.labels[halving.held_out]
 
@@ -198,7 +200,7 @@ def _classes(
 def _partners(
     rows: Float[np.ndarray, "n d"], shapes: "ShapeSet", second: "ShapeSet", *, short: bool
 ) -> Partners:
-    """Choose the form on the first set, and let each mesh of the second look for its partner among its others."""
+    """Choose the form on the first set, and score how meshes of the second find their partners."""
     known = np.arange(len(shapes.labels))
     labels = np.concatenate([shapes.labels, second.labels])
     form = chosen_form(rows, labels, known, short=short)

@@ -1,4 +1,4 @@
-"""Queries and what they retrieve, each drawn in its own frame."""
+"""Queries and the meshes that they retrieve, each drawn in its own frame."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,16 +31,16 @@ _LIGHT = np.array([0.3, 0.5, 0.8]) / np.linalg.norm([0.3, 0.5, 0.8])
 def gallery_figure(source: Path, shapes: "ShapeSet", halving: "Halving", z: "Embeddings") -> Figure:
     """Draw a query of each held-out class, eight at most, and the six meshes nearest to it.
 
-    Each mesh stands in the frame that the model gives it: what alike meshes have alike in their frames is seen alike.
+    Each mesh is drawn in the frame that the model finds, so that similar meshes with similar frames look similar.
 
     Parameters
     ----------
     source
         The folder of the meshes.
     shapes, halving
-        What is drawn.
+        The meshes and the halving to draw.
     z
-        Of the meshes as their files have them, so that its frames are of those.
+        The embeddings of the meshes in the orientation of their files, whose frames are used.
     """
     labels = shapes.labels[halving.held_out]
     invariants = z.invariants.astype(np.float64)
@@ -57,8 +57,8 @@ def gallery_figure(source: Path, shapes: "ShapeSet", halving: "Halving", z: "Emb
         for axis, place in zip(line, lists[query][: _HITS + 1], strict=True):
             row = halving.held_out[place]
             mesh = center(simplified(read_mesh(paths[shapes.names[row]])))
-            frame = z.frames[row].astype(np.float64)  # whose rows are its axes
-            # A mesh of high symmetry may define none; it is drawn as it lies.
+            frame = z.frames[row].astype(np.float64)  # The rows of a frame are its axes.
+            # A mesh of high symmetry may define no frame; it is drawn in the orientation of its file.
             _draw(axis, mesh, frame if abs(np.linalg.det(frame)) > 0.5 else np.eye(3))
             color = _QUERY if place == query else _RIGHT if labels[place] == labels[query] else _WRONG
             axis.set_title(shapes.names[row], fontsize=7, color=color, pad=2)
@@ -66,7 +66,7 @@ def gallery_figure(source: Path, shapes: "ShapeSet", halving: "Halving", z: "Emb
 
 
 def _draw(axis: Axes, mesh: CenteredMesh, turn: Float[np.ndarray, "3 3"]) -> None:
-    """Draw a mesh as it is seen along the third axis, nearer faces over farther ones."""
+    """Draw a mesh seen along the third axis, with nearer faces over farther ones."""
     corners = (mesh.vertices @ turn.T)[mesh.faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     lengths = np.linalg.norm(normals, axis=1, keepdims=True)

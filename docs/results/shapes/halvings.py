@@ -1,4 +1,4 @@
-"""Classes drawn into halves, and models that learn from one half without its labels."""
+"""Random halves of the classes, and models trained on one half without its labels."""
 
 from pathlib import Path
 from typing import Literal
@@ -16,20 +16,20 @@ from holo_vae.training.whitening import whiten_within
 __all__ = ["MODES", "Halving", "Rotation", "halvings", "learned"]
 
 Rotation = Literal["fixed", "each"]
-# How training meshes lie, and how those that are judged do: as their files have them, or turned at random.
+# The orientation of training meshes and of test meshes: that of their files, or rotated at random.
 MODES: dict[str, Rotation] = {"NR/R": "fixed", "R/R": "each"}
 
 
 @attrs.frozen(eq=False)
 class Halving:
-    """Which meshes are to learn from and which are looked for.
+    """The division of the meshes into those for training and those for retrieval.
 
     Parameters
     ----------
     number
-        Of the halving, counted from 0; it is the seed too.
+        The number of the halving, counted from 0, which is also its seed.
     known
-        The rows of the classes that are learned from.
+        The rows of the training classes.
     held_out
         The rows of all other classes.
     """
@@ -40,7 +40,7 @@ class Halving:
 
 
 def halvings(labels: Shaped[np.ndarray, "n"], count: int) -> list[Halving]:
-    """Draw so many halvings of the classes; of an odd number of classes the half to learn from is the smaller one."""
+    """Draw a number of halvings of the classes; if their number is odd, the training half is the smaller one."""
     classes = np.unique(labels)
     drawn = []
     for number in range(count):
@@ -60,22 +60,22 @@ def learned(
     *,
     seed: int,
 ) -> Embeddings:
-    """Train on meshes and their copies, and embed all turned meshes; a run that is finished is only read.
+    """Train on meshes and their copies, and embed all rotated meshes, unless the run is finished already.
 
     Parameters
     ----------
     recipe
-        What to train; its data is not asked for.
+        The recipe, whose data are ignored.
     copies
-        Rows of all meshes and their copies.
+        The rows of all meshes and their copies.
     turned
         A row for each mesh.
     meshes
-        The names of those to learn from; 15 % of them are kept aside to choose the best weights.
+        The names of the training meshes, of which 15 % are held out to choose the best weights.
     folder
-        For the model and ``z.h5``.
+        The folder for the model and ``z.h5``.
     seed
-        Of the weights, the batches, and of which meshes are kept aside.
+        The seed of the weights, the batches, and the choice of the meshes that are held out.
     """
     path = folder / "z.h5"
     if path.exists():

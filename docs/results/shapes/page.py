@@ -17,7 +17,7 @@ _Z = "z, "
 
 
 def write_page(folder: Path, figures: Figures) -> None:
-    """Write ``tables.md`` of what is there so far, each table between comments, so that a page can include it."""
+    """Write ``tables.md`` with all results so far, each table between comments so that a page can include it."""
     tables = {
         "runs": f"{_halvings(figures)} halvings of the classes; seeds of each: {_seeds(figures)}.",
         "retrieval": _retrieval(figures),
@@ -48,12 +48,12 @@ def _seeds(figures: Figures) -> str:
 def _by_halving(
     found: Mapping[int, Sequence[Retrieved]], value: Callable[[Retrieved], float]
 ) -> dict[int, float]:
-    """Return a figure of each halving, the mean of its seeds."""
+    """Return a figure for each halving as the mean over its seeds."""
     return {number: float(np.mean([value(each) for each in seeds])) for number, seeds in found.items()}
 
 
 def _interval(values: Sequence[float], digits: int = 3, *, signed: bool = False) -> str:
-    """Write a mean over halvings, with the interval that Student's t gives it."""
+    """Write a mean over halvings with an interval by Student's t."""
     sign = "+" if signed else ""
     mean = f"{np.mean(values):{sign}.{digits}f}"
     if len(values) < 2:
@@ -67,7 +67,7 @@ def _map(each: Retrieved) -> float:
 
 
 def _retrieval(figures: Figures) -> str:
-    """Write the mean average precision of each row, and how much better z is on the same halvings."""
+    """Write the mean average precision of each row, and the difference to z on the same halvings."""
     ours = [row for row in figures.retrieved if row.startswith(_Z)]
     found = {row: _by_halving(by_halving, _map) for row, by_halving in figures.retrieved.items()}
     rows = []
@@ -104,7 +104,7 @@ def _scores(figures: Figures) -> str:
 
 
 def _classes(figures: Figures) -> str:
-    """Write what the tables of the paper have: reconstruction, clusters and classifiers."""
+    """Write the figures of the tables in the paper: reconstruction, clusters and classifiers."""
     rows = []
     for row, by_halving in figures.classes.items():
         every = [each for seeds in by_halving.values() for each in seeds]

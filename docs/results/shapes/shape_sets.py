@@ -1,4 +1,4 @@
-"""The meshes of the study: encoded once, with copies to train on, and described without training."""
+"""The meshes of the study, encoded once, with copies for training and with descriptors that need no training."""
 
 from pathlib import Path
 
@@ -21,14 +21,14 @@ __all__ = ["ShapeSet", "shape_set"]
 
 @attrs.frozen(eq=False)
 class ShapeSet:
-    """Meshes, encoded.
+    """A set of encoded meshes.
 
     Parameters
     ----------
     turned
-        A row for each mesh, turned at random: what is judged.
+        A row for each mesh, rotated at random, which is used for evaluation.
     descriptors
-        What is known of the same rows without training, by the name of the descriptor.
+        The descriptors of the same rows that need no training, by name.
     """
 
     turned: Holograms
@@ -46,13 +46,13 @@ class ShapeSet:
 
 
 def shape_set(source: Path, recipe: Recipe, folder: Path) -> ShapeSet:
-    """Encode and describe the meshes of a folder, unless that is done already."""
+    """Encode and describe the meshes of a folder, unless this was done before."""
     turned = holo_types.load(encoded(source, recipe, folder, rotation="each", copies=0), kind=Holograms)
     return ShapeSet(turned, _descriptors(source, turned, folder / "descriptors.h5"))
 
 
 def encoded(source: Path, recipe: Recipe, folder: Path, *, rotation: Rotation, copies: int) -> Path:
-    """Encode all meshes of a folder with so many copies each; give the file."""
+    """Encode all meshes of a folder with a number of copies each, and return the file."""
     assert isinstance(recipe.data, ShapeData)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{rotation}-{copies}.h5"

@@ -1,4 +1,4 @@
-"""What z of shapes is worth among classes that no model has seen.
+"""How good z of shapes is for classes that the model has not seen.
 
 python docs/results/shapes/shapes_study.py --help
 """
@@ -20,7 +20,9 @@ from holo_types.console import run
 from holo_vae import Model, Recipe, ShapeData, embed_holograms, load
 from holo_vae.recipes.shipped import find_recipe
 
-app = App(name="shapes", help="Retrieve meshes of classes that were not learned from, and write the tables.")
+app = App(
+    name="shapes", help="Retrieve meshes of classes that were not used for training, and write the tables."
+)
 
 
 @app.default
@@ -33,25 +35,25 @@ def study(
     count: int = 10,
     seeds: int = 3,
 ) -> int:
-    """Train on half of the classes of a folder of meshes, retrieve among the meshes of the other half, and do so again.
+    """Train on half of the classes of a folder of meshes, and retrieve meshes of the other half, repeatedly.
 
-    What is finished stays in OUT, and a study that was stopped goes on: first one seed of all halvings of NR/R, then
-    R/R, then further seeds.
+    Finished parts stay in OUT, so that a study that was stopped can be continued. The order is one seed of all halvings
+    of NR/R, then R/R, then further seeds.
 
     Parameters
     ----------
     meshes
         Folder of meshes in folders of their classes.
     others
-        Another such folder, of classes of a few meshes each, which look for one another.
+        Another such folder, with classes of a few meshes each, which are retrieved by one another.
     out
-        Folder for what is encoded, the models, the tables and the picture.
+        Folder for the encoded meshes, the models, the tables and the picture.
     recipe
         Name of a recipe that comes with holo-vae, or a YAML file.
     count
-        How many halvings of the classes.
+        Number of halvings of the classes.
     seeds
-        How many trainings of each.
+        Number of trainings of each.
     """
     chosen = find_recipe(recipe)
     shapes = shape_set(meshes, chosen, out / "meshes")

@@ -1,4 +1,4 @@
-"""A descriptor in all its forms: whole or short, standardized or not, by one distance or another."""
+"""The forms of a descriptor: whole or short, standardized or not, with different distances."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -23,11 +23,11 @@ class Form:
     Parameters
     ----------
     short
-        Whether it is brought to 40 numbers by principal components.
+        Whether it is reduced to 40 numbers by principal components.
     standardized
-        Whether each of its numbers is brought to variance 1 first.
+        Whether each of its numbers is scaled to variance 1 first.
     metric
-        By which rows are near.
+        The distance by which rows are compared.
     """
 
     short: bool
@@ -39,7 +39,7 @@ class Form:
         return ", ".join(part for part in parts if part)
 
     def of(self, rows: Float[np.ndarray, "n d"], known: Int[np.ndarray, "known"]) -> Float[np.ndarray, "n k"]:
-        """Bring rows into this form; means, variances and components are those of the known rows."""
+        """Return rows in this form, with the means, variances and components of the known rows."""
         found = standardization(rows[known]).of(rows) if self.standardized else rows
         if self.short:
             found = PCA(SHORT, svd_solver="full").fit(found[known]).transform(found)
@@ -47,7 +47,7 @@ class Form:
 
 
 def forms(width: int) -> Iterator[Form]:
-    """Give all forms that a descriptor of so many numbers has."""
+    """Return all forms of a descriptor of a given length."""
     for short in (False, True) if width > SHORT else (False,):
         for standardized in (False, True):
             yield Form(short, standardized, "cosine")
@@ -61,16 +61,16 @@ def chosen_form(
     *,
     short: bool | None = None,
 ) -> Form:
-    """Return the form of the largest mean average precision among the known rows.
+    """Return the form with the largest mean average precision on the known rows.
 
     Parameters
     ----------
     rows, labels
         Of all meshes.
     known
-        The rows of the training classes, which alone decide.
+        The rows of the training classes, on which the form is chosen.
     short
-        Only the forms of 40 numbers or only those of all; None for both.
+        Whether to use only the forms of 40 numbers or only those of all numbers, or None for both.
     """
     candidates = [form for form in forms(rows.shape[1]) if short is None or form.short == short]
     if not candidates:  # there are no more than 40 numbers
@@ -85,14 +85,14 @@ def chosen_form(
 def whitened_by_copies(
     rows: Float[np.ndarray, "n d"], copies: Float[np.ndarray, "m d"], meshes: Shaped[np.ndarray, "m"]
 ) -> Float[np.ndarray, "n 40"]:
-    """Do to a descriptor what `holo_vae.training.whitening` does to z, and bring it to 40 numbers.
+    """Whiten a descriptor like z by `holo_vae.training.whitening`, and reduce it to 40 numbers.
 
     Parameters
     ----------
     rows
         Of all meshes.
     copies, meshes
-        The same descriptor of copies of the training meshes, and of which mesh each is.
+        The same descriptor for copies of the training meshes, and the mesh of each copy.
     """
     scaling = standardization(copies)
     scaled = scaling.of(copies)

@@ -1,24 +1,24 @@
-"""One clustering of all chains of proteins, affinity, refined and fep, and what each cluster is for.
+"""A clustering of all chains of proteins, affinity, refined and fep, and the split of each cluster.
 
     pip install parasail
     python docs/results/split/cluster_chains.py FOLDER
 
-FOLDER holds the four archives, unpacked: proteins/, affinity/, refined/, fep/. What comes out is `chains.csv` beside
-this file: ids and numbers only.
+FOLDER contains the four archives, unpacked: proteins/, affinity/, refined/, fep/. The result is `chains.csv` beside
+this file, which contains only ids and numbers.
 
-Two chains are linked where their best local alignment (Smith-Waterman, BLOSUM62, gaps -11 and -1) has an E-value of
-1e-5 at most and at least 30 % of equal residues, over half of the shorter chain or 80 residues; or where both are of
-one UniProt entry or of one cluster of the archive that they come from, which was made with whole sequences: files of
-`refined` hold pockets alone. Clusters are what is linked in any number of steps, so that no chain has a relative in
-another cluster that this finds. A `protein` is the same with 95 %, over 80 % of the shorter chain, or one UniProt
-entry.
+Two chains are linked if their best local alignment (Smith-Waterman, BLOSUM62, gaps -11 and -1) has an E-value of
+1e-5 at most and at least 30 % of equal residues, over half of the shorter chain or 80 residues; or if both belong to
+one UniProt entry or to one cluster of their archive, which was made from whole sequences, whereas files of `refined`
+contain only pockets. A cluster consists of all chains that are linked in any number of steps, so that no chain has a
+detectable relative in another cluster. A `protein` is defined in the same way with 95 % identity over 80 % of the
+shorter chain, or one UniProt entry.
 
-Of a cluster the first that is true decides what it is for:
+The split of a cluster is the first of these whose condition holds:
 
-- `test`: it holds a test chain of proteins, or a chain of casf2016;
-- `valid`: it holds a validation chain of proteins;
-- `relative-test`, `relative-valid`: `refined` has several UniProt entries of it, and it is one of the half that is
-  drawn with SEED; of that half one in four is for validation;
+- `test`: it contains a test chain of proteins, or a chain of casf2016;
+- `valid`: it contains a validation chain of proteins;
+- `relative-test`, `relative-valid`: `refined` has several UniProt entries of it, and it is in the half of these that
+  is drawn with SEED; one in four of that half is for validation;
 - `train`: all others.
 """
 
@@ -49,7 +49,7 @@ MATRIX = parasail.blosum62
 
 @attrs.frozen
 class Chain:
-    """A chain of a structure of an archive, and what the archive says of it."""
+    """A chain of a structure of an archive, with the information from the archive."""
 
     archive: str
     structure: str
@@ -106,7 +106,7 @@ def chains_of(source: Source) -> list[Chain]:
     found = []
     for chain in dict.fromkeys(chains.tolist()):
         sequence = holo_features.one_letter_sequence(names[chains == chain].tolist())
-        # What a table says of a complex is said of the chain that binds.
+        # What a table says about a complex applies to the chain that binds the ligand.
         told = source.binding_chain in ("", chain)
         found.append(
             Chain(
@@ -124,7 +124,7 @@ def chains_of(source: Source) -> list[Chain]:
 
 @attrs.frozen
 class Link:
-    """An alignment of two sequences that is no chance."""
+    """A significant alignment of two sequences."""
 
     first: int
     second: int
@@ -133,7 +133,7 @@ class Link:
 
 
 def links(sequences: list[str]) -> Iterator[Link]:
-    """Align all pairs of sequences; the long way only those with a score that is no chance."""
+    """Align all pairs of sequences, and compute the full alignment only if the score is significant."""
     residues = sum(map(len, sequences))
     for first, sequence in enumerate(sequences):
         profile = parasail.profile_create_sat(sequence, MATRIX)
@@ -152,38 +152,38 @@ def links(sequences: list[str]) -> Iterator[Link]:
 
 
 class Components:
-    """Things that are linked in any number of steps."""
+    """Components of items that are linked in any number of steps."""
 
     def __init__(self, count: int) -> None:
         self._parents = list(range(count))
 
     def find(self, thing: int) -> int:
-        """Return the one that stands for all that are linked with a thing."""
+        """Return the item that represents the component of an item."""
         while self._parents[thing] != thing:
             self._parents[thing] = self._parents[self._parents[thing]]
             thing = self._parents[thing]
         return thing
 
     def link(self, first: int, second: int) -> None:
-        """Link two things."""
+        """Link two items."""
         low, high = sorted((self.find(first), self.find(second)))
         self._parents[high] = low
 
     def link_equal(self, keys: Iterable[Hashable]) -> None:
-        """Link things of equal keys; None is equal to nothing."""
+        """Link items with equal keys, where None equals nothing."""
         firsts: dict[Hashable, int] = {}
         for thing, key in enumerate(keys):
             if key is not None:
                 self.link(firsts.setdefault(key, thing), thing)
 
     def numbers(self) -> list[int]:
-        """Give each thing the number of its component, from 1 in the order in which they first come."""
+        """Return the number of each item's component, counted from 1 in the order of their first items."""
         known: dict[int, int] = {}
         return [known.setdefault(self.find(thing), len(known) + 1) for thing in range(len(self._parents))]
 
 
 def uses(chains: list[Chain], clusters: list[int]) -> dict[int, str]:
-    """Say what each cluster is for."""
+    """Return the split of each cluster."""
     splits, entries = defaultdict(set), defaultdict(set)
     for chain, cluster in zip(chains, clusters, strict=True):
         splits[cluster].add(chain.split)
@@ -203,7 +203,7 @@ def uses(chains: list[Chain], clusters: list[int]) -> dict[int, str]:
 
 
 def main() -> None:
-    """Cluster the chains below the folder that was named."""
+    """Cluster the chains in the given folder."""
     (folder,) = map(Path, sys.argv[1:])
     chains: list[Chain] = []
     for source in sources(folder):

@@ -1,20 +1,20 @@
-"""Write the tables that training and `holo-vae worth` take, by the one split of `chains.csv`.
+"""Write the tables for training and for `holo-vae worth`, by the split of `chains.csv`.
 
     python docs/results/split/structure_tables.py FOLDER
 
-FOLDER holds the archives proteins/, affinity/ and refined/, unpacked; `index.tsv`, `views/index.tsv` and
+FOLDER contains the archives proteins/, affinity/ and refined/, unpacked; `index.tsv`, `views/index.tsv` and
 `structures.csv` are written there.
 
-`index.tsv` (file, split, cluster30) has the chains of proteins, each for what its cluster is for; those of clusters
-that *relative* is scored on are left out. `views/index.tsv` (file, split, cluster30, protein, ligand) has the same and
-the pockets of `refined` to train on, many of them of one protein.
+`index.tsv` (file, split, cluster30) lists the chains of proteins with the split of their clusters, without the clusters
+on which *relative* is scored. `views/index.tsv` (file, split, cluster30, protein, ligand) lists the same
+chains and the pockets of `refined` for training, many of which belong to the same protein.
 
-`structures.csv` has the same chains, and with ligands, which are no neighbors:
+`structures.csv` lists the same chains, and structures with ligands, which do not count as neighbors:
 
-- for *same residue* the casf2016 structures (`test`), and what `refined` has of validation clusters (`valid`);
-- for *relative* what `refined` has of the clusters that were drawn, split as they are.
+- for *same residue* the casf2016 structures (`test`), and those of validation clusters in `refined` (`valid`);
+- for *relative* the structures of the drawn clusters in `refined`, with the split of these clusters.
 
-Files of `refined` hold nothing but what is around the pocket: `extent` says so.
+Files of `refined` contain only the surroundings of the pocket, which the column `extent` says.
 """
 
 import csv
@@ -32,7 +32,7 @@ COLUMNS = ("file", "cluster", "protein", "relative", "split", "ligand", "extent"
 
 @attrs.frozen
 class Known:
-    """What `chains.csv` says of a structure: of its longest chain, and what the worst of its chains is for."""
+    """The entry of a structure in `chains.csv`: that of its longest chain, with the strictest split of its chains."""
 
     cluster: str
     protein: str
@@ -40,8 +40,8 @@ class Known:
 
 
 def known_structures() -> dict[tuple[str, str], Known]:
-    """Read what is known of each structure of each archive."""
-    # The first of these that a chain of the structure is for decides for the structure.
+    """Read the entries of all structures of all archives."""
+    # A structure gets the first of these splits that one of its chains has.
     order = ("test", "relative-test", "relative-valid", "valid", "train")
     rows: dict[tuple[str, str], list[dict[str, str]]] = {}
     with Path(__file__).with_name("chains.csv").open(encoding="utf-8", newline="") as file:
@@ -61,7 +61,7 @@ def _table(path: Path, delimiter: str) -> list[dict[str, str]]:
 
 
 def main() -> None:
-    """Write the tables into the folder that was named."""
+    """Write the tables into the given folder."""
     if len(sys.argv) != 2 or not (folder := Path(sys.argv[1])).is_dir():
         raise SystemExit(__doc__)
     known = known_structures()
