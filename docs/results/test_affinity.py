@@ -61,7 +61,7 @@ NAMES = "ALA ARG ASN ASP CYS GLN GLU ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL
 
 @pytest.mark.parametrize("name", NAMES.split())
 def test_side_chains_are_of_one_kind_whether_by_name_or_by_bonds(name: str) -> None:
-    """What a table says of a protein's atoms, RDKit says of the free amino acid."""
+    """The kinds in the table for protein atoms are those that RDKit finds in the free amino acids."""
     atoms = residue(name)
     atoms = atoms[atoms.element != "H"]
     by_bonds = dict(zip(atoms.atom_name.tolist(), ligand_kinds(Ligand(name, atoms)).tolist(), strict=True))
@@ -71,7 +71,7 @@ def test_side_chains_are_of_one_kind_whether_by_name_or_by_bonds(name: str) -> N
 
 
 def test_log_odds_are_those_of_the_atoms_kinds() -> None:
-    """Of an atom that is four times as likely where it is as anywhere it is log 4; of an unknown one 0."""
+    """The log-odds of an atom that is four times as likely as on average is log 4, and of an unknown one 0."""
     count = len(KINDS)
     chances = np.full((count + 2, count), 0.05)
     kinds = np.array([*range(count), -1, 0])

@@ -36,7 +36,7 @@ def test_a_pocket_is_found_where_the_ligand_of_its_copy_is(
     (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
 
     def embed(files: list[Path], name: str) -> Embeddings:
-        """Give residues random z, the same for the same residues."""
+        """Return embeddings with random z, which is the same for the same residues."""
         clouds = neighborhoods(read_structure(files[0]), cutoff=10.0, channels=("C",))
         z = np.random.default_rng(len(clouds)).normal(size=(len(clouds), 5))
         frames = np.tile(np.eye(3), (len(clouds), 1, 1))

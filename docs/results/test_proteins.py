@@ -62,7 +62,7 @@ AUTHORS = attrs.evolve(
 
 
 def program(*arguments: object) -> int:
-    """Run ``python docs/results/proteins ARGUMENTS`` in this process; give its exit status."""
+    """Run ``python docs/results/proteins ARGUMENTS`` in this process, and return its exit status."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", [str(PROGRAM), *map(str, arguments)])
         with pytest.raises(SystemExit) as left:
@@ -95,7 +95,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @attrs.frozen
 class Run:
-    """What the program has measured, beside what it measured it on."""
+    """The results of the program, with the data on which it was run."""
 
     model: Model
     figures: Any
@@ -386,7 +386,7 @@ $$$$
 
 @pytest.fixture(scope="session")
 def complexes(chains: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two test complexes, one of which has no ligand in reach of most residues; one broken; one to learn from."""
+    """Return two test complexes, one with few residues near its ligand, one broken complex, and one for training."""
     folder = tmp_path_factory.mktemp("complexes")
     lines = ["id,pK,split,cluster30,protein,ligand"]
     for name, split in (("1yea_A", "test"), ("1ten_A", "test"), ("1exb_E", "train")):
@@ -481,7 +481,7 @@ def _losses(x: Holograms, y: Holograms) -> NDArray[np.float64]:
 
 
 def _model(basis: Basis, chains: Path, recipe_path: Path) -> Model:
-    """Train for some steps: a network that gives one z for all would hide faults."""
+    """Train for some steps, because a network with the same z for all rows would hide faults."""
     recipe = holo_vae.read_recipe(recipe_path)
     recipe = attrs.evolve(recipe, model=attrs.evolve(recipe.model, basis=basis))
     training, validation = (

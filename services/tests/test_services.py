@@ -1,6 +1,6 @@
-"""Both services as a lab operates them: with PostgreSQL, users, a proxy and a cluster's queue, all of them real.
+"""Both services as a lab operates them, with real PostgreSQL, users, proxy and cluster queue.
 
-Run it with ``nox -s services``. What is not installed is skipped, with what would bring it.
+Run it with ``nox -s services``. Tests of programs that are not installed are skipped, and say what to install.
 """
 
 import base64
@@ -72,7 +72,7 @@ def until(happened: Callable[[], bool], what: str) -> None:
 def running(
     command: Sequence[str | Path], log: Path, variables: Mapping[str, str]
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a program until it has been used; it must end on SIGTERM."""
+    """Run a program while it is used, after which it must end on SIGTERM."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             list(map(str, command)), env={**os.environ, **variables}, stdout=output, stderr=output
@@ -115,7 +115,7 @@ def answers(url: str, process: "subprocess.Popen[bytes]", log: Path) -> bool:
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
-    """Run PostgreSQL; gives the address of an empty database."""
+    """Run PostgreSQL, and yield the address of an empty database."""
     assert POSTGRES is not None
     # It refuses to run as root.
     as_other = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
@@ -217,7 +217,7 @@ def test_runs_are_in_postgres_and_only_users_see_them(
 def proxy(
     tracking: Tracking, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, str, ssl.SSLContext]]:
-    """Run the service and nginx before both; gives the addresses of the service and of the tracking server."""
+    """Run the service, and nginx in front of both; yield the addresses of the service and of the tracking server."""
     folder = tmp_path_factory.mktemp("proxy")
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     run = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost")

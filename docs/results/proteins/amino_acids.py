@@ -25,9 +25,7 @@ __all__ = ["AminoAcids", "amino_acids"]
 SEED = 0
 RECIPE = Path(__file__).with_name("amino-acids.yaml")
 SIZES = (400, 1000, 5000, 20_000)
-EPOCH_ROWS = (
-    20_000  # smaller sets are repeated within an epoch, so that all trainings have the same number of steps
-)
+EPOCH_ROWS = 20_000  # smaller sets are repeated, so that all trainings have the same number of steps
 VALIDATION_ROWS, TEST_ROWS = 1000, 2000
 # Visani et al. 2024: cosine loss, KNN and linear accuracy.
 PUBLISHED = {

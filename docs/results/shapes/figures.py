@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LIST_LENGTH", "Classes", "Figures", "Partners", "Retrieved"]
 
-LIST_LENGTH = (
-    10  # length of the lists whose precision, recall and F1 are reported, about the usual size of a class
-)
+LIST_LENGTH = 10  # of the lists whose precision, recall and F1 are reported; about the size of most classes
 _FOLDS = 5
 
 

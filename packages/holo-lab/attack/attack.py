@@ -1,8 +1,8 @@
 """Attack the readers with damaged files, and the commands with kills: see README.md.
 
 ``nox -s attack`` runs 10,000 mutations of each kind of file, 3,000 flips of each that the project writes, and 100
-kills of each long command; ``nox -s attack -- --cases 200 --flips 100 --kills 1 --seed 3`` so many, others;
-``-- --case pdb 17`` one, in this process.
+kills of each long command. ``nox -s attack -- --cases 200 --flips 100 --kills 1 --seed 3`` sets these numbers and the
+seed, and ``-- --case pdb 17`` runs a single one in this process.
 """
 
 import os
@@ -36,7 +36,7 @@ _SHOWN = 20  # of a kind
 
 
 def damaged(target: Target, case: int, *, flip: bool) -> tuple[Mapping[str, bytes], Mapping[str, bytes]]:
-    """Return valid files, and the same with one of them damaged."""
+    """Return valid files, and the same files with one of them damaged."""
     random = Random(f"{target.name} {case} {flip}")
     files = random.choice(target.files)
     name = random.choice(sorted(files))
@@ -52,7 +52,7 @@ def read(target: Target, files: Mapping[str, bytes]) -> object:
 
 
 def verdict(target: Target, case: int, *, flip: bool) -> str:
-    """Read damaged files: the verdict, unless an error is raised."""
+    """Read damaged files and return the verdict, unless an error is raised."""
     whole, broken = damaged(target, case, flip=flip)
     result = read(target, broken)
     if not flip:
@@ -62,7 +62,7 @@ def verdict(target: Target, case: int, *, flip: bool) -> str:
 
 
 def told(name: str, kind: str, found: Iterable[Outcome]) -> int:
-    """Print of cases those that must not be, as they come, and how many came to what; give how many must not be."""
+    """Print failures as they come, then the numbers of each outcome, and return the number of failures."""
     counts: Counter[str] = Counter()
     failed, slowest, largest = 0, 0.0, 0.0
     for outcome in found:
@@ -80,8 +80,8 @@ def told(name: str, kind: str, found: Iterable[Outcome]) -> int:
 
 
 def attacked(target: Target, first: int, mutations: int, flips: int) -> int:
-    """Read damaged files of a kind; give how many cases must not be."""
-    read(target, target.files[0])  # what is imported late is there before the children are
+    """Read damaged files of a kind, and return the number of failures."""
+    read(target, target.files[0])  # imports that would happen late are done before the children start
     failed = 0
     for flip, count in ((False, mutations), (True, flips if target.same else 0)):
         if count:
@@ -91,8 +91,8 @@ def attacked(target: Target, first: int, mutations: int, flips: int) -> int:
 
 
 def killed(names: Sequence[str], count: int, seed: int) -> int:
-    """Kill commands; give how many kills had an end that must not be."""
-    # Where it is ignored here, as in a job in the background, it would be ignored by those that we start.
+    """Kill commands, and return the number of failures."""
+    # If the signal is ignored here, as in a background job, child processes would ignore it too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="attack-") as folder, ExitStack() as servers:
         inputs = Path(folder)
@@ -104,7 +104,7 @@ def killed(names: Sequence[str], count: int, seed: int) -> int:
 
 
 def main() -> int:
-    """Attack what the command line names; 0 if all came to a result or to a refusal."""
+    """Attack the readers and commands named on the command line, and return 0 if nothing failed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""The long commands that are killed, and all that each makes."""
+"""The long commands that are killed, and their results."""
 
 import csv
 import json
@@ -29,15 +29,16 @@ class Command:
     Parameters
     ----------
     name
-        What it is called on the command line of `attack.py`.
+        The name on the command line of `attack.py`.
     arguments
-        The package, its command and options; INPUTS is the folder of `prepare`, FOLDER the name of the run's own.
+        The package, its command and options, where INPUTS is the folder of `prepare` and FOLDER the name of the folder
+        of the run.
     again
-        What is added when it goes on.
+        The arguments that are added to resume it.
     made
-        Called with the folder: all that the command has made, but ids and times, to be compared.
+        A function of the folder that returns everything that the command made, except ids and times, for comparison.
     over
-        Called with the folder: whether there is nothing left to go on with, so that the command would refuse.
+        A function of the folder that returns whether nothing is left to resume, so that the command would refuse.
     served
         Whether it tracks on the server, in an experiment with the name of the run's folder.
     """
@@ -55,7 +56,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _rows(name: str, table: str) -> Callable[[Path], Any]:
-    """Read a file of rows, whether it is complete, and the table of what was skipped."""
+    """Return the rows of a file, whether it is complete, and the table of skipped files."""
 
     def made(folder: Path) -> Any:
         with holo_types.open(folder / name) as reader:

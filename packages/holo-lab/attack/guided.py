@@ -1,8 +1,8 @@
-"""Search for bytes that a reader does not foresee, by what code they reach (atheris, libFuzzer): see README.md.
+"""Fuzz the readers with guidance by code coverage (atheris, libFuzzer): see README.md.
 
-``nox -s fuzz-coverage -- --seconds 60`` searches so long for each parser, ``-- --only pdb mmcif`` of these. What was
-found to reach other code is in ``.nox/fuzz-coverage/found``; with ``-- --keep`` the smallest of it goes to ``corpus``,
-to start from.
+``nox -s fuzz-coverage -- --seconds 60`` sets the time for each parser, and ``-- --only pdb mmcif`` chooses parsers.
+Inputs that reach new code are in ``.nox/fuzz-coverage/found``; with ``-- --keep`` the smallest of them are added to
+``corpus``, from which later searches start.
 """
 
 import os
@@ -19,7 +19,7 @@ from pathlib import Path
 import atheris
 
 CORPUS = Path(__file__).with_name("corpus")
-# Who parses bytes in Python. What a C library parses, libFuzzer cannot see into.
+# The parsers written in Python. libFuzzer cannot see into C libraries.
 PARSERS = {
     "archive": "holo_features.readers",
     "binarycif": "holo_features.readers",
@@ -44,7 +44,7 @@ _KEPT = 12_000  # bytes of a parser's corpus
 
 
 def search(name: str, arguments: list[str]) -> None:
-    """Search in this process, which ends with the search."""
+    """Fuzz in this process, which ends with the search."""
     warnings.simplefilter("ignore")
     with atheris.instrument_imports(include=[PARSERS[name]]):
         from targets import TARGETS  # noqa: PLC0415
@@ -67,8 +67,8 @@ def search(name: str, arguments: list[str]) -> None:
                     if "\n" in str(error).strip():
                         raise RuntimeError(f"not one line: {error}") from error
 
-        dictionary_elements("ATP")  # it takes seconds and much memory to read it, once in a process
-        one(files[changed])  # what is imported late is there before the search, and is seen into
+        dictionary_elements("ATP")  # reading it takes seconds and much memory, once in a process
+        one(files[changed])  # late imports are done before the search, so that they are instrumented
     atheris.Setup([sys.argv[0], *arguments], one)
     atheris.Fuzz()
 
@@ -78,7 +78,7 @@ def _quick() -> str | None:
 
 
 def main() -> int:
-    """Search for each parser in a process of its own; 0 if nothing unforeseen was found."""
+    """Fuzz each parser in a process of its own, and return 0 if nothing failed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -119,7 +119,7 @@ def _originals(name: str, folder: Path) -> None:
 
 
 def _keep(name: str, found: Path) -> None:
-    """Take of what was found the smallest inputs that reach as much, as long as they are small together."""
+    """Keep the smallest of the found inputs that reach the same code, up to a total size."""
     with tempfile.TemporaryDirectory() as smallest:
         if _process(name, "-merge=1", smallest, str(found)):
             return
@@ -140,6 +140,6 @@ def _process(name: str, *arguments: str) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == [_ONE]:  # what follows is for libFuzzer
+    if sys.argv[1:2] == [_ONE]:  # the remaining arguments are for libFuzzer
         search(sys.argv[2], sys.argv[3:])
     sys.exit(main())

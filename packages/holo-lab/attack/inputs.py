@@ -1,4 +1,4 @@
-"""What the commands that are killed read: rows, a recipe, models, embeddings, tables, complexes and predictors."""
+"""The inputs of the commands that are killed: rows, recipe, models, embeddings, tables, complexes, predictors."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,7 +69,7 @@ def _write_csv(path: Path, lines: Sequence[str]) -> None:
 
 
 def _prepare_complexes(folder: Path, predictor: Path) -> None:
-    """Write twelve complexes, three ligands of one protein again and again, and a small predictor of them."""
+    """Write twelve complexes, which repeat three ligands of one protein, and a small predictor fitted to them."""
     folder.mkdir()
     blocks = (_COMPLEXES / "ligands.sdf").read_text("utf-8").split("$$$$\n")[:3]
     (folder / "ligands.sdf").write_text("".join(f"{block}$$$$\n" for block in blocks), encoding="utf-8")
@@ -88,7 +88,7 @@ def _prepare_complexes(folder: Path, predictor: Path) -> None:
 
 
 def _prepare_mutations(inputs: Path) -> None:
-    """Write a table of mutations that cost what chance says, and a predictor that has learned from it."""
+    """Write a table of mutations with random changes of stability, and a predictor fitted to it."""
     random, rows = np.random.default_rng(0), []
     for path in MUTATED:
         mutations = all_mutations(read_structure(path))

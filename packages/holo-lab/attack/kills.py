@@ -1,4 +1,4 @@
-"""Commands that are killed at any moment and go on, compared with what they make undisturbed."""
+"""Commands that are killed at random moments and resumed, compared with undisturbed runs."""
 
 import os
 import signal
@@ -26,20 +26,20 @@ SERVER = "server.txt"  # the tracking server's address, in the folder of inputs
 
 SECONDS = 900.0  # that a run may take; some are usual
 _SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-# How a run ends that is told to: with Holo's own status, or, before it has begun, by the signal itself.
+# The statuses of an interrupted run: Holo's own, or that of the signal before the command has started.
 _ENDS = {
     signal.SIGKILL: {-signal.SIGKILL},
     signal.SIGTERM: {143, -signal.SIGTERM},
     signal.SIGINT: {130, -signal.SIGINT},
 }
 _LATE = -1000  # a status that no process has
-_MARK = "HOLO_ATTACK"  # the variable by which all processes of a run are known
+_MARK = "HOLO_ATTACK"  # the variable by which all processes of a run are recognized
 _UNFINISHED = (".tmp", ".lock", ".journal", ".rest.h5")
 
 
 @attrs.frozen
 class _End:
-    """How a run ended: the status as Python gives it, the end of its standard error, and whether a process is left."""
+    """The end of a run: its status as in Python, the end of its standard error, and whether a process is left."""
 
     status: int
     errors: str
@@ -48,18 +48,18 @@ class _End:
 
 
 def kills(command: Command, count: int, seed: int, inputs: Path) -> Iterator[Outcome]:
-    """Kill a command so many times, each run as often as chance wants before it may end; give what came of each.
+    """Kill a command a number of times, each run a random number of times before it may finish, and yield outcomes.
 
     Parameters
     ----------
     command
-        Which.
+        The command.
     count
-        How many kills.
+        The number of kills.
     seed
-        Decides when, and the signals come in turn.
+        The seed of the times of the kills; the signals come in turn.
     inputs
-        From `prepare`; for a command that tracks on the server, its address is in `SERVER` there.
+        The folder of `prepare`, whose file `SERVER` has the address of the server for commands that track on it.
     """
     random = Random(f"{command.name} {seed}")
     with tempfile.TemporaryDirectory(prefix="kills-") as name:
@@ -77,14 +77,14 @@ def kills(command: Command, count: int, seed: int, inputs: Path) -> Iterator[Out
             late = verdict == RESUMED and end.status == 0
             yield Outcome(number, WHOLE if late else verdict, detail, time.monotonic() - started)
         done += max(1, len(ends))
-        if ends and ends[0].status == 0:  # the machine is less busy than it was: the next kills are to strike
+        if ends and ends[0].status == 0:  # The machine is less busy now: kill earlier.
             seconds = min(seconds, ends[0].seconds)
 
 
 def _one(
     command: Command, plan: Sequence[tuple[signal.Signals, float]], expected: Any, inputs: Path, folder: Path
 ) -> tuple[str, str, Sequence[_End]]:
-    """Kill a run by a plan, let it end, and compare: a verdict, its reason, and how the killed runs ended."""
+    """Kill a run by a plan, let it finish, and return the verdict, its reason, and how the killed runs ended."""
     told = ", ".join(f"{number.name} after {after:.2f} s" for number, after in plan)
     ends: list[_End] = []
     for number, after in plan:
@@ -110,7 +110,7 @@ def _one(
 
 
 def _made(command: Command, inputs: Path, folder: Path) -> Any:
-    """Return all that a run has made, on the server too."""
+    """Return everything that a run has made, including on the server."""
     served = tracked((inputs / SERVER).read_text("utf-8"), folder.name) if command.served else None
     return {"made": command.made(folder), "served": served}
 
@@ -145,7 +145,7 @@ def _run(
         if kill is not None:
             number, after = kill
             _wait(process, after)
-            # Ctrl-C goes to all processes of a terminal's group; the others to the one that is named.
+            # Ctrl-C is sent to all processes of a terminal's group, other signals to a single process.
             (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
         _, errors = process.communicate(timeout=SECONDS)
         seconds = time.monotonic() - started
@@ -166,7 +166,7 @@ def _placed(argument: str, places: Mapping[str, str]) -> str:
 
 
 def _wait(process: "subprocess.Popen[str]", seconds: float) -> None:
-    """Wait so long, or until the process has ended and is still to be waited for: its number is then nobody else's."""
+    """Wait for a time, or until the process has ended but was not reaped, so that its number is not reused."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and not os.waitid(
         os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT
@@ -175,7 +175,7 @@ def _wait(process: "subprocess.Popen[str]", seconds: float) -> None:
 
 
 def _nobody(mark: str) -> bool:
-    """Say whether no process of a run is left, or soon none will be."""
+    """Return whether no process of a run is left, now or after a short time."""
     end = time.monotonic() + 20
     while _marked(mark):
         if time.monotonic() > end:
@@ -190,13 +190,13 @@ def _marked(mark: str) -> list[int]:
         try:
             if wanted in path.read_bytes().split(b"\0"):
                 found.append(int(path.parent.name))
-        except OSError:  # it has ended, or is somebody else's
+        except OSError:  # it has ended, or belongs to another user
             continue
     return found
 
 
 def _difference(one: Any, other: Any) -> str:
-    """Say where two results first differ."""
+    """Return where two results first differ."""
     if isinstance(one, Mapping) and isinstance(other, Mapping) and one.keys() == other.keys():
         name = next(name for name in one if one[name] != other[name])
         return f"{name}: {_difference(one[name], other[name])}"

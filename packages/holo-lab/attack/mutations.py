@@ -1,4 +1,4 @@
-"""Damage to the content of a file: bytes, lengths and words. A `random.Random` alone decides what is done."""
+"""Damage to the content of a file: bytes, lengths and words, determined by a `random.Random`."""
 
 import re
 from random import Random
@@ -26,14 +26,14 @@ _LENGTHS = (0, 1, 2**15, 2**31 - 1, 2**31, 2**32 - 1, 2**48, 2**63 - 1, 2**64 - 
 
 
 def flipped(content: bytes, random: Random) -> bytes:
-    """Turn one bit."""
+    """Flip one bit."""
     changed = bytearray(content)
     changed[random.randrange(len(changed))] ^= 1 << random.randrange(8)
     return bytes(changed)
 
 
 def mutated(content: bytes, random: Random) -> bytes:
-    """Do some damage, once to four times."""
+    """Damage content one to four times."""
     for _ in range(random.choice((1, 1, 1, 2, 4))):
         if content:
             content = random.choice(_MUTATIONS)(content, random)
@@ -63,7 +63,7 @@ def _again(content: bytes, random: Random) -> bytes:
 
 
 def _length(content: bytes, random: Random) -> bytes:
-    """Write a number where a header may have one."""
+    """Overwrite a number that may belong to a header."""
     size = random.choice((2, 4, 8))
     number = (random.choice(_LENGTHS) % 2 ** (8 * size)).to_bytes(size, random.choice(("little", "big")))
     start = random.randrange(min(len(content), random.choice((64, 4096, len(content)))))
@@ -71,7 +71,7 @@ def _length(content: bytes, random: Random) -> bytes:
 
 
 def _word(content: bytes, random: Random) -> bytes:
-    """Put another word in the place of one."""
+    """Replace a word by another."""
     start = random.randrange(len(content))
     if (found := _WORD.search(content, start) or _WORD.search(content)) is None:
         return content

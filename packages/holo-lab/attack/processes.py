@@ -1,4 +1,4 @@
-"""Cases in child processes, each with little time and little memory, which may die of what they read."""
+"""Reading of damaged files in child processes with limited time and memory, which may crash."""
 
 import multiprocessing
 import os
@@ -14,32 +14,34 @@ from holo_types import HoloError
 
 __all__ = ["ENDED", "EQUAL", "OTHER", "OVER", "REFUSED", "RESULT", "UNFORESEEN", "Outcome", "outcomes"]
 
-SECONDS = 10.0  # for one case; a hundredth is usual
+SECONDS = 10.0  # seconds for one case; usually a hundredth is enough
 MEMORY = 1_500 * 2**20  # bytes, beyond what a child has when it starts
 
 RESULT, REFUSED = "a result", "refused in one line"
 EQUAL, OTHER = "the same as without", "other values, without a word"
 UNFORESEEN, ENDED, OVER = "an unforeseen error", "the process ended", "the time was over"
 
-_FORK = multiprocessing.get_context("fork")  # all is imported: a child need not import it again
+_FORK = multiprocessing.get_context(
+    "fork"
+)  # everything is imported already, so that a child need not import it again
 
 
 @attrs.frozen
 class Outcome:
-    """What came of a case.
+    """The outcome of a case.
 
     Parameters
     ----------
     case
-        Its number.
+        The number of the case.
     verdict
-        One of this module's words.
+        One of the verdicts of this module.
     detail
-        The error's line.
+        The line of the error.
     seconds
-        How long it took.
+        The time that it took.
     megabytes
-        How much memory the child has taken at most until then, beyond what it had when it started.
+        The peak memory of the child until then, beyond its memory at the start.
     """
 
     case: int
@@ -50,14 +52,14 @@ class Outcome:
 
 
 def outcomes(run: Callable[[int], str], cases: Sequence[int]) -> Iterator[Outcome]:
-    """Run cases one after the other in a child; the next in another, when one does not come back.
+    """Run cases one after the other in a child process, which is replaced when a case does not return.
 
     Parameters
     ----------
     run
-        Called in the child with the number of a case; it gives a verdict.
+        A function that is called in the child with the number of a case and returns a verdict.
     cases
-        The numbers.
+        The numbers of the cases.
     """
     left = list(cases)
     while left:
@@ -101,5 +103,5 @@ def _work(run: Callable[[int], str], cases: Sequence[int], answers: Connection) 
 
 
 def _most() -> float:
-    """Return how many MB this process has had at most."""
+    """Return the peak memory of this process in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

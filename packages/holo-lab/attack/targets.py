@@ -1,4 +1,4 @@
-"""What is attacked: small valid files of each kind, and what reads them."""
+"""The targets of the attacks: small valid files of each kind, and their readers."""
 
 import gzip
 import io
@@ -131,14 +131,14 @@ class Target:
     Parameters
     ----------
     name
-        What it is called on the command line.
+        The name on the command line.
     files
-        Small valid files, each a folder's: relative names to contents.
+        Small valid sets of files, each as a mapping from relative names to contents.
     read
-        Called with the folder; it gives what a caller would have.
+        A function of the folder that returns what a caller would get.
     same
-        Whether two results are equal; None for a kind that the project does not write, whose bits may be turned
-        without a word.
+        A function that compares two results, or None for kinds that the project does not write, in which flipped
+        bits may go unnoticed.
     """
 
     name: str
@@ -244,7 +244,7 @@ def _requests() -> tuple[Mapping[str, bytes], ...]:
 
 
 def _answer(folder: Path) -> Any:
-    """Decode a request as the service does, whose refusals are the error here."""
+    """Decode a request like the service, and raise its refusals as errors."""
     try:
         row = json.loads(_only(folder).read_bytes())
         if not isinstance(row, dict) or not all(isinstance(value, str) for value in row.values()):
@@ -271,7 +271,7 @@ def _recipes() -> tuple[Mapping[str, bytes], ...]:
 
 
 def _models() -> tuple[Mapping[str, bytes], ...]:
-    """Write models as they are written today: files of before have no digest of all that they say."""
+    """Write models in the current format, since older files have no digest of their whole content."""
     models = [holo_vae.load(_GOLDEN / "contracts" / name) for name in ("2-autoencoder", "2-classifier")]
     return tuple(_written(lambda folder, model=model: write_model(model, folder)) for model in models)
 

@@ -1,4 +1,4 @@
-"""A tracking server for the trainings that are killed, and all that a tracking store holds."""
+"""A tracking server for the trainings that are killed, and the contents of a tracking store."""
 
 import os
 import socket
@@ -52,7 +52,7 @@ def _wait_for(page: str) -> None:
 
 
 def tracked(store: str, experiment: str | None = None) -> Any:
-    """Return all that a store holds, of one experiment or of all, but ids and times, which system metrics are too."""
+    """Return the contents of a store, for one experiment or all, without ids, times and system metrics."""
     client = mlflow.MlflowClient(tracking_uri=store)
     experiments = [
         each.experiment_id for each in client.search_experiments() if experiment in (None, each.name)

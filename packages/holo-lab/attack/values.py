@@ -1,4 +1,4 @@
-"""What objects say, to be compared to the bit."""
+"""The contents of objects, for comparisons to the bit."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["said", "same"]
 
 
 def said(value: Any) -> Any:
-    """Return all that an object says, as plain values that can be compared."""
+    """Return the whole content of an object as plain values that can be compared."""
     if attrs.has(type(value)):
         return {name: said(each) for name, each in attrs.asdict(value, recurse=False).items()}
     if isinstance(value, Mapping):
@@ -24,5 +24,5 @@ def said(value: Any) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Say whether two objects say the same."""
+    """Return whether two objects have the same content."""
     return bool(said(one) == said(other))

@@ -18,13 +18,13 @@ from holo_lab.explore.page import write_explore_page
 
 Open = Callable[..., Page]
 
-# Chromium draws WebGL without a graphics card so; in a container it has no sandbox of its own.
+# With these options Chromium draws WebGL without a graphics card, and runs in a container without its sandbox.
 ARGUMENTS = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox")
 WIDE = ViewportSize(width=1440, height=900)
 
 
 def chromium() -> str:
-    """Return where Chromium is."""
+    """Return the path of Chromium."""
     names = (os.environ.get("HOLO_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
     found = next((path for path in map(shutil.which, filter(None, names)) if path), None)
     if found is None:
@@ -43,7 +43,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def contents() -> Contents:
-    """Compute the contents of the page of real residues."""
+    """Return the contents of a page of real residues."""
     return real_contents(6, "pca")
 
 
@@ -59,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, contents: Contents) -> Path
 
 @pytest.fixture
 def open_page(browser: Browser, folder: Path) -> Iterator[Open]:
-    """Open a page of the folder; whatever it fetches or complains of fails the test."""
+    """Open a page of the folder, and fail if it fetches anything or reports an error."""
     complaints: list[str] = []
     contexts = []
 

@@ -36,7 +36,7 @@ def real_contents(count: int, projection: Projection, density: tuple[str, ...] =
 
 
 def hostile_contents(contents: Contents) -> Contents:
-    """Return the same with names that would be code, were they read as HTML."""
+    """Return the same contents with names that would be code if they were read as HTML."""
     rows = len(contents.residues)
     names = np.array([HOSTILE[row % len(HOSTILE)] for row in range(rows)])
     embeddings = contents.residues.embeddings
@@ -57,7 +57,7 @@ def hostile_contents(contents: Contents) -> Contents:
 
 
 def many_contents(contents: Contents) -> Contents:
-    """Return 100,000 points that are drawn at random about those of a page."""
+    """Return 100,000 points that are drawn at random around those of a page."""
     rng = np.random.default_rng(0)
     rows = np.sort(rng.integers(len(contents.residues), size=MOST_ROWS))
     residues = contents.residues

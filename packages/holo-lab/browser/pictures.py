@@ -1,6 +1,6 @@
 """The pictures of the guide: a page of all shipped structures, in both themes and on a phone.
 
-`nox -s browser -- --pictures docs/guides/explore` makes them anew.
+`nox -s browser -- --pictures docs/guides/explore` takes them again.
 """
 
 import argparse
@@ -26,7 +26,7 @@ QUALITY = 82
 
 
 def take(path: Path, folder: Path) -> None:
-    """Take the pictures of a page that is there."""
+    """Take the pictures of an existing page."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
         for name, (fragment, width, height) in PICTURES.items():

@@ -34,7 +34,7 @@ def picture(page: Page, selector: str) -> np.ndarray:
 
 
 def place_of(page: Page, row: int) -> tuple[float, float]:
-    """Return where a point is on the screen, by what the page says of itself."""
+    """Return the position of a point on the screen, according to the page itself."""
     x, y = page.evaluate("(row) => window.holo.map.screen(row)", row)
     box = page.locator("#marks").bounding_box()
     assert box is not None

@@ -1,4 +1,4 @@
-"""What several tests of holo-lab need: a small recipe, and holograms with something to learn."""
+"""Fixtures of several tests of holo-lab: a small recipe, and holograms with structure to learn."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def recipe() -> Recipe:
 
 @pytest.fixture
 def holograms(recipe: Recipe) -> Holograms:
-    """Give 80 rows of 8 structures that share a few directions of variation."""
+    """Return 80 rows of 8 structures that share a few directions of variation."""
     basis, rng = recipe.model.basis, np.random.default_rng(0)
     coefficients = rng.normal(size=(80, 3)) @ rng.normal(size=(3, basis.dim)) + rng.normal(size=basis.dim)
     index = {

@@ -35,7 +35,7 @@ SMALL = Ensemble(
 
 
 def series(count: int) -> str:
-    """Three ligands of thrombin again and again, each copy moved by a few tenths of an Å, under names of their own."""
+    """Return copies of three ligands of thrombin, each displaced by a few tenths of an Å, under different names."""
     blocks = (COMPLEXES / "ligands.sdf").read_text().split("$$$$\n")[:3]
     random = np.random.default_rng(0)
     copies = []
@@ -52,7 +52,7 @@ def series(count: int) -> str:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Give a folder of 14 complexes in 7 clusters, of which one has no file, and one a label that is none."""
+    """Return a folder of 14 complexes in 7 clusters, of which one has no file, and one an invalid label."""
     monkeypatch.setattr(affinity_fit, "CrossFitSettings", partial(CrossFitSettings, regressor=SMALL))
     monkeypatch.chdir(tmp_path)
     place = tmp_path / "complexes"
@@ -75,7 +75,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 class Page(HTMLParser):
-    """What a page would fetch, and its text outside of scripts."""
+    """The addresses that a page would fetch, and its text outside scripts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -197,7 +197,7 @@ def test_a_folder_may_hold_one_table_of_another_name(folder):
 
 
 def predictor_of(complex_, weights) -> ComplexPredictor:
-    """Give a predictor that is a weighted sum of features."""
+    """Return a predictor that is a weighted sum of features."""
     names = block_numbers(complex_, DEFAULT_FEATURES).names
     width = len(names)
     given = np.array([weights.get(name, 0.0) for name in names])

@@ -32,7 +32,7 @@ def write(path: Path, rows: list[list[object]], columns: tuple[str, ...] = COLUM
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder of four structures, and a table of mutations that cost their volume and one half."""
+    """Return a folder of four structures, and a table of mutations whose ddG is computed from volumes."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "structures").mkdir()
     random, rows = np.random.default_rng(0), []

@@ -37,7 +37,7 @@ def structure() -> Structure:
 
 
 def embedded(structure: Structure, name: str = "small") -> Embeddings:
-    """Give random embeddings of all its residues but the one of number 12."""
+    """Return random embeddings of all its residues except number 12."""
     atoms = structure.atoms
     alpha = atoms[atoms.amino_acid & (atoms.atom_name == "CA") & (atoms.res_id != 12)]
     rng, count = np.random.default_rng(0), len(alpha)
@@ -94,7 +94,7 @@ def rgb(color: str) -> Color:
 
 
 def expected(values: NDArray[np.float64], least: float, most: float) -> NDArray[np.float64]:
-    """Interpolate the colors of a scale, and give gray where there is no value."""
+    """Interpolate the colors of a scale, with gray for missing values."""
     stops = np.array([rgb(color) for color in FADING], float)
     places = np.clip((values - least) / (most - least), 0, 1)
     colors = np.stack([np.interp(places, [0, 0.5, 1], stops[:, part]) for part in range(3)], axis=1)
@@ -104,7 +104,7 @@ def expected(values: NDArray[np.float64], least: float, most: float) -> NDArray[
 def values_of(
     structure: Structure, values: NDArray[np.floating], embeddings: Embeddings
 ) -> NDArray[np.float64]:
-    """Give each atom the value of its residue by hand."""
+    """Return the value of each atom from its residue, computed by hand."""
     by_number = dict(zip(embeddings.index["residue_number"].tolist(), values.tolist(), strict=True))
     numbers = zip(structure.atoms.res_id.tolist(), structure.atoms.amino_acid.tolist(), strict=True)
     return np.array(

@@ -248,7 +248,7 @@ def test_a_sphere_has_no_slice(images: Holograms) -> None:
 
 
 def _clouds(rows: Holograms) -> PointClouds:
-    """Give each row two atoms near the plane of the pictures, one of them its own, and one far from it."""
+    """Return clouds in which each row has two atoms near the plane, one of them its own, and one far from it."""
     places = np.tile([[1.0, 2.0, 0.5], [-3.0, 0.0, -0.9], [0.0, 0.0, 4.0]], (len(rows), 1))
     channels = rows.basis.channels
     weights = np.eye(len(channels))[np.arange(len(places)) % len(channels)]

@@ -1,4 +1,4 @@
-"""What is no file where a file belongs: every command refuses it in one line, and none waits for it."""
+"""Special files where a file belongs: every command refuses them in one line, and none waits for them."""
 
 import os
 import signal

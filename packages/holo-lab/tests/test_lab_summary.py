@@ -1,4 +1,4 @@
-"""Every command that says what came out can say it as JSON, or nothing, and all by one definition."""
+"""Every command with a summary can print it as JSON, or print nothing, all by one definition."""
 
 import json
 from collections.abc import Iterator
