@@ -1,4 +1,4 @@
-// What the page holds: facts as JSON, arrays from a compressed block; and what residues are called.
+// The data of the page: facts as JSON, arrays from a compressed block, and the names of residues.
 
 const TYPES = {
   uint8: Uint8Array,
@@ -13,7 +13,7 @@ export const NO_ROW = 0xffffffff;
 export const facts = JSON.parse(document.getElementById("facts").textContent);
 export const arrays = new Map();
 
-// Unpacks the arrays; everything else waits for it.
+// Unpacks the arrays, before anything else is done.
 export async function loadArrays() {
   const text = atob(document.getElementById("arrays").textContent);
   const bytes = new Uint8Array(text.length);
@@ -30,7 +30,7 @@ export async function loadArrays() {
   }
 }
 
-// Places are kept as steps from one atom to the next, along each axis; sums overflow as the steps did.
+// Positions are stored as differences between successive atoms along each axis; overflows cancel when they are summed.
 function addUp(places) {
   const count = places.length / 3;
   for (let atom = 0; atom < places.length; atom++) {
@@ -48,7 +48,7 @@ export function residue(row) {
   return { structure, chain, number, type, name: `${structure} ${chain} ${number}` };
 }
 
-// The rows of residues that a text names, as "1abc A 57", "1abc:A:57", "1abc 57" or a part of it.
+// The rows of the residues that a text names, such as "1abc A 57", "1abc:A:57", "1abc 57" or a part of it.
 export function findResidues(text, most) {
   const words = text.trim().split(/[\s:,/]+/).filter((word) => word);
   if (!words.length) {
@@ -94,7 +94,7 @@ function matchPlace(row, words) {
   return rank;
 }
 
-// The row of the residue of that very name, or -1.
+// The row of the residue with exactly this name, or -1.
 export function rowOf(name) {
   return findResidues(name, 8).find((row) => residue(row).name === name) ?? -1;
 }

@@ -1,4 +1,4 @@
-// The legend says what the colors mean, and filters: names are switched on and off, numbers cut at both ends.
+// The legend explains the colors and filters rows: names are switched on and off, and numbers are limited to a range.
 import { arrays, element, facts } from "./data.js";
 import { css, hexColor, numberText, rampColor } from "./palette.js";
 
@@ -10,7 +10,7 @@ export class Legend {
   constructor(place, listener) {
     this.place = place;
     this.listener = listener;
-    // By column: names that are hidden, or the ends between which numbers are shown.
+    // For each column, the names that are hidden, or the range of the numbers that are shown.
     this.hidden = facts.columns.map(() => new Set());
     this.ends = facts.columns.map(() => null);
   }
@@ -19,7 +19,7 @@ export class Legend {
     return this.hidden.some((names) => names.size) || this.ends.some((ends) => ends);
   }
 
-  // Which rows are shown by the filters of all columns.
+  // The rows that pass the filters of all columns.
   shown() {
     const shown = new Uint8Array(facts.rows).fill(1);
     facts.columns.forEach((_, column) => {
@@ -69,7 +69,7 @@ export class Legend {
     const counts = new Uint32Array(names.length);
     values.forEach((value) => counts[value]++);
     const hidden = this.hidden[this.column];
-    const none = element("button", { text: "None", type: "button", title: "Hide all, to show some", parent: head });
+    const none = element("button", { text: "None", type: "button", title: "Hide all, then show some", parent: head });
     none.addEventListener("click", () => {
       names.forEach((_, value) => hidden.add(value));
       this.#changed();
@@ -80,7 +80,7 @@ export class Legend {
       const button = element("button", {
         type: "button",
         "aria-pressed": String(!hidden.has(value)),
-        title: "Show or hide; double-click to show no other",
+        title: "Show or hide; double-click to show only this one",
         parent: item,
       });
       element("i", { class: "swatch", parent: button }).style.background = css(hexColor(colors[value]));
@@ -135,7 +135,7 @@ export class Legend {
     const read = () => {
       const [a, b] = sliders.map((slider) => Number(slider.value));
       const value = (step) => low + (step / STEPS) * (high - low);
-      // An end of a slider is the end of the values, beyond the colors.
+      // The ends of a slider are the extreme values, which may lie beyond the color scale.
       return [a > 0 ? value(Math.min(a, b)) : -Infinity, b < STEPS ? value(Math.max(a, b)) : Infinity];
     };
     const say = ([from, to]) => {
@@ -158,7 +158,7 @@ export class Legend {
     }
   }
 
-  // Draws the legend anew; what was pressed keeps the focus.
+  // Draws the legend again; the focus stays on the element that was used.
   #changed(value) {
     this.listener.highlight(null); // the pointer leaves a button that is drawn anew without a word
     this.show(this.column);

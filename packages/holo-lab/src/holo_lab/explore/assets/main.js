@@ -1,4 +1,4 @@
-// Ties the parts together: what is selected, the keys, the theme, and the state in the address.
+// Connects the parts: the selection, the keys, the theme, and the state in the address.
 import { element, facts, loadArrays, neighborsOf, residue, rowOf } from "./data.js";
 import { Legend } from "./legend.js";
 import { ResidueMap, WHOLE } from "./map.js";
@@ -224,7 +224,7 @@ class Page {
     }
   }
 
-  // Puts what is selected, colored and zoomed into the address, once things have come to rest.
+  // Writes the selection, coloring and zoom to the address once they have stopped changing.
   remember() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
@@ -257,7 +257,7 @@ class Page {
     }, 120);
   }
 
-  // Takes what the address says; whatever in it means nothing here is passed over.
+  // Restores the state from the address, ignoring everything in it that is not valid here.
   recall() {
     if (this.address !== undefined && location.hash === this.address) {
       return;
@@ -290,7 +290,7 @@ class Page {
           const listed = JSON.parse(state.get(`hide.${key}`));
           listed.map((name) => names.indexOf(name)).forEach((value) => value < 0 || this.legend.hidden[column].add(value));
         } catch {
-          // An address that somebody has changed: nothing is hidden then.
+          // The address was edited and is invalid, so nothing is hidden.
         }
       } else if (!names && state.has(`only.${key}`)) {
         const parts = state.get(`only.${key}`).split(",");

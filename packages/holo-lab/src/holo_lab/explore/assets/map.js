@@ -1,4 +1,4 @@
-// The map: points that are panned, zoomed, pointed at and brushed. It draws only when something has changed.
+// The map, with panning, zooming, pointing and selection of areas. It is drawn only when something has changed.
 import { arrays, facts, neighborsOf } from "./data.js";
 import { DIMMED, FILTERED, SHOWN, colorsOf } from "./palette.js";
 import { Points } from "./points.js";
@@ -75,7 +75,7 @@ export class ResidueMap {
     this.recolor();
   }
 
-  // Which rows the legend leaves; null for all.
+  // The rows that pass the filters of the legend, or null for all.
   setFilter(shown) {
     this.shown = shown;
     this.#sort();
@@ -101,7 +101,7 @@ export class ResidueMap {
       return (brushed && !brushed.has(row)) || (highlighted && !highlighted(row)) ? DIMMED : SHOWN;
     };
     const colors = colorsOf(this.column, alpha);
-    // What is pale lies below.
+    // Pale points are drawn below the others.
     const order = [FILTERED, DIMMED, SHOWN].flatMap((level) => {
       const wanted = Math.floor(255 * level);
       return Array.from(this.shuffled.filter((row) => colors[4 * row + 3] === wanted));
@@ -130,7 +130,7 @@ export class ResidueMap {
     this.#changed();
   }
 
-  // Brings a row into view, if it is not.
+  // Moves a row into view, unless it is visible.
   reveal(row) {
     const [x, y] = this.screen(row);
     const margin = 40;
@@ -153,9 +153,9 @@ export class ResidueMap {
     this.draw();
   }
 
-  // What is left free by the legend and the buttons: left, top, right and bottom edge.
+  // The area that the legend and the buttons leave free: left, top, right and bottom edge.
   get free() {
-    // On a narrow page the legend stands below the map.
+    // On a narrow page the legend is below the map.
     const wide = this.width > LEGEND_BESIDE;
     return [wide ? LEGEND + MARGIN : MARGIN, TOOLS, this.width - MARGIN, this.height - (wide ? MARGIN : 2 * MARGIN)];
   }
@@ -165,14 +165,14 @@ export class ResidueMap {
     return [(left + right) / 2, (top + bottom) / 2];
   }
 
-  // Pixels for a unit of the map: at zoom 1 all points are in the free part.
+  // Pixels per unit of the map; at zoom 1 all points are in the free area.
   get unit() {
     const [left, top, right, bottom] = this.free;
     const [, , width, height] = this.bounds;
     return Math.min((right - left) / width, (bottom - top) / height) * this.view.zoom;
   }
 
-  // From the map to the screen: view.x and view.y are from the middle of all points.
+  // From the map to the screen; view.x and view.y are relative to the middle of all points.
   screen(row) {
     return this.#toScreen(this.at[2 * row], this.at[2 * row + 1]);
   }
@@ -263,7 +263,7 @@ export class ResidueMap {
     ring(context, middle, 9, 2.5, ink, paper);
   }
 
-  // Sorts the visible points into the cells of a grid, so that one is found without looking at all.
+  // Sorts the visible points into the cells of a grid, so that a point is found without testing all.
   #sort() {
     const starts = new Uint32Array(CELLS * CELLS + 1);
     const cellOf = (row) => {
@@ -286,7 +286,7 @@ export class ResidueMap {
     this.cells = { starts, rows };
   }
 
-  // Calls with each visible row in a rectangle of the screen.
+  // Calls a function with each visible row in a rectangle of the screen.
   #within([left, top, right, bottom], call) {
     const [low, high] = [this.#toMap(left, bottom), this.#toMap(right, top)];
     const [x0, y0, x1, y1] = [...low, ...high].map((value) =>
@@ -329,7 +329,7 @@ export class ResidueMap {
     this.#changed();
   }
 
-  // Where a frame takes long, as without a graphics card, a part of many points is drawn until the map rests.
+  // If a frame takes long, as without a graphics card, only part of the points is drawn until the map stops moving.
   #adapt(took) {
     if (took > SLOW) {
       this.detail = Math.max(Math.floor(this.detail / 2), Math.min(FEWEST, facts.rows));
@@ -436,7 +436,7 @@ function placesOf(number) {
   return Float32Array.from(arrays.get(`map.${facts.maps[number].key}`), (value) => value / 65535);
 }
 
-// The middle of all points, and the width and height that they take.
+// The middle of all points, and their width and height.
 function boundsOf(at) {
   const [low, high] = [
     [Infinity, Infinity],
@@ -450,7 +450,7 @@ function boundsOf(at) {
   return [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, ...size];
 }
 
-// The same order each time, in which no class lies on all others.
+// A random but reproducible order, so that no class covers all others.
 function shuffled(count) {
   const order = Uint32Array.from({ length: count }, (_, row) => row);
   let state = 1;

@@ -1,4 +1,4 @@
-// The colors of points: those of categories come with the page, numbers run through viridis.
+// The colors of points: those of categories are part of the page, and numbers use viridis.
 import { arrays, facts } from "./data.js";
 
 const UNKNOWN = [154, 165, 174];
@@ -13,7 +13,7 @@ const VIRIDIS = [
   [173, 220, 48],
   [253, 231, 37],
 ];
-// Its darkest part cannot be seen on dark paper, nor its brightest on white.
+// Its darkest part is invisible on a dark page, and its brightest part on a white one.
 const SPAN = { light: [0, 0.88], dark: [0.2, 1] };
 
 export const SHOWN = 0.82;
@@ -49,7 +49,7 @@ export function colorOf(column, row) {
   return Number.isNaN(value) ? UNKNOWN : rampColor((value - low) / (high - low || 1));
 }
 
-// Four bytes a row; `alpha` gives the opacity of each.
+// Four bytes per row; `alpha` holds the opacity of each row.
 export function colorsOf(column, alpha) {
   const values = arrays.get(`column.${column}`);
   const { colors, low, high } = facts.columns[column];
@@ -67,7 +67,7 @@ export function colorsOf(column, alpha) {
   return made;
 }
 
-// A value as its reader sees it.
+// A value in the form shown to the reader.
 export function valueText(column, row) {
   const value = arrays.get(`column.${column}`)[row];
   const { names } = facts.columns[column];

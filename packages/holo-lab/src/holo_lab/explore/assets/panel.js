@@ -1,4 +1,4 @@
-// What is said and drawn of the selected residue, of a selected area, and before anything is selected.
+// The panel for the selected residue, for a selected area, and before anything is selected.
 import { arrays, element, facts, neighborsOf, residue } from "./data.js";
 import { colorOf, css, hexColor, rampColor, valueText } from "./palette.js";
 import { drawSketch } from "./sketch.js";
@@ -125,7 +125,7 @@ export class Panel {
     element("button", {
       text: "In its frame",
       type: "button",
-      title: "Turn it back as its frame says",
+      title: "Rotate it back to its frame",
       parent: stageTools,
       on: { click: () => this.viewer.home() },
     });
@@ -195,7 +195,7 @@ export class Panel {
     }
     if (facts.densities) {
       element("h2", { text: "Densities", parent: welcome });
-      element("p", { class: "soft", text: "Of these residues the page has densities, true and reconstructed.", parent: welcome });
+      element("p", { class: "soft", text: "The page has true and reconstructed densities of these residues.", parent: welcome });
       this.#list(facts.densities.rows, welcome);
     }
   }
@@ -216,7 +216,7 @@ export class Panel {
     }
   }
 
-  // What an area of the map holds, beside all residues; null for no area.
+  // Compares the residues in an area of the map with all residues; null for no area.
   area(rows, column) {
     const { area, welcome } = this.places;
     area.hidden = !rows;

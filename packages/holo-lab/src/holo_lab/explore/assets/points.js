@@ -1,5 +1,5 @@
-// Draws up to 100,000 points by WebGL, without a library: those that there are make code from text at run time, which a
-// strict Content-Security-Policy forbids.
+// Draws up to 100,000 points by WebGL, without a library, because the existing ones create code from text at run time,
+// which a strict Content-Security-Policy forbids.
 
 const VERTEX = `#version 300 es
 in vec2 from;
@@ -31,7 +31,7 @@ export class Points {
   constructor(canvas, count) {
     const gl = canvas.getContext("webgl2", { antialias: false, alpha: true, premultipliedAlpha: true });
     if (!gl) {
-      throw new Error("This browser draws no map, since WebGL 2 is missing.");
+      throw new Error("This browser cannot draw the map, because it lacks WebGL 2.");
     }
     this.canvas = canvas;
     this.gl = gl;
@@ -61,19 +61,19 @@ export class Points {
     this.gl.bufferData(this.gl.ARRAY_BUFFER, values, this.gl.DYNAMIC_DRAW);
   }
 
-  // Points move from the one place to the other.
+  // Points move from one position to the other.
   place(from, to) {
     this.#fill("from", from);
     this.#fill("to", to);
   }
 
-  // `order`: which points are drawn one after the other, the last on top.
+  // `order`: the order in which points are drawn, the last on top.
   color(colors, order) {
     this.#fill("color", colors);
     this.gl.bufferData(this.gl.ELEMENT_ARRAY_BUFFER, order, this.gl.DYNAMIC_DRAW);
   }
 
-  // `count`: how many are drawn, of the last in the order.
+  // `count`: how many of the last points in the order are drawn.
   draw({ scale, offset, share, size, count }) {
     const { gl } = this;
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);

@@ -1,4 +1,4 @@
-// The search field with its list of what fits.
+// The search field with its list of matches.
 import { element, findResidues, residue } from "./data.js";
 
 const MOST = 8;

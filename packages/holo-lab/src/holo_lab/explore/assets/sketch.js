@@ -1,4 +1,4 @@
-// Small pictures of surroundings, drawn as lines: the chain in gray, the residue itself in color, far things paler.
+// Small pictures of surroundings, drawn as lines: the chain in gray, the residue itself in color, distant parts paler.
 import { surroundings } from "./surroundings.js";
 
 const RADIUS = 7.6; // Å from the middle of a picture to its edge
@@ -7,7 +7,7 @@ const SIDE_CHAIN = 0;
 export const ELEMENT_COLORS = { C: "#e07a3f", N: "#3f7fe0", O: "#dd4b44", S: "#cfa21c", P: "#cf7f1c", SE: "#cfa21c" };
 export const OTHER_ELEMENT = "#5a9367";
 
-// Turns a vector by a quaternion [x, y, z, w].
+// Rotates a vector by a quaternion [x, y, z, w].
 function turned({ x, y, z }, [qx, qy, qz, qw]) {
   const [tx, ty, tz] = [2 * (qy * z - qz * y), 2 * (qz * x - qx * z), 2 * (qx * y - qy * x)];
   return [
@@ -49,8 +49,8 @@ export function drawSketch(canvas, row, turn) {
   }
 }
 
-// The residue's own bonds in the color of each half's element; of the others the side chains only, for the trace stands
-// for the backbone.
+// The residue's own bonds have the color of the element in each half; of other residues only the side chains are drawn,
+// because the trace represents the backbone.
 function bondStrokes(atoms, one, other, thin) {
   const [first, second] = [atoms[one], atoms[other]];
   if (first.own && second.own) {

@@ -1,4 +1,4 @@
-// The atoms around a residue, in the residue's frame: what lies alike then lies alike on the screen.
+// The atoms around a residue in the residue's frame, in which similar surroundings look similar.
 import { arrays, facts } from "./data.js";
 
 const RADIUS = 10; // Å about the Cα
@@ -73,7 +73,7 @@ function frameOf(row) {
   const numbers = Array.from(arrays.get("frames").subarray(6 * row, 6 * row + 6), (value) => value / 32767);
   const [first, second] = [numbers.slice(0, 3), numbers.slice(3)];
   if (!first.some((value) => value) || !second.some((value) => value)) {
-    // What lies around it does not say how it is turned.
+    // Its surroundings do not define an orientation.
     return [
       [1, 0, 0],
       [0, 1, 0],

@@ -1,4 +1,4 @@
-// What lies around a residue in 3D, by 3Dmol.js, turned by the residue's frame.
+// The surroundings of a residue in 3D by 3Dmol.js, rotated by the residue's frame.
 import { arrays, facts } from "./data.js";
 import { ELEMENT_COLORS, OTHER_ELEMENT } from "./sketch.js";
 import { surroundings } from "./surroundings.js";
@@ -14,7 +14,7 @@ export class Viewer {
   constructor(place, onTurn) {
     this.viewer = $3Dmol.createViewer(place, { backgroundColor: "white", antialias: true });
     if (!this.viewer) {
-      throw new Error("This browser draws nothing in 3D, since WebGL is missing.");
+      throw new Error("This browser cannot draw in 3D, because it lacks WebGL.");
     }
     this.place = place;
     this.row = null;
@@ -23,7 +23,7 @@ export class Viewer {
     this.viewer.setViewChangeCallback((view) => onTurn(view.slice(4, 8)));
   }
 
-  // Shows a residue from the direction in which its frame's third axis comes out of the screen.
+  // Shows a residue such that the third axis of its frame points out of the screen.
   show(row) {
     const first = this.row === null;
     this.row = row;
@@ -43,7 +43,7 @@ export class Viewer {
     this.viewer.render();
   }
 
-  // Lays another residue over it, in that one's own frame; null takes it away.
+  // Superposes another residue in its own frame; null removes it.
   compare(row) {
     if (row !== this.beside) {
       this.beside = row;

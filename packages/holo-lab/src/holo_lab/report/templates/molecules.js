@@ -1,4 +1,4 @@
-// Draws a complex in the element "molecule-NUMBER": the ligand as balls in given colors, the pocket's atoms as thin sticks.
+// Draws a complex in the element "molecule-NUMBER", with the ligand as balls in given colors and the pocket as thin sticks.
 function drawMolecule(number, scene) {
   const place = document.getElementById("molecule-" + number);
   let viewer = null;
