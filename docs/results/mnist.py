@@ -118,7 +118,7 @@ def read_run(folder: Path, part: str, classifier: Path) -> Run:
     """Read a run, and score it."""
     recipe = holo_vae.read_recipe(folder / "recipe.yaml")
     if not isinstance(recipe.model, ModelConfig) or not isinstance(recipe.data, MnistData):
-        raise HoloError(f"{folder}: is no autoencoder of spherical MNIST")
+        raise HoloError(f"{folder}: is not an autoencoder of spherical MNIST")
     with (folder / "history.csv").open(encoding="utf-8", newline="") as file:
         history = list(csv.DictReader(file))
     seconds = [float(epoch["seconds"]) for epoch in history]

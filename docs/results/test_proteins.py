@@ -186,7 +186,7 @@ def test_the_baseline_is_the_mean_of_one_training_chain_of_each_cluster(run: Run
 
 
 def test_turned_atoms_give_the_same_z(run: Run) -> None:
-    """Float32: a hundred times its precision, and far below what another frame would give."""
+    """The tolerance is a hundred times the precision of float32, and far below the change for another frame."""
     errors = run.figures["equivariance"]
     assert 0 < errors["invariants"] < 1e-5
     assert 0 < errors["frame_p99"] < 1e-2
@@ -202,7 +202,7 @@ def test_without_noise_denoising_is_reconstruction(run: Run) -> None:
 
 
 def test_noise_moves_each_coordinate_by_its_standard_deviation(run: Run, chains: Path) -> None:
-    """Other draws give the mean of 445 residues to some percent; noise of another size does not."""
+    """Other draws change the mean of 445 residues by some percent, noise of another size by more."""
     basis, generator = run.model.config.basis, np.random.default_rng(7)
     clean: list[Holograms] = []
     shaken: list[Holograms] = []
@@ -331,7 +331,7 @@ def test_a_model_of_sphere_images_is_refused(
 
 
 def test_a_file_that_cannot_be_read_is_passed_over(chains: Path, tmp_path: Path) -> None:
-    """Of one folder with a broken file, the rest; the reason names the file without the folder."""
+    """The other files of a folder with a broken file are used; the reason names the file without the folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(PROGRAM)
         reading, measuring = importlib.import_module("chains"), importlib.import_module("measure")
@@ -495,7 +495,7 @@ def _model(basis: Basis, chains: Path, recipe_path: Path) -> Model:
 
 
 def _line(capsys: pytest.CaptureFixture[str]) -> str:
-    """Return the error, which is one line and all that was said."""
+    """Return the error, which must be a single line and the whole output."""
     lines = [line for line in capsys.readouterr().err.splitlines() if not re.search(r"\d+ of \d+", line)]
     assert len(lines) == 1
     assert lines[0].startswith("Error: ")

@@ -82,7 +82,7 @@ def test_pockets_of_one_family_are_ranked_among_those_of_other_clusters() -> Non
     scores = generator.integers(0, 30, size=(3, 203)).astype(float)
     everything = np.ones(203, dtype=bool)
     pairs = {pair.clusters: pair for pair in task.pairs(scores, everything)}
-    assert set(pairs) == {("a", "b"), ("b", "a")}  # those of one cluster are no pair
+    assert set(pairs) == {("a", "b"), ("b", "a")}  # clusters do not form pairs with themselves
 
     # The queries of b look for the one of a, among all of the others, a's own among them.
     expected = [roc_auc_score([1, *[0] * 200], scores[query, [0, *range(3, 203)]]) for query in (1, 2)]

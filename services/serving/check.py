@@ -175,7 +175,7 @@ def check(url: str, model: holo_vae.Model, structure: Path, guarded: bool) -> It
     yield answers(url, [few], chosen.reset_index(drop=True), "chosen residues")
     yield answers(url, [batch], numbered, "holograms")
     silly: dict[str, bytes] = {
-        "a text that is no structure": body_of([{"name": "rubbish.pdb", "content": "rubbish"}]),
+        "a text that is not a structure": body_of([{"name": "rubbish.pdb", "content": "rubbish"}]),
         "a binary file that is not base64": body_of([{"name": "rubbish.bcif", "content": "%"}]),
         "a request without content": body_of([{"name": "rubbish.pdb"}]),
         "a column that is not known": body_of([{**record, "residue": "A:1"}]),
@@ -188,7 +188,7 @@ def check(url: str, model: holo_vae.Model, structure: Path, guarded: bool) -> It
         "parameters": json.dumps({"dataframe_records": [record], "params": {"rubbish": 1}}).encode(),
     }
     if guarded:
-        silly["a request that is no JSON"] = b"rubbish"
+        silly["a request that is not JSON"] = b"rubbish"
         silly["a request that is nested deeply"] = b"[" * 100_000
         silly["a request that is too long"] = b" " * (2**24 + 1)
     for what, body in silly.items():

@@ -371,7 +371,7 @@ def test_systemd_knows_all_that_the_units_say(tmp_path: Path) -> None:
         ),
         (
             {"HOLO_TRACKING_STOR": "x"},
-            "HOLO_TRACKING_STOR is no setting of the tracking server; HOLO_TRACKING_STORE is",
+            "HOLO_TRACKING_STOR is not a setting of the tracking server; HOLO_TRACKING_STORE is",
         ),
         ({"HOLO_TRACKING_USERS": "none"}, "HOLO_TRACKING_USERS or --users is 'none'; there is no such file"),
     ],

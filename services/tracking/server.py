@@ -14,10 +14,10 @@ from pathlib import Path
 
 PREFIX = "HOLO_TRACKING_"
 SETTINGS = {
-    "folder": ("tracking", "holds artifacts/ (models, pictures) and, if there is no store, mlflow.db"),
+    "folder": ("tracking", "contains artifacts/ (models, pictures) and, if no store is given, mlflow.db"),
     "host": ("127.0.0.1", "the address it listens on"),
     "port": ("5000", "the port it listens on"),
-    "workers": ("1", "processes that answer"),
+    "workers": ("1", "number of processes that answer"),
     "store": (
         "",
         "the database, such as postgresql://USER:PASSWORD@HOST/NAME; by default mlflow.db in the folder",
@@ -36,7 +36,7 @@ def settings_of(arguments: Sequence[str], variables: Mapping[str, str]) -> argpa
     for name in variables:
         if name.startswith(PREFIX) and name not in known:
             close = difflib.get_close_matches(name, known, 1, cutoff=0)[0]
-            sys.exit(f"{name} is no setting of the tracking server; {close} is")
+            sys.exit(f"{name} is not a setting of the tracking server; {close} is")
     for name, (default, text) in SETTINGS.items():
         variable = PREFIX + name.upper()
         shown = f"{text} [{variable}, default: {default or 'none'}]"

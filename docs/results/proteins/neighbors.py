@@ -16,7 +16,7 @@ _QUERIES_AT_ONCE = 256
 
 @attrs.frozen
 class Agreement:
-    """How often nearest neighbors share a label with the residue whose neighbors they are.
+    """How often nearest neighbors share a label with their residue.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ def chosen_form(
     Parameters
     ----------
     rows, labels
-        Of all meshes.
+        The descriptor and the label of each mesh.
     known
         The rows of the training classes, on which the form is chosen.
     short
@@ -90,7 +90,7 @@ def whitened_by_copies(
     Parameters
     ----------
     rows
-        Of all meshes.
+        The descriptor of each mesh.
     copies, meshes
         The same descriptor for copies of the training meshes, and the mesh of each copy.
     """

@@ -140,7 +140,7 @@ def test_a_folder_becomes_a_predictor_a_report_and_predictions(folder, tmp_path,
     lines = [",".join(line.split(",")[:4]) for line in (folder / "old.csv").read_text().splitlines()]
     (folder / "new.csv").write_text("\n".join([*lines[:4], lines[6], ""]))
     assert main(["affinity", "predict", "predictor", "complexes", "--out", "p.csv"]) == 1
-    assert "--table must name one; of CSV files it has new.csv, old.csv" in capsys.readouterr().err
+    assert "--table must name one; found: new.csv, old.csv" in capsys.readouterr().err
     assert (
         main(["affinity", "predict", "predictor", "complexes", "--out", "p.csv", "--table", "new.csv"]) == 3
     )
@@ -155,7 +155,7 @@ def test_a_folder_becomes_a_predictor_a_report_and_predictions(folder, tmp_path,
 
     (folder / "old.csv").rename(folder / "labels.csv")
     assert main(["affinity", "fit", "complexes", "--out", "predictor"]) == 1
-    assert "predictor holds a predictor; give another folder" in capsys.readouterr().err
+    assert "predictor contains a predictor; name another folder" in capsys.readouterr().err
 
     for name in ("p.csv", "p.skipped.csv"):
         (tmp_path / name).unlink()
@@ -192,7 +192,7 @@ def test_a_folder_may_hold_one_table_of_another_name(folder):
     (folder / "labels.csv").rename(folder / "thrombin.csv")
     assert folder_table(folder).name == "thrombin.csv"
     (folder / "thrombin.csv").unlink()
-    with pytest.raises(FormatError, match=r"must hold labels\.csv or one other CSV file, .*it has none"):
+    with pytest.raises(FormatError, match=r"must contain labels\.csv or one other CSV file, .*found: none"):
         folder_table(folder)
 
 

@@ -201,7 +201,7 @@ def test_no_predictor_is_overwritten_and_one_run_at_a_time_writes(
     assert fit() == 0
     written = (folder / "predictor" / "predictor.h5").read_bytes()
     assert fit() == 1
-    assert "predictor holds a predictor; give another folder" in capsys.readouterr().err
+    assert "predictor contains a predictor; name another folder" in capsys.readouterr().err
     assert (folder / "predictor" / "predictor.h5").read_bytes() == written
     structure = f"structures/{datasets.example_structures()[0].name}"
     one = ["mutations", "predict", "predictor", structure, "A:1:L", "--out"]

@@ -74,7 +74,7 @@ def folder_table(folder: Path, name: str | None = None) -> Path:
     'series.csv'
     """
     if not folder.is_dir():
-        raise FormatError(f"{folder} is no folder; it must be one with a table of complexes")
+        raise FormatError(f"{folder} is not a folder; it must be a folder with a table of complexes")
     if name is not None:
         if not (folder / name).is_file():
             raise FormatError(f"{folder}: has no file {name}")
@@ -85,7 +85,7 @@ def folder_table(folder: Path, name: str | None = None) -> Path:
     if len(tables) != 1:
         found = ", ".join(table.name for table in tables) or "none"
         raise FormatError(
-            f"{folder}: must hold {_TABLE} or one other CSV file, or --table must name one; of CSV files it has {found}"
+            f"{folder}: must contain {_TABLE} or one other CSV file, or --table must name one; found: {found}"
         )
     return tables[0]
 

@@ -59,7 +59,7 @@ def fit_folder(
         raise HoloError(f"{listed}: none of {len(labels.skipped)} labels can be used{why}")
     with PathLock(out, folder=True) as lock:
         if (out / _PREDICTOR).exists():
-            raise HoloError(f"{out} holds a predictor; give another folder, so that none is overwritten")
+            raise HoloError(f"{out} contains a predictor; name another folder, so that it is not overwritten")
         features = _features(listed, DEFAULT_FEATURES, [one.id for one in labels.complexes], workers)
         label_of = {one.id: one for one in labels.complexes}
         complexes = [label_of[name] for name in features.table.ids.tolist()]

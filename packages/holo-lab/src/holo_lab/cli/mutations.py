@@ -71,7 +71,7 @@ def fit_command(
     measured = read_mutations(table, measured=True)
     with PathLock(out, folder=True) as lock:
         if (out / PREDICTOR_FILE).exists():
-            raise HoloError(f"{out} holds a predictor; give another folder, so that none is overwritten")
+            raise HoloError(f"{out} contains a predictor; name another folder, so that it is not overwritten")
         with progress(len({row.file for row in measured.rows}), "structures") as advance:
             described = describe_table(structures, measured, loaded, advance)
         named = None if loaded is None else (_lasting(filling_model), loaded.digest)

@@ -152,7 +152,7 @@ def _column(index: Index, name: str) -> NDArray[np.float64]:
     there = [each for each in index if index[each].dtype.kind in "iuf"]
     could = f"it must be loss, cluster, similarity:A:57 or one of {', '.join(there)}"
     if name not in index:
-        raise HoloError(f"--by {name!r} is no column of the embeddings; {could}")
+        raise HoloError(f"--by {name!r} is not a column of the embeddings; {could}")
     if name not in there:
         raise HoloError(f"--by {name!r} is a column of text; {could}")
     values = index[name].astype(np.float64)
