@@ -176,7 +176,7 @@ def test_a_column_that_is_no_pk_is_asked_about_before_anything_is_read(folder, t
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["fit", "nowhere", "--out", "p"], 1, "nowhere is no folder"),
+        (["fit", "nowhere", "--out", "p"], 1, "nowhere is not a folder"),
         (["fit", "complexes", "--out", "p", "--table", "x.csv"], 1, "has no file x.csv"),
         (["fit", "complexes", "--out", "p", "--coverage", "1.5"], 2, "--coverage"),
         (["predict", "complexes", "complexes", "--out", "p.csv"], 1, "holds no predictor.h5"),

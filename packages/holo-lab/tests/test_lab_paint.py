@@ -291,7 +291,7 @@ def test_what_cannot_be_painted_is_refused_in_one_line(
         assert message.count("\n") == 1
         return message
 
-    assert "--by 'colour' is no column of the embeddings" in refused("colour")
+    assert "--by 'colour' is not a column of the embeddings" in refused("colour")
     assert "--by 'residue_name' is a column of text" in refused("residue_name")
     assert "the embeddings have no residue B:999" in refused("similarity:B:999", what="plain")
     assert "has 1 ASCII letters for a chain" in refused(out="no.pdb")
