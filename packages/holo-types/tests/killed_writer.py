@@ -27,7 +27,7 @@ STEPS = ("write", "fsync", "replace", "ftruncate", "unlink")
 
 
 def batch(number: int) -> holo_types.Holograms:
-    """Give the rows of one append: 1 to 9 of them, of about 300 bytes each."""
+    """Return the rows of one append: 1 to 9 of them, of about 300 bytes each."""
     values = np.random.default_rng(number).standard_normal((1 + number % 9, BASIS.dim)).astype(np.float32)
     index = {"batch": [number] * len(values), "name": [f"number {number}"] * len(values)}
     return holo_types.Holograms(values, BASIS, index)
@@ -45,7 +45,7 @@ def write(path: Path) -> None:
 
 
 def check(path: Path, at_least: int) -> int:
-    """Check that the file holds whole appends, nothing lost or doubled; give how many."""
+    """Check that the file holds whole appends, none lost and none doubled; return their number."""
     if not path.exists():
         assert at_least == 0, "a file that was there has gone"
         return 0
@@ -81,7 +81,7 @@ def in_child(work: Callable[[], None]) -> int:
 
 
 def die_at(step: int) -> None:
-    """Let the process kill itself at a step of what it does to the disk; in a write, in the middle of it."""
+    """Make the process kill itself at one step of what it does to the disk, or in the middle of a write."""
     done = 0
 
     def dying(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,7 +101,7 @@ def die_at(step: int) -> None:
 
 
 def kill_at_every_step(folder: Path) -> dict[str, object]:
-    """Kill a fresh run at its first step, another at its second, ... until one gets through."""
+    """Kill a fresh run at its first step, another at its second, and so on, until one finishes."""
     found, step = set(), 0
     while True:
         step += 1
@@ -123,7 +123,7 @@ def kill_at_every_step(folder: Path) -> dict[str, object]:
 
 
 def kill_at_random(folder: Path) -> dict[str, object]:
-    """Kill twenty times, each time going on with what is left; a run that got through gives way to another."""
+    """Kill twenty times, each time continuing what is left; a run that finishes is followed by another."""
     chance, kills, runs, reached = random.Random(0), 0, 0, 0
     states = set()
     path = folder / "0.h5"
@@ -150,7 +150,7 @@ def kill_at_random(folder: Path) -> dict[str, object]:
 
 
 def fill_the_disk(folder: Path) -> dict[str, object]:
-    """Let the disk be full at many sizes; then let it have room again, and go on in the same process."""
+    """Make the disk full at many sizes; then give it room again, and continue in the same process."""
     refused: list[bool] = []
     for size in range(2_000, 100_000, 24_000):
         path = folder / f"{size}.h5"
@@ -203,7 +203,7 @@ def race(folder: Path) -> dict[str, object]:
 
 
 def memory(folder: Path) -> dict[str, object]:
-    """Give the MB that streaming 100 MB to a file and back adds to the process."""
+    """Return the MB that streaming 100 MB to a file and back adds to the process."""
     basis = holo_types.Basis(lmax=6, radial=holo_types.Zernike(20, 10.0), channels=("C", "N", "O", "S"))
     values = np.random.default_rng(0).standard_normal((200, basis.dim)).astype(np.float32)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -13,7 +13,7 @@ CHUNK = 50
 
 
 def written(path: Path, appends: list[NDArray[np.floating]], *, by_hdf5: bool = False) -> int:
-    """Write appends to the dataset x, give the bytes that it takes."""
+    """Write appends to the dataset x and return the bytes that it takes."""
     first = appends[0]
     with h5py.File(path, "w") as file:
         dataset = file.create_dataset(

@@ -18,7 +18,7 @@ from holo_types.files.parquet_files import read_parquet
 
 
 def special(folder: Path) -> dict[str, Path]:
-    """Give what is no regular file, by what it is called."""
+    """Yield paths that are not regular files, each with the name of its kind."""
     (folder / "folder").mkdir()
     os.mkfifo(folder / "pipe")
     with socket.socket(socket.AF_UNIX) as one:

@@ -135,7 +135,7 @@ def test_every_parameter_of_a_basis_changes_its_digest() -> None:
 
 
 def test_a_field_that_is_added_later_changes_no_digest_while_it_is_absent() -> None:
-    """A basis as a later version may have it: its text, of which the digest is made, is the present one's."""
+    """A basis as a later version may have it; its text, from which the digest is made, is still the same."""
     later = attrs.make_class(
         "Basis",
         {**{name: attrs.field() for name in attrs.fields_dict(Basis)}, "envelope": attrs.field(default=None)},
@@ -261,9 +261,9 @@ def test_a_part_without_rows_does_not_decide_the_type_of_a_column() -> None:
         ({"a": ["\ud800"]}, r"index\['a'\] holds '\\ud800'; it must be valid Unicode"),
         ({"a": np.array([2**63], np.uint64)}, r"index\['a'\] holds 9223372036854775808; integers must fit"),
         ({"a": [1], "b": [1, 2]}, "index: its columns must have one length; they have {'a': 1, 'b': 2}"),
-        ({"": [1]}, "index: '' is no column name"),
-        ({"a/b": [1]}, "index: 'a/b' is no column name"),
-        ({"\udc00": [1]}, "index: .* is no column name"),
+        ({"": [1]}, "index: '' is not a column name"),
+        ({"a/b": [1]}, "index: 'a/b' is not a column name"),
+        ({"\udc00": [1]}, "index: .* is not a column name"),
     ],
 )
 def test_an_index_that_is_none(columns: Any, message: str) -> None:
@@ -392,7 +392,11 @@ def test_a_float_field_refuses_what_does_not_fit(
             {"weights": np.zeros((2, 2))},
             r"PointClouds.weights has shape \[2, 2\]; it must be \[3, 2\]",
         ),
-        (clouds, {"offsets": np.array([0, 3, 1, 3])}, "PointClouds.offsets falls after 1; it must not fall"),
+        (
+            clouds,
+            {"offsets": np.array([0, 3, 1, 3])},
+            "PointClouds.offsets decreases after 1; it must not decrease",
+        ),
         (clouds, {"offsets": np.array([0, 1, 2])}, "PointClouds.offsets is .* end with 3"),
         (clouds, {"offsets": np.array([1, 2, 3])}, "PointClouds.offsets is .* begin with 0"),
         (clouds, {"offsets": np.array([], np.int64)}, "PointClouds.offsets is .* begin with 0"),
@@ -511,7 +515,7 @@ def test_the_former_name_of_the_loss_is_an_alias() -> None:
     [
         ({"kind": "a kind"}, "NamedArrays.kind is 'a kind'; it must be a name such as"),
         ({"arrays": {}}, "NamedArrays.arrays is empty; it must hold at least one array"),
-        ({"arrays": {"a/b": [1]}}, "NamedArrays.arrays: 'a/b' is no name"),
+        ({"arrays": {"a/b": [1]}}, "NamedArrays.arrays: 'a/b' is not a name"),
         ({"arrays": {"a": np.array(1)}}, r"NamedArrays.arrays\['a'\] has shape \[\]; it must have rows"),
         (
             {"arrays": {"a": np.zeros((2, 0))}},

@@ -7,14 +7,14 @@ from holo_types import in_frame, rotation_between, turn_frame
 
 
 def turned_about(axis, angle, vector):
-    """Rodrigues' formula, which needs no matrix."""
+    """Rotate by Rodrigues' formula, which needs no matrix."""
     axis = axis / np.linalg.norm(axis)
     across = np.cross(axis, vector)
     return vector * np.cos(angle) + across * np.sin(angle) + axis * (axis @ vector) * (1 - np.cos(angle))
 
 
 def rotation_about(axis, angle):
-    """The matrix whose columns are the turned basis."""
+    """Return the matrix whose columns are the rotated basis vectors."""
     return np.stack([turned_about(axis, angle, unit) for unit in np.eye(3)], axis=1)
 
 

@@ -1,4 +1,4 @@
-"""HDF5 files that somebody made to do something else than be read: each is refused, and nothing of it is read."""
+"""HDF5 files that were made to do something else than be read: each is refused, and nothing of it is read."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +60,7 @@ def in_one_piece(file: h5py.File, _: Path) -> None:
 
 
 def made(name: str, dtype: object, **how: object) -> Callable[[h5py.File, Path], None]:
-    """Make a dataset anew in another way."""
+    """Replace a dataset by another one."""
 
     def change(file: h5py.File, _: Path) -> None:
         old = file[name]
@@ -164,7 +164,7 @@ def test_values_of_another_holo_file_are_not_read_through_a_link(tmp_path: Path)
 
 
 def test_what_compresses_best_is_not_taken_for_a_claim(tmp_path: Path) -> None:
-    """A file of zeros is as short as deflate makes it, and opens."""
+    """A file of zeros, which deflate makes as short as it can, still opens."""
     zeros = NamedArrays("Zeros", {"values": np.zeros((3, 1 << 20))}, {})
     holo_types.save(zeros, tmp_path / "zeros.h5")
     assert (tmp_path / "zeros.h5").stat().st_size < 60_000
@@ -172,7 +172,7 @@ def test_what_compresses_best_is_not_taken_for_a_claim(tmp_path: Path) -> None:
 
 
 def test_one_long_text_among_many_short_ones_takes_no_memory() -> None:
-    """numpy would give each of them its room: 400 GB."""
+    """Text that would take 400 GB in numpy, which gives every item the size of the longest, is refused."""
     texts = ["A"] * 1_000_000
     texts[7] = "B" * 100_000
     with pytest.raises(

@@ -55,5 +55,5 @@ def test_a_file_of_before_is_read_and_one_that_is_changed_is_not(tmp_path: Path)
     with pytest.raises(FormatError, match=r"a\.json: does not match its file_digest"):
         read_json(path)
     path.write_text("[" * 100_000)
-    with pytest.raises(FormatError, match="is nested too deep"):
+    with pytest.raises(FormatError, match="is nested too deeply"):
         read_json(path)

@@ -19,7 +19,7 @@ WAIT = "print('here', flush=True); import time; time.sleep(100)"
 
 
 def interrupted(folder: Path, program: str) -> tuple[int, str]:
-    """Run a program, send it a Ctrl-C once it says that it is there, and give its status and what it says of that."""
+    """Run a program, send it Ctrl-C once it reports that it has started, and return its status and its stderr."""
     (folder / "program.py").write_text(program, encoding="utf-8")
     process = subprocess.Popen(
         [sys.executable, "-c", BEGIN], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -52,13 +52,13 @@ channels = st.lists(texts.filter(bool), min_size=1, max_size=3, unique=True).map
 
 
 def floats(shape: tuple[int, ...], dtype: Any) -> st.SearchStrategy[NDArray[Any]]:
-    """Every finite bit pattern: -0.0, subnormals, the largest."""
+    """Draw every finite bit pattern: -0.0, subnormals and the largest numbers too."""
     width = np.dtype(dtype).itemsize * 8
     return nps.arrays(dtype, shape, elements=st.floats(width=width, allow_nan=False, allow_infinity=False))
 
 
 def bits(shape: Any, dtype: Any) -> st.SearchStrategy[NDArray[Any]]:
-    """Every bit pattern: infinity, and NaN of any payload too."""
+    """Draw every bit pattern, with infinities and NaN of any payload."""
     whole = {4: np.uint32, 8: np.uint64}[np.dtype(dtype).itemsize]
     return nps.arrays(whole, shape).map(lambda numbers: numbers.view(dtype))
 
@@ -330,7 +330,7 @@ def test_rows_of_another_kind_are_not_appended(
 
 def test_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not to be lost")
-    with pytest.raises(HoloError, match=r"notes\.txt: is not an HDF5 file and is not replaced"):
+    with pytest.raises(HoloError, match=r"notes\.txt: is not an HDF5 file and will not be replaced"):
         Writer(tmp_path / "notes.txt")
     with pytest.raises(HoloError, match=r"there is no folder"):
         Writer(tmp_path / "absent" / "a.h5")
@@ -375,7 +375,7 @@ def without(name: str) -> Callable[[Path], None]:
 
 
 def attribute(name: str, value: object) -> Callable[[Path], None]:
-    """Set an attribute and seal the header anew, as if a writer had written it so."""
+    """Set an attribute and seal the header again, as if a writer had written it."""
 
     def change(file: h5py.File) -> None:
         file.attrs[name] = value
@@ -536,7 +536,7 @@ def test_files_of_schema_version_1_stay_readable(kind: str, tmp_path: Path) -> N
     copy = tmp_path / "a.h5"
     copy.write_bytes(path.read_bytes())
     with pytest.raises(
-        FormatError, match=r"a\.h5: has schema version 1, which is read and not continued; load it"
+        FormatError, match=r"a\.h5: has schema version 1, which is read but not continued; load it"
     ):
         Writer(copy, resume=True)
     holo_types.save(holo_types.load(copy), copy)
@@ -582,7 +582,7 @@ def test_files_of_schema_version_2_stay_readable(kind: str) -> None:
 
 
 def test_a_checksum_is_what_the_schema_says() -> None:
-    """By another way: HDF5's own values, numpy's bytes, and the binary division that defines CRC-32."""
+    """Compute checksums in another way: HDF5's own values, numpy's bytes and the division that defines CRC-32."""
     with h5py.File(CONTRACT / "schema2" / "Holograms.h5") as file:
         paths = json.loads(file.attrs["datasets"])
         for column, path in enumerate(paths):
@@ -609,7 +609,7 @@ def test_a_new_schema_version_comes_with_contract_files_of_its_own() -> None:
 def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(HoloError, match="no regular file"):
+    with pytest.raises(HoloError, match="not a regular file"):
         holo_types.save(Holograms(np.ones((1, BASIS.dim)), BASIS), pipe)
     assert pipe.is_fifo()
 
@@ -665,7 +665,7 @@ def test_one_column_is_read_alone(tmp_path: Path) -> None:
 
 
 def noted(path: Path) -> Callable[[Callable[[Path], object]], str]:
-    """Give what damages a copy of a file, reads it, and says how the damage was noticed."""
+    """Return a function that damages a copy of a file, reads it, and returns how the damage was noticed."""
     whole = path.read_bytes()
 
     def damage(change: Callable[[Path], object]) -> str:
@@ -679,7 +679,7 @@ def noted(path: Path) -> Callable[[Callable[[Path], object]], str]:
 
 
 def test_a_flipped_bit_of_a_value_is_noticed_wherever_it_is(tmp_path: Path) -> None:
-    """Texts and whole numbers are stored so that HDF5 itself checks nothing: a bit is flipped in the file."""
+    """Texts and integers are stored without any check by HDF5; a bit is flipped in the file itself."""
     path = tmp_path / "a.h5"
     rows = holograms(3, chain=["marked", "x", "y"], number=[1, 2, 3])
     holo_types.save(attrs.evolve(rows, centers=np.full((3, 3), 7.25)), path)
@@ -699,7 +699,7 @@ def test_a_flipped_bit_of_a_value_is_noticed_wherever_it_is(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("kind", ["PointClouds", "SphereImages", "Holograms", "Embeddings", "VectorIndex"])
 def test_no_flipped_bit_changes_a_value_unnoticed(kind: str, tmp_path: Path) -> None:
-    """In the chunks, the texts and the header: what is read is refused by name, or the same."""
+    """A bit flipped in chunks, texts or the header is refused by name, or changes nothing that is read."""
     stored = CONTRACT / "schema2" / f"{kind}.h5"
     whole, example, rng = stored.read_bytes(), recipe()["EXAMPLES"][kind], np.random.default_rng(0)
     places: list[int] = []

@@ -94,7 +94,7 @@ def test_a_flipped_bit_of_a_parquet_page_is_noticed(tmp_path: Path) -> None:
 
 
 def test_no_flipped_bit_of_a_parquet_file_goes_unseen(tmp_path: Path) -> None:
-    """Wherever it is: in pages, in what describes them, in the names of columns, in the digest."""
+    """A flipped bit is noticed in pages, metadata, names of columns and the digest."""
     path = tmp_path / "a.parquet"
     write_table(EMBEDDINGS, path)
     whole, expected = path.read_bytes(), read_parquet(path)

@@ -23,14 +23,14 @@ NAMES = NamedArrays(
 
 
 def foreign(path: Path) -> Path:
-    """A file that this process has not written."""
+    """Return a file that this process has not written."""
     holo_types.save(NAMES, path.with_name("ours.h5"))
     shutil.copyfile(path.with_name("ours.h5"), path)
     return path
 
 
 def endless(path: Path) -> Path:
-    """A text's header in the heap says that it is free space of length 0, which libhdf5 never gets past."""
+    """A text's header in the heap claims free space of length 0, at which libhdf5 loops forever."""
     content = bytearray(foreign(path).read_bytes())
     place = content.index(b"text005")
     content[place - 16 : place] = bytes(16)
@@ -48,7 +48,7 @@ def test_a_file_that_never_ends_is_refused_and_the_next_is_read(tmp_path: Path) 
 
 
 def test_texts_that_are_one_text_many_times_are_refused(tmp_path: Path) -> None:
-    """A long text to which every row points is many times as long as the file."""
+    """A long text to which every row points expands to many times the size of the file."""
     path = tmp_path / "a.h5"
     holo_types.save(NamedArrays("Names", {"name": ["x" * 4000, *["y"] * 4095]}, {}), path)
     with h5py.File(path, "r+") as file:
@@ -66,13 +66,13 @@ def test_texts_that_are_one_text_many_times_are_refused(tmp_path: Path) -> None:
         (
             "import os, sys; sys.stdin.readline(); os.kill(os.getpid(), 11)",
             60.0,
-            "ends the process that opens",
+            "crashes the process that opens",
         ),
         ("import os, sys; sys.stdin.readline(); os.kill(os.getpid(), 9)", 60.0, "is not opened within 1 s"),
         (
             "import sys; sys.stdin.readline(); sys.exit(1)",
             60.0,
-            "opens files of others first cannot be started",
+            "tries files first cannot be started",
         ),
         ("import time; time.sleep(60)", 1.0, "is not opened within 1 s"),
     ],

@@ -1,6 +1,6 @@
-"""The habits that Holo's console scripts share: exit statuses, error lines, progress, skipped.csv.
+"""Conventions that Holo's console scripts share: exit statuses, error lines, progress and ``skipped.csv``.
 
-It needs the extra ``cli`` (cyclopts, rich), which it imports only when used.
+This module needs the extra ``cli`` (cyclopts, rich), which it imports only when it is used.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ OK, NOTHING_USEFUL, WRONG_USAGE, SOME_FILES_FAILED, INTERRUPTED, TERMINATED = 0,
 _LOG_INTERVAL = 15.0  # seconds between the progress lines of a log
 
 
-# What torch and Python say where memory runs out, as a RuntimeError.
+# What torch and Python say in a RuntimeError when memory runs out.
 _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "can't start new thread")
 
 
@@ -49,12 +49,12 @@ def _error_line(message: str) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     line = visible(" ".join(message.split()))
-    # As text, since messages hold shapes such as [n, 3] that rich would take for its own markup.
+    # As text, because messages hold shapes such as [n, 3], which rich would take for its own markup.
     Console(stderr=True).print(Text(line, style="red"), soft_wrap=True)
 
 
 def examples_shown(*lines: str) -> str:
-    """Return command lines as the end of a help shows them.
+    """Return command lines as they are shown at the end of a help text.
 
     Examples
     --------
@@ -65,14 +65,14 @@ def examples_shown(*lines: str) -> str:
 
 
 def program(name: str, help: str, version: str, examples: Sequence[str]) -> "App":
-    """Return a console script that looks like all others: version, examples, and completion in the shell.
+    """Return a console script that has what all of them have: version, examples and shell completion.
 
     Parameters
     ----------
     name, help, version
         As `cyclopts.App` takes them.
     examples
-        Command lines, which the help shows at its end.
+        Command lines, which are shown at the end of the help.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def program(name: str, help: str, version: str, examples: Sequence[str]) -> "App
 
 
 def run(app: "App", argv: Sequence[str] | None = None) -> int:
-    """Run a console script and give its exit status.
+    """Run a console script and return its exit status.
 
     Parameters
     ----------
@@ -101,8 +101,8 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
     -------
     int
         2 for wrong usage; 1 for a `HoloError`, an `OSError`, too little memory or a module that cannot be imported,
-        each with one line on stderr; 130
-        if interrupted, 143 after a SIGTERM; else the integer that the command returned, or 0.
+        each reported in one line on stderr; 130 after Ctrl-C and 143 after SIGTERM; otherwise the integer that the
+        command returned, or 0.
 
     Examples
     --------
@@ -124,11 +124,11 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
             what = f" ({str(error).splitlines()[0]})" if str(error) else ""
             _error_line(f"Error: there is not enough memory{what}; use fewer workers, or less data")
             return NOTHING_USEFUL
-        except (HoloError, ImportError) as error:  # a module, as where there is too little memory to load it
+        except (HoloError, ImportError) as error:  # an ImportError: memory may be too short to load a module
             _error_line(f"Error: {error}")
             return NOTHING_USEFUL
         except OSError as error:
-            # What no command foresaw: a full disk, a closed pipe, a folder that is a file.
+            # What no command anticipated: a full disk, a closed pipe, a folder in place of a file.
             if isinstance(error, BrokenPipeError):
                 _forget_output()
             name = f"{error.filename}: " if error.filename else ""
@@ -157,16 +157,16 @@ def _run(app: "App", tokens: Sequence[str]) -> int:
     status = result if isinstance(result, int) else OK
     if form == "json":
         sys.stdout.write(f"{summary.json(status)}\n")
-    sys.stdout.flush()  # here, where an error of it has its line and its status
+    sys.stdout.flush()  # here, so that an error of the flush gets its line and its exit status too
     return status
 
 
 def _ready_streams() -> None:
-    """Let there be an output and an error output that take every text, whatever the process was started with."""
+    """Let standard output and standard error accept every text, however the process was started."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
-        except OSError:  # closed: a file that is opened next would get its number, and what is printed
+        except OSError:  # closed: the next file to be opened would get its number and the output
             os.open(os.devnull, os.O_RDWR)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -175,21 +175,21 @@ def _ready_streams() -> None:
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(
                 errors="backslashreplace"
-            )  # Å where the locale is ASCII, names that are not UTF-8
+            )  # Å in an ASCII locale, and names that are not UTF-8
 
 
 def _forget_output() -> None:
-    """Let nothing more be written to a pipe that nobody reads; Python would complain of it once more at the end."""
+    """Write nothing more to a pipe that nobody reads; otherwise Python would report it once more at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM, which a scheduler sends before it kills: work is left as by a Ctrl-C."""
+    """SIGTERM, which a scheduler sends before it kills a process; work ends as it does after Ctrl-C."""
 
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """Let a SIGTERM be a `_Terminated`, so that what is under way is kept and workers are ended; a second one kills."""
+    """Raise `_Terminated` on SIGTERM, so that work in progress is kept and workers are ended; a second one kills."""
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
@@ -210,19 +210,19 @@ def _terminable() -> Iterator[None]:
 
 @contextlib.contextmanager
 def progress(total: int, description: str) -> Iterator[Callable[..., None]]:
-    """Show on stderr how far long work is: a bar on a terminal, a line now and then in a log.
+    """Show on stderr how far a long computation is: as a bar on a terminal, as a line now and then in a log.
 
     Parameters
     ----------
     total
-        How many steps there are.
+        Number of steps.
     description
-        What is being done, such as ``"encoding"``.
+        The work, such as ``"encoding"``.
 
     Yields
     ------
     callable
-        ``advance(n=1, note="")``: n more steps are done; the note, such as how fast, is shown beside.
+        ``advance(n=1, note="")`` reports n more steps as done and shows the note, such as the speed, beside them.
 
     Examples
     --------
@@ -287,19 +287,19 @@ def _log_lines(total: int, description: str) -> Iterator[Callable[..., None]]:
 
 @attrs.define
 class Outcome:
-    """What came of the input files of one run.
+    """How the input files of one run fared.
 
     Parameters
     ----------
     succeeded
-        Files that gave results.
+        Number of files that gave results.
     failed
-        Files that gave none.
+        Number of files that gave none.
     skipped_residues
-        Residues left out of files that gave results; each has its line in skipped.csv. None if the files
-        have no residues.
+        Number of residues that were left out of files that gave results; each has its line in ``skipped.csv``. None
+        if the files have no residues.
     others
-        What else has its line in skipped.csv, counted in words, such as ``"3 atoms were left out"``.
+        Counts, in words, of what else has its line in ``skipped.csv``, such as ``"3 atoms were left out"``.
 
     Examples
     --------
@@ -321,7 +321,7 @@ class Outcome:
         return SOME_FILES_FAILED if self.failed else OK
 
     def summary(self) -> str:
-        """Return the outcome in one line."""
+        """Return the outcome as one line."""
         files = f"{self.succeeded} of {_count(self.succeeded + self.failed, 'file')} gave results"
         failed = f", {self.failed} failed" if self.failed else ""
         counted = list(self.others)
@@ -344,7 +344,7 @@ class Skipped:
     file
         The input file.
     residue
-        The residue, such as ``"A 52A GLY"``; empty if it is the whole file.
+        The residue, such as ``"A 52A GLY"``; empty if the whole file was left out.
     reason
         Why, in words.
     """
@@ -355,7 +355,7 @@ class Skipped:
 
 
 def write_skipped(path: str | os.PathLike[str], skipped: Iterable[Skipped]) -> None:
-    """Write what was left out as CSV, with the columns file, residue, reason; header only if nothing was.
+    """Write a CSV file of what was left out, with the columns file, residue and reason, or with the header alone.
 
     Raises
     ------

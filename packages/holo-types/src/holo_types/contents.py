@@ -1,7 +1,7 @@
-"""The bytes of files from others: of regular files only, and never more of them than a stated budget.
+"""Read the bytes of other people's files: of regular files only, and never more bytes than a fixed limit.
 
-A device or a pipe has no end, and a few packed bytes unpack to as many as one likes. So whoever reads a whole file
-reads it here, and whoever hands a path to a library asks `regular_file` first.
+A device or a pipe has no end, and a few compressed bytes can expand to any number. Therefore every function that reads
+a whole file reads it here, and every function that passes a path to a library calls `regular_file` first.
 """
 
 import gzip
@@ -15,8 +15,8 @@ from .errors import FormatError, HoloError
 __all__ = ["gunzipped", "most_unpacked", "read_content", "regular_file"]
 
 _VARIABLE = "HOLO_MAX_BYTES"
-_MOST = 1 << 30  # three times the 2.4 million atoms of the HIV capsid (3J3Q), as mmCIF has them
-# Files of structures pack ten times, a hundred times at best; small ones may be mostly blanks.
+_MOST = 1 << 30  # three times the size of the HIV capsid (3J3Q, 2.4 million atoms) as mmCIF
+# Structure files compress ten times, at best a hundred times; small ones may be mostly blanks.
 _FREE, _RATIO = 1 << 26, 100
 _STEP = 1 << 20
 _OTHERS = (
@@ -27,7 +27,7 @@ _OTHERS = (
 
 
 def _budget() -> int | None:
-    """Return what the environment sets in place of the limits."""
+    """Return the limit that the environment variable sets, if it sets one."""
     value = os.environ.get(_VARIABLE)
     if value is None:
         return None
@@ -37,19 +37,20 @@ def _budget() -> int | None:
 
 
 def most_unpacked(packed: int) -> int:
-    """Return the most bytes that packed data may unpack to.
+    """Return the largest size to which compressed data may expand.
 
-    That is 64 MiB and a hundred times the packed bytes, but 1 GiB at most; or what HOLO_MAX_BYTES says in its place.
+    It is 64 MiB plus a hundred times the compressed size, but at most 1 GiB. The environment variable HOLO_MAX_BYTES
+    replaces this limit.
 
     Parameters
     ----------
     packed
-        How many bytes are packed.
+        Number of compressed bytes.
 
     Raises
     ------
     HoloError
-        If HOLO_MAX_BYTES is no number of bytes.
+        If HOLO_MAX_BYTES is not a number of bytes.
 
     Examples
     --------
@@ -66,14 +67,14 @@ def regular_file(path: str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     path
-        May be a link to a regular file.
+        The file; it may be a link to a regular file.
 
     Raises
     ------
     FormatError
-        If it is no regular file.
+        If it is not a regular file.
     OSError
-        If there is none, or links lead to one another.
+        If it does not exist, or links form a circle.
 
     Examples
     --------
@@ -92,12 +93,12 @@ def regular_file(path: str | os.PathLike[str]) -> Path:
 
 
 def read_content(path: str | os.PathLike[str]) -> bytes:
-    """Read a whole regular file of at most 1 GiB, or of what HOLO_MAX_BYTES says.
+    """Read a whole regular file of at most 1 GiB, or of at most HOLO_MAX_BYTES.
 
     Raises
     ------
     FormatError
-        If it is no regular file, or is larger.
+        If it is not a regular file, or is larger.
     OSError
         If it cannot be read.
 
@@ -117,23 +118,23 @@ def read_content(path: str | os.PathLike[str]) -> bytes:
 
 
 def gunzipped(content: bytes, name: str | os.PathLike[str], most: int | None = None) -> bytes:
-    """Unpack gzip data, of one member or several, as far as `most_unpacked` allows.
+    """Decompress gzip data of one or several members, up to the limit of `most_unpacked`.
 
     Parameters
     ----------
     content
-        The packed data.
+        The compressed data.
     name
-        What the error calls them.
+        Name of the data in the error message.
     most
-        A smaller limit.
+        A lower limit, in bytes.
 
     Raises
     ------
     FormatError
-        If they unpack to more.
+        If the data expand to more.
     EOFError, OSError, zlib.error
-        If they are damaged.
+        If the data are damaged.
 
     Examples
     --------
@@ -145,7 +146,7 @@ def gunzipped(content: bytes, name: str | os.PathLike[str], most: int | None = N
         allowed = min(allowed, most)
     parts, size = [], 0
     with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-        while part := file.read(_STEP):  # `read` takes the memory for all that it is asked for
+        while part := file.read(_STEP):  # `read` allocates memory for all that it is asked for
             parts.append(part)
             size += len(part)
             if size > allowed:

@@ -1,4 +1,4 @@
-"""What objects say of themselves when they are printed, and in a notebook."""
+"""How objects are displayed when they are printed, and in a notebook."""
 
 import html
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ _NUMBERS = 3
 
 @attrs.frozen
 class Summary:
-    """A few lines about an object that holds one row for each of many things.
+    """A short description of an object that has one row for each of many things.
 
     Parameters
     ----------
     title
         One line that says what it is.
     facts
-        Names and values, one line each.
+        Names and values, each shown on a line.
     table
         Columns of the first rows, as text; none by default.
     more_rows
-        How many rows the object has beyond those of the table.
+        Number of rows that the object has beyond those of the table.
     more_columns
         Names of columns that the table leaves out.
 
@@ -62,7 +62,7 @@ class Summary:
         return "\n".join(lines + ([f"  ({self._more})"] if self._more else []))
 
     def html(self) -> str:
-        """Return the same as HTML; every name and value is escaped."""
+        """Return the summary as HTML; every name and value is escaped."""
         facts = "".join(
             f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
             for name, value in self.facts.items()
@@ -78,7 +78,7 @@ class Summary:
 
 
 class Displayed:
-    """A class whose objects are printed, and shown in a notebook, as their summary."""
+    """A base class whose objects are printed, and shown in a notebook, as their summary."""
 
     __slots__ = ()
 
@@ -100,18 +100,18 @@ def shown(
     vectors: Mapping[str, NDArray[np.number]],
     rows: int,
 ) -> Summary:
-    """Return the summary of an object with an index and with vectors, whose first rows it tabulates.
+    """Return the summary of an object that has an index and vectors, with a table of its first rows.
 
     Parameters
     ----------
     title, facts
         As in `Summary`.
     columns
-        The index.
+        The object's index.
     vectors
-        One vector of numbers for each row, of which the first few are shown.
+        One vector of numbers for each row, of which the first components are shown.
     rows
-        How many rows there are.
+        Number of rows.
 
     Examples
     --------

@@ -1,14 +1,14 @@
-"""The errors that Holo raises on input it cannot use."""
+"""The errors that Holo raises on input that it cannot use."""
 
 __all__ = ["FormatError", "HoloError"]
 
-_LONGEST = 2000  # letters
+_LONGEST = 2000  # characters
 
 
 class HoloError(ValueError):
-    """Input that cannot be used: the message names the thing, what it was, and what it should be.
+    """Input that cannot be used: the message names what is wrong, its value, and what it should be.
 
-    The middle of a message of more than 2,000 letters is left out: what the thing was may be as long as a file.
+    The middle of a message of more than 2,000 characters is left out, because a value may be as long as a file.
 
     Examples
     --------

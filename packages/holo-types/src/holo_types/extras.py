@@ -1,4 +1,4 @@
-"""Imports that only an extra makes work."""
+"""Imports that need an extra."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,18 +12,18 @@ __all__ = ["extra"]
 
 @contextmanager
 def extra(requirement: str) -> Iterator[None]:
-    """Say what to install where an import in the context fails for want of an extra.
+    """Report what to install if an import inside the context fails because an extra is missing.
 
     Parameters
     ----------
     requirement : str
-        What brings the imported modules, as pip takes it: a package with the name of its extra.
+        What to install for the imported modules, in pip's notation: a package with the name of its extra.
 
     Raises
     ------
     HoloError
-        If a module is not installed; or if it is, and cannot be imported all the same, when installing it again
-        would not help: then with its version and with what was wrong.
+        If a module is not installed. If it is installed and still cannot be imported, so that installing it again
+        would not help, the message has its version and the reason instead.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def extra(requirement: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        # What failed may be an import that an imported module does in its turn: the error names what.
+        # The import that failed may be one inside an imported module: the error names which.
         name = (error.name or "").partition(".")[0]
         if isinstance(error, ModuleNotFoundError) and name and find_spec(name) is None:
             raise HoloError(f"{name} is not installed: pip install {requirement!r}") from None
@@ -44,7 +44,7 @@ def extra(requirement: str) -> Iterator[None]:
 
 
 def _installed(module: str) -> str:
-    """Name the distributions that a top-level module is of, with their versions."""
+    """Return the names and versions of the distributions that provide a top-level module."""
     distributions = sorted(set(metadata.packages_distributions().get(module, ())))
     return (
         ", ".join(f"{name} {metadata.version(name)}" for name in distributions) or module or "what it needs"

@@ -1,4 +1,4 @@
-"""How a program begins: importing it takes a second, in which Ctrl-C is to be no traceback."""
+"""How a program starts: its import takes a second, during which Ctrl-C must not show a traceback."""
 
 import importlib
 import signal
@@ -9,13 +9,13 @@ __all__ = ["launch"]
 def launch(module: str) -> int:
     """Import a program and run it.
 
-    Before and after its ``main``, which says itself that it was interrupted, Ctrl-C ends the process without a word,
-    as SIGTERM does. Where Ctrl-C is ignored, or somebody else's, it stays so.
+    Ctrl-C and SIGTERM before and after ``main`` end the process without a message; ``main`` itself reports that it was
+    interrupted. Where Ctrl-C is ignored or has another handler, that does not change.
 
     Parameters
     ----------
     module
-        Has a function ``main``, which gives the exit status.
+        Name of the module; its function ``main`` returns the exit status.
 
     Returns
     -------

@@ -41,7 +41,7 @@ OptionalResidues = Annotated[
     ),
 ]
 Flag = Annotated[bool, Parameter(negative="")]
-Together = Parameter(name="*")  # the fields of a class are options of their own
+Together = Parameter(name="*")  # each field of the class is an option
 
 
 def check_output(_: object, path: Path | None) -> None:
@@ -60,21 +60,21 @@ Scheduler = Annotated[
     str | None,
     Parameter(
         help="Address of a Dask scheduler, such as tcp://host:8786, whose workers do the work instead (needs the extra "
-        "dask of holo-features); they must see the files under the same paths."
+        "dask of holo-features); they must find the files under the same paths."
     ),
 ]
 
 
 @attrs.frozen
 class SelectionOptions:
-    """What of a structure file is taken.
+    """Which part of a structure file is used.
 
     Parameters
     ----------
     model
-        Number of the model to read from a file with several, as in the file; by default the first.
+        Number of the model to read from a file with several models, as in the file; by default the first.
     chains
-        Names of the chains to read, as given by the authors; by default all.
+        Names of the chains to read, in the authors' numbering; by default all.
     assembly
         Biological assembly to build, such as 1; by default the atoms are used as they are in the file.
     hydrogens
@@ -85,7 +85,7 @@ class SelectionOptions:
         Include everything else that is not an amino acid residue of a chain: ligands, ions, nucleic acids.
     """
 
-    # --model is a network everywhere.
+    # In all commands, --model is a network.
     model: Annotated[int | None, Parameter(name="structure-model")] = None
     chains: OptionalNames = None
     assembly: str | None = None
@@ -96,15 +96,15 @@ class SelectionOptions:
 
 @attrs.frozen
 class ConfidenceOptions:
-    """Which residues of predicted structures are certain enough.
+    """Which residues of predicted structures are reliable enough.
 
     Parameters
     ----------
     minimum_plddt
-        Lowest pLDDT, from 0 to 100, of a residue that is encoded; the others remain neighbors, and are listed.
-        A file must say that its B-factors are pLDDT, as mmCIF does in _ma_qa_metric.
+        Lowest pLDDT, from 0 to 100, of a residue that is encoded. Residues below it are still neighbors, and are
+        listed. The file must declare that its B-factors are pLDDT, as mmCIF does in _ma_qa_metric.
     b_factors_are_plddt
-        Read the B-factors as pLDDT although the file does not say so, which a PDB file cannot.
+        Read the B-factors as pLDDT even if the file does not declare them so; a PDB file cannot.
     drop_neighbors
         Also remove the atoms of residues below --minimum-plddt from all neighborhoods.
     """
@@ -116,12 +116,12 @@ class ConfidenceOptions:
 
 @attrs.frozen
 class RunOptions:
-    """How the work is done, which changes nothing in the output.
+    """How the work is done; these options do not change the output.
 
     Parameters
     ----------
     workers, scheduler
-        Who does the work.
+        The processes, or the cluster, that do the work.
     resume
         Continue an unfinished output with the same inputs and options; finished files are not read again.
     """
@@ -132,19 +132,19 @@ class RunOptions:
 
     @property
     def alone(self) -> bool:
-        """Whether one process does it all."""
+        """Whether a single process does all the work."""
         return self.workers == 1 and self.scheduler is None
 
 
 def _check_summary(_: object, options: "SummaryOptions") -> None:
     if options.quiet and options.json:
-        raise ValueError("--quiet and --json are both given; one of them is possible")
+        raise ValueError("--quiet and --json are both given; give only one of them")
 
 
 @Parameter(name="*", validator=_check_summary)
 @attrs.frozen
 class SummaryOptions:
-    """How a command says what came out; `holo_types.console.run` obeys them.
+    """How a command reports its results; `holo_types.console.run` applies these options.
 
     Parameters
     ----------
@@ -163,4 +163,4 @@ class SummaryOptions:
         return "nothing" if self.quiet else "json" if self.json else "lines"
 
 
-IN_LINES = SummaryOptions()  # as it is by default
+IN_LINES = SummaryOptions()  # the default

@@ -1,4 +1,4 @@
-"""The one place where what goes wrong in reading somebody else's file becomes Holo's error."""
+"""The one place where an error in reading somebody else's file becomes one of Holo's errors."""
 
 import contextlib
 import functools
@@ -12,27 +12,27 @@ __all__ = ["reading", "reads"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_LONGEST = 200  # letters of a reason
+_LONGEST = 200  # characters of a reason
 
 
 @contextlib.contextmanager
 def reading(name: str | os.PathLike[str], kind: str) -> Iterator[None]:
-    """Turn whatever goes wrong in reading a file into a `FormatError` of one line that names it.
+    """Turn any error in reading a file into a one-line `FormatError` that names the file.
 
-    Parsers raise what they like on damaged or hostile content: no list of classes is complete. The original
-    error stays as the cause.
+    Parsers raise all kinds of exceptions on damaged or hostile content, so that no list of them is complete. The
+    original exception is kept as the cause.
 
     Parameters
     ----------
     name
-        The file, or the part of it that is read.
+        Name of the file, or of the part of it that is read.
     kind
         What it must be, such as ``"a recipe"``.
 
     Raises
     ------
     FormatError
-        In place of every exception that is not a `HoloError`.
+        In place of every exception that is not already a `HoloError`.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def reading(name: str | os.PathLike[str], kind: str) -> Iterator[None]:
 
 
 def reads(kind: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let a function whose first argument is a path raise nothing but Holo's error, see `reading`.
+    """Decorate a function whose first argument is a path so that it raises only Holo's errors; see `reading`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a command says on the screen when it is done: lines for people, one JSON object for programs, or nothing."""
+"""What a command prints when it is done: lines for people, one JSON object for programs, or nothing."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ Form = Literal["lines", "json", "nothing"]
 
 
 def visible(text: str) -> str:
-    r"""Return text for a terminal: names of files are a stranger's, and an escape sequence in one is shown, not sent.
+    r"""Return text that is safe on a terminal: an escape sequence in a file's name is shown, not executed.
 
     Examples
     --------
@@ -30,16 +30,16 @@ def visible(text: str) -> str:
 
 @attrs.define
 class Summary:
-    """What a command has said so far.
+    """What a command has reported so far.
 
     Parameters
     ----------
     form
-        How it is said.
+        How it is printed.
     lines
-        The lines, which are held back where they become JSON.
+        The lines, which are not printed if the form is JSON.
     figures
-        The same as values, by name.
+        The same information as values, by name.
     """
 
     form: Form
@@ -47,7 +47,7 @@ class Summary:
     figures: dict[str, object] = attrs.field(factory=dict)
 
     def json(self, status: int) -> str:
-        """Return all of it as one JSON object, with the exit status; what is no number is null."""
+        """Return the figures as one JSON object, with the exit status; NaN and infinity become null."""
         return json.dumps({"status": status, "lines": self.lines, **_plain_items(self.figures)})
 
 
@@ -55,15 +55,15 @@ _CURRENT: ContextVar[Summary | None] = ContextVar("summary", default=None)
 
 
 def say(*lines: str, **figures: object) -> None:
-    """Say what came out.
+    """Report results.
 
     Parameters
     ----------
     *lines
-        For people, on standard output; nothing in them is taken for markup.
+        Text for people, printed on standard output; nothing in it is interpreted as markup.
     **figures
-        The same for programs, by name, for a command that was asked for JSON: text, numbers, and lists and mappings of
-        these.
+        The same information for programs, by name, printed if the command was asked for JSON: text, numbers, and lists
+        and mappings of these.
 
     Examples
     --------
@@ -83,14 +83,14 @@ def say(*lines: str, **figures: object) -> None:
 
 
 def is_quiet() -> bool:
-    """Whether a command was asked to say nothing but its errors."""
+    """Return whether a command was asked to print nothing but its errors."""
     current = _CURRENT.get()
     return current is not None and current.form == "nothing"
 
 
 @contextlib.contextmanager
 def summarizing(form: Form) -> Iterator[Summary]:
-    """Let what is said in a block have a form."""
+    """Print what `say` reports inside the context in a given form."""
     summary = Summary(form)
     before = _CURRENT.set(summary)
     try:
@@ -104,7 +104,7 @@ def _plain_items(items: Mapping[str, object]) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    """Return what JSON has: paths become text, NaN and infinities null."""
+    """Return a value as JSON can hold it: paths become text, NaN and infinities null."""
     if isinstance(value, Mapping):
         return _plain_items(value)
     if isinstance(value, float) and not math.isfinite(value):

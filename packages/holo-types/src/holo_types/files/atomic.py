@@ -16,7 +16,7 @@ __all__ = ["replacing", "sync_folder", "uninterrupted", "write_errors"]
 
 @contextlib.contextmanager
 def write_errors(path: Path) -> Iterator[None]:
-    """Turn what the operating system refuses into a `HoloError` that names the file."""
+    """Turn errors of the operating system into a `HoloError` that names the file."""
     try:
         yield
     except OSError as error:
@@ -25,7 +25,7 @@ def write_errors(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put off a Ctrl-C or SIGTERM until the end: HDF5 crashes on an exception in the middle of a write."""
+    """Defer Ctrl-C and SIGTERM until the end: HDF5 crashes if an exception interrupts a write."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -44,7 +44,7 @@ def uninterrupted() -> Iterator[None]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut, where the system lets a folder be opened."""
+    """Make the names in a folder survive a power failure, where the system allows a folder to be opened."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -55,10 +55,10 @@ def sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Return the path of a new file in the same folder, which takes the place of `path` at the end.
+    """Yield the path of a new file in the same folder, which replaces `path` at the end.
 
-    Whatever goes wrong before, `path` stays as it was. A process that is killed meanwhile leaves its
-    unfinished ``.NAME.XXXXXXXX.tmp``, which the next run that has the path's lock removes (`holo_types.files.locks`).
+    If anything fails before then, `path` is unchanged. A process that is killed in between leaves an unfinished
+    ``.NAME.XXXXXXXX.tmp``, which the next run that holds the path's lock removes (`holo_types.files.locks`).
 
     Raises
     ------
@@ -75,12 +75,12 @@ def replacing(path: Path) -> Iterator[Path]:
     ['note.txt']
     """
     with write_errors(path):
-        target = Path(os.path.realpath(path))  # of a link, what it points to is replaced, not the link
+        target = Path(os.path.realpath(path))  # the target of a link is replaced, not the link
         new = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         if target.is_dir():
             raise IsADirectoryError(None, "it is a folder")
         if target.exists() and not target.is_file():
-            raise OSError(None, "it is no regular file")
+            raise OSError(None, "it is not a regular file")
         try:
             yield new
             descriptor = os.open(new, os.O_RDWR)

@@ -1,8 +1,8 @@
-"""What a file may make HDF5 do: nothing but read plain chunks of this file.
+"""What a file may make HDF5 do: read plain chunks of this file, and nothing else.
 
 HDF5 can take the values of a dataset from any file of the machine (external storage, virtual datasets), follow links
-into other files, and load plugins as filters. Holo writes none of that. So what is opened here is first looked at
-link by link, and nothing is read of what has another layout, type or filter than Holo gives its datasets.
+into other files, and load plugins as filters. Holo writes none of that. So every object of a file is first inspected
+link by link, and nothing is read from an object whose layout, type or filter is not one that Holo writes.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from holo_types.errors import HoloError
 __all__ = ["FILTERS", "check_sizes", "member_names", "open_dataset", "root_attributes"]
 
 FILTERS = (h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE)
-# Deflate makes at most 258 bytes of 2 bits: what a file's datasets hold cannot be larger than this times the file.
+# Deflate codes at most 258 bytes in 2 bits: a file's datasets cannot be larger than this times the file.
 _LARGEST_RATIO = 1032
 _MOST_ATTRIBUTES = 32
 
@@ -37,50 +37,50 @@ _TYPES = (
 
 
 def _opened(file: h5py.File, path: str) -> Any:  # of h5py's low-level identifiers
-    """Open a member of a file without ever following a link that leads anywhere else."""
+    """Open a member of a file without following any link that leads elsewhere."""
     here = file.id
     for name in path.split("/"):
         if not isinstance(here, h5g.GroupID | h5py.h5f.FileID):
             raise HoloError(f"{path} lies in no group; it must be a dataset in a group of the file")
         if here.links.get_info(name.encode()).type != h5l.TYPE_HARD:
             raise HoloError(
-                f"{path} is a link to elsewhere; it must lie in the file itself, and nothing of it is read"
+                f"{path} is a link to elsewhere; it must lie in the file itself, so nothing of it is read"
             )
         here = h5o.open(here, name.encode())
     return here
 
 
 def member_names(file: h5py.File, path: str | None = None) -> list[str]:
-    """Return the names in a group of a file, or in its root, in alphabetical order.
+    """Return the names of the members of a group of a file, or of its root, in alphabetical order.
 
     Raises
     ------
     HoloError
-        If it is no group of the file itself.
+        If it is not a group of the file itself.
     """
     group = h5g.open(file.id, b"/") if path is None else _opened(file, path)
     if not isinstance(group, h5g.GroupID):
-        raise HoloError(f"{path} is no group; it must be one")
+        raise HoloError(f"{path} is not a group; it must be one")
     return [name.decode() for name in group]
 
 
 def open_dataset(file: h5py.File, path: str) -> h5py.Dataset:
-    """Open a dataset that is as Holo writes them: chunks of this file, of a type and with the filters of the schema.
+    """Open a dataset that is one of Holo's: chunks of this file, with a type and filters of the schema.
 
     Raises
     ------
     HoloError
-        If it is anything else; the message names the dataset, and the caller the file.
+        If it is anything else; the message names the dataset, and the caller adds the file.
     KeyError
-        If there is none.
+        If it does not exist.
     """
     identifier = _opened(file, path)
     if not isinstance(identifier, h5d.DatasetID):
-        raise HoloError(f"{path} is no dataset; it must be one")
+        raise HoloError(f"{path} is not a dataset; it must be one")
     how = identifier.get_create_plist()
     if how.get_layout() != h5d.CHUNKED or how.get_external_count():
         raise HoloError(
-            f"{path} is virtual, external or in one piece; it must be chunks of this file, and nothing of it is read"
+            f"{path} is virtual, external or in one piece; it must be chunks of this file, so nothing of it is read"
         )
     filters = tuple(how.get_filter(number)[0] for number in range(how.get_nfilters()))
     if filters != FILTERS:
@@ -93,12 +93,12 @@ def open_dataset(file: h5py.File, path: str) -> h5py.Dataset:
 
 
 def root_attributes(file: h5py.File) -> dict[str, Any]:
-    """Read the attributes of a file's root, each of which is one number, truth value or text.
+    """Read the attributes of a file's root, each of which is one number, one truth value or one text.
 
     Raises
     ------
     HoloError
-        If one is anything else, or they are too many.
+        If one is anything else, or there are too many.
     """
     count = h5a.get_num_attrs(file.id)
     if count > _MOST_ATTRIBUTES:
@@ -109,18 +109,18 @@ def root_attributes(file: h5py.File) -> dict[str, Any]:
         name = attribute.name.decode()
         single = attribute.get_space().get_simple_extent_type() == h5s.SCALAR
         if not single or not any(attribute.get_type().equal(its) for its in _TYPES):
-            raise HoloError(f"its attribute {name} must be one number, truth value or text, and is not")
+            raise HoloError(f"its attribute {name} must be one number, truth value or text; it is not")
         values[name] = file.attrs[name]
     return values
 
 
 def check_sizes(file: h5py.File, datasets: Iterable[h5py.Dataset]) -> None:
-    """Refuse datasets that claim to hold more than the file can: before anything is allocated for them.
+    """Refuse datasets that claim to hold more than the file can, before anything is allocated for them.
 
     Raises
     ------
     HoloError
-        If they claim more than deflate could make of the whole file.
+        If they claim more than deflate could produce from the whole file.
     """
     most = _LARGEST_RATIO * file.id.get_filesize()
     claimed = 0

@@ -1,8 +1,8 @@
-"""Tables as CSV files, which appear whole or not at all.
+"""CSV files, which appear whole or not at all.
 
-A spreadsheet takes a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return for a formula, and
-names of files and chains are a stranger's. Such text is written with an apostrophe before it, numbers as they are;
-Holo's readers take one apostrophe away again, so every text comes back.
+Spreadsheets read a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return as a formula, and the
+names of files and chains come from strangers. Such text is written with an apostrophe before it; numbers are written as
+they are. Holo's readers remove one apostrophe again, so that every text comes back unchanged.
 """
 
 import csv
@@ -23,7 +23,7 @@ _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 
 
 def csv_cell(value: object) -> object:
-    """Return a value as a cell holds it: text that a spreadsheet would compute has an apostrophe before it.
+    """Return a value as it is written to a cell: text that a spreadsheet would evaluate gets an apostrophe.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def csv_cell(value: object) -> object:
 
 
 def of_csv_cell(text: str) -> str:
-    """Return the text that `csv_cell` made a cell of.
+    """Return the text from which `csv_cell` made a cell.
 
     Examples
     --------
@@ -51,14 +51,14 @@ def of_csv_cell(text: str) -> str:
 
 
 def csv_text(path: str | os.PathLike[str]) -> io.StringIO:
-    r"""Return the text of a CSV file (UTF-8, with a mark or without) as the module csv takes it.
+    r"""Return the text of a CSV file (UTF-8, with or without a byte order mark) as the module csv expects it.
 
     Raises
     ------
     FormatError
-        If it is no regular file, or is too large, see `holo_types.contents.read_content`.
+        If it is not a regular file, or is too large; see `holo_types.contents.read_content`.
     OSError, UnicodeDecodeError
-        If it cannot be read, or is not in UTF-8.
+        If it cannot be read, or is not UTF-8.
 
     Examples
     --------
@@ -72,17 +72,17 @@ def csv_text(path: str | os.PathLike[str]) -> io.StringIO:
 
 
 def write_csv(path: str | os.PathLike[str], header: Iterable[str], rows: Iterable[Sequence[object]]) -> int:
-    """Write rows to a CSV file (UTF-8), which appears whole or not at all, and give their number.
+    """Write rows to a CSV file (UTF-8), which appears whole or not at all, and return their number.
 
     Parameters
     ----------
     path
-        The file; one that is there is replaced.
+        The file; an existing one is replaced.
     header
         Names of the columns.
     rows
-        Taken one by one. None becomes empty; text is as `csv_cell` gives it; what is no valid Unicode, as names of
-        files may be, is escaped.
+        Rows, which are taken one by one. None becomes an empty cell, text passes through `csv_cell`, and what is not
+        valid Unicode, as names of files may be, is escaped.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One array in a file: rows appended, rows read, and each chunk's checksum."""
+"""One array in a file: appending rows, reading rows, and the checksum of each chunk."""
 
 import zlib
 from collections.abc import Iterator
@@ -17,16 +17,16 @@ __all__ = ["TEXT", "StoredArray", "create_checksums", "create_dataset", "dtype_n
 TEXT = "text"
 
 _CHUNK_BYTES = 1 << 18
-_CHUNK_ROWS = 1 << 12  # at most, so that short rows do not make chunks that every commit rewrites
+_CHUNK_ROWS = 1 << 12  # at most, so that a commit does not rewrite large chunks of short rows
 
 
 def dtype_name(dtype: np.dtype[Any]) -> str:
-    """Name the type of an array's values, in memory or in a file; text of any length is one type."""
+    """Return the name of the type of an array's values, in memory or in a file; all text is one type."""
     return TEXT if dtype.kind == "U" or h5py.check_string_dtype(dtype) else dtype.name
 
 
 def create_dataset(file: h5py.File, path: str, dtype: str, row: tuple[int, ...]) -> None:
-    """Make an empty dataset whose rows have a type and a shape."""
+    """Create an empty dataset whose rows have the given type and shape."""
     stored = h5py.string_dtype() if dtype == TEXT else np.dtype(dtype)
     row_bytes = max(1, stored.itemsize * int(np.prod(row)))
     chunk = max(1, min(_CHUNK_BYTES // row_bytes, _CHUNK_ROWS))
@@ -34,7 +34,7 @@ def create_dataset(file: h5py.File, path: str, dtype: str, row: tuple[int, ...])
 
 
 def create_checksums(file: h5py.File, datasets: int) -> None:
-    """Make the empty table of checksums, with a column for each dataset."""
+    """Create the empty table of checksums, with a column for each dataset."""
     _create(file, "checksums", np.dtype(np.uint32), (datasets,), 256)
 
 
@@ -59,23 +59,23 @@ def _bytes(values: NDArray[Any]) -> Any:  # with the buffer protocol
 
 
 class StoredArray:
-    """A dataset of a file, whose chunks are checked when they are read.
+    """A dataset of a file; its chunks are verified when they are read.
 
     Parameters
     ----------
     path
-        What the array is called in messages and checksums, such as ``"fields/coefficients"``.
+        Name of the array in messages and checksums, such as ``"fields/coefficients"``.
     dataset
         The dataset.
     checksums
-        The file's table of checksums and the dataset's column there; None if the file has none.
+        The file's table of checksums and the dataset's column in it; None if the file has none.
     """
 
     def __init__(self, path: str, dataset: h5py.Dataset, checksums: tuple[h5py.Dataset, int] | None) -> None:
         self.path = path
         self.dtype = dtype_name(dataset.dtype)
         self.row: tuple[int, ...] = dataset.shape[1:]
-        self.chunk_rows = int(dataset.chunks[0])  # how many rows are compressed together
+        self.chunk_rows = int(dataset.chunks[0])  # number of rows that are compressed together
         self._dataset = dataset
         self._checksums = checksums
         self._checked: set[int] = set()  # chunks
@@ -84,7 +84,7 @@ class StoredArray:
         return len(self._dataset)
 
     def append(self, values: NDArray[Any]) -> None:
-        """Add rows of the dataset's type, and what they change of its checksums."""
+        """Append rows of the dataset's type, and update its checksums."""
         if len(values) == 0:
             return
         start = len(self)
@@ -106,17 +106,17 @@ class StoredArray:
         table[first : first + len(sums), column] = np.array(sums, np.uint32)
 
     def read(self, rows: "slice | NDArray[np.int64]") -> NDArray[Any]:
-        """Read rows, each chunk that holds any of them once.
+        """Read rows; each chunk that holds any of them is read once.
 
         Parameters
         ----------
         rows
-            A slice without a step, or row numbers from the start.
+            A slice without a step, or row numbers counted from the start.
 
         Raises
         ------
         HoloError
-            If a chunk does not match its checksum; the message names the dataset, and the caller the file.
+            If a chunk does not match its checksum; the message names the dataset, and the caller adds the file.
         """
         if isinstance(rows, slice):
             return self._read(rows.start, rows.stop)
@@ -152,19 +152,19 @@ class StoredArray:
         return np.asarray(source[start:stop])
 
     def _cut(self, values: NDArray[Any], start: int) -> Iterator[tuple[int, int, NDArray[Any]]]:
-        """Cut rows at the edges of chunks: the chunk's number, the number of its first row here, its rows."""
+        """Cut rows at the edges of chunks; yield the chunk's number, the number of its first row here, and its rows."""
         size, stop = self.chunk_rows, start + len(values)
         for chunk in range(start // size, -(-stop // size)):
             row = max(start, chunk * size)
             yield chunk, row, values[row - start : (chunk + 1) * size - start]
 
     def _sum_before(self, chunk: int, row: int) -> int:
-        """Return the checksum of a chunk's rows before one of them."""
+        """Return the checksum of a chunk's rows before the given one."""
         if row % self.chunk_rows == 0 or self._checksums is None:
             return self._seed(chunk)
         table, column = self._checksums
         return int(table[chunk, column])
 
     def _seed(self, chunk: int) -> int:
-        """Begin the checksum of a chunk, so that one chunk in the place of another is noticed."""
+        """Return the initial checksum of a chunk, which makes one chunk in the place of another noticeable."""
         return zlib.crc32(f"{self.path} {chunk}".encode())

@@ -1,16 +1,16 @@
 """Changes to a file that happen whole or not at all, even if the process is killed.
 
-HDF5 rewrites its own bookkeeping in place, so a process that dies while HDF5 writes leaves a file that no
-longer opens. Here HDF5 writes to a `PagedFile`, which keeps every changed page in memory; the disk changes
-in `PagedFile.commit` only:
+HDF5 rewrites its own bookkeeping in place, so if a process dies while HDF5 writes, the file can no longer be opened.
+Here HDF5 writes to a `PagedFile`, which keeps every changed page in memory; the disk changes only in
+`PagedFile.commit`, in four steps:
 
-1. Pages beyond the committed end are appended. HDF5 does not see them until its first page says so.
+1. Pages beyond the committed end are appended. HDF5 ignores them until the first page refers to them.
 2. Pages that replace committed ones go to a journal beside the file, with a checksum.
 3. They are written in place.
 4. The journal is removed.
 
-Killed in 1 or 2, the old state stands: a journal that is not whole is ignored. Killed in 3 or 4, the whole
-journal stands, and whoever opens the file next sees its pages instead of the file's.
+If the process is killed in step 1 or 2, the old state holds: an incomplete journal is ignored. If it is killed in step
+3 or 4, the journal is complete, and the next one to open the file reads its pages instead of the file's.
 """
 
 import hashlib
@@ -32,18 +32,18 @@ __all__ = ["PagedFile", "journal_of", "open_hdf5"]
 
 PAGE = 1 << 16
 
-_known: dict[tuple[int, ...], tuple[int, ...]] = {}  # files as this process left or found them
+_known: dict[tuple[int, ...], tuple[int, ...]] = {}  # files as this process wrote or verified them
 
 _MAGIC = b"holo journal 1\r\n"
 _HEADER = struct.Struct("<16sQQQ")  # magic, file size before, file size after, number of pages
 _NUMBER = struct.Struct("<Q")
 _CHECKSUM = 32  # bytes of a SHA-256
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows changes line ends without it
+_BINARY = getattr(os, "O_BINARY", 0)  # otherwise Windows changes line ends
 
 
 def open_hdf5(stream: "PagedFile", mode: str) -> h5py.File:
-    """Let HDF5 read and write a file through a stream."""
-    # The format of HDF5 1.8: later ones mark a file as "being written" until HDF5 itself has closed it.
+    """Open a stream as an HDF5 file."""
+    # The format of HDF5 1.8: later ones mark a file as "being written" until HDF5 itself closes it.
     return h5py.File(stream.path, mode, driver="fileobj", fileobj=stream, libver="v108")
 
 
@@ -61,8 +61,8 @@ def _write(descriptor: int, position: int, content: bytes | bytearray | memoryvi
 
 def _read(descriptor: int, position: int, size: int) -> bytes:
     content = b""
-    while len(content) < size:  # one call may give less, always so beyond 2 GB
-        if hasattr(os, "pread"):  # leaves the position alone, which forked processes share
+    while len(content) < size:  # one call may return less, and always does beyond 2 GB
+        if hasattr(os, "pread"):  # leaves the position, which forked processes share, unchanged
             part = os.pread(descriptor, size - len(content), position + len(content))
         else:
             os.lseek(descriptor, position + len(content), os.SEEK_SET)
@@ -75,7 +75,7 @@ def _read(descriptor: int, position: int, size: int) -> bytes:
 
 @attrs.frozen
 class _Journal:
-    """The pages that a commit writes over, and the file's sizes by which it knows its file."""
+    """The pages that a commit overwrites, and the file's sizes, which identify the file that it belongs to."""
 
     size_before: int
     size_after: int
@@ -90,7 +90,7 @@ class _Journal:
 
     @classmethod
     def read(cls, path: Path, file_size: int) -> "_Journal | None":
-        """Read a journal; give None if there is none, it is not whole, or it is another file's."""
+        """Read a journal; return None if it is missing or incomplete, or belongs to another file."""
         try:
             content = regular_file(path).read_bytes()
         except FileNotFoundError:
@@ -108,15 +108,15 @@ class _Journal:
 
 
 class PagedFile:
-    """A file object for HDF5 that reads a file, keeps what is written in memory, and commits it whole.
+    """A file object for HDF5 that reads a file, keeps all writes in memory, and commits them as a whole.
 
     Parameters
     ----------
     path
         The file.
     writable
-        Whether it is to be changed. It is then locked against other writers, and what a killed commit left
-        is put right; otherwise nothing on disk changes.
+        Whether the file is to be changed. It is then locked against other writers, and a commit that was killed is
+        completed; otherwise nothing on disk changes.
 
     Raises
     ------
@@ -137,12 +137,12 @@ class PagedFile:
     """
 
     def __init__(self, path: Path, *, writable: bool = False) -> None:
-        self.path = Path(os.path.realpath(path))  # of a link, the journal stands beside the file itself
+        self.path = Path(os.path.realpath(path))  # if it is a link, the journal lies beside the file itself
         self._descriptor = -1
         self._descriptor = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | _BINARY)
         try:
             if writable and not lock(self._descriptor):
-                raise HoloError(f"{path}: another process is writing this file; wait until it has ended")
+                raise HoloError(f"{path}: another process is writing this file; wait until it is done")
             self._opened = self._state()
             self._position = 0
             self._pages: dict[int, bytearray] = {}
@@ -167,33 +167,33 @@ class PagedFile:
         self.close()
 
     def close(self) -> None:
-        """Close the file; what was not committed is forgotten."""
+        """Close the file; uncommitted changes are discarded."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
     def changed(self) -> bool:
-        """Say whether someone else has written to the file since it was opened."""
+        """Return whether another process has written to the file since it was opened."""
         return self._state() != self._opened
 
     @property
     def identity(self) -> tuple[int, int]:
-        """What tells the file from others, whatever its name is now."""
+        """What distinguishes the file from others, whatever its name is now."""
         status = os.fstat(self._descriptor)
         return status.st_dev, status.st_ino
 
     def trusted(self) -> bool:
-        """Say whether the file is as this process left it, or has found it to be harmless."""
+        """Return whether the file is as this process left it or has verified it."""
         file, state = self._identity()
         return _known.get(file) == state
 
     def trust(self) -> None:
-        """Note that the file as it is now can be read."""
+        """Record that the file in its present state can be read safely."""
         file, state = self._identity()
         _known[file] = state
 
     def _identity(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return what the file is known by, and what changes when it or its journal is written."""
+        """Return what identifies the file, and what changes when it or its journal is written."""
         status = os.fstat(self._descriptor)
         file, state = (status.st_dev, status.st_ino), (status.st_size, status.st_mtime_ns)
         try:
@@ -204,14 +204,14 @@ class PagedFile:
 
     @property
     def size(self) -> int:
-        """How many bytes it has."""
+        """The size of the file in bytes."""
         return self._size
 
     def _state(self) -> tuple[int, int]:
         status = os.fstat(self._descriptor)
         return status.st_size, status.st_mtime_ns
 
-    # What HDF5 asks of a file object.
+    # The methods that HDF5 requires of a file object.
 
     def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
         """Move to a position from the start, or from the end with `os.SEEK_END`."""
@@ -223,10 +223,10 @@ class PagedFile:
         return self._position
 
     def readinto(self, buffer: Any) -> int:  # anything with the buffer protocol; a type for it has 3.12
-        """Fill a buffer from the position on and give how many bytes there were."""
+        """Read into a buffer from the position and return the number of bytes read."""
         view = memoryview(buffer)
         size = max(0, min(len(view), self._size - self._position))
-        if not self._pages:  # the common case, a file that is only read
+        if not self._pages:  # the common situation: a file that is only read
             view[:size] = self._stored(self._position, size)
         else:
             for number, inside, part in self._spans(size):
@@ -238,7 +238,7 @@ class PagedFile:
         return size
 
     def write(self, content: Any) -> int:
-        """Write at the position, in memory."""
+        """Write at the position; the data stay in memory."""
         view = memoryview(content)
         for number, inside, part in self._spans(len(view)):
             if number not in self._pages:
@@ -249,15 +249,15 @@ class PagedFile:
         return len(view)
 
     def truncate(self, size: int) -> int:
-        """Set the size, in memory."""
+        """Set the size; the change stays in memory."""
         self._size = size
         return size
 
     def flush(self) -> None:
-        """Do nothing: the disk changes in `commit` only."""
+        """Do nothing: the disk changes only in `commit`."""
 
     def _spans(self, size: int) -> "list[tuple[int, slice, slice]]":
-        """Cut `size` bytes from the position on into pages: number, slice of the page, slice of the bytes."""
+        """Cut `size` bytes from the position into pages: number, slice of the page, slice of the bytes."""
         spans, done = [], 0
         while done < size:
             number, start = divmod(self._position + done, PAGE)
@@ -267,13 +267,13 @@ class PagedFile:
         return spans
 
     def _stored(self, start: int, length: int) -> bytes:
-        """Read bytes of the file on disk, zeros beyond its end."""
+        """Read bytes of the file on disk, with zeros beyond its end."""
         return _read(self._descriptor, start, length) if start < self._committed else bytes(length)
 
-    # What changes the disk.
+    # The methods that change the disk.
 
     def write_back(self) -> None:
-        """Write every changed page in place: for a file that no one knows yet."""
+        """Write every changed page in place; only for a file that nobody else knows yet."""
         for number, page in self._pages.items():
             self._put(number, page)
         self._resize(self._size)
@@ -281,13 +281,12 @@ class PagedFile:
         self.trust()
 
     def commit(self) -> None:
-        """Make what was written since the last commit part of the file, whole or not at all.
+        """Make all writes since the last commit part of the file, as a whole or not at all.
 
         Raises
         ------
         OSError
-            If the disk is full, for example. The file then holds what it held before, and what was
-            written is forgotten.
+            For example if the disk is full. The file then holds what it held before, and the writes are discarded.
         """
         try:
             replaced = {}

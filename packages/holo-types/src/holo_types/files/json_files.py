@@ -1,4 +1,4 @@
-"""JSON files that say the digest of what they say, so that no damaged bit goes unseen."""
+"""JSON files that contain a digest of their content, so that no flipped bit goes unnoticed."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ _DIGEST = "file_digest"
 
 
 def write_json(path: Path, content: Mapping[str, Any], indent: int | None = None) -> None:
-    """Write a JSON file, which appears whole or not at all, with the digest of its content as ``file_digest``.
+    """Write a JSON file, which appears whole or not at all, with a digest of its content as ``file_digest``.
 
     Raises
     ------
@@ -38,19 +38,19 @@ def write_json(path: Path, content: Mapping[str, Any], indent: int | None = None
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file, and compare its digest where it has one.
+    """Read a JSON file and verify its digest if it has one.
 
     Raises
     ------
     FormatError
-        If it does not match its digest.
+        If it does not match its digest, or is nested too deeply.
     OSError, ValueError
-        If it cannot be read, or is no JSON.
+        If it cannot be read, or is not JSON.
     """
     try:
         content = json.loads(read_content(path).decode("utf-8"))
     except RecursionError:
-        raise FormatError(f"{path}: is nested too deep") from None
+        raise FormatError(f"{path}: is nested too deeply") from None
     if isinstance(content, dict) and _DIGEST in content:
         said = content.pop(_DIGEST)
         if said != _digest(content):
@@ -59,6 +59,6 @@ def read_json(path: Path) -> Any:
 
 
 def _digest(content: Mapping[str, Any]) -> str:
-    # Of the text as it is read again: keys that are no text become text.
+    # The digest is of the text as it is read again, where all keys are text.
     plain = json.loads(json.dumps(content))
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""One run at a time writes a file, or into a folder: the lock that says so, and what killed runs left unfinished."""
+"""The lock that lets only one run at a time write a file or a folder, and the remains of killed runs."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ _OF_FOLDER = ".lock"
 
 
 def lock(descriptor: int) -> bool:
-    """Ask for the one lock that a file has, until it is closed or the process dies; say whether we got it."""
+    """Try to take the only lock of a file, which lasts until it is closed or the process dies; return the success."""
     try:
         if os.name == "posix":
             import fcntl  # noqa: PLC0415 - each system has only one of the two
@@ -25,7 +25,7 @@ def lock(descriptor: int) -> bool:
         else:
             import msvcrt  # noqa: PLC0415
 
-            os.lseek(descriptor, 1 << 62, os.SEEK_SET)  # far from what readers read
+            os.lseek(descriptor, 1 << 62, os.SEEK_SET)  # far beyond what readers read
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
     except (BlockingIOError, PermissionError):
         return False
@@ -37,21 +37,21 @@ def lock(descriptor: int) -> bool:
 class PathLock:
     """The right of one run to write a file, or into a folder, until it is released or the process dies.
 
-    It is had before there is anything to write, as a lock on a small file: ``.NAME.lock`` beside a file, ``.lock``
-    in a folder. The small file is removed at the end; one that a killed process left is taken over. Who has the
+    It is taken before there is anything to write, as a lock on a small file: ``.NAME.lock`` beside a file, ``.lock`` in
+    a folder. This small file is removed at the end; one that a killed process left is taken over. The holder of the
     lock removes what a killed run left unfinished (`remove_unfinished`).
 
     Parameters
     ----------
     path
-        The file, which need not be there.
+        The file or folder, which need not exist.
     folder
-        Whether it is a folder, which is made; if nothing has come into it at the end, it is removed again.
+        Whether it is a folder. The folder is created, and removed at the end if it is still empty.
 
     Raises
     ------
     HoloError
-        If another run has the lock, or nothing can be written there.
+        If another run holds the lock, or nothing can be written there.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class PathLock:
             if not folder and place.is_dir():
                 raise IsADirectoryError(None, "it is a folder")
             self._file = place / _OF_FOLDER if folder else place.with_name(f".{place.name}.lock")
-            while not self.held():  # who had it may have removed it after we opened it
+            while not self.held():  # the previous holder may have removed it after we opened it
                 self._open(folder)
             remove_unfinished(place if folder else place.parent, None if folder else place.name)
 
@@ -90,7 +90,7 @@ class PathLock:
         self.release()
 
     def held(self) -> bool:
-        """Say whether the lock's file is still there; it is not if the folder was removed, for example."""
+        """Return whether the lock's file still exists; it does not if the folder was removed, for example."""
         if self._descriptor < 0:
             return False
         try:
@@ -99,22 +99,22 @@ class PathLock:
             return False
 
     def check(self) -> None:
-        """Check that what this run writes to has stayed in its place.
+        """Check that the file or folder that this run writes is still in its place.
 
         Raises
         ------
         HoloError
-            If it has not.
+            If it is not.
         """
         if not self.held():
             raise HoloError(f"{self.path}: was removed or replaced while this run wrote to it")
 
     def others(self) -> bool:
-        """Say whether a locked folder holds anything but the lock."""
+        """Return whether a locked folder holds anything but the lock."""
         return any(path.name != _OF_FOLDER for path in self._file.parent.iterdir())
 
     def release(self) -> None:
-        """Let others write."""
+        """Release the lock, so that others can write."""
         if self._descriptor < 0:
             return
         with contextlib.suppress(OSError):
@@ -122,7 +122,7 @@ class PathLock:
                 self._file.unlink()
         self._close()
         if self._made is not None:
-            with contextlib.suppress(OSError):  # there is something in it
+            with contextlib.suppress(OSError):  # the folder is not empty
                 self._made.rmdir()
 
     def _open(self, folder: bool) -> None:
@@ -132,7 +132,7 @@ class PathLock:
         try:
             self._descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o666)
         except FileNotFoundError:
-            if folder:  # who had the lock has removed the folder just now
+            if folder:  # the previous holder has just removed the folder
                 return
             raise
         if lock(self._descriptor):
@@ -143,7 +143,7 @@ class PathLock:
         self._close()
         raise HoloError(
             f"{self.path}: another run is alive and writes {'into ' if folder else ''}it ({owner}); wait until it "
-            f"has ended, or give another {'folder' if folder else 'file'}"
+            f"has ended, or choose another {'folder' if folder else 'file'}"
         )
 
     def _close(self) -> None:
@@ -153,17 +153,17 @@ class PathLock:
 
 
 def remove_unfinished(folder: Path, name: str | None = None) -> None:
-    """Remove what killed processes left of files that appear whole or not at all (`holo_types.files.atomic`).
+    """Remove the unfinished files that killed processes left (see `holo_types.files.atomic`).
 
     Parameters
     ----------
     folder
-        Nothing happens if there is none; its folders are not looked into.
+        The folder; nothing happens if it does not exist, and its subfolders are not searched.
     name
-        The name of the file; None takes all files.
+        Name of the file that they belong to; with None, those of all files are removed.
     """
     file = ".+" if name is None else re.escape(name)
-    # SQLite, killed while it makes a database, leaves its journal too.
+    # SQLite, if it is killed while it creates a database, leaves its journal too.
     unfinished = re.compile(rf"\.{file}\.[0-9a-f]{{8}}\.tmp(-journal|-wal|-shm)?", re.DOTALL)
     with contextlib.suppress(OSError), os.scandir(folder) as there:
         for entry in list(there):

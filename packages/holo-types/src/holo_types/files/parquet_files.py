@@ -1,7 +1,7 @@
-"""Parquet files with a digest of the whole, so that no damaged bit goes unseen. Needs the extra ``table``.
+"""Parquet files with a digest of the whole, so that no flipped bit goes unnoticed. They need the extra ``table``.
 
-Parquet has checksums of pages, but none of what describes them: a flipped bit there gives a column another name, or the
-rows of another page. So the digest of all other bytes stands before the footer, where readers find nothing to read::
+Parquet has checksums of its pages, but none of the metadata: a flipped bit there gives a column another name, or the
+rows of another page. So a digest of all other bytes is stored before the footer, where readers do not look::
 
     PAR1, pages | "holo file digest", SHA-256 | footer, its length, PAR1
 """
@@ -25,8 +25,8 @@ _MAGIC = b"PAR1"
 _MARK = b"holo file digest"
 _SEAL = len(_MARK) + hashlib.sha256().digest_size
 _PIECE = 1 << 20
-_NUMBER = 8  # bytes
-_RATIO = 10  # of values to a large file's bytes; of small ones see `most_unpacked`
+_NUMBER = 8  # bytes of a stored length
+_RATIO = 10  # values to bytes of a large file; for small ones see `most_unpacked`
 
 
 def write_parquet(table: "pa.Table", path: Path, **how: Any) -> None:
@@ -35,11 +35,11 @@ def write_parquet(table: "pa.Table", path: Path, **how: Any) -> None:
     Parameters
     ----------
     table
-        What to write.
+        The table.
     path
         The file.
     **how
-        As `pyarrow.parquet.write_table` takes it.
+        Arguments of `pyarrow.parquet.write_table`.
 
     Raises
     ------
@@ -53,19 +53,19 @@ def write_parquet(table: "pa.Table", path: Path, **how: Any) -> None:
 
 
 def read_parquet(path: Path, columns: "list[str] | None" = None) -> "pa.Table":
-    """Read a table, its digest and the checksums of its pages compared where it has them.
+    """Read a table, and verify its digest and the checksums of its pages if it has them.
 
     Parameters
     ----------
     path
-        The file, of Holo or of others.
+        A file that Holo or another program wrote.
     columns
-        Which are read; by default all.
+        Columns to read; by default all.
 
     Raises
     ------
     FormatError
-        If it cannot be read, is damaged, or unpacks to far more than real tables do.
+        If it cannot be read, is damaged, or expands to far more data than real tables do.
     HoloError
         If pyarrow is missing.
     """
@@ -75,7 +75,7 @@ def read_parquet(path: Path, columns: "list[str] | None" = None) -> "pa.Table":
         check_digest(regular_file(path))
         _check_size(path)
         table = parquet.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
-        # Of what others wrote: text that is no text is told here, not where it is used.
+        # For files of other programs: text that is not UTF-8 is reported here, not where it is used.
         table.validate(full=True)
         return table
     except (OSError, UnicodeError, ArrowException) as error:
@@ -83,9 +83,9 @@ def read_parquet(path: Path, columns: "list[str] | None" = None) -> "pa.Table":
 
 
 def _check_size(path: Path) -> None:
-    """Refuse a table of far more values than its bytes account for, before they are read.
+    """Refuse a table of far more values than its bytes can hold, before the values are read.
 
-    Of text that is there once and pointed to, as Parquet has it, only the pointers are read here.
+    For text that Parquet stores once and points to, only the pointers are read here.
     """
     from pyarrow import compute, parquet, types  # noqa: PLC0415
 
@@ -108,7 +108,7 @@ def _check_size(path: Path) -> None:
 
 
 def seal(path: Path) -> None:
-    """Put the digest of a Parquet file before its footer."""
+    """Insert the digest of a Parquet file before its footer."""
     with path.open("r+b") as file:
         start = _footer_start(file)
         file.seek(start)
@@ -119,12 +119,12 @@ def seal(path: Path) -> None:
 
 
 def check_digest(path: Path) -> None:
-    """Compare the digest of a Parquet file with its bytes; a file without one passes.
+    """Verify the digest of a Parquet file; a file without one passes.
 
     Raises
     ------
     FormatError
-        If they differ.
+        If the digest does not match.
     OSError
         If it cannot be read.
     """
@@ -140,7 +140,7 @@ def check_digest(path: Path) -> None:
 
 
 def _footer_start(file: BinaryIO) -> int:
-    """Return where the footer of a Parquet file begins; 0 if the file has none, which its reader will say."""
+    """Return where the footer of a Parquet file begins; 0 if the file has none, which its reader will report."""
     size = file.seek(0, 2)
     file.seek(max(0, size - 8))
     length, magic = file.read(4), file.read(4)

@@ -1,4 +1,4 @@
-"""Embeddings as a folder of Parquet files that is read as one table. Needs the extra ``table``."""
+"""Embeddings as a folder of Parquet files that can be read as one table. This needs the extra ``table``."""
 
 import contextlib
 import json
@@ -30,41 +30,42 @@ if TYPE_CHECKING:
 
 __all__ = ["PartsWriter"]
 
-_ROWS = 1 << 17  # of a part: 70 MB of z with 128 components
+_ROWS = 1 << 17  # rows of a part: 70 MB of z with 128 components
 _SETTINGS = b"holo_settings"
 _LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
 class PartsWriter:
-    """Write embeddings to a folder of Parquet files with one schema, which readers take as one table.
+    """Write embeddings to a folder of Parquet files with one schema, which other programs read as one table.
 
-    Appends gather in memory; with every 131,072 rows a part is written, whole appends together, and appears whole
-    or not at all. Until then the rows are in a hidden HDF5 file of the folder, with every few seconds. Killed at any
-    time, the folder holds whole parts and that file, and is continued with ``resume=True``; left by an exception, it
-    holds all that was appended. A writer to which nothing was appended leaves nothing. From the
-    beginning on no other run can write into the folder (`holo_types.files.locks`).
+    Appended rows gather in memory. Each time there are 131,072 of them, a part is written, which holds whole appends
+    and appears whole or not at all. Until then the rows are also saved every few seconds in a hidden HDF5 file of the
+    folder. If the process is killed at any time, the folder holds whole parts and that file, and can be continued with
+    ``resume=True``; after an exception it holds all that was appended. A writer to which nothing was appended leaves
+    nothing. From the start, no other run can write into the folder (`holo_types.files.locks`).
 
     Parameters
     ----------
     folder
         The folder; its parts are ``part-000000.parquet`` and so on, with the columns of `to_table`.
     resume
-        Continue the parts that are there; if there are none, begin them.
+        Continue the parts that exist; if there are none, begin new ones.
     settings
-        How the rows are made, by name; kept in each part, so that the folder is continued with the same.
+        How the rows are made, by name; stored in each part, so that the folder is continued with the same settings
+        only.
     half
-        Round z to half precision (11 significant bits). Its columns stay float32, which every reader takes; they
+        Round z to half precision (11 significant bits). Its columns stay float32, which every reader accepts; they
         are stored as numbers of at most 16 bits that point to a column's distinct values.
     rows
-        A part is written when there are so many.
+        Number of rows at which a part is written.
 
     Raises
     ------
     HoloError
-        If the folder holds anything and `resume` is false, its parts were made with other settings, or another
-        run is writing into it; or pandas or pyarrow is missing.
+        If the folder is not empty and `resume` is false, if its parts were made with other settings, if another run is
+        writing into it, or if pandas or pyarrow is missing.
     FormatError
-        If a part that is to be continued cannot be read.
+        If an existing part that is to be continued cannot be read.
 
     Examples
     --------
@@ -97,13 +98,13 @@ class PartsWriter:
         self._settings = {**(settings or {}), "half": str(half)}
         self._half = half
         self._part_rows = rows
-        self._layout: Layout | None = None  # of what was appended
+        self._layout: Layout | None = None  # of the appended rows
         self._schema: pa.Schema | None = None  # of the parts
         self._parts = self._rows = self._pending_rows = 0
         self._pending: list[Embeddings] = []
-        self._rest: Writer | None = None  # has what is pending, in case that we are killed
+        self._rest: Writer | None = None  # holds the pending rows, in case the process is killed
         if self.folder.exists() and not self.folder.is_dir():
-            raise HoloError(f"{self.folder}: is no folder; parts cannot be written into it")
+            raise HoloError(f"{self.folder}: is not a folder; parts cannot be written into it")
         if not self.folder.parent.is_dir():
             raise HoloError(f"{self.folder}: cannot be written: there is no folder {self.folder.parent}")
         self._lock = PathLock(self.folder, folder=True)
@@ -130,14 +131,14 @@ class PartsWriter:
             if kind is None:
                 self.commit()
                 return
-            with contextlib.suppress(HoloError):  # the error that brought us here is the one to report
+            with contextlib.suppress(HoloError):  # the error that led here is the one to report
                 self.commit()
 
     def __len__(self) -> int:
         return self._rows + self._pending_rows
 
     def written(self, column: str) -> frozenset[str]:
-        """Return the different values of a column of text in the parts that were there at the beginning.
+        """Return the distinct values of a text column in the parts that existed at the start.
 
         Raises
         ------
@@ -157,14 +158,13 @@ class PartsWriter:
         return frozenset(values)
 
     def append(self, embeddings: Embeddings) -> None:
-        """Add rows; a part holds all rows of an append or none.
+        """Append rows; a part holds either all rows of an append or none.
 
         Raises
         ------
         HoloError
-            If they do not fit what was appended before (model, columns, dtype), or z is too large for half
-            precision; they are then not taken. Also if a part that was due cannot be written, or differs from
-            those that were there.
+            If they do not fit the earlier rows (model, columns, dtype), or z is too large for half precision; the rows
+            are then not taken. Also if a part that is due cannot be written, or would differ from the existing ones.
         """
         layout = Layout.of(embeddings)
         if self._layout is None:
@@ -184,22 +184,22 @@ class PartsWriter:
         self._rest.append(embeddings)
 
     def commit(self) -> None:
-        """Write what was appended as a part now.
+        """Write the appended rows as a part now.
 
         Raises
         ------
         HoloError
-            As for `append`; also if the folder was removed.
+            As in `append`; also if the folder was removed.
         """
         if not self._pending_rows:
             return
         table = self._table(concatenate(self._pending))
         path = self._path(self._parts)
         if self._schema is not None and not table.schema.equals(self._schema, check_metadata=True):
-            raise HoloError(f"{path}: would not have the columns, types and model of the parts before it")
+            raise HoloError(f"{path}: would differ from the earlier parts in columns, types or model")
         self._lock.check()
         if path.exists():
-            raise HoloError(f"{path}: was written meanwhile; two runs must not write into one folder")
+            raise HoloError(f"{path}: was written in the meantime; two runs must not write into one folder")
         self._write(table, path)
         self._schema = table.schema
         self._parts += 1
@@ -219,7 +219,7 @@ class PartsWriter:
     def _write(self, table: "pa.Table", path: Path) -> None:
         from pyarrow import types  # noqa: PLC0415
 
-        # Numbers that hardly repeat gain nothing by a dictionary; rounded to 16 bits they do.
+        # A dictionary shortens numbers only if they repeat; numbers rounded to 16 bits do.
         repeating = [
             field.name
             for field in table.schema
@@ -232,11 +232,11 @@ class PartsWriter:
         return self.folder / f"part-{number:06}.parquet"
 
     def _rest_path(self, number: int) -> Path:
-        """Where the rows of a part stand until it is written; once it is, they are of no use."""
+        """Return where the rows of a part are kept until it is written; afterwards they are not needed."""
         return self.folder / f".part-{number:06}.h5"
 
     def _reopen(self) -> None:
-        """Find the parts that are there, and the rows of the next one."""
+        """Find the existing parts, and the rows of the next one."""
         import pyarrow  # noqa: PLC0415
         from pyarrow import parquet  # noqa: PLC0415
 
@@ -276,6 +276,6 @@ def _rounded(z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     largest = float(np.abs(z).max(initial=0.0))
     if largest > _LARGEST_HALF:
         raise HoloError(
-            f"z has a component of size {largest:.3g}; with half precision it must be 65504 at most"
+            f"z has a component of size {largest:.3g}; with half precision it must be at most 65504"
         )
     return z.astype(np.float16).astype(z.dtype)

@@ -1,4 +1,4 @@
-"""Objects read from files, whole or the rows that are asked for."""
+"""Reading objects from files, whole or by rows."""
 
 import contextlib
 import json
@@ -45,15 +45,15 @@ def load(path: str | os.PathLike[str], *, kind: Any = None) -> Any:
     Parameters
     ----------
     path
-        The file; one that an interrupted run left gives what it holds.
+        The file; from a file of an interrupted run, the rows that it holds are read.
     kind
-        The type that it must hold, such as `Embeddings`; by default it may hold any.
+        The type that the file must hold, such as `Embeddings`; by default it may hold any.
 
     Raises
     ------
     FormatError
-        If the file is missing or damaged, holds another kind of object, or is not a Holo file of a schema version
-        that is known here.
+        If the file is missing or damaged, holds another type of object, or is not a Holo file of a known schema
+        version.
 
     Examples
     --------
@@ -74,13 +74,13 @@ def open(path: str | os.PathLike[str]) -> "Reader":
 
 
 class Reader:
-    """The rows of an HDF5 file, read when asked for.
+    """A file whose rows are read on demand.
 
-    It has a length; ``reader[rows]`` gives an object with the chosen rows (a slice, a bool array, or an
-    array of row numbers), `chunks` one object after the other. Only the HDF5 chunks with those rows are
-    read, and each is compared with its checksum. Use it in ``with``, or call `close`.
+    ``len(reader)`` is the number of rows; ``reader[rows]`` returns an object with the chosen rows (a slice, a bool
+    array or an array of row numbers), and `chunks` yields one object after the other. Only the HDF5 chunks that hold
+    those rows are read, and each is verified with its checksum. Use it in a ``with`` statement, or call `close`.
 
-    Of `NamedArrays`, each array has rows of its own: `field` reads them, `read` the whole.
+    Each array of `NamedArrays` has its own rows: `field` reads them, and `read` reads the whole object.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ class Reader:
     Raises
     ------
     FormatError
-        If the file is missing or damaged, or is not a Holo file of a schema version that is known here; also
-        when rows are read that are damaged, or after a `Writer` has changed the file.
+        If the file is missing or damaged, or is not a Holo file of a known schema version. Also if damaged rows are
+        read, or rows are read after a `Writer` has changed the file.
 
     Examples
     --------
@@ -143,44 +143,44 @@ class Reader:
 
     @property
     def schema_version(self) -> int:
-        """The version of the schema that the file is written in."""
+        """The schema version of the file."""
         return int(self._file.attrs["schema_version"])
 
     @property
     def complete(self) -> bool:
-        """Whether its writer was closed; false in what an interrupted run has left."""
+        """Whether the writer was closed; false for a file of an interrupted run."""
         return self._complete
 
     @property
     def basis(self) -> Basis:
-        """The basis, of holograms."""
+        """The basis of holograms."""
         return self._header("basis")  # type: ignore[no-any-return]
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The channels, of all but embeddings."""
+        """The channels of all types but embeddings."""
         if self.kind == "Holograms":
             return self.basis.channels
         return self._header("channels")  # type: ignore[no-any-return]
 
     @property
     def grid(self) -> Grid:
-        """The grid, of sphere images."""
+        """The grid of sphere images."""
         return self._header("grid")  # type: ignore[no-any-return]
 
     @property
     def model(self) -> ModelReference:
-        """What made them, of embeddings."""
+        """The model that computed the embeddings."""
         return self._header("model")  # type: ignore[no-any-return]
 
     @property
     def header(self) -> dict[str, Any]:
-        """The header, of `NamedArrays`."""
+        """The header of `NamedArrays`."""
         return self._header("header")  # type: ignore[no-any-return]
 
     @property
     def settings(self) -> dict[str, str]:
-        """How the rows were made, as far as the writer was told."""
+        """The settings with which the rows were made, if the writer was given any."""
         with self._damage():
             return dict(json.loads(self._file.attrs.get("settings", "{}")))
 
@@ -195,7 +195,7 @@ class Reader:
         Raises
         ------
         HoloError
-            If there is no such column; the message names those there are.
+            If there is no such column; the message lists the columns that there are.
         """
         if name not in self.columns:
             there = ", ".join(self.columns) or "none"
@@ -210,14 +210,14 @@ class Reader:
         Parameters
         ----------
         name
-            As the object names it, such as ``"coefficients"``; not of point clouds, whose rows differ in length.
+            Name of the array, such as ``"coefficients"``. Point clouds have none, because their rows differ in length.
         rows
             A slice, a bool array, or an array of row numbers.
         """
         names = [] if self.kind == "PointClouds" else list(self._layout.names("fields"))
         if name not in names:
             raise HoloError(
-                f"{self.path}: holds {self.kind}, of which rows of {names} are read, not of {name!r}"
+                f"{self.path}: holds {self.kind}, of which rows of {names} can be read, not of {name!r}"
             )
         array = self._arrays[f"fields/{name}"]
         chosen = _checked_rows(rows, len(array))
@@ -227,12 +227,12 @@ class Reader:
 
     @property
     def chunk_rows(self) -> int:
-        """How many rows are compressed together: to read one of them costs as much as to read them all."""
+        """The number of rows that are compressed together: reading one of them costs as much as reading all."""
         return next(array.chunk_rows for path, array in self._arrays.items() if path.startswith("fields/"))
 
     @property
     def index(self) -> Index:
-        """The whole index, read anew each time."""
+        """The whole index; it is read anew each time."""
         with self._damage():
             return Index(self._read_group("index", slice(0, len(self))))
 
@@ -254,7 +254,7 @@ class Reader:
             return NamedArrays(self.kind, arrays, self.header)
 
     def chunks(self, rows: int) -> Iterator[Data]:
-        """Return all rows in order, `rows` at a time."""
+        """Yield all rows in order, `rows` at a time."""
         for start in range(0, len(self), rows):
             yield self[start : start + rows]
 
@@ -288,7 +288,7 @@ class Reader:
 
     @contextlib.contextmanager
     def _damage(self) -> Iterator[None]:
-        """Turn what goes wrong inside a file into one error that names the file."""
+        """Turn an error inside a file into one error that names the file."""
         try:
             yield
         except FormatError:
@@ -325,7 +325,7 @@ def _open_to_read(path: Path) -> PagedFile:
 
 
 def _checked_rows(rows: object, length: int) -> "slice | NDArray[np.int64]":
-    """Return chosen rows as a slice without a step, or as row numbers from the start."""
+    """Return chosen rows as a slice without a step, or as row numbers counted from the start."""
     if isinstance(rows, slice):
         start, stop, step = rows.indices(length)
         if step == 1:

@@ -1,4 +1,4 @@
-"""What a file's root says of its datasets, in each version of the schema."""
+"""What the root of a file records about its datasets, in each version of the schema."""
 
 import hashlib
 import json
@@ -75,7 +75,7 @@ _PLACES_IN_VERSION_1 = {"fields/reconstruction_cosine_loss": "fields/reconstruct
 
 
 def arrays_of(data: Data | NamedArrays) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an object by the paths that they have in a file."""
+    """Return the arrays of an object by their paths in a file."""
     if isinstance(data, NamedArrays):
         return {f"fields/{name}": values for name, values in data.arrays.items()}
     fields = {name: getattr(data, name) for name in _FIELDS[type(data).__name__]}
@@ -89,16 +89,16 @@ def arrays_of(data: Data | NamedArrays) -> dict[str, NDArray[Any]]:
 
 @attrs.frozen
 class Layout:
-    """All that one file's rows have in common.
+    """What all rows of a file have in common.
 
     Parameters
     ----------
     kind
         The name of the type, or the kind of a `NamedArrays`.
     header
-        What the object says once for all its rows, by the name of its field.
+        What the object states once for all its rows, by the name of its field.
     datasets
-        Path to the type and the shape of a row.
+        The type and the shape of a row, by path.
     """
 
     kind: str
@@ -107,7 +107,7 @@ class Layout:
 
     @classmethod
     def of(cls, data: Data | NamedArrays) -> "Layout":
-        """Describe an object."""
+        """Return the layout of an object."""
         kind = data.kind if isinstance(data, NamedArrays) else type(data).__name__
         names = _HEADERS.get(kind, ("header",))
         datasets = {path: (dtype_name(a.dtype), a.shape[1:]) for path, a in arrays_of(data).items()}
@@ -118,7 +118,7 @@ class Layout:
         return tuple(path.removeprefix(f"{group}/") for path in self.datasets if path.startswith(f"{group}/"))
 
     def difference(self, other: "Layout") -> str | None:
-        """Say in what the other differs from this, or None."""
+        """Return how the other layout differs from this one, or None if it does not."""
         if other.kind != self.kind:
             return f"it is {other.kind}; it must be {self.kind}"
         for name, value in self.header.items():
@@ -146,7 +146,7 @@ def _described(field: tuple[str, tuple[int, ...]] | None) -> str:
 
 
 def create_file(file: h5py.File, layout: Layout, settings: Mapping[str, str] | None = None) -> None:
-    """Write all but the rows and the seal."""
+    """Write everything but the rows and the seal."""
     plain = {name: _TO_JSON[name](value) for name, value in layout.header.items()}
     file.attrs["format"] = "holo"
     file.attrs["schema_version"] = SCHEMA_VERSION
@@ -169,7 +169,7 @@ def create_file(file: h5py.File, layout: Layout, settings: Mapping[str, str] | N
 
 
 def mark(file: h5py.File, *, complete: bool) -> None:
-    """Say whether the file is complete, and seal what its root says; every commit ends so."""
+    """Record whether the file is complete, and seal the attributes of the root; every commit ends with this."""
     file.attrs["complete"] = complete
     file.attrs["header_digest"] = _header_digest(dict(file.attrs))
 
@@ -186,8 +186,8 @@ def _header_digest(root: Mapping[str, Any]) -> str:
 def stored_arrays(
     file: h5py.File, paths: Iterable[str], places: Mapping[str, str] | None = None
 ) -> dict[str, StoredArray]:
-    """Return the arrays of a file by their paths; `places` says where those lie that lie elsewhere."""
-    table = open_dataset(file, "checksums") if "checksums" in member_names(file) else None  # of version 1
+    """Return the arrays of a file by their paths; `places` has the paths of arrays that are stored elsewhere."""
+    table = open_dataset(file, "checksums") if "checksums" in member_names(file) else None  # not in version 1
     elsewhere = places or {}
     datasets = {path: open_dataset(file, elsewhere.get(path, path)) for path in paths}
     check_sizes(file, [*datasets.values(), *([] if table is None else [table])])
@@ -198,17 +198,17 @@ def stored_arrays(
 
 
 def read_layout(file: h5py.File, path: Path) -> tuple[Layout, dict[str, StoredArray], int | None]:
-    """Read and check all but the values.
+    """Read and check everything but the values.
 
     Returns
     -------
     tuple
-        The layout, the arrays by their paths, and the number of rows, of which `NamedArrays` have none.
+        The layout, the arrays by their paths, and the number of rows (None for `NamedArrays`).
 
     Raises
     ------
     FormatError
-        If the file is not what the schema says, or its header was changed; the message names the file.
+        If the file does not follow the schema, or its header was changed; the message names the file.
     """
     root = root_attributes(file)
     if root.get("format") != "holo":

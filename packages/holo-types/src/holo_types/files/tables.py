@@ -1,4 +1,4 @@
-"""Embeddings as tables: pandas, Parquet, CSV. Needs the extra ``table`` (pandas, pyarrow)."""
+"""Embeddings as tables: pandas, Parquet and CSV. They need the extra ``table`` (pandas, pyarrow)."""
 
 import json
 import os
@@ -49,26 +49,26 @@ def _columns(embeddings: Embeddings) -> dict[str, NDArray[Any]]:
 
 
 def to_table(embeddings: Embeddings) -> "pd.DataFrame":
-    """Return embeddings as a table with one row each.
+    """Return embeddings as a table with one row for each.
 
     Parameters
     ----------
     embeddings
-        What to show.
+        The embeddings.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of the index; where the embeddings have them ``center_x``, ``center_y``, ``center_z`` (in Å);
-        then ``z_0``, ``z_1``, ... (the invariants); ``frame_xx``, ``frame_xy``, ... ``frame_zz`` (first letter: the
-        frame's axis, second: its component); and where the embeddings have them ``log_variance_0``, ...,
-        ``degenerate``, ``reconstruction_cosine_loss`` (0 is perfect). Values keep their dtype.
-        ``DataFrame.attrs["model"]`` says what made them.
+        The columns of the index; ``center_x``, ``center_y`` and ``center_z`` (in Å) if the embeddings have them;
+        ``z_0``, ``z_1``, ... (the invariants); ``frame_xx``, ``frame_xy``, ..., ``frame_zz`` (the first letter is the
+        frame's axis, the second its component); and ``log_variance_0``, ..., ``degenerate`` and
+        ``reconstruction_cosine_loss`` (0 is perfect) if the embeddings have them. Values keep their dtype.
+        ``DataFrame.attrs["model"]`` identifies the model.
 
     Raises
     ------
     HoloError
-        If pandas is missing, or a column of the index has the name of another column.
+        If pandas is missing, or a column of the index has the name of another column of the table.
 
     Examples
     --------
@@ -96,17 +96,17 @@ def write_table(embeddings: Embeddings, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     embeddings
-        What to write.
+        The embeddings.
     path
-        A file ending in ``.parquet`` (keeps every bit, and the model; each page has a checksum, which readers
-        compare if asked to, as with pyarrow's ``page_checksum_verification=True``, and the whole a digest, which
-        `holo_types.files.parquet_files.read_parquet` compares) or ``.csv`` (UTF-8, digits enough to read back the
-        same values; text as `holo_types.files.csv_files.csv_cell` gives it; no model).
+        A file whose name ends in ``.parquet`` or ``.csv``. Parquet keeps every bit, and the model; each page has a
+        checksum, which readers verify on request (pyarrow with ``page_checksum_verification=True``), and the file has a
+        digest, which `holo_types.files.parquet_files.read_parquet` verifies. CSV is UTF-8, with enough digits to read
+        back the same values; its text passes through `holo_types.files.csv_files.csv_cell`, and it lacks the model.
 
     Raises
     ------
     HoloError
-        If the ending is another, pandas or pyarrow is missing, or the file cannot be written.
+        If the name ends otherwise, pandas or pyarrow is missing, or the file cannot be written.
 
     Examples
     --------
@@ -149,12 +149,12 @@ def read_table(path: Path) -> Embeddings:
     Returns
     -------
     Embeddings
-        As they were written, to the bit.
+        The embeddings as they were written, to the bit.
 
     Raises
     ------
     FormatError
-        If it cannot be read, is damaged, or does not say which model made its columns ``z_0``, ``z_1``, ...
+        If it cannot be read, is damaged, or lacks the columns ``z_0``, ``z_1``, ... or the model that computed them.
     HoloError
         If pyarrow is missing.
 

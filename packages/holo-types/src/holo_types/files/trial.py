@@ -1,9 +1,9 @@
-"""HDF5 files of others, opened first in a process of its own.
+"""A trial opening of other people's HDF5 files, in a separate process.
 
-A file can be made, or damaged, so that libhdf5 never leaves a loop, takes all memory, or ends the process, and no check
-in Python comes before that. So a file that this process has not written is first opened in another one, which has a
-limit of time and of memory and does with it what reading does: all that describes the arrays is read, and all texts,
-whose sizes only HDF5 knows. One such process serves as many files as there are; it ends with this one.
+A file can be crafted or damaged so that libhdf5 loops forever, takes all memory or crashes the process, and no check in
+Python can run before that. So a file that this process has not written is first opened in another process with a
+limit of time and memory, which reads as a reader would: all descriptions of the arrays, and all texts, whose sizes only
+HDF5 knows. One such process serves any number of files; it ends with this process.
 """
 
 import atexit
@@ -26,33 +26,33 @@ from .journal import PagedFile, open_hdf5
 
 __all__ = ["examine", "limit_process", "serve"]
 
-_SECONDS = 1.0  # of computing, and one more for every so many bytes of the file:
+_SECONDS = 1.0  # seconds of computing, and one more for every so many bytes of the file:
 _BYTES_PER_SECOND = 1 << 24
-_START, _LOADED = 30.0, 20.0  # seconds that a loaded machine may take to start, and times as long to compute
+_START, _LOADED = 30.0, 20.0  # seconds to start, and the factor on time, on a loaded machine
 _MEMORY = 1 << 30  # bytes, and twice the file
-_ROWS = 1 << 14  # of texts, read at once
-_ENDED_BY_LIMIT = (9, 24)  # SIGKILL, by the clock; SIGXCPU
+_ROWS = 1 << 14  # texts read at once
+_ENDED_BY_LIMIT = (9, 24)  # SIGKILL, by the timer; SIGXCPU
 
-# What is said of a file.
+# The message for each outcome.
 _HARMLESS, _LARGE, _ENDLESS, _CRASHED, _FAILED = "harmless", "large", "endless", "crashed", "failed"
 _REASONS = {
-    _LARGE: "needs more memory than a file of its size can; it is damaged, or was made to do so",
-    _ENDLESS: "is not opened within {seconds:.0f} s of computing; it is damaged, or was made to last",
-    _CRASHED: "ends the process that opens it; it is damaged, or was made to do so",
-    _FAILED: "is not read, for the process that opens files of others first cannot be started",
+    _LARGE: "needs more memory than a file of its size can; it is damaged or malicious",
+    _ENDLESS: "is not opened within {seconds:.0f} s of computing; it is damaged or malicious",
+    _CRASHED: "crashes the process that opens it; it is damaged or malicious",
+    _FAILED: "is not read, because the process that tries files first cannot be started",
 }
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 class _Helper:
-    """The process that opens files first; started when there is one."""
+    """The process that tries files first; it is started when a file needs it."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
 
     def ask(self, request: dict[str, Any], patience: float) -> str:
-        """Return what the process says of a file, or how it ended."""
+        """Return what the process reports about a file, or how it ended."""
         process = self.process = self.process or _start()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -88,7 +88,7 @@ class _Helper:
         self.process = None
 
 
-_helpers = [_Helper()]  # the last is ours, those before it belong to the processes that forked this one
+_helpers = [_Helper()]  # the last one is ours; the others belong to processes that forked this one
 
 
 def _end() -> None:
@@ -107,22 +107,22 @@ def _start() -> "subprocess.Popen[bytes]":
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        start_new_session=True,  # which Ctrl-C does not reach
+        start_new_session=True,  # so that Ctrl-C does not reach it
     )
 
 
 def examine(stream: PagedFile) -> None:
-    """Open a file in a process of its own, unless this one has written it or opened it before.
+    """Open a file in a separate process, unless this process has written it or opened it before.
 
     Parameters
     ----------
     stream
-        The file, opened to read.
+        The file, opened for reading.
 
     Raises
     ------
     HoloError
-        If libhdf5 does not come to an end with it, ends the process, or needs more memory than such a file can.
+        If libhdf5 does not finish, crashes, or needs more memory than such a file can.
     """
     if stream.trusted():
         return
@@ -136,11 +136,11 @@ def examine(stream: PagedFile) -> None:
     stream.trust()
 
 
-# In the other process
+# The code that runs in the other process
 
 
 def serve() -> None:
-    """Open the files that are asked for, line by line, until there are no more."""
+    """Open the requested files, one a line, until there are no more requests."""
     for line in sys.stdin.buffer:
         request = json.loads(line)
         limit_process(request["seconds"], request["memory"])
@@ -149,12 +149,12 @@ def serve() -> None:
 
 
 def limit_process(seconds: float, memory: int) -> None:
-    """Let the system end this process where it computes or takes too much; Windows does not.
+    """Let the system end this process if it exceeds a limit of time or memory; Windows does not support this.
 
     Parameters
     ----------
     seconds
-        Seconds of computing, from now on.
+        Seconds of computing from now on.
     memory
         The size of the address space, in bytes.
     """
@@ -172,12 +172,12 @@ def limit_process(seconds: float, memory: int) -> None:
 
 
 def _looked_at(path: Path) -> str:
-    """Do with a file what reading does; what is wrong with it otherwise, its reader says."""
+    """Do what reading does with a file; other errors in it are left to its reader to report."""
     try:
         with PagedFile(path) as stream, open_hdf5(stream, "r") as file:
             root_attributes(file)
             datasets, texts = list(_datasets(file)), 0
-            check_sizes(file, datasets)  # or the walk has no end
+            check_sizes(file, datasets)  # otherwise the walk might not end
             for dataset in datasets:
                 texts += _walk(dataset)
                 if texts > stream.size:
@@ -201,7 +201,7 @@ def _datasets(file: h5py.File) -> Iterator[h5py.Dataset]:
 
 
 def _walk(dataset: h5py.Dataset) -> int:
-    """Find every chunk, and read texts; give how many bytes these have."""
+    """Visit every chunk and read all texts; return the size of the texts in bytes."""
     rows, chunk = len(dataset), dataset.chunks[0]
     others = (0,) * (dataset.ndim - 1)
     for start in range(0, rows, chunk):

@@ -1,4 +1,4 @@
-"""Objects written to files, whole or row by row."""
+"""Writing objects to files, whole or row by row."""
 
 import contextlib
 import copy
@@ -28,7 +28,7 @@ __all__ = ["Writer", "save"]
 _COMMIT_BYTES = 1 << 23
 _COMMIT_SECONDS = 2.0
 _COMMIT_REST = (
-    20.0  # times as long as a commit took, the next one waits at least: it costs a twentieth at most
+    20.0  # the next commit waits at least this many times as long as one took, so they cost a twentieth
 )
 
 
@@ -42,7 +42,7 @@ def _append(file: h5py.File, layout: Layout, rows: Mapping[str, NDArray[Any]]) -
 
 
 def _pieces(data: Data | NamedArrays) -> Iterator[Mapping[str, NDArray[Any]]]:
-    """Cut an object into what is committed at once."""
+    """Cut an object into the pieces that are committed one at a time."""
     if isinstance(data, NamedArrays):
         for path, values in arrays_of(data).items():
             rows = max(1, _COMMIT_BYTES * len(values) // max(1, values.nbytes))
@@ -66,7 +66,7 @@ def save(data: Data | NamedArrays, path: str | os.PathLike[str]) -> None:
     data
         Point clouds, sphere images, holograms, embeddings or named arrays.
     path
-        The file; one that is there is replaced.
+        The file; an existing one is replaced.
 
     Raises
     ------
@@ -106,38 +106,37 @@ def _new_file(path: Path) -> Iterator[PagedFile]:
         new.touch()
         with PagedFile(new, writable=True) as stream:
             yield stream
-    journal_of(Path(os.path.realpath(path))).unlink(missing_ok=True)  # of the file that was there before
+    journal_of(Path(os.path.realpath(path))).unlink(missing_ok=True)  # that of the file that was there before
 
 
 class Writer:
-    """Write rows to an HDF5 file piece by piece, so that a killed process loses the last few seconds at most.
+    """Write rows to an HDF5 file piece by piece, so that a killed process loses at most the last few seconds.
 
-    Appends gather in memory; every 8 MiB, or with the first append after two seconds, they are committed, whole
-    appends together. Killed at any time, the file holds what was committed, opens, and is continued with
-    ``resume=True``. Closed, it is complete; left by an exception, it holds all that was appended, but is not
-    complete. A writer to which nothing was appended leaves nothing. The first commit replaces a complete file of
-    the same name.
+    Appended rows gather in memory. They are committed, whole appends together, every 8 MiB, or with the first append
+    after two seconds. If the process is killed at any time, the file holds what was committed, can be opened, and can
+    be continued with ``resume=True``. When the writer is closed, the file is complete; after an exception it holds all
+    that was appended, but is not complete. A writer to which nothing was appended leaves nothing. The first commit
+    replaces a complete file of the same name.
 
-    From the beginning on no other run can write the file (`holo_types.files.locks`). Nor is a file written that
-    another one has taken the place of: each commit looks whether the path still names the file that it began.
+    From the start, no other run can write the file (`holo_types.files.locks`). If another file has taken its place, it
+    is not overwritten: each commit checks that the path still names the file that this writer began.
 
     Parameters
     ----------
     path
         The file.
     resume
-        Continue the file that is there, complete or not; if there is none, begin it.
+        Continue the existing file, complete or not; if there is none, begin one.
     settings
-        How the rows are made, by name; kept in the file, so that it is continued with the same.
+        How the rows are made, by name; stored in the file, so that it is continued with the same settings only.
 
     Raises
     ------
     HoloError
-        If `path` holds an interrupted run or something that is no HDF5 file and `resume` is false, if the
-        file to continue was begun with other settings, if another run is writing it, or if its folder is
-        missing.
+        If `resume` is false and `path` holds an interrupted run or is not an HDF5 file; if the file to continue was
+        begun with other settings; if another run is writing it; or if its folder is missing.
     FormatError
-        If `resume` is true and the file is not a Holo file of this schema version; earlier ones are read only.
+        If `resume` is true and the file is not a Holo file of this schema version; earlier versions can only be read.
 
     Examples
     --------
@@ -164,8 +163,8 @@ class Writer:
         self.path = Path(path)
         self._settings = settings
         self._layout: Layout | None = None
-        self._stream: PagedFile | None = None  # held open, so that no other file gets its identity
-        self._identity = (0, 0)  # of the file that we began
+        self._stream: PagedFile | None = None  # kept open, so that no other file gets its identity
+        self._identity = (0, 0)  # of the file that this writer began
         self._begun = False  # whether the file at path is ours
         self._rows = 0  # in the file
         self._pending: list[Data] = []
@@ -194,7 +193,7 @@ class Writer:
         if kind is None:
             self.close()
             return
-        with contextlib.suppress(HoloError):  # the error that brought us here is the one to report
+        with contextlib.suppress(HoloError):  # the error that led here is the one to report
             self.commit()
         self._release()
 
@@ -203,21 +202,21 @@ class Writer:
 
     @property
     def index(self) -> Index:
-        """The index of the rows that are in the file, such as those that an interrupted run has left."""
+        """The index of the rows that are in the file, such as those of an interrupted run."""
         if not self._begun:
             return Index()
         with Reader(self.path) as reader:
             return reader.index
 
     def append(self, data: Data) -> None:
-        """Add rows; after a kill the file holds all rows of an append or none.
+        """Append rows; after a kill the file holds either all rows of an append or none.
 
         Raises
         ------
         HoloError
-            If the rows do not fit the file's (type, basis, channels, model, index columns, dtype) or the
-            writer is closed; they are then not taken. Also if a commit that was due fails, as on a full
-            disk; the rows are then pending, and the next commit tries again.
+            If the rows do not fit those of the file (type, basis, channels, model, index columns, dtype) or the writer
+            is closed; the rows are then not taken. Also if a commit that is due fails, as on a full disk; the rows are
+            then pending, and the next commit tries again.
         """
         if self._closed:
             raise HoloError(f"{self.path}: the writer is closed; nothing can be appended")
@@ -236,19 +235,19 @@ class Writer:
             self.commit()
 
     def commit(self) -> None:
-        """Put what was appended into the file now.
+        """Write the appended rows to the file now.
 
         Raises
         ------
         HoloError
-            If the file cannot be written, as when the disk is full. It then holds what it held before, and
-            what was appended is still pending. Also if the file was removed or replaced.
+            If the file cannot be written, as when the disk is full. It then holds what it held before, and the appended
+            rows are still pending. Also if the file was removed or replaced.
         """
         if self._pending:
             self._commit(complete=False)
 
     def close(self) -> None:
-        """Commit what was appended and mark the file as complete.
+        """Commit the appended rows and mark the file as complete.
 
         Raises
         ------
@@ -264,7 +263,7 @@ class Writer:
             self._release()
 
     def discard(self) -> None:
-        """Remove what was written, which is of no use any more."""
+        """Remove the file, if it is no longer needed."""
         if self._begun:
             for path in (self.path, journal_of(Path(os.path.realpath(self.path)))):
                 path.unlink(missing_ok=True)
@@ -306,7 +305,7 @@ class Writer:
                     self._put(stream, "r+", complete=complete)
                     stream.commit()
                 except BaseException:
-                    stream.close()  # the next commit sees what the disk holds
+                    stream.close()  # the next commit reads what the disk holds
                     self._stream = None
                     raise
             self._taken()
@@ -317,7 +316,7 @@ class Writer:
         self._due = now + max(_COMMIT_SECONDS, _COMMIT_REST * (now - start))
 
     def _check_named(self) -> None:
-        """Check that the path still names the file that we began."""
+        """Check that the path still names the file that this writer began."""
         with contextlib.suppress(FileNotFoundError):
             status = self.path.stat()
             if (status.st_dev, status.st_ino) == self._identity:
@@ -340,7 +339,7 @@ class Writer:
         self._pending, self._pending_bytes = [], 0
 
     def _reopen(self) -> PagedFile:
-        """Open the file to go on with it, after its journal is put right."""
+        """Open the file to continue it, after completing its journal."""
         with write_errors(self.path):
             self._stream = PagedFile(self.path, writable=True)
             self._identity = self._stream.identity
@@ -348,7 +347,7 @@ class Writer:
             with Reader(self.path) as reader:
                 if reader.schema_version != SCHEMA_VERSION:
                     raise FormatError(
-                        f"{self.path}: has schema version {reader.schema_version}, which is read and not continued; "
+                        f"{self.path}: has schema version {reader.schema_version}, which is read but not continued; "
                         "load it and save it anew, or write to another file"
                     )
                 self._layout, rows = reader._layout, len(reader)
@@ -356,16 +355,14 @@ class Writer:
             self._stream.close()
             self._stream = None
             raise
-        if (
-            self._begun and rows > self._rows
-        ):  # a commit that was interrupted, but after its journal was whole
+        if self._begun and rows > self._rows:  # a commit that was interrupted after its journal was complete
             self._taken()
         self._begun, self._rows = True, rows
         return self._stream
 
 
 def _check_replaceable(path: Path) -> None:
-    """Refuse to begin a file where a folder, an interrupted run, or something that is not HDF5 is."""
+    """Refuse to begin a file in the place of a folder, an interrupted run, or a file that is not HDF5."""
     if path.is_dir():
         raise HoloError(f"{path}: cannot be written: it is a folder")
     if not path.exists():
@@ -373,7 +370,9 @@ def _check_replaceable(path: Path) -> None:
     with write_errors(path), path.open("rb") as file:
         first = file.read(len(HDF5))
     if first and first != HDF5:
-        raise HoloError(f"{path}: is not an HDF5 file and is not replaced; delete it, or write elsewhere")
+        raise HoloError(
+            f"{path}: is not an HDF5 file and will not be replaced; delete it, or write elsewhere"
+        )
     with contextlib.suppress(FormatError), Reader(path) as reader:
         if not reader.complete:
             raise HoloError(

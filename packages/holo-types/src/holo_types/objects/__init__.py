@@ -1,5 +1,6 @@
 """The objects that cross package borders, in memory.
 
-Here live the frozen classes of numpy arrays, what their columns and coefficients mean, and how they are joined. Arrays
-that are checked when an object is made may enter, and nothing of files; what leaves is exported by `holo_types`.
+Here live the frozen classes of numpy arrays, the descriptions of their columns and coefficients, and the function that
+joins them. Arrays may enter, which are checked when an object is made; nothing that concerns files may. What leaves is
+exported by `holo_types`.
 """

@@ -20,7 +20,7 @@ AngularNormalization = Literal["orthonormal", "component"]
 PointNormalization = Literal["none", "unit"]
 
 
-_HIGHEST = 1000  # degree or order; of more there would be more coefficients than memory
+_HIGHEST = 1000  # degree or order; higher ones would have more coefficients than memory holds
 
 
 def _one_of(*choices: str) -> Callable[[object, "attrs.Attribute[str]", str], None]:
@@ -54,22 +54,22 @@ def _width(value: float | None) -> float | None:
 
 
 def _plain(value: Any) -> dict[str, object]:  # an attrs object
-    """Return an object's fields; one that may be None, and is, is left out.
+    """Return an object's fields as plain values, without the optional ones that are None.
 
-    So a field can be added later, with None as its default, and every digest that was recorded before stays.
+    A field can therefore be added later with the default None, and every digest recorded before stays valid.
     """
     return attrs.asdict(value, filter=lambda field, value: value is not None or field.default is not None)
 
 
 def channel_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Take the names of channels, in whatever sequence they come."""
-    if isinstance(names, str):  # its letters would become the names
+    """Return the names of channels, given in any kind of sequence, as a tuple."""
+    if isinstance(names, str):  # its characters would become the names
         raise HoloError(f"channels are {names!r}; they must be a sequence of names, such as ({names!r},)")
     return tuple(map(str, names))
 
 
 def check_channels(owner: object, channels: tuple[str, ...]) -> None:
-    """Refuse names of channels that do not tell them apart."""
+    """Refuse channel names that are not distinct."""
     if not channels or "" in channels or len(set(channels)) < len(channels):
         raise HoloError(
             f"{type(owner).__name__}.channels is {channels!r}; it must hold at least one name, each once"
@@ -90,11 +90,11 @@ class Zernike:
         ``"orthonormal"``: ∫₀¹ R_nl R_n'l ρ² dρ = δ. ``"floor"``: the radial functions of the authors'
         published protein weights, orthogonal but not normalized.
     envelope
-        Width, in Å, of the shell below the cutoff in which the weight of a point falls smoothly to zero; None for
-        none, so that a point has its full weight up to the cutoff. With t = (cutoff - r) / envelope the weight is
-        multiplied by t³ (10 - 15 t + 6 t²) where t < 1: the polynomial of least degree that goes from 0 to 1 and
-        whose first two derivatives vanish at both ends. With it coefficients are twice differentiable functions of the
-        points' places.
+        Width, in Å, of the shell below the cutoff in which the weight of a point falls smoothly to zero; with None
+        there is no envelope, and a point has its full weight up to the cutoff. With t = (cutoff - r) / envelope, the
+        weight is multiplied by t³ (10 - 15 t + 6 t²) where t < 1. This is the polynomial of lowest degree that rises
+        from 0 to 1 and whose first two derivatives vanish at both ends. The coefficients are then twice differentiable
+        functions of the points' positions.
 
     Raises
     ------
@@ -104,8 +104,8 @@ class Zernike:
     Notes
     -----
     Every radial function has its largest value, √(2n+3), at the cutoff, so without an envelope a point that crosses
-    it appears with its largest contribution. Cutoff functions of this kind: Gasteiger et al., *Directional Message
-    Passing for Molecular Graphs*, ICLR (2020).
+    the cutoff appears with its largest contribution. For cutoff functions of this kind see Gasteiger et al.,
+    *Directional Message Passing for Molecular Graphs*, ICLR (2020).
 
     Examples
     --------
@@ -135,23 +135,23 @@ class Zernike:
             )
 
     def orders(self, degree: int) -> tuple[int, ...]:
-        """Return the radial orders n that a degree l has."""
+        """Return the radial orders n of a degree l."""
         return tuple(range(degree, self.nmax + 1, 2))
 
 
 @attrs.frozen(slots=False)
 class Basis:
-    """What the coefficients of a hologram mean.
+    """The basis of a hologram, which defines the meaning of its coefficients.
 
-    Coefficients are flat, in e3nn's layout: degrees ascending; inside a degree channels outermost, then
-    the radial order, then m = -l..l of e3nn's real spherical harmonics.
+    Coefficients are flat, in e3nn's layout: degrees ascend; within a degree, channels are outermost, followed by the
+    radial order, followed by m = -l..l of e3nn's real spherical harmonics.
 
     Parameters
     ----------
     lmax
         Highest degree.
     radial
-        The radial basis on a ball, or None on a sphere.
+        The radial basis on a ball; None for functions on a sphere.
     channels
         Names of the channels, such as ``("C", "N", "O", "S")``.
     angular_normalization
@@ -211,7 +211,7 @@ class Basis:
         return 4 * math.pi if self.angular_normalization == "component" else 1.0
 
     def __str__(self) -> str:
-        """Return the basis in one line, normalizations only where they are not the usual ones."""
+        """Return the basis as one line, with normalizations only where they are not the default."""
         radial = self.radial
         parts = [f"lmax {self.lmax}"]
         if radial is None:

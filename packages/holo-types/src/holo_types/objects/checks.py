@@ -1,4 +1,4 @@
-"""What every object asks of its arrays when it is made, and how two objects are told apart."""
+"""Checks of an object's arrays when it is made, and the comparison of two objects."""
 
 from collections.abc import Sized
 from typing import Any
@@ -15,7 +15,7 @@ __all__ = ["EXACT", "check_centers", "check_columns", "check_floats", "rows_of"]
 
 
 def check_floats(owner: object, name: str, array: object, shape: tuple[int | str, ...]) -> None:
-    """Refuse an array that is not float32 or float64, finite, and of the shape; text stands for any size."""
+    """Refuse an array that is not float32 or float64, is not finite, or has another shape; text matches any size."""
     where = f"{type(owner).__name__}.{name}"
     expected = f"[{', '.join(map(str, shape))}]"
     if not isinstance(array, np.ndarray):
@@ -33,13 +33,13 @@ def check_floats(owner: object, name: str, array: object, shape: tuple[int | str
 
 
 def check_centers(owner: Sized, centers: object) -> None:
-    """Refuse centers that are not one finite place for each row; None stands for centers that are not known."""
+    """Refuse centers that are not one finite position for each row; None means that they are unknown."""
     if centers is not None:
         check_floats(owner, "centers", centers, (len(owner), 3))
 
 
 def check_columns(owner: object, columns: Columns, rows: int, row: str = "row") -> None:
-    """Refuse columns of another length than the object's rows."""
+    """Refuse columns whose length is not the object's number of rows."""
     if columns.rows not in (None, rows):
         name = next(iter(columns))
         raise HoloError(
@@ -49,7 +49,7 @@ def check_columns(owner: object, columns: Columns, rows: int, row: str = "row") 
 
 
 def rows_of(array: NDArray[Any] | None, rows: RowSelection) -> NDArray[Any] | None:
-    """Choose rows of an array that may be absent."""
+    """Return the chosen rows of an array that may be None."""
     return None if array is None else array[rows]
 
 

@@ -1,4 +1,4 @@
-"""Named columns that say what each row is: of the index, and of the points of clouds."""
+"""Named columns that describe each row: those of an index, and those of the points of clouds."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
@@ -19,13 +19,13 @@ __all__ = [
     "text_array",
 ]
 
-ColumnsT = TypeVar("ColumnsT", bound="Columns")  # not Self, which beartype takes in decorated classes only
+ColumnsT = TypeVar("ColumnsT", bound="Columns")  # not Self, which beartype accepts in decorated classes only
 
 RowSelection = slice | NDArray[np.bool_] | NDArray[np.integer[Any]]
 
 
 def _is_plain(text: str) -> bool:
-    """Say whether HDF5 and every table can hold the text: no NUL, no half of a surrogate pair."""
+    """Return whether HDF5 and every table can hold the text: it has no NUL and no unpaired surrogate."""
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
@@ -35,15 +35,15 @@ def check_name(what: str, name: object) -> None:
         raise HoloError(f"{what}; it must be text, not empty, without '/' or NUL")
 
 
-# numpy gives every text of an array the room of the longest: one long text among many short ones takes all memory.
+# In an array of text, numpy gives every item the size of the longest: one long text among many would fill the memory.
 _LARGEST_TEXTS, _WIDEST = (
     1 << 28,
     1 << 8,
-)  # bytes that always may be taken, and how many a character may take beyond
+)  # bytes that are always allowed, and how many more each character may take
 
 
 def text_array(where: str, texts: list[str]) -> NDArray[Any]:
-    """Make an array of text, of the narrowest dtype, so that equal columns have equal dtypes whatever made them."""
+    """Make an array of text with the narrowest dtype, so that equal columns have equal dtypes."""
     for text in set(texts):
         if not _is_plain(text):
             raise HoloError(f"{where} holds {text!r}; it must be valid Unicode text without NUL")
@@ -56,7 +56,7 @@ def text_array(where: str, texts: list[str]) -> NDArray[Any]:
 
 
 def _column(where: str, values: ArrayLike, kinds: str) -> NDArray[Any]:
-    """Check a column; `kinds` are those of numpy that it may have beside text."""
+    """Check a column; `kinds` are the numpy kinds that it may have beside text."""
     array = np.asarray(values)
     if array.ndim != 1:
         raise HoloError(f"{where} has shape {array.shape}; it must have one dimension, one value a row")
@@ -65,10 +65,10 @@ def _column(where: str, values: ArrayLike, kinds: str) -> NDArray[Any]:
             raise HoloError(f"{where} holds {array.max()}; integers must fit into 64 bits with a sign")
         return array.astype(np.int64, copy=False)
     if array.dtype.kind == "U" and not isinstance(values, np.ndarray):
-        array = np.asarray(values, dtype=object)  # so that neither ["a", 1] nor a last NUL passes unseen
+        array = np.asarray(values, dtype=object)  # so that neither ["a", 1] nor a trailing NUL passes
     if array.dtype.kind == "O" and all(isinstance(value, str) for value in array):
         return text_array(where, array.tolist())
-    if array.size == 0 and not isinstance(values, np.ndarray):  # of which numpy makes floats
+    if array.size == 0 and not isinstance(values, np.ndarray):  # numpy makes floats of an empty list
         return array.astype(np.int64)
     native = array.dtype.newbyteorder("=")
     if native.kind in kinds and native in (np.float32, np.float64, np.bool_):
@@ -83,22 +83,22 @@ def _column(where: str, values: ArrayLike, kinds: str) -> NDArray[Any]:
 
 
 def _equal(column: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Say whether two columns hold the same; NaN, which stands for a value that is missing, equals itself."""
+    """Return whether two columns hold the same values; NaN, which marks a missing value, equals itself."""
     return column.dtype == other.dtype and np.array_equal(column, other, equal_nan=column.dtype.kind == "f")
 
 
 class Columns(Mapping[str, NDArray[Any]]):
-    """An ordered mapping of column name to numpy array of one length; `Index` and `PointColumns` are its kinds."""
+    """An ordered mapping of column names to numpy arrays of one length; the base of `Index` and `PointColumns`."""
 
     __slots__ = ("_columns",)
 
     noun: ClassVar[str]
-    kinds: ClassVar[str]  # of numpy's dtypes, beside integers and text
+    kinds: ClassVar[str]  # the numpy kinds that columns may have, beside integers and text
 
     def __init__(self, columns: Mapping[str, ArrayLike] | None = None) -> None:
         checked: dict[str, NDArray[Any]] = {}
         for name, values in (columns or {}).items():
-            check_name(f"{self.noun}: {name!r} is no column name", name)
+            check_name(f"{self.noun}: {name!r} is not a column name", name)
             checked[name] = _column(f"{self.noun}[{name!r}]", values, self.kinds)
         lengths = {name: len(values) for name, values in checked.items()}
         if len(set(lengths.values())) > 1:
@@ -136,12 +136,12 @@ class Columns(Mapping[str, NDArray[Any]]):
         return next((len(values) for values in self._columns.values()), None)
 
     def column(self, name: str) -> NDArray[Any]:
-        """Return one column; unlike ``[name]``, with an error that a user can read.
+        """Return one column; unlike ``[name]``, raise an error that is meant for users.
 
         Raises
         ------
         HoloError
-            If there is no such column; the message names it and those there are.
+            If there is no such column; the message lists the columns that there are.
 
         Examples
         --------
@@ -183,9 +183,9 @@ class Columns(Mapping[str, NDArray[Any]]):
     def _joined(cls, name: str, columns: list[NDArray[Any]]) -> NDArray[Any]:
         filled = [values for values in columns if len(values)] or columns[
             :1
-        ]  # a part without rows has no say
+        ]  # a part without rows does not count
         kinds = {"text" if values.dtype.kind == "U" else str(values.dtype) for values in filled}
-        if len(kinds) > 1:  # which numpy would make one, and round what does not fit
+        if len(kinds) > 1:  # numpy would convert them to one type, and round what does not fit
             raise HoloError(
                 f"{cls.noun}[{name!r}] is of {' and '.join(sorted(kinds))}; all parts must be of one type"
             )
@@ -196,21 +196,21 @@ class Columns(Mapping[str, NDArray[Any]]):
 
 
 class Index(Columns):
-    """What each row is: an ordered mapping of column name to numpy array ``[n]``.
+    """A description of each row: an ordered mapping of column names to numpy arrays ``[n]``.
 
-    Residues have the columns ``structure, model, chain, residue_number, insertion_code, residue_name``,
-    images ``image, label``; further columns are free.
+    Residues have the columns ``structure, model, chain, residue_number, insertion_code, residue_name``, and
+    images have ``image, label``; any other columns may be added.
 
     Parameters
     ----------
     columns
-        Name to values. Integers become int64, text the narrowest numpy text dtype; float32 and float64 stay to the
-        bit, and NaN, which equals itself here, stands for a value that is missing.
+        Values by name. Integers become int64, and text the narrowest numpy text dtype; float32 and float64 are kept to
+        the bit. NaN marks a missing value and equals itself here.
 
     Raises
     ------
     HoloError
-        If a column is not one-dimensional, not of integers, floats or text, or the columns differ in length.
+        If a column is not one-dimensional or not of integers, floats or text, or if the columns differ in length.
 
     Examples
     --------
@@ -227,18 +227,18 @@ class Index(Columns):
 
 
 class PointColumns(Columns):
-    """What each point of `PointClouds` is: an ordered mapping of column name to numpy array ``[points]``.
+    """A description of each point of `PointClouds`: an ordered mapping of column names to arrays ``[points]``.
 
     Parameters
     ----------
     columns
-        Name to values, as in an `Index`, or truth values.
+        Values by name, as in an `Index`; they may also be truth values.
 
     Raises
     ------
     HoloError
-        If a column is not one-dimensional, not of truth values, integers, floats or text, or the columns differ in
-        length.
+        If a column is not one-dimensional or not of truth values, integers, floats or text, or if the columns differ
+        in length.
 
     Examples
     --------
@@ -253,10 +253,10 @@ class PointColumns(Columns):
 
 
 def as_index(value: Mapping[str, ArrayLike] | None) -> Index:
-    """Take an index as it is, or make one of a mapping."""
+    """Return an index unchanged, or make one from a mapping."""
     return value if isinstance(value, Index) else Index(value)
 
 
 def as_point_columns(value: Mapping[str, ArrayLike] | None) -> PointColumns:
-    """Take columns of points as they are, or make them of a mapping."""
+    """Return columns of points unchanged, or make them from a mapping."""
     return value if isinstance(value, PointColumns) else PointColumns(value)

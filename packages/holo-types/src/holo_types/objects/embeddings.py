@@ -1,4 +1,4 @@
-"""Invariants and frames, and which model made them."""
+"""Invariants, frames, and a reference to the model that computed them."""
 
 import attrs
 import numpy as np
@@ -15,12 +15,12 @@ __all__ = ["Embeddings", "ModelReference"]
 
 @attrs.frozen
 class ModelReference:
-    """Which model made an embedding.
+    """The identity of the model that computed an embedding.
 
     Parameters
     ----------
     name, version
-        As in the registry or the model's configuration.
+        As in the registry or in the model's configuration.
     digest
         SHA-256 of the model's weights and configuration.
     basis_digest
@@ -40,21 +40,22 @@ class Embeddings(Displayed):
     Parameters
     ----------
     invariants : Float[ndarray, "n d"]
-        z, the same however the input is turned.
+        The invariant vectors z, which do not change when the input is rotated.
     frames : Float[ndarray, "n 3 3"]
-        Rows are axes, right-handed; they turn with the input. Axes that the input does not define are zero.
+        Right-handed frames whose rows are the axes; they rotate with the input. Axes that the input does not define are
+        zero.
     model
-        What made them.
+        The model that computed them.
     index
-        What each row is.
+        A description of each row.
     log_variances : Float[ndarray, "n d"], optional
         The log-variances of a variational model.
     degenerate : Bool[ndarray, "n"], optional
-        Rows whose input does not define every axis.
+        True for rows whose input does not define every axis.
     reconstruction_cosine_loss : Float[ndarray, "n"], optional
-        1 - cosine of each hologram and its reconstruction: 0 is perfect.
+        1 - cosine similarity of each hologram and its reconstruction: 0 is perfect.
     centers : Float[ndarray, "n 3"], optional
-        Where each origin lies, in Å, in the coordinates of the file that it came from; None if that is not known.
+        Position of each origin, in Å, in the coordinates of its file; None if it is unknown.
 
     Raises
     ------
@@ -129,5 +130,5 @@ class Embeddings(Displayed):
 
     @property
     def reconstruction_cosine(self) -> Float[np.ndarray, "n"] | None:
-        """The former name of `reconstruction_cosine_loss`: a loss too, 0 is perfect."""
+        """The former name of `reconstruction_cosine_loss`; it is the same loss, and 0 is perfect."""
         return self.reconstruction_cosine_loss

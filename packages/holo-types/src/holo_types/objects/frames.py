@@ -1,6 +1,6 @@
 """Frames: three orthonormal axes, which are the rows of a matrix.
 
-Everything that multiplies by a frame does so here, so that none has to know which side and which transpose.
+Every product with a frame is computed here, so that no other module has to know which side to multiply on.
 """
 
 from typing import Any
@@ -20,14 +20,14 @@ def in_frame(
     Parameters
     ----------
     vectors
-        ``[..., n, 3]``, in any unit; positions from the frame's origin.
+        ``[..., n, 3]``, in any unit; positions are relative to the frame's origin.
     frame
-        Its rows are axes, ``[..., 3, 3]``.
+        The axes as rows, ``[..., 3, 3]``.
 
     Returns
     -------
     ndarray
-        As the vectors, ``[..., n, 3]``.
+        The components, with the shape of `vectors`, ``[..., n, 3]``.
 
     Examples
     --------
@@ -42,19 +42,19 @@ def in_frame(
 def turn_frame(
     frame: Float[np.ndarray, "*#rows 3 3"], rotation: Float[np.ndarray, "*#rows 3 3"]
 ) -> Float[np.ndarray, "... 3 3"]:
-    """Turn the axes of a frame: frame' = frame Rᵀ.
+    """Rotate the axes of a frame: frame' = frame Rᵀ.
 
     Parameters
     ----------
     frame
-        Its rows are axes, ``[..., 3, 3]``.
+        The axes as rows, ``[..., 3, 3]``.
     rotation
-        R, x' = R x, ``[..., 3, 3]``.
+        The matrix R of the rotation x' = R x, ``[..., 3, 3]``.
 
     Returns
     -------
     ndarray
-        The frame of what was turned by R, ``[..., 3, 3]``.
+        The frame of the rotated object, ``[..., 3, 3]``.
 
     Examples
     --------
@@ -74,16 +74,16 @@ def rotation_between(
     Parameters
     ----------
     start, end
-        Their rows are axes, ``[..., 3, 3]``.
+        The axes of each frame as rows, ``[..., 3, 3]``.
 
     Returns
     -------
     ndarray
-        R, x' = R x, with ``turn_frame(start, R)`` the end, ``[..., 3, 3]``.
+        The matrix R of x' = R x, ``[..., 3, 3]``; ``turn_frame(start, R)`` is the end.
 
     Examples
     --------
-    To the frame of three identity axes, the canonical one, it is the frame itself.
+    The rotation from a frame to the canonical frame, whose axes are x, y and z, is the frame itself.
 
     >>> frame = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
     >>> np.array_equal(rotation_between(frame, np.eye(3)), frame)

@@ -23,11 +23,11 @@ class Holograms(Displayed):
     coefficients : Float[ndarray, "n dim"]
         Flat, in the layout that `Basis` describes.
     basis
-        What the coefficients mean.
+        The basis of the coefficients.
     index
-        What each hologram is about.
+        A description of each hologram.
     centers : Float[ndarray, "n 3"], optional
-        Where each origin lies, in Å, in the coordinates of the file that it came from; None if that is not known.
+        Position of each origin, in Å, in the coordinates of its file; None if it is unknown.
 
     Raises
     ------
@@ -63,9 +63,9 @@ class Holograms(Displayed):
         *,
         centers: Float[np.ndarray, "n 3"] | None,
     ) -> "Holograms":
-        """Make holograms of parts that are known to fit together, coefficients known to be finite among them.
+        """Make holograms from parts that are known to fit together and from coefficients that are known to be finite.
 
-        To look at every coefficient once more can take a sixth of the time in which they are computed.
+        Checking every coefficient again can take a sixth of the time in which they are computed.
 
         Examples
         --------
@@ -97,6 +97,6 @@ class Holograms(Displayed):
         )
 
     def degree(self, degree: int) -> Float[np.ndarray, "n multiplicity m"]:
-        """Return the coefficients of one degree l, channels and radial orders first, then m = -l..l."""
+        """Return the coefficients of one degree l; the first axis is channels and radial orders, the last m = -l..l."""
         block = self.coefficients[:, self.basis.irreps.slices[degree]]
         return block.reshape(len(self), -1, 2 * degree + 1)

@@ -24,7 +24,7 @@ def _read(value: "Irreps | str | Iterable[tuple[int, int]]") -> tuple[tuple[int,
             raise HoloError(f"irreps: {term!r} in {value!r} is not a term such as '4x1e'")
         if match["parity"] == "o":
             raise HoloError(
-                f"irreps: {term!r} in {value!r} has odd parity; Holo knows SO(3) only, every parity even"
+                f"irreps: {term!r} in {value!r} has odd parity; Holo supports SO(3) only, where every parity is even"
             )
         blocks.append((int(match["multiplicity"] or 1), int(match["degree"])))
     return tuple(blocks)
@@ -32,12 +32,12 @@ def _read(value: "Irreps | str | Iterable[tuple[int, int]]") -> tuple[tuple[int,
 
 @attrs.frozen
 class Irreps:
-    """A direct sum of irreducible representations of SO(3), in the order in which it is stored.
+    """A direct sum of irreducible representations of SO(3), in storage order.
 
     Parameters
     ----------
     blocks
-        ``((multiplicity, l), ...)``, or e3nn's text for it, every parity even.
+        ``((multiplicity, l), ...)``, or e3nn's notation for it as text, with even parity throughout.
 
     Raises
     ------
@@ -86,7 +86,7 @@ class Irreps:
 
     @property
     def slices(self) -> tuple[slice, ...]:
-        """Where each block lies in the flat layout."""
+        """The slice of each block in the flat layout."""
         slices, start = [], 0
         for multiplicity, degree in self.blocks:
             stop = start + multiplicity * (2 * degree + 1)

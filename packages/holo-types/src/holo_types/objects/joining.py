@@ -1,4 +1,4 @@
-"""Objects of one type, joined."""
+"""The function that joins objects of one type."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -21,13 +21,13 @@ DataT = TypeVar("DataT", PointClouds, SphereImages, Holograms, Embeddings)
 
 
 def concatenate(parts: Sequence[DataT]) -> DataT:
-    """Join objects of one type, one after the other.
+    """Join the rows of objects of one type, one object after the other.
 
     Raises
     ------
     HoloError
-        If there is nothing to join, or the parts differ in type, basis, channels, model, columns, dtype, or
-        in which optional fields they have.
+        If there is nothing to join, or if the parts differ in type, basis, channels, model, columns, dtype or in the
+        optional fields that they have.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def concatenate(parts: Sequence[DataT]) -> DataT:
 
 
 def _join(name: str, values: list[Any]) -> Any:
-    """Join what the parts have under one name: rows one after the other, or one value that all share."""
+    """Join the values of one field: rows one after the other, or the one value that all parts share."""
     first = values[0]
     if isinstance(first, Columns):
         return type(first).concatenate(values)

@@ -1,4 +1,4 @@
-"""Objects of further kinds: named arrays and a header."""
+"""Objects of further kinds: named arrays with a header."""
 
 import json
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ def _arrays(arrays: Mapping[str, ArrayLike]) -> Mapping[str, NDArray[Any]]:
         raise HoloError("NamedArrays.arrays is empty; it must hold at least one array")
     checked = {}
     for name, values in arrays.items():
-        check_name(f"NamedArrays.arrays: {name!r} is no name", name)
+        check_name(f"NamedArrays.arrays: {name!r} is not a name", name)
         checked[name] = _array(name, values)
     return MappingProxyType(checked)
 
@@ -75,24 +75,24 @@ def _same(arrays: Mapping[str, NDArray[Any]], other: Mapping[str, NDArray[Any]])
 
 @attrs.frozen(hash=False)
 class NamedArrays:
-    """An object of a kind that Holo's types do not know: named arrays, each with rows of its own, and a header.
+    """An object of a kind that Holo's types do not cover: named arrays, each with its own rows, and a header.
 
-    It is for what other packages keep in Holo's files, such as an index of vectors; its meaning is theirs.
+    Other packages use it to keep their objects, such as an index of vectors, in Holo's files; they define its meaning.
 
     Parameters
     ----------
     kind
-        What it is, an identifier such as ``"VectorIndex"``.
+        Name of the kind, an identifier such as ``"VectorIndex"``.
     arrays
-        Name to array, of any number of dimensions and any units. Truth values, integers, float32 and float64 stay to
-        the bit, NaN too; text has one dimension.
+        Arrays by name, of any number of dimensions and in any unit. Truth values, integers, float32 and float64 are
+        kept to the bit, including NaN; text has one dimension.
     header
         Plain values: text, numbers, truth values, None, and lists and mappings of them.
 
     Raises
     ------
     HoloError
-        If a kind, name, dtype or value does not fit; the message names it.
+        If a kind, name, dtype or value is not allowed; the message names it.
 
     Examples
     --------

@@ -17,7 +17,7 @@ __all__ = ["PointClouds"]
 
 @attrs.frozen(hash=False, repr=False)
 class PointClouds(Displayed):
-    """Weighted points about many origins, ragged.
+    """Weighted points about many origins, stored as one ragged array.
 
     Cloud i holds the points ``offsets[i]:offsets[i+1]``.
 
@@ -32,11 +32,11 @@ class PointClouds(Displayed):
     channels : tuple of str
         Names of the channels.
     index : Index
-        What each cloud is about.
+        A description of each cloud.
     centers : Float[ndarray, "n 3"], optional
-        Where each origin lies, in Å, in the coordinates of the file that it came from; None if that is not known.
+        Position of each origin, in Å, in the coordinates of its file; None if it is unknown.
     point_columns : PointColumns
-        What each point is, such as whether it is of the backbone; none by default.
+        A description of each point, such as whether it belongs to the backbone; empty by default.
 
     Raises
     ------
@@ -69,11 +69,11 @@ class PointClouds(Displayed):
         object.__setattr__(self, "offsets", offsets.astype(np.int64, copy=False))
         if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != points:
             raise HoloError(
-                f"PointClouds.offsets is {offsets}; it must begin with 0 and end with {points}, the points"
+                f"PointClouds.offsets is {offsets}; it must begin with 0 and end with {points}, the number of points"
             )
         if np.any(np.diff(self.offsets) < 0):
             raise HoloError(
-                f"PointClouds.offsets falls after {int(np.argmin(np.diff(self.offsets)))}; it must not fall"
+                f"PointClouds.offsets decreases after {int(np.argmin(np.diff(self.offsets)))}; it must not decrease"
             )
         check_columns(self, self.index, len(self))
         check_centers(self, self.centers)

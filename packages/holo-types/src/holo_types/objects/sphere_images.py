@@ -33,7 +33,7 @@ class SphereImages(Displayed):
     channels
         Names of the channels.
     index
-        What each image is.
+        A description of each image.
 
     Raises
     ------
