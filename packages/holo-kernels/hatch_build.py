@@ -1,7 +1,7 @@
-"""Compile every C file of the package for every system it serves, with the compiler of the wheel ``ziglang``.
+"""Compile every C file of the package for every supported system, with the compiler of the wheel ``ziglang``.
 
 The C files need no headers and call no library, so one machine compiles for all systems, and one wheel
-serves every Python. An editable install compiles for its own machine only.
+serves every Python version. An editable install compiles for its own machine only.
 """
 
 import platform
@@ -12,10 +12,10 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-# clang tunes x86-64-v4 for the first processors of its kind and splits vectors of 512 bits in two.
+# clang tunes x86-64-v4 for the first processors of its kind, and splits vectors of 512 bits in two.
 AVX512 = "x86_64_v4-prefer_256_bit"
-# System and processor as Python's `platform` names them, and the instruction set; the compiler's target and
-# processor; the ending of a shared library. x86-64-v3 has AVX2 and FMA, x86-64-v4 AVX-512.
+# Keys: system and processor as Python's `platform` names them, and the instruction set. Values: the compiler's target
+# and processor, and the suffix of a shared library. x86-64-v3 has AVX2 and FMA, x86-64-v4 has AVX-512.
 TARGETS = {
     ("Linux", "x86_64", "v3"): ("x86_64-linux-gnu.2.17", "x86_64_v3", ".so"),
     ("Linux", "x86_64", "v4"): ("x86_64-linux-gnu.2.17", AVX512, ".so"),
@@ -26,27 +26,27 @@ TARGETS = {
     ("Windows", "AMD64", "v4"): ("x86_64-windows-gnu", AVX512, ".dll"),
     ("Windows", "ARM64", "base"): ("aarch64-windows-gnu", "generic", ".dll"),
 }
-# These have no vectors and run on any x86-64. The first says which of the others can; no other processor needs it.
+# These have no vectors and run on any x86-64. The first reports the level of the processor; only x86-64 needs it.
 LEVEL = "cpu"
 PLAIN = (LEVEL, "threads")
 
 FLAGS = (
     *("-shared", "-O3", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-s"),
-    # A product and a sum may become one instruction; nothing else may change a result.
+    # A product and a sum may become one instruction; no other change of a result is allowed.
     *("-ffp-contract=fast-honor-pragmas", "-fno-math-errno", "-fno-trapping-math"),
-    # No loop becomes a call to a C library that is not there.
+    # No loop may become a call to a C library that is not there.
     "-fno-builtin",
 )
 
 
 def libraries(sources: list[Path], *, all_systems: bool) -> list[tuple[Path, str, list[str]]]:
-    """Say what to compile: the C file, the library's name, the compiler's arguments for its target."""
+    """Return what to compile: the C file, the library's name, and the compiler's arguments for its target."""
     here = platform.system(), platform.machine()
     found = []
     for (system, machine, level), (target, processor, suffix) in TARGETS.items():
         if not all_systems and (system, machine) != here:
             continue
-        # No C library, so that whichever one a system has will do; only macOS refuses what is without its own.
+        # No C library is linked, so that any that a system has will do; only macOS refuses a library without its own.
         options = ["-target", target, *(["-nostdlib"] if system != "Darwin" else [])]
         for source in sources:
             if source.stem in PLAIN and level == "v3":
@@ -63,7 +63,7 @@ class CompileHook(BuildHookInterface[Any]):
     """Put the libraries into ``src/holo_kernels/lib``."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile before the wheel is put together."""
+        """Compile before the wheel is built."""
         del build_data
         package = Path(self.root, "src", "holo_kernels")
         folder = package / "lib"
@@ -74,7 +74,7 @@ class CompileHook(BuildHookInterface[Any]):
             new = folder / f"{name}.new"
             compiler = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *target, "-o", str(new), str(source)]
             subprocess.run(compiler, check=True)
-            new.replace(folder / name)  # a process that has the old one loaded keeps it
+            new.replace(folder / name)  # a process that has loaded the old file keeps it
         names = {name for _, name, _ in wanted}
         for file in folder.iterdir():
             if file.name not in names:

@@ -1,4 +1,4 @@
-/* What the kernels take from clang and gcc does not have, for the session `sanitize` alone. */
+/* Definitions of what the kernels use from clang and gcc lacks; only for the session `sanitize`. */
 
 #define __c11_atomic_load __atomic_load_n
 #define __c11_atomic_store __atomic_store_n
@@ -8,7 +8,7 @@
 #define __c11_atomic_compare_exchange_weak(at, expected, wanted, success, failure) \
     __atomic_compare_exchange_n(at, expected, wanted, 1, success, failure)
 
-/* Of vectors of doubles, number by number. */
+/* Functions of vectors of doubles, computed number by number. */
 #define EACH(first, second, value)                                             \
     __extension__({                                                            \
         __typeof__((first) + (first)) a = (first), b = (second);               \

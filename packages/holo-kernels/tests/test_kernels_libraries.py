@@ -10,7 +10,7 @@ from holo_kernels import libraries
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Let a test name another machine, and forget what it was told at the end."""
+    """Allow a test to simulate another machine, and forget the cached libraries at the end."""
     cached = (libraries.load, libraries._levels)
     for function in cached:
         function.cache_clear()

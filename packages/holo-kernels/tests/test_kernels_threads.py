@@ -1,4 +1,4 @@
-"""Threads that share compiled work: every part once, whoever calls, and after a fork too."""
+"""Threads share compiled work: each part is done once, whoever calls, and also after a fork."""
 
 import ctypes
 import multiprocessing
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(holo_kernels.load("threads") is None, reason="no
 
 
 class Recorder:
-    """Work that notes which parts it was called for, and by which thread."""
+    """Work that records the parts for which it was called, and by which thread."""
 
     def __init__(self, wait: Callable[[], object] = lambda: None) -> None:
         self.done: list[tuple[int, int, int]] = []

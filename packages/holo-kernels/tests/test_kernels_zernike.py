@@ -1,4 +1,4 @@
-"""The library `zernike` as C sees it: sizes, addresses, and what it must leave alone."""
+"""The library `zernike` through its C interface: sizes, addresses, and memory that it must not touch."""
 
 import ctypes
 import itertools

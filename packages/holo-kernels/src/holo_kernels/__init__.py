@@ -1,4 +1,4 @@
-"""The loops of Holo that are compiled: plain C, called through ctypes."""
+"""Holo's compiled loops: plain C, called through ctypes."""
 
 from ._version import __version__
 from .libraries import load

@@ -17,13 +17,13 @@ def _open(name: str) -> ctypes.CDLL | None:
     path = _FOLDER / (name.lower() + _SUFFIXES.get(platform.system(), ".so"))
     try:
         return ctypes.CDLL(str(path)) if path.exists() else None
-    except OSError:  # a system that has the file's format but refuses to load it
+    except OSError:  # a system that knows the file's format but refuses to load it
         return None
 
 
 @cache
 def _levels() -> tuple[str, ...]:
-    """Name the instruction sets that this processor has, best first, or of them the one that is asked for."""
+    """Return the instruction sets of this processor, best first, or only the one that the environment asks for."""
     if platform.machine() in ("x86_64", "AMD64"):
         cpu = _open(f"cpu_{platform.system()}_{platform.machine()}")
         level = 0 if cpu is None else cpu.x86_64_level()
@@ -44,18 +44,18 @@ def _levels() -> tuple[str, ...]:
 def load(name: str) -> ctypes.CDLL | None:
     """Load a library of kernels in the best form that this processor can run.
 
-    Where the environment variable ``HOLO_KERNELS_LEVEL`` names an instruction set, such as ``v3``, a process
-    loads that form of every library: to test and measure it on a processor that has a better one.
+    If the environment variable ``HOLO_KERNELS_LEVEL`` names an instruction set, such as ``v3``, the process loads that
+    form of every library. This is for testing and measuring it on a processor that supports a better one.
 
     Parameters
     ----------
     name
-        The name of the C file, without its suffix.
+        Name of the C file, without its suffix.
 
     Returns
     -------
     ctypes.CDLL or None
-        None where there is none for this system or processor: callers then compute without it.
+        None if there is no library for this system or processor; callers then compute without it.
 
     Raises
     ------
@@ -68,6 +68,6 @@ def load(name: str) -> ctypes.CDLL | None:
     True
     """
     here = f"{name}_{platform.system()}_{platform.machine()}"
-    # The last has no vectors, and so no more than one form.
+    # The last one has no vectors, and therefore a single form.
     libraries = (_open(form) for form in (*(f"{here}_{level}" for level in _levels()), here))
     return next((library for library in libraries if library is not None), None)

@@ -1,7 +1,7 @@
-"""The library ``tensor_product`` as Python calls it: structures, and functions with their arguments' types.
+"""The interface of the library ``tensor_product``: its structures, and its functions with their argument types.
 
-Nothing here knows of arrays: pointers are whole numbers, as ``Tensor.data_ptr()`` or ``ndarray.ctypes.data``
-give them. What each function computes stands above it in ``csrc/tensor_product.h``.
+This module does not know arrays: pointers are integers, as returned by ``Tensor.data_ptr()`` or
+``ndarray.ctypes.data``. What each function computes is described above it in ``csrc/tensor_product.h``.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ Precision = Literal["float32", "float64"]
 
 
 class Path(ctypes.Structure):
-    """A degree of some channels of the first factor with one channel of the second."""
+    """The coupling of one degree of some channels of the first factor with one channel of the second."""
 
     _fields_ = (
         ("orders1", c_int64),
@@ -44,25 +44,25 @@ class Path(ctypes.Structure):
 
 
 class Term(ctypes.Structure):
-    """Channels of one degree, and where they begin in flat features and in lanes."""
+    """Some channels of one degree, and where they begin in flat features and in lanes."""
 
     _fields_ = (("width", c_int64), ("orders", c_int64), ("flat", c_int64), ("lanes", c_int64))
 
 
 class EntryFloat32(ctypes.Structure):
-    """A coefficient, and the order of the second factor that it goes with."""
+    """A coefficient, and the order of the second factor that it multiplies, in float32."""
 
     _fields_ = (("order", c_int32), ("coefficient", c_float))
 
 
 class EntryFloat64(ctypes.Structure):
-    """The same in float64."""
+    """A coefficient, and the order of the second factor that it multiplies, in float64."""
 
     _fields_ = (("order", c_int32), ("coefficient", c_double))
 
 
 class ProductPlan(ctypes.Structure):
-    """What a product computes; its pointers must outlive it."""
+    """The plan of a product; the arrays that it points to must outlive it."""
 
     _fields_ = (
         ("paths", c_int64),
@@ -85,7 +85,7 @@ class ProductPlan(ctypes.Structure):
 
 
 class Product(ctypes.Structure):
-    """One call of a product; its pointers must outlive it."""
+    """One call of a product; the arrays that it points to must outlive it."""
 
     _fields_ = (
         ("plan", c_void_p),
@@ -114,7 +114,7 @@ class Product(ctypes.Structure):
 
 
 class Functions(NamedTuple):
-    """The functions of one precision, as addresses that `holo_kernels.threads.in_parts` runs with a `Product`."""
+    """The functions of one precision, as addresses; `holo_kernels.threads.in_parts` runs them with a `Product`."""
 
     product_turn_x: int
     product_turn_gradient: int
@@ -125,7 +125,7 @@ class Functions(NamedTuple):
 
 @cache
 def functions(precision: Precision) -> Functions | None:
-    """Return the functions of a precision; None where no library serves this processor.
+    """Return the functions of a precision, or None if there is no library for this processor.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def functions(precision: Precision) -> Functions | None:
 
 @cache
 def vector_bytes() -> int:
-    """Say how many bytes the library computes with at a time; channels are filled up to whole vectors.
+    """Return how many bytes the library computes with at a time; channels are padded to whole vectors.
 
     Examples
     --------

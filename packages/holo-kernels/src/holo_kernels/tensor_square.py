@@ -1,7 +1,7 @@
-"""The library ``tensor_square`` as Python calls it: structures, and functions with their arguments' types.
+"""The interface of the library ``tensor_square``: its structures, and its functions with their argument types.
 
-Nothing here knows of arrays: pointers are whole numbers, as ``Tensor.data_ptr()`` or ``ndarray.ctypes.data``
-give them. What each function computes stands above it in ``csrc/tensor_square/``.
+This module does not know arrays: pointers are integers, as returned by ``Tensor.data_ptr()`` or
+``ndarray.ctypes.data``. What each function computes is described above it in ``csrc/tensor_square/``.
 """
 
 import ctypes
@@ -31,13 +31,13 @@ Precision = Literal["float32", "float64"]
 
 
 class Sum(ctypes.Structure):
-    """One sum of products: the row it goes to, how many terms of two products it has, how many of one."""
+    """One sum of products: its row, its number of terms with two products, and its number of terms with one."""
 
     _fields_ = (("row", c_int32), ("pairs", c_int32), ("singles", c_int32))
 
 
 class TermFloat32(ctypes.Structure):
-    """A term ``factor * (p * first + q * second)``; the three are rows."""
+    """A term ``factor * (p * first + q * second)`` in float32; factor, first and second are rows."""
 
     _fields_ = (
         ("factor", c_int32),
@@ -49,7 +49,7 @@ class TermFloat32(ctypes.Structure):
 
 
 class TermFloat64(ctypes.Structure):
-    """The same in float64."""
+    """A term ``factor * (p * first + q * second)`` in float64; factor, first and second are rows."""
 
     _fields_ = (
         ("factor", c_int32),
@@ -78,7 +78,7 @@ class Chunk(ctypes.Structure):
 
 
 class Plan(ctypes.Structure):
-    """What a block computes; its pointers must outlive it."""
+    """The plan of a block; the arrays that it points to must outlive it."""
 
     _fields_ = (
         ("channels", c_int64),
@@ -95,7 +95,7 @@ class Plan(ctypes.Structure):
 
 
 class Block(ctypes.Structure):
-    """One call of a block; its pointers must outlive it."""
+    """One call of a block; the arrays that it points to must outlive it."""
 
     _fields_ = (
         ("plan", c_void_p),
@@ -167,7 +167,7 @@ class Layout(ctypes.Structure):
 
 
 class Frames(ctypes.Structure):
-    """One call for the frames of pairs of vectors."""
+    """One call that computes the frames of pairs of vectors."""
 
     _fields_ = (
         ("count", c_int64),
@@ -189,8 +189,9 @@ _Function = Callable[..., int]
 class Functions(NamedTuple):
     """The functions of one precision.
 
-    Those that say how many numbers something takes are to be called with a plan. Those that are addresses are what
-    `holo_kernels.threads.in_parts` runs, with a `Block`, a `Square` or a `Layout`. The others take `Frames`.
+    The functions named ``..._numbers`` are called with a plan and return the size of an array. The integers are
+    addresses that `holo_kernels.threads.in_parts` runs with a `Block`, a `Square` or a `Layout`. The others are called
+    with `Frames`.
     """
 
     packed_numbers: _Function
@@ -218,7 +219,7 @@ class Functions(NamedTuple):
 
 @cache
 def functions(precision: Precision) -> Functions | None:
-    """Return the functions of a precision; None where no library serves this processor.
+    """Return the functions of a precision, or None if there is no library for this processor.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""The library ``threads``: pieces of compiled work one after another, the parts of each at the same time.
+"""The library ``threads``, which does pieces of compiled work in sequence and the parts of each piece in parallel.
 
-Threads stay awake for a moment after the last piece, so that the next one need not wait for them. OpenMP, which
-torch has, is not used: there a part belongs to a thread, and where another program has its processor all wait for it.
+Threads stay awake for a moment after the last piece, so that the next one need not wait for them. torch's OpenMP is not
+used, because it assigns each part to a thread: if another program occupies that thread's processor, all others wait.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ _AWAKE_SECONDS = 1e-3
 @cache
 def _library() -> ctypes.CDLL:
     library = load("threads")
-    assert library is not None  # else there would be no compiled work
+    assert library is not None  # otherwise there would be no compiled work
     library.team_bytes.argtypes, library.team_bytes.restype = (c_int64,), c_int64
     library.team_make.argtypes = (c_void_p, c_int64)
     library.team_wait.argtypes = (c_int64,)
@@ -38,9 +38,9 @@ def _library() -> ctypes.CDLL:
 
 @cache
 def _turns() -> int:
-    """Say how often a thread looks for work until it goes to sleep."""
+    """Return how many times a thread checks for work before it goes to sleep."""
     library, turns, least = _library(), 1000, float("inf")
-    for _ in range(20):  # the least of them: in the others somebody else may have had the processor
+    for _ in range(20):  # the shortest of them: during the others, another program may have had the processor
         start = time.perf_counter()
         library.team_wait(turns)
         least = min(least, time.perf_counter() - start)
@@ -52,7 +52,7 @@ class _Team:
 
     def __init__(self, helpers: int) -> None:
         size = _library().team_bytes(helpers)
-        # Never given back: a thread may still look into it while the interpreter ends.
+        # Never freed: a thread may still read it while the interpreter exits.
         allocate = ctypes.pythonapi.PyMem_RawCalloc
         allocate.argtypes, allocate.restype = (ctypes.c_size_t, ctypes.c_size_t), c_void_p
         start = allocate(1, size + 64)
@@ -63,24 +63,24 @@ class _Team:
         self.asleep = (c_char * helpers)()
         self.locks = [Lock() for _ in range(helpers)]
         for number, lock in enumerate(self.locks):
-            lock.acquire()  # a helper sleeps in taking its lock again
+            lock.acquire()  # a helper sleeps by acquiring its lock again
             Thread(target=self.help, args=(number, lock), name=f"holo-kernels {number}", daemon=True).start()
 
     def help(self, number: int, lock: Lock) -> None:
-        """Work when woken; never returns."""
+        """Work whenever woken; this never returns."""
         library, turns = _library(), _turns()
         while True:
             lock.acquire()
             library.team_help(self.address, number, turns)
 
     def run(self, pieces: Sequence[tuple[int, int, int]]) -> None:
-        """Do pieces of work."""
+        """Do pieces of work in sequence."""
         library = _library()
         first, others = pack("3q", *pieces[0]), pieces[1:]
         rest = pack(f"{3 * len(others)}q", *chain.from_iterable(others))
         try:
             library.team_begin(self.address, first, self.asleep)
-        finally:  # also where Ctrl-C strikes: the helpers are at work
+        finally:  # also after Ctrl-C, because the helpers are at work
             for number, lock in enumerate(self.locks):
                 if self.asleep[number] != b"\0":
                     self.asleep[number] = b"\0"
@@ -91,21 +91,21 @@ class _Team:
 _teams: dict[int, list[_Team]] = {}
 
 
-# Threads are not there in a forked process.
+# A forked process does not have the threads.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_teams.clear)
 
 
 def in_parts(pieces: Sequence[tuple[int, int, int]]) -> None:
-    """Do pieces of compiled work one after another, the parts of each at the same time.
+    """Do pieces of compiled work in sequence, and the parts of each piece in parallel.
 
     Parameters
     ----------
     pieces
-        At least one; each is three numbers. The address of a C function
-        ``void work(const void *argument, int64_t part, int64_t parts)``; that of its argument, the same for all parts;
-        and how many parts there are, at most 65,535. As many threads as the largest number do them, the caller's among
-        them; which does which is left to chance.
+        At least one piece; each is three integers: the address of a C function
+        ``void work(const void *argument, int64_t part, int64_t parts)``, the address of its argument, which all parts
+        share, and the number of parts, at most 65,535. As many threads as the largest number of parts take part,
+        including the caller's; which thread does which part is not determined.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The library ``zernike``: coefficients of weighted points."""
+"""The interface of the library ``zernike``, which computes the coefficients of weighted points."""
 
 import ctypes
 from collections.abc import Callable
@@ -11,9 +11,9 @@ __all__ = ["Call", "Functions", "Plan", "functions"]
 
 
 class Plan(ctypes.Structure):
-    """What the coefficients are: ``struct plan`` of ``csrc/zernike.c``.
+    """The basis of the coefficients: ``struct plan`` of ``csrc/zernike.c``.
 
-    The tables are addresses, and whoever makes a plan keeps what they point to.
+    The tables are addresses; the caller keeps the arrays that they point to alive.
     """
 
     _fields_ = (
@@ -33,9 +33,9 @@ class Plan(ctypes.Structure):
 class Call(ctypes.Structure):
     """A transform in parts: ``struct call`` of ``csrc/zernike.c``.
 
-    Whoever makes one keeps what its addresses point to: coordinates [points, 3], weights [points, channels], offsets
-    [clouds + 1], coefficients [clouds, dim], and an array with the address of each part's working memory.
-    ``overflowed`` starts as 0, and is 1 afterwards where a coefficient is not finite.
+    The caller keeps the arrays alive that the addresses point to: coordinates [points, 3], weights [points, channels],
+    offsets [clouds + 1], coefficients [clouds, dim], and an array of the addresses of the working memory of each part.
+    ``overflowed`` starts as 0 and becomes 1 if a coefficient is not finite.
     """
 
     _fields_ = (
@@ -57,11 +57,11 @@ class Functions(NamedTuple):
     Attributes
     ----------
     memory
-        Takes a plan and gives the bytes of working memory that a part needs, at an address that 64 divides.
+        Returns, for a plan, the bytes of working memory that a part needs, at an address that is a multiple of 64.
     prepare
-        Takes a plan and the address of working memory, which then serves any number of transforms by the plan.
+        Prepares working memory, given a plan and its address; it then serves any number of transforms with that plan.
     part
-        Address of what `holo_kernels.threads.in_parts` runs with a `Call`.
+        Address of the function that `holo_kernels.threads.in_parts` runs with a `Call`.
     """
 
     memory: Callable[..., int]
@@ -71,12 +71,12 @@ class Functions(NamedTuple):
 
 @cache
 def functions(bits: Literal[32, 64]) -> Functions | None:
-    """Return the transform in single or double precision; None where no library suits the machine.
+    """Return the transform in single or double precision, or None if there is no library for this machine.
 
     Parameters
     ----------
     bits
-        The number of bits of each weight and coefficient. Coordinates are in double precision in any case.
+        Number of bits of each weight and coefficient. Coordinates are always in double precision.
     """
     library = load("zernike")
     if library is None:

@@ -1,4 +1,4 @@
-/* Which x86-64 instructions this processor and its operating system offer. */
+/* Find which x86-64 instruction sets this processor and its operating system support. */
 
 #include <stdint.h>
 
@@ -27,7 +27,7 @@ EXPORT int32_t x86_64_level(void)
     if (!has(leaf1[2], 1u << 12 | 1u << 22 | 1u << 27 | 1u << 28 | 1u << 29) ||
         !has(leaf7[1], 1u << 3 | 1u << 5 | 1u << 8) || !has(extended[2], 1u << 5))
         return 0;
-    /* The operating system must keep the registers too. */
+    /* The operating system must save the registers too. */
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     if (!has(low, 0x6))
         return 0;

@@ -1,11 +1,11 @@
-/* What every library needs to be one: how to show a function, and on Windows how to start. */
+/* What every library needs: how to export a function and, on Windows, an entry point. */
 
 #ifndef HOLO_EXPORT_H
 #define HOLO_EXPORT_H
 
 #ifdef _WIN32
 #define EXPORT __declspec(dllexport)
-int _fltused = 0; /* the linker wants it where numbers have a point */
+int _fltused = 0; /* the linker requires it where there are floating-point numbers */
 int DllMainCRTStartup(void *instance, unsigned long reason, void *reserved)
 {
     (void)instance, (void)reason, (void)reserved;

@@ -1,16 +1,22 @@
-/* Everything of tensor_product.c that depends on the precision, REAL; names go through NAME().
+/* The part of tensor_product.c that depends on the precision, REAL; names go through NAME().
  *
- * Features are turned into lanes first, [term, order, channel] for each node, with room for whole vectors and zeros in it:
- * every loop below runs along channels. For each edge and path the second factor goes into the coefficients,
- *   A[m1, m3] = Σ_m2 C[m1, m2, m3] y[m2],
- * and what is left is a small matrix, the same for all channels: out[m3] += w Σ_m1 A[m1, m3] x[m1].
+ * Features are first turned into lanes, [term, order, channel] for each node, padded with zeros to whole vectors, so
+ * that every loop below runs along channels. For one edge and one path, with x [m1, c] of the sending node, y [m2] and
+ * the weights w [c] of the edge, and the Clebsch-Gordan coefficients C, the forward is
+ *   A[m1, m3] = Σ_m2 C[m1, m2, m3] y[m2]             `couple` computes A, `matrix`
+ *   out[m3, c] += w[c] Σ_m1 A[m1, m3] x[m1, c]       `forward_path`; A is the same for all channels
+ * With g = dE/dout of the receiving node, the chain rule gives the gradients of the inputs
+ *   dx[m1, c] += w[c] Σ_m3 A[m1, m3] g[m3, c]        `backward_x`
+ *   dw[c] += Σ_m3 g[m3, c] Σ_m1 A[m1, m3] x[m1, c]   `backward_edge`
+ *   dA[m1, m3] = Σ_c w[c] g[m3, c] x[m1, c]          `backward_edge`, `dmatrix`
+ *   dy[m2] += Σ_m1,m3 C[m1, m2, m3] dA[m1, m3]       `couple_backward`
  *
- * Of a node its edges are summed one after another, by one thread: what comes out is the same in every run.
+ * The edges of a node are summed in sequence by one thread, so that the result is the same in every run.
  */
 
 #define WIDTH ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
 #define INLINE static inline __attribute__((always_inline))
-#define MOST 31 /* orders of a degree; callers see to it that there are no more */
+#define MOST 31 /* largest number of orders of a degree; callers check it */
 
 typedef REAL NAME(Vector) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
 #define Vector NAME(Vector)
@@ -22,7 +28,7 @@ INLINE void NAME(store)(REAL *to, Vector value) { *(Vector *)to = value; }
 
 #include "turn.h"
 
-/* A Clebsch-Gordan coefficient of a cell, and the order of y that it goes with. */
+/* A Clebsch-Gordan coefficient of a cell, and the order of y that it multiplies. */
 typedef struct {
     int32_t order;
     REAL coefficient;
@@ -32,18 +38,19 @@ typedef struct {
 typedef struct {
     int64_t paths, terms_in, terms_out;
     const Path *path;
-    const Term *term_in, *term_out; /* of x and of out */
+    const Term *term_in, *term_out; /* terms of x and of out */
     const int32_t *cells;
     const Entry *entries;
-    int64_t dim_in, dim_y, dim_out, dim_weights; /* of a row, flat */
-    int64_t lanes_in, lanes_out;                 /* numbers of a row of lanes */
-    int64_t most_width, most_matrix;             /* of a path: channels in whole vectors, and m1 times m3 */
+    int64_t dim_in, dim_y, dim_out, dim_weights; /* size of a flat row */
+    int64_t lanes_in, lanes_out;                 /* size of a row of lanes */
+    int64_t most_width, most_matrix;             /* largest of a path: channels in whole vectors, and m1 times m3 */
 } NAME(ProductPlan);
 #define Plan NAME(ProductPlan)
 
-/* One call; arrays that a function does not name may be NULL. Edges come with the nodes that they go to: those of node n
- * are order[start[n]] to order[start[n + 1] - 1]; where `order` is NULL, in their own order, and where `start` is, edge n
- * goes to node n. The same of the nodes that they come from. */
+/* One call; arrays that a function does not use may be NULL. Edges are grouped by the node that receives them: those of
+ * node n are order_out[start_out[n]] to order_out[start_out[n + 1] - 1]. If `order_out` is NULL, edges are in their own
+ * order; if `start_out` is NULL, edge n goes to node n. `start_in` and `order_in` do the same for the node that sends.
+ */
 typedef struct {
     const Plan *plan;
     int64_t nodes_in, nodes_out;
@@ -51,7 +58,7 @@ typedef struct {
     const int64_t *start_out, *order_out;        /* by receivers */
     const int64_t *start_in, *order_in;          /* by senders */
     const REAL *x, *y, *w, *gradient;            /* flat; w is [edges, dim_weights] or, with a stride of 0, one set */
-    int64_t weight_row;                          /* numbers from one set of weights to the next */
+    int64_t weight_row;                          /* distance between sets of weights */
     REAL *x_lanes, *gradient_lanes;              /* [nodes, lanes] */
     REAL *out, *dx, *dy, *dw;
     REAL *work;                                  /* [parts, work_numbers] */
@@ -86,7 +93,7 @@ INLINE void NAME(clear)(REAL *numbers, int64_t count)
         numbers[i] = 0;
 }
 
-/* The second factor in the coefficients of a path, [m1, m3]. */
+/* Compute the matrix A of a path, [m1, m3]. */
 INLINE void NAME(couple)(const Plan *plan, const Path *path, const REAL *y, REAL *matrix)
 {
     const int32_t *cell = plan->cells + path->cells;
@@ -99,7 +106,7 @@ INLINE void NAME(couple)(const Plan *plan, const Path *path, const REAL *y, REAL
     }
 }
 
-/* The gradient of the second factor from that of the matrix, added. */
+/* Add the gradient of y from that of the matrix. */
 INLINE void NAME(couple_backward)(const Plan *plan, const Path *path, const REAL *matrix, REAL *dy)
 {
     const int32_t *cell = plan->cells + path->cells;
@@ -109,7 +116,7 @@ INLINE void NAME(couple_backward)(const Plan *plan, const Path *path, const REAL
             dy[plan->entries[e].order] += plan->entries[e].coefficient * matrix[i];
 }
 
-/* The weights of a path side by side, in whole vectors. */
+/* Copy the weights of a path into contiguous whole vectors. */
 INLINE const REAL *NAME(weights)(const Path *path, const REAL *w, REAL *room)
 {
     const int64_t row = padded(path->width);
@@ -184,7 +191,7 @@ INLINE void NAME(backward_edge)(const int64_t orders1, int64_t orders3, int64_t 
     }
 }
 
-/* The loops over the orders of x are unrolled for the degrees that are common. */
+/* The loops over the orders of x are unrolled for common degrees. */
 #define FOR_ORDERS(function, orders, ...)                                                                              \
     switch (orders) {                                                                                                  \
     case 1: NAME(function)(1, __VA_ARGS__); break;                                                                     \
@@ -213,7 +220,7 @@ INLINE int64_t NAME(begin)(const int64_t *start, int64_t node) { return start ? 
 
 INLINE int64_t NAME(at)(const int64_t *index, int64_t place) { return index ? index[place] : place; }
 
-/* out of each node, from its edges. */
+/* Compute `out` of each node from its edges. */
 EXPORT void NAME(product_forward)(const Product *call, int64_t part, int64_t parts)
 {
     const Plan *plan = call->plan;
@@ -236,7 +243,7 @@ EXPORT void NAME(product_forward)(const Product *call, int64_t part, int64_t par
     }
 }
 
-/* dx of each node, from the edges that it sends. */
+/* Compute dx of each node from the edges that it sends. */
 EXPORT void NAME(product_backward_nodes)(const Product *call, int64_t part, int64_t parts)
 {
     const Plan *plan = call->plan;
@@ -259,7 +266,8 @@ EXPORT void NAME(product_backward_nodes)(const Product *call, int64_t part, int6
     }
 }
 
-/* dy and dw of each edge; with one set of weights for all edges each part sums dw for itself, [parts, dim_weights]. */
+/* Compute dy and dw of each edge; if all edges share one set of weights, each part sums its own dw, [parts,
+ * dim_weights]. */
 EXPORT void NAME(product_backward_edges)(const Product *call, int64_t part, int64_t parts)
 {
     const Plan *plan = call->plan;

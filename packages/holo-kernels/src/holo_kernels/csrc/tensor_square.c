@@ -1,6 +1,6 @@
-/* The nonlinear block of holo-nn for a slice of a batch: batch norm, tensor square, signal norm, linear, skip;
- * the tensor square alone; and frames. Forward and backward, in float and in double: the numbers are in
- * tensor_square.h, which is read once for each.
+/* The nonlinear block of holo-nn for a slice of a batch (batch norm, tensor square, signal norm, linear map, skip), the
+ * tensor square alone, and frames; forward and backward, in float and in double. The code is in tensor_square.h, which
+ * is included once for each precision.
  */
 
 #include <stddef.h>
@@ -8,23 +8,23 @@
 
 #include "export.h"
 
-/* One product term of a sum over Clebsch-Gordan coefficients, and one sum: see tensor_square.h. */
+/* One sum over Clebsch-Gordan coefficients; its terms are in tensor_square.h. */
 typedef struct {
-    int32_t row;     /* which row the sum goes to */
-    int32_t pairs;   /* terms factor * (p * first + q * second), which come first */
-    int32_t singles; /* terms factor * p * first */
+    int32_t row;     /* the row of the sum */
+    int32_t pairs;   /* number of terms factor * (p * first + q * second), which come first */
+    int32_t singles; /* number of terms factor * p * first */
 } Sum;
 
-/* Some orders m of one output degree, whose products are formed, used and forgotten together. */
+/* Some orders m of one output degree, whose products are computed, used and discarded together. */
 typedef struct {
     int32_t degree;
-    int32_t first, count; /* orders, from 0 */
+    int32_t first, count; /* orders, counted from 0 */
     int32_t paths;
-    int64_t sums, sum_count, terms;                /* where those of the forward begin, and how many sums */
-    int64_t back_sums, back_sum_count, back_terms; /* the same of the backward */
+    int64_t sums, sum_count, terms;                /* where those of the forward begin, and the number of sums */
+    int64_t back_sums, back_sum_count, back_terms; /* the same for the backward */
 } Chunk;
 
-/* The compiler calls this where it sees a loop that sets zeros; there is no C library here to have it. */
+/* The compiler calls memset for loops that set zeros; there is no C library here that has it. */
 __attribute__((visibility("hidden"), no_builtin("memset"))) void *memset(void *to, int value, size_t count)
 {
     char *byte = to;

@@ -1,20 +1,20 @@
-/* Everything of tensor_square.c that depends on the precision, REAL; names go through NAME().
+/* The part of tensor_square.c that depends on the precision, REAL; names go through NAME().
  *
- * Features between blocks are [row, batch, channel], a row for each degree and order, so that one row of a tile
- * of samples is contiguous and every loop below runs along samples and channels ("lanes"). Degrees of the
- * input have one and the same number of channels; those of the output may differ.
+ * Features between blocks are [row, batch, channel], with a row for each degree and order, so that one row of a tile of
+ * samples is contiguous and every loop below runs along samples and channels ("lanes"). All degrees of the input have
+ * the same number of channels; those of the output may differ.
  *
- * A tile of samples at a time, and of its products one Chunk at a time, live in the cache:
+ * A tile of samples at a time, and one Chunk of its products at a time, stay in the cache:
  *   x, normalized        [row, lane]
  *   products of a chunk  [order, path, lane]
- *   linear map           sums over (path, channel), accumulators in registers
- * The backward forms the products again; it needs no more than the block's input, what the linear map gave and the
+ *   linear map           sums over (path, channel), with accumulators in registers
+ * The backward computes the products again; it needs only the block's input, the result of the linear map and the
  * factor of the signal norm.
  */
 
 #define WIDTH ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
-#define LANES 8     /* vectors of a row that one pass over the coefficients takes */
-#define DEPTH 256   /* how long the sums of a matrix product are before its result goes to memory */
+#define LANES 8     /* vectors of a row in one pass over the coefficients */
+#define DEPTH 256   /* length of the sums of a matrix product before the result goes to memory */
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
@@ -27,14 +27,14 @@ typedef struct {
 } NAME(Term);
 #define Term NAME(Term)
 
-/* What a block computes; the arrays belong to the caller. */
+/* The plan of a block; the arrays belong to the caller. */
 typedef struct {
     int64_t channels;      /* of every degree of the input */
     int64_t degrees_in, degrees_out;
     int64_t chunks;
-    const int64_t *widths; /* channels of each degree of the output, 0 where there is no linear */
-    const int64_t *paths;  /* of each degree of the output */
-    int64_t tile;          /* how many samples are taken at a time, at most */
+    const int64_t *widths; /* channels of each degree of the output, 0 if there is no linear map */
+    const int64_t *paths;  /* number for each degree of the output */
+    int64_t tile;          /* largest number of samples that are taken at a time */
     const Chunk *chunk;
     const Sum *sums;
     const Term *terms;
@@ -49,8 +49,8 @@ INLINE void NAME(store)(REAL *to, Vector value) { *(Vector *)to = value; }
 INLINE int64_t NAME(rounded)(int64_t count) { return (count + WIDTH - 1) / WIDTH * WIDTH; }
 #define rounded NAME(rounded)
 
-/* The distance between rows: room for what runs over the end, and an odd number of cache lines, for rows at powers of two
- * would share few places of the cache. */
+/* The distance between rows: it has room for what runs over the end, and is an odd number of cache lines, because rows
+ * at distances of powers of two would share few sets of the cache. */
 INLINE int64_t NAME(stride)(int64_t lanes)
 {
     const int64_t line = 64 / sizeof(REAL);
@@ -61,7 +61,7 @@ INLINE int64_t NAME(stride)(int64_t lanes)
 INLINE int64_t NAME(squared)(int64_t value) { return value * value; }
 #define squared NAME(squared)
 
-/* Tiles of about the same size, in whole groups: how many samples the next one has when `left` are to do. */
+/* Return the size of the next tile when `left` samples remain: tiles of about the same size, in whole groups. */
 INLINE int64_t NAME(next_tile)(int64_t left, int64_t tile)
 {
     const int64_t tiles = (left + tile - 1) / tile, even = (left + tiles - 1) / tiles;

@@ -1,8 +1,9 @@
-/* Threads that share pieces of work, one after another, and stay awake for a while after them.
+/* Threads that share pieces of work, one piece after another, and stay awake for a while afterwards.
  *
- * There is no C library here to start or to wake a thread: Python does both. What takes part in a piece of work and
- * what waits for it happens here, without Python's lock. No part belongs to a thread: whoever is free takes the next one, so
- * nobody waits for a thread that has no processor, and a caller whose helpers all sleep does everything by itself.
+ * There is no C library here to start or wake a thread, so Python does both. Taking parts of a piece of work and
+ * waiting for it happen here, without Python's lock. No part is assigned to a thread: whichever is free takes the next
+ * one, so nobody waits for a thread that has no processor, and a caller whose helpers are all asleep does everything by
+ * itself.
  */
 
 #include <stddef.h>
@@ -23,15 +24,15 @@ enum { AWAKE, ASLEEP };
 
 typedef struct {
     _Atomic int64_t state;
-    int64_t apart[7]; /* each on a cache line of its own */
+    int64_t apart[7]; /* so that each helper has its own cache line */
 } Helper;
 
 /* The caller of a piece of work and its helpers. */
 typedef struct {
     Work work;
     const void *argument;
-    _Atomic uint64_t ticket; /* which piece of work it is, how many parts it has (16 bits), which is next (16 bits) */
-    _Atomic int64_t done;    /* parts of it */
+    _Atomic uint64_t ticket; /* number of the piece, its number of parts (16 bits), its next part (16 bits) */
+    _Atomic int64_t done;    /* number of its parts that are done */
     int64_t helper_count;
     int64_t apart[3];
     Helper helpers[];
@@ -50,12 +51,12 @@ static inline void pause(void)
 #endif
 }
 
-/* Take the next part and do it; say whether there was one. */
+/* Take the next part and do it; return whether there was one. */
 static int take_part(Team *team)
 {
     uint64_t ticket = __c11_atomic_load(&team->ticket, __ATOMIC_SEQ_CST);
     while (next_of(ticket) < parts_of(ticket)) {
-        /* They stay what they are as long as a part is left, and if none is, the exchange fails. */
+        /* Both stay unchanged as long as a part is left; if none is, the exchange fails. */
         const Work work = team->work;
         const void *argument = team->argument;
         if (__c11_atomic_compare_exchange_weak(&team->ticket, &ticket, ticket + 1, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
@@ -69,7 +70,7 @@ static int take_part(Team *team)
 
 EXPORT int64_t team_bytes(int64_t helpers) { return (int64_t)(sizeof(Team) + (uint64_t)helpers * sizeof(Helper)); }
 
-/* In memory that is all zeros; every helper is asleep. */
+/* Initialize a team, in memory that is all zeros; every helper starts asleep. */
 EXPORT void team_make(Team *team, int64_t helpers)
 {
     team->helper_count = helpers;
@@ -77,14 +78,14 @@ EXPORT void team_make(Team *team, int64_t helpers)
         team->helpers[i].state = ASLEEP;
 }
 
-/* Wait for so many turns: how long that takes is for the caller to measure. */
+/* Wait for a number of turns, which the caller has timed. */
 EXPORT void team_wait(int64_t turns)
 {
     for (; turns > 0; turns--)
         pause();
 }
 
-/* Let whoever is awake take part in a piece of work. */
+/* Offer a piece of work to every thread that is awake. */
 static void offer(Team *team, const Piece *piece)
 {
     const uint64_t last = __c11_atomic_load(&team->ticket, __ATOMIC_RELAXED) >> 32;
@@ -94,7 +95,7 @@ static void offer(Team *team, const Piece *piece)
     __c11_atomic_store(&team->ticket, (last + 1) << 32 | (uint64_t)piece->parts << 16, __ATOMIC_SEQ_CST);
 }
 
-/* Do what parts are left, and wait for those that others do. */
+/* Do the parts that are left, and wait for those that others are doing. */
 static void finish(Team *team)
 {
     while (take_part(team))
@@ -104,7 +105,7 @@ static void finish(Team *team)
         pause();
 }
 
-/* Begin with a piece of work; `asleep` says of each helper whether the caller must wake it. */
+/* Begin a piece of work; `asleep` returns, for each helper, whether the caller must wake it. */
 EXPORT void team_begin(Team *team, const Piece *piece, char *asleep)
 {
     offer(team, piece);
@@ -115,7 +116,7 @@ EXPORT void team_begin(Team *team, const Piece *piece, char *asleep)
     }
 }
 
-/* Finish it, then do so many others, each when the one before is done. */
+/* Finish the piece, then do `count` others, each when the one before is done. */
 EXPORT void team_finish(Team *team, const Piece *others, int64_t count)
 {
     finish(team);
@@ -125,7 +126,7 @@ EXPORT void team_finish(Team *team, const Piece *others, int64_t count)
     }
 }
 
-/* A helper: do what there is to do, until there was nothing for so many turns. */
+/* The loop of a helper: take parts until there have been none for `turns` turns. */
 EXPORT void team_help(Team *team, int64_t helper, int64_t turns)
 {
     _Atomic int64_t *state = &team->helpers[helper].state;
@@ -135,7 +136,7 @@ EXPORT void team_help(Team *team, int64_t helper, int64_t turns)
         pause();
     }
     __c11_atomic_store(state, ASLEEP, __ATOMIC_SEQ_CST);
-    /* Work that came in the last moment: its caller may have seen this helper awake. */
+    /* Work may have come in the last moment, when its caller still saw this helper awake. */
     while (take_part(team))
         ;
 }

@@ -1,9 +1,9 @@
-/* One degree of a sample between flat features and lanes; read once for each precision, REAL. */
+/* Convert one degree of a sample between flat features and lanes; included once for each precision, REAL. */
 
 typedef REAL NAME(Four) __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 #define Four NAME(Four)
 
-/* to[j, i] = from[i, j], four by four. */
+/* Transpose a block of 4 × 4: to[j, i] = from[i, j]. */
 INLINE void NAME(transpose)(const REAL *from, int64_t from_stride, REAL *to, int64_t to_stride)
 {
     const Four a = *(const Four *)from, b = *(const Four *)(from + from_stride);
@@ -27,7 +27,7 @@ INLINE void NAME(turn_few)(const int64_t orders, int64_t channels, REAL *restric
                 flat[c * orders + order] = lane[order * row + c];
 }
 
-/* One degree of one sample between flat features [channel, order] and lanes [order, channel]. */
+/* Convert one degree of one sample between flat features [channel, order] and lanes [order, channel]. */
 INLINE void NAME(turn)(int64_t orders, int64_t channels, REAL *lane, int64_t row, REAL *flat, const int to_rows)
 {
     if (orders == 1)
@@ -36,7 +36,7 @@ INLINE void NAME(turn)(int64_t orders, int64_t channels, REAL *lane, int64_t row
         NAME(turn_few)(3, channels, lane, row, flat, to_rows);
     else if (channels < 4)
         NAME(turn_few)(orders, channels, lane, row, flat, to_rows);
-    else /* The last four overlap those before: the same numbers go there twice. */
+    else /* The last block of four overlaps the one before, and writes the same numbers again. */
         for (int64_t order = 0; order < orders; order += 4) {
             const int64_t o = order < orders - 4 ? order : orders - 4;
             for (int64_t channel = 0; channel < channels; channel += 4) {

@@ -1,11 +1,11 @@
-/* One precision of zernike.c, which includes this file for each: REAL, LANES of them in a register, NAMED.
+/* The code of one precision, which zernike.c includes for each: REAL, LANES of them in a register, NAMED.
  *
- * R_nl(ρ) is a series in the Chebyshev polynomials T_j(ρ) of l's parity. So of each cloud and channel the moments
- * Σ w T_j(ρ) Y_lm(r̂) are summed first, a matrix product over the points whose tile of sums stays in registers, and
- * one small matrix for each degree turns them into coefficients. T_j and the factors of Y_lm are always evaluated in
- * double precision: the slope of T_j reaches j², by which the rounding of ρ would grow, and the recurrence of Y_lm
- * loses two digits up to l = 14. The moments are summed over a SEGMENT of points, these sums over a BATCH, all in
- * the precision of the function; those of batches in double precision.
+ * R_nl(ρ) is a series in the Chebyshev polynomials T_j(ρ) of l's parity. So for each cloud and channel, the moments
+ * Σ w T_j(ρ) Y_lm(r̂) are summed first: a matrix product over the points, whose tile of sums stays in registers. Then one
+ * small matrix for each degree turns them into coefficients. T_j and the factors of Y_lm are always evaluated in double
+ * precision: the slope of T_j reaches j², which would amplify the rounding error of ρ, and the recurrence of Y_lm loses
+ * two digits up to l = 14. Moments are summed over a SEGMENT of points, and these sums over a BATCH, both in the
+ * precision of the function; the sums of batches are added in double precision.
  */
 
 typedef REAL NAMED(vector) __attribute__((vector_size(LANES * sizeof(REAL))));
@@ -14,25 +14,25 @@ typedef double NAMED(doubles) __attribute__((vector_size(LANES * sizeof(double))
 typedef int64_t NAMED(masks) __attribute__((vector_size(LANES * sizeof(int64_t))));
 typedef BITS NAMED(bits) __attribute__((may_alias));
 
-/* Where the parts of the working memory lie. */
+/* The parts of the working memory. */
 struct NAMED(memory) {
     int64_t terms[2], lanes[2];       /* polynomials and, in whole registers, harmonics of each parity */
-    int64_t all_terms, all_lanes;     /* of both */
-    int64_t orders[2];                /* radial ones of each parity, in whole groups of ORDERS */
+    int64_t all_terms, all_lanes;     /* of both parities */
+    int64_t orders[2];                /* radial orders of each parity, in whole groups of ORDERS */
     int64_t moments_size;             /* moments of one channel */
     int64_t combined_size;            /* coefficients of one channel, in whole registers and groups */
-    int32_t *keys, *order;            /* the first channel of each point; which point is at each place */
-    int64_t *ends, *centers;          /* where each channel's points end; in `rows`, order m = 0 of each degree */
+    int32_t *keys, *order;            /* the first channel of each point; the point at each place */
+    int64_t *ends, *centers;          /* where each channel's points end; the row of order m = 0 of each degree */
     double *x, *y, *z;                /* of each sorted point */
-    REAL *factors, *weights;          /* of each sorted point: in all harmonics; in one channel's polynomials */
-    double *falls;                    /* P_(l+1) = y P_l - falls × P_(l-1); m ascending, in it l = m+1..lmax-1 */
+    REAL *factors, *weights;          /* of each sorted point: for all harmonics; for the polynomials of one channel */
+    double *falls;                    /* the factor of p_(l-1), see `prepare`; m ascending, in it l = m+1..lmax-1 */
     REAL *polynomials, *weighted;     /* [SEGMENT / LANES, terms, LANES], even ones first */
     REAL *rows, *harmonics;           /* [lanes, LANES] while they are evaluated; [SEGMENT, lanes] */
     REAL *moments;                    /* for each channel [terms, lanes], even, then odd */
-    double *sums;                     /* the same, of all batches of a cloud that has several */
+    double *sums;                     /* the same, summed over all batches of a cloud that has several */
     REAL *series;                     /* even, then odd: [lanes / LANES, groups, terms, ORDERS, LANES] */
     REAL *combined;                   /* for each channel [orders, lanes], even, then odd */
-    int32_t *places;                  /* there the first m of each degree, channel and radial order */
+    int32_t *places;                  /* where its first m is, for each degree, channel and radial order */
     int64_t bytes;
 };
 
@@ -74,7 +74,7 @@ static struct NAMED(memory) NAMED(layout)(const struct plan *plan, char *base)
     memory.moments = PART(REAL, channels * memory.moments_size);
     memory.sums = PART(double, channels * memory.moments_size);
     memory.series = PART(REAL, series_size);
-    memory.combined = PART(REAL, channels * memory.combined_size + LANES); /* the last registers read beyond it */
+    memory.combined = PART(REAL, channels * memory.combined_size + LANES); /* the last register reads beyond it */
     memory.places = PART(int32_t, rows);
     memory.bytes = total;
     return memory;
@@ -82,11 +82,15 @@ static struct NAMED(memory) NAMED(layout)(const struct plan *plan, char *base)
 
 #undef PART
 
-/* Write what is the same for all clouds: where harmonics lie, their recurrence, and the series for each of them.
+/* Write what is the same for all clouds: the places of harmonics, their recurrence, and the series for each of them.
  *
- * A harmonic is evaluated without the factor that makes it P_l, which begins as 1 at l = m and whose slope in y is 1;
- * so its recurrence has one factor less. The series has it instead. As R_nl needs T_j with j <= n only, each group of
- * ORDERS has terms up to its last order; where the groups do not divide the orders, the first begins with zeros.
+ * The harmonic of degree l and order m contains a polynomial P_l(y) with P_(l+1) = rise_l y P_l - fall_l P_(l-1). It is
+ * evaluated without a constant factor: P_l = scale_l p_l with scale_(l+1) = rise_l scale_l, where p_m = 1 and
+ * p_(m+1) = y. Dividing the recurrence by scale_(l+1) gives
+ *   p_(l+1) = y p_l - fall_l / (rise_l rise_(l-1)) p_(l-1),
+ * which has one factor less. `falls` holds the factor of p_(l-1), and the series is multiplied by scale_l instead. R_nl
+ * needs T_j with j <= n only, so each group of ORDERS has terms up to its last order; if the orders do not fill whole
+ * groups, the first one begins with zeros.
  */
 static void NAMED(prepare)(const struct plan *plan, const struct NAMED(memory) *memory)
 {
@@ -146,9 +150,10 @@ static void NAMED(prepare)(const struct plan *plan, const struct NAMED(memory) *
         memory->centers[l] *= LANES;
 }
 
-/* Sort the points within the cutoff by their first channel; say whether a point has several.
+/* Sort the points within the cutoff by their first channel; return whether any point has several.
  *
- * Those of channel c end at ends[c]. The weight of a point that has only one goes into its harmonics.
+ * The points of channel c end at ends[c]. The weight of a point that has only one channel is multiplied into its
+ * harmonics.
  */
 INLINE int NAMED(sort)(const struct plan *plan, const struct NAMED(memory) *memory, const double *coordinates,
                        const REAL *weights, int64_t count, const int32_t channels)
@@ -177,7 +182,7 @@ INLINE int NAMED(sort)(const struct plan *plan, const struct NAMED(memory) *memo
         edge |= __builtin_fabs(squared - 1) < EDGE;
     }
     for (int64_t i = 0; edge && i < count; ++i) {
-        /* To the bit what numpy gives the callers: divided, in this order, nothing contracted. */
+        /* This reproduces numpy's result to the bit: division, this order of operations, and no contraction. */
 #pragma clang fp contract(off)
         const double a = coordinates[3 * i] / cutoff, b = coordinates[3 * i + 1] / cutoff;
         const double c = coordinates[3 * i + 2] / cutoff;
@@ -191,7 +196,7 @@ INLINE int NAMED(sort)(const struct plan *plan, const struct NAMED(memory) *memo
         ends[channel] = all;
         all += own;
     }
-    ends[channels] = all; /* those beyond the cutoff or without a weight come last */
+    ends[channels] = all; /* points beyond the cutoff, or without a weight, come last */
     for (int64_t i = 0; i < count; ++i, coordinates += 3, weights += channels) {
         const int32_t key = keys[i];
         const int64_t place = ends[key]++;
@@ -206,8 +211,8 @@ INLINE int NAMED(sort)(const struct plan *plan, const struct NAMED(memory) *memo
     return several;
 }
 
-/* Of two registers: one of those that swap what lies off the diagonal of blocks of twice `half`, or of those that
- * interleave what lies in the same 16 bytes, which processors do in one instruction for single precision only.
+/* Lanes of two registers: KEPT and MOVED swap the parts off the diagonal of blocks of twice `half` lanes; INTERLEAVED
+ * interleaves lanes of the same 16 bytes, which processors do in one instruction for single precision only.
  */
 #define KEPT(half, lane) ((lane) & (half) ? LANES + (lane) - (half) : (lane))
 #define MOVED(half, lane) ((lane) & (half) ? LANES + (lane) : (lane) + (half))
@@ -233,7 +238,7 @@ INLINE int NAMED(sort)(const struct plan *plan, const struct NAMED(memory) *memo
 
 /* Write LANES rows, each of LANES points, as a piece of each point's own row.
  *
- * 16 bytes each of several rows are loaded into one register, which costs less than to shuffle them there.
+ * 16 bytes of each of several rows are loaded into one register, which costs less than shuffling them there.
  */
 INLINE void NAMED(transpose)(const REAL *rows, REAL *target, int64_t stride)
 {
@@ -257,7 +262,7 @@ INLINE void NAMED(transpose)(const REAL *rows, REAL *target, int64_t stride)
 #endif
         UNROLL
         for (int i = 0; i < WIDE; ++i) {
-            const int row = SINGLE && (i == 1 || i == 2) ? 3 - i : i; /* the interleaving changed their order */
+            const int row = SINGLE && (i == 1 || i == 2) ? 3 - i : i; /* undoes the order of the interleaving */
             *(NAMED(vector) *)(target + (first + row) * stride) = block[i];
         }
     }
@@ -272,8 +277,13 @@ INLINE void NAMED(transpose)(const REAL *rows, REAL *target, int64_t stride)
 #undef ALL_LANES
 #undef PAIR
 
-/* Evaluate T_j(ρ) and, times 1/|e|², their factors and the envelope, Y_lm(r̂) of LANES sorted points, from
- * `place` of a segment. */
+/* Evaluate T_j(ρ) and Y_lm(r̂) of LANES sorted points, starting at `place` of a segment. The harmonics are multiplied
+ * by the points' factors, by 1/|e|² and by the envelope.
+ *
+ * With u, v, w = x/r, y/r, z/r and the polar axis y, Y_lm is P_l(v) times sin^m θ sin mφ (for -m) or sin^m θ cos mφ
+ * (for m), where w = sin θ cos φ and u = sin θ sin φ. `cosine` and `sine` are the last two times the point's factor.
+ * Since (w + i u)^(m+1) = (w + i u)^m (w + i u), they go from m to m+1 by cosine' = w cosine - u sine and
+ * sine' = w sine + u cosine. */
 INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) *memory, int64_t segment,
                             int64_t place, int unit)
 {
@@ -283,14 +293,14 @@ INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) 
     const NAMED(doubles) z = scale * *(const NAMED(doubles) *)(memory->z + segment + place);
     const NAMED(doubles) one = (NAMED(doubles)){} + 1;
     const NAMED(doubles) squared = x * x + y * y + z * z, rho = __builtin_elementwise_sqrt(squared);
-    /* At the origin the direction is zero, and all harmonics but l = 0 must be. */
+    /* At the origin the direction is set to zero, and all harmonics except l = 0 must vanish. */
     const NAMED(masks) away = rho > 0;
     const NAMED(doubles) inverse = (NAMED(doubles))(away & (NAMED(masks))(one / rho));
     const NAMED(doubles) u = x * inverse, v = y * inverse, w = z * inverse;
 
 #define ROW(place) *(NAMED(vector) *)(place)
 #define ROUNDED(value) __builtin_convertvector(value, NAMED(vector))
-    /* T_(j+2) = 2 T_2 T_j - T_(j-2), for each parity its own chain. */
+    /* T_(j+2) = 2 T_2 T_j - T_(j-2), where T_2 = 2 ρ² - 1; even and odd j are separate chains. */
     REAL *even = memory->polynomials + place * memory->all_terms, *odd = even + memory->terms[0] * LANES;
     const double *weights = plan->inverse_weight;
     const NAMED(doubles) twice = 4 * squared - 2;
@@ -347,8 +357,8 @@ INLINE void NAMED(evaluate)(const struct plan *plan, const struct NAMED(memory) 
                          memory->all_lanes);
 }
 
-/* Add Σ T_j Y_lm over the points first..last-1 of a segment to a tile of moments: `terms` polynomials × `width`
- * registers.
+/* Add Σ T_j Y_lm over the points first..last-1 of a segment to a tile of moments with `terms` polynomials and `width`
+ * registers of harmonics.
  */
 INLINE void NAMED(tile)(int width, int terms, const REAL *polynomials, int64_t all_terms, const REAL *harmonics,
                         int64_t all_lanes, int64_t first, int64_t last, REAL *moments, int64_t lanes)
@@ -474,7 +484,7 @@ static void NAMED(accumulate)(const struct plan *plan, const struct NAMED(memory
     }
 }
 
-/* Give ORDERS coefficients of LANES harmonics for each of `count` channels. */
+/* Compute ORDERS coefficients of LANES harmonics for each of `count` channels. */
 INLINE void NAMED(combine)(int count, const REAL *series, const REAL *moments, int64_t moments_size, int64_t terms,
                            REAL *combined, int64_t combined_size, int64_t lanes)
 {
@@ -499,10 +509,10 @@ INLINE void NAMED(combine)(int count, const REAL *series, const REAL *moments, i
             *(NAMED(vector) *)(combined + i * combined_size + k * lanes) = sums[i][k];
 }
 
-/* Copy rows of `width` coefficients from their places to where they follow each other, so many bytes at a time.
+/* Copy rows of `width` coefficients from their places into one contiguous array, in pieces of `bytes`.
  *
- * What is too much in one piece is overwritten by a later one, as rows ascend and pieces of them descend; the end is
- * never passed.
+ * What a piece writes beyond its row is overwritten by a later one, because rows ascend and the pieces of rows descend;
+ * nothing is written beyond the end.
  */
 INLINE void NAMED(pack)(int bytes, const REAL *combined, const int32_t *places, REAL *target, int64_t width,
                         int64_t rows, const REAL *end)
@@ -521,7 +531,7 @@ INLINE void NAMED(pack)(int bytes, const REAL *combined, const int32_t *places, 
     }
 }
 
-/* Turn the moments of one cloud into its coefficients: of each degree channels, orders, m. */
+/* Turn the moments of one cloud into its coefficients, for each degree in the order channels, radial orders, m. */
 static void NAMED(finish)(const struct plan *plan, const struct NAMED(memory) *memory, REAL *target, const REAL *end)
 {
     const int64_t channels = plan->channels, moments_size = memory->moments_size;
@@ -564,10 +574,10 @@ static void NAMED(finish)(const struct plan *plan, const struct NAMED(memory) *m
     }
 }
 
-/* How many bytes of working memory, at an address that 64 divides, the transform needs. */
+/* Return how many bytes of working memory the transform needs, at an address that is a multiple of 64. */
 EXPORT int64_t NAMED(zernike_memory)(const struct plan *plan) { return NAMED(layout)(plan, NULL).bytes; }
 
-/* Say whether what was combined for the last cloud holds anything but finite numbers. */
+/* Return whether the coefficients of the last cloud contain anything but finite numbers. */
 static int NAMED(overflowed)(const struct NAMED(memory) *memory, int64_t channels)
 {
     NAMED(vector) zero = {};
@@ -579,8 +589,8 @@ static int NAMED(overflowed)(const struct NAMED(memory) *memory, int64_t channel
     return found;
 }
 
-/* Give the coefficients [clouds, dim] of clouds whose points are offsets[i]..offsets[i + 1]; say whether one of them
- * is not finite.
+/* Compute the coefficients [clouds, dim] of clouds whose points are offsets[i]..offsets[i + 1]; return whether any of
+ * them is not finite.
  */
 static int NAMED(transform)(const struct plan *plan, const struct NAMED(memory) *memory, const double *coordinates,
                             const REAL *weights, const int64_t *offsets, int64_t clouds, int64_t dim,
@@ -610,14 +620,14 @@ static int NAMED(transform)(const struct plan *plan, const struct NAMED(memory) 
     return overflowed;
 }
 
-/* Prepare working memory, for any number of transforms by this plan. */
+/* Prepare working memory for any number of transforms with this plan. */
 EXPORT void NAMED(zernike_prepare)(const struct plan *plan, char *working)
 {
     const struct NAMED(memory) memory = NAMED(layout)(plan, working);
     NAMED(prepare)(plan, &memory);
 }
 
-/* A part of the clouds, which lie side by side. */
+/* Transform one part of the clouds, which are contiguous. */
 EXPORT void NAMED(zernike_part)(struct call *call, int64_t part, int64_t parts)
 {
     const struct NAMED(memory) memory = NAMED(layout)(call->plan, call->working[part]);

@@ -1,47 +1,47 @@
-/* The block: batch norm, tensor square, signal norm, linear map, skip. Its parts are samples, but for the weights. What must
- * be known of all of them is left to the first part. */
+/* The block: batch norm, tensor square, signal norm, linear map and skip connection. Its parts are slices of the batch,
+ * except where weights are concerned. Steps that need all samples are left to the first part. */
 
-/* One call of a block. All arrays are the caller's, and all parts share them. */
+/* One call of a block. All arrays belong to the caller, and all parts share them. */
 typedef struct {
     const Plan *plan;
     int64_t batch, skip, differentiable;
     double signal_eps, norm_eps, momentum;
-    double samples;             /* of how many the batch norm's statistics are; 0 where they are the running ones */
+    double samples;             /* number of samples of the batch norm's statistics; 0 if it uses the running ones */
     REAL *work;                 /* [parts, work_numbers] */
     int64_t work_numbers;
-    /* Parameters, and statistics of the batch norm; NULL where there are none. */
+    /* Parameters, and statistics of the batch norm; NULL if there are none. */
     const REAL *norm_weight, *norm_bias; /* [degree, channel], [channel] */
     REAL *running_mean, *running_var;    /* [channel], [degree, channel] */
     const REAL *signal_weight, *signal_bias; /* [degree], [1] */
-    const REAL *const *weights;              /* of each degree [path, channel, width] */
-    /* The forward's */
+    const REAL *const *weights;              /* for each degree [path, channel, width] */
+    /* Arrays of the forward */
     const REAL *x;        /* [row, batch, channel] */
-    REAL *out, *mapped;   /* [row, batch, width]: the result, and what the linear map gave, which the backward needs */
-    REAL *factor;         /* [batch]: the signal norm's */
-    REAL *packed;         /* [packed_numbers]: the weights as they are read */
-    double *partial;      /* [parts, partial_numbers]: what each part sums */
+    REAL *out, *mapped;   /* [row, batch, width]: the result, and that of the linear map, which the backward needs */
+    REAL *factor;         /* [batch]: the factor of the signal norm */
+    REAL *packed;         /* [packed_numbers]: the weights in the order in which they are read */
+    double *partial;      /* [parts, partial_numbers]: the sums of each part */
     double *moments;      /* mean [channel] and variance [degree, channel] of the batch */
     REAL *normalization;  /* see `norm` */
-    /* The backward's */
+    /* Arrays of the backward */
     const double *prepared; /* the `partial` of the forward */
     const REAL *gradient; /* [row, batch, width] */
     REAL *dx;             /* [row, batch, channel] */
-    REAL *found;          /* [parts, gradient_numbers]: what each part finds for the weights */
-    double *inner;        /* dnormal x [degree, channel] and dnormal of degree 0 [channel], over all samples */
-    double *dbias;        /* [width]: the gradient of degree 0 over all samples */
-    REAL *through;        /* see `slopes` */
-    /* What is found is added to these. */
+    REAL *found;          /* [parts, gradient_numbers]: the gradient of the weights from each part */
+    double *inner;        /* [degree, channel] and [channel], over all samples; see the derivation below */
+    double *dbias;        /* [width]: the gradient of degree 0, summed over all samples */
+    REAL *through;        /* see `through` */
+    /* The gradients are added to these. */
     REAL *norm_weight_gradient, *norm_bias_gradient, *signal_weight_gradient, *signal_bias_gradient;
     REAL *const *weight_gradients;
 } NAME(Block);
 #define Block NAME(Block)
 
-/* The batch norm as it is applied: x scale, (x - mean) scale + shift where degree is 0. */
+/* The batch norm as it is applied: x scale, or (x - mean) scale + shift in degree 0. */
 typedef struct {
     REAL *scale;          /* [degree, channel] */
     REAL *mean, *shift;   /* [channel] */
     REAL *variance, *inverse; /* [degree, channel]: inverse is 1 / sqrt(variance + eps) */
-    REAL *bias;           /* [width]: what the signal norm's bias adds to degree 0 of the result */
+    REAL *bias;           /* [width]: the contribution of the signal norm's bias to degree 0 of the result */
 } NAME(Norm);
 #define Norm NAME(Norm)
 
@@ -58,14 +58,14 @@ EXPORT int64_t NAME(normalization_numbers)(const Plan *plan)
     return (3 * plan->degrees_in + 2) * plan->channels + plan->widths[0];
 }
 
-/* What each part sums: in the forward the batch's moments and the rows of the weights of degree 0, in the backward
- * `inner`, `dbias` and, for each degree, the product of its weights and their gradient. */
+/* The size of what each part sums: in the forward the batch's moments and the rows of the weights of degree 0; in the
+ * backward `inner`, `dbias` and, for each degree, the product of its weights and their gradient. */
 EXPORT int64_t NAME(partial_numbers)(const Plan *plan)
 {
     return (plan->degrees_in + 1) * plan->channels + plan->widths[0] + plan->degrees_out;
 }
 
-/* The largest chunk, in rows of lanes. */
+/* Return the size of the largest chunk, in rows of lanes. */
 INLINE int64_t NAME(chunk_rows)(const Plan *plan)
 {
     int64_t most = 0;
@@ -76,7 +76,8 @@ INLINE int64_t NAME(chunk_rows)(const Plan *plan)
     return most;
 }
 
-/* Numbers in the linear map's results of a tile, and in the rows behind them that fill the last tile of `unmap`. */
+/* Return the size of the linear map's results for a tile, plus that of the rows behind them that fill the last tile of
+ * `unmap`. */
 INLINE int64_t NAME(mapped_size)(const Plan *plan)
 {
     int64_t total = 0, widest = 0;
@@ -88,7 +89,7 @@ INLINE int64_t NAME(mapped_size)(const Plan *plan)
     return total + 16 * widest;
 }
 
-/* How many numbers of working memory one part needs, of the block and of the tensor square alone. */
+/* Return how much working memory, in numbers, one part of the block or of the tensor square needs. */
 EXPORT int64_t NAME(work_numbers)(const Plan *plan)
 {
     const int64_t row = stride(plan->tile * plan->channels), line = 64 / sizeof(REAL);
@@ -97,7 +98,7 @@ EXPORT int64_t NAME(work_numbers)(const Plan *plan)
     return (numbers / line + 2) * line;
 }
 
-/* Numbers in the gradient of the weights as one part finds it. */
+/* Return the size of the gradient of the weights from one part. */
 EXPORT int64_t NAME(gradient_numbers)(const Plan *plan)
 {
     int64_t total = 0;
@@ -106,7 +107,7 @@ EXPORT int64_t NAME(gradient_numbers)(const Plan *plan)
     return total;
 }
 
-/* How many numbers the two packed forms of one degree's weights take together. */
+/* Return the size of the two packed forms of one degree's weights together. */
 INLINE int64_t NAME(packed_size)(const Plan *plan, int64_t degree)
 {
     const int64_t inputs = plan->paths[degree], width = plan->widths[degree];
@@ -123,8 +124,8 @@ EXPORT int64_t NAME(packed_numbers)(const Plan *plan)
 
 /* -------------------------------------------------------------------------------- before the forward */
 
-/* A part of the weights, times the factors of their degrees, into the panels of `map`, then, where the backward is
- * wanted, into those of `unmap`. */
+/* Pack a part of the weights, times the weights of the signal norm for their degrees, into the panels of `map` and, if
+ * the backward is needed, into those of `unmap`. */
 INLINE void NAME(pack)(const Block *block, int64_t part, int64_t parts)
 {
     const Plan *plan = block->plan;
@@ -160,8 +161,8 @@ INLINE void NAME(pack)(const Block *block, int64_t part, int64_t parts)
     }
 }
 
-/* Mean and sums of squares about it of samples begin to end: the mean [channel] of degree 0, then the squares
- * [degree, channel], summed over orders too. */
+/* Compute the mean [channel] of degree 0 of samples begin to end, and then the sums of squares about it [degree,
+ * channel], also summed over orders. */
 INLINE void NAME(part_moments)(const Block *block, int64_t begin, int64_t end, double *mean, double *squares)
 {
     const Plan *plan = block->plan;
@@ -184,7 +185,7 @@ INLINE void NAME(part_moments)(const Block *block, int64_t begin, int64_t end, d
             }
 }
 
-/* What must be known of all samples and all weights before the forward. */
+/* Compute what must be known of all samples and all weights before the forward. */
 EXPORT void NAME(block_prepare)(const Block *block, int64_t part, int64_t parts)
 {
     const Plan *plan = block->plan;
@@ -202,8 +203,8 @@ EXPORT void NAME(block_prepare)(const Block *block, int64_t part, int64_t parts)
     NAME(pack)(block, part, parts);
 }
 
-/* The moments of all samples from those of the parts: Chan, Golub, LeVeque, Updating formulae and a pairwise algorithm
- * for computing sample variances, 1979. */
+/* Combine the moments of the parts to those of all samples: Chan, Golub and LeVeque, Updating formulae and a pairwise
+ * algorithm for computing sample variances, 1979. */
 EXPORT void NAME(block_moments)(const Block *block, int64_t self, int64_t parts)
 {
     if (self)
@@ -234,7 +235,7 @@ EXPORT void NAME(block_moments)(const Block *block, int64_t self, int64_t parts)
 
 INLINE double NAME(root)(double value) { return __builtin_sqrt(value); }
 
-/* The batch norm as it is applied, and its running statistics; the bias of the result. */
+/* Compute the batch norm as it is applied, update its running statistics, and compute the bias of the result. */
 EXPORT void NAME(block_normalization)(const Block *block, int64_t self, int64_t parts)
 {
     if (self)
@@ -267,9 +268,55 @@ EXPORT void NAME(block_normalization)(const Block *block, int64_t self, int64_t 
     }
 }
 
-/* -------------------------------------------------------------------------------- forward and backward */
+/* -------------------------------------------------------------------------------- forward and backward
+ *
+ * Symbols, and the variables that hold them. Sample n, degree l and order m and channel c of the input, degree L and
+ * order M of the output, path p to L, output channel j; [l=0] is 1 in degree 0 and 0 elsewhere.
+ *
+ *   x_lmc               `x`, the input
+ *   μ_c, V_lc, ε        `norm.mean`, `norm.variance`, `norm_eps`: mean of degree 0, variance of the batch norm
+ *   r_lc = 1/√(V + ε)   `norm.inverse`
+ *   ω_lc, b_c           `norm_weight`, `norm_bias` (`norm.shift`)
+ *   s_lc = ω r          `norm.scale`
+ *   u_lmc               `normal`, the normalized input
+ *   y_LMpc              `y`, the products of the tensor square
+ *   f                   `factor`, of each sample
+ *   a_L, β              `signal_weight`, `signal_bias`
+ *   W_Lpcj              `weights`, of the linear map; `packed` holds a_L W_Lpcj
+ *   z_LMj, h_LMj        `z`, and h = f z, `mapped`
+ *   o_LMj               `out`
+ *
+ * Forward:
+ *   u = s (x - [l=0] μ) + [l=0] b                                        `normalize`
+ *   y = Σ C u u, with Clebsch-Gordan coefficients C                      `products`
+ *   f = 1/√(S + ε'), S = Σ_L 1/(2L+1) Σ_M,p,c y²,  ε' = `signal_eps`     S is the sum of `power` over channels
+ *   z = Σ_p,c y a_L W                                                    `map`
+ *   o = f z + [L=0] β Σ_p,c W_0pcj + x                                   the second term is `norm.bias`
+ * The signal norm maps y to a_L f y + [L=0] β; since f does not depend on L and c, it is applied after the linear map.
+ * The skip connection adds x where `kept` says that input and output both have the degree and channel.
+ *
+ * Backward, with g = dE/do (`gradient`) and d_ for dE/d_:
+ *   d_z = f g                                                            `dz`, for the first term of o
+ *   d_f = Σ_LMj g z = (1/f) Σ_LMj g h = t/f                              t is `along`
+ *   df/dS = -f³/2,  dS/dy = 2 y/(2L+1)
+ *   d_y = Σ_j d_z a_L W + d_f df/dS dS/dy = Σ_j d_z a_L W - t f²/(2L+1) y    `unmap`; the factor of y is `share`
+ *   F_Lpcj = d_(a_L W) = Σ_n,M y d_z                                     `found`, by `outer`
+ *   d_u from d_y as in products.h                                        local `dx`, then `block->dx`
+ * The parameters of the linear map and of the signal norm, with D_j = Σ_n g_00j (`dbias`):
+ *   d_W = a_L F + [L=0] β D_j                                            `finish_weights`; β D is `shared`
+ *   d_a_L = Σ_p,c,j W F                                                  `finish_weights`, `block_signal`
+ *   d_β = Σ_j D_j Σ_p,c W_0pcj                                           `block_signal`; the inner sum is in `prepared`
+ * The batch norm, with I_lc = Σ_n,m d_u (x - [l=0] μ) and B_c = Σ_n d_u_00c (both in `inner`):
+ *   d_ω = r I,  d_b = B                                                  `block_sums`
+ * In training μ and V are those of the N samples (`samples`), V = 1/(N (2l+1)) Σ_n,m (x - [l=0] μ)², so that
+ *   dV/dx = 2 (x - [l=0] μ)/(N (2l+1)),  dV/dμ = 0,  dμ/dx = 1/N
+ *   d_V = ω I dr/dV = -ω r³ I/2 = -s r² I/2,  d_μ = -s B
+ *   d_x = s d_u + d_V dV/dx + [l=0] d_μ dμ/dx + g
+ *       = s d_u + k x + [l=0] q + g                                      `finish_features`; g is the skip connection's
+ *   k = -s r² I/(N (2l+1)),  q = -k μ - s B/N                            `through.slope`, `through.offset`
+ * In evaluation μ and V are constants, and k = q = 0. */
 
-/* Repeat the batch norm's scale, mean and shift for each sample of a tile, each in rows of lanes. */
+/* Repeat the batch norm's scale, mean and shift for each sample of a tile, each in a row of lanes. */
 INLINE void NAME(spread)(const Plan *plan, const Norm *norm, REAL *scales, int64_t row)
 {
     const int64_t channels = plan->channels;
@@ -285,7 +332,7 @@ INLINE void NAME(spread)(const Plan *plan, const Norm *norm, REAL *scales, int64
     }
 }
 
-/* The batch norm of a tile: x scale, (x - mean) scale + shift where degree is 0, and zeros in the lanes beyond. */
+/* Apply the batch norm to a tile: x scale, or (x - mean) scale + shift in degree 0, with zeros in the lanes beyond. */
 INLINE void NAME(normalize)(const Plan *plan, const REAL *x, int64_t batch, int64_t begin, int64_t samples,
                             const REAL *scales, REAL *normal, int64_t row)
 {
@@ -332,7 +379,7 @@ EXPORT void NAME(block_forward)(const Block *block, int64_t part, int64_t parts)
             NAME(products)(plan, chunk, normal, y, row, lanes, squares);
             NAME(map)(y, chunk->count, chunk->paths, row, samples, channels, w, width,
                       result + chunk->first * order_size, order_size);
-            if (chunk->first + chunk->count == 2 * degree + 1) { /* the degree's last */
+            if (chunk->first + chunk->count == 2 * degree + 1) { /* the last chunk of its degree */
                 for (int64_t lane = 0; lane < lanes; lane++) {
                     power[lane] += squares[lane] / (REAL)(2 * degree + 1);
                     squares[lane] = 0;
@@ -375,8 +422,8 @@ EXPORT void NAME(block_forward)(const Block *block, int64_t part, int64_t parts)
     }
 }
 
-/* Gradients from that of the result: of the scaled weights to `found`, of the normalized x to `dx`; what else is summed
- * over samples goes to `partial`. */
+/* Compute the gradients F of the scaled weights, to `found`, and that of the normalized x, to `dx`; the other sums over
+ * samples go to `partial`. */
 EXPORT void NAME(block_backward)(const Block *block, int64_t part, int64_t parts)
 {
     const Plan *plan = block->plan;
@@ -405,8 +452,8 @@ EXPORT void NAME(block_backward)(const Block *block, int64_t part, int64_t parts
             dx[i] = 0;
         for (int64_t sample = 0; sample < samples; sample++)
             along[sample] = 0;
-        /* The gradient times the signal norm's factor; and its product with what became of what that norm gave. That
-         * is not taken as out - skip, which has few digits where the skip is much larger. */
+        /* d_z = f g, and t = Σ g h. h is saved, because out - bias - skip would have few correct digits where the skip
+         * is much larger. */
         const REAL *from = block->gradient, *after = block->mapped;
         REAL *to = dz;
         for (int64_t degree = 0; degree < plan->degrees_out; degree++) {
@@ -484,8 +531,8 @@ EXPORT void NAME(block_backward)(const Block *block, int64_t part, int64_t parts
 
 /* -------------------------------------------------------------------------------- after the backward */
 
-/* What the batch's statistics add to the gradient of x: x slope + offset, the offset in degree 0 only; and what the
- * signal norm's bias adds to the gradient of the weights of degree 0. */
+/* The contribution of the batch's statistics to the gradient of x: x slope + offset, with the offset in degree 0 only;
+ * and the contribution of the signal norm's bias to the gradient of the weights of degree 0. */
 typedef struct {
     REAL *slope;  /* [degree, channel] */
     REAL *offset; /* [channel] */
@@ -505,7 +552,7 @@ EXPORT int64_t NAME(through_numbers)(const Plan *plan)
     return (plan->degrees_in + 1) * plan->channels + plan->widths[0];
 }
 
-/* Sums over all samples from those of the parts, and the gradients of the norms' parameters that follow from them. */
+/* Add the parts' sums over samples, and compute the gradients of the batch norm's parameters from them. */
 EXPORT void NAME(block_sums)(const Block *block, int64_t self, int64_t parts)
 {
     if (self)
@@ -532,7 +579,7 @@ EXPORT void NAME(block_sums)(const Block *block, int64_t self, int64_t parts)
             block->norm_bias_gradient[c] += (REAL)block->inner[all + c];
 }
 
-/* `inner` may have become that of the samples of several processes. */
+/* Compute slope, offset and shared; `inner` may meanwhile have been summed over several processes. */
 EXPORT void NAME(block_slopes)(const Block *block, int64_t self, int64_t parts)
 {
     (void)parts;
@@ -556,8 +603,8 @@ EXPORT void NAME(block_slopes)(const Block *block, int64_t self, int64_t parts)
         through.shared[j] = (REAL)(block->signal_bias[0] * block->dbias[j]);
 }
 
-/* The gradient of x from that of the normalized x, in place: dnormal scale + x slope (+ offset where degree is 0) + the
- * skip's. */
+/* Turn the gradient of the normalized x into that of x, in place: dnormal scale + x slope (+ offset in degree 0) + the
+ * gradient of the skip connection. */
 INLINE void NAME(finish_features)(const Block *block, int64_t begin, int64_t end)
 {
     const Plan *plan = block->plan;
@@ -585,7 +632,8 @@ INLINE void NAME(finish_features)(const Block *block, int64_t begin, int64_t end
     }
 }
 
-/* The gradients of the weights from what the parts found, and of the factors of their degrees to `partial`. */
+/* Compute the gradients of the weights from those of the parts, and for `partial` the product of each degree's W
+ * and F. */
 INLINE void NAME(finish_weights)(const Block *block, int64_t part, int64_t parts)
 {
     const Plan *plan = block->plan;
@@ -622,7 +670,8 @@ EXPORT void NAME(block_finish)(const Block *block, int64_t part, int64_t parts)
     NAME(finish_features)(block, block->batch * part / parts, block->batch * (part + 1) / parts);
 }
 
-/* The gradients of the signal norm's parameters, from the `partial` that `block_finish` left, and from `prepared`. */
+/* Compute the gradients of the signal norm's parameters from the `partial` that `block_finish` left, and from
+ * `prepared`. */
 EXPORT void NAME(block_signal)(const Block *block, int64_t self, int64_t parts)
 {
     if (self)

@@ -1,11 +1,24 @@
-/* Frames of pairs of vectors by Gram-Schmidt, twice; axes that the vectors do not define are zero. */
+/* Frames of pairs of vectors by Gram-Schmidt, done twice; axes that the vectors do not define are zero.
+ *
+ * Forward, with a the first of x and p that is not negligible (`along`):
+ *   u = a / |a|
+ *   v1 = p - (p·u) u,  b = v1 / |v1|     the first step; b is `between`, |v1| is lengths[0]
+ *   v2 = b - (b·u) u,  s = v2 / |v2|     the second step; |v2| is lengths[1]
+ *   t = u × s
+ * Backward, with g_u, g_s and g_t the gradients of the three axes, and dv for dE/dv; the lines of the forward are
+ * taken in reverse order:
+ *   t = u × s:         du = g_u + s × g_t,  ds = g_s + g_t × u
+ *   e = v / |v|:       dv = (de - (e·de) e) / |v|                    `unit_backward`
+ *   v = q - (q·u) u:   dq = dv - (dv·u) u,  du -= (q·u) dv + (dv·u) q
+ * The last two are applied first with v = v2 and q = b, then with v = v1 and q = p, whose dq is the gradient of p.
+ * Finally u = a / |a| gives the gradient of a, by `unit_backward`, which is added to that of x or p. */
 
-/* One call; all of a pair's numbers lie side by side. */
+/* One call; all numbers of a pair are contiguous. */
 typedef struct {
     int64_t count;
-    double tolerance;         /* what is shorter, or at a smaller sine, defines no axis */
+    double tolerance;         /* a vector that is shorter, or at a smaller sine, defines no axis */
     const REAL *x, *p;        /* [count, 3] */
-    const REAL *scale;        /* [count], what lengths are measured against; or NULL: the longer of the two */
+    const REAL *scale;        /* [count], the length that lengths are compared with; NULL: the longer of the two */
     REAL *axes;               /* [count, 3, 3] */
     uint8_t *defined;         /* [count, 3] */
     const REAL *gradient;     /* of the axes */
@@ -23,14 +36,14 @@ INLINE void NAME(cross)(const REAL *a, const REAL *b, REAL *c)
 }
 #define cross NAME(cross)
 
-/* What of two vectors defines axes, and the steps from them to the axes. */
+/* The axes that two vectors define, and the intermediate results on the way to them. */
 typedef struct {
-    int first, plane;        /* whether there is a first axis, and whether there are the two others */
-    int of_p;                /* whether the first is along p */
-    REAL length;             /* of the vector that it is along */
-    REAL u[3], s[3], t[3];   /* the axes, where they are defined */
-    REAL between[3];         /* the second after the first step */
-    REAL lengths[2];         /* what each step divided by */
+    int first, plane;        /* whether the first axis is defined, and whether the two others are */
+    int of_p;                /* whether the first axis is along p */
+    REAL length;             /* length of the vector that it is along */
+    REAL u[3], s[3], t[3];   /* the axes, if they are defined */
+    REAL between[3];         /* the second axis after the first step */
+    REAL lengths[2];         /* the lengths by which the steps divided */
 } NAME(Steps);
 #define Steps NAME(Steps)
 
@@ -56,7 +69,7 @@ INLINE Steps NAME(steps)(const Frames *frames, int64_t i)
     }
     if (!steps.plane)
         return steps;
-    /* Twice: where the vectors are almost parallel, once leaves rounding errors of eps / sine along x. */
+    /* Twice: if the vectors are almost parallel, one step leaves rounding errors of eps / sine along u. */
     for (int step = 0; step < 2; step++) {
         const REAL part = dot(steps.s, steps.u);
         for (int k = 0; k < 3; k++)
@@ -87,7 +100,7 @@ EXPORT void NAME(frames_forward)(const Frames *frames)
     }
 }
 
-/* The gradient of v from that of v / length. */
+/* Replace the gradient of v / length by that of v. */
 INLINE void NAME(unit_backward)(const REAL *unit, REAL length, REAL *gradient)
 {
     const REAL along = dot(unit, gradient);

@@ -1,9 +1,9 @@
-/* The linear map, its transpose, and the gradient of its weights: tiles of accumulators in registers.
+/* The linear map, its transpose, and the gradient of its weights, with tiles of accumulators in registers.
  *
- * The rows of a tile come in groups of GROUP, evenly spaced, since so many addresses would not stay in registers.
+ * The rows of a tile come in evenly spaced groups of GROUP, because not all their addresses fit into registers.
  */
 
-/* How many vectors wide the next panel of a matrix is, when `left` are still to do. */
+/* Return the width, in vectors, of the next panel of a matrix when `left` vectors remain. */
 INLINE int64_t NAME(panel)(int64_t left) { return left > 1 ? 2 : 1; }
 
 /* total[i] += Σ over segments and k of a[i / GROUP][segment, i % GROUP, k] b[segment, k]. */
@@ -25,8 +25,8 @@ INLINE void NAME(accumulate)(const int rows, const int vectors, const REAL *cons
     }
 }
 
-/* z[order, sample, :] (+)= Σ_path Σ_channel y[order, path, sample, channel] w[path, channel, :], a panel wide. Where the
- * samples of an order end within a group, what lies behind them is computed as well, and not stored. */
+/* z[order, sample, :] (+)= Σ_path Σ_channel y[order, path, sample, channel] w[path, channel, :], for one panel. If the
+ * samples of an order end within a group, what lies behind them is also computed, but not stored. */
 INLINE void NAME(map_panel)(const int rows, const int vectors, const REAL *y, int64_t orders, int64_t paths,
                             int64_t first_path, int64_t some_paths, int64_t row, int64_t samples,
                             int64_t channels, const REAL *w, REAL *z, int64_t z_order, int64_t z_sample)
@@ -38,7 +38,7 @@ INLINE void NAME(map_panel)(const int rows, const int vectors, const REAL *y, in
         Vector total[16][2];
         UNROLL for (int g = 0; g < rows / GROUP; g++)
         {
-            const int64_t o = order < orders ? order : orders - 1; /* after the last group: something there is */
+            const int64_t o = order < orders ? order : orders - 1; /* after the last group: any valid place */
             a[g] = y + (o * paths + first_path) * row + sample * channels;
             to[g] = z + o * z_order + sample * z_sample;
             real[g] = order == orders ? 0 : samples - sample < GROUP ? samples - sample : GROUP;
@@ -58,7 +58,7 @@ INLINE void NAME(map_panel)(const int rows, const int vectors, const REAL *y, in
     }
 }
 
-/* The linear map of a chunk. Weights come in panels, each [path, channel, panel]. */
+/* The linear map of a chunk. Weights are stored in panels, each [path, channel, panel]. */
 static __attribute__((noinline)) void NAME(map)(const REAL *y, int64_t orders, int64_t paths, int64_t row,
                                                 int64_t samples, int64_t channels, const REAL *w, int64_t width,
                                                 REAL *z, int64_t z_order)
@@ -96,7 +96,7 @@ INLINE void NAME(unmap_panel)(const int rows, const int vectors, const REAL *dz,
         {
             to[i] = order * y_order + sample * channels;
             part[i] = share[sample];
-            if (r + i < count - 1 && ++sample == samples) /* after the last row: that row again, not stored */
+            if (r + i < count - 1 && ++sample == samples) /* after the last row: that row again, which is not stored */
                 sample = 0, order++;
         }
         UNROLL for (int i = 0; i < rows; i++)
@@ -109,8 +109,9 @@ INLINE void NAME(unmap_panel)(const int rows, const int vectors, const REAL *dz,
     }
 }
 
-/* The transposed linear map of a chunk. Weights come path by path in panels of channels, each [j, panel]. The last
- * panel of a path may run over its channels into the next sample's: it comes first, and what belongs there later. */
+/* The transposed linear map of a chunk. Weights are stored path by path in panels of channels, each [j, panel]. The
+ * last panel of a path may run over its channels into the next sample's; it is computed first, and overwritten
+ * afterwards. */
 static __attribute__((noinline)) void NAME(unmap)(const REAL *dz, int64_t orders, int64_t paths, int64_t row,
                                                   int64_t samples, int64_t channels, const REAL *w, int64_t width,
                                                   const REAL *share, const REAL *y, REAL *dy)
@@ -119,7 +120,7 @@ static __attribute__((noinline)) void NAME(unmap)(const REAL *dz, int64_t orders
     for (int64_t path = 0; path < paths; path++) {
         const REAL *end = w + (path + 1) * width * all;
         for (int64_t left = all / WIDTH, vectors; left; left -= vectors) {
-            /* Panels are laid out in the order in which they are used, the last one first. */
+            /* Panels are stored in the order in which they are used, the last one first. */
             vectors = NAME(panel)(left);
             const int64_t c = (left - vectors) * WIDTH;
             const REAL *panel = end - width * (c + vectors * WIDTH);
@@ -134,8 +135,8 @@ static __attribute__((noinline)) void NAME(unmap)(const REAL *dz, int64_t orders
     }
 }
 
-/* dw[channel, panel] += Σ over orders and samples of y[order, sample, channel] dz[order, sample, panel]. Where channels
- * end within a tile, the next sample's are summed as well, and not stored. */
+/* dw[channel, panel] += Σ over orders and samples of y[order, sample, channel] dz[order, sample, panel]. If channels
+ * end within a tile, those of the next sample are also summed, but not stored. */
 INLINE void NAME(outer_panel)(const int rows, const int vectors, const REAL *y, int64_t y_order, int64_t channels,
                               const REAL *dz, int64_t orders, int64_t samples, int64_t padded, REAL *dw)
 {
@@ -163,7 +164,7 @@ INLINE void NAME(outer_panel)(const int rows, const int vectors, const REAL *y, 
     }
 }
 
-/* The gradient of the linear map's weights, [path, channel, padded], of a chunk, added. */
+/* Add the gradient of the linear map's weights, [path, channel, padded], of a chunk. */
 static __attribute__((noinline)) void NAME(outer)(const REAL *y, int64_t orders, int64_t paths, int64_t row,
                                                   int64_t samples, int64_t channels, const REAL *dz, int64_t width,
                                                   REAL *dw)

@@ -1,4 +1,14 @@
-/* Sums of products of rows. */
+/* Sums of products of rows, the forward and the backward of the tensor square.
+ *
+ * The products of a path (l1, l2, l3) are y[m3] = Σ_m1,m2 C[m1, m2, m3] u[m1] v[m2], where C are the Clebsch-Gordan
+ * coefficients, and u and v the rows of degrees l1 and l2 of the input `x`. Terms that share one row are gathered in
+ * twos: y[row] = Σ x[factor] (p x[first] + q x[second]), with p and q the coefficients.
+ *
+ * With dy = dE/dy, the chain rule gives du[m1] = Σ_m2,m3 C[m1, m2, m3] dy[m3] v[m2] and dv[m2] = Σ_m1,m3 C[m1, m2, m3]
+ * dy[m3] u[m1]. If l1 = l2, then u = v, and the two contributions are equal, which makes 2 C of C. These sums have the
+ * same form, dx[row] += Σ dy[factor] (p x[first] + q x[second]), so that one function computes both; the plan holds the
+ * terms of each (`holo_nn.kernels.plan`).
+ */
 
 INLINE void NAME(sum_terms)(const int vectors, const Term *terms, const Sum *sum, const REAL *factors,
                             int64_t factor_stride, const REAL *x, int64_t x_stride, Vector *total)
@@ -28,7 +38,8 @@ INLINE void NAME(sum_terms)(const int vectors, const Term *terms, const Sum *sum
     }
 }
 
-/* Rows of sums for a few vectors of lanes: `add` to what is there or not; their squares to `power` if not NULL. */
+/* Compute rows of sums for a few vectors of lanes; `add` them to the rows or not; add their squares to `power` unless
+ * NULL. */
 INLINE void NAME(sum_lanes)(const int vectors, const Sum *sums, int64_t count, const Term *terms,
                             const REAL *factors, int64_t factor_stride, const REAL *x, int64_t x_stride,
                             REAL *y, int64_t y_stride, const int add, REAL *power)
@@ -62,7 +73,7 @@ INLINE void NAME(sum_rows)(const Sum *sums, int64_t count, const Term *terms, co
                         y_stride, add, power ? power + lane : NULL);
 }
 
-/* The products of a chunk. */
+/* Compute the products of a chunk. */
 static __attribute__((noinline)) void NAME(products)(const Plan *plan, const Chunk *chunk, const REAL *x, REAL *y,
                                                      int64_t row, int64_t lanes, REAL *power)
 {
@@ -75,7 +86,7 @@ static __attribute__((noinline)) void NAME(products)(const Plan *plan, const Chu
         NAME(sum_rows)(sums, count, terms, x, row, x, row, y, row, 0, NULL, lanes);
 }
 
-/* Gradients of a chunk's products to gradients of x, added. */
+/* Add the gradients of x from those of a chunk's products. */
 static __attribute__((noinline)) void NAME(products_backward)(const Plan *plan, const Chunk *chunk, const REAL *x,
                                                               const REAL *dy, REAL *dx, int64_t row, int64_t lanes)
 {

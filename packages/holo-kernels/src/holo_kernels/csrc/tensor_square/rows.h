@@ -1,12 +1,12 @@
-/* Between flat features and rows. */
+/* Conversion between flat features and rows. */
 
 #include "../turn.h"
 
-/* One conversion between flat features [batch, (term, channel, order)] and rows [(term, order), batch, channel]; terms are
- * channels of one degree, in any order. */
+/* One conversion between flat features [batch, (term, channel, order)] and rows [(term, order), batch, channel]. A term
+ * is some channels of one degree; terms may come in any order. */
 typedef struct {
     int64_t terms;
-    const int64_t *widths, *degrees; /* channels of each term, and their degree */
+    const int64_t *widths, *degrees; /* channels of each term, and its degree */
     int64_t batch;
     REAL *flat, *rows;
 } NAME(Layout);

@@ -1,6 +1,6 @@
 /* The tensor square alone. */
 
-/* The input of a tile between flat features and rows of lanes. */
+/* Convert the input of a tile between flat features and rows of lanes. */
 INLINE void NAME(turn_input)(const Plan *plan, int64_t samples, REAL *rows, int64_t row, REAL *flat, const int to_rows)
 {
     const int64_t channels = plan->channels;
@@ -11,7 +11,7 @@ INLINE void NAME(turn_input)(const Plan *plan, int64_t samples, REAL *rows, int6
         }
 }
 
-/* The products of a chunk, which has all orders of its paths, between flat features and [order, path, lane]. */
+/* Convert the products of a chunk, which has all orders of its paths, between flat features and [order, path, lane]. */
 INLINE void NAME(turn_products)(const Plan *plan, const Chunk *chunk, int64_t samples, REAL *part, int64_t row,
                                 REAL *flat, int64_t dimension, const int to_rows)
 {
@@ -22,7 +22,8 @@ INLINE void NAME(turn_products)(const Plan *plan, const Chunk *chunk, int64_t sa
                        flat + sample * dimension + path * channels * orders, to_rows);
 }
 
-/* Zeros in the lanes that fill the last vector: what stood there could be slow to compute with. */
+/* Set the lanes that pad the last vector to zero: other values there, such as subnormals, could slow the
+ * computation. */
 INLINE void NAME(fill)(REAL *rows, int64_t count, int64_t row, int64_t lanes)
 {
     for (int64_t r = 0; r < count; r++)
@@ -43,7 +44,7 @@ typedef struct {
     const Plan *plan;
     int64_t batch;
     REAL *x, *y;
-    REAL *gradient, *dx; /* of y and of x */
+    REAL *gradient, *dx; /* gradients of y and of x */
     REAL *work;          /* [parts, work_numbers] */
     int64_t work_numbers;
 } NAME(Square);
@@ -70,7 +71,7 @@ EXPORT void NAME(square_forward)(const Square *square, int64_t part, int64_t par
     }
 }
 
-/* The gradient of x from that of y. */
+/* Compute the gradient of x from that of y. */
 EXPORT void NAME(square_backward)(const Square *square, int64_t part, int64_t parts)
 {
     const Plan *plan = square->plan;
