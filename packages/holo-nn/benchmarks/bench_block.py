@@ -1,8 +1,9 @@
-"""The tensor square and the block, forward and backward, beside e3nn's TensorProduct and the pure form.
+"""Time the tensor square and the block, forward and backward, beside e3nn's TensorProduct and the pure form.
 
-``nox -s bench -- holo-nn``. In turns in one run, the median of several; first all must agree. The tensor square
-goes from e3nn's flat layout to e3nn's flat layout on both sides. At each turn a call that is not timed comes first:
-after another one's turn, half the time of a fast layer can be memory that the system takes back and gives again.
+``nox -s bench -- holo-nn``. The forms are timed in turns in one run, and the median of several rounds is reported,
+after a check that all agree. The tensor square goes from e3nn's flat layout to e3nn's flat layout in all forms. Each
+turn begins with a call that is not timed: after the turn of another form, half the time of a fast layer can be spent on
+memory that the system takes back and provides again.
 """
 
 import argparse
@@ -22,7 +23,7 @@ SETTINGS = ((16, 6, 128), (16, 10, 100), (60, 6, 128))  # channels, lmax, batch
 
 
 class E3nnSquare(nn.Module):
-    """The same paths as e3nn's TensorProduct computes them (`uuu`, without weights)."""
+    """The same paths in e3nn's TensorProduct (`uuu`, without weights)."""
 
     def __init__(self, square: TensorSquare) -> None:
         super().__init__()
@@ -58,7 +59,7 @@ def pure(module: nn.Module) -> Callable[[Tensor], Tensor]:
 
 
 def main() -> None:
-    """Print one line a setting."""
+    """Print one line for each setting."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=Path, help="not used here; holo-vae's benchmark compares with it")
     parser.add_argument("--rounds", type=int, default=9)

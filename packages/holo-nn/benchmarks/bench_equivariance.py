@@ -1,6 +1,6 @@
-"""The equivariance error of each layer at several lmax, in float32 and float64; and the speed of Wigner D.
+"""Measure the equivariance error of each layer at several lmax, in float32 and float64, and the speed of Wigner D.
 
-The error is the largest |f(R x) - D(R) f(x)| of all samples, relative to the largest value that comes out.
+The error is the largest |f(R x) - D(R) f(x)| of all samples, relative to the largest output.
 ``nox -s bench -- holo-nn``.
 """
 
@@ -51,7 +51,7 @@ def layers(lmax: int) -> dict[str, tuple[nn.Module, tuple[o3.Irreps, ...], o3.Ir
 
 
 def print_errors() -> None:
-    """Print one line a layer, one column a degree and precision."""
+    """Print a line for each layer, with a column for each degree and precision."""
     print(f"largest relative equivariance error, {CHANNELS} channels, {SAMPLES} samples, training mode")
     print(f"{'lmax':18}" + "".join(f"{lmax:>16}      " for lmax in LMAX))
     print(f"{'':18}" + f"{'float32':>11}{'float64':>11}" * len(LMAX))
@@ -69,12 +69,12 @@ def print_errors() -> None:
 
 
 def e3nn_wigner_D(degree: int, rotations: Tensor) -> Tensor:
-    """Compute the same by e3nn: matrix to angles, and three exponentials."""
+    """Compute the same with e3nn: matrix to angles, and three exponentials."""
     return o3.wigner_D(degree, *o3.matrix_to_angles(rotations))
 
 
 def print_wigner() -> None:
-    """Print matrices a second and the errors of both ways, Y(R x) = D(R) Y(x) being what is asked of them."""
+    """Print matrices per second and the errors of both ways, where the test is Y(R x) = D(R) Y(x)."""
     rotations = random_rotations(ROTATIONS)
     points = torch.nn.functional.normalize(torch.randn(20, 3, dtype=torch.float64), dim=1)
     ways: dict[str, Callable[[int, Tensor], Tensor]] = {"holo-nn": holo_nn.wigner_D, "e3nn": e3nn_wigner_D}

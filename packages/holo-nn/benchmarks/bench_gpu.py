@@ -1,9 +1,10 @@
-"""The tensor square on a GPU, forward and backward, beside the pure form, e3nn's TensorProduct and cuEquivariance.
+"""Time the tensor square on a GPU, forward and backward, beside the pure form, e3nn and cuEquivariance.
 
-``nox -s bench -- holo-nn``; says so where there is no GPU. In turns in one run, the median of several; first all must
-agree. The share is of the bandwidth with which the GPU copies its own memory: what a square must read and write at
-least, x forward and its gradient and the output's backward, each once, in the time that it takes. cuEquivariance is
-there where it is installed, and takes features in its own layout, channels last.
+``nox -s bench -- holo-nn``; without a GPU it only says so. The forms are timed in turns in one run, and the median of
+several rounds is reported, after a check that all agree. The share is that of the bandwidth with which the GPU copies
+its own memory: what a square must at least read and write (x in the forward, its gradient and that of the output in the
+backward, each once) in the time that it takes. cuEquivariance takes part if it is installed, with features in its own
+layout, channels last.
 """
 
 import argparse
@@ -77,7 +78,7 @@ def copied_bytes_a_second() -> float:
 
 
 def rivals_of(square: TensorSquare, x: Tensor) -> dict[str, tuple[Callable[[Tensor], Tensor], Tensor]]:
-    """Give each form of the square, and its input."""
+    """Return each form of the square, and its input."""
 
     def pure(x: Tensor) -> Tensor:
         with pure_form():
@@ -98,7 +99,7 @@ def rivals_of(square: TensorSquare, x: Tensor) -> dict[str, tuple[Callable[[Tens
 
 
 def compare(square: TensorSquare, batch: int, bandwidth: float, rounds: int) -> None:
-    """Print a line forward, and one forward and backward."""
+    """Print one line for the forward, and one for forward and backward."""
     x = torch.randn(batch, square.irreps_in.dim, device="cuda")
     rivals = rivals_of(square, x)
     wanted = rivals["pure"][0](x)
@@ -140,7 +141,7 @@ def compare(square: TensorSquare, batch: int, bandwidth: float, rounds: int) -> 
 
 
 def main() -> None:
-    """Print two lines a setting."""
+    """Print two lines for each setting."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     arguments, _ = parser.parse_known_args()  # others are of the package's other benchmarks

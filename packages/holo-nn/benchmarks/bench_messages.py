@@ -1,13 +1,13 @@
-"""A small message-passing model of energies and forces, made of holo-nn's layers and of e3nn's, with the same weights.
+"""Compare a small message-passing model of energies and forces made of holo-nn's layers with one of e3nn's.
 
-Prints, of one run and interleaved: how far energies and forces of the two are apart in float64; the time of each,
-forward with forces (one backward), and with the backward of a training step on forces (the double backward); the same
-of a product along edges alone, and its pure form. It is time of the processor, on one thread.
+The two have the same weights. One run prints how far their energies and forces are apart in float64, and then, timed in
+turns, the time of each for energy and forces (one backward) and for a training step on forces (the double backward),
+and the same for a product along edges alone and its pure form. Times are processor times on one thread.
 
     python packages/holo-nn/benchmarks/bench_messages.py [--train]
 
-With ``--train`` the model learns the energies and forces of a Morse potential, and what is printed is how well, and its
-equivariance over rotations and reflections.
+With ``--train``, the model learns the energies and forces of a Morse potential, and the program prints its errors and
+its equivariance under rotations and reflections.
 """
 
 import argparse
@@ -36,7 +36,7 @@ ENERGY = "1x0e"
 
 
 class Convolution(nn.Module):
-    """One layer: linear, product along edges with radial weights, linear, and what the node had."""
+    """One layer: linear map, product along edges with radial weights, linear map, and a skip connection."""
 
     def __init__(self, irreps_in: str, irreps_out: str, neighbors: float) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class Convolution(nn.Module):
         self.scale = neighbors**-0.5
 
     def forward(self, nodes: Tensor, harmonics: Tensor, radial: Tensor, edges: Edges) -> Tensor:
-        """Give each node what its neighbors say."""
+        """Update each node by the messages of its neighbors."""
         weights, features = self.radial(radial), self.before(nodes)
         if isinstance(self.product, WeightedTensorProduct):
             messages = self.product.along_edges(features, harmonics, edges, weights)
@@ -68,7 +68,7 @@ class Convolution(nn.Module):
 
 
 class Model(nn.Module):
-    """Energy of atoms of one kind: two layers, a gate by scalars between them."""
+    """The energy of atoms of one kind: two layers with a gate by scalars in between."""
 
     def __init__(self, channels: int, neighbors: float) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class Model(nn.Module):
         self.readout = nn.Sequential(nn.Linear(channels, channels), nn.SiLU(), nn.Linear(channels, 1))
 
     def forward(self, positions: Tensor, edges: Edges) -> Tensor:
-        """Compute the energy of all atoms together."""
+        """Return the total energy of all atoms."""
         vectors = positions[edges.receivers] - positions[edges.senders]
         distances = vectors.norm(dim=1)
         harmonics = spherical_harmonics(HARMONICS, vectors)
@@ -93,7 +93,7 @@ class Model(nn.Module):
 
 
 def with_layers_of_holo(theirs: Model) -> Model:
-    """Replace e3nn's layers by holo-nn's, of the same weights."""
+    """Replace e3nn's layers by holo-nn's with the same weights."""
     ours = copy.deepcopy(theirs)
     for layer in (ours.first, ours.second):
         for name in ("before", "after", "around"):
@@ -103,21 +103,21 @@ def with_layers_of_holo(theirs: Model) -> Model:
 
 
 def neighbors_of(positions: Tensor) -> Edges:
-    """Find the pairs of atoms nearer than the cutoff."""
+    """Return the pairs of atoms nearer than the cutoff."""
     distances = torch.cdist(positions, positions).fill_diagonal_(2 * CUTOFF)
     receivers, senders = torch.nonzero(distances < CUTOFF, as_tuple=True)
     return Edges(senders, receivers, len(positions))
 
 
 def crystal(side: int, generator: torch.Generator) -> Tensor:
-    """Put atoms on a lattice, each a little off its place."""
+    """Return atoms on a lattice, each slightly displaced."""
     line = torch.arange(side) * 1.3
     points = torch.cartesian_prod(line, line, line)
     return points + 0.15 * torch.randn(points.shape, generator=generator)
 
 
 def morse(positions: Tensor, edges: Edges) -> Tensor:
-    """Compute the energy of a Morse potential that ends smoothly at the cutoff."""
+    """Return the energy of a Morse potential that ends smoothly at the cutoff."""
     distances = (positions[edges.receivers] - positions[edges.senders]).norm(dim=1)
     wells = (1 - torch.exp(-2 * (distances - 1.2))).square() - 1
     return 0.5 * (wells * polynomial_envelope(distances, CUTOFF)).sum()
@@ -126,7 +126,7 @@ def morse(positions: Tensor, edges: Edges) -> Tensor:
 def energy_and_forces(
     model: nn.Module, positions: Tensor, edges: Edges, *, train: bool
 ) -> tuple[Tensor, Tensor]:
-    """Compute both; forces that can be trained on where that is wanted."""
+    """Return energy and forces, which can be differentiated again if a training step needs it."""
     positions = positions.detach().requires_grad_()
     energy = model(positions, edges)
     (gradient,) = torch.autograd.grad(energy, positions, create_graph=train)
@@ -139,14 +139,14 @@ def evaluate(model: nn.Module, positions: Tensor, edges: Edges) -> None:
 
 
 def step(model: nn.Module, positions: Tensor, edges: Edges) -> None:
-    """Differentiate a loss of energy and forces by all weights."""
+    """Compute the gradients of a loss of energy and forces for all weights."""
     model.zero_grad()
     energy, forces = energy_and_forces(model, positions, edges, train=True)
     (energy.square() + forces.square().sum()).backward()
 
 
 def interleaved(functions: dict[str, object], rounds: int) -> dict[str, float]:
-    """Time functions one after another, round by round, and give the least seconds of each on the processor."""
+    """Time functions in turns, round by round, and return the least processor time of each in seconds."""
     times: dict[str, float] = {}
     for _ in range(rounds + 1):
         for name, function in functions.items():
@@ -158,7 +158,7 @@ def interleaved(functions: dict[str, object], rounds: int) -> dict[str, float]:
 
 
 def report(title: str, times: dict[str, float]) -> None:
-    """Print times and how often the first of them goes into each."""
+    """Print times, and how many times the first fits into each."""
     base = next(iter(times.values()))
     print(f"{title}: " + ", ".join(f"{name} {1e3 * t:.1f} ms ({t / base:.2f})" for name, t in times.items()))
 
@@ -212,7 +212,7 @@ def compare(channels: int, dtype: torch.dtype, rounds: int) -> None:
 
 
 def agreement() -> None:
-    """Print how far energies and forces are apart, the same weights in both."""
+    """Print how far apart energies and forces of the two models with the same weights are."""
     generator = torch.Generator().manual_seed(1)
     positions = crystal(4, generator).double()
     edges = neighbors_of(positions)
@@ -229,7 +229,7 @@ def agreement() -> None:
 
 
 def train(steps: int) -> None:
-    """Let the model learn a Morse potential, and print errors and equivariance."""
+    """Train the model on a Morse potential, and print errors and equivariance."""
     generator = torch.Generator().manual_seed(2)
     torch.manual_seed(0)
     data = []
@@ -267,7 +267,7 @@ def train(steps: int) -> None:
 
 
 def main() -> None:
-    """Compare, and train where that is asked for."""
+    """Compare the models, and train if asked."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,8 +1,9 @@
 """Compare layers with e3nn's in random cases, their values and first derivatives, in float64.
 
-``nox -s e3nn`` runs 2,000 cases, ``nox -s e3nn -- --cases 500 --seed 3`` so many, others; ``nox -s e3nn -- --case 17``
-one, by the number under which it was reported. Layers take turns; one case in two, at random, is computed in pure form.
-The exit status is 1 if a case fails, or deviates by more than 1e-11 of its largest number (`rotate`: 1e-9).
+``nox -s e3nn`` runs 2,000 cases, ``nox -s e3nn -- --cases 500 --seed 3`` 500 other ones, and ``nox -s e3nn -- --case
+17`` a single one, by the number under which it was reported. Layers take turns; every second case on average, at
+random, is computed in pure form. The exit status is 1 if a case fails or deviates by more than 1e-11 of its largest
+number (`rotate`: 1e-9).
 """
 
 import argparse
@@ -26,7 +27,7 @@ _STRIDE = 10_000_000  # cases of a run begin at its seed times this
 
 
 def drawn(number: int) -> tuple[str, Random, Comparison]:
-    """Return the layer of a case, its random numbers, and what is compared."""
+    """Return the layer of a case, its random numbers, and the comparison."""
     layer = list(COMPARISONS)[number % len(COMPARISONS)]
     random = Random(f"{layer} {number}")
     return layer, random, COMPARISONS[layer](random)
@@ -35,12 +36,12 @@ def drawn(number: int) -> tuple[str, Random, Comparison]:
 def values_and_gradients(
     function: Function, inputs: tuple[Tensor, ...], random: Random
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Compute a function, and the gradients of a random sum of what comes out first by all that goes in."""
+    """Compute a function, and the gradients of a random sum of its first outputs for all inputs."""
     leaves = [each.clone().requires_grad_() for each in inputs]
     values = function(*leaves)
     weights = features(random, *values[0].shape)
     total = (values[0] * weights).sum()
-    # What no channel comes out of has no gradient.
+    # Inputs of which no output channel depends have no gradient.
     gradients = (
         torch.autograd.grad(total, leaves, allow_unused=True) if total.requires_grad else [None] * len(leaves)
     )
@@ -64,7 +65,7 @@ def deviation(ours: list[Tensor], theirs: list[Tensor]) -> float:
 
 
 def compared(random: Random, comparison: Comparison) -> tuple[float, float, bool]:
-    """Return how far values and gradients of a case are apart, and whether there were any other than zero."""
+    """Return how far apart values and gradients of a case are, and whether any were not zero."""
     seed, in_pure_form = random.random(), random.random() < 0.5
     with pure_form() if in_pure_form else torch.enable_grad():
         ours = values_and_gradients(comparison.ours, comparison.inputs, Random(seed))
@@ -74,7 +75,7 @@ def compared(random: Random, comparison: Comparison) -> tuple[float, float, bool
 
 
 def main() -> int:
-    """Run the cases, and print a table of them."""
+    """Run the cases, and print a table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,7 +1,7 @@
-"""Layers of holo-nn at random, each with what e3nn computes in its place.
+"""Random layers of holo-nn, each with the equivalent computation in e3nn.
 
-A comparison is two functions of the same numbers. Where e3nn's fails for want of channels, as its batch norm does, what
-comes out must be as empty as what went in.
+A comparison is two functions of the same numbers. Where e3nn's fails because there are no channels, as in its batch
+norm, the output must be as empty as the input.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ Function = Callable[..., tuple[Tensor, ...]]
 
 
 class Comparison(NamedTuple):
-    """What is compared: two functions, of what numbers, and with which irreps."""
+    """Two functions to compare, their inputs and the irreps of these."""
 
     ours: Function
     theirs: Function
@@ -46,7 +46,7 @@ def _samples(random: Random) -> tuple[int, ...]:
 
 
 def linear(random: Random) -> Comparison:
-    """Compare `Linear`, which takes the weights of e3nn's, and its slope along a direction of these weights."""
+    """Compare `Linear` with e3nn's weights, and its derivative along a direction of these weights."""
     irreps_in = any_irreps(random)
     irreps_out = any_irreps(random, among=[term.ir for term in irreps_in])
     paths = {term.ir for term in irreps_in if term.mul} & {term.ir for term in irreps_out if term.mul}
@@ -73,7 +73,7 @@ def linear(random: Random) -> Comparison:
 
 
 def _couplings(first: o3.Irreps, second: o3.Irreps) -> list[tuple[int, int, o3.Irrep]]:
-    """List what the terms of two factors couple to, in the order of NequIP's messages."""
+    """List the irreps to which the terms of two factors couple, in the order of NequIP's messages."""
     return [
         (i, j, ir)
         for i, one in enumerate(first)
@@ -85,7 +85,7 @@ def _couplings(first: o3.Irreps, second: o3.Irreps) -> list[tuple[int, int, o3.I
 def _instructions(
     random: Random, first: o3.Irreps, second: o3.Irreps
 ) -> tuple[o3.Irreps, list[tuple[int, int, int, str, bool, float]]]:
-    """Draw paths of both modes, and what they come out as: some into terms of others, some terms without a path."""
+    """Draw paths of both modes and their output irreps: some share a term, and some terms have no path."""
     out, paths = list(any_irreps(random, terms=1)), []
     candidates = _couplings(first, second)
     for i, j, ir in random.sample(candidates, min(len(candidates), random.randint(1, 6))):
@@ -152,12 +152,12 @@ def weighted_product(random: Random) -> Comparison:
 
 
 def product_along_edges(random: Random) -> Comparison:
-    """Compare the same gathered from the nodes of a graph and summed at the nodes."""
+    """Compare the same product, gathered from the nodes of a graph and summed at the nodes."""
     return _product(random, along_edges=True)
 
 
 def channelwise(random: Random) -> Comparison:
-    """Compare the product of messages with what NequIP makes of e3nn's."""
+    """Compare the product for messages with NequIP's, made of e3nn's."""
     first, second = any_irreps(random), any_irreps(random, terms=3)
     couplings = _couplings(first, second)
     kept = any_irreps(random, among=[ir for *_, ir in couplings])
@@ -220,7 +220,7 @@ def batch_norm(random: Random) -> Comparison:
 
 
 def norm_gate(random: Random) -> Comparison:
-    """Compare `NormGate` with a norm activation that is told of its weights, and of 0e with swish."""
+    """Compare `NormGate` with a norm activation with its weights, and on 0e with swish."""
     irreps = any_irreps(random)
     ours = NormGate(irreps)
     with_channels = o3.Irreps([term for term in irreps if term.mul])
@@ -237,7 +237,7 @@ def norm_gate(random: Random) -> Comparison:
             return (x,)
 
         def activation(norms: Tensor) -> Tensor:
-            # e3nn divides by the norm, which is that of all orders; ours is their root mean square, never quite zero.
+            # e3nn divides by the norm over all orders; ours is their root mean square, which is never exactly zero.
             return norms * torch.sigmoid(weight * (norms.square() / orders + 1e-12).sqrt() + bias)
 
         y = nn.NormActivation(with_channels, activation)(x)
@@ -261,7 +261,7 @@ def norm_gate(random: Random) -> Comparison:
 
 
 def rotation(random: Random) -> Comparison:
-    """Compare `rotate`, with the inversion or without, of matrices made of e3nn's angles, which gradients reach too."""
+    """Compare `rotate`, with or without inversion, for matrices from e3nn's angles, which also get gradients."""
     irreps, inversion = any_irreps(random, lmax=6), random.random() < 0.5
 
     def of_ours(x: Tensor, angles: Tensor) -> tuple[Tensor, ...]:
@@ -275,7 +275,7 @@ def rotation(random: Random) -> Comparison:
 
 
 def harmonics(random: Random) -> Comparison:
-    """Compare `spherical_harmonics` in every normalization, of vectors and of their directions."""
+    """Compare `spherical_harmonics` in every normalization, for vectors and for their directions."""
     drawn, even = any_irreps(random, lmax=6), random.random() < 0.3
     irreps = o3.Irreps([(term.mul, (term.ir.l, 1 if even else (-1) ** term.ir.l)) for term in drawn])
     normalize = random.random() < 0.5
@@ -319,7 +319,7 @@ def tensor_product(random: Random) -> Comparison:
 
 
 def tensor_square(random: Random) -> Comparison:
-    """Compare `TensorSquare` with e3nn's product of a feature with itself, each pair of channels once."""
+    """Compare `TensorSquare` with e3nn's product of a feature with itself, with each pair of channels once."""
     full, lmax = random.random() < 0.5, random.randint(0, 3)
     irreps = ascending_irreps(random, list(range(lmax + 1)), same=not full)
     ours = TensorSquare(
@@ -364,7 +364,7 @@ def _of_paths(
     )
 
 
-# By what is compared, which is what the table calls it.
+# Keys are the names in the table.
 COMPARISONS: dict[str, Callable[[Random], Comparison]] = {
     "Linear": linear,
     "WeightedTensorProduct, rows": weighted_product,

@@ -1,4 +1,4 @@
-"""Irreps and features at random: unsorted, repeated, odd, without channels, or none at all."""
+"""Random irreps and features: unsorted, repeated, odd, without channels, or empty."""
 
 from collections.abc import Sequence
 from random import Random
@@ -13,7 +13,7 @@ KINDS = ("unsorted", "repeated", "odd", "with multiplicity 0", "empty")
 
 
 def any_irreps(random: Random, *, lmax: int = 3, terms: int = 5, among: Sequence[o3.Irrep] = ()) -> o3.Irreps:
-    """Draw irreps of up to so many terms, in any order, most of them of some kinds where these are given."""
+    """Draw irreps of up to `terms` terms in any order; if some irreps are given, most terms are of these."""
 
     def any_irrep() -> o3.Irrep:
         if among and random.random() < 0.8:
@@ -25,7 +25,7 @@ def any_irreps(random: Random, *, lmax: int = 3, terms: int = 5, among: Sequence
 
 
 def ascending_irreps(random: Random, degrees: list[int], *, same: bool) -> o3.Irreps:
-    """Draw multiplicities and parities of degrees that are given; where it is asked for, one multiplicity for all."""
+    """Draw multiplicities and parities for given degrees; if `same`, one multiplicity for all."""
     count = random.randint(1, 4)
     return o3.Irreps(
         [(count if same else random.randint(1, 4), (degree, random.choice((1, -1)))) for degree in degrees]
@@ -33,7 +33,7 @@ def ascending_irreps(random: Random, degrees: list[int], *, same: bool) -> o3.Ir
 
 
 def kinds_of(irreps: o3.Irreps) -> set[str]:
-    """Say which of the kinds irreps are."""
+    """Return the kinds that irreps are of."""
     found = [term.ir for term in irreps]
     tests = (
         found != sorted(found),
@@ -46,7 +46,7 @@ def kinds_of(irreps: o3.Irreps) -> set[str]:
 
 
 def generator(random: Random) -> torch.Generator:
-    """Make torch's random numbers follow from Python's."""
+    """Return torch's random number generator, seeded from Python's."""
     return torch.Generator().manual_seed(random.getrandbits(62))
 
 

@@ -1,4 +1,4 @@
-"""The Clebsch-Gordan coefficients are the frozen ones, exact, and couple what they say."""
+"""The Clebsch-Gordan coefficients are the recorded ones, are exact, and couple the degrees that they claim to."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The compiled form of the block: the same numbers as the pure form, wherever it serves; the pure form elsewhere."""
+"""The compiled form of the block has the numbers of the pure form, which is used wherever it cannot be."""
 
 import copy
 import io
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(functions("float32") is None, reason="no compile
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch):
-    """Let threads share also the small batches of tests."""
+    """Let threads share even the small batches of tests."""
     monkeypatch.setattr(compiled_block, "_LEAST_PRODUCTS", 1)
 
 
@@ -31,7 +31,7 @@ def uniform(channels, lmax):
 
 
 def randomized(module, dtype=torch.float32, seed=0):
-    """No parameter or statistic at its start value."""
+    """Set every parameter and statistic to another than its initial value."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, tensor in module.state_dict().items():
@@ -47,7 +47,7 @@ def features(irreps, batch, dtype=torch.float32, seed=1):
 
 
 def outcome(block, x, pure=False):
-    """Everything that a step of training computes with a copy of a module: by name."""
+    """Return all results of a training step with a copy of a module, by name."""
     block = copy.deepcopy(block)
     x = x.detach().clone(memory_format=torch.preserve_format).requires_grad_()
     with pure_form() if pure else torch.enable_grad():

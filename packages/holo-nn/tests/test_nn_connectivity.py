@@ -59,7 +59,7 @@ def test_an_efficient_product_joins_all_degrees_that_can_be_joined(degrees1, deg
 
 
 def components(paths):
-    """The connected sets of degrees of a graph."""
+    """Return the connected sets of degrees of a graph."""
     sets = []
     for l1, l2, _ in paths:
         joined = {l1, l2}.union(*(each for each in sets if each & {l1, l2}))

@@ -1,4 +1,4 @@
-"""Modules made of e3nn's compute what these do; what cannot be made is refused."""
+"""Modules made from e3nn's compute the same; modules that cannot be converted are refused."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ from holo_nn import (
 
 @pytest.fixture(autouse=True)
 def float64_by_default():
-    """Without it e3nn's products have coefficients of float32."""
+    """Make e3nn's products have float64 coefficients, which are float32 by default."""
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
@@ -66,7 +66,7 @@ def test_what_has_no_counterpart_is_refused():
 
 
 def test_energies_forces_and_their_gradients_of_a_model_that_is_converted():
-    """A layer of messages as in MACE and NequIP, of e3nn's modules and of ours: to 1e-10, and far below it."""
+    """A message-passing layer as in MACE and NequIP, from e3nn's modules and from ours, agrees to 1e-10."""
     irreps, harmonics = "4x0e+4x1o+4x2e", "1x0e+1x1o+1x2e"
     ours = WeightedTensorProduct.channelwise(irreps, harmonics, "0e+1o+2e")
     instructions = [(i, j, k, mode, True) for i, j, k, mode, _ in ours.instructions]

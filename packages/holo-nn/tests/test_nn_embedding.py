@@ -1,4 +1,4 @@
-"""Spherical harmonics against e3nn's, radial functions against their formulas and integrals."""
+"""Spherical harmonics agree with e3nn's, and radial functions with their formulas and integrals."""
 
 import numpy as np
 import pytest

@@ -16,7 +16,7 @@ def turn(rotations, vectors):
 
 
 def degenerate_pairs(dtype):
-    """Pairs (x, p) with the axes that they define."""
+    """Return pairs (x, p) with the axes that they define."""
     x = torch.tensor([0.3, -0.8, 0.5], dtype=dtype)
     zero = torch.zeros(3, dtype=dtype)
     tiny = 0.1 * torch.finfo(dtype).eps ** 0.5

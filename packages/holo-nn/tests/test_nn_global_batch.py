@@ -1,4 +1,4 @@
-"""Batch norms of two processes, each with a part of the batch, beside one process with all of it."""
+"""Batch norms of two processes, each with a part of the batch, agree with one process that has all of it."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ def modules():
 
 
 def outcome(module, part, *, pure):
-    """Everything that a step computes, from this process's samples and summed or gathered over all."""
+    """Return all results of a step, from this process's samples, summed or gathered over all processes."""
     irreps_in = getattr(module, "irreps_in", getattr(module, "irreps", None)) or module[0].irreps_in
     dtype = next((p.dtype for p in module.parameters()), torch.float64)
     generator = torch.Generator().manual_seed(1)

@@ -1,4 +1,4 @@
-"""Irreps are those of e3nn: equal, of the same sizes, and taken by its functions."""
+"""Irreps are those of e3nn: equal, of the same sizes, and accepted by its functions."""
 
 import copy
 

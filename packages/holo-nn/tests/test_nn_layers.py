@@ -1,4 +1,4 @@
-"""Every layer passes the tests that the library ships for everyone's layers."""
+"""Every layer passes the tests that the library ships for any layer."""
 
 import copy
 import pickle
@@ -271,7 +271,7 @@ class TestBlockWithoutNorm(LayerTests):
 
 
 class Frames(nn.Module):
-    """A frame from two vectors, as a network ends in it."""
+    """A frame from two vectors, as at the end of a network."""
 
     def forward(self, vectors):
         return holo_nn.orthonormal_frame(vectors[..., :3], vectors[..., 3:]).axes
@@ -285,7 +285,7 @@ class TestFrame(LayerTests):
 
 
 class Rotated(nn.Module):
-    """Invariants taken as coefficients in a frame, and turned out of it: what a decoder may do."""
+    """Invariants used as coefficients in a frame, and rotated out of it, as a decoder may do."""
 
     def forward(self, coefficients, vectors):
         axes = holo_nn.orthonormal_frame(vectors[..., :3], vectors[..., 3:]).axes
@@ -324,7 +324,7 @@ class TestWignerD(LayerTests):
 
 
 class Loss(nn.Module):
-    """A loss between two features, as it stands at the end of a training step."""
+    """A loss between two features, as at the end of a training step."""
 
     def __init__(self, loss):
         super().__init__()
@@ -350,7 +350,7 @@ class TestCosineLossPerDegree(LayerTests):
 
 
 class Broken(nn.Module):
-    """A layer with a flaw: what it does wrong stands in `FLAWS`."""
+    """A layer with a flaw, which `FLAWS` describes."""
 
     def __init__(self, flaw):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The numbers that the layers compute, against evaluations written out plainly here."""
+"""The numbers of the layers agree with plain evaluations written here."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ GENERATOR = torch.Generator().manual_seed(0)
 
 
 def pieces(features, irreps):
-    """One tensor [batch, channels, m] per degree, by plain slices."""
+    """Return one tensor [batch, channels, m] for each degree, by plain slices."""
     irreps = o3.Irreps(irreps)
     return {
         term.ir.l: features[:, where].reshape(-1, term.mul, term.ir.dim)
@@ -37,7 +37,7 @@ def flat(parts):
 
 
 def plain_square(x, lmax_out, rule, channels):
-    """Path by path, channel by channel: rows of each degree in the order of the paths."""
+    """Compute path by path and channel by channel: the rows of each degree in the order of the paths."""
     rows = {}
     for l1, l2, l3 in connectivity(max(x), lmax_out, rule):
         coefficients = o3.wigner_3j(l1, l2, l3, dtype=torch.float64)
@@ -54,7 +54,7 @@ def plain_square(x, lmax_out, rule, channels):
 
 
 def randomized(module):
-    """Float64, evaluation, and no parameter or statistic at its start value."""
+    """Convert to float64 and evaluation, with every parameter and statistic away from its initial value."""
     module.double().eval()
     with torch.no_grad():
         for tensor in (*module.parameters(), *(b for n, b in module.named_buffers() if "running" in n)):
@@ -252,7 +252,7 @@ def test_norm_gate_is_swish_on_scalars():
 
 @pytest.fixture
 def float64_by_default():
-    """Without it e3nn's product has coefficients of float32 in float64 too."""
+    """Make e3nn's product have float64 coefficients, which are float32 by default."""
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
@@ -270,7 +270,7 @@ def float64_by_default():
     ],
 )
 def test_tensor_product_is_that_of_e3nn(float64_by_default, irreps, lmax, channels, rule):
-    """Each path as an instruction of e3nn's TensorProduct, which puts them out one after another."""
+    """Return each path as an instruction of e3nn's TensorProduct, which lists their results in order."""
     product = TensorProduct(*irreps, lmax, connectivity=rule, channels=channels).double()
     first, second = product.irreps_in1, product.irreps_in2
     place1, place2 = ({term.ir.l: i for i, term in enumerate(each)} for each in (first, second))

@@ -1,4 +1,4 @@
-"""Irreps of O(3) as e3nn has them, through every layer, against e3nn's own."""
+"""Irreps of O(3) as in e3nn, through every layer, agree with e3nn's own."""
 
 import pytest
 import torch
@@ -89,7 +89,7 @@ def test_batch_norm_is_e3nns(irreps, normalization, training):
 @SETTINGS
 @given(IRREPS, st.sampled_from([InstanceNorm, LayerNorm, SignalNorm, NormGate]), st.integers(0, 1000))
 def test_the_order_of_terms_says_nothing(irreps, layer, seed):
-    """In sorted irreps, terms of one irrep side by side, the same comes out in that order."""
+    """With sorted irreps, where terms of one irrep are adjacent, the result is the same in that order."""
     if layer is LayerNorm and irreps.count("0e") == 1:
         return
     order = sorted(range(len(irreps)), key=lambda place: irreps[place].ir)

@@ -1,4 +1,4 @@
-"""`torch.compile` sees through every layer, whole, and its own backend gives the numbers of the layer itself."""
+"""`torch.compile` compiles every layer as a whole, and its default backend gives the numbers of the layer itself."""
 
 import copy
 import json
@@ -45,7 +45,7 @@ UNOPTIMIZED = {"TORCHINDUCTOR_DEBUG_COMPILE": "1", "TORCHINDUCTOR_COMPILE_THREAD
 
 
 class InBothModes(nn.Module):
-    """A layer in training and, beside it, in evaluation: compiled at once."""
+    """A layer in training and one in evaluation, compiled together."""
 
     def __init__(self, layer):
         super().__init__()
@@ -56,7 +56,7 @@ class InBothModes(nn.Module):
 
 
 def largest_error(name):
-    """Compare all that a step of training computes: values, and gradients of inputs and parameters."""
+    """Compare all results of a training step: values, and gradients of inputs and parameters."""
     torch.compiler.reset()
     torch.manual_seed(0)
     layer = LAYERS[name]().double()
@@ -77,7 +77,7 @@ def largest_error(name):
 
 
 def why_not():
-    """Say why inductor, which calls a C++ compiler, cannot run here; None where it can."""
+    """Return why inductor, which calls a C++ compiler, cannot run here, or None if it can."""
     try:
         torch.compile(torch.sin)(torch.ones(2))
     except Exception as error:  # noqa: BLE001  (whatever it is, it is the reason)

@@ -21,7 +21,7 @@ DEVICE = "cpu" if INTERPRETED else "cuda"
 
 
 class Kernel(torch.nn.Module):
-    """A tensor square, by the kernel wherever it is."""
+    """A tensor square by the kernel, wherever it runs."""
 
     def __init__(self, *arguments, **options):
         super().__init__()
@@ -32,7 +32,7 @@ class Kernel(torch.nn.Module):
 
 
 def plain(square, x):
-    """Path by path with e3nn's coefficients."""
+    """Compute path by path with e3nn's coefficients."""
     irreps = square.irreps_in
     pieces = {
         term.ir.l: x[:, where].reshape(-1, term.mul, term.ir.dim)

@@ -1,4 +1,4 @@
-"""Weighted tensor products against e3nn's, row by row and along edges, in compiled loops and in plain PyTorch."""
+"""Weighted tensor products agree with e3nn's, row by row and along edges, compiled and in plain PyTorch."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ TARGETS = "0e+1o+2e+0o+3o"
 
 @pytest.fixture(autouse=True)
 def float64_by_default():
-    """Without it e3nn's products have coefficients of float32."""
+    """Make e3nn's products have float64 coefficients, which are float32 by default."""
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)

@@ -1,4 +1,4 @@
-"""The Wigner D matrices, against harmonics computed elsewhere."""
+"""The Wigner D matrices agree with harmonics computed elsewhere."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ DEGREES = range(15)
 
 
 def scipy_harmonics(degree, points):
-    """Real harmonics with pole y and no Condon-Shortley phase, from scipy's complex ones: e3nn's, [points, m]."""
+    """Return e3nn's real harmonics [points, m] (pole y, no Condon-Shortley phase) from scipy's complex ones."""
     x, y, z = points.T  # ours (z, x, y) are (x, y, z) of scipy, whose pole is z
     theta, phi = np.arctan2(np.hypot(x, z), y), np.arctan2(x, z)
     columns = []

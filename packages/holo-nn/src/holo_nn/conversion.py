@@ -1,4 +1,4 @@
-"""From modules of e3nn to those of holo-nn, with their weights. e3nn itself is not imported."""
+"""Convert modules of e3nn, with their weights, to those of holo-nn. e3nn itself is not imported."""
 
 from typing import Protocol, runtime_checkable
 
@@ -49,7 +49,7 @@ class _E3nnProduct(Protocol):
 
 
 def _channels(irreps: Irreps) -> list[slice]:
-    """Say which channels of its irrep each term has."""
+    """Return, for each term, which channels of its irrep it has."""
     before: dict[object, int] = {}
     found = []
     for term in irreps:
@@ -61,23 +61,24 @@ def _channels(irreps: Irreps) -> list[slice]:
 
 @torch.no_grad()
 def linear_from_e3nn(theirs: _E3nnLinear) -> Linear:
-    """Make a `Linear` that computes what an ``e3nn.o3.Linear`` does.
+    """Make a `Linear` that computes the same as an ``e3nn.o3.Linear``.
 
     Parameters
     ----------
     theirs
-        With weights of its own, every pair of terms of one irrep connected, and no channels ``f_in``, ``f_out``.
+        A linear map that has its own weights, connects every pair of terms of one irrep, and has no channels ``f_in``
+        or ``f_out``.
 
     Returns
     -------
     Linear
-        In its precision and on its device. e3nn's factor of 1/sqrt(channels) is in the weights: trained on, it takes
-        other steps.
+        A map in the same precision and on the same device. e3nn's factor of 1/sqrt(channels) is contained in the
+        weights, so further training takes different steps.
 
     Raises
     ------
     ValueError
-        If terms of one irrep are not connected, or weights are not there.
+        If terms of one irrep are not connected, or the module has no weights of its own.
 
     Examples
     --------
@@ -127,22 +128,22 @@ def linear_from_e3nn(theirs: _E3nnLinear) -> Linear:
 
 @torch.no_grad()
 def product_from_e3nn(theirs: _E3nnProduct) -> WeightedTensorProduct:
-    """Make a `WeightedTensorProduct` that computes what an ``e3nn.o3.TensorProduct`` does, of the same weights.
+    """Make a `WeightedTensorProduct` that computes the same as an ``e3nn.o3.TensorProduct`` with the same weights.
 
     Parameters
     ----------
     theirs
-        With paths of mode ``"uvu"`` or ``"uvw"``, all with weights.
+        A product whose paths all have the mode ``"uvu"`` or ``"uvw"`` and weights.
 
     Returns
     -------
     WeightedTensorProduct
-        In its precision and on its device; weights from outside are given as they were.
+        A product in the same precision and on the same device; external weights are passed as before.
 
     Raises
     ------
     ValueError
-        If a path has another mode, or no weights.
+        If a path has another mode or no weights.
 
     Examples
     --------
@@ -154,7 +155,7 @@ def product_from_e3nn(theirs: _E3nnProduct) -> WeightedTensorProduct:
     """
     if not all(each.has_weight for each in theirs.instructions):
         raise ValueError("product_from_e3nn: a path has no weights; every one must have")
-    # What e3nn keeps as the weight of a path is its whole coefficient, and counts as it is here.
+    # The attribute that e3nn calls the weight of a path is its whole coefficient, which is used unchanged here.
     ours = WeightedTensorProduct(
         theirs.irreps_in1,
         theirs.irreps_in2,

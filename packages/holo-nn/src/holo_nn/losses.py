@@ -1,4 +1,4 @@
-"""The cosine loss between features: how far apart they point, whatever their size."""
+"""The cosine loss between features: how far apart their directions are, whatever their size."""
 
 import torch
 from jaxtyping import Float
@@ -11,9 +11,9 @@ __all__ = ["cosine_loss", "cosine_loss_per_degree"]
 
 
 def _one_minus_cosine(product: Tensor, norm_x: Tensor, norm_y: Tensor) -> Tensor:
-    """1 - <x,y> / (|x| |y|) from <x,y>, <x,x> and <y,y>; 1 where a norm is zero."""
+    """Return 1 - <x,y> / (|x| |y|) from <x,y>, <x,x> and <y,y>; 1 where a norm is zero."""
     defined = (norm_x > 0) & (norm_y > 0)
-    # Ones instead of zeros before the root: its derivative at zero would be infinite.
+    # Ones in place of zeros before the root, whose derivative at zero would be infinite.
     norm_x, norm_y = torch.where(defined, norm_x, 1.0), torch.where(defined, norm_y, 1.0)
     return 1 - torch.where(defined, product / (norm_x.sqrt() * norm_y.sqrt()), 0.0)
 
@@ -21,7 +21,7 @@ def _one_minus_cosine(product: Tensor, norm_x: Tensor, norm_y: Tensor) -> Tensor
 def cosine_loss(
     x: Float[Tensor, "*batch dim"], y: Float[Tensor, "*batch dim"], irreps: IrrepsLike, s: int | float = 1
 ) -> Float[Tensor, "*batch"]:
-    """Compute 1 - <x,y> / sqrt(<x,x> <y,y>) of each sample, with <x,y> = Σ_l sqrt(2l+1)^s Σ_c,m x y.
+    """Return 1 - <x,y> / sqrt(<x,x> <y,y>) of each sample, with <x,y> = Σ_l sqrt(2l+1)^s Σ_c,m x y.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def cosine_loss(
     Returns
     -------
     Tensor
-        From 0 (same direction) to 2 (opposite), ``[...]``; 1 where x or y is zero.
+        Losses from 0 (same direction) to 2 (opposite), ``[...]``; 1 where x or y is zero.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def cosine_loss(
 def cosine_loss_per_degree(
     x: Float[Tensor, "*batch dim"], y: Float[Tensor, "*batch dim"], irreps: IrrepsLike
 ) -> Float[Tensor, "*batch degrees"]:
-    """Compute the cosine loss of each degree by itself.
+    """Return the cosine loss of each degree by itself.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ def cosine_loss_per_degree(
     Returns
     -------
     Tensor
-        ``[..., degrees]``, in the order in which the degrees first come in the irreps; 1 where x or y has nothing of
-        that degree.
+        ``[..., degrees]``, in the order in which the degrees first occur in the irreps; 1 where x or y has no component
+        of that degree.
 
     Raises
     ------

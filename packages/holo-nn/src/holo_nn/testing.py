@@ -1,4 +1,4 @@
-"""Tests for anyone's equivariant layers: functions that measure, and a test class to subclass.
+"""Tests for any equivariant layer: functions that measure, and a test class to subclass.
 
 A test file of a package that builds on these layers needs one small class for each module:
 
@@ -8,8 +8,8 @@ A test file of a package that builds on these layers needs one small class for e
 ...         return Linear("4x0e+4x1e", "3x0e+2x1e", bias=True), "4x0e+4x1e", "3x0e+2x1e"
 >>> TestLinear().test_equivariance_float64()
 
-Run with pytest, it holds the module to the equivariance of rounding error, and to everything else that
-training, saving and serving ask of it. Importing this module does not need pytest.
+pytest then checks that the module is equivariant to rounding error, and everything else that training, saving and
+serving require of it. Importing this module does not need pytest.
 """
 
 import copy
@@ -37,7 +37,7 @@ def random_rotations(count: int, seed: int = 0) -> Float64[Tensor, "count 3 3"]:
     Parameters
     ----------
     count
-        How many.
+        Number of matrices.
     seed
         The seed of the random numbers.
 
@@ -48,7 +48,7 @@ def random_rotations(count: int, seed: int = 0) -> Float64[Tensor, "count 3 3"]:
 
     Notes
     -----
-    Unit quaternions, uniform on their sphere: normal numbers, normalized.
+    They come from unit quaternions, uniform on their sphere, which are normalized normal numbers.
 
     Examples
     --------
@@ -77,9 +77,9 @@ def equivariance_errors(
     dtype: torch.dtype = torch.float64,
     inversion: Bool[Tensor, " batch"] | bool = False,
 ) -> tuple[Float64[Tensor, " batch"], ...]:
-    """Measure |f(R x) - D(R) f(x)| of each sample, relative to the largest value that comes out.
+    """Return |f(R x) - D(R) f(x)| for each sample, relative to the largest value of the output.
 
-    Inputs are turned, and outputs compared, in float64; only the function works in ``dtype``.
+    Inputs are rotated, and outputs compared, in float64; only the function works in ``dtype``.
 
     Parameters
     ----------
@@ -89,18 +89,18 @@ def equivariance_errors(
     inputs
         Float64 features, ``[batch, dim]`` each.
     irreps_in, irreps_out
-        The irreps of each input and each output; a tuple where there are several.
+        The irreps of each input and each output; a tuple if there are several.
     rotations
-        One for each sample.
+        One rotation for each sample.
     dtype
         The precision in which the function is tested; a module must be in it already.
     inversion
-        Whether space is inverted as well, for all samples or for each: what is odd then changes its sign.
+        Whether space is also inverted, for all samples or for each, which changes the sign of odd irreps.
 
     Returns
     -------
     tuple of Tensor
-        For each output the largest error of each sample, ``[batch]``.
+        For each output, the largest error of each sample, ``[batch]``.
 
     Examples
     --------
@@ -134,14 +134,14 @@ def equivariance_error(
     seed: int = 0,
     dtype: torch.dtype = torch.float64,
 ) -> float:
-    """Measure the largest equivariance error of a function on normal random input.
+    """Return the largest equivariance error of a function on normally distributed random input.
 
     Parameters
     ----------
     function, irreps_in, irreps_out, dtype
         As in `equivariance_errors`.
     samples
-        How many random inputs, each with a rotation of its own, and every other one with the inversion too.
+        Number of random inputs, each with its own rotation, and every second one with the inversion too.
     seed
         The seed of the inputs and rotations.
 
@@ -170,7 +170,7 @@ def _every_other(samples: int) -> Tensor:
 
 
 def _several(irreps: OneOrMore) -> tuple[IrrepsLike, ...]:
-    # Irreps, ours and e3nn's, are tuples of a class of their own; several come in a plain one.
+    # Irreps, both ours and e3nn's, are tuples of their own class; several of them come in a plain tuple.
     return irreps if type(irreps) is tuple else (irreps,)
 
 
@@ -180,7 +180,7 @@ def _outputs(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def _backward(result: Tensor | tuple[Tensor, ...]) -> None:
-    """Start from random gradients: from a plain sum, what is constant on average would get none."""
+    """Backpropagate random gradients; for a plain sum, a value that is constant on average would get none."""
     outputs = result if isinstance(result, tuple) else (result,)
     generator = torch.Generator("cpu").manual_seed(3)
     gradients = [
@@ -218,10 +218,10 @@ def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
 
 
 class _Doubled(nn.Module):
-    """A parametrization: twice what is learned."""
+    """A parametrization that doubles the learned values."""
 
     def forward(self, learned: Tensor) -> Tensor:
-        """Double it."""
+        """Return twice the learned values."""
         return 2 * learned
 
 
@@ -232,7 +232,7 @@ def _several_of(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 def _as_function(
     module: nn.Module, inputs: tuple[Tensor, ...]
 ) -> tuple[Callable[..., tuple[Tensor, ...]], list[Tensor]]:
-    """Make a function of inputs and parameters of a module, and give copies of these."""
+    """Return a function of inputs and parameters of a module, and copies of these."""
     names = [name for name, _ in module.named_parameters()]
 
     def call(*values: Tensor) -> tuple[Tensor, ...]:
@@ -243,30 +243,30 @@ def _as_function(
 
 
 class LayerTests:
-    """Tests that every equivariant module must pass; subclass it in a test file, and say how to make one.
+    """Tests that every equivariant module must pass; subclass it in a test file, and define `make`.
 
-    What a module cannot do is said by a class attribute; each is True unless a subclass says otherwise, so
-    that nothing escapes untested.
+    Class attributes declare what a module does not support; each is True unless a subclass changes it, so that nothing
+    escapes untested.
 
     Attributes
     ----------
     has_parameters : bool
         Whether there is anything to learn. Every single number must then get a gradient.
     exportable : bool
-        Whether `torch.export` takes it, with a batch of any size.
+        Whether `torch.export` accepts it, with a batch of any size.
     autocastable : bool
         Whether it works under autocast to bfloat16.
     movable : bool
-        Whether it works on any device that it is moved to.
+        Whether it works on any device to which it is moved.
     transformable : bool
-        Whether `torch.func` can transform it, and backward can be batched.
+        Whether `torch.func` can transform it, and its backward can be batched.
     twice_differentiable : bool
         Whether its gradients can be differentiated again.
     takes_any_samples : bool
-        Whether samples may have any number of dimensions, as ``[..., dim]``, and not one alone, ``[batch, dim]``.
+        Whether samples may have any number of dimensions, ``[..., dim]``, rather than exactly one, ``[batch, dim]``.
     tolerances : dict
-        The error allowed in each precision, relative to the largest value: of equivariance in float32 and
-        float64, of all that comes out under autocast in bfloat16.
+        The error allowed in each precision, relative to the largest value: of equivariance in float32 and float64, and
+        of all outputs under autocast in bfloat16.
     """
 
     has_parameters = True
@@ -279,25 +279,25 @@ class LayerTests:
     tolerances = {torch.float32: 1e-5, torch.float64: 1e-12, torch.bfloat16: 3e-2}  # noqa: RUF012  (never written)
 
     def make(self) -> tuple[nn.Module, OneOrMore, OneOrMore]:
-        """Make the module as a user would, with the irreps of its inputs and outputs: a subclass must."""
+        """Make the module as a user would, and return it with the irreps of its inputs and outputs; define this."""
         raise NotImplementedError(f"{type(self).__name__}.make must return (module, irreps_in, irreps_out)")
 
     def _prepare(
         self, dtype: torch.dtype = torch.float64, training: bool = False, samples: int = 5
     ) -> tuple[nn.Module, tuple[Tensor, ...]]:
-        """Make the module with no number at its start value, and random inputs for it."""
+        """Make the module with no number at its initial value, and random inputs for it."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             module, irreps_in, _ = self.make()
-            # A bias of zero on a vector, say, would pass every test of equivariance.
+            # A bias of zero on a vector, for example, would pass every test of equivariance.
             with torch.no_grad():
                 for parameter in module.parameters():
                     parameter.add_(0.3 * torch.randn_like(parameter))
-            # Through float32, whatever the module was made in: float64 must be exact all the same.
+            # Through float32, whatever precision the module was made in: float64 must be exact all the same.
             module.to(torch.float32).to(dtype)
             inputs = _random_inputs(irreps_in, samples, seed=1)
             with torch.no_grad():
-                module.train()(*(3 * features.to(dtype) for features in inputs))  # statistics of their own
+                module.train()(*(3 * features.to(dtype) for features in inputs))  # to give it statistics
         return module.train(training), tuple(features.to(dtype) for features in inputs)
 
     def _check_equivariance(self, dtype: torch.dtype) -> None:
@@ -330,7 +330,7 @@ class LayerTests:
         self._check_equivariance(torch.float64)
 
     def test_samples_keep_their_order(self) -> None:
-        """A batch in another order comes out in that order."""
+        """A batch in another order has its outputs in that order."""
         for training in (False, True):
             module, inputs = self._prepare(training=training)
             order = torch.tensor([3, 0, 4, 1, 2], device="cpu")
@@ -340,7 +340,7 @@ class LayerTests:
                 torch.testing.assert_close(other, output[order], rtol=1e-12, atol=1e-12)
 
     def test_batch_of_one(self) -> None:
-        """In evaluation a sample alone comes out as in company; in training it comes out finite."""
+        """In evaluation, a sample alone has the same output as in a batch; in training, its output is finite."""
         module, inputs = self._prepare()
         outputs = _outputs(module(*inputs))
         for output, lone in zip(outputs, _outputs(module(*(x[:1] for x in inputs))), strict=True):
@@ -349,7 +349,7 @@ class LayerTests:
             assert lone.isfinite().all()
 
     def test_empty_batch(self) -> None:
-        """A batch without samples gives one without samples; it changes no statistics, and nothing is learned."""
+        """A batch without samples has an output without samples; it changes no statistics, and nothing is learned."""
         for training in (False, True):
             for form in (nullcontext, pure_form):
                 module, inputs = self._prepare(training=training)
@@ -371,7 +371,7 @@ class LayerTests:
             assert torch.autograd.gradcheck(call, values, fast_mode=True)
 
     def test_every_parameter_learns(self) -> None:
-        """Every number of every parameter gets a gradient that is not zero: there are no dead weights."""
+        """Every number of every parameter gets a gradient that is not zero, so there are no dead weights."""
         module, inputs = self._prepare(training=True, samples=16)
         parameters = dict(module.named_parameters())
         assert bool(parameters) == self.has_parameters
@@ -385,7 +385,7 @@ class LayerTests:
             )
 
     def test_zero_input(self) -> None:
-        """Zeros, which define no direction, give finite values and finite gradients."""
+        """Zeros, which define no direction, have finite values and finite gradients."""
         for training in (False, True):
             module, inputs = self._prepare(training=training)
             zeros = tuple(torch.zeros_like(x).requires_grad_() for x in inputs)
@@ -397,7 +397,7 @@ class LayerTests:
             assert all(gradient.isfinite().all() for gradient in gradients if gradient is not None)
 
     def test_state_round_trip(self) -> None:
-        """The state of one module makes another, with other numbers, the same."""
+        """Loading the state of one module makes another, with other numbers, equal to it."""
         module, inputs = self._prepare()
         other = self.make()[0].to(torch.float64).eval()
         other.load_state_dict(copy.deepcopy(module.state_dict()))
@@ -405,7 +405,7 @@ class LayerTests:
             assert torch.equal(output, copied)
 
     def test_export(self) -> None:
-        """What `torch.export` makes of the module does the same on a batch of another size."""
+        """The module exported by `torch.export` computes the same on a batch of another size."""
         if not self.exportable:
             return
         module, inputs = self._prepare()
@@ -418,7 +418,7 @@ class LayerTests:
             torch.testing.assert_close(other, output, rtol=1e-12, atol=1e-12)
 
     def test_autocast(self) -> None:
-        """Under autocast to bfloat16 the numbers are those of float32 but for rounding, and gradients are finite."""
+        """Under autocast to bfloat16, outputs are those of float32 to rounding error, and gradients are finite."""
         if not self.autocastable:
             return
         for training in (False, True):
@@ -439,7 +439,7 @@ class LayerTests:
                 assert tensor.grad.isfinite().all()
 
     def test_devices(self) -> None:
-        """On CUDA, where it is present, values and gradients are the CPU's; on ``meta`` shapes and dtypes are."""
+        """On CUDA, if it is present, values and gradients equal the CPU's; on ``meta``, shapes and dtypes do."""
         if not self.movable:
             return
         for training in (False, True):
@@ -457,7 +457,7 @@ class LayerTests:
                         assert error <= self.tolerances[torch.float32] * ours.abs().max()
 
     def test_defaults(self) -> None:
-        """Under another default device or dtype values and gradients are, to the bit, those of the usual one."""
+        """With another default device or dtype, values and gradients are identical, to the bit, to the usual ones."""
         for training in (False, True):
             module, inputs = self._prepare(torch.float32, training, samples=8)
             expected = self._values_and_gradients(copy.deepcopy(module), inputs)
@@ -470,7 +470,7 @@ class LayerTests:
                     assert torch.equal(theirs, ours), f"training={training}"
 
     def test_dimensions_of_samples(self) -> None:
-        """Samples in any number of dimensions, none included, come out as those in one do."""
+        """Samples in any number of dimensions, even none, have the same outputs as in one dimension."""
         if not self.takes_any_samples:
             return
         module, inputs = self._prepare(samples=6)
@@ -494,7 +494,7 @@ class LayerTests:
             assert torch.autograd.gradgradcheck(call, values, fast_mode=True)
 
     def test_batched_backward(self) -> None:
-        """Many gradients at once (``is_grads_batched``, ``vmap`` of a backward) are those one by one."""
+        """Many gradients at once (``is_grads_batched``, ``vmap`` of a backward) equal those computed one by one."""
         if not self.transformable:
             return
         for training in (False, True):
@@ -526,7 +526,7 @@ class LayerTests:
                         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
     def test_transforms_of_samples(self) -> None:
-        """``vmap`` over samples, and of ``grad``, gives in evaluation what a batch does."""
+        """``vmap`` over samples, and of ``grad``, computes in evaluation the same as a batch."""
         if not self.transformable:
             return
         module, inputs = self._prepare()
@@ -548,7 +548,7 @@ class LayerTests:
             torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
 
     def test_ensemble(self) -> None:
-        """Modules stacked by `torch.func.stack_module_state` and mapped by ``vmap`` give what each one does."""
+        """Modules stacked by `torch.func.stack_module_state` and mapped by ``vmap`` compute what each one does."""
         if not (self.transformable and self.has_parameters):
             return
         for training in (False, True):
@@ -574,7 +574,7 @@ class LayerTests:
                     torch.testing.assert_close(mapped[number], output, rtol=1e-10, atol=1e-10)
 
     def test_averaging(self) -> None:
-        """The average of a module with itself, buffers included, does what the module does."""
+        """The average of a module with itself, buffers included, computes what the module does."""
         if not self.has_parameters:
             return
         module, inputs = self._prepare()
@@ -586,7 +586,7 @@ class LayerTests:
             torch.testing.assert_close(averaged, output, rtol=1e-12, atol=1e-12)
 
     def test_made_without_memory(self) -> None:
-        """Made on ``meta`` it takes a state by assignment, or after `to_empty`, or starts by `reset_parameters`."""
+        """Made on ``meta``, it takes a state by assignment or after `to_empty`, or starts with `reset_parameters`."""
         module, inputs = self._prepare()
         expected = _outputs(module(*inputs))
         for assign in (True, False):
@@ -612,7 +612,7 @@ class LayerTests:
             assert output.isfinite().all()
 
     def test_parametrizations(self) -> None:
-        """Parameters that are computed of others by `torch.nn.utils.parametrize` count, and those get gradients."""
+        """Parameters that `torch.nn.utils.parametrize` computes from others are used, and the others get gradients."""
         if not self.has_parameters:
             return
         for training in (False, True):
@@ -637,7 +637,7 @@ class LayerTests:
                 assert abs(theirs - 2 * ours) <= 1e-9 * (1 + ours)
 
     def test_hooks(self) -> None:
-        """Hooks of every part of the module that computes are called, and so are those of all modules."""
+        """The hooks of every part of the module that computes are called, and so are those of all modules."""
         module, inputs = self._prepare()
         expected = _outputs(module(*inputs))
         called: set[int] = set()
@@ -666,7 +666,7 @@ class LayerTests:
         assert parts.keys() <= called, f"not called: {[parts[each] for each in parts.keys() - called]}"
 
     def test_other_precision(self) -> None:
-        """Features of another precision than the module's are computed with, or refused by a word on both."""
+        """Features of another precision than the module's are either computed with, or refused by naming both."""
         for wrong, right in ((torch.float32, torch.float64), (torch.float64, torch.float32)):
             module, inputs = self._prepare(right)
             try:

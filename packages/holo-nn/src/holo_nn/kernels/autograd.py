@@ -1,4 +1,4 @@
-"""Autograd functions, called with a type; and gradients that they add to ``grad`` themselves."""
+"""Typed calls of autograd functions, and compiled gradients that are added to ``grad`` directly."""
 
 from collections.abc import Sequence
 from threading import local
@@ -12,16 +12,16 @@ _state = local()
 
 
 class _Unused:
-    """In the place of an autograd function's context where nothing is to be differentiated."""
+    """A substitute for the context of an autograd function if nothing is to be differentiated."""
 
     def save_for_backward(self, *_tensors: Tensor | None) -> None:
         """Save nothing."""
 
 
 def apply(function: type[torch.autograd.Function], *arguments: object) -> Tensor:
-    """Call a function that gives one tensor; torch's own `apply` is without types.
+    """Call an autograd function that returns one tensor; torch's own `apply` has no types.
 
-    Where no gradients are wanted, its forward is called as it is: torch's way there takes 20 µs.
+    If no gradients are required, the forward is called directly, because torch's `apply` takes 20 µs.
     """
     if torch.is_grad_enabled():
         result: Tensor = function.apply(*arguments)  # type: ignore[no-untyped-call]
@@ -31,16 +31,16 @@ def apply(function: type[torch.autograd.Function], *arguments: object) -> Tensor
 
 
 def accumulate_gradients(loss: Tensor) -> None:
-    """Do what ``loss.backward()`` does, and faster where parameters have gradients already, such as zeros.
+    """Do the same as ``loss.backward()``, faster if parameters already have gradients, such as zeros.
 
-    Compiled blocks then add to ``grad`` of their parameters themselves, and hand nothing over: a network has a hundred
-    parameters, and each takes autograd some microseconds. So who listens to autograd hears nothing of them
-    (`torch.nn.parallel.DistributedDataParallel`); hooks of the parameters themselves are called.
+    Compiled blocks then add to ``grad`` of their parameters directly and pass no gradients to autograd: a network has a
+    hundred parameters, and autograd takes some microseconds for each. Therefore code that listens to autograd does not
+    see these gradients (`torch.nn.parallel.DistributedDataParallel`); hooks of the parameters themselves are called.
 
     Parameters
     ----------
     loss
-        One number, ``[]``.
+        The loss, a single number, ``[]``.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def accumulate_gradients(loss: Tensor) -> None:
 
 
 def places_of_gradients(parameters: Sequence[Tensor | None]) -> list[Tensor | None] | None:
-    """Return ``grad`` of each of these, where within `accumulate_gradients` it may be added to; else None."""
+    """Return ``grad`` of each parameter if `accumulate_gradients` is active and allows adding to all; else None."""
     if not getattr(_state, "in_place", False):
         return None
     places = [None if each is None or not _is_plain(each) else each.grad for each in parameters]
@@ -69,7 +69,7 @@ def places_of_gradients(parameters: Sequence[Tensor | None]) -> list[Tensor | No
 
 
 def _is_plain(parameter: Tensor) -> bool:
-    """Say whether a parameter has a gradient to add to, in its own layout, and nobody wants to be told."""
+    """Return whether a parameter has a gradient to add to, in its own layout, and no hooks that must be called."""
     return (
         parameter.is_leaf
         and parameter.requires_grad

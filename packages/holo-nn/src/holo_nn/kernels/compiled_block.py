@@ -1,6 +1,7 @@
-"""Blocks one after another as compiled loops: one autograd function from flat features to flat features.
+"""A sequence of blocks as compiled loops: one autograd function from flat features to flat features.
 
-Between the blocks features are rows (see `holo_nn.kernels.rows`).
+Between the blocks, features are rows (see `holo_nn.kernels.rows`). The gradients are computed by hand; their derivation
+is in ``csrc/tensor_square/block.h`` of holo-kernels.
 """
 
 import ctypes
@@ -29,7 +30,7 @@ _LEAST_PRODUCTS = 1 << 20
 
 
 class PureBlock(Protocol):
-    """A block in plain PyTorch, of given numbers in place of its own."""
+    """A block in plain PyTorch, called with given parameters and statistics in place of its own."""
 
     def __call__(
         self,
@@ -39,20 +40,20 @@ class PureBlock(Protocol):
         *,
         training: bool,
     ) -> Tensor:
-        """Compute it of flat features; the statistics, mean and variance of a batch norm, are left as they are."""
+        """Compute the block for flat features; the statistics (mean, variance) of a batch norm are not changed."""
 
 
 class CompiledBatchNorm(NamedTuple):
-    """What compiled loops know of a batch norm beside its parameters.
+    """The settings of a batch norm for the compiled loops, beside its parameters.
 
     Attributes
     ----------
     mean, variance
-        The running ones.
+        The running mean and variance.
     eps, momentum
-        As `holo_nn.BatchNorm` has them.
+        As in `holo_nn.BatchNorm`.
     training
-        Whether the batch's own statistics normalize, and are taken into the running ones.
+        Whether the batch's own statistics are used, and update the running ones.
     synchronized
         See `holo_nn.synchronize_batch_norms`.
     """
@@ -66,25 +67,25 @@ class CompiledBatchNorm(NamedTuple):
 
 
 class CompiledBlock(NamedTuple):
-    """How compiled loops compute a block.
+    """A block as the compiled loops compute it.
 
     Attributes
     ----------
     plan
         The plan of its tensor square and linear map.
     parameters
-        Weight and bias of the batch norm and of the signal norm, then the linear map's weights, degrees
-        ascending; None where there is none.
+        Weight and bias of the batch norm and of the signal norm, then the weights of the linear map in ascending order
+        of the degrees; None for those that do not exist.
     batch_norm
-        None where there is none.
+        Its batch norm, or None.
     eps
         The eps of the signal norm.
     skip
-        Whether the input is added.
+        Whether the input is added to the output.
     terms_in, terms_out
-        The terms of what goes in and comes out, every degree from 0 to the highest.
+        The terms of the input and output, with every degree from 0 to the highest.
     pure
-        The same in plain PyTorch, of which second derivatives are taken; called within `pure_form`.
+        The block in plain PyTorch, for second derivatives; it is called within `pure_form`.
     """
 
     plan: BlockPlan
@@ -98,7 +99,7 @@ class CompiledBlock(NamedTuple):
 
     @property
     def tensors(self) -> tuple[Tensor | None, ...]:
-        """All that it reads or writes beside features."""
+        """All tensors that it reads or writes, except features."""
         norm = self.batch_norm
         return self.parameters if norm is None else (*self.parameters, norm.mean, norm.variance)
 
@@ -112,14 +113,14 @@ def _addresses(tensors: Sequence[Tensor | None]) -> ctypes.Array[ctypes.c_void_p
 
 
 class _Memory:
-    """Memory of which one piece after another is taken."""
+    """Memory that is handed out piece by piece."""
 
     def __init__(self, tensor: Tensor) -> None:
         self._tensor, self._size = tensor, tensor.itemsize
         self._start = self._next = tensor.data_ptr()
 
     def take(self, numbers: int) -> int:
-        """Return the address of the next so many numbers."""
+        """Return the address of the next free piece, of a given size."""
         address = self._next
         self._next += numbers * self._size
         return address
@@ -131,36 +132,36 @@ class _Memory:
 
 
 class _Work:
-    """What compiled functions are to do next, one after another."""
+    """Calls of compiled functions that are collected and then done in sequence."""
 
     def __init__(self) -> None:
         self._pieces: list[tuple[int, int, int]] = []
-        self._arguments: list[ctypes.Structure] = []  # they must live until then
+        self._arguments: list[ctypes.Structure] = []  # kept alive until the calls are done
 
     def add(self, argument: ctypes.Structure, parts: int, *functions: int) -> None:
-        """Let these functions come next, each in so many parts."""
+        """Append calls of functions, each in a number of parts."""
         address = ctypes.addressof(argument)
         self._pieces += [(function, address, parts) for function in functions]
         self._arguments.append(argument)
 
     def do(self) -> None:
-        """Do what was added."""
+        """Do the calls that were collected."""
         in_parts(self._pieces)
         self._pieces.clear()
         self._arguments.clear()
 
 
 class _Saved(NamedTuple):
-    """What the backward of blocks needs beside the tensors that autograd saves.
+    """What the backward of blocks needs in addition to the tensors that autograd saves.
 
     Attributes
     ----------
     blocks
-        What the compiled functions were told of each.
+        The arguments of the compiled functions, for each block.
     parts
-        Into how many the batch was cut for each.
+        The number of parts into which the batch was cut, for each block.
     reals, doubles
-        What the blocks point to.
+        The memory that the blocks point to.
     """
 
     blocks: Sequence[Block]
@@ -211,13 +212,13 @@ class _Blocks(torch.autograd.Function):
 
 
 def _of_each(forms: Sequence[CompiledBlock], tensors: Sequence[Tensor | None]) -> list[list[Tensor | None]]:
-    """Cut what is as many as the parameters of blocks into those of each."""
+    """Split a list with one item for each parameter of all blocks into one list for each block."""
     following = iter(tensors)
     return [list(islice(following, len(form.parameters))) for form in forms]
 
 
 def _rows(features: Tensor, forms: Sequence[CompiledBlock], *, apart: bool) -> list[Tensor]:
-    """Make rows for the input of each block and the output of the last; two take turns, unless they are to be apart."""
+    """Allocate rows for the input of each block and the output of the last; two alternate unless `apart` is true."""
     numbers = [features.numel(), *(features.shape[0] * form.plan.dim_out for form in forms)]
     if apart:
         return [features.new_empty(count) for count in numbers]
@@ -232,7 +233,7 @@ def _forward(
     mapped: Sequence[Tensor | None],
     result: Tensor,
 ) -> _Saved:
-    """Compute blocks from features to a result by way of rows, and what their linear maps give if that is wanted."""
+    """Compute a sequence of blocks, and keep the results of their linear maps in `mapped` where it is not None."""
     batch, functions, work = features.shape[0], forms[0].plan.functions, _Work()
     plans = [form.plan for form in forms]
     parts = [part_count(batch, _LEAST_PRODUCTS // plan.products) for plan in plans]
@@ -294,7 +295,7 @@ def _forward(
 
 
 def _merge(batch: int, moments: Tensor, channels: int) -> float:
-    """Merge mean and variance with those of the other processes, in place; give how many samples there are."""
+    """Merge mean and variance with those of the other processes, in place; return the total number of samples."""
     merged = global_statistics(batch, moments[:channels], moments[channels:])
     torch.cat([merged.mean, merged.variance], out=moments)
     return merged.samples.item()
@@ -307,24 +308,24 @@ def _backward(
     weights: Sequence[tuple[Sequence[Tensor | None], Sequence[Tensor | None]]],
     gradients: tuple[Tensor, Tensor],
 ) -> None:
-    """Differentiate blocks.
+    """Compute the gradients of a sequence of blocks.
 
     Parameters
     ----------
     forms, saved
-        What the forward was given, and what it gave.
+        The arguments and the result of the forward.
     kept
-        For each block, the rows that went in, and what its linear map gave.
+        The input rows and the result of the linear map, for each block.
     weights
-        For each block, the parameters, and what their gradients are added to.
+        The parameters, and the tensors to which their gradients are added, for each block.
     gradients
-        That of the result, and where that of the features goes.
+        The gradient of the result, and the tensor that receives the gradient of the features.
     """
     gradient, dx = gradients
     batch, size, functions, work = dx.shape[0], dx.itemsize, forms[0].plan.functions, _Work()
     several = list(zip([form.plan for form in forms], saved.parts, strict=True))
     passed = _rows(dx, forms, apart=False)
-    # What follows serves one block after the other.
+    # This memory is used by one block after the other.
     reals = dx.new_empty(max(n * p.gradient_numbers + p.through_numbers for p, n in several))
     doubles = dx.new_empty(
         max(n * p.partial_numbers + p.moment_numbers + p.dim_out for p, n in several), dtype=torch.float64
@@ -338,7 +339,7 @@ def _backward(
             (x, mapped), (own, found) = kept[number], weights[number]
             block = Block.from_buffer_copy(saved.blocks[number])
             block.work = working
-            # Tensors that were saved may have been elsewhere since.
+            # Saved tensors may have been moved in the meantime.
             block.x, block.mapped = x.data_ptr(), mapped.data_ptr()
             block.norm_weight, block.norm_bias, block.signal_weight, block.signal_bias = map(
                 _address, own[:4]
@@ -366,7 +367,7 @@ def _backward(
 
 
 def _statistics(form: CompiledBlock, block: Block, reals: _Memory) -> tuple[Tensor, Tensor]:
-    """Return the mean and the variance that normalized, from where the compiled functions keep them."""
+    """Return the mean and the variance that the batch norm used, from where the compiled functions keep them."""
     channels = form.plan.structure.channels
     every = form.plan.structure.degrees_in * channels
     numbers = reals.at(block.normalization, 2 * (every + channels))
@@ -381,7 +382,7 @@ def _differentiable_gradients(
     parameters: list[list[Tensor | None]],
     gradient: Tensor,
 ) -> list[Tensor | None]:
-    """Differentiate the pure form of the blocks: the result can be differentiated again, the gradient be many."""
+    """Differentiate the blocks in pure form, which allows second derivatives and batched gradients."""
     again = torch.is_grad_enabled()
     result = features
     with torch.enable_grad(), pure_form():
@@ -395,6 +396,6 @@ def _differentiable_gradients(
 
 
 def compute_blocks(forms: Sequence[CompiledBlock], features: Tensor) -> Tensor:
-    """Compute blocks one after another, from flat features to flat features."""
+    """Compute a sequence of blocks, from flat features to flat features."""
     parameters = [tensor for form in forms for tensor in form.parameters]
     return apply(_Blocks, features, forms, torch.is_grad_enabled(), *parameters)

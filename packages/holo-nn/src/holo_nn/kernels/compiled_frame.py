@@ -1,4 +1,4 @@
-"""Frames as compiled loops: one autograd function from two vectors to the axes."""
+"""Frames by compiled loops: one autograd function from two vectors to the axes."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ __all__ = ["compiled_frame"]
 
 
 class _Axes(torch.autograd.Function):
-    """The axes of pairs of vectors ``[..., 3]``; which of them are defined is written into ``[..., 3]``."""
+    """The axes of pairs of vectors ``[..., 3]``; the mask of those that are defined is written into ``[..., 3]``."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, p: Tensor, scale: Tensor | None, defined: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ class _Axes(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, p, scale = ctx.saved_tensors
-        again = torch.is_grad_enabled()  # whether the gradient is to be differentiated itself
+        again = torch.is_grad_enabled()  # whether the gradient itself is to be differentiated
         if again or is_batched(gradient):
             wanted = [vector for vector in (x, p) if vector.requires_grad]
             with torch.enable_grad():
@@ -61,7 +61,7 @@ def _call(x: Tensor, p: Tensor, scale: Tensor | None, **others: Tensor) -> Frame
 def compiled_frame(
     x: Float[Tensor, "*rows 3"], p: Float[Tensor, "*rows 3"], scale: Float[Tensor, "*rows"] | None
 ) -> Frame:
-    """Compute what `holo_nn.orthonormal_frame` says, where `compiled_serves` says yes.
+    """Compute `holo_nn.orthonormal_frame` by compiled loops, if `compiled_serves` allows it.
 
     Second derivatives are those of `holo_nn.so3.frame.gram_schmidt`.
     """

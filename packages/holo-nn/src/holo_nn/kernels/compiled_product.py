@@ -1,8 +1,13 @@
 """Weighted tensor products as compiled loops: gathered along edges, multiplied, and summed into nodes.
 
-A product is linear in each of its factors x, y and w, and its gradients are in these and in the gradient g that came.
-Times others (a, b, c), they are S(a, y, w, g) + S(x, b, w, g) + S(x, y, c, g), where S is g times the product:
-derivatives of every order are products and gradients again, and the same loops compute them.
+Let P(x, y, w) be the product, which is linear in each of its three factors, g the gradient of its result, and
+S(x, y, w, g) = <g, P(x, y, w)>. The gradients of the factors are S_x = dS/dx, S_y and S_w. To differentiate these again
+with cotangents a, b and c, use that S is linear in each argument, so that <a, S_x> = S(a, y, w, g) and
+
+    <a, S_x> + <b, S_y> + <c, S_w> = S(a, y, w, g) + S(x, b, w, g) + S(x, y, c, g).
+
+Each summand is S with one factor replaced: its gradients are those of a product, and its gradient in g is a product.
+Hence derivatives of every order are products and their gradients, and the same loops compute them.
 """
 
 import ctypes
@@ -24,21 +29,21 @@ __all__ = ["CompiledProduct", "compute_product"]
 
 _Pure: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 
-# A part of fewer multiplications (some 20 µs) is not worth a thread of its own.
+# A part with fewer multiplications (some 20 µs) is not worth a thread of its own.
 _LEAST_MULTIPLICATIONS = 1 << 18
 
 
 class CompiledProduct(NamedTuple):
-    """How compiled loops compute a product.
+    """A product as the compiled loops compute it.
 
     Attributes
     ----------
     plan
         The plan of its paths.
     edges
-        Along which it is gathered and summed; None: row by row.
+        The edges along which it is gathered and summed; None: row by row.
     pure
-        The same in plain PyTorch, of which batched gradients are taken.
+        The product in plain PyTorch, for batched gradients.
     """
 
     plan: PreparedProduct
@@ -47,7 +52,7 @@ class CompiledProduct(NamedTuple):
 
 
 class _Factors(NamedTuple):
-    """The factors of a product: features ``[nodes, dim_in]``, ``[edges, dim_y]``; weights, a set an edge or one."""
+    """The factors of a product: features ``[nodes, dim_in]``, ``[edges, dim_y]``; weights for each edge or for all."""
 
     x: Tensor
     y: Tensor
@@ -57,13 +62,13 @@ class _Factors(NamedTuple):
         return _Factors(*(each.contiguous() for each in self))
 
 
-# Which gradients are wanted, and what they are: those of x, y and w.
+# Which gradients are required, and the gradients: those of x, y and w.
 _Wanted: TypeAlias = tuple[bool, bool, bool]
 _Found: TypeAlias = tuple[Tensor | None, Tensor | None, Tensor | None]
 
 
 class _Product(torch.autograd.Function):
-    """A product of the three factors."""
+    """The product of the three factors."""
 
     @staticmethod
     def forward(ctx: Any, form: CompiledProduct, *factors: Tensor) -> Tensor:
@@ -79,7 +84,7 @@ class _Product(torch.autograd.Function):
 
 
 class _Gradients(torch.autograd.Function):
-    """The gradients of the three factors of a product from that of the product, which is the last tensor."""
+    """The gradients of the three factors of a product, given the gradient of the product, which is the last tensor."""
 
     @staticmethod
     def forward(ctx: Any, form: CompiledProduct, wanted: _Wanted, *tensors: Tensor) -> _Found:
@@ -123,7 +128,7 @@ def _gradients(factors: _Factors, gradient: Tensor, form: CompiledProduct, wante
 
 
 def _pure_gradients(factors: _Factors, gradient: Tensor, form: CompiledProduct, wanted: _Wanted) -> _Found:
-    """Differentiate the pure form, of which the gradient may be many."""
+    """Compute the gradients by the pure form, which also takes a batched gradient."""
     again = torch.is_grad_enabled()
     with torch.enable_grad():
         result = form.pure(*factors)
@@ -136,7 +141,7 @@ def _pure_gradients(factors: _Factors, gradient: Tensor, form: CompiledProduct, 
 def _pure_second(
     ctx: Any, cotangents: tuple[Tensor | None, ...], needs: tuple[bool, ...]
 ) -> list[Tensor | None]:
-    """Differentiate the gradients of the pure form."""
+    """Differentiate the gradients by the pure form."""
     again = torch.is_grad_enabled()
     tensors = ctx.saved_tensors
     with torch.enable_grad():
@@ -153,7 +158,7 @@ def _pure_second(
 
 
 def _call(factors: _Factors, form: CompiledProduct) -> tuple[Product, list[Tensor]]:
-    """Say what a product is to do, and give the memory that must live as long."""
+    """Return the arguments of the compiled functions, and the memory that must live as long as they."""
     x, y, w = factors
     edges, nodes = form.edges, x.shape[0]
     lanes = x.new_empty(nodes * form.plan.lanes_in)
@@ -234,16 +239,16 @@ def _backward(factors: _Factors, gradient: Tensor, form: CompiledProduct, wanted
 
 
 def compute_product(x: Tensor, y: Tensor, w: Tensor, form: CompiledProduct) -> Tensor:
-    """Compute a product of features ``[nodes, dim_in]`` and ``[edges, dim_y]``, summed at the nodes that receive.
+    """Compute a product of features ``[nodes, dim_in]`` and ``[edges, dim_y]``, summed at the receiving nodes.
 
     Parameters
     ----------
     x, y
-        Features of nodes and of edges, where `compiled_serves` says yes, and there are some.
+        Features of nodes and of edges, for which `compiled_serves` is true; they must not be empty.
     w
-        Weights, one set a row or one for all.
+        Weights, one set for each row or one for all.
     form
-        How it is computed.
+        The plan, the edges and the pure form of the product.
     """
     if torch.is_grad_enabled():
         result: Tensor = _Product.apply(form, x, y, w)  # type: ignore[no-untyped-call]

@@ -22,7 +22,7 @@ __all__ = ["compiled_square"]
 
 _Pure: TypeAlias = Callable[[Tensor], Tensor]
 
-# A part of fewer products (some 20 µs) is not worth a thread of its own.
+# A part with fewer products (some 20 µs) is not worth a thread of its own.
 _LEAST_PRODUCTS = 1 << 20
 
 
@@ -42,7 +42,7 @@ class _Square(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         (x,) = ctx.saved_tensors
         plan, pure = ctx.call
-        again = torch.is_grad_enabled()  # whether the gradient is to be differentiated itself
+        again = torch.is_grad_enabled()  # whether the gradient itself is to be differentiated
         if again or is_batched(gradient):
             with torch.enable_grad(), pure_form():
                 y = pure(x)
@@ -76,19 +76,19 @@ def compiled_square(
     Parameters
     ----------
     features
-        ``[batch, channels (lmax + 1)²]``: every degree from 0 to lmax, with as many channels each; where
-        `compiled_serves` says yes, and not empty.
+        ``[batch, channels (lmax + 1)²]``: every degree from 0 to lmax, each with that many channels. `compiled_serves`
+        must be true for them, and they must not be empty.
     channels
         The number of channels of each degree.
     paths
-        In ascending order of l3, the order of what comes out.
+        The paths, in ascending order of l3, which is their order in the result.
     pure
-        The same in plain PyTorch, of which second derivatives are taken; called within `pure_form`.
+        The square in plain PyTorch, for second derivatives; it is called within `pure_form`.
 
     Returns
     -------
     Tensor
-        What `holo_nn.TensorSquare` with these paths gives, ``[batch, Σ channels (2 l3 + 1)]``.
+        The result of `holo_nn.TensorSquare` with these paths, ``[batch, Σ channels (2 l3 + 1)]``.
     """
     no_linear = (0,) * (paths[-1][2] + 1)
     plan = block_plan(paths, channels, isqrt(features.shape[1] // channels), no_linear, features.dtype)

@@ -1,4 +1,4 @@
-"""Which form of a layer computes, here and now: compiled loops, Triton, or plain PyTorch."""
+"""The choice of the form in which a layer computes: compiled loops, Triton, or plain PyTorch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +19,12 @@ _state = local()
 
 @contextmanager
 def pure_form() -> Iterator[None]:
-    """Let layers take their pure PyTorch form in place of compiled loops, in this thread.
+    """Make layers use their pure PyTorch form in place of compiled loops, in this thread.
 
-    The numbers are the same but for rounding, and take longer: the page of the package says how much. It is for looking
-    into what is computed, operation by operation, and for tests. What compiled loops cannot do (export, compilation,
-    transforms, other devices) needs no switch: there layers take the pure form by themselves. A backward takes the form
-    of its forward.
+    The results are the same to rounding error, but slower: the page of the package has the factor. Use it to inspect
+    the computation operation by operation, and in tests. Export, compilation, transforms and other devices, which
+    compiled loops do not support, need no switch: layers use the pure form there automatically. A backward uses the
+    form of its forward.
 
     Examples
     --------
@@ -44,12 +44,12 @@ def pure_form() -> Iterator[None]:
 
 
 def compiled_functions(dtype: torch.dtype) -> Functions | None:
-    """Return the compiled functions of float32 or float64; None where no library serves this processor."""
+    """Return the compiled functions of float32 or float64, or None if there is no library for this processor."""
     return functions("float32" if dtype == torch.float32 else "float64")
 
 
 def _is_traced() -> bool:
-    """Say whether something looks into operations: export, compilation, transforms, forward derivatives."""
+    """Return whether operations are being traced or transformed: export, compilation, transforms, forward mode."""
     return (
         torch.compiler.is_compiling()
         or torch._C._get_tracing_state() is not None
@@ -59,7 +59,7 @@ def _is_traced() -> bool:
 
 
 def is_plain(tensor: Tensor) -> bool:
-    """Say whether a tensor is numbers in memory, and nothing looks into what is computed of it."""
+    """Return whether a tensor consists of numbers in memory, and no operation on it is traced."""
     return (
         type(tensor) in (Tensor, torch.nn.Parameter)
         and not _is_traced()
@@ -69,20 +69,20 @@ def is_plain(tensor: Tensor) -> bool:
 
 
 def is_batched(gradient: Tensor) -> bool:
-    """Say whether a gradient is many in one, or otherwise without memory of its own.
+    """Return whether a gradient is batched, or has no memory of its own for another reason.
 
-    A graph may have been built of plain tensors and be differentiated within `torch.vmap`, or by
-    `torch.autograd.grad` with ``is_grads_batched``: compiled loops then serve forward and not backward.
+    A graph may have been built from plain tensors and then be differentiated within `torch.vmap`, or by
+    `torch.autograd.grad` with ``is_grads_batched``: then compiled loops can do the forward but not the backward.
     """
     functorch = torch._C._functorch
     return functorch.is_legacy_batchedtensor(gradient) or functorch.is_functorch_wrapped_tensor(gradient)
 
 
 def compiled_serves(*tensors: Tensor | None) -> bool:
-    """Say whether compiled loops may compute with these tensors, the first of them features, here and now.
+    """Return whether compiled loops can compute with these tensors, of which the first is the features, here and now.
 
-    They know plain CPU tensors of one precision, float32 or float64. Whatever looks into operations or changes
-    what they do (export, compilation, transforms, autocast) gets the pure form.
+    They support plain CPU tensors of one precision, float32 or float64. If operations are traced or changed (export,
+    compilation, transforms, autocast), layers use the pure form.
     """
     if getattr(_state, "pure", False) or _is_traced():
         return False
@@ -105,10 +105,10 @@ def _has_triton() -> bool:
 
 
 def triton_serves(features: Tensor) -> bool:
-    """Say whether features may be squared by the Triton kernel here and now.
+    """Return whether the Triton kernel can square features here and now.
 
-    It knows plain CUDA tensors in float32 or float64, and derivatives in reverse. What looks into the
-    operations of a module (export, compilation, transforms, forward derivatives) gets the pure form.
+    It supports plain CUDA tensors in float32 or float64, and reverse-mode derivatives. If the operations of a module
+    are traced (export, compilation, transforms, forward-mode derivatives), it uses the pure form.
 
     Examples
     --------

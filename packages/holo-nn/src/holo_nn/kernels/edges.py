@@ -10,21 +10,21 @@ __all__ = ["Edges"]
 
 
 class Edges:
-    """Edges of a graph: from which node each comes, and to which it goes.
+    """The edges of a graph: the nodes that each edge comes from and goes to.
 
-    Made once for a graph and used by every layer: the orders of the edges are found at their first use and kept.
+    Make it once for a graph, for use in every layer: the orders of the edges are computed at their first use and kept.
 
     Parameters
     ----------
     senders, receivers
         The nodes that each edge comes from and goes to, int64, ``[edges]``.
     nodes
-        How many nodes there are.
+        Number of nodes.
 
     Raises
     ------
     ValueError
-        If the two differ in length, are no int64, or name a node that is not there.
+        If the two differ in length, are not int64, or name a node that does not exist.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class Edges:
                     f"Edges: {name} has nodes from {int(ends.min())} to {int(ends.max())}; "
                     f"they must be from 0 to {nodes - 1}"
                 )
-        # Copies: compiled loops read where these point, so what was checked may not change afterwards.
+        # Copies: compiled loops read through these indices, so they may not change after the check.
         self.senders, self.receivers = senders.contiguous().clone(), receivers.contiguous().clone()
         self.nodes = nodes
 
@@ -56,12 +56,12 @@ class Edges:
 
     @cached_property
     def by_receivers(self) -> tuple[Tensor, Tensor]:
-        """Where the edges of each receiving node begin, ``[nodes + 1]``, in the order that follows, ``[edges]``."""
+        """Where the edges of each receiving node begin, ``[nodes + 1]``, and the order of the edges, ``[edges]``."""
         return _sorted(self.receivers, self.nodes)
 
     @cached_property
     def by_senders(self) -> tuple[Tensor, Tensor]:
-        """The same of the nodes that they come from."""
+        """Where the edges of each sending node begin, ``[nodes + 1]``, and the order of the edges, ``[edges]``."""
         return _sorted(self.senders, self.nodes)
 
 

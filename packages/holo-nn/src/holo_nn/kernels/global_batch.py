@@ -1,4 +1,4 @@
-"""Statistics of a batch of which each process has a part."""
+"""Statistics of a batch that is distributed over processes."""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ __all__ = ["GlobalStatistics", "global_statistics", "sum_over_processes"]
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over processes; what each gives acts on the result of all, so gradients are summed as well."""
+    """The sum over processes; each tensor affects the result of every process, so gradients are summed as well."""
 
     @staticmethod
     def forward(_ctx: Any, tensor: Tensor) -> Tensor:
@@ -31,10 +31,10 @@ def _in_processes() -> bool:
 
 
 def sum_over_processes(tensor: Tensor) -> Tensor:
-    """Sum a tensor over the processes of the default group; every one gets the same bits.
+    """Sum a tensor over the processes of the default group; every process gets identical bits.
 
-    Differentiable, any number of times: all processes must then go backward, as all went forward. Where there is no
-    group, a process is alone and the tensor is the sum.
+    The sum is differentiable any number of times; all processes must then run the backward as they ran the forward.
+    Without a process group, the process is alone and the tensor is its own sum.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class GlobalStatistics(NamedTuple):
     Attributes
     ----------
     samples
-        How many there are, ``[]``.
+        The total number of samples, ``[]``.
     mean
         The mean of the channels of degree 0, ``[scalars]``.
     variance
@@ -66,16 +66,16 @@ class GlobalStatistics(NamedTuple):
 def global_statistics(
     samples: int, mean: Float[Tensor, " scalars"], variance: Float[Tensor, " channels"]
 ) -> GlobalStatistics:
-    """Merge the statistics that each process took of its own samples: one collective, and one in the backward.
+    """Merge the statistics of each process's own samples, by one collective here and one in the backward.
 
     Parameters
     ----------
     samples
-        How many this process has; not all need have as many.
+        Number of samples of this process; processes may have different numbers.
     mean
-        Their mean in each channel of degree 0.
+        Mean of these samples in each channel of degree 0.
     variance
-        Their mean power in each channel, scalars centered by that mean.
+        Mean power of these samples in each channel, where scalars are centered by that mean.
 
     Raises
     ------
@@ -84,9 +84,9 @@ def global_statistics(
 
     Notes
     -----
-    Chan, Golub, LeVeque, Updating formulae and a pairwise algorithm for computing sample variances, 1979: the
-    variance of all is the mean of the variances and the variance of the means. No digits cancel, as they would
-    between the mean of squares and the square of the mean.
+    Chan, Golub, LeVeque, Updating formulae and a pairwise algorithm for computing sample variances, 1979: the total
+    variance is the mean of the variances plus the variance of the means. This does not cancel digits, as the difference
+    of the mean of squares and the square of the mean does.
     """
     if not _in_processes():
         raise ValueError(
@@ -96,7 +96,7 @@ def global_statistics(
     if samples == 0:
         raise ValueError("BatchNorm: this process has no samples of the batch; it must have one at least")
     own = torch.cat([mean.new_full((1,), samples), mean, variance])
-    # A sum of rows that are zero elsewhere: exact, and every backend can sum.
+    # A sum of rows that are zero elsewhere is exact, and every backend supports sums.
     rank, processes = dist.get_rank(), dist.get_world_size()
     table = sum_over_processes(nn.functional.pad(own[None], (0, 0, rank, processes - rank - 1)))
     counts, means, variances = torch.split(table, [1, len(mean), len(variance)], dim=1)

@@ -18,42 +18,42 @@ from .dispatch import compiled_functions
 
 __all__ = ["BlockPlan", "block_plan"]
 
-# Lanes (samples times channels) of a tile, about, and its samples at most; and bytes that the products of a chunk may
-# take, so that they and the weights that they meet stay in a core's second cache.
+# The approximate number of lanes (samples times channels) of a tile, its largest number of samples, and the bytes that
+# the products of a chunk may take, so that they and the weights that they meet stay in a core's second-level cache.
 _LANES = 960
 _MOST_SAMPLES = 32
 _CHUNK_BYTES = 320_000
-# The same of a tensor square alone, which has no weights to use again for many samples.
+# The same for a tensor square alone, which has no weights to reuse for many samples.
 _SQUARE_LANES = 128
 _SQUARE_CHUNK_BYTES = 64_000
-# Coefficients are zero or larger than this; rounding errors may stand in place of zeros.
+# Coefficients are either zero or larger than this; rounding errors may stand in place of zeros.
 _ZERO = 1e-10
 
-# (factor, first, second, p, q): factor * (p * first + q * second); second is None where there is one product.
+# (factor, first, second, p, q): factor * (p * first + q * second); second is None if there is one product.
 _Term = tuple[int, int, int | None, float, float]
 
 
 class BlockPlan(NamedTuple):
-    """What the compiled functions need to know of a block, in one precision.
+    """The plan of a block for the compiled functions, in one precision.
 
     Attributes
     ----------
     functions
         The functions of the precision.
     structure, address
-        As the functions read it, and where it lies.
+        The structure that the functions read, and its address.
     packed_numbers, work_numbers, gradient_numbers, normalization_numbers, partial_numbers, through_numbers
-        How many numbers packed weights, and so on, take: see `holo_kernels.tensor_square.Block`.
+        The sizes of packed weights and of the other arrays; see `holo_kernels.tensor_square.Block`.
     moment_numbers
-        The same of moments.
+        The size of the moments.
     products
-        About how many there are for each sample, of features and of features and weights.
+        The approximate number of products for each sample: of features, and of features and weights.
     weight_shapes
         The shape of the linear map's weight of each degree.
     dim_out
-        The dimension of the features that come out.
+        The dimension of the output features.
     arrays
-        What the structure points to.
+        The arrays that the structure points to.
     """
 
     functions: Functions
@@ -73,7 +73,7 @@ class BlockPlan(NamedTuple):
 
 
 def _terms(products: dict[int, list[tuple[int, float]]]) -> list[_Term]:
-    """Gather Σ factor × Σ p × row into terms of two rows and of one, those of two first."""
+    """Gather Σ factor × Σ p × row into terms of two rows and terms of one row, with the former first."""
     pairs, singles = [], []
     for factor, summands in products.items():
         for (first, p), (second, q) in zip(summands[0::2], summands[1::2], strict=False):
@@ -107,7 +107,7 @@ def _coefficients(path: Path) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=4096)
 def _forward(path: Path, order: int) -> list[_Term]:
-    """Sum the products that make one order of a path."""
+    """Return the terms of the products that make one order of a path."""
     l1, l2, _ = path
     slab = _coefficients(path)[:, :, order]
     if l1 == l2:  # each pair of orders once
@@ -120,7 +120,7 @@ def _forward(path: Path, order: int) -> list[_Term]:
 
 @lru_cache(maxsize=512)
 def _occurrences(path: Path) -> list[tuple[int, list[tuple[int, int, float]]]]:
-    """List, for each row of x in a path, the products that it is in: the other row, the order, the coefficient."""
+    """List, for each row of x in a path, the products that contain it: the other row, the order, the coefficient."""
     l1, l2, _ = path
     tensor = _coefficients(path)
     sides = [(l1, l2, 2 * tensor)] if l1 == l2 else [(l1, l2, tensor), (l2, l1, tensor.swapaxes(0, 1))]
@@ -132,7 +132,7 @@ def _occurrences(path: Path) -> list[tuple[int, list[tuple[int, int, float]]]]:
 
 
 def _backward(paths: list[Path], orders: range) -> Iterator[tuple[int, list[_Term]]]:
-    """Sum, for each row of x, the products of a row of the gradient (order, path) and rows of x."""
+    """Yield, for each row of x, the terms of its gradient: products of rows of the gradient (order, path) and of x."""
     found: dict[int, list[_Term]] = {}
     for number, path in enumerate(paths):
         for row, entries in _occurrences(path):
@@ -153,13 +153,13 @@ def _sum(row: int, terms: list[_Term]) -> tuple[int, int, int]:
 
 
 def _pieces(count: int, most: int) -> Iterator[tuple[int, int]]:
-    """Cut so many things into pieces of like size, none with more than ``most``; one at least in each."""
+    """Cut `count` things into pieces of similar size, each with at least one and at most ``most``."""
     pieces = -(-count // max(1, most))
     return pairwise(count * piece // pieces for piece in range(pieces + 1))
 
 
 def _chunks(paths: tuple[Path, ...], row_bytes: int) -> Iterator[tuple[int, range, list[Path]]]:
-    """Cut each output degree into orders, with all paths: a linear map sums over these."""
+    """Cut each output degree into orders, with all paths, because a linear map sums over the paths."""
     for degree, members in groupby(paths, key=lambda path: path[2]):
         together = list(members)
         for first, last in _pieces(2 * degree + 1, _CHUNK_BYTES // (row_bytes * len(together))):
@@ -167,7 +167,7 @@ def _chunks(paths: tuple[Path, ...], row_bytes: int) -> Iterator[tuple[int, rang
 
 
 def _square_chunks(paths: tuple[Path, ...], row_bytes: int) -> Iterator[tuple[int, range, list[Path]]]:
-    """Cut each output degree into paths, with all orders: flat features have the orders side by side."""
+    """Cut each output degree into paths, with all orders, because orders are contiguous in flat features."""
     for degree, members in groupby(paths, key=lambda path: path[2]):
         together, orders = list(members), 2 * degree + 1
         for first, last in _pieces(len(together), _SQUARE_CHUNK_BYTES // (row_bytes * orders)):
@@ -178,18 +178,18 @@ def _square_chunks(paths: tuple[Path, ...], row_bytes: int) -> Iterator[tuple[in
 def block_plan(
     paths: tuple[Path, ...], channels: int, degrees_in: int, widths: tuple[int, ...], dtype: torch.dtype
 ) -> BlockPlan | None:
-    """Prepare a tensor square, and the linear map after it if there is one; None where no compiled library serves.
+    """Prepare a tensor square and an optional linear map after it; return None if no compiled library supports it.
 
     Parameters
     ----------
     paths
-        In the order of their output degrees.
+        The paths, in the order of their output degrees.
     channels
-        The number of channels of each degree of the input.
+        Number of channels of each degree of the input.
     degrees_in
-        How many there are, from 0.
+        Number of degrees of the input, from 0.
     widths
-        Channels of each degree that the linear map gives; all 0 where the tensor square is alone.
+        Number of output channels of the linear map for each degree; all 0 for the tensor square alone.
     dtype
         float32 or float64.
     """
@@ -212,7 +212,7 @@ def block_plan(
         )
         for rows in (forward, _backward(together, orders)):
             before = len(sums), len(terms)
-            # Sums of like length beside each other: the processor then foresees where their loops end.
+            # Sums of similar length follow each other, so that the processor can predict where their loops end.
             for (row, pairs, singles), row_terms in sorted(
                 ((_sum(*row), row[1]) for row in rows), key=lambda entry: entry[0][1:]
             ):

@@ -1,4 +1,4 @@
-"""A weighted tensor product as the compiled loops read it: paths, the terms of features, coefficients."""
+"""The plan of a weighted tensor product for the compiled loops: paths, terms of features, and coefficients."""
 
 import ctypes
 from collections.abc import Sequence
@@ -25,20 +25,20 @@ from holo_nn.so3.irreps import Terms
 
 __all__ = ["CompiledPath", "PreparedProduct", "prepare_product"]
 
-# Orders of a degree that the compiled loops have room for.
+# The largest number of orders of a degree for which the compiled loops have room.
 _MOST_ORDERS = 31
 
 
 class CompiledPath(NamedTuple):
-    """One path of a product: a term of each factor, and the term that comes out.
+    """One path of a product: a term of each factor and the term of the result.
 
     Attributes
     ----------
     term1, term2, term_out
-        Their places.
+        Positions of the terms.
     weight
-        Where the weights ``[channels1, channels2]`` of the path begin; None: there are none, and each channel of the
-        second factor goes to a term of its own, ``term_out`` and those after it.
+        Offset of the weights ``[channels1, channels2]`` of the path; None: the path has no weights, and each channel of
+        the second factor goes to a term of its own, ``term_out`` and those after it.
     coefficient
         The coefficient of the whole path.
     """
@@ -51,22 +51,22 @@ class CompiledPath(NamedTuple):
 
 
 class PreparedProduct(NamedTuple):
-    """What the compiled functions need to know of a product, in one precision.
+    """The plan of a product for the compiled functions, in one precision.
 
     Attributes
     ----------
     functions
         The functions of the precision.
     address
-        Where the structure lies that they read.
+        Address of the structure that they read.
     dim_in, dim_y, dim_out
         The dimensions of the features.
     lanes_in, lanes_out, work_numbers
-        How many numbers the lanes of a node take, and what each part works with.
+        The sizes of the lanes of a node and of the working memory of each part.
     multiplications
-        About how many there are for each edge.
+        Approximate number of multiplications for each edge.
     arrays
-        What the structure is, and points to.
+        The structure, and the arrays that it points to.
     """
 
     functions: Functions
@@ -82,7 +82,7 @@ class PreparedProduct(NamedTuple):
 
 
 def _lay_out(terms: Terms, vector: int) -> tuple[NDArray[Any], int]:
-    """Return terms as the loops read them, and how many numbers lanes take."""
+    """Return terms in the form that the loops read, and the size of their lanes."""
     flat, lanes, rows = 0, 0, []
     for width, degree in terms:
         orders, padded = 2 * degree + 1, -(-width // vector) * vector
@@ -101,16 +101,16 @@ def prepare_product(
     dim_weights: int,
     dtype: torch.dtype,
 ) -> PreparedProduct | None:
-    """Prepare a product; None where no compiled library serves, or a degree is too high for it.
+    """Prepare a product; return None if no compiled library supports it, or a degree is too high.
 
     Parameters
     ----------
     terms1, terms2, terms_out
-        The terms of the two factors and of what comes out.
+        The terms of the two factors and of the result.
     paths
         The paths of the product.
     dim_weights
-        How many numbers a set of weights has.
+        Size of a set of weights.
     dtype
         float32 or float64.
     """

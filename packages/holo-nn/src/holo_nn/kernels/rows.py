@@ -1,8 +1,8 @@
-"""The layout of the compiled loops.
+"""The layout of features in the compiled loops.
 
-Rows are features as ``[(term, order), batch, channels]``, laid out flat in one tensor ``[batch × dim]``: for each order
-of each term of the irreps all samples, for each sample its channels. One conversion at each edge of a network serves
-all blocks between.
+Rows are features as ``[(term, order), batch, channels]``, stored flat in one tensor ``[batch × dim]``: for each order
+of each term of the irreps, all samples, and for each sample its channels. One conversion at the start and one at the
+end of a network serve all blocks in between.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ __all__ = ["from_rows", "layout", "to_rows"]
 
 
 class _Conversion(NamedTuple):
-    """Which conversion of flat features and rows, and the way."""
+    """A conversion between flat features and rows, and its direction."""
 
     terms: Terms
     batch: int
@@ -32,7 +32,7 @@ class _Conversion(NamedTuple):
 
 
 class _Relayout(torch.autograd.Function):
-    """Flat features to rows, or back: each is the other's gradient."""
+    """The conversion from flat features to rows, or back; each direction is the gradient of the other."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, conversion: _Conversion) -> Tensor:
@@ -40,7 +40,7 @@ class _Relayout(torch.autograd.Function):
         x = x.contiguous()
         result = x.new_empty(x.numel() if to_rows else (batch, x.numel() // batch))
         functions = compiled_functions(x.dtype)
-        assert functions is not None  # else there would be no rows
+        assert functions is not None  # otherwise there would be no rows
         call = layout(terms, batch, *((x, result) if to_rows else (result, x)))
         function = functions.to_rows if to_rows else functions.from_rows
         in_parts([(function, ctypes.addressof(call), part_count(batch))])
@@ -53,7 +53,7 @@ class _Relayout(torch.autograd.Function):
 
 
 def _pure(x: Tensor, conversion: _Conversion) -> Tensor:
-    """Do the same in plain PyTorch."""
+    """Do the conversion in plain PyTorch."""
     terms, batch, to_rows = conversion
     sizes = [width * (2 * degree + 1) for width, degree in terms]
     if to_rows:
@@ -67,12 +67,12 @@ def _pure(x: Tensor, conversion: _Conversion) -> Tensor:
 
 @lru_cache(maxsize=256)
 def _columns(terms: Terms) -> tuple["ctypes.Array[ctypes.c_int64]", ...]:
-    """Return the widths and the degrees as the compiled functions read them."""
+    """Return the widths and degrees of the terms in the form that the compiled functions read."""
     return tuple((ctypes.c_int64 * len(terms))(*column) for column in zip(*terms, strict=True))
 
 
 def layout(terms: Terms, batch: int, flat: Tensor, rows: Tensor) -> Layout:
-    """Say which conversion compiled functions are to do; the tensors must outlive it."""
+    """Return the arguments of a conversion by compiled functions; the tensors must outlive them."""
     widths, degrees = _columns(terms)
     return Layout(
         len(terms),
@@ -85,10 +85,10 @@ def layout(terms: Terms, batch: int, flat: Tensor, rows: Tensor) -> Layout:
 
 
 def to_rows(features: Tensor, terms: Terms) -> Tensor:
-    """Lay flat features ``[batch, dim]`` out as rows ``[batch × dim]``."""
+    """Convert flat features ``[batch, dim]`` to rows ``[batch × dim]``."""
     return apply(_Relayout, features, _Conversion(terms, len(features), True))
 
 
 def from_rows(rows: Tensor, terms: Terms, batch: int) -> Tensor:
-    """Lay rows out as flat features."""
+    """Convert rows to flat features."""
     return apply(_Relayout, rows, _Conversion(terms, batch, False))

@@ -1,4 +1,4 @@
-"""Into how many parts a batch is cut, one a thread, and the memory that they work in."""
+"""The number of parts into which a batch is cut, one for each thread, and their working memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,24 +8,24 @@ from torch import Tensor
 
 __all__ = ["part_count", "workspace"]
 
-# A part of fewer samples is not worth a thread of its own.
+# A part with fewer samples is not worth a thread of its own.
 _LEAST = 8
 
 _work: list[Tensor] = []
 
 
 def part_count(size: int, least: int = 0) -> int:
-    """Say into how many parts a batch is cut, none smaller than 8 samples, or than ``least``.
+    """Return into how many parts to cut a batch, none with fewer than 8 samples or than ``least``.
 
-    As many as torch has threads, at most. Which sample is in which part depends on nothing but the numbers given, so
-    sums over parts are the same in every run.
+    There are at most as many parts as torch has threads. Which sample is in which part depends only on these numbers,
+    so sums over parts are the same in every run.
     """
     return max(1, min(torch.get_num_threads(), size // max(least, _LEAST)))
 
 
 @contextmanager
 def workspace(size: int) -> Iterator[int]:
-    """Lend the address of so many bytes: memory that was used before needs no fresh pages."""
+    """Lend the address of `size` bytes; memory that was used before needs no new pages."""
     try:
         work = _work.pop()
     except IndexError:

@@ -1,11 +1,11 @@
-"""The Triton kernel of `holo_nn.kernels.triton_square`, which imports it when a GPU is used first."""
+"""The Triton kernel of `holo_nn.kernels.triton_square`, which imports it when a GPU is first used."""
 
 __all__ = ["sums"]
 
 try:
     import triton
     import triton.language as tl
-except ImportError:  # not on this system; `triton_serves` says so before anyone asks for the kernel
+except ImportError:  # not on this system; callers ask `triton_serves` before they use the kernel
     pass
 else:
 
@@ -23,10 +23,10 @@ else:
         LANES: tl.constexpr,
         STEP: tl.constexpr,
     ):
-        """Compute out[r] = Σ_t c[t] left[first[t]] right[second[t]] over t from rows[r] to rows[r + 1].
+        """Compute out[r] = Σ_t c[t] left[first[t]] right[second[t]] for t from rows[r] to rows[r + 1] - 1.
 
-        One program takes LANES lanes (samples and channels) and the rows from shares[p] to shares[p + 1]. Terms
-        come in steps, so that the loads of a step are under way together.
+        One program computes LANES lanes (samples and channels) of the rows from shares[p] to shares[p + 1] - 1. Terms
+        are processed in steps, so that the loads of a step are in flight together.
         """
         lane = tl.program_id(0) * LANES + tl.arange(0, LANES)
         live = lane < lanes
@@ -35,7 +35,7 @@ else:
             total = tl.zeros((LANES,), dtype=out.dtype.element_ty)
             for start in range(tl.load(rows + row), tl.load(rows + row + 1), STEP):
                 for offset in tl.static_range(STEP):
-                    # 64 bits: rows times lanes pass 2^31 in large batches.
+                    # 64 bits, because rows times lanes exceeds 2^31 for large batches.
                     one = tl.load(first + start + offset).to(tl.int64) * lanes + lane
                     other = tl.load(second + start + offset).to(tl.int64) * lanes + lane
                     product = tl.load(left + one, mask=live, other=0.0) * tl.load(

@@ -1,8 +1,8 @@
 """The tensor square on GPUs: sums over the nonzero Clebsch-Gordan coefficients, as a Triton kernel.
 
-Channels run along the lanes of the processor, and each output is one sum of products c x_i x_j. Its gradient,
-and that one's, are sums of the same kind in another order, so one kernel serves derivatives of every order.
-No tensor cores are used, and so no TF32.
+Channels run along the lanes of the processor, and each output is a sum of products c x_i x_j. Its gradient, and the
+gradient of that, are sums of the same kind in another order, so one kernel computes derivatives of every order. It uses
+no tensor cores, and therefore no TF32.
 """
 
 from collections import defaultdict
@@ -24,17 +24,17 @@ from .autograd import apply
 
 __all__ = ["triton_square"]
 
-# Lanes of a program, terms that it loads together, and programs that share the rows of the same lanes, so that
-# small batches fill a large GPU too.
+# Lanes of a program, terms that it loads together, and number of programs that share the rows of the same lanes, so
+# that small batches also fill a large GPU.
 _LANES, _STEP, _SHARES = 128, 4, 16
 
-# (parts, orders) of each degree of a feature: a part has all the channels once.
+# (parts, orders) of each degree of a feature: a part contains all channels once.
 _Blocks = tuple[tuple[int, int], ...]
 _Axes = tuple[int, int, int]
 
 
 class _Sums(NamedTuple):
-    """Terms, sorted by the row of the output that they belong to, as the kernel reads them."""
+    """Terms in the form that the kernel reads, sorted by the row of the output that they belong to."""
 
     rows: Tensor
     first: Tensor
@@ -51,7 +51,7 @@ class _Form:
         self._sums: dict[tuple[_Axes, torch.device, torch.dtype], _Sums] = {}
 
     def sums(self, axes: _Axes, like: Tensor) -> _Sums:
-        """Sort the terms for an output along ``axes[0]``, factors along the two others, on a tensor's device."""
+        """Sort the terms for an output along ``axes[0]`` and factors along the two others, on a tensor's device."""
         key = (axes, like.device, like.dtype)
         if key not in self._sums:
             arrays = self._sorted(axes)
@@ -64,7 +64,7 @@ class _Form:
     def _sorted(self, axes: _Axes) -> tuple[NDArray[Any], ...]:
         out, first, second = (self._indices[axis] for axis in axes)
         counts = np.bincount(out, minlength=self.sizes[axes[0]])
-        # Each row takes whole steps; what fills up the last is a term of its own with a coefficient of zero.
+        # Each row takes whole steps; the last step is filled up with terms whose coefficients are zero.
         steps = -(-counts // _STEP) * _STEP
         rows = np.concatenate([[0], np.cumsum(steps)])
         row = np.repeat(np.arange(len(counts)), steps)
@@ -72,15 +72,19 @@ class _Form:
         before = np.cumsum(counts) - counts
         terms = np.lexsort((second, first, out))[before[row] + np.minimum(place, counts[row] - 1)]
         coefficients = np.where(place < counts[row], self._coefficients[terms], 0.0)
-        # Shares of like work: where the terms before a row pass each part of the whole.
+        # Shares of similar work: the rows at which the number of terms before them passes each fraction of the total.
         bounds = np.searchsorted(rows, np.linspace(0, rows[-1], _SHARES + 1))
-        bounds[-1] = len(counts)  # also rows without a term, which are zero
+        bounds[-1] = len(counts)  # includes rows without a term, which are zero
         return rows.astype(np.int32), first[terms], second[terms], coefficients, bounds.astype(np.int32)
 
 
 @lru_cache(maxsize=64)
 def _square_forms(paths: tuple[Path, ...], degrees: int) -> tuple[_Form, _Form]:
-    """Return the form of a square, each unordered pair once, and of its derivative, Σ c g[i0] x[i2] for x[i1]."""
+    """Return the form of a square, with each unordered pair once, and the form of its derivative.
+
+    With y[i] = Σ c x[j] x[k] and the gradient g of y, dx[j] = Σ c g[i] x[k] and dx[k] = Σ c g[i] x[j]: the second form
+    has each term twice, once with j and k exchanged, and the derivative is Σ c g[i0] x[i2] for x[i1].
+    """
     terms: dict[tuple[int, int, int], float] = defaultdict(float)
     row = 0
     for l1, l2, l3 in paths:
@@ -104,7 +108,7 @@ def _run(form: _Form, axes: _Axes, left: Tensor, right: Tensor) -> Tensor:
     out = left.new_empty(form.sizes[axes[0]], lanes)
     if lanes:
         terms = form.sums(axes, left)
-        # The kernel goes to the current device, which need not be the tensors'.
+        # The kernel runs on the current device, which need not be the tensors'.
         with torch.cuda.device_of(left):  # type: ignore[no-untyped-call]
             sums[-(-lanes // _LANES), _SHARES](
                 left,
@@ -123,7 +127,7 @@ def _run(form: _Form, axes: _Axes, left: Tensor, right: Tensor) -> Tensor:
 
 
 class _Bilinear(torch.autograd.Function):
-    """y[i] = Σ c u[j] v[k], the axes of i, j, k in this order; each gradient is such a sum again."""
+    """y[i] = Σ c u[j] v[k], with the axes of i, j, k in this order; each gradient is again such a sum."""
 
     @staticmethod
     def forward(ctx: Any, left: Tensor, right: Tensor, form: _Form, axes: _Axes) -> Tensor:
@@ -145,7 +149,7 @@ class _Bilinear(torch.autograd.Function):
 
 
 class _Square(torch.autograd.Function):
-    """y[i] = Σ c x[j] x[k], each unordered pair once."""
+    """y[i] = Σ c x[j] x[k], with each unordered pair once."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, square: _Form, derivative: _Form) -> Tensor:
@@ -160,7 +164,7 @@ class _Square(torch.autograd.Function):
 
 
 class _Relayout(torch.autograd.Function):
-    """Flat features ``[batch, dim]`` to rows ``[(degree, part, m), (batch, channel)]`` in one pass, or back."""
+    """A conversion of flat features ``[batch, dim]`` to rows ``[(degree, part, m), (batch, channel)]``, or back."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, size: tuple[int, int], blocks: _Blocks, to_rows: bool) -> Tensor:
@@ -194,17 +198,17 @@ def triton_square(
     Parameters
     ----------
     features
-        ``[batch, channels (lmax + 1)²]``: every degree from 0 to lmax, with as many channels each; where
-        `triton_serves` says yes, or on any device where Triton interprets.
+        ``[batch, channels (lmax + 1)²]``: every degree from 0 to lmax, each with that many channels. `triton_serves`
+        must be true for them, or Triton must be in interpreter mode, on any device.
     channels
         The number of channels of each degree.
     paths
-        In ascending order of l3, the order of what comes out.
+        The paths, in ascending order of l3, which is their order in the result.
 
     Returns
     -------
     Tensor
-        What `holo_nn.TensorSquare` with these paths gives, ``[batch, Σ channels (2 l3 + 1)]``; differentiable
+        The result of `holo_nn.TensorSquare` with these paths, ``[batch, Σ channels (2 l3 + 1)]``; it is differentiable
         any number of times.
     """
     batch, dim = features.shape

@@ -1,4 +1,4 @@
-"""The layers: modules with irreps, a pure PyTorch form, and the kernels that take its place where they may.
+"""The layers: modules with irreps, each with a pure PyTorch form and kernels that replace it where possible.
 
 Features ``[batch, irreps.dim]`` enter and leave. It builds on `so3` and `kernels`.
 """

@@ -14,10 +14,10 @@ __all__ = ["BatchNorm", "synchronize_batch_norms"]
 class BatchNorm(Norm):
     """Divide each channel of each degree by its root mean square over the batch: y = w x / sqrt(V + eps) + b.
 
-    V of a channel is the mean over the batch of Σ_m x²/(2l+1) or Σ_m x², biased; scalars (0e) are
-    centered first. In evaluation, and for a batch without samples, which has no statistics, the running ones
-    take the place of the batch's. The sum of x² over m does not change when samples turn, so the layer is
-    equivariant also while it trains.
+    V of a channel is the mean over the batch of Σ_m x²/(2l+1) or Σ_m x² (the biased estimate); scalars (0e) are
+    centered first. In evaluation, and for a batch without samples, which has no statistics, the running statistics are
+    used instead. The sum of x² over m does not change when samples are rotated, so the layer is equivariant in training
+    too.
 
     Parameters
     ----------
@@ -26,10 +26,10 @@ class BatchNorm(Norm):
     normalization
         The power of a channel: ``"component"``, Σ_m x²/(2l+1); ``"norm"``, Σ_m x².
     affine
-        ``"channel"``: each channel gets a learned weight, and each scalar channel a learned bias;
-        ``"degree"``: each degree a weight, and all scalar channels one bias; None: nothing is learned.
+        ``"channel"``: each channel gets a learned weight, and each scalar channel a learned bias; ``"degree"``: each
+        degree gets a weight, and all scalar channels share one bias; None: nothing is learned.
     momentum
-        The share of the batch's statistics in each update of the running ones.
+        The weight of the batch's statistics in each update of the running ones.
     eps
         Added to V.
 
@@ -38,11 +38,11 @@ class BatchNorm(Norm):
     weight, bias : torch.nn.Parameter or None
         See `holo_nn.layers.norms.Norm`.
     running_var : torch.Tensor
-        V over the channels, in the order of the irreps' terms.
+        The running mean of V for each channel, in the order of the irreps' terms.
     running_mean : torch.Tensor
-        Over the scalar channels.
+        The running mean of each scalar channel.
     synchronized : bool
-        Whether the batch in training is that of all processes; see `synchronize_batch_norms`.
+        Whether the statistics in training are those of all processes; see `synchronize_batch_norms`.
 
     Raises
     ------
@@ -51,7 +51,7 @@ class BatchNorm(Norm):
 
     Notes
     -----
-    Ioffe and Szegedy, Batch normalization, ICML 2015; the same numbers as ``e3nn.nn.BatchNorm``.
+    Ioffe and Szegedy, Batch normalization, ICML 2015; the results are those of ``e3nn.nn.BatchNorm``.
 
     Examples
     --------
@@ -80,13 +80,13 @@ class BatchNorm(Norm):
         self.reset_running_stats()
 
     def reset_parameters(self) -> None:
-        """Set weights and variances to one, biases and means to zero, where they start."""
+        """Reset weights and variances to one, and biases and means to zero."""
         super().reset_parameters()
-        if "running_var" in self._buffers:  # not yet, when the norm that it is made of begins
+        if "running_var" in self._buffers:  # not yet there when the base class calls this
             self.reset_running_stats()
 
     def reset_running_stats(self) -> None:
-        """Forget the batches that were seen."""
+        """Reset the running statistics."""
         nn.init.zeros_(self.running_mean)
         nn.init.ones_(self.running_var)
 
@@ -95,7 +95,7 @@ class BatchNorm(Norm):
 
     def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return the features with scalars centered, and the mean power of each channel over the batch."""
-        # The statistics of no samples would be NaN, and the running ones with them, for good.
+        # The statistics of an empty batch would be NaN, and would make the running ones NaN for good.
         if not self.training or not (len(features) or self.synchronized):
             mean, variance = self.running_mean.to(features), self.running_var.to(features)
             return self.shift_scalars(features, mean), variance[None]
@@ -110,30 +110,30 @@ class BatchNorm(Norm):
 
     @torch.no_grad()
     def remember(self, mean: Tensor, variance: Tensor) -> None:
-        """Take the statistics of a batch into the running ones."""
-        # What lerp_ does, in operations that torch.vmap knows.
+        """Update the running statistics by those of a batch."""
+        # Equal to lerp_, in operations that torch.vmap supports.
         for running, found in ((self.running_mean, mean), (self.running_var, variance)):
             running.add_(found.to(running) - running, alpha=self.momentum)
 
     def extra_repr(self) -> str:
-        """Show the irreps and settings."""
+        """Return the irreps and settings, for printing."""
         return f"{super().extra_repr()}, momentum={self.momentum}"
 
 
 def synchronize_batch_norms(module: nn.Module, synchronized: bool = True) -> None:
-    """Let every `BatchNorm` of a module take its statistics, in training, over the samples of all processes.
+    """Make every `BatchNorm` of a module use, in training, the statistics of the samples of all processes.
 
-    Several processes, each with a part of a batch (not all of one size), then normalize, differentiate and
-    remember what one process with the whole batch would. Compiled loops still serve: a norm costs one small
-    collective forward and one backward, in the default process group. All processes must call the module equally
-    often, on the same kind of device and in the same form (compiled or pure), and none with an empty part.
+    Several processes, each with a part of a batch (of any size), then normalize, differentiate and update the running
+    statistics as one process with the whole batch would. Compiled loops can still be used: each norm takes one small
+    collective in the forward and one in the backward, in the default process group. All processes must call the module
+    equally often, on the same kind of device and in the same form (compiled or pure), and none with an empty part.
 
     Parameters
     ----------
     module
-        Whose norms are set; it may be a `BatchNorm` itself.
+        The module whose norms are set; it may be a `BatchNorm` itself.
     synchronized
-        False takes it back.
+        False undoes it.
 
     Examples
     --------

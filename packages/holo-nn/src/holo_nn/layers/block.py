@@ -40,9 +40,9 @@ _NORMS = {"signal": SignalNorm, "layer": LayerNorm, "instance": InstanceNorm}
 
 
 def _without_noise(features: Tensor, norm: Norm) -> Tensor:
-    """Set to zero the channels no larger than sqrt(eps) of their sample, scalars apart.
+    """Set to zero the channels no larger than sqrt(eps) times their sample, except scalars.
 
-    The norms by degree and by channel bring every channel to size one. Of a symmetric input whole degrees are
+    The norms by degree and by channel scale every channel to size one. For a symmetric input, whole degrees are
     rounding error, which must not become a direction; the tolerance is that of `holo_nn.orthonormal_frame`.
     """
     powers = norm.powers(features * features)
@@ -52,25 +52,25 @@ def _without_noise(features: Tensor, norm: Norm) -> Tensor:
 
 
 class Block(nn.Module):
-    """Batch norm, tensor square, another norm, linear, and an additive skip.
+    """A nonlinear block: batch norm, tensor square, another norm, linear map, and an additive skip connection.
 
     Parameters
     ----------
     irreps_in, irreps_out
-        The irreps of the features: every degree from 0 to the highest, which can at most double; each once, of even
-        parity.
+        The irreps of the features: every degree from 0 to the highest, each once, of even parity. The highest degree
+        can at most double.
     connectivity, channels
         As in `TensorSquare`.
     batch_norm
         Whether the features are batch normalized first.
     norm
-        What normalizes the products of the tensor square: ``"signal"``, `holo_nn.SignalNorm`; ``"layer"``,
-        `holo_nn.LayerNorm`; ``"instance"``, `holo_nn.InstanceNorm`; None, nothing. It is the submodule of that
-        name, such as ``signal_norm``. Before the latter two, channels no larger than sqrt(eps) of their sample
-        count as zero: what is rounding error must not become a direction.
+        The norm of the products of the tensor square: ``"signal"``, `holo_nn.SignalNorm`; ``"layer"``,
+        `holo_nn.LayerNorm`; ``"instance"``, `holo_nn.InstanceNorm`; None, no norm. The submodule has that name, such as
+        ``signal_norm``. Before the latter two, channels no larger than sqrt(eps) times their sample are set to zero,
+        because rounding error must not become a direction.
     skip
-        Whether the input is added to the output: per degree that both have, surplus channels cut, missing
-        ones zeros.
+        Whether the input is added to the output: for each degree that both have, where surplus channels are dropped
+        and missing ones are zero.
 
     Raises
     ------
@@ -86,7 +86,7 @@ class Block(nn.Module):
     torch.Size([5, 36])
     """
 
-    signal_norm: SignalNorm  # where `norm` is "signal"
+    signal_norm: SignalNorm  # if `norm` is "signal"
 
     def __init__(
         self,
@@ -139,13 +139,13 @@ class Block(nn.Module):
         ValueError
             If the shape or the precision does not fit.
         """
-        check_features(features, self._terms_in)  # and the layers check the precision, where they compute
+        check_features(features, self._terms_in)  # the layers check the precision where they compute
         rows = as_rows(features)
         forms = _compiled([self], rows)
         return like_input(self._pure(rows) if forms is None else compute_blocks(forms, rows), features)
 
     def _compiled(self, dtype: torch.dtype) -> CompiledBlock | None:
-        """Say how compiled loops compute this block of features of a precision; None where they cannot."""
+        """Return this block as compiled loops compute it in a precision; None if they cannot."""
         norm, square, signal, linear = map(
             self._modules.get, ("batch_norm", "tensor_square", "signal_norm", "linear")
         )
@@ -204,14 +204,14 @@ class Block(nn.Module):
         *,
         training: bool,
     ) -> Tensor:
-        """Compute the block layer by layer, of the parameters and statistics that compiled loops took."""
+        """Compute the block layer by layer, with the parameters and statistics that the compiled loops used."""
         names = [
             *("batch_norm.weight", "batch_norm.bias", "signal_norm.weight", "signal_norm.bias"),
             *(f"linear.weights.{key}" for key in self.linear.keys),
         ]
         state = {name: tensor for name, tensor in zip(names, parameters, strict=True) if tensor is not None}
         if self.batch_norm is not None:
-            # Statistics as they were, and clones: a batch must not count twice.
+            # The statistics from before, as clones: a batch must not count twice.
             state["batch_norm.running_mean"], state["batch_norm.running_var"] = (
                 x.clone() for x in statistics
             )
@@ -225,7 +225,7 @@ class Block(nn.Module):
         return result
 
     def _fit(self, features: Tensor) -> Tensor:
-        """Cut or zero-pad the channels of each degree of the input to those of the output."""
+        """Cut or zero-pad the channels of each degree of the input to the number of the output."""
         if self._terms_in == self._terms_out:
             return features
         pieces = split_terms(features, self._terms_in)
@@ -240,7 +240,7 @@ class Block(nn.Module):
 
 
 def _compiled(blocks: Sequence[Block], features: Tensor) -> list[CompiledBlock] | None:
-    """Say how compiled loops compute blocks one after another of these features; None where they cannot."""
+    """Return the forms of a sequence of blocks for compiled loops and these features; None if they cannot be used."""
     if not features.shape[0] or not compiled_serves(features):
         return None
     forms = [form for block in blocks if (form := block._compiled(features.dtype)) is not None]
@@ -249,20 +249,20 @@ def _compiled(blocks: Sequence[Block], features: Tensor) -> list[CompiledBlock] 
 
 
 class Blocks(nn.Sequential):
-    """Blocks one after another.
+    """A sequence of blocks.
 
-    The same as `torch.nn.Sequential` of them, and faster where compiled loops serve: their layout of features
-    is kept from block to block.
+    It computes the same as `torch.nn.Sequential`, but faster if compiled loops can be used, because their layout of
+    features is kept from block to block.
 
     Parameters
     ----------
     *blocks
-        Each takes what the one before gives. Or one ordered dictionary of them, by name: a slice is made so.
+        The blocks, each of which takes the output of the one before. Or one ordered dictionary of blocks by name.
 
     Raises
     ------
     ValueError
-        If one does not, or there are none.
+        If irreps do not match, or there are no blocks.
 
     Examples
     --------
@@ -290,12 +290,12 @@ class Blocks(nn.Sequential):
 
     @property
     def irreps_in(self) -> Irreps:
-        """Those of the first block."""
+        """The input irreps of the first block."""
         return self[0].irreps_in  # type: ignore[return-value]
 
     @property
     def irreps_out(self) -> Irreps:
-        """Those of the last block."""
+        """The output irreps of the last block."""
         return self[-1].irreps_out  # type: ignore[return-value]
 
     def forward(self, features: Float[Tensor, "*batch dim_in"]) -> Float[Tensor, "*batch dim_out"]:

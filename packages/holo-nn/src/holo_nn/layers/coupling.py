@@ -16,7 +16,7 @@ __all__ = ["Couplings", "Pair"]
 
 
 class Pair(NamedTuple):
-    """Two degrees whose products are formed once, and the output degrees that one matrix turns them into."""
+    """Two degrees whose products are computed once, and the output degrees that one matrix maps them to."""
 
     l1: int
     l2: int
@@ -25,22 +25,22 @@ class Pair(NamedTuple):
 
 @kept
 def _matrix(pair: Pair) -> Tensor:
-    """Put the Clebsch-Gordan tensors of all output degrees below each other, ``[ΣM, m n]``, float64."""
+    """Stack the Clebsch-Gordan tensors of all output degrees, ``[ΣM, m n]``, float64."""
     tensors = [clebsch_gordan(pair.l1, pair.l2, l3).numpy() for l3 in pair.degrees]
     rows = [tensor.reshape(-1, tensor.shape[2]).T for tensor in tensors]
     return torch.from_numpy(np.concatenate(rows))
 
 
 class Couplings:
-    """The matrices of pairs of degrees, exact in every precision and on every device.
+    """The coupling matrices of pairs of degrees, exact in every precision and on every device.
 
-    They are derived from irreps, so they are no buffers of a module: nothing that averages, empties, converts or loads
-    a module can change them. They follow the features that they are used with.
+    They are derived from irreps, so they are not buffers of a module: averaging, emptying, converting or loading a
+    module cannot change them. They are converted to the precision and device of the features.
 
     Parameters
     ----------
     pairs
-        Whose matrices.
+        The pairs of degrees.
     """
 
     def __init__(self, pairs: Iterable[Pair]) -> None:
@@ -49,12 +49,12 @@ class Couplings:
         self._kept: dict[tuple[torch.dtype, torch.device], tuple[Tensor, ...]] = {}
 
     def __reduce__(self) -> tuple[type["Couplings"], tuple[tuple[Pair, ...]]]:
-        """Copy and pickle what they are made of."""
+        """Copy and pickle the pairs alone."""
         return Couplings, (self.pairs,)
 
     def _like(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """Return the matrices in the precision and on the device of a tensor."""
-        if not is_plain(tensor):  # what is made in tracing or a transform is of no use after it
+        if not is_plain(tensor):  # tensors made during tracing or a transform cannot be used afterwards
             return tuple(matrix.to(tensor.device, tensor.dtype) for matrix in self._exact)
         key = tensor.dtype, tensor.device
         if key not in self._kept:
@@ -63,7 +63,7 @@ class Couplings:
         return self._kept[key]
 
     def couple(self, products: Iterable[Tensor]) -> list[tuple[Tensor, ...]]:
-        """Turn products ``[2 l1 + 1, 2 l2 + 1, batch, rows]`` of each pair into ``[batch, rows, 2 l3 + 1]`` per l3."""
+        """Map products ``[2 l1 + 1, 2 l2 + 1, batch, rows]`` of each pair to ``[batch, rows, 2 l3 + 1]`` per l3."""
         matrices: tuple[Tensor, ...] | None = None
         coupled = []
         for number, (pair, each) in enumerate(zip(self.pairs, products, strict=True)):

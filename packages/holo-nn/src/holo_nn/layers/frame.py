@@ -1,4 +1,4 @@
-"""Frames from the vectors of a feature."""
+"""Frames from two vectors of a feature."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -13,27 +13,27 @@ __all__ = ["orthonormal_frame"]
 def orthonormal_frame(
     x: Float[Tensor, "*rows 3"], p: Float[Tensor, "*rows 3"], scale: Float[Tensor, "*rows"] | None = None
 ) -> Frame:
-    """Turn two vectors into a right-handed frame by Gram-Schmidt: x, then p in their plane, then x × p.
+    """Return the right-handed frame of two vectors by Gram-Schmidt: x, then p in their plane, then x × p.
 
-    Axes that the vectors do not define are zero vectors, the only value that turns with the input:
+    Axes that the vectors do not define are zero vectors, the only value that is equivariant:
 
-    - a vector no longer than sqrt(eps) × scale is none: without x, p gives the first axis; without both, all
-      axes are zero;
-    - with one direction only (a vector missing, or the sine of the angle between them at most sqrt(eps)) the
-      second and third axis are zero.
+    - a vector no longer than sqrt(eps) × scale counts as missing: without x, p defines the first axis; without both,
+      all axes are zero;
+    - if the vectors define only one direction (one is missing, or the sine of the angle between them is at most
+      sqrt(eps)), the second and third axes are zero.
 
     Parameters
     ----------
     x, p
         Vectors, ``[..., 3]``.
     scale
-        Per row, the size of the features that the vectors were computed from, ``[...]``: what is rounding
-        error is measured against it. None: the longer of the two vectors.
+        The size of the features from which the vectors of each row were computed, ``[...]``, which sets the scale of
+        rounding errors. None: the longer of the two vectors.
 
     Returns
     -------
     Frame
-        Axes and whether each is defined. Values and gradients are finite everywhere.
+        Axes, and whether each is defined. Values and gradients are finite everywhere.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A nonlinearity by gates: each channel is scaled by what its size says."""
+"""A gated nonlinearity: each channel is scaled by a function of its size."""
 
 import torch
 from jaxtyping import Float
@@ -18,16 +18,16 @@ from holo_nn.so3.precision import widened
 
 __all__ = ["NormGate"]
 
-# Under the root, where its derivative would be infinite: sizes below 1e-6 count as zero.
+# Added under the root, whose derivative at zero is infinite: sizes below 1e-6 count as zero.
 _EPS = 1e-12
 
 
 class NormGate(nn.Module):
-    """Scale each channel by a gate that its norm opens: y_m = σ(w |x| + b) x_m, |x|² = Σ_m x²/(2l+1).
+    """Scale each channel by a gate that depends on its norm: y_m = σ(w |x| + b) x_m, |x|² = Σ_m x²/(2l+1).
 
-    σ is the logistic function. Of a scalar (0e) not the size counts but the value, y = σ(w x + b) x, so that
-    scalars get the usual swish and not an odd function; a pseudoscalar (0o) must get an odd one, and is gated by its
-    size.
+    σ is the logistic function. For a scalar (0e), the gate depends on the value and not on the size, y = σ(w x + b) x,
+    so that scalars get the usual swish rather than an odd function. A pseudoscalar (0o) needs an odd function, and is
+    gated by its size.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ class NormGate(nn.Module):
     Attributes
     ----------
     irreps, irreps_in, irreps_out : holo_nn.Irreps
-        The irreps of the features, three times the same.
+        The irreps of the features; the three are the same.
     weight, bias : torch.nn.Parameter
-        w, which starts at 1, and b, which starts at 0, over the channels in the order of the irreps' terms,
+        w, which starts at 1, and b, which starts at 0, for each channel, in the order of the irreps' terms,
         ``[channels]``.
 
     Raises
@@ -70,7 +70,7 @@ class NormGate(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Set w to one and b to zero, where they start."""
+        """Reset w to one and b to zero."""
         nn.init.ones_(self.weight)
         nn.init.zeros_(self.bias)
 
@@ -94,5 +94,5 @@ class NormGate(nn.Module):
         return like_input(join_terms(gated, rows), features)
 
     def extra_repr(self) -> str:
-        """Show the irreps."""
+        """Return the irreps, for printing."""
         return str(self.irreps)

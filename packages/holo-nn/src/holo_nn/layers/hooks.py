@@ -1,4 +1,4 @@
-"""What looks at a module, or changes it, from outside."""
+"""Detect code that observes or changes a module from outside."""
 
 from typing import TypeGuard, TypeVar
 
@@ -11,7 +11,7 @@ _Module = TypeVar("_Module", bound=nn.Module)
 
 
 def _has_hooks(module: nn.Module) -> bool:
-    """Say whether somebody wants to see, or change, what goes through a module, or through every one."""
+    """Return whether any hook observes or changes what passes through a module, or through all modules."""
     return bool(
         module._forward_hooks
         or module._forward_pre_hooks
@@ -22,9 +22,8 @@ def _has_hooks(module: nn.Module) -> bool:
 
 
 def as_made(module: nn.Module | None, kind: type[_Module]) -> TypeGuard[_Module]:
-    """Say whether a module is what a layer made.
+    """Return whether a module is still the one that a layer made.
 
-    Somebody may have put another in its place, look at it by a hook, or have its parameters computed of others:
-    a parametrization changes the class.
+    Somebody may have replaced it, attached a hook to it, or parametrized it: a parametrization changes the class.
     """
     return type(module) is kind and not _has_hooks(module)

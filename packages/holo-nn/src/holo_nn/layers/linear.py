@@ -1,4 +1,4 @@
-"""The equivariant linear map: channels mix inside each irrep."""
+"""The equivariant linear map, which mixes channels within each irrep."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -29,12 +29,12 @@ Initialization = Literal["xavier", "fan_in"]
 
 
 def _key(irrep: Irrep) -> str:
-    """Name a weight as checkpoints do: by its degree, and its parity where that is odd."""
+    """Return the name of a weight in checkpoints: its degree, followed by its parity if that is odd."""
     return str(irrep.l) if irrep.p == 1 else f"{irrep.l}o"
 
 
 def _places(irreps: Irreps) -> dict[str, tuple[int, ...]]:
-    """Say which terms, of those with channels, have each irrep, in the order in which irreps first come."""
+    """Return which terms have each irrep, among terms with channels, in the order in which irreps first occur."""
     places: dict[str, tuple[int, ...]] = {}
     for number, term in enumerate(term for term in irreps if term.mul):
         places[_key(term.ir)] = (*places.get(_key(term.ir), ()), number)
@@ -42,18 +42,18 @@ def _places(irreps: Irreps) -> dict[str, tuple[int, ...]]:
 
 
 class ChannelWeights(nn.ParameterDict):
-    """The weights of a linear map by irrep, a module of their own: what hooks it or parametrizes it is heard."""
+    """The weights of a linear map by irrep, as a separate module, so that hooks and parametrizations of it work."""
 
     initialization: Initialization = "xavier"
 
-    __call__ = nn.Module.__call__  # a dictionary's own refuses; hooks are called where a module is
+    __call__ = nn.Module.__call__  # a ParameterDict refuses calls; this calls hooks, as every module does
 
     def forward(self, keys: Sequence[str]) -> tuple[Tensor, ...]:
-        """Return the weights of these irreps."""
+        """Return the weights of the given irreps."""
         return tuple(self[key] for key in keys)
 
     def reset_parameters(self) -> None:
-        """Draw the weights anew."""
+        """Draw new weights."""
         for weight in self.values():
             if self.initialization == "xavier":
                 nn.init.xavier_uniform_(weight)
@@ -69,30 +69,30 @@ class Linear(nn.Module):
     Parameters
     ----------
     irreps_in, irreps_out
-        The irreps of the features; an irrep of ``irreps_out`` that ``irreps_in`` lacks comes out as zeros.
+        The irreps of the features; an irrep of ``irreps_out`` that ``irreps_in`` lacks is filled with zeros.
     bias
-        Whether the scalar channels (0e), the only ones that may have it, get a bias.
+        Whether the scalar channels (0e) get a bias; no other channels can have one.
     initialization
-        How the weights of an irrep start, with so many channels in and out. ``"xavier"``: uniform, of variance
-        2 / (in + out), a compromise of forward and backward (Glorot, Bengio, AISTATS 2010), for networks that
-        normalize in between, as the autoencoders of holo-vae do. ``"fan_in"``: normal, of variance 1 / in, so
-        that channels of variance 1 come out with variance 1, as e3nn's linear map gives them.
+        The initial weights of an irrep with `in` input and `out` output channels. ``"xavier"``: uniform with variance
+        2 / (in + out), a compromise between forward and backward (Glorot, Bengio, AISTATS 2010), for networks that
+        normalize in between, as the autoencoders of holo-vae do. ``"fan_in"``: normal with variance 1 / in, so that
+        channels of variance 1 are mapped to variance 1, as in e3nn's linear map.
 
     Attributes
     ----------
     irreps_in, irreps_out : holo_nn.Irreps
-        The irreps of what goes in and comes out.
+        The irreps of the input and output.
     weights : torch.nn.ParameterDict
-        The degree as text, followed by ``o`` where the parity is odd, to a weight ``[channels_in, channels_out]``.
+        A weight ``[channels_in, channels_out]`` for each degree, as text, followed by ``o`` if the parity is odd.
     keys : tuple of str
-        The keys of the weights, degrees ascending.
+        The keys of the weights, in ascending order of the degrees.
     bias : torch.nn.Parameter or None
-        ``[scalars]``; it starts at zero.
+        ``[scalars]``; initially zero.
 
     Raises
     ------
     ValueError
-        If irreps cannot be read, an option is unknown, or a bias is asked for and there is no scalar to have it.
+        If irreps cannot be read, an option is unknown, or a bias is requested and there are no scalars.
 
     Examples
     --------
@@ -138,15 +138,15 @@ class Linear(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the weights anew, and set the bias to zero."""
+        """Draw new weights, and set the bias to zero."""
         self.weights.reset_parameters()
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
     def by_degree(self) -> tuple[Tensor, ...]:
-        """Return the weights, degrees ascending; the dictionary may be in another order."""
+        """Return the weights in ascending order of the degrees; the dictionary may have another order."""
         weights = self.weights
-        if as_made(weights, ChannelWeights):  # its own way to them takes ten times as long
+        if as_made(weights, ChannelWeights):  # its own access takes ten times as long
             parameters = weights._parameters
             return tuple(weight for key in self.keys if (weight := parameters[key]) is not None)
         return weights(self.keys)  # type: ignore[no-any-return]
@@ -179,13 +179,13 @@ class Linear(nn.Module):
         return like_input(join_terms((mapped[place] for place in range(len(mapped))), rows), features)
 
     def _cut(self, key: str, channels: Tensor, dim: int) -> dict[int, Tensor]:
-        """Cut the channels of an irrep into those of its terms that come out, by their place."""
+        """Split the channels of an irrep into those of its output terms, by the position of the term."""
         places = self._places_out[key]
         pieces = torch.split(channels, [self._terms_out[place][0] for place in places], dim=dim)
         return dict(zip(places, pieces, strict=True))
 
     def _by_rows(self, features: Tensor, weights: Sequence[Tensor]) -> Tensor:
-        """Map in the layout of the compiled loops, in which each irrep is one large matrix product."""
+        """Map features in the layout of the compiled loops, where each irrep is one large matrix product."""
         batch = len(features)
         sizes = [(2 * degree + 1) * batch * width for width, degree in self._terms_in]
         pieces = [
@@ -211,5 +211,5 @@ class Linear(nn.Module):
         return from_rows(torch.cat(flat) if len(flat) > 1 else flat[0], self._terms_out, batch)
 
     def extra_repr(self) -> str:
-        """Show the irreps."""
+        """Return the irreps, for printing."""
         return f"{self.irreps_in} -> {self.irreps_out}, bias={self.bias is not None}"

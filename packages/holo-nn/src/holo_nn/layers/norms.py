@@ -1,10 +1,10 @@
-"""Normalization of equivariant features: what all norms share, and the norms of a sample by itself.
+"""Normalization of equivariant features: the base class of all norms, and the norms of each sample by itself.
 
-Sums over the orders of a channel, and what goes back to each order, are split and joined by degree. Nothing gathers by
-an index: the gradient of that adds to a tensor of zeros, ``[batch, channels]``, and torch's inductor (2.13) merges it
-with other zeros of that shape, such as the gradient of degrees that a skip drops. It then lays those zeros out in the
-tensor into which they are joined and adds to them there, so that the gradient of one arrives in that of the other,
-without a word.
+Sums over the orders of a channel, and values that are repeated for each order, are split and joined by degree. Nothing
+is gathered by an index: the gradient of that adds to a tensor of zeros, ``[batch, channels]``, which torch's inductor
+(2.13) merges with other zeros of that shape, such as the gradient of degrees that a skip connection drops. Inductor
+then places those zeros in the tensor into which they are joined and adds to them there, so that the gradient of one
+silently ends up in that of the other.
 """
 
 from itertools import groupby
@@ -33,18 +33,18 @@ Affine = Literal["degree", "channel"]
 
 
 class Norm(nn.Module):
-    """Divide features by sqrt(V + eps), then weigh them: y = w x / sqrt(V + eps) + b.
+    """Divide features by sqrt(V + eps), then scale them: y = w x / sqrt(V + eps) + b.
 
-    What all norms share. One of its own says by `center_and_variance` over what V is taken. A weight is the
-    same for all orders m, and only scalars (0e) are centered or get a bias, so every norm is equivariant under
-    rotations and reflections. Under autocast it works in float32.
+    This is the base class of all norms. A subclass defines V in `center_and_variance`. A weight is the same for all
+    orders m, and only scalars (0e) are centered or get a bias, so every norm is equivariant under rotations and
+    reflections. Under autocast it works in float32.
 
     Parameters
     ----------
     irreps
         The irreps of the features.
     normalization
-        The power of a channel, of which V is made: ``"component"``, Σ_m x²/(2l+1); ``"norm"``, Σ_m x².
+        The power of a channel, from which V is computed: ``"component"``, Σ_m x²/(2l+1); ``"norm"``, Σ_m x².
     affine
         What is learned: ``"channel"``, a weight for each channel and a bias for each scalar channel;
         ``"degree"``, a weight for each irrep and one bias for all scalar channels; None, nothing.
@@ -54,12 +54,12 @@ class Norm(nn.Module):
     Attributes
     ----------
     irreps, irreps_in, irreps_out : holo_nn.Irreps
-        The irreps of the features, three times the same.
+        The irreps of the features; the three are the same.
     weight : torch.nn.Parameter or None
-        Over the channels in the order of the irreps' terms, ``[channels]``; or over the irreps in the order in which
-        they first come, ``[irreps]``.
+        For each channel, in the order of the irreps' terms, ``[channels]``; or for each irrep, in the order in which
+        they first occur, ``[irreps]``.
     bias : torch.nn.Parameter or None
-        Over the scalar channels (0e), ``[scalars]``; or ``[1]``. None where there are none.
+        For each scalar channel (0e), ``[scalars]``; or ``[1]``. None if there are none.
 
     Raises
     ------
@@ -85,7 +85,7 @@ class Norm(nn.Module):
         self._counts = [term.mul for term in terms]
         distinct = list(dict.fromkeys(term.ir for term in terms))
         self._irrep_of_term = tuple(distinct.index(term.ir) for term in terms)
-        # Scalars, and what lies between them: how many numbers, and whether they are scalars.
+        # Runs of scalars and of other numbers: their lengths, and whether they are scalars.
         self._parts = tuple(
             (sum(term.dim for term in run), scalar)
             for scalar, run in groupby(terms, key=lambda term: term.ir == (0, 1))
@@ -97,20 +97,20 @@ class Norm(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Set weights to one and biases to zero, where they start."""
+        """Reset weights to one and biases to zero."""
         if self.weight is not None:
             nn.init.ones_(self.weight)
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
     def _like(self) -> Tensor | None:
-        """Return a tensor of the precision that the features must have; None where any will do."""
+        """Return a tensor whose precision the features must have; None if any precision will do."""
         return self.weight
 
     def center_and_variance(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the features ``[batch, dim]`` with scalars centered, where the norm centers, and V.
+        """Return the features ``[batch, dim]``, with scalars centered if the norm centers, and V.
 
-        V is ``[1 or batch, 1 or channels]``. A norm must say this.
+        V is ``[1 or batch, 1 or channels]``. Every norm must define this.
         """
         raise NotImplementedError(
             f"{type(self).__name__}.center_and_variance must return (features, variance)"
@@ -141,13 +141,13 @@ class Norm(nn.Module):
         return torch.addcmul(self._of_scalars(self.bias.expand(self._scalars)), centered, scale)
 
     def powers(self, squares: Float[Tensor, "rows dim"]) -> Float[Tensor, "rows channels"]:
-        """Sum the squares of coefficients over m, or take their mean, as `normalization` says."""
+        """Return the sum or the mean of squares over m, depending on `normalization`."""
         pieces = split_terms(squares, self._terms)
         mean = self.normalization == "component"
         return torch.cat([piece.mean(2) if mean else piece.sum(2) for piece in pieces], dim=1)
 
     def spread(self, values: Float[Tensor, "rows channels"]) -> Float[Tensor, "rows dim"]:
-        """Give each order of a channel the channel's value."""
+        """Repeat the value of each channel for each of its orders."""
         pieces = torch.split(values, self._counts, dim=1)
         return join_terms(
             (
@@ -158,7 +158,7 @@ class Norm(nn.Module):
         )
 
     def _of_channels(self, values: Float[Tensor, " irreps"]) -> Float[Tensor, " channels"]:
-        """Give each channel of an irrep the irrep's value."""
+        """Repeat the value of each irrep for each of its channels."""
         pieces = torch.split(values, 1)
         return torch.cat(
             [
@@ -168,7 +168,7 @@ class Norm(nn.Module):
         )
 
     def _of_scalars(self, values: Float[Tensor, " scalars"]) -> Float[Tensor, " dim"]:
-        """Give each scalar its value, and zero to all else."""
+        """Return the value of each scalar in its place, and zero elsewhere."""
         total, before, result = sum(size for size, _ in self._parts), 0, None
         pieces = iter(torch.split(values, [size for size, scalar in self._parts if scalar]))
         for size, scalar in self._parts:
@@ -176,17 +176,17 @@ class Norm(nn.Module):
                 padded = nn.functional.pad(next(pieces), (before, total - before - size))
                 result = padded if result is None else result + padded
             before += size
-        assert result is not None  # else there would be no bias
+        assert result is not None  # otherwise there would be no bias
         return result
 
     def scalars(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch scalars"]:
-        """Return the scalars alone."""
+        """Return the scalars."""
         pieces = torch.split(features, [size for size, _ in self._parts], dim=1)
         kept = [piece for piece, (_, scalar) in zip(pieces, self._parts, strict=True) if scalar]
         return torch.cat(kept, dim=1) if kept else features[:, :0]
 
     def shift_scalars(self, features: Float[Tensor, "batch dim"], mean: Tensor) -> Float[Tensor, "batch dim"]:
-        """Take a mean, ``[scalars]`` or ``[batch, 1]``, from the scalars."""
+        """Subtract a mean, ``[scalars]`` or ``[batch, 1]``, from the scalars."""
         sizes = [size for size, scalar in self._parts if scalar]
         means = iter(torch.split(mean, sizes) if mean.ndim == 1 else [mean] * len(sizes))
         pieces = torch.split(features, [size for size, _ in self._parts], dim=1)
@@ -197,15 +197,15 @@ class Norm(nn.Module):
         return torch.cat(shifted, dim=1)
 
     def extra_repr(self) -> str:
-        """Show the irreps and settings."""
+        """Return the irreps and settings, for printing."""
         return f"{self.irreps}, normalization={self.normalization!r}, affine={self.affine!r}, eps={self.eps}"
 
 
 class InstanceNorm(Norm):
     """Divide each channel of each sample by its own size: y = w x / sqrt(V + eps), V = Σ_m x²/(2l+1) or Σ_m x².
 
-    What is left of a channel is its direction. A scalar has none but its sign, so its size is lost unless it
-    is well below sqrt(eps); where sizes of scalars matter, `LayerNorm` or `holo_nn.SignalNorm` keep them.
+    What remains of a channel is its direction. A scalar has no direction but its sign, so its size is lost unless it is
+    well below sqrt(eps); where sizes of scalars matter, `LayerNorm` or `holo_nn.SignalNorm` keep them.
 
     Parameters
     ----------
@@ -214,8 +214,8 @@ class InstanceNorm(Norm):
     normalization
         ``"component"``: V is Σ_m x²/(2l+1); ``"norm"``: it is Σ_m x².
     affine
-        ``"channel"``: each channel gets a learned weight, and each scalar channel a learned bias;
-        ``"degree"``: each degree a weight, and all scalar channels one bias; None: nothing is learned.
+        ``"channel"``: each channel gets a learned weight, and each scalar channel a learned bias; ``"degree"``: each
+        degree gets a weight, and all scalar channels share one bias; None: nothing is learned.
     eps
         Added to V.
 
@@ -231,9 +231,8 @@ class InstanceNorm(Norm):
 
     Notes
     -----
-    Ulyanov, Vedaldi, Lempitsky, Instance normalization, arXiv 1607.08022, with the orders m in the place of
-    pixels. Degrees above 0 are those of ``e3nn.nn.BatchNorm(instance=True)``, which centers a lone scalar to
-    zero.
+    Ulyanov, Vedaldi, Lempitsky, Instance normalization, arXiv 1607.08022, with the orders m in place of pixels. For
+    degrees above 0 it equals ``e3nn.nn.BatchNorm(instance=True)``, which centers a single scalar to zero.
 
     Examples
     --------
@@ -265,13 +264,13 @@ class LayerNorm(Norm):
     Parameters
     ----------
     irreps
-        The irreps of the features; there are at least two scalar channels (0e), or none: one channel alone would be
-        centered to zero.
+        The irreps of the features, with at least two scalar channels (0e) or none: a single one would be centered to
+        zero.
     normalization
         The power of a channel: ``"component"``, Σ_m x²/(2l+1); ``"norm"``, Σ_m x².
     affine
-        ``"channel"``: each channel gets a learned weight, and each scalar channel a learned bias;
-        ``"degree"``: each degree a weight, and all scalar channels one bias; None: nothing is learned.
+        ``"channel"``: each channel gets a learned weight, and each scalar channel a learned bias; ``"degree"``: each
+        degree gets a weight, and all scalar channels share one bias; None: nothing is learned.
     eps
         Added to V.
 

@@ -10,17 +10,17 @@ __all__ = ["SignalNorm"]
 
 
 class SignalNorm(Norm):
-    """Divide each sample by the norm of all it has: y = w x / sqrt(N + eps) + b, N = Σ_l Σ_c Σ_m x²/(2l+1).
+    """Divide each sample by the norm of all its features: y = w x / sqrt(N + eps) + b, N = Σ_l Σ_c Σ_m x²/(2l+1).
 
     Parameters
     ----------
     irreps
         The irreps of the features.
     normalization
-        ``"component"``: N is the sum of x²/(2l+1); ``"norm"``: of x².
+        ``"component"``: N is the sum of x²/(2l+1); ``"norm"``: N is the sum of x².
     affine
-        ``"degree"``: each irrep gets a learned weight, and all scalar channels one bias; ``"channel"``: each
-        channel a weight, and each scalar channel a bias; None: nothing is learned.
+        ``"degree"``: each irrep gets a learned weight, and all scalar channels share one bias; ``"channel"``: each
+        channel gets a weight, and each scalar channel a bias; None: nothing is learned.
     eps
         Added to N.
 

@@ -34,29 +34,28 @@ def _pairs(paths: tuple[Path, ...]) -> tuple[Pair, ...]:
 class TensorProduct(nn.Module):
     """Couple two features, degree by degree: Σ_mn C[m, n, M] x_l1[c, m] y_l2[c', n].
 
-    Of a feature with itself half of this is the same twice and a part of it is zero: use `TensorSquare`.
+    For the product of a feature with itself, half of this is redundant and a part is zero: use `TensorSquare`.
 
     Parameters
     ----------
     irreps_in1, irreps_in2
-        The irreps of the two features: degrees ascending, each once, of any parity.
+        The irreps of the two features: degrees in ascending order, each once, of any parity.
     lmax
-        The highest degree that comes out, at most the sum of the highest that go in; None for the higher of
+        The highest degree of the result, at most the sum of the highest degrees of the factors; None for the higher of
         the two.
     connectivity
         Which degrees are coupled; see `holo_nn.product_connectivity`.
     channels
-        ``"elementwise"``: the channels of the first with those of the second, one by one; all degrees of both
-        must have the same multiplicity. ``"full"``: every channel of the first with every channel of the
-        second.
+        ``"elementwise"``: the channels of the first feature with those of the second, one by one; all degrees of both
+        must have the same multiplicity. ``"full"``: every channel of the first with every channel of the second.
 
     Attributes
     ----------
     irreps_in1, irreps_in2, irreps_out : holo_nn.Irreps
-        The irreps of what goes in and comes out. The parity of a product is that of its two factors; within a degree
-        even ones come out first.
+        The irreps of the factors and of the result. The parity of a product is that of its two factors; within a
+        degree, even irreps come first.
     paths : tuple of (l1, l2, l3)
-        In the order of the rows of each output irrep; with ``"full"`` channels the channels of the first
+        The paths, in the order of the rows of each output irrep; with ``"full"`` channels, the channels of the first
         feature are outermost in the rows of a path.
 
     Raises
@@ -129,7 +128,7 @@ class TensorProduct(nn.Module):
         Raises
         ------
         ValueError
-            If a shape does not fit, or the samples or precisions of the two differ.
+            If a shape does not fit, or the two differ in samples or precision.
         """
         check_features(first, self._terms1, "first")
         check_features(second, self._terms2, "second")
@@ -140,7 +139,7 @@ class TensorProduct(nn.Module):
             )
         if first.dtype != second.dtype and not autocasts(first.device):
             raise ValueError(f"second has dtype {second.dtype}; it must be that of first, {first.dtype}")
-        # Components first, [m, batch, channels]: products and sums then run along long rows.
+        # Components first, [m, batch, channels], so that products and sums run along long rows.
         rows = as_rows(widened(first))
         pieces1, pieces2 = (
             {
@@ -166,7 +165,7 @@ class TensorProduct(nn.Module):
         return (x * y).flatten(3)
 
     def extra_repr(self) -> str:
-        """Show the irreps and how many paths there are."""
+        """Return the irreps and the number of paths, for printing."""
         return (
             f"{self.irreps_in1} x {self.irreps_in2} -> {self.irreps_out}, {len(self.paths)} paths, "
             f"channels={self.channels!r}"

@@ -31,7 +31,7 @@ ChannelRule = Literal["elementwise", "full"]
 
 
 def _pairs(paths: tuple[Path, ...], by_parity: bool) -> tuple[Pair, ...]:
-    """Gather the paths by their input degrees; self pairs also by the parity of l3, where that is asked for."""
+    """Group the paths by their input degrees; if `by_parity`, group self pairs also by the parity of l3."""
     degrees: dict[tuple[int, int, int], list[int]] = {}
     for l1, l2, l3 in paths:
         degrees.setdefault((l1, l2, l3 % 2 if by_parity and l1 == l2 else 0), []).append(l3)
@@ -44,24 +44,24 @@ class TensorSquare(nn.Module):
     Parameters
     ----------
     irreps_in
-        The irreps in of the features: every degree from 0 to the highest, each once, of any parity.
+        The irreps of the features: every degree from 0 to the highest, each once, of any parity.
     lmax
-        The highest degree that comes out, at most twice that of ``irreps_in``; None for the same.
+        The highest degree of the result, at most twice that of ``irreps_in``; None for the same.
     connectivity
         Which degrees are coupled; see `holo_nn.connectivity`.
     channels
-        ``"elementwise"``: each channel with itself; all degrees must have the same multiplicity.
-        ``"full"``: every channel with every channel; in a self pair (l, l) each unordered pair of channels
-        once, and no channel with itself where the output degree is odd.
+        ``"elementwise"``: each channel with itself; all degrees must have the same multiplicity. ``"full"``: every
+        channel with every channel; in a self pair (l, l) each unordered pair of channels once, and no channel with
+        itself if the output degree is odd.
 
     Attributes
     ----------
     irreps_in, irreps_out : holo_nn.Irreps
-        The irreps of what goes in and comes out. The parity of a product is that of its two factors; within a degree
-        even ones come out first.
+        The irreps of the input and output. The parity of a product is that of its two factors; within a degree, even
+        irreps come first.
     paths : tuple of (l1, l2, l3)
-        In the order of the rows of each output irrep. Paths that are identically zero (``elementwise``:
-        a self pair into an odd degree) are never computed and have no rows.
+        The paths, in the order of the rows of each output irrep. Paths that are identically zero (with ``elementwise``
+        channels, a self pair into an odd degree) are never computed and have no rows.
 
     Raises
     ------
@@ -127,7 +127,7 @@ class TensorSquare(nn.Module):
         self._couplings = Couplings(_pairs(self.paths, by_parity=channels == "full"))
 
     def rows(self, path: Path) -> int:
-        """Count the output channels of a path: 0 where it is identically zero.
+        """Return the number of output channels of a path: 0 if it is identically zero.
 
         Examples
         --------
@@ -158,8 +158,8 @@ class TensorSquare(nn.Module):
             return triton_square(features, self._channel_counts[0], self.paths)
         if self.channels == "elementwise" and compiled_serves(features) and len(features):
             return compiled_square(features, self._channel_counts[0], self.paths, pure=self._square)
-        # Components first, [m, batch, channels]: products and sums then run along long rows, and one matrix
-        # product serves a pair of degrees. Two to four times as fast as an einsum for each path.
+        # Components first, [m, batch, channels], so that products and sums run along long rows, and one matrix product
+        # serves a pair of degrees. This is two to four times as fast as an einsum for each path.
         pieces = [piece.permute(2, 0, 1).contiguous() for piece in split_terms(features, self._terms_in)]
         pairs = self._couplings.pairs
         coupled = self._couplings.couple(self._products(pieces, pair) for pair in pairs)
@@ -182,5 +182,5 @@ class TensorSquare(nn.Module):
         return first.index_select(3, low) * second.index_select(3, high)
 
     def extra_repr(self) -> str:
-        """Show the irreps and how many paths there are."""
+        """Return the irreps and the number of paths, for printing."""
         return f"{self.irreps_in} -> {self.irreps_out}, {len(self.paths)} paths, channels={self.channels!r}"

@@ -41,12 +41,12 @@ class Instruction(NamedTuple):
     Attributes
     ----------
     i_in1, i_in2, i_out
-        The places of its terms in the irreps of the two factors and of the result.
+        The positions of its terms in the irreps of the two factors and of the result.
     mode
-        ``"uvu"``: channel u of the first factor with every channel v of the second comes out as channel u, weights
-        ``[u, v]``. ``"uvw"``: all channels of both come out as channels w, weights ``[u, v, w]``.
+        ``"uvu"``: channel u of the first factor is coupled with every channel v of the second into channel u, with
+        weights ``[u, v]``. ``"uvw"``: all channels of both are coupled into channels w, with weights ``[u, v, w]``.
     path_weight
-        How much of the variance of the result the path has, relative to others into the same term.
+        The share of the path in the variance of the result, relative to the other paths into the same term.
     """
 
     i_in1: int
@@ -57,7 +57,7 @@ class Instruction(NamedTuple):
 
 
 def _read(instruction: Sequence[object]) -> Instruction:
-    """Read an instruction of ours, or e3nn's (i_in1, i_in2, i_out, mode, has_weight[, path_weight])."""
+    """Read an `Instruction`, or e3nn's (i_in1, i_in2, i_out, mode, has_weight[, path_weight])."""
     if isinstance(instruction, Instruction):
         return instruction
     first, second, out, mode, has_weight, *rest = instruction
@@ -71,22 +71,22 @@ def _read(instruction: Sequence[object]) -> Instruction:
 class WeightedTensorProduct(nn.Module):
     """Couple two features path by path, each with weights: Σ_uv w[u, v, ...] Σ_mn C[m, n, M] x[u, m] y[v, n].
 
-    The weights are the layer's own, or come from outside, one set for all samples or one for each, such as a network of
-    distances gives. `along_edges` gathers the first feature from the nodes of a graph and sums what comes out at the
-    nodes that receive, in one step: a layer of NequIP or MACE.
+    The weights are the layer's own, or are passed to it: one set for all samples or one for each, such as the output of
+    a network on distances. `along_edges` gathers the first feature from the nodes of a graph and sums the products at
+    the receiving nodes, in one step, as in a layer of NequIP or MACE.
 
     Parameters
     ----------
     irreps_in1, irreps_in2, irreps_out
-        The irreps of the two factors and of what comes out.
+        The irreps of the two factors and of the result.
     instructions
-        The paths, as `Instruction` or e3nn's tuples. Weights lie one path after another, in this order.
+        The paths, as `Instruction` or e3nn's tuples. Weights are stored path by path, in this order.
     irrep_normalization
-        ``"component"``: factors whose components have variance 1 come out so; ``"norm"``: those of norm 1;
-        ``"none"``: the coefficients alone.
+        ``"component"``: if the components of the factors have variance 1, so do those of the result; ``"norm"``: the
+        same for norms of 1; ``"none"``: the coefficients alone.
     path_normalization
-        ``"element"``: each path into a term counts by how many products it sums; ``"path"``: all the same;
-        ``"none"``: they are added as they are.
+        ``"element"``: each path into a term is weighted by the number of products that it sums; ``"path"``: all are
+        weighted equally; ``"none"``: they are added without weights.
     internal_weights
         Whether the layer has weights of its own.
 
@@ -97,14 +97,14 @@ class WeightedTensorProduct(nn.Module):
     instructions : tuple of Instruction
         The paths.
     weight_numel : int
-        How many numbers a set of weights has.
+        The size of a set of weights.
     weight : torch.nn.Parameter or None
-        ``[weight_numel]``, standard normal at the start.
+        ``[weight_numel]``; initially standard normal.
 
     Raises
     ------
     ValueError
-        If irreps cannot be read, an option is unknown, or a path cannot be: its places are not there, its irreps do
+        If irreps cannot be read, an option is unknown, or a path is invalid: its positions do not exist, its irreps do
         not couple, or its multiplicities do not fit.
 
     Notes
@@ -164,7 +164,7 @@ class WeightedTensorProduct(nn.Module):
             for path in zip(
                 map(self._places, self.instructions), shapes, factors, self._starts(shapes), strict=True
             )
-            if 0 not in path[1]  # a path without channels has no places, and no numbers
+            if 0 not in path[1]  # a path without channels has no position and no numbers
         )
         self._modes = tuple(
             instruction.mode
@@ -182,17 +182,17 @@ class WeightedTensorProduct(nn.Module):
     def channelwise(
         cls, irreps_in1: IrrepsLike, irreps_in2: IrrepsLike, irreps_out: IrrepsLike
     ) -> "WeightedTensorProduct":
-        """Make the product of messages: every path of ``"uvu"`` into some irreps, with weights from outside.
+        """Make the product for messages: every ``"uvu"`` path into the given irreps, with weights that are passed in.
 
-        Each path comes out as a term of its own, sorted; instructions run over the first factor, then over the second,
-        then over what they couple to, as in NequIP and MACE.
+        Each path has a term of its own in the result, which is sorted; instructions run over the first factor, then
+        over the second, then over the irreps that they couple to, as in NequIP and MACE.
 
         Parameters
         ----------
         irreps_in1, irreps_in2
-            The irreps of the features of nodes, and of the spherical harmonics of edges.
+            The irreps of the features of nodes and of the spherical harmonics of edges.
         irreps_out
-            Which irreps may come out; multiplicities say nothing.
+            The irreps that the result may have; multiplicities are ignored.
 
         Examples
         --------
@@ -227,12 +227,12 @@ class WeightedTensorProduct(nn.Module):
         *,
         internal_weights: bool = True,
     ) -> "WeightedTensorProduct":
-        """Make the product of every path of ``"uvw"``, as ``e3nn.o3.FullyConnectedTensorProduct``.
+        """Make the product of every ``"uvw"`` path, like ``e3nn.o3.FullyConnectedTensorProduct``.
 
         Parameters
         ----------
         irreps_in1, irreps_in2, irreps_out
-            The irreps of the two factors and of what comes out.
+            The irreps of the two factors and of the result.
         internal_weights
             Whether the layer has weights of its own.
 
@@ -254,7 +254,7 @@ class WeightedTensorProduct(nn.Module):
         return cls(first, second, out, paths, internal_weights=internal_weights)
 
     def reset_parameters(self) -> None:
-        """Draw the layer's own weights anew, standard normal."""
+        """Draw new weights of the layer's own from the standard normal distribution."""
         if self.weight is not None:
             nn.init.normal_(self.weight)
 
@@ -281,7 +281,7 @@ class WeightedTensorProduct(nn.Module):
         return [sum(map(prod, shapes[:number])) for number in range(len(shapes))]
 
     def _places(self, instruction: Instruction) -> tuple[int, int, int]:
-        """Count terms without those that have no channels."""
+        """Return the positions of the terms, counted without those that have no channels."""
         i, j, k = (
             sum(1 for term in irreps[:place] if term.mul)
             for place, irreps in zip(
@@ -309,9 +309,9 @@ class WeightedTensorProduct(nn.Module):
         return sqrt(variance / max(count, 1) * instruction.path_weight)
 
     def _prepare_compiled(self) -> None:
-        """Say what compiled loops compute: "uvu" as it is, of "uvw" the products, which a matrix product then mixes."""
+        """Prepare the compiled loops: "uvu" as it is; of "uvw" only the products, which a matrix product then mixes."""
         self._mixed = "uvw" in self._modes
-        self._serves = len(set(self._modes)) == 1  # loops mix no modes
+        self._serves = len(set(self._modes)) == 1  # the loops do not mix modes
         terms: list[tuple[int, int]] = []
         paths = []
         for (i, j, k), shape, factor, start in self._paths:
@@ -362,19 +362,19 @@ class WeightedTensorProduct(nn.Module):
         edges: Edges,
         weights: Float[Tensor, "*edges weight_numel"] | None = None,
     ) -> Float[Tensor, "nodes dim_out"]:
-        """Multiply what each edge's sender has with what the edge has, and sum at the receivers.
+        """Multiply the features of each edge's sender with those of the edge, and sum the products at the receivers.
 
-        The same as ``index_add`` of ``self(nodes[edges.senders], edge_features, weights)`` at ``edges.receivers``,
-        without the features of all edges in memory where compiled loops serve.
+        It equals ``index_add`` of ``self(nodes[edges.senders], edge_features, weights)`` at ``edges.receivers``, but if
+        compiled loops can be used, it never holds the features of all edges in memory.
 
         Parameters
         ----------
         nodes
-            The first factor, at each node.
+            The first factor, for each node.
         edge_features
-            The second, at each edge, such as spherical harmonics of its direction.
+            The second factor, for each edge, such as spherical harmonics of its direction.
         edges
-            Which nodes each comes from and goes to.
+            The edges of the graph.
         weights
             One set for all edges, ``[weight_numel]``, or one for each, ``[edges, weight_numel]``; None for the layer's
             own.
@@ -408,7 +408,7 @@ class WeightedTensorProduct(nn.Module):
         return self._product(widened(nodes), widened(edge_features), widened(weights), edges)
 
     def _weights(self, weights: Tensor | None, samples: Tensor) -> Tensor:
-        """Return the weights of features, which are of one set or of one for each of their samples."""
+        """Return the weights for features: one set, or one for each of their samples."""
         weights = self.weight if weights is None else weights
         if weights is None:
             raise ValueError(f"{type(self).__name__}: it has no weights of its own; they must be given")
@@ -421,7 +421,7 @@ class WeightedTensorProduct(nn.Module):
         return weights
 
     def _product(self, x: Tensor, y: Tensor, w: Tensor, edges: Edges | None) -> Tensor:
-        """Compute it in the form that serves, of rows of features, and weights of one set or of one a row."""
+        """Compute the product of rows of features in the form that can be used; `w` is one set or one a row."""
         plan = None
         if self._serves and compiled_serves(x, y, w) and len(x) and len(y):
             plan = prepare_product(
@@ -441,7 +441,7 @@ class WeightedTensorProduct(nn.Module):
 
             return compute_product(x, y, w, CompiledProduct(plan, edges, pure))
 
-        # Weights of each edge mix before the sum, those of all after it.
+        # Weights of each edge mix before the sum, and shared weights after it.
         along = edges if w.ndim == 1 else None
         if edges is not None and along is None:
             x = x.index_select(0, edges.senders)
@@ -470,7 +470,7 @@ class WeightedTensorProduct(nn.Module):
         return [factor * output[0] for output, (_, _, factor, _) in zip(coupled, self._paths, strict=True)]
 
     def _mix(self, products: Sequence[Tensor], w: Tensor, like: Tensor) -> Tensor:
-        """Weigh the products of each path, and sum over all into a term."""
+        """Apply weights to the products of each path, and sum all that go into one term."""
         sums: list[Tensor | None] = [None] * len(self._terms_out)
         for product, ((_, _, k), shape, _, start), mode in zip(
             products, self._paths, self._modes, strict=True
@@ -480,7 +480,7 @@ class WeightedTensorProduct(nn.Module):
                 each = product.reshape(product.shape[0], shape[1], shape[0], product.shape[2])
                 term = (each * weights.transpose(-1, -2)[..., None]).sum(1)
             else:
-                # [v u, w]: the products have the channels of the second factor outermost.
+                # [v u, w], because the products have the channels of the second factor outermost.
                 matrix = weights.transpose(-2, -3).reshape(*w.shape[:-1], shape[0] * shape[1], shape[2])
                 term = (product.mT @ matrix).mT
             before = sums[k]
@@ -498,7 +498,7 @@ class WeightedTensorProduct(nn.Module):
         return _summed(self._mix(self._products(gathered, y), w, gathered), edges)
 
     def extra_repr(self) -> str:
-        """Show the irreps and how many paths and weights there are."""
+        """Return the irreps and the numbers of paths and weights, for printing."""
         return (
             f"{self.irreps_in1} x {self.irreps_in2} -> {self.irreps_out}, {len(self.instructions)} paths, "
             f"{self.weight_numel} weights"
@@ -506,7 +506,7 @@ class WeightedTensorProduct(nn.Module):
 
 
 def _couple(one: Irrep, other: Irrep) -> list[Irrep]:
-    """List what two irreps couple to, degrees ascending."""
+    """Return the irreps that two irreps couple to, in ascending order of the degrees."""
     return [Irrep(degree, one.p * other.p) for degree in range(abs(one.l - other.l), one.l + other.l + 1)]
 
 

@@ -1,4 +1,4 @@
 """The mathematics of SO(3): irreps, Clebsch-Gordan coefficients, Wigner matrices, frames.
 
-Numbers and tensors enter and leave, through functions without state; no layer and no processor is known here.
+Numbers and tensors enter and leave, through functions without state; layers and processors are not known here.
 """

@@ -42,9 +42,9 @@ def clebsch_gordan(l1: int, l2: int, l3: int) -> Float64[Tensor, "m1 m2 m3"]:
 
     Notes
     -----
-    The numbers of ``e3nn.o3.wigner_3j`` (0.6), to 1e-14: whatever e3nn changes later, trained weights keep their
-    meaning. Up to degree 10 they are read of a table and the same to the bit everywhere; above, they are computed, a
-    hundred times as fast as there.
+    The numbers are those of ``e3nn.o3.wigner_3j`` (0.6), to 1e-14: whatever e3nn changes later, trained weights keep
+    their meaning. Up to degree 10 they are read from a table and identical to the bit everywhere; above, they are
+    computed, a hundred times as fast as in e3nn.
 
     Examples
     --------
@@ -63,9 +63,9 @@ def clebsch_gordan(l1: int, l2: int, l3: int) -> Float64[Tensor, "m1 m2 m3"]:
 
 
 def clebsch_gordan_digest(lmax: int = 10) -> str:
-    """SHA-256 of all coefficients with l2 <= l1 <= lmax and l3 <= lmax, rounded to 1e-9.
+    """Return the SHA-256 of all coefficients with l2 <= l1 <= lmax and l3 <= lmax, rounded to 1e-9.
 
-    Trained weights mean nothing under another sign or basis: a test compares this with its frozen value.
+    Trained weights mean nothing in another basis or with another sign: a test compares this with its recorded value.
 
     Examples
     --------

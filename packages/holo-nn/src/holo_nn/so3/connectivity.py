@@ -11,7 +11,7 @@ Path = tuple[int, int, int]
 
 
 def _spanning_forest(pairs: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Find, by Kruskal's algorithm, the minimum spanning forest of a graph with the edges (l1, l2), l1 > l2."""
+    """Return, by Kruskal's algorithm, the minimum spanning forest of a graph with the edges (l1, l2), l1 > l2."""
     trees: dict[int, int] = {}
     forest = set()
     for l1, l2 in sorted(pairs, key=lambda pair: ((2 * pair[0] + 1) * (2 * pair[1] + 1), pair[1])):
@@ -40,16 +40,16 @@ def connectivity(lmax_in: int, lmax_out: int, rule: Connectivity = "efficient") 
     lmax_in, lmax_out
         The highest degrees; ``lmax_out`` at most ``2 lmax_in``.
     rule
-        ``"efficient"``: for each l3 the self pairs (l, l), and the pairs of a minimum spanning forest of the
-        graph on 0..lmax_in whose edges are the pairs that couple to l3, weighted by (2 l1 + 1)(2 l2 + 1),
-        ties by the smaller degree; here l1 >= l2. ``"full"``: every pair l1 <= l2.
+        ``"efficient"``: for each l3 the self pairs (l, l), and the pairs of a minimum spanning forest of the graph on
+        0..lmax_in whose edges are the pairs that couple to l3, weighted by (2 l1 + 1)(2 l2 + 1), where ties go to the
+        smaller degree; here l1 >= l2. ``"full"``: every pair l1 <= l2.
 
     Returns
     -------
     tuple of (l1, l2, l3)
-        ``"efficient"``: l1 ascending, l2 descending, l3 ascending; ``"full"``: all three ascending. The order
-        is that of the rows of published weights. Self pairs into odd degrees are listed although a product
-        channel by channel makes them zero.
+        ``"efficient"``: l1 ascending, l2 descending, l3 ascending; ``"full"``: all three ascending. This is the order
+        of the rows of published weights. Self pairs into odd degrees are listed, although they are zero in a product
+        channel by channel.
 
     Raises
     ------
@@ -97,20 +97,20 @@ def connectivity(lmax_in: int, lmax_out: int, rule: Connectivity = "efficient") 
 def product_connectivity(
     degrees1: tuple[int, ...], degrees2: tuple[int, ...], lmax_out: int, rule: Connectivity = "efficient"
 ) -> tuple[Path, ...]:
-    """List the paths (l1, l2, l3) of a tensor product of two features, l1 of the first and l2 of the second.
+    """List the paths (l1, l2, l3) of a tensor product of two features, with l1 of the first and l2 of the second.
 
-    Unlike in a square, (l1, l2) and (l2, l1) are two different pairs, and a self pair into an odd degree is
-    not zero: of two vectors it is their cross product.
+    Unlike in a square, (l1, l2) and (l2, l1) are two different pairs, and a self pair into an odd degree is not zero:
+    for two vectors it is their cross product.
 
     Parameters
     ----------
     degrees1, degrees2
         The degrees of the two features, ascending; there may be gaps.
     lmax_out
-        The highest degree to come out.
+        The highest degree of the result.
     rule
-        ``"full"``: every pair that couples to l3. ``"efficient"``: for each l3 the self pairs (l, l), and, in
-        both orders, the pairs of the minimum spanning forest of `connectivity`, on the degrees that there are.
+        ``"full"``: every pair that couples to l3. ``"efficient"``: for each l3 the self pairs (l, l) and, in both
+        orders, the pairs of the minimum spanning forest of `connectivity`, on the degrees that exist.
 
     Returns
     -------

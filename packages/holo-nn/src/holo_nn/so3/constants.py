@@ -1,4 +1,4 @@
-"""Tensors that are computed once and kept for all who come later."""
+"""Tensors that are computed once and cached."""
 
 from collections.abc import Callable
 from functools import cache
@@ -14,10 +14,10 @@ _Result = TypeVar("_Result")
 
 
 def kept(function: Callable[[_Argument], _Result]) -> Callable[[_Argument], _Result]:
-    """Keep what a function of one argument makes, and let it make plain tensors whoever calls it first.
+    """Cache the results of a function of one argument, and make them plain tensors, whoever calls it first.
 
-    What is made in inference mode could not be trained through, and what is made while `torch.export` or the like looks
-    on has no numbers.
+    A tensor made in inference mode could not be trained through, and one made during tracing, as by `torch.export`, has
+    no numbers.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""The table of Clebsch-Gordan coefficients that comes with the package, so that no start waits for their computation.
+"""The table of Clebsch-Gordan coefficients that comes with the package, so that no program waits for their computation.
 
-It has them up to degree `LMAX`, one path (l1, l2, l3) after another: where they are not zero, one bit a place, and the
-values there. `write_table` made it.
+It contains them up to degree `LMAX`, one path (l1, l2, l3) after another: a mask of the places that are not zero, with
+one bit for each, and the values there. `write_table` made it.
 """
 
 from functools import cache
@@ -30,7 +30,7 @@ def _paths() -> list[Degrees]:
 
 @cache
 def read_table() -> dict[Degrees, Float64[np.ndarray, "m1 m2 m3"]]:
-    """Read what `holo_nn.clebsch_gordan` gives for each path."""
+    """Read the coefficients of each path in the table."""
     shapes = {path: tuple(2 * degree + 1 for degree in path) for path in _paths()}
     ends = np.cumsum([np.prod(shape) for shape in shapes.values()])
     flat = np.zeros(ends[-1])

@@ -1,4 +1,4 @@
-"""What vectors between points become where a network begins: spherical harmonics, and functions of their length."""
+"""The input features of a network on vectors between points: spherical harmonics, and functions of the length."""
 
 from math import pi, sqrt
 from typing import Literal
@@ -19,8 +19,8 @@ Normalization = Literal["component", "norm", "integral"]
 
 @kept
 def _step(degree: int) -> Tensor:
-    """Return the coefficients by which a vector and harmonics of one degree less make those of a degree, float64."""
-    # At the pole (0, 1, 0) all harmonics but m = 0 vanish, which are 1: that sets the scale and the sign.
+    """Return the coefficients that couple a vector and harmonics of degree l-1 to those of degree l, float64."""
+    # At the pole (0, 1, 0), all harmonics vanish except m = 0, which are 1: this fixes the scale and the sign.
     coefficients = clebsch_gordan(1, degree - 1, degree)
     return coefficients / coefficients[1, degree - 1, degree]
 
@@ -31,17 +31,17 @@ def spherical_harmonics(
     normalize: bool = True,
     normalization: Normalization = "component",
 ) -> Float[Tensor, "*batch dim"]:
-    """Compute real spherical harmonics of vectors, in e3nn's basis.
+    """Return the real spherical harmonics of vectors, in e3nn's basis.
 
     Parameters
     ----------
     irreps
-        The irreps of what comes out, each of the parity of its degree, (-1)^l, or all of them even, which means SO(3).
+        The irreps of the result, each with the parity of its degree, (-1)^l, or all of them even, which means SO(3).
     vectors
         ``[..., 3]``, the components x, y, z.
     normalize
-        Whether only their directions count, where zero vectors give zeros above degree 0; otherwise what comes out are
-        the harmonics times the length to the power of the degree, which are polynomials.
+        Whether only directions count, so that zero vectors yield zeros above degree 0. Otherwise the harmonics are
+        multiplied by the length to the power of the degree, which makes them polynomials.
     normalization
         ``"component"``: Σ_m Y² of a unit vector is 2l+1; ``"norm"``: it is 1; ``"integral"``: the integral of Y² over
         the sphere is 1.
@@ -58,8 +58,8 @@ def spherical_harmonics(
 
     Notes
     -----
-    By coupling a vector with the harmonics of one degree less: derivatives of any order exist everywhere but at zero,
-    where only directions count.
+    They are computed by coupling a vector with the harmonics of the next lower degree. Derivatives of any order exist
+    everywhere, except at zero if only directions count.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def spherical_harmonics(
     if normalize:
         squares = vectors.square().sum(-1, keepdim=True)
         some = squares > 0
-        # The root of one where there is no direction: that of zero has no derivative.
+        # The root of one where there is no direction, because that of zero has no derivative.
         vectors = torch.where(some, vectors * torch.where(some, squares, 1.0).rsqrt(), 0.0)
     highest = max((term.ir.l for term in read), default=0)
     harmonics = [torch.ones_like(vectors[..., :1])]
@@ -105,16 +105,16 @@ def _scale(orders: int, normalization: Normalization) -> float:
 def bessel_basis(
     distances: Float[Tensor, "*batch"], cutoff: float, count: int
 ) -> Float[Tensor, "*batch count"]:
-    """Compute the radial Bessel functions sqrt(2/c) sin(nπ r/c) / r, n = 1..count, orthonormal on the ball up to c.
+    """Return the radial Bessel functions sqrt(2/c) sin(nπ r/c) / r, n = 1..count, orthonormal on the ball of radius c.
 
     Parameters
     ----------
     distances
-        r, in Å or whatever the cutoff is in, ``[...]``.
+        r, in Å or in the unit of the cutoff, ``[...]``.
     cutoff
-        c, where all of them are zero.
+        c, where all functions are zero.
     count
-        How many.
+        Number of functions.
 
     Raises
     ------
@@ -123,8 +123,8 @@ def bessel_basis(
 
     Notes
     -----
-    Gasteiger, Groß, Günnemann, Directional message passing, ICLR 2020, equation 7. At r = 0 they have their limit,
-    and a derivative of zero.
+    Gasteiger, Groß, Günnemann, Directional message passing, ICLR 2020, equation 7. At r = 0 they take their limit, and
+    their derivative is zero.
 
     Examples
     --------
@@ -145,18 +145,18 @@ def bessel_basis(
 def polynomial_envelope(
     distances: Float[Tensor, "*batch"], cutoff: float, exponent: int = 6
 ) -> Float[Tensor, "*batch"]:
-    """Compute what lets functions of a distance end smoothly: 1 at zero, and 0 with two derivatives from the cutoff on.
+    """Return a smooth envelope for functions of a distance: 1 at zero, and 0 with two derivatives from the cutoff on.
 
     With u = r / c and the exponent p it is 1 - (p+1)(p+2)/2 u^p + p(p+2) u^(p+1) - p(p+1)/2 u^(p+2).
 
     Parameters
     ----------
     distances
-        r, in Å or whatever the cutoff is in, ``[...]``.
+        r, in Å or in the unit of the cutoff, ``[...]``.
     cutoff
-        c.
+        c, the distance from which the envelope is zero.
     exponent
-        p.
+        p, the exponent.
 
     Raises
     ------

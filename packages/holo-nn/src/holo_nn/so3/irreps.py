@@ -1,4 +1,4 @@
-"""Irreps as the layers read them, and features cut into their terms and put together again."""
+"""Irreps in the form that layers read, and features that are split into their terms and joined again."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -28,20 +28,20 @@ __all__ = [
 
 # Irreps, their text, e3nn's irreps, or pairs (mul, (l, p)).
 IrrepsLike: TypeAlias = Irreps | str | Iterable[Any]
-# How many channels, of which degree: the terms of irreps that have channels, in their order. Layers keep them:
-# `torch.compile` need not look into irreps.
+# (number of channels, degree) of the terms of irreps that have channels, in their order. Layers keep these, so that
+# `torch.compile` need not trace irreps.
 Terms: TypeAlias = tuple[tuple[int, int], ...]
 
 
 def read_irreps(irreps: IrrepsLike, name: str = "irreps") -> Irreps:
-    """Read irreps: of any parity and order, with repeats, multiplicities of zero, or without terms.
+    """Read irreps of any parity and order, with repeats, multiplicities of zero, or without terms.
 
     Parameters
     ----------
     irreps
         Irreps, those of e3nn, or their text.
     name
-        What an error message calls them.
+        Their name in an error message.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def read_irreps(irreps: IrrepsLike, name: str = "irreps") -> Irreps:
 
 
 def read_ascending(irreps: IrrepsLike, name: str = "irreps") -> Irreps:
-    """Read irreps whose degrees ascend, each with channels and once: those of a feature that is its degrees.
+    """Read irreps whose degrees ascend, each once and with channels.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def read_ascending(irreps: IrrepsLike, name: str = "irreps") -> Irreps:
 
 
 def terms_of(irreps: Irreps) -> Terms:
-    """Return the terms of irreps that have channels, as many numbers as they are.
+    """Return the terms of irreps that have channels, as pairs of numbers.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def terms_of(irreps: Irreps) -> Terms:
 
 
 def _counted(irreps: IrrepsLike | Terms) -> Terms:
-    # The terms of irreps are pairs of plain numbers, and cannot be taken for irreps, whose second is a pair.
+    # Pairs of plain numbers cannot be confused with pairs (mul, (l, p)), whose second item is a pair.
     plain = type(irreps) is tuple and all(type(term[1]) is int for term in irreps)
     return irreps if plain else terms_of(Irreps(irreps))  # type: ignore[return-value]
 
@@ -112,25 +112,25 @@ def _text(terms: Terms) -> str:
 def check_features(
     features: object, irreps: IrrepsLike | Terms, name: str = "features", like: Tensor | None = None
 ) -> None:
-    """Refuse features that are not ``[..., irreps.dim]``, or not of the precision that a module has.
+    """Refuse features that are not ``[..., irreps.dim]``, or whose precision is not that of the module.
 
     Parameters
     ----------
     features
-        What a layer was given.
+        The input of a layer.
     irreps
-        What it must be.
+        The irreps that it must have.
     name
-        What an error message calls the features.
+        Name of the features in an error message.
     like
-        A parameter or buffer of the layer, where the precisions must agree. Under autocast they need not.
+        A parameter or buffer of the layer whose precision the features must have. Under autocast they may differ.
 
     Raises
     ------
     TypeError
-        If the features are no tensor, such as a NumPy array.
+        If the features are not a tensor but, for example, a NumPy array.
     ValueError
-        Naming the shape it was and the shape it must be, or both precisions.
+        If the shape or the precision does not fit; the message names what it is and what it must be.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def check_features(
 
 
 def as_rows(features: Float[Tensor, "*batch dim"]) -> Float[Tensor, "rows dim"]:
-    """Return features with one dimension of samples in place of any number of them.
+    """Return features with a single dimension of samples in place of any number of them.
 
     Examples
     --------
@@ -172,19 +172,19 @@ def as_rows(features: Float[Tensor, "*batch dim"]) -> Float[Tensor, "rows dim"]:
 def like_input(
     rows: Float[Tensor, "rows dim"], features: Float[Tensor, "*batch _dim"]
 ) -> Float[Tensor, "*batch dim"]:
-    """Return what was computed of the rows of features the dimensions of samples that these have."""
+    """Restore the dimensions of samples of some features in what was computed from their rows."""
     return rows if features.ndim == 2 else rows.reshape(*features.shape[:-1], rows.shape[1])
 
 
 def split_terms(features: Float[Tensor, "rows dim"], terms: Terms) -> list[Tensor]:
-    """Cut flat features into one view ``[rows, channels, 2l+1]`` per term, in their order.
+    """Split flat features into one view ``[rows, channels, 2l+1]`` for each term, in their order.
 
     Examples
     --------
     >>> [tuple(x.shape) for x in split_terms(torch.zeros(5, 10), ((2, 1), (4, 0)))]
     [(5, 2, 3), (5, 4, 1)]
     """
-    # One split, never slices: the gradient of each slice would be a zero-filled buffer of the whole.
+    # One split rather than slices: the gradient of each slice would be a zero-filled buffer of the whole.
     pieces = torch.split(features, [count * (2 * degree + 1) for count, degree in terms], dim=1)
     return [
         piece.reshape(features.shape[0], count, 2 * degree + 1)
@@ -195,19 +195,19 @@ def split_terms(features: Float[Tensor, "rows dim"], terms: Terms) -> list[Tenso
 
 
 def split_degrees(features: Float[Tensor, "*batch dim"], irreps: IrrepsLike) -> dict[int, Tensor]:
-    """Cut flat features into one view ``[..., channels, 2l+1]`` per degree, degrees ascending.
+    """Split flat features into one view ``[..., channels, 2l+1]`` for each degree, in ascending order.
 
     Parameters
     ----------
     features
         ``[..., irreps.dim]``.
     irreps
-        The irreps of the features; their degrees ascend, each has channels and comes once.
+        The irreps of the features; their degrees ascend, each once and with channels.
 
     Raises
     ------
     ValueError
-        If the irreps are others, or the shape does not fit.
+        If the irreps are not of this form, or the shape does not fit.
 
     Examples
     --------
@@ -226,14 +226,14 @@ def split_degrees(features: Float[Tensor, "*batch dim"], irreps: IrrepsLike) -> 
 def join_terms(
     pieces: Iterable[Float[Tensor, "rows _channels _m"]], like: Float[Tensor, "rows _dim"]
 ) -> Float[Tensor, "rows _dim_out"]:
-    """Put the pieces of `split_terms` together again, in the order in which they come.
+    """Join the pieces of `split_terms` again, in the order in which they come.
 
     Parameters
     ----------
     pieces
-        The pieces of the same rows.
+        The pieces, all of the same rows.
     like
-        What they were computed of; it says how many rows there are where there are no pieces.
+        The features from which they were computed; they determine the number of rows if there are no pieces.
 
     Examples
     --------

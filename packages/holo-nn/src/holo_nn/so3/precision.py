@@ -1,4 +1,4 @@
-"""What stays in full precision under autocast."""
+"""Computations that stay in full precision under autocast."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -9,12 +9,12 @@ __all__ = ["autocasts", "full_precision", "widened"]
 
 
 def autocasts(device: torch.device) -> bool:
-    """Say whether autocast is on for a device."""
+    """Return whether autocast is on for a device."""
     return torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[object]:
-    """Keep autocast out: rounded to eight bits, Clebsch-Gordan coefficients and rotations are none.
+    """Disable autocast: Clebsch-Gordan coefficients and rotations that are rounded to eight bits are no longer valid.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def full_precision(device: torch.device) -> AbstractContextManager[object]:
 
 
 def widened(tensor: Tensor) -> Tensor:
-    """Return a tensor of half precision as float32 under autocast, where a layer before may have made it.
+    """Return a half-precision tensor as float32 under autocast, where an earlier layer may have produced it.
 
     Examples
     --------

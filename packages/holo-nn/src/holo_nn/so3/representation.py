@@ -1,4 +1,4 @@
-"""Representations of O(3) as features have them: direct sums of irreducible ones, in the order of storage."""
+"""Representations of O(3): direct sums of irreducible ones, in storage order."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ class Irrep(NamedTuple):
     l
         The degree.
     p
-        The parity: 1, even, or -1, odd.
+        The parity: 1 for even, -1 for odd.
     """
 
     l: int  # noqa: E741
@@ -39,9 +39,9 @@ class Term(NamedTuple):
     Attributes
     ----------
     mul
-        The multiplicity, how many channels.
+        The multiplicity, which is the number of channels.
     ir
-        What they share.
+        The irreducible representation that they share.
     """
 
     mul: int
@@ -57,10 +57,10 @@ class Term(NamedTuple):
 
 
 class Irreps(tuple[Term, ...]):
-    """A direct sum of irreducible representations of O(3): any order and parity, repeats and zero multiplicities.
+    """A direct sum of irreducible representations of O(3), of any order and parity; repeats and zeros are allowed.
 
-    It equals the ``e3nn.o3.Irreps`` of the same text, and each takes the other; e3nn itself, which takes longer to
-    import than torch, is not needed.
+    It equals the ``e3nn.o3.Irreps`` of the same text, and each is accepted in place of the other. e3nn itself, which
+    takes longer to import than torch, is not needed.
 
     Parameters
     ----------
@@ -99,19 +99,19 @@ class Irreps(tuple[Term, ...]):
     @overload
     def __getitem__(self, key: slice) -> "Irreps": ...
     def __getitem__(self, key: SupportsIndex | slice) -> "Term | Irreps":
-        """Return one term, or irreps of some."""
+        """Return one term, or the irreps of a slice."""
         return Irreps(super().__getitem__(key)) if isinstance(key, slice) else super().__getitem__(key)
 
     def __add__(self, other: "Irreps | str | Iterable[Any]") -> "Irreps":
-        """Append the terms of others."""
+        """Append the terms of other irreps."""
         return Irreps((*self, *Irreps(other)))
 
     def __contains__(self, ir: object) -> bool:
-        """Say whether a term has an irreducible representation, such as ``"1o"``; also with multiplicity zero."""
+        """Return whether a term has an irreducible representation, such as ``"1o"``, even with multiplicity zero."""
         return any(term.ir == _irrep(ir) for term in self)
 
     def count(self, ir: object) -> int:
-        """Count the channels of an irreducible representation, such as ``"1o"``, over all terms.
+        """Return the number of channels of an irreducible representation, such as ``"1o"``, over all terms.
 
         Examples
         --------
@@ -138,7 +138,7 @@ class Irreps(tuple[Term, ...]):
         Raises
         ------
         ValueError
-            If there is none.
+            If no term has channels.
         """
         degrees = [term.ir.l for term in self if term.mul]
         if not degrees:
@@ -146,7 +146,7 @@ class Irreps(tuple[Term, ...]):
         return max(degrees)
 
     def slices(self) -> list[slice]:
-        """Say where each term lies in flat features.
+        """Return the slice of each term in flat features.
 
         Examples
         --------
@@ -173,7 +173,7 @@ def _term(value: Any) -> Term:
         read = Term(index(mul), _irrep(ir))
     except (TypeError, ValueError):
         raise ValueError(
-            f"irreps: {value!r} is no term; it must be text such as '4x1e', or (mul, (l, p))"
+            f"irreps: {value!r} is not a term; it must be text such as '4x1e', or (mul, (l, p))"
         ) from None
     if read.mul < 0:
         raise ValueError(f"irreps: {read} has multiplicity {read.mul}; it must be at least 0")
@@ -181,11 +181,11 @@ def _term(value: Any) -> Term:
 
 
 def _irrep(value: Any) -> Irrep:
-    """Read ``"1o"`` or ``(1, -1)``; the parity "y" is that of spherical harmonics."""
+    """Read ``"1o"`` or ``(1, -1)``; the parity "y" is that of the spherical harmonics."""
     if isinstance(value, str):
         match = _IRREP.fullmatch(value.strip())
         if match is None:
-            raise ValueError(f"irreps: {value!r} is no degree and parity such as '1e' or '1o'")
+            raise ValueError(f"irreps: {value!r} is not a degree and parity such as '1e' or '1o'")
         degree = int(match[1])
         return Irrep(degree, {"e": 1, "o": -1, "y": (-1) ** degree}[match[2]])
     degree, parity = map(index, value)

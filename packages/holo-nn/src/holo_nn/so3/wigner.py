@@ -66,7 +66,7 @@ def _recursion(degree: int) -> tuple[Tensor, Tensor]:
 
 
 def _without_transforms(tensor: Tensor) -> Tensor | None:
-    """Return the numbers behind `torch.vmap` and its like, those of all samples; None where they cannot be seen."""
+    """Return the numbers of all samples behind `torch.vmap` and similar transforms; None if they are not accessible."""
     functorch = torch._C._functorch
     while functorch.is_functorch_wrapped_tensor(tensor):
         batched = functorch.is_batchedtensor(tensor)
@@ -93,15 +93,15 @@ def _check_rotations(given: Tensor) -> None:
         )
     if not (torch.linalg.det(rotations) > 0).all():
         raise ValueError(
-            "rotations: a determinant is -1, a reflection; every determinant must be +1, and `rotate` be told of "
-            "an inversion"
+            "rotations: a determinant is -1, a reflection; every determinant must be +1; for an inversion, use the "
+            "argument `inversion` of `rotate`"
         )
 
 
 def _chain(lmax: int, rotations: Tensor) -> list[Tensor]:
     """Compute the matrices of degrees 0..lmax."""
-    # The rotations innermost, [row, column, rotations]: each step is then two large matrix products, and between
-    # them sums along long rows, in place of many small products.
+    # Rotations are innermost, [row, column, rotations]: each step is then two large matrix products with sums along
+    # long rows in between, in place of many small products.
     turn = rotations.reshape(-1, 3, 3).permute(1, 2, 0).contiguous()
     count = turn.shape[2]
     matrices = [torch.ones_like(turn[:1, :1]), turn]
@@ -116,8 +116,8 @@ def _chain(lmax: int, rotations: Tensor) -> list[Tensor]:
             for j in range(3)
         ]
         columns = torch.cat([product.transpose(0, 1) for product in products]).view(3 * below, -1)
-        # Columns come out first: the transpose, which is the matrix of the inverse. So the next step takes the
-        # inverse rotations, and every other one is turned back.
+        # Columns come out first, which is the transpose, that is, the matrix of the inverse. So the next step takes the
+        # inverse rotations, and every other matrix is transposed back.
         previous = (right.flatten(0, 1).mT @ columns).view(size, size, count)
         turn = turn.transpose(0, 1)
         matrices.append(previous if degree % 2 else previous.transpose(0, 1))
@@ -140,13 +140,13 @@ def wigner_D(l: int, rotations: Float[Tensor, "*rows 3 3"]) -> Float[Tensor, "*r
     Returns
     -------
     Tensor
-        Shape ``[..., 2l+1, 2l+1]``, in the dtype of the rotations; differentiable. In float64 it is accurate
-        to 1e-12 up to l = 14 and beyond.
+        Shape ``[..., 2l+1, 2l+1]``, in the dtype of the rotations; differentiable. In float64 it is accurate to 1e-12
+        up to l = 14 and beyond.
 
     Raises
     ------
     ValueError
-        If the degree is negative, or a matrix is not orthonormal (to the root of the rounding error of its
+        If the degree is negative, or a matrix is not orthonormal (to the square root of the rounding error of its
         dtype), or is a reflection.
 
     Notes
@@ -157,7 +157,7 @@ def wigner_D(l: int, rotations: Float[Tensor, "*rows 3 3"]) -> Float[Tensor, "*r
 
     Examples
     --------
-    A half turn about y leaves the component xz of degree 2, and turns xy about.
+    A half turn about y leaves the component xz of degree 2 unchanged, and reverses the sign of xy.
 
     >>> half_turn = torch.diag(torch.tensor([-1.0, 1.0, -1.0]))
     >>> wigner_D(2, half_turn).diagonal().round()
@@ -176,7 +176,7 @@ def rotate(
     rotations: Float[Tensor, "*rows 3 3"],
     inversion: Bool[Tensor, "*some"] | bool = False,
 ) -> Float[Tensor, "*batch dim"]:
-    """Turn features, and invert them if that is wanted: x' = D(R) x, times the parity of each irrep.
+    """Rotate features, and optionally invert them: x' = D(R) x, times the parity of each irrep.
 
     Parameters
     ----------
@@ -185,16 +185,16 @@ def rotate(
     irreps
         The irreps of the features.
     rotations
-        One rotation matrix ``[3, 3]`` for all samples, or one for each, ``[..., 3, 3]``. The D matrices are
-        computed in their dtype, and cast to that of the features.
+        One rotation matrix ``[3, 3]`` for all samples, or one for each, ``[..., 3, 3]``. The D matrices are computed in
+        the dtype of the rotations, and cast to that of the features.
     inversion
-        Whether space is also inverted through the origin, for all samples or for each, ``[...]``: what is odd then
-        changes its sign. A reflection is a rotation and the inversion; its matrix is -R.
+        Whether space is also inverted through the origin, for all samples or for each, ``[...]``, which changes the
+        sign of odd irreps. A reflection is a rotation followed by the inversion; its matrix is -R.
 
     Raises
     ------
     ValueError
-        If a shape does not fit, or the matrices are no rotations (see `wigner_D`).
+        If a shape does not fit, or the matrices are not rotations (see `wigner_D`).
 
     Examples
     --------
