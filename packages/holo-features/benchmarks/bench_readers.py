@@ -1,11 +1,11 @@
-"""Structure files to atoms: the readers of holo-features beside biotite's, whichever version is installed.
+"""Time reading structure files into atoms: the readers of holo-features beside the installed version of biotite.
 
-The files are the example structures, as PDB, mmCIF and BinaryCIF, or with ``--structures DIR`` a folder's. Two jobs:
-all atoms of the first model, and what `read_structure` gives, which chooses residues and conformers too, beside
-biotite's choice of conformers. First both must find the same atoms.
+The files are the example structures as PDB, mmCIF and BinaryCIF, or those of a folder with ``--structures DIR``. There
+are two tasks: all atoms of the first model, and the result of `read_structure`, which also selects residues and
+conformers, beside biotite's selection of conformers. First, a check makes sure that both find the same atoms.
 
-Both run in this process on one thread, in turns, so that what else the machine does slows both: ratios from a busy
-machine hold, times do not. Times are medians of processor time.
+Both run in this process on one thread, in turns, so that other load on the machine slows both: on a busy machine the
+ratios are valid, the times are not. Times are medians of processor time.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def biotites(path: Path, altloc: str) -> AtomArray:
 
 
 def write_examples(folder: Path) -> Iterator[Path]:
-    """Write the example structures in each format; BinaryCIF is as it is shipped, but unpacked."""
+    """Write the example structures in each format; BinaryCIF is the shipped file, decompressed."""
     for path in example_structures():
         binary = folder / path.name.removesuffix(".gz")
         binary.write_bytes(gzip.decompress(path.read_bytes()))
@@ -56,7 +56,7 @@ def write_examples(folder: Path) -> Iterator[Path]:
 
 
 def check_agreement(paths: Sequence[Path]) -> None:
-    """Assert that both find the same atoms at the same places."""
+    """Assert that both find the same atoms at the same positions."""
     for path in paths:
         ours, theirs = raw_atoms(path).atoms.coord, biotites(path, "all").coord
         assert ours.shape == theirs.shape, f"{path.name}: {len(ours)} atoms; biotite finds {len(theirs)}"
@@ -64,7 +64,7 @@ def check_agreement(paths: Sequence[Path]) -> None:
 
 
 def measure(functions: dict[str, Callable[[Path], object]], paths: Sequence[Path]) -> dict[str, list[float]]:
-    """Apply functions to all files in turns; give milliseconds of processor time a file for each turn."""
+    """Apply functions to all files in turns; return the milliseconds of processor time per file for each turn."""
     times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(REPEATS):
         for name, function in functions.items():
@@ -76,10 +76,10 @@ def measure(functions: dict[str, Callable[[Path], object]], paths: Sequence[Path
 
 
 def main() -> None:
-    """Print the times a file and how many times as long biotite takes."""
+    """Print the times per file, and how many times as long biotite takes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--structures", type=Path, help="a folder of .pdb, .cif and .bcif files to read")
-    options, _ = parser.parse_known_args()  # others are of the package's other benchmarks
+    options, _ = parser.parse_known_args()  # the rest belongs to the package's other benchmarks
     warnings.filterwarnings("ignore", "Missing 'occupancy'")  # biotite's, of the examples
     with tempfile.TemporaryDirectory() as name:
         if options.structures is None:

@@ -1,14 +1,14 @@
-"""Structure files to holograms on disk: residues per second of one core, and where the time goes.
+"""Time encoding structure files as holograms on disk: residues per second of one core, and the time of each stage.
 
-``nox -s bench -- holo-features --reference DIR`` runs the reference beside it: a checkout of
-gvisani/Holographic-VAE (it needs biopython and scikit-learn beside what Holo's environment has), by its
-Biopython-based path and its own functions in their own order: ``get_structural_info``, ``get_neighborhoods``,
-``get_zernikegrams``. First both must agree on the same files. The files are the example structures written as PDB, the
-one format that the reference reads, or those of ``--structures DIR``.
+``nox -s bench -- holo-features --reference DIR`` also runs the reference, a checkout of gvisani/Holographic-VAE (it
+needs biopython and scikit-learn in addition to Holo's environment), by its Biopython-based path and its own functions
+in their own order: ``get_structural_info``, ``get_neighborhoods``, ``get_zernikegrams``. First, a check makes sure that
+both agree on the same files. The files are the example structures written as PDB, the one format that the reference
+reads, or those of ``--structures DIR``.
 
-Both run in this process on one thread, in turns, so that what else the machine does slows both. Rates are
-medians over processor time, with the smallest and the largest; how much of the time this process waited, for
-others or for the disk, is said: ratios from a busy machine hold, rates do not.
+Both run in this process on one thread, in turns, so that other load on the machine slows both. Rates are medians over
+processor time, with the smallest and the largest. The fraction of time that this process waited, for others or for the
+disk, is reported: on a busy machine the ratios are valid, the rates are not.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from holo_types import Basis, Writer, Zernike
 
 CHANNELS = ("C", "N", "O", "S")
 DEFAULT = Basis(lmax=6, radial=Zernike(nmax=20, cutoff=10.0), channels=CHANNELS)
-# The encoding of the published protein models, the reference's own.
+# The encoding of the published protein models, which is the reference's own.
 REFERENCE = Basis(
     lmax=6,
     radial=Zernike(nmax=20, cutoff=10.0, normalization="floor"),
@@ -76,7 +76,7 @@ Coefficients = NDArray[np.float32]
 
 
 def holo(paths: Sequence[Path], out: Path, basis: Basis = DEFAULT, workers: int = 1) -> int:
-    """Encode files with holo-features, as its command line does; give the number of residues."""
+    """Encode files with holo-features, as its command line does; return the number of residues."""
     with Writer(out) as writer:
         for encoded in encode_structures(paths, basis, workers=workers):
             if encoded.holograms is not None:
@@ -96,18 +96,18 @@ class Reference:
         importlib.import_module("torch").set_num_threads(1)
 
     def encode(self, path: Path) -> tuple[Coefficients, NDArray[np.bytes_]]:
-        """Return a file's coefficients and residue ids, as its ``hvae_inference`` makes them."""
+        """Return a file's coefficients and residue ids, as the reference's ``hvae_inference`` makes them."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             proteins = self.information(str(path))
             found = self.neighborhoods(proteins, remove_central_residue=False)
-            # It fails as a whole over a residue that is none of the twenty.
+            # It fails entirely at a residue that is not one of the twenty.
             known = np.isin(found["res_id"][:, 0], [letter.encode() for letter in AMINO_ACIDS.values()])
             made = self.zernikegrams(found[known], 10.0, 20, 6, list(CHANNELS), rst_normalization="square")
         return made["zernikegrams"], made["data_ids"]
 
     def write(self, paths: Sequence[Path], out: Path) -> int:
-        """Encode files and write them, uncompressed: the least that it could do."""
+        """Encode files and write them, uncompressed, which is the least that it could do."""
         parts = [self.encode(path) for path in paths]
         with h5py.File(out, "w") as file:
             file["zernikegram"] = np.concatenate([coefficients for coefficients, _ in parts])
@@ -116,7 +116,7 @@ class Reference:
 
 
 def check_agreement(reference: Reference, paths: Sequence[Path]) -> None:
-    """Assert that both give the same residues and, to float32 rounding, the same coefficients."""
+    """Assert that both yield the same residues and, to float32 rounding, the same coefficients."""
     worst = 0.0
     count = 0
     for path in paths:
@@ -157,7 +157,7 @@ def check_agreement(reference: Reference, paths: Sequence[Path]) -> None:
 
 
 def measure(functions: dict[str, Callable[[], int]]) -> tuple[dict[str, list[float]], float]:
-    """Call functions in turns; give residues per second of processor time, and how much of the time was waited."""
+    """Call functions in turns; return residues per second of processor time, and the fraction of time waited."""
     rates: dict[str, list[float]] = {name: [] for name in functions}
     worked = passed = 0.0
     for _ in range(REPEATS):
@@ -171,12 +171,12 @@ def measure(functions: dict[str, Callable[[], int]]) -> tuple[dict[str, list[flo
 
 
 def spread(values: Sequence[float]) -> str:
-    """Describe repetitions: the median, and the smallest and the largest."""
+    """Return repetitions as text: the median, and the smallest and the largest."""
     return f"{statistics.median(values):8,.0f}  ({min(values):,.0f} to {max(values):,.0f})"
 
 
 def stages(paths: Sequence[Path], folder: Path) -> None:
-    """Print what each stage of holo-features takes, in processor time of one core."""
+    """Print the processor time of each stage of holo-features on one core."""
     seconds = dict.fromkeys(("reading", "neighborhoods", "projection", "writing"), 0.0)
     residues = 0
 
@@ -216,7 +216,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=Path, help="a checkout of gvisani/Holographic-VAE")
     parser.add_argument("--structures", type=Path, help="a folder of PDB files to encode")
-    options, _ = parser.parse_known_args()  # others are of the package's other benchmarks
+    options, _ = parser.parse_known_args()  # the rest belongs to the package's other benchmarks
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.structures is None:

@@ -1,12 +1,12 @@
-"""Rate of the Zernike transform: coordinates in memory to coefficients, 100 neighborhoods of 213 atoms at a time.
+"""Time the Zernike transform from coordinates in memory to coefficients, for 100 neighborhoods of 213 atoms.
 
-``nox -s bench -- holo-features --reference DIR`` runs the reference beside it: a checkout of
-gvisani/Holographic-VAE, whose projection is imported as it is. Besides: the numpy form, e3nn's harmonics with
-scipy's Jacobi polynomials, and featomic's spherical expansion (another basis; neighbor search included) where
-it is installed. First all of one encoding must agree. Then all take turns. One thread is timed by the processor's
-time, which others on the machine cost little; two by the clock, and of them those turns count in which a probe
-ran at about its best rate. Peak memory is above what was held before (Linux). ``--levels v3 v4`` compares the
-kernels' instruction sets instead, as far as the processor has them.
+``nox -s bench -- holo-features --reference DIR`` also runs the reference, a checkout of gvisani/Holographic-VAE, whose
+projection is imported unchanged. It also times the numpy form, e3nn's harmonics with scipy's Jacobi polynomials, and,
+if it is installed, featomic's spherical expansion (another basis, including the neighbor search). First, a check makes
+sure that all forms of one encoding agree. Then all take turns. One thread is timed by processor time, which other load
+on the machine hardly affects; two threads are timed by the clock, where only those turns count in which a probe ran at
+about its best rate. Peak memory is the memory beyond what was held before (Linux). ``--levels v3 v4`` compares the
+kernels' instruction sets instead, as far as the processor supports them.
 """
 
 import argparse
@@ -40,9 +40,9 @@ from holo_types import Basis, PointClouds, Zernike
 
 ATOMS, CLOUDS, LMAX, NMAX, CUTOFF = 213, 100, 6, 20, 10.0
 CHANNELS = ("C", "N", "O", "S")
-MEGAFLOP = 0.27  # a neighborhood, moments first
+MEGAFLOP = 0.27  # for each neighborhood, moments first
 TURNS, SECONDS, SHORTEST = 7, 90.0, 0.03
-SLOW = 1.15  # a turn counts while the probe takes at most so many times its best
+SLOW = 1.15  # a turn counts if the probe takes at most this many times its best
 
 Transform = Callable[[], Any]
 
@@ -64,7 +64,7 @@ CASES = {
 
 
 def example_clouds() -> PointClouds:
-    """Take the nearest atoms of the large neighborhoods of the example structures, in turn until enough."""
+    """Return clouds of the nearest atoms from large neighborhoods of the example structures, taken in turn."""
     coordinates, weights = [], []
     for path in datasets.example_structures():
         clouds = neighborhoods(read_structure(path), CUTOFF, CHANNELS)
@@ -80,11 +80,11 @@ def example_clouds() -> PointClouds:
     return PointClouds(np.concatenate(coordinates), np.concatenate(weights), offsets, CHANNELS)
 
 
-# --- the others --------------------------------------------------------------------------------------------
+# --- other implementations ---------------------------------------------------------------------------------
 
 
 def e3nn_and_scipy(clouds: PointClouds) -> Transform:
-    """Evaluate every function at every point, as the definition reads: e3nn's harmonics, scipy's polynomials."""
+    """Evaluate every function at every point, as in the definition: e3nn's harmonics, scipy's polynomials."""
     import torch  # noqa: PLC0415 - holo-features itself has no torch
     from e3nn import o3  # noqa: PLC0415
 
@@ -112,7 +112,7 @@ def e3nn_and_scipy(clouds: PointClouds) -> Transform:
 
 
 def reference(clouds: PointClouds, folder: Path, normalization: str | None) -> Transform:
-    """Import the reference's projection from a checkout, and give it a batch in its own form."""
+    """Import the reference's projection from a checkout, and pass it a batch in its own form."""
     sys.path.insert(0, str(folder))
     encoding = importlib.import_module("holographic_vae.nn.encoding")
     import torch  # noqa: PLC0415
@@ -154,7 +154,7 @@ def featomic(clouds: PointClouds) -> Transform:
 
 
 def check_agreement(clouds: PointClouds, folder: Path | None) -> None:
-    """Stop unless all that compute the same encoding give the same numbers."""
+    """Stop unless all implementations of the same encoding yield the same numbers."""
     pairs = {"e3nn + scipy": (e3nn_and_scipy(clouds)(), OURS)}
     pairs["numpy form"] = (_pure_transform(clouds, OURS, np.dtype(np.float64)), OURS)
     if folder is not None:
@@ -169,7 +169,7 @@ def check_agreement(clouds: PointClouds, folder: Path | None) -> None:
 
 
 def small_loop_rate() -> float | None:
-    """Return the GFLOP/s of one processor in a loop of the transform's shape, in `small_loops.c`."""
+    """Return the GFLOP/s of one processor in a loop of the transform's shape, from `small_loops.c`."""
     if find_spec("ziglang") is None:
         return None
     source = Path(__file__).with_name("small_loops.c")
@@ -177,10 +177,10 @@ def small_loop_rate() -> float | None:
         library = str(Path(folder, "small_loops.so"))
         compiler = [sys.executable, "-m", "ziglang", "cc", "-shared", "-O3", "-ffp-contract=fast"]
         if platform.machine() in ("x86_64", "AMD64"):
-            compiler.append("-mprefer-vector-width=512")  # where there are such registers
+            compiler.append("-mprefer-vector-width=512")  # on processors with such registers
         subprocess.run([*compiler, "-o", library, str(source)], check=True)
         loop = ctypes.CDLL(library).small_loop
-        points, times = 128, 200  # so long that the call itself counts for nothing
+        points, times = 128, 200  # so long that the call itself takes a negligible share
         rows, columns, sums = (np.ones(size, dtype=np.float32) for size in (32 * points, 6 * points, 192))
         address, number = ctypes.c_void_p, ctypes.c_int64
         loop.argtypes = (address, address, number, number, address)
@@ -194,7 +194,7 @@ def small_loop_rate() -> float | None:
 
 
 def probe() -> float:
-    """Return the seconds of a little fixed work: the median of a few."""
+    """Return the seconds of a small fixed workload, as the median of a few runs."""
     a = np.ones((160, 160), dtype=np.float32)
     seconds = []
     for _ in range(5):
@@ -206,7 +206,7 @@ def probe() -> float:
 
 
 def rate(threads: int, function: Transform) -> float:
-    """Return the neighborhoods a second of some calls."""
+    """Return the neighborhoods per second of some calls."""
     clock = time.process_time if threads == 1 else time.perf_counter
     start, calls = clock(), 0
     while calls == 0 or clock() - start < SHORTEST:
@@ -216,7 +216,7 @@ def rate(threads: int, function: Transform) -> float:
 
 
 def rates(functions: dict[str, tuple[int, Transform]]) -> dict[str, list[float]]:
-    """Let functions take turns until each has enough that count, or time is up."""
+    """Run functions in turns until each has enough turns that count, or time is up."""
     import torch  # noqa: PLC0415
 
     turns: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}
@@ -233,30 +233,30 @@ def rates(functions: dict[str, tuple[int, Transform]]) -> dict[str, list[float]]
             best = min(best, before, after)
             turns[name].append((max(before, after), measured))
         enough = all(sum(took < SLOW * best for took, _ in some) >= TURNS for some in turns.values())
-    # Where the machine was never quiet, the quietest turns have to do.
+    # If the machine was never quiet, the quietest turns have to do.
     return {name: [measured for _, measured in sorted(some)[:TURNS]] for name, some in turns.items()}
 
 
 def use_level(level: str) -> None:
-    """Let this process load the kernels in one instruction set."""
+    """Make this process load the kernels of one instruction set."""
     os.environ["HOLO_KERNELS_LEVEL"] = level
 
 
 @cache
 def function_of(case: str) -> Transform:
-    """Return a transform by name, in a process of its own."""
+    """Return a transform by name, in a separate process."""
     basis, dtype = CASES[case]
     clouds = example_clouds()
     return lambda: zernike_transform(clouds, basis, dtype)
 
 
 def rate_of(case: str) -> float:
-    """Return the neighborhoods a second of a transform by name, on one thread."""
+    """Return the neighborhoods per second of a transform by name, on one thread."""
     return rate(1, function_of(case))
 
 
 def compare_levels(levels: list[str]) -> None:
-    """Print the rates of instruction sets: for each a process of its own, which take turns."""
+    """Print the rates of instruction sets, each in its own process, in turns."""
     with ExitStack() as stack:
         processes = {
             level: stack.enter_context(
@@ -275,21 +275,21 @@ def compare_levels(levels: list[str]) -> None:
 
 
 def peak(function: Transform) -> str:
-    """Return the MiB that a call took at most above what was held before."""
+    """Return the largest memory of a call in MiB, beyond what was held before."""
     if sys.platform != "linux":
         return ""
 
     def held(line: str) -> int:
         return int(re.findall(rf"{line}:\s+(\d+) kB", Path("/proc/self/status").read_text())[0])
 
-    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak so far
     before = held("VmRSS")
     function()
     return f"{max(held('VmHWM') - before, 0) / 1024:10.1f}"
 
 
 def transforms(clouds: PointClouds, folder: Path | None) -> dict[str, tuple[int, Transform]]:
-    """Name all that is measured, each with its number of threads."""
+    """Return everything that is timed, by name, each with its number of threads."""
     found: dict[str, tuple[int, Transform]] = {
         "holo-features, 1 thread": (1, lambda: zernike_transform(clouds, OURS)),
         "holo-features, 2 threads": (2, lambda: zernike_transform(clouds, OURS, workers=2)),
@@ -317,7 +317,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=Path, help="a checkout of gvisani/Holographic-VAE")
     parser.add_argument("--levels", nargs="+", help="instruction sets to compare instead, such as v3 v4")
-    options, _ = parser.parse_known_args()  # others are of the package's other benchmarks
+    options, _ = parser.parse_known_args()  # the rest belongs to the package's other benchmarks
     if options.levels is not None:
         compare_levels(options.levels)
         return
@@ -328,7 +328,7 @@ def main() -> None:
     measured = rates(functions)
     medians = {name: statistics.median(values) for name, values in measured.items()}
     baselines = ["e3nn + scipy, 2 threads"]
-    if options.reference is not None:  # at its best: on a busy machine its two threads wait for each other
+    if options.reference is not None:  # at its best: on a busy machine, its two threads wait for each other
         baselines.append(
             max((name for name in medians if name.startswith("reference")), key=medians.__getitem__)
         )

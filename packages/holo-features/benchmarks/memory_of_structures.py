@@ -1,9 +1,9 @@
-"""Peak memory of ``holo-features structures`` for few residues and for many.
+"""Measure the peak memory of ``holo-features structures`` for few residues and for many.
 
 ``python memory_of_structures.py FOLDER [--residues 1000 100000] [--workers 1 2]`` encodes as many files of a folder as
-have that many residues, in a process of its own, and prints the peak resident memory of the command and of
-its largest worker process, in MB. It reads ``/proc``, so it needs Linux. A folder with fewer residues than
-asked for is said so.
+contain that many residues, in a separate process, and prints the peak resident memory of the command and of its largest
+worker process, in MB. It reads ``/proc``, so it needs Linux. If a folder has fewer residues than requested, this is
+reported.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from holo_types import HoloError, open as open_data
 
 
 def files_with(folder: Path, residues: int) -> list[Path]:
-    """Return the first files of a folder that together have so many residues."""
+    """Return the first files of a folder that together have the given number of residues."""
     chosen: list[Path] = []
     count = 0
     for path in structure_files([folder])[0]:
@@ -45,7 +45,7 @@ def peak(process: int) -> float:
 
 
 def descendants(process: int) -> list[int]:
-    """Return the processes that a process has started, and those that these have."""
+    """Return the processes that a process has started, and their descendants."""
     found = []
     for path in Path(f"/proc/{process}/task").glob("*/children"):
         try:
@@ -58,7 +58,7 @@ def descendants(process: int) -> list[int]:
 
 
 def measure(paths: list[Path], workers: int) -> tuple[int, float, float, float]:
-    """Encode files; give rows, seconds, and the peak memory of the command and of its largest worker in MB."""
+    """Encode files; return rows, seconds, and the peak memory of the command and of its largest worker in MB."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "out.h5")
         command = [sys.executable, "-m", "holo_features", "structures", *map(str, paths), "--out", str(out)]
@@ -76,7 +76,7 @@ def measure(paths: list[Path], workers: int) -> tuple[int, float, float, float]:
 
 
 def main() -> None:
-    """Print a line for each number of residues and of workers."""
+    """Print a line for each number of residues and each number of workers."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--residues", type=int, nargs="+", default=[1000, 100_000])

@@ -1,7 +1,7 @@
-"""A second, strict reading of BinaryCIF, for comparison: gemmi has none.
+"""A second, strict reader of BinaryCIF for comparison, because gemmi has none.
 
 It is written from the specification (https://github.com/molstar/BinaryCIF), value by value in plain Python, and shares
-nothing with the package under test but msgpack. Whatever lies about its size is refused.
+nothing with the package under test except msgpack. A file that declares a wrong size is refused.
 """
 
 import math
@@ -33,16 +33,16 @@ _COLUMNS = (
     *("cartn_x", "cartn_y", "cartn_z", "pdbx_pdb_model_num"),
 )
 _NUMBERS = ("auth_seq_id", "label_seq_id", "cartn_x", "cartn_y", "cartn_z", "occupancy", "pdbx_pdb_model_num")
-# Without these gemmi finds no atoms at all; their values are never compared unless the file has them.
+# Without these columns gemmi finds no atoms at all; their values are compared only if the file has them.
 _NEEDED = ("id", "type_symbol", "label_alt_id", "label_asym_id")
 
 
 class Refused(Exception):
-    """The file does not hold what it says."""
+    """The content of the file differs from what it declares."""
 
 
 def atom_site_block(content: bytes) -> gemmi.cif.Block:
-    """Return the first category atom_site as CIF, which gemmi makes a structure of."""
+    """Return the first category atom_site as CIF, from which gemmi makes a structure."""
     try:
         return _block(content)
     except (
@@ -81,7 +81,7 @@ def _block(content: bytes) -> gemmi.cif.Block:
 
 
 def _values(column: dict[str, Any], rows: int, numbers: bool) -> list[str]:
-    """Return the values of a column as CIF has them."""
+    """Return the values of a column as in CIF."""
     values = _decoded(column["data"], rows)
     mask = column.get("mask")
     marks = _decoded(mask, rows) if mask is not None else [0] * rows
@@ -94,7 +94,7 @@ def _values(column: dict[str, Any], rows: int, numbers: bool) -> list[str]:
 
 def _written(value: str | float, number: bool) -> str:
     if isinstance(value, str):
-        # Text that is not masked is there, even if it is "?"; but no number.
+        # Text that is not masked is present, even if it is "?"; but it is not a number.
         return value if number and value in (".", "?") else gemmi.cif.quote(value)
     return str(int(value)) if number and isinstance(value, float) and value.is_integer() else repr(value)
 
@@ -106,7 +106,7 @@ def _decoded(data: dict[str, Any], rows: int) -> Sequence[Any]:
 def _steps(values: Any, encodings: list[dict[str, Any]], rows: int) -> Sequence[Any]:
     for encoding in reversed(encodings):
         size = encoding.get("srcSize")
-        if size is not None and not 0 <= size <= 4 * rows + 1024:  # packed runs are at most as many
+        if size is not None and not 0 <= size <= 4 * rows + 1024:  # there are at most as many packed runs
             raise Refused("a size that cannot be")
         values = _STEPS[encoding["kind"]](values, encoding, rows)
         if size is not None and len(values) != size:

@@ -1,7 +1,7 @@
-"""Cases by name: a format and a seed give the same file, or the same files, every time.
+"""Cases by name: a format and a seed always yield the same file, or the same files.
 
 The seed ``17`` is one file, damaged by `mutations`. The seed ``h17`` is a run of hypothesis, which proposes values for
-fields, and makes a file that fails as simple as it can.
+fields, and simplifies a file that fails.
 """
 
 import struct
@@ -28,7 +28,7 @@ Stage = Callable[[str], None]
 
 
 def outcomes(form: str, name: str, folder: Path, stage: Stage) -> Iterator[tuple[Outcome, Path]]:
-    """Run a case; give what came of each of its files, and the file."""
+    """Run a case; yield the outcome of each of its files, and the file."""
     if name.startswith("h"):
         yield from _proposed(form, int(name[1:]), folder, stage)
     else:
@@ -58,16 +58,16 @@ def _proposed(form: str, number: int, folder: Path, stage: Stage) -> list[tuple[
         if outcome.verdict == FAILED:
             failed.append(outcome)
             raise AssertionError(outcome.detail)
-        if not failed:  # while it simplifies, nothing is counted
+        if not failed:  # while hypothesis simplifies a failure, nothing is counted
             found.append((outcome, path))
 
     with suppress(AssertionError, ExceptionGroup), warnings.catch_warnings():
-        warnings.simplefilter("ignore", HypothesisWarning)  # of the length of what it would print
+        warnings.simplefilter("ignore", HypothesisWarning)  # about the length of its output
         test()
     return [*found, (failed[-1], path)] if failed else found
 
 
-# ------------------------------------------------------------------------------------- what is proposed
+# ------------------------------------------------------------------------------------- proposed values
 
 
 def _values() -> st.SearchStrategy[str]:

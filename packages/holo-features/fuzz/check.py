@@ -1,4 +1,4 @@
-"""One file: read by the package under test and by another reader, and compared."""
+"""The check of one file: read by the package under test and by another reader, and compared."""
 
 import gzip
 import zlib
@@ -25,7 +25,7 @@ REFUSED, REFUSED_ALONE, EQUAL, NAMED, FAILED = (
 
 @attrs.frozen
 class Outcome:
-    """What came of one file.
+    """The outcome for one file.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def check(form: str, path: Path, stage: Callable[[str], None] = lambda _: None) 
     path
         The file.
     stage
-        Is told whose turn it is, so that who watches from outside knows who crashed.
+        Called with the name of the current reader, so that an observer knows which one crashed.
     """
     stage("holo")
     ours: Reading | None = None
@@ -88,7 +88,7 @@ def _compared(form: str, content: bytes, ours: Reading) -> Outcome:
 
 
 def _apart(ours: Reading, theirs: Reading) -> str:
-    """Say how two readings differ."""
+    """Return how two readings differ."""
     if not isinstance(ours, Counter) or not isinstance(theirs, Counter):
         return f"{str(ours)[:100]} and {str(theirs)[:100]}"
     more, less = list((ours - theirs).elements()), list((theirs - ours).elements())
@@ -97,7 +97,7 @@ def _apart(ours: Reading, theirs: Reading) -> str:
 
 
 def _fault(error: HoloError, path: Path) -> str | None:
-    """Say what is wrong with an error itself."""
+    """Return what is wrong with an error itself, or None."""
     text = str(error)
     if "\n" in text or str(path) not in text:
         return f"the error is not one line that names the file: {text[:200]!r}"
@@ -108,7 +108,7 @@ def _fault(error: HoloError, path: Path) -> str | None:
 
 
 def _read(form: str, content: bytes) -> bool:
-    """Say whether the other reader reads a file."""
+    """Return whether the other reader reads a file."""
     try:
         other_reading(form, content)
     except Refused:
@@ -117,9 +117,9 @@ def _read(form: str, content: bytes) -> bool:
 
 
 def _content(path: Path) -> bytes | None:
-    """Return the bytes, unpacked; None where that fails."""
+    """Return the decompressed bytes, or None if that fails."""
     content = path.read_bytes()
-    if content[:2] != b"\x1f\x8b":  # whatever the name says
+    if content[:2] != b"\x1f\x8b":  # whatever the suffix
         return content
     try:
         return gzip.decompress(content) if len(content) < 200_000 else None

@@ -1,7 +1,8 @@
-"""The closed list of differences to other readers that are meant, each with its reason.
+"""The complete list of intended differences to other readers, each with its reason.
 
-A difference is not believed because a file looks like it: it is undone in what gemmi is given (or in both readings),
-and only if both then read the very same is the case named after it. What no member of the list explains is a failure.
+A case is not attributed to a difference because a file looks like it: the difference is undone in gemmi's input (or in
+both readings), and only if both then read exactly the same does it count. A case that no member of the list explains is
+a failure.
 """
 
 import math
@@ -27,16 +28,16 @@ CRASH = "the other reader crashes"
 
 @attrs.frozen
 class _Difference:
-    """How another reader differs.
+    """A way in which another reader differs.
 
     Parameters
     ----------
     name, reason
-        For people.
+        Its name and the reason, for people.
     rewritten
         Changes a file so that gemmi reads it as Holo does.
     adjusted
-        Changes a reading, either reader's, where no change of the file could say it; it is given the file rewritten.
+        Changes a reading of either reader, where no change of the file can express it; called with the rewritten file.
     """
 
     name: str
@@ -46,11 +47,11 @@ class _Difference:
 
 
 def named_differences(form: str, content: bytes, ours: Reading) -> tuple[str, ...]:
-    """Name the differences that together explain why gemmi reads a file otherwise; none if they do not."""
+    """Return the differences that together explain why gemmi reads a file differently; none if they do not."""
     chosen = list(_BY_FORMAT.get(form, ()))
     if not chosen or not _agree(form, content, cast(Atoms, ours), chosen):
         return ()
-    for one in list(chosen):  # leave out what is not needed
+    for one in list(chosen):  # leave out those that are not needed
         fewer = [other for other in chosen if other is not one]
         if _agree(form, content, cast(Atoms, ours), fewer):
             chosen = fewer
@@ -58,7 +59,7 @@ def named_differences(form: str, content: bytes, ours: Reading) -> tuple[str, ..
 
 
 def _agree(form: str, content: bytes, ours: Atoms, differences: Sequence[_Difference]) -> bool:
-    """Say whether both read the same once the differences are undone."""
+    """Return whether both read the same once the differences are undone."""
     rewritten = content
     for one in differences:
         rewritten = one.rewritten(rewritten)
@@ -87,7 +88,7 @@ def _is_atom(line: bytes) -> bool:
 
 
 def _atoms_and_ends(lines: list[bytes]) -> list[bytes]:
-    """Return the lines that Holo reads of a model: atoms, and where a chain ends."""
+    """Return the lines of a model that Holo reads: atoms, and ends of chains."""
     return [
         line if _is_atom(line) else b"TER" for line in lines if line.startswith((b"ATOM", b"HETATM", b"TER"))
     ]
@@ -105,7 +106,7 @@ def _first_model(lines: list[bytes]) -> list[bytes]:
 
 
 def _whole_chains(lines: list[bytes]) -> list[bytes]:
-    """Blank column 21 where it is not filled through all atoms of a chain that follow one another, or ends names."""
+    """Blank column 21 unless it is filled in all consecutive atoms of a chain, or belongs to names."""
     changed, stretch = [], []
 
     def end() -> None:
@@ -127,7 +128,7 @@ def _whole_chains(lines: list[bytes]) -> list[bytes]:
 
 
 def _three_letters(_: bytes, atoms: Atoms) -> Atoms:
-    """Cut the known names of four letters."""
+    """Shorten the known four-letter names."""
     changed: Atoms = Counter()
     for (chain, number, insertion, residue, *rest), count in atoms.items():
         name = residue[:3] if residue in FOUR_LETTERS else residue
@@ -146,7 +147,7 @@ def _without_chains(content: bytes, atoms: Atoms) -> Atoms:
 
 
 def _parts(lines: list[bytes]) -> list[bytes]:
-    """Leave out END, and with it whatever follows where residues come again, as in the next frame of a trajectory."""
+    """Leave out END, and everything after it if residues are repeated, as in the next frame of a trajectory."""
     is_end = re.compile(rb"END\s*$")
     modeled = any(line.startswith((b"MODEL ", b"ENDMDL")) for line in lines)
     kept: list[bytes] = []
@@ -172,7 +173,7 @@ def _capital_insertions(content: bytes, atoms: Atoms) -> Atoms:
 
 
 def _unhybrid(content: bytes, atoms: Atoms) -> Atoms:
-    """Take lower-case hybrid-36 numbers for the capital ones, as gemmi does."""
+    """Replace lower-case hybrid-36 numbers by those in capitals, as gemmi does."""
     lower = 26 * 36**3
     changed: Atoms = Counter()
     for (chain, number, *rest), count in atoms.items():
@@ -182,9 +183,9 @@ def _unhybrid(content: bytes, atoms: Atoms) -> Atoms:
 
 
 def _unsaid_elements(content: bytes, atoms: Atoms) -> Atoms:
-    """Leave out the element where the file's columns for it hold none, and the dictionary has no such atom there.
+    """Leave out elements that the file's columns lack, for atoms that the dictionary does not have.
 
-    It is left out only if it begins the atom's name or is unknown.
+    One is left out only if it begins the atom's name or is unknown.
     """
     unsaid = {
         (line[17:20].strip().decode("latin-1"), line[12:16].decode("latin-1"))
@@ -212,7 +213,7 @@ def _without_elements(atoms: Atoms, names: Collection[str]) -> Atoms:
 
 
 def _known_atoms(_: bytes, atoms: Atoms) -> Atoms:
-    """Give atoms of known residues their elements, where the symbol is the beginning of the name."""
+    """Set atoms of known residues to their elements, if the symbol is the beginning of the name."""
     changed: Atoms = Counter()
     for atom, count in atoms.items():
         residue, name, element = atom[3], atom[4].upper(), atom[6]
@@ -307,7 +308,7 @@ _OPEN = (".", "?")
 
 
 def _only_atom_site(content: bytes) -> bytes:
-    """Return the table of atoms alone of a file that gemmi cannot read as CIF."""
+    """Return only the table of atoms of a file that gemmi cannot read as CIF."""
     try:
         gemmi.cif.read_string(content)
     except (ValueError, RuntimeError):
@@ -321,7 +322,7 @@ def _only_atom_site(content: bytes) -> bytes:
 
 
 def _of_pdb(content: bytes) -> bytes:
-    """Return mmCIF of the atoms of a file whose content is PDB."""
+    """Return mmCIF with the atoms of a file whose content is PDB."""
     if content_suffix(content) != ".pdb":
         return content
     for one in _PDB:
@@ -335,7 +336,7 @@ def _of_pdb(content: bytes) -> bytes:
 
 
 def _table(content: bytes) -> dict[str, list[str]]:
-    """Return the table of atoms of either format, as CIF writes its values; empty if it cannot be read."""
+    """Return the table of atoms of either format, with values as in CIF; empty if it cannot be read."""
     try:
         blocks = gemmi.cif.read_string(content) if content.lstrip().lower().startswith(b"data_") else None
         found = blocks if blocks is not None else [atom_site_block(content)]
@@ -369,14 +370,14 @@ def _site(change: Callable[[dict[str, list[str]]], None]) -> Callable[[bytes], b
 
 
 def _filled(columns: dict[str, list[str]]) -> None:
-    """Leave columns open that gemmi needs and the file has not."""
+    """Add columns that gemmi needs and the file lacks, without values."""
     rows = len(next(iter(columns.values())))
     for name in ("id", "type_symbol", "label_alt_id", "label_asym_id"):
         columns.setdefault(name, ["?"] * rows)
 
 
 def _plain_numbers(columns: dict[str, list[str]]) -> None:
-    """Write numbers without quotes, and 0 for what is smaller than a float64."""
+    """Write numbers without quotes, and 0 for those below the smallest float64."""
     for name in {"cartn_x", "cartn_y", "cartn_z", "pdbx_pdb_model_num", "auth_seq_id"} & columns.keys():
         columns[name] = [
             value if value in _OPEN else _plain(gemmi.cif.as_string(value)) for value in columns[name]
@@ -388,7 +389,7 @@ def _plain(number: str) -> str:
 
 
 def _known_elements(columns: dict[str, list[str]]) -> None:
-    """Write X for what is no element."""
+    """Write X for symbols that are not elements."""
     symbols = map(gemmi.cif.as_string, columns.get("type_symbol", []))
     known = [symbol if gemmi.Element(symbol).name.upper() == symbol.upper() else "X" for symbol in symbols]
     if known:
@@ -396,21 +397,21 @@ def _known_elements(columns: dict[str, list[str]]) -> None:
 
 
 def _letters(columns: dict[str, list[str]]) -> None:
-    """Cut labels to a letter."""
+    """Shorten labels to one letter."""
     for name in {"label_alt_id", "pdbx_pdb_ins_code"} & columns.keys():
         values = columns[name]
         columns[name] = [v if v in _OPEN else gemmi.cif.quote(gemmi.cif.as_string(v)[:1]) for v in values]
 
 
 def _first_model_number(columns: dict[str, list[str]]) -> None:
-    """Write 1 for a model number that is left open."""
+    """Write 1 for a missing model number."""
     if "pdbx_pdb_model_num" in columns:
         numbers = columns["pdbx_pdb_model_num"]
         columns["pdbx_pdb_model_num"] = ["1" if number in _OPEN else number for number in numbers]
 
 
 def _open_elements(content: bytes, atoms: Atoms) -> Atoms:
-    """Leave out the element where the file leaves it open, if it begins the atom's name or is unknown."""
+    """Leave out elements that the file lacks, if they begin the atom's name or are unknown."""
     columns = _table(content)
     names = columns.get("auth_atom_id", columns.get("label_atom_id", []))
     symbols = columns.get("type_symbol", ["?"] * len(names))
@@ -430,13 +431,13 @@ def _one_letter(content: bytes, atoms: Atoms) -> Atoms:
 
 
 def _without_label_numbers(columns: dict[str, list[str]]) -> None:
-    """Leave the labels' residue numbers out where there are the authors'."""
+    """Leave out the labels' residue numbers if there are those of the authors."""
     if "auth_seq_id" in columns:
         columns.pop("label_seq_id", None)
 
 
 def _wrapped(content: bytes, atoms: Atoms) -> Atoms:
-    """Make of a number of more than 32 bits what is left of it in 32 bits."""
+    """Truncate numbers of more than 32 bits to 32 bits."""
     changed: Atoms = Counter()
     for (chain, number, *rest), count in atoms.items():
         wrapped = None if number is None else (number + 2**31) % 2**32 - 2**31
@@ -445,7 +446,7 @@ def _wrapped(content: bytes, atoms: Atoms) -> Atoms:
 
 
 def _unnumbered(content: bytes, atoms: Atoms) -> Atoms:
-    """Leave out the number of atoms to which no column gives one."""
+    """Leave out the number of atoms for which no column has one."""
     columns = _table(content)
     if not {"cartn_x", "cartn_y", "cartn_z"} <= columns.keys():
         return atoms
@@ -476,7 +477,7 @@ _READ = frozenset(
 
 
 def _only_read(content: bytes) -> bytes:
-    """Return the table of atoms alone, with the columns that Holo reads: the authors', or else those of labels."""
+    """Return only the table of atoms, with the columns that Holo reads: the authors', or otherwise the labels'."""
     try:
         file = msgpack.unpackb(content)
         categories = [category for block in file["dataBlocks"] for category in block["categories"]]

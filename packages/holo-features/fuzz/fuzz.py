@@ -1,7 +1,7 @@
-"""Read mutated files, and compare with other readers: see README.md.
+"""Read mutated files, and compare with other readers; see README.md.
 
-``nox -s fuzz`` runs 25,000 cases, ``nox -s fuzz -- --cases 1000 --seed 3`` so many, others;
-``nox -s fuzz -- --case pdb 17`` one, by the name under which it was reported.
+``nox -s fuzz`` runs 25,000 cases, ``nox -s fuzz -- --cases 1000 --seed 3`` runs 1,000 other ones, and
+``nox -s fuzz -- --case pdb 17`` runs a single one, by the name under which it was reported.
 """
 
 import os
@@ -22,13 +22,13 @@ from differences import DIFFERENCES
 from originals import FORMATS, originals
 from workers import Result, results
 
-# Of the cases of a format one in so many is of hypothesis.
+# One case of a format in this many is of hypothesis.
 _PROPOSED = 5
 _STRIDE = 10_000_000  # seeds of a run begin at its number times this
 
 
 def planned(cases: int, seed: int, formats: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Name the cases of a run, format after format in turns."""
+    """Return the names of the cases of a run, with the formats in turn."""
     plan = []
     for form in formats:
         share = cases // len(formats)
@@ -59,7 +59,7 @@ class Tally:
             self.reasons[result.form].update(result.outcome.detail)
 
     def lines(self) -> Iterator[str]:
-        """Write the tables."""
+        """Return the lines of the tables."""
         heads = (REFUSED, REFUSED_ALONE, EQUAL, NAMED, FAILED)
         yield "| format | cases | refused by both | refused by Holo alone | equal | a named difference | failures |"
         yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
@@ -82,7 +82,7 @@ class Tally:
 
 
 def main() -> int:
-    """Run the cases that the command line asks for; 0 if none failed."""
+    """Run the cases that the command line requests; return 0 if none failed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -121,7 +121,7 @@ def main() -> int:
 
 
 def _report(failures: list[Result], keep: Path | None) -> None:
-    """Print what failed, and keep the files."""
+    """Print the failures, and keep their files."""
     if not failures:
         return
     folder = keep or Path(tempfile.mkdtemp(prefix="holo-fuzz-"))

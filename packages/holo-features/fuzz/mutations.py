@@ -1,6 +1,6 @@
-"""Damage to files: at random, and such as knows the format.
+"""Damage to files, both random and specific to a format.
 
-Every function takes the content and a `random.Random`, which alone decides what is done.
+Every function takes the content and a `random.Random`, which alone determines the damage.
 """
 
 import gzip
@@ -21,7 +21,7 @@ SUFFIXES = {"pdb": ".pdb", "mmcif": ".cif", "binarycif": ".bcif", "off": ".off",
 
 Mutation = Callable[[bytes, Random], bytes]
 
-# What has no place where a number, a name or a count is expected.
+# Values that do not belong where a number, a name or a count is expected.
 _NUMBERS = """nan inf -inf Infinity NAN(1) 1e400 -1e400 1e39 3.5e38 1e-400 1e5 1E2 -0 +1.5 .5 5. -.5 0x10 1_0 1_0.5 1.2x
     1.2.3 --1 +-1 1e 1d3 1.5(3) 1,5 ******** 99999 -999 999999999999 2147483648 -2147483649 18446744073709551616 007
     1.000000000000000000001 0 1 2 -1 3 4294967295 A000 a000 zzzz ZZZZ A-1*"""
@@ -59,7 +59,7 @@ def delete(content: bytes, random: Random) -> bytes:
 
 
 def insert(content: bytes, random: Random) -> bytes:
-    """Put a token or noise somewhere."""
+    """Insert a token or noise at some position."""
     place = random.randrange(len(content) + 1)
     token = random.choice(
         (random.choice(TOKENS).encode(), random.randbytes(random.randint(1, 8)), b"\n", b" ", b"\r")
@@ -68,7 +68,7 @@ def insert(content: bytes, random: Random) -> bytes:
 
 
 def repeat(content: bytes, random: Random) -> bytes:
-    """Put a stretch in twice, or elsewhere."""
+    """Repeat a piece of the file in place or elsewhere."""
     piece = content[_span(len(content), random)]
     place = random.randrange(len(content) + 1)
     return content[:place] + piece + content[place:]
@@ -164,7 +164,7 @@ _ENDS = (
 
 
 def insert_line(content: bytes, random: Random) -> bytes:
-    """Put a line in that ends or begins something."""
+    """Insert a line that ends or begins something."""
     line = random.choice(_ENDS)
     lines = content.split(b"\n")
     lines.insert(random.randrange(len(lines) + 1), line)
@@ -172,7 +172,7 @@ def insert_line(content: bytes, random: Random) -> bytes:
 
 
 def hybrid(content: bytes, random: Random) -> bytes:
-    """Join the half of this with the half of another, maybe of another format."""
+    """Join half of this file with half of another, possibly of another format."""
     other = random.choice(originals(random.choice(tuple(SUFFIXES))))
     return content[: random.randrange(len(content) + 1)] + other[random.randrange(len(other) + 1) :]
 
@@ -220,7 +220,7 @@ def pdb_field(content: bytes, random: Random) -> bytes:
 
 
 def pdb_shift(content: bytes, random: Random) -> bytes:
-    """Shift the rest of a record by a column, or put a tab in."""
+    """Shift the rest of a record by a column, or insert a tab."""
     lines = content.split(b"\n")
     number, column = random.randrange(len(lines)), random.randrange(80)
     text = lines[number]
@@ -263,7 +263,7 @@ def overwrite_token(content: bytes, place: int, value: str) -> bytes:
 
 
 def token(content: bytes, random: Random) -> bytes:
-    """Overwrite words; in half of the cases one among the first, where counts and tags stand."""
+    """Overwrite words; in half of the cases one of the first, where counts and tags are."""
     for _ in range(random.choice((1, 1, 1, 3))):
         place = random.randrange(random.choice((8, 10**6)))
         content = overwrite_token(content, place, random.choice(TOKENS))
@@ -271,7 +271,7 @@ def token(content: bytes, random: Random) -> bytes:
 
 
 def word_form(content: bytes, random: Random) -> bytes:
-    """Write a word otherwise: quoted, as text, in capitals, twice, not at all."""
+    """Write a word differently: quoted, as a text field, in capitals, twice, or not at all."""
     words = list(re.finditer(rb"[^\s]+", content))
     if not words:
         return content
@@ -287,7 +287,7 @@ def word_form(content: bytes, random: Random) -> bytes:
 
 
 def cif_tag(content: bytes, random: Random) -> bytes:
-    """Change the tags of the atoms' table: one missing, twice, exchanged, in capitals, of another name."""
+    """Change the tags of the atoms' table: one missing, repeated, exchanged, in capitals, or with another name."""
     tags = list(re.finditer(rb"_atom_site\.[^\s]+\n", content))
     if not tags:
         return content
@@ -303,7 +303,7 @@ def cif_tag(content: bytes, random: Random) -> bytes:
 
 
 def cif_column(content: bytes, random: Random) -> bytes:
-    """Leave out a column, tag and values, or give it one value."""
+    """Leave out a column, tag and values, or set all its values to one."""
     lines = content.split(b"\n")
     tags = [number for number, line in enumerate(lines) if line.startswith(b"_atom_site.")]
     if not tags:
@@ -354,7 +354,7 @@ def containers(tree: Any) -> list[Any]:
 
 
 def _copied(value: Any) -> Any:
-    """Copy a part of a tree, so that the tree stays one; nothing of a part that is too deep."""
+    """Copy a part of a tree, so that the tree has no cycles; a part that is too deep yields nothing."""
     try:
         return deepcopy(value)
     except RecursionError:
@@ -362,7 +362,7 @@ def _copied(value: Any) -> Any:
 
 
 def binarycif_tree(content: bytes, random: Random) -> bytes:
-    """Change values, types, sizes, order and number of what the message holds."""
+    """Change values, types, sizes, order and number of the items of the message."""
     try:
         tree = msgpack.unpackb(content, raw=False, strict_map_key=False)
     except (ValueError, TypeError, msgpack.UnpackException):
@@ -453,7 +453,7 @@ def binarycif_column(content: bytes, random: Random) -> bytes:
 
 
 def packed(tree: Any) -> bytes:
-    """Return the message of a tree; nothing where it is too deep, or a number too large."""
+    """Return the message of a tree; empty if the tree is too deep or a number too large."""
     try:
         return bytes(msgpack.packb(tree))
     except (ValueError, OverflowError, RecursionError):
@@ -461,7 +461,7 @@ def packed(tree: Any) -> bytes:
 
 
 def message_bomb(content: bytes, random: Random) -> bytes:
-    """Say that the message is larger or deeper than it is."""
+    """Declare the message to be larger or deeper than it is."""
     return random.choice(
         (
             b"\xdd\xff\xff\xff\xff" + content,
@@ -481,7 +481,7 @@ def message_bomb(content: bytes, random: Random) -> bytes:
 
 
 def idx_header(content: bytes, random: Random) -> bytes:
-    """Change what an idx file says of itself."""
+    """Change the header of an idx file."""
     changed = bytearray(content)
     kind = random.randrange(4)
     if kind == 0:
@@ -504,7 +504,7 @@ def idx_header(content: bytes, random: Random) -> bytes:
 
 
 def damaged_gzip(content: bytes, random: Random) -> bytes:
-    """Pack, and most often damage what was packed."""
+    """Compress, and usually damage the result."""
     whole = gzip.compress(content, 6, mtime=0)
     half = random.randrange(len(content) + 1)
     forms: tuple[Callable[[], bytes], ...] = (
@@ -512,7 +512,7 @@ def damaged_gzip(content: bytes, random: Random) -> bytes:
         lambda: flip(whole, random),
         lambda: truncate(whole, random),
         lambda: whole + random.choice((b"\0" * 9, b"x", b"\x1f\x8b", random.randbytes(20))),
-        # Two members, which are one file.
+        # Two members, which form one file.
         lambda: gzip.compress(content[:half], mtime=0) + gzip.compress(content[half:], mtime=0),
         lambda: content,
         lambda: zlib.compress(content),
@@ -524,7 +524,7 @@ def damaged_gzip(content: bytes, random: Random) -> bytes:
 
 @cache
 def _bomb(byte: bytes) -> bytes:
-    """Return a gigabyte packed into a megabyte; only its checksum, at the very end, is wrong."""
+    """Return a gigabyte compressed into a megabyte; only its checksum, at the very end, is wrong."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     head = packer.compress(byte) + packer.flush(zlib.Z_FULL_FLUSH)
     block = packer.compress(byte * 2**24) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -538,12 +538,12 @@ _KNOWING: dict[str, tuple[Mutation, ...]] = {
     "off": (token, token, token, word_form, *_LINES),
     "idx": (idx_header, idx_header, idx_header, hybrid),
 }
-# Whose own readers unpack gzip.
+# Formats whose own readers decompress gzip.
 _ZIPPED = ("pdb", "mmcif", "binarycif", "idx")
 
 
 def mutated(form: str, random: Random) -> tuple[bytes, bool]:
-    """Return a damaged file of a format, and whether its name is to end in .gz."""
+    """Return a damaged file of a format, and whether its name must end in .gz."""
     content = random.choice(originals(form))
     mutations: Sequence[Mutation] = _KNOWING[form]
     for i in range(random.choice((0, 1, 1, 1, 1, 2, 2, 3, 5)) if random.random() < 0.98 else 30):

@@ -1,8 +1,8 @@
 """The files that are mutated: pieces of the example structures, small meshes, small arrays.
 
-Structures are cut from chains that come with the package, and given what real entries have and these chains have
-not: alternate locations, insertion codes, negative numbers, a modified residue, a ligand and water after the chain,
-hydrogens, a second model, and blank elements.
+Structures are cut from chains that come with the package, and supplemented by features of real entries that these
+chains lack: alternate locations, insertion codes, negative numbers, a modified residue, a ligand and water after the
+chain, hydrogens, a second model, and blank elements.
 """
 
 import gzip
@@ -44,7 +44,7 @@ def _structures() -> tuple[gemmi.Structure, ...]:
 
 
 def _structure(chain: int, first: int, count: int, number: int) -> gemmi.Structure:
-    """Cut a piece of a chain and vary it."""
+    """Cut a piece from a chain and vary it."""
     whole = gemmi.make_structure_from_block(
         atom_site_block(gzip.decompress(example_structures()[chain].read_bytes()))
     )
@@ -90,7 +90,7 @@ def _vary(piece: gemmi.Chain, number: int) -> None:
 
 
 def _add_others(model: gemmi.Model, place: gemmi.Position) -> None:
-    """Add a ligand and waters, which come after the chain's end."""
+    """Add a ligand and waters after the chain's end."""
     for name, atoms in (("CA", (("CA", "Ca"),)), ("GOL", (("C1", "C"), ("O1", "O"))), ("HOH", (("O", "O"),))):
         residue = gemmi.Residue()
         residue.name, residue.het_flag = name, "H"
@@ -129,7 +129,7 @@ def _only_atoms(structure: gemmi.Structure, *, grouped: bool = True) -> str:
 
 
 def _binarycif() -> tuple[bytes, ...]:
-    """Encode structures, every other with what makes it small, and take a whole chain as it is shipped."""
+    """Encode structures, every second one with compressing encodings, and add a whole chain as shipped."""
     decimals = ("Cartn_x", "Cartn_y", "Cartn_z", "occupancy", "B_iso_or_equiv")
     kinds = {**dict.fromkeys(decimals, float), "id": int, "auth_seq_id": int}
     files = []

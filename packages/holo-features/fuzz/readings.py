@@ -1,8 +1,8 @@
-"""What two readers make of the same bytes, in one form that can be compared.
+"""The results of two readers for the same bytes, in one form that can be compared.
 
 An atom is (chain, residue number, insertion code, residue, atom, alternate location, element, x, y, z). Coordinates are
-rounded to float32, the precision of both. An element that is none is X. Readers differ in the order of atoms, for gemmi
-brings residues of a chain together, so that atoms are counted, not listed.
+rounded to float32, the precision of both. A symbol that is not an element is X. Readers differ in the order of atoms,
+because gemmi groups the residues of a chain, so atoms are counted rather than listed.
 """
 
 import math
@@ -29,7 +29,7 @@ __all__ = ["Atoms", "Inconsistent", "Reading", "Refused", "holo_chosen", "holo_r
 
 Atom = tuple[str, int | None, str, str, str, str, str, float, float, float]
 Atoms = Counter[Atom]
-Mesh = tuple[bytes, Counter[tuple[int, ...]]]  # positions, and triangles from their lowest corner on
+Mesh = tuple[bytes, Counter[tuple[int, ...]]]  # positions, and triangles starting from their lowest corner
 Array = tuple[str, tuple[int, ...], bytes]  # type, shape, elements in big-endian order
 Reading = Atoms | Mesh | Array
 
@@ -37,7 +37,7 @@ _ELEMENTS = frozenset(gemmi.Element(number).name.upper() for number in range(1, 
 
 
 class Inconsistent(Exception):
-    """What the reader chose is not what its rules say."""
+    """The reader's selection contradicts its rules."""
 
 
 def holo_reading(form: str, path: Path) -> Reading:
@@ -46,12 +46,12 @@ def holo_reading(form: str, path: Path) -> Reading:
 
 
 def holo_chosen(form: str, path: Path, reading: Reading) -> None:
-    """Go one step on with what was read, which may refuse it, but not make nonsense of it.
+    """Process a reading further, which may refuse it, but must not lead to inconsistent results.
 
     Raises
     ------
     Inconsistent
-        If it does.
+        If it does lead to them.
     """
     if form == "off":
         _centered(path)
@@ -65,7 +65,7 @@ def other_reading(form: str, content: bytes) -> Reading:
     Raises
     ------
     Refused
-        With the reason.
+        With the reason for the refusal.
     """
     return _OTHERS[form](content)
 
@@ -99,10 +99,10 @@ def _counted(atoms: AtomArray, labels: ArrayLike) -> Atoms:
 
 
 def _selected(path: Path, raw: Atoms) -> None:
-    """Check that what is kept of a structure is among its atoms, each atom of one conformer, heavy, of an element."""
+    """Check that the selected atoms of a structure are in the file, of one conformer, heavy, and known elements."""
     structure = read_structure(path)
     kept = structure.atoms
-    # The twenty may be renamed, and of alternate locations there is one.
+    # The twenty may be renamed, and alternate locations are reduced to one.
     chosen = Counter((*atom[:3], atom[4], *atom[6:]) for atom in _counted(kept, [""] * len(kept)).elements())
     if chosen - Counter((*atom[:3], atom[4], *atom[6:]) for atom in raw.elements()):
         raise Inconsistent("an atom was chosen that is not in the file")
@@ -188,7 +188,7 @@ def _binarycif(content: bytes) -> gemmi.Structure:
 
 
 def _off(content: bytes) -> Mesh:
-    """Read a mesh line by line; what has another form than its header says is refused."""
+    """Read a mesh line by line; one whose form differs from its header is refused."""
     try:
         plain = [line.partition(b"#")[0].decode("ascii") for line in re.split(rb"\r\n|\r|\n", content)]
         if any(ord(letter) < 32 and letter not in "\t\f\v" for line in plain for letter in line):
@@ -235,7 +235,7 @@ def _decimal(word: str) -> float:
 
 
 def _idx(content: bytes) -> Array:
-    """Read an array whose size is just what its header says."""
+    """Read an array whose size is exactly that of its header."""
     kinds = {
         8: ("u1", "B"),
         9: ("i1", "b"),

@@ -1,4 +1,4 @@
-"""Processes that run cases, watched: each has little memory and little time, and may die."""
+"""Supervised processes that run cases, with little memory and little time, and that may die."""
 
 import multiprocessing
 import os
@@ -17,24 +17,24 @@ from differences import CRASH
 
 __all__ = ["MEMORY", "SECONDS", "Result", "results"]
 
-SECONDS = 20.0  # of processor time for one reading of one file; a hundredth is usual
+SECONDS = 20.0  # of processor time for one reading of one file; a hundredth of this is usual
 MEMORY = 2**30  # bytes, beyond what a worker has when it starts
 
-_FORK = multiprocessing.get_context("fork")  # so that who replaces the dead need not import again
+_FORK = multiprocessing.get_context("fork")  # so that replacements of dead processes need not import again
 
 
 @attrs.frozen
 class Result:
-    """What came of one file of a case.
+    """The result for one file of a case.
 
     Parameters
     ----------
     form, name
         The case.
     outcome
-        What came of it.
+        The outcome.
     content
-        The file where it failed, with its name; otherwise None.
+        The file if it failed, with its name; otherwise None.
     """
 
     form: str
@@ -45,7 +45,7 @@ class Result:
 
 @attrs.define
 class _Worker:
-    """A process, the cases that it has still to run, and what it said last."""
+    """A process, the cases that it still has to run, and its last message."""
 
     folder: Path
     cases: list[tuple[str, str]]
@@ -62,13 +62,13 @@ class _Worker:
         self.stage, self.since = "", self.processor_seconds()
 
     def processor_seconds(self) -> float:
-        """Say how long it has computed: on a busy machine it waits for minutes, which says nothing of what it reads."""
+        """Return how long it has computed; on a busy machine it may wait for minutes, which does not count."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _work(connection: Connection, folder: Path, cases: Sequence[tuple[str, str]]) -> None:
-    """Run cases one after the other, and say what comes of them."""
+    """Run cases one after the other, and send their outcomes."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     limit = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -82,10 +82,10 @@ def _work(connection: Connection, folder: Path, cases: Sequence[tuple[str, str]]
 
 
 def results(cases: Sequence[tuple[str, str]], count: int) -> Iterator[Result]:
-    """Run cases in processes, and give what came of each file.
+    """Run cases in processes, and yield the outcome of each file.
 
-    A process that dies or takes too long while the package under test reads is a failure of it; while another reader
-    reads, it is a difference, ``the other reader crashes``. Another process then goes on with the next case.
+    If a process dies or takes too long while the package under test reads, that is a failure; while another reader
+    reads, it is a difference, ``the other reader crashes``. Another process then continues with the next case.
     """
     place = Path(tempfile.mkdtemp(prefix="fuzz-"))
     workers = [_Worker(place / str(i), list(cases[i::count])) for i in range(count)]

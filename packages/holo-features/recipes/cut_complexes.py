@@ -1,8 +1,8 @@
 """Cut the complexes of the tests, tests/golden/complexes, from the public binding free energy benchmark.
 
 Run as ``python cut_complexes.py BENCHMARK FOLDER``. BENCHMARK is a checkout of
-github.com/schrodinger/public_binding_free_energy_benchmark (MIT license). Of thrombin, its lines of the residues, ions
-and waters within 7 Å of three ligands are kept as they are, and the ligands.
+github.com/schrodinger/public_binding_free_energy_benchmark (MIT license). The script keeps the lines of thrombin's file
+for residues, ions and waters within 7 Å of three ligands unchanged, and these ligands.
 """
 
 import csv

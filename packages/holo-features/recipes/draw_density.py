@@ -1,7 +1,7 @@
-"""Draw a slice of the inverse Zernike transform beside the atoms it came from: docs/features/density.png.
+"""Draw a slice of the inverse Zernike transform beside the atoms that it came from: docs/features/density.png.
 
-The neighborhood of Cys 23 of 2imm, an example structure, in the core of an antibody's domain. The plane
-holds its Cα and two sulphurs. Run with matplotlib installed: ``MPLBACKEND=agg python draw_density.py PICTURE.png``.
+It shows the neighborhood of Cys 23 of 2imm, an example structure, in the core of an antibody domain. The plane contains
+its Cα and two sulphurs. Run with matplotlib installed: ``MPLBACKEND=agg python draw_density.py PICTURE.png``.
 """
 
 import sys
@@ -30,7 +30,7 @@ THICKNESS, POINTS = 0.9, 401
 
 
 def plane_of(sulphurs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return three axes, of which the first two span a plane with the two sulphurs that lie best in it."""
+    """Return three axes, of which the first two span a plane through the two sulphurs that define it best."""
     lengths = np.linalg.norm(sulphurs, axis=1)
     pairs = [
         (i, j) for i in range(len(sulphurs)) for j in range(i) if max(lengths[i], lengths[j]) < 0.8 * CUTOFF
@@ -44,7 +44,7 @@ def plane_of(sulphurs: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def frame(axes: Axes, title: str, color: str) -> None:
-    """Draw the ball's edge, without ticks."""
+    """Draw the boundary of the ball, without ticks."""
     axes.add_patch(pyplot.Circle((0, 0), CUTOFF, fill=False, color="#90a4ae", lw=0.8))
     axes.plot(0, 0, "+", color="#263238", ms=6, mew=1)
     axes.set_title(title, color=color, fontsize=10, pad=4)
@@ -53,7 +53,7 @@ def frame(axes: Axes, title: str, color: str) -> None:
 
 
 def main(target: Path) -> None:
-    """Draw."""
+    """Draw the picture."""
     (path,) = (path for path in datasets.example_structures() if path.name.startswith("2imm"))
     clouds = neighborhoods(read_structure(path), CUTOFF, CHANNELS)
     row = int(np.flatnonzero(clouds.index["residue_number"] == 23)[0])
@@ -92,7 +92,7 @@ def main(target: Path) -> None:
         text = f"lmax {chosen.lmax}, nmax {chosen.radial.nmax}" if chosen.radial else ""
         rows[0].text(-11.6, 0, text, fontsize=10, color="#263238", rotation=90, ha="right", va="center")
     figure.canvas.draw()
-    # As few colors as look the same make a small file.
+    # Fewer colors that look the same make a small file.
     picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
     picture.quantize(160, dither=Image.Dither.NONE).save(target, optimize=True)
 

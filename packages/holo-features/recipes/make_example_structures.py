@@ -1,10 +1,10 @@
 """Make the example structures of holo-features from a folder of protein chains.
 
-Run as ``python make_example_structures.py CHAINS``. CHAINS holds one PDB file a chain, named
-``<pdb id>_<chain><anything>.pdb``: first model, first alternate location, amino acid residues, the
-coordinates of the PDB entry; hydrogens where the entry's file has them. Such a file can be cut from any
-PDB entry. The chains were chosen by P-SEA composition among chains of 50 to 300 residues that differ in
-their 30 % identity cluster: mostly helix, mostly sheet, or both.
+Run as ``python make_example_structures.py CHAINS``. CHAINS holds one PDB file for each chain, named ``<pdb
+id>_<chain><anything>.pdb``: the first model, the first alternate location, amino acid residues, the coordinates of the
+PDB entry, and hydrogens if the entry's file has them. Such a file can be cut from any PDB entry. The chains were chosen
+by P-SEA composition (mostly helix, mostly sheet, or both) among chains of 50 to 300 residues in different clusters of
+30 % identity.
 """
 
 import gzip
@@ -38,7 +38,7 @@ LONGER = ("1wdw_A", "3aaa_B", "1zhh_B", "1jtd_B", "1k5d_A", "2ny7_G", "3tnz_A", 
 
 
 def write_chain(source: Path, target: Path) -> None:
-    """Write a PDB file's atoms as gzipped BinaryCIF, the same bytes each time."""
+    """Write a PDB file's atoms as gzipped BinaryCIF, with the same bytes each time."""
     atoms = PDBFile.read(source).get_structure(model=1, extra_fields=["occupancy", "b_factor"])
     atoms.box = None  # a dummy in single-chain files
     file = BinaryCIFFile()

@@ -2,8 +2,8 @@
 
 Run as ``python make_reader_examples.py FEP``. FEP is the folder ``fep_benchmark_inputs/structure_inputs`` of
 Schrödinger's public binding free energy benchmark, https://github.com/schrodinger/public_binding_free_energy_benchmark
-(MIT). It needs RDKit and Open Babel, which are independent of what is tested: Open Babel writes the molecules in the
-other formats, RDKit says what is in them.
+(MIT). The script needs RDKit and Open Babel, which are independent of the code under test: Open Babel writes the
+molecules in the other formats, and RDKit reports their content.
 """
 
 import gzip
@@ -22,7 +22,7 @@ WATERS = 30
 
 
 def write_excerpt(source: Path) -> None:
-    """Write what is out of the ordinary in a PDB file: residues with alternate locations, HETATM, some water."""
+    """Write the unusual parts of a PDB file: residues with alternate locations, HETATM records, some water."""
     lines = source.read_text().splitlines()
     atoms = [line for line in lines if line.startswith(("ATOM", "HETATM"))]
     alternate = {line[21:27] for line in atoms if line[16] != " "}
@@ -39,7 +39,7 @@ def write_excerpt(source: Path) -> None:
 
 
 def write_molecules(source: Path, which: tuple[int, ...]) -> None:
-    """Write molecules as SDF, V2000 as they are and V3000, as MOL2 and as PDBQT, and what is in them as JSON."""
+    """Write molecules as SDF (V2000 unchanged, and V3000), MOL2 and PDBQT, and their content as JSON."""
     records = source.read_text().split("$$$$\n")
     sdf = "".join(records[i] + "$$$$\n" for i in which)
     (TARGET / "molecules.sdf").write_text(sdf)

@@ -1,9 +1,9 @@
-"""Record what the published program of the spherical MNIST data set makes of random images.
+"""Record the output of the published program of the spherical MNIST data set for random images.
 
     python record_sphere_images.py CHECKOUT OUT
 
 CHECKOUT is a folder of https://github.com/gvisani/Holographic-VAE, whose experiments/mnist/src/preprocessing/gendata.py
-is run; OUT is tests/golden/sphere_images.npz. Of what it imports only numpy is needed: the grid is given to it.
+is run; OUT is tests/golden/sphere_images.npz. Of its imports only numpy is needed, because the grid is passed to it.
 """
 
 import importlib.util
@@ -28,7 +28,7 @@ def _program(path: Path) -> types.ModuleType:
 
 
 def main(checkout: Path, out: Path) -> None:
-    """Write images, rotations as Holo has them, and the projected images."""
+    """Write images, rotations in Holo's form, and the projected images."""
     program = _program(checkout / "experiments/mnist/src/preprocessing/gendata.py")
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (6, 28, 28)).astype(np.uint8)

@@ -18,7 +18,7 @@ def atom_record(
     occupancy=1.0,
     hetero=False,
 ):
-    """One ATOM or HETATM line; the element defaults to the first letter of the name."""
+    """Return one ATOM or HETATM line; the element defaults to the first letter of the name."""
     symbol = name[0] if element is None else element
     padded = f" {name:<3}" if len(symbol) < 2 and len(name) < 4 else f"{name:<4}"
     x, y, z = (value if isinstance(value, str) else f"{value:8.3f}" for value in xyz)
@@ -30,7 +30,7 @@ def atom_record(
 
 
 def residue_records(shift=0.0, names=tuple(BACKBONE), **about):
-    """Backbone atoms of a residue, moved along x."""
+    """Return the backbone atoms of a residue, shifted along x."""
     return [atom_record(name, (BACKBONE[name][0] + shift, *BACKBONE[name][1:]), **about) for name in names]
 
 
@@ -46,7 +46,7 @@ def _residue():
 
 @pytest.fixture
 def write_pdb(tmp_path):
-    """Write records as a PDB file and give its path."""
+    """Write records as a PDB file and return its path."""
 
     def write(*records, name="made.pdb"):
         path = tmp_path / name

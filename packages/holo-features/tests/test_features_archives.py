@@ -1,4 +1,4 @@
-"""Structures in archives: as in a folder, and whatever an archive says, nothing is read or written elsewhere."""
+"""Structures in archives are read as in a folder, and no archive makes anything be read or written elsewhere."""
 
 import gzip
 import io

@@ -97,7 +97,7 @@ def record(name="1abc", score=6.5, **changes):
 
 
 def write_lmdb(folder, records, form="json", *, dump=json.dumps, names=None, packed=gzip.compress):
-    """Write records as ATOM3D does: gzipped under their numbers, and three entries that describe them."""
+    """Write records as ATOM3D does: gzipped under their numbers, with three entries that describe them."""
     folder.mkdir(parents=True)
     with (
         lmdb.open(str(folder), map_size=1 << 26) as environment,
@@ -219,7 +219,7 @@ def test_a_bad_record_is_skipped_by_name(tmp_path, changes, reason):
 
 
 class Trap:
-    """What runs if anybody reads the pickle."""
+    """A call that would run if anybody loaded the pickle."""
 
     def __reduce__(self):
         return (pytest.fail, ("a pickle was loaded",))
@@ -236,12 +236,12 @@ def test_pickled_records_are_refused_by_name(tmp_path, form):
 
 def test_a_pickle_under_another_name_is_not_loaded(tmp_path):
     folder = write_lmdb(tmp_path / "data", [{"id": "1abc", "trap": Trap()}], "json", dump=pickle.dumps)
-    with pytest.raises(FormatError, match="id_to_idx is no JSON"):
+    with pytest.raises(FormatError, match="id_to_idx is not JSON"):
         find_complexes(folder)
 
 
 def test_what_is_no_data_set_is_refused(tmp_path):
-    with pytest.raises(FormatError, match=r"it holds no data\.mdb, so it is no ATOM3D data set"):
+    with pytest.raises(FormatError, match=r"it holds no data\.mdb, so it is not an ATOM3D data set"):
         list(atom3d_records(tmp_path))
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "data.mdb").write_bytes(b"no LMDB" * 1000)
@@ -291,7 +291,7 @@ def test_a_file_that_would_end_the_process_is_refused(tmp_path):
     place = max(places)
     assert place > 0
     (folder / "data.mdb").write_bytes(content[: place - 4] + b"\xff" * 4 + content[place:])
-    with pytest.raises(FormatError, match="ends the process that reads it; it is damaged, or was made so"):
+    with pytest.raises(FormatError, match="crashes the process that reads it; it is damaged or malicious"):
         find_complexes(folder)
 
 

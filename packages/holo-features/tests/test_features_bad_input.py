@@ -1,4 +1,4 @@
-"""Files that cannot be used: one clear error each, naming the file."""
+"""Each file that cannot be used gives one clear error, which names the file."""
 
 import gzip
 import io
@@ -18,7 +18,7 @@ from holo_types import FormatError
 
 
 def contents():
-    """An example chain in each format, as bytes."""
+    """Return an example chain in each format, as bytes."""
     atoms = read_structure(example_structures()[0]).atoms[:300]
     pdb, mmcif, binary = PDBFile(), CIFFile(), BinaryCIFFile()
     pdb.set_structure(atoms)
@@ -40,7 +40,7 @@ CONTENTS = contents()
 
 
 def refuse(path, match):
-    """The reading fails with one line that names the file."""
+    """Check that reading fails with one line that names the file."""
     with pytest.raises(FormatError, match=match) as caught:
         read_structure(path)
     assert str(path) in str(caught.value)
@@ -302,7 +302,7 @@ def test_text_that_is_no_cif(tmp_path, before, after, match):
 
 
 def encoding(content, name, kind):
-    """Find an encoding of a column of atom_site."""
+    """Return an encoding of a column of atom_site."""
     site = next(table for table in content["dataBlocks"][0]["categories"] if table["name"] == "_atom_site")
     column = next(column for column in site["columns"] if column["name"] == name)
     steps = column["data"]["encoding"]

@@ -1,4 +1,4 @@
-"""biotite comes without matplotlib and networkx, and does with them what it always did."""
+"""biotite is imported without matplotlib and networkx, and works with them as always."""
 
 import subprocess
 import sys

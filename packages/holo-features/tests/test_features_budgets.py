@@ -1,4 +1,4 @@
-"""Structures and molecules that claim more than they hold, and what is no file at all."""
+"""Structures and molecules that declare more than they hold, and paths that are not files."""
 
 import gzip
 import json
@@ -151,7 +151,7 @@ def test_the_largest_capsid_is_no_problem():
 
 
 def biomolecule(names: str, copies: int) -> str:
-    """Write REMARK 350 of one chain."""
+    """Return REMARK 350 for one chain."""
     lines = [f"REMARK 350 BIOMOLECULE: {names}", "REMARK 350 APPLY THE FOLLOWING TO CHAINS: A"]
     for number in range(1, copies + 1):
         for row, axis in enumerate(np.eye(3), start=1):

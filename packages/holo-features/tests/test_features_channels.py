@@ -19,7 +19,7 @@ NAMES = ("1ten_A", "1zr0_B", "2imm_A")
 
 
 def atom_array(*atoms):
-    """Atoms from (element, position, residue name, atom name), each a residue of its own."""
+    """Return atoms from (element, position, residue name, atom name), each in its own residue."""
     array = biotite.AtomArray(len(atoms))
     for i, (element, place, residue_name, name) in enumerate(atoms):
         array.element[i], array.res_name[i], array.atom_name[i] = element, residue_name, name
@@ -28,7 +28,7 @@ def atom_array(*atoms):
 
 
 def turned(structure, seed):
-    """The structure about its center, turned, in float64 before it is rounded to the atoms' float32."""
+    """Return the structure about its center, rotated in float64 before it is rounded to the atoms' float32."""
     atoms = structure.atoms.copy()
     places = atoms.coord.astype(np.float64)
     turn = Rotation.random(rng=np.random.default_rng(seed)).as_matrix()
@@ -164,7 +164,7 @@ def test_turning_a_structure_changes_areas_by_a_few_points_of_the_spheres():
 
 
 def peoe(molecule, parameters, steps=6):
-    """Partial equalization of orbital electronegativity by its defining equations, in float64."""
+    """Compute partial equalization of orbital electronegativity by its defining equations, in float64."""
     charges = molecule.charge.astype(float)
     positive = np.array(
         [20.02 if e == "H" else sum(p) for e, p in zip(molecule.element, parameters, strict=True)]

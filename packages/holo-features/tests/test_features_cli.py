@@ -1,4 +1,4 @@
-"""The console script, in processes of its own."""
+"""The console script, run in separate processes."""
 
 import csv
 import os
@@ -240,4 +240,4 @@ def test_resume_names_a_damaged_table(tmp_path):
     arguments = ("structures", example_structures()[0], "--out", tmp_path / "out.h5", *SMALL)
     run(*arguments, check=0)
     (tmp_path / "out.skipped.csv").write_bytes(b"\xff,other\n1,2,3,4\n")
-    assert "out.skipped.csv: is no table" in run(*arguments, "--resume", check=1).stderr
+    assert "out.skipped.csv: is not a table" in run(*arguments, "--resume", check=1).stderr

@@ -1,4 +1,4 @@
-"""The console script's commands beside ``structures``, and that one's choices."""
+"""The console script's commands other than ``structures``, and the options of that one."""
 
 import csv
 import gzip
@@ -120,7 +120,7 @@ def test_residues_by_themselves_have_their_type_as_label(tmp_path, write_pdb, re
 
 @pytest.fixture
 def mnist(tmp_path):
-    """A folder of idx files as MNIST has them, of 25 training and 12 test images."""
+    """Return a folder of idx files in MNIST's form, with 25 training and 12 test images."""
     folder = tmp_path / "mnist"
     folder.mkdir()
     chance = np.random.default_rng(0)
@@ -288,7 +288,7 @@ $$$$
 
 @pytest.fixture
 def complexes(tmp_path):
-    """A table of two complexes, one with a ligand that is not there."""
+    """Return a table of two complexes, one of which has no ligand file."""
     from holo_features import read_structure
 
     protein = example_structures()[0]

@@ -1,4 +1,4 @@
-"""Columns of text: the numbers that Python reads, to the bit."""
+"""Columns of text yield the numbers that Python reads, to the bit."""
 
 import numpy as np
 import pytest

@@ -28,7 +28,7 @@ PROTEIN = read_structure(example_structures()[0])
 
 
 def ligand_at(place, name="EOH"):
-    """A small molecule about a place, heavy atoms as `read_ligand` gives them."""
+    """Return a small molecule about a position, with heavy atoms as in `read_ligand`."""
     atoms = residue(name)
     atoms = atoms[atoms.element != "H"]
     atoms.coord += np.asarray(place, dtype=np.float32) - atoms.coord.mean(axis=0)
@@ -37,7 +37,7 @@ def ligand_at(place, name="EOH"):
 
 @pytest.fixture(name="bound")
 def _bound():
-    """Ethanol four Å beside the first residue's N."""
+    """Return ethanol, 4 Å from the first residue's N."""
     return Complex(
         "1abc", PROTEIN, Ligand("EOH", ligand_at(PROTEIN.atoms.coord[0] + [4, 0, 0])), 6.5, "train"
     )
@@ -45,7 +45,7 @@ def _bound():
 
 @pytest.fixture(name="folder")
 def _folder(tmp_path, write_pdb, residue):
-    """A table of two complexes, and a third whose ligand is missing."""
+    """Return a table of two complexes, and a third whose ligand is missing."""
     write_pdb(*residue(), *residue(number=2, shift=4.0), *residue(number=3, shift=40.0), name="protein.pdb")
     file = SDFile()
     for name, place in (("17", (2, 3, 0)), ("chlorine", (6, 3, 0))):
@@ -307,8 +307,8 @@ def test_a_bad_row_is_skipped_by_name(tmp_path, row, name, reason):
     [
         (b"name,protein,ligand\n", r"it has no column 'id' \(id\); it has name, protein, ligand"),
         (b"", r"it has no column 'id'"),
-        (b"id,protein,ligand\na,\xff,b\n", "it is no CSV file in UTF-8"),
-        (b'id,protein,ligand\n"a,b,c\n', "it is no CSV file in UTF-8"),
+        (b"id,protein,ligand\na,\xff,b\n", "it is not a CSV file in UTF-8"),
+        (b'id,protein,ligand\n"a,b,c\n', "it is not a CSV file in UTF-8"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(tmp_path, content, message):
@@ -335,7 +335,7 @@ def test_a_folder_must_have_one_table(folder):
 
 
 def ligand_atoms(text):
-    """Elements and positions of heavy atoms of a V2000 block."""
+    """Return the elements and positions of the heavy atoms of a V2000 block."""
     lines = text.split("\n")
     rows = [line.split()[:4] for line in lines[4 : 4 + int(lines[3][:3])]]
     return [
@@ -344,12 +344,12 @@ def ligand_atoms(text):
 
 
 def alpha_of(residue_):
-    """A residue's Cα, None if it has none."""
+    """Return a residue's Cα, or None if it has none."""
     return residue_.find_atom("CA", "*", gemmi.Element("C"))
 
 
 def heavy_atoms(residue_):
-    """Elements and positions."""
+    """Return elements and positions."""
     return [(a.element.name, np.array(a.pos.tolist())) for a in residue_ if not a.is_hydrogen()]
 
 
@@ -411,6 +411,6 @@ def test_a_protein_in_pdbqt_is_the_same(tmp_path, write_pdb, atom):
     assert (found.atoms.charge == 0).all()
     path.write_text(path.read_text(encoding="utf-8").replace("OA", "Q9"), encoding="utf-8")
     with pytest.raises(
-        FormatError, match=r"protein\.pdbqt: atom O has the type 'Q9', which is none of AutoDock's"
+        FormatError, match=r"protein\.pdbqt: atom O has the type 'Q9', which is not one of AutoDock's"
     ):
         read_structure(path)

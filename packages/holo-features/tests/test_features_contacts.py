@@ -92,7 +92,7 @@ def test_a_table_of_different_elements_is_refused_and_leaves_nothing(bound, tmp_
 
 
 @pytest.mark.parametrize(
-    ("elements", "message"), [(("C", "sasa"), "'sasa' is no element"), (("C", "Q"), "is not known")]
+    ("elements", "message"), [(("C", "sasa"), "'sasa' is not an element"), (("C", "Q"), "is not known")]
 )
 def test_what_is_no_element_is_refused(bound, elements, message):
     with pytest.raises(HoloError, match=message):

@@ -37,7 +37,7 @@ def start(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """The address of a scheduler with two worker processes, which are started anew when they are killed."""
+    """Yield the address of a scheduler with two worker processes, which are restarted when they are killed."""
     folder = tmp_path_factory.mktemp("cluster")
     scheduler = start(folder, "scheduler", "--host", "127.0.0.1", "--port", 0, "--no-dashboard")
     processes = [scheduler]

@@ -1,4 +1,4 @@
-"""The example structures are what the package says of them."""
+"""The example structures are as the package describes them."""
 
 from collections import Counter
 

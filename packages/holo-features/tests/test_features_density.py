@@ -26,7 +26,7 @@ def positions(density):
 
 
 def plain_density(holograms, row, points):
-    """Σ Z R Y in the orthonormal basis, from scipy; zero beyond the cutoff."""
+    """Return Σ Z R Y in the orthonormal basis, from scipy; zero beyond the cutoff."""
     basis = holograms.basis
     r = np.linalg.norm(points, axis=1)
     rho = r / basis.radial.cutoff
@@ -108,7 +108,7 @@ def test_gemmi_reads_the_map_at_its_place(holograms, tmp_path, suffix):
 
 
 def test_the_header_is_the_one_of_the_format(holograms, tmp_path):
-    """Read by the words of the MRC 2014 and CCP4 descriptions."""
+    """Read a map by the text of the MRC 2014 and CCP4 descriptions."""
     density = density_map(holograms, 0, 0.8, (5.0, -3.0, 100.0))
     path = tmp_path / "carbon.mrc"
     write_density_map(density, "C", path)

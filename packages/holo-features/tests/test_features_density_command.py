@@ -1,4 +1,4 @@
-"""The density of a hologram, asked for by the name of its residue."""
+"""The density of a hologram, chosen by the name of its residue."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_a_residue_lies_where_it_is_in_its_structure(file: Path, capsys: pytest.
     ("options", "status", "message"),
     [
         (["--residue", "A:7"], 1, "has no hologram about it"),
-        (["--residue", "A:5", "--row", "0"], 1, "--row and --residue are given"),
+        (["--residue", "A:5", "--row", "0"], 1, "--row and --residue are both given"),
         (["--residue", "A:5,6"], 2, "it must be one residue"),
         (["--row", "3"], 1, "has 3 holograms"),
     ],

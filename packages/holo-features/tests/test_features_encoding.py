@@ -1,4 +1,4 @@
-"""Structure files to holograms, one after the other."""
+"""Encoding of structure files as holograms, one after the other."""
 
 import pkgutil
 

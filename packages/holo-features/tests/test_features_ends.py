@@ -1,4 +1,4 @@
-"""How runs end that are told to, in processes of their own: no worker stays, what was written is kept."""
+"""Runs that are told to end, in separate processes: no worker stays, and what was written is kept."""
 
 import os
 import signal

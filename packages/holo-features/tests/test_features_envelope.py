@@ -1,4 +1,4 @@
-"""The envelope of a radial basis: against its definition, and what it is for, continuity on real structures."""
+"""The envelope of a radial basis follows its definition, and makes holograms of real structures continuous."""
 
 import importlib
 
@@ -25,7 +25,7 @@ SMOOTH = Basis(6, Zernike(20, 10.0, envelope=1.5), PROTEIN)
 
 @pytest.fixture(params=["compiled", "numpy"])
 def form(request, monkeypatch):
-    """Let a test run with the compiled loops and without."""
+    """Run a test with the compiled loops and without them."""
     if request.param == "numpy":
         module = importlib.import_module("holo_features.transforms.zernike")
         monkeypatch.setattr(module, "compiled_transform", lambda *_: None)
@@ -34,7 +34,7 @@ def form(request, monkeypatch):
 
 
 def quintic(t):
-    """The polynomial of degree 5 with the values 0, 1 and no first and second derivatives at 0 and 1, solved for."""
+    """Solve for the polynomial of degree 5 with values 0 and 1 and no first and second derivatives at 0 and 1."""
     powers = np.arange(6)
     conditions = np.zeros((6, 6))
     for row, (place, derivative) in enumerate([(x, d) for x in (0.0, 1.0) for d in range(3)]):
@@ -74,7 +74,7 @@ def test_weights_are_multiplied_by_it(one_hot, point_normalization, width):
 @pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("place", [8.5, 10.0])
 def test_coefficients_are_twice_differentiable_where_the_shell_begins_and_ends(place):
-    """Second differences on the two sides of the place come together as the step shrinks; the third ones do not."""
+    """Second differences on either side of the point converge as the step shrinks; third ones do not."""
     step = 1e-3
     radii = place + step * np.arange(-3, 4)
     direction = np.array([0.48, 0.6, 0.64])
@@ -98,7 +98,7 @@ def test_the_inverse_gives_weights_as_the_envelope_leaves_them():
 
 
 def moved_between(basis, structure):
-    """Carry one atom of a residue's surroundings from 8 to 12 Å; give the holograms, and those of all residues."""
+    """Move one atom of a residue's surroundings from 8 to 12 Å; return the holograms, and those of all residues."""
     clouds = neighborhoods(structure, 13.0, PROTEIN)
     whole = zernike_transform(clouds, basis, np.float64)
     cloud = clouds[len(clouds) // 2 : len(clouds) // 2 + 1]
@@ -115,7 +115,7 @@ def moved_between(basis, structure):
 
 @pytest.mark.parametrize("number", [0, 7, 20])
 def test_a_hologram_moves_little_as_an_atom_leaves(number):
-    """At most a median distance of two residues per Å, as steps of 0.01 Å show; without the envelope it jumps."""
+    """A change is at most a median distance of two residues per Å, in steps of 0.01 Å; without envelope it jumps."""
     structure = read_structure(datasets.example_structures()[number])
     steps = {}
     for basis in (SHARP, SMOOTH):
@@ -128,7 +128,7 @@ def test_a_hologram_moves_little_as_an_atom_leaves(number):
 
 
 def test_files_that_are_turned_and_rounded_agree():
-    """Structures written with PDB's three decimals in another pose: their holograms, turned back, beside their own."""
+    """Holograms of structures written in another pose with PDB's three decimals, rotated back, beside their own."""
     rotation = special_ortho_group.rvs(3, random_state=2)
     worst = {SHARP: [], SMOOTH: []}
     for path in datasets.example_structures()[:4]:

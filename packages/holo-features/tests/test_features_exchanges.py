@@ -1,4 +1,4 @@
-"""Which mutations can be made in a structure, and what is wrong with the others."""
+"""Which mutations can be made in a structure, and the reasons why others cannot."""
 
 from pathlib import Path
 
@@ -83,12 +83,12 @@ def test_a_missing_backbone_and_a_modified_residue_are_named(structure: Structur
     found = find_sites(broken, [Mutation.parse("A:2:A"), Mutation.parse("A:3:A")])
     assert found.problems == {
         0: "the atoms N, CA and C of A:2 are not all there, or lie on a line",
-        1: "A:3 is MSE, which is none of the twenty amino acids",
+        1: "A:3 is MSE, which is not one of the twenty amino acids",
     }
 
 
 def test_several_residues_of_one_name_are_none_of_them(tmp_path: Path) -> None:
-    """Two chains that a file calls A, apart from each other."""
+    """Return two chains that a file calls A, apart from each other."""
     line = "ATOM  {:5d}  {:<3} {} A{:4d}    {:8.3f}{:8.3f}{:8.3f}  1.00 10.00           {}\n"
     places = {"N": (0.0, 1.46, 0.0), "CA": (0.0, 0.0, 0.0), "C": (1.43, -0.5, 0.0), "O": (2.3, 0.3, 0.0)}
     text = ""

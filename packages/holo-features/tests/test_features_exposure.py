@@ -1,4 +1,4 @@
-"""The solvent-accessible share of residues."""
+"""The solvent-accessible fraction of residues."""
 
 import attrs
 import biotite.structure as biotite

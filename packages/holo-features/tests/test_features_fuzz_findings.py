@@ -1,4 +1,4 @@
-"""What `nox -s fuzz` has found, each as small as it gets: files that were once read as what they do not say."""
+"""Findings of `nox -s fuzz`, reduced as far as possible: files that were once misread."""
 
 import msgpack
 import numpy as np
@@ -15,7 +15,7 @@ def written(path, content):
 
 
 def refuse(read, path, match):
-    """It is refused in one line that names the file."""
+    """Check that it is refused in one line that names the file."""
     with pytest.raises(FormatError, match=match) as caught:
         read(path)
     assert str(path) in str(caught.value)
@@ -123,7 +123,7 @@ def test_a_tag_without_a_name_and_one_that_comes_again(tmp_path, tag):
     content = mmcif(*rows, tags=["group_PDB", *TAGS], before=loop)
     if tag == "_":
         content = content.replace(b"_atom_site.type_symbol", tag.encode())
-    refuse(raw_atoms, written(tmp_path / "tags.cif", content), "is no tag|is there twice")
+    refuse(raw_atoms, written(tmp_path / "tags.cif", content), "is not a tag|is there twice")
 
 
 @pytest.mark.parametrize("mark", ["\x0b", "\x0c", "\x1c"])
@@ -160,7 +160,7 @@ def words(text, offsets, places):
 
 
 def binarycif(rows=2, **changes):
-    """Two atoms; some columns changed."""
+    """Return two atoms, with some columns changed."""
     data = {
         "type_symbol": words("NC", [0, 1, 2], [0, 1]),
         "label_atom_id": words("NCA", [0, 1, 3], [0, 1]),
@@ -180,7 +180,7 @@ def binarycif(rows=2, **changes):
 
 
 def step(kind, data, **about):
-    """An array of bytes under one more encoding."""
+    """Return an array of bytes under one more encoding."""
     return {"data": data["data"], "encoding": [{"kind": kind, **about}, *data["encoding"]]}
 
 
@@ -251,7 +251,7 @@ CORNERS = "0 0 0\n1 0 0\n0 1 0\n0 0 1\n"
         (f"OFF\n4 1 0\n{CORNERS}3 0 1 2\n".replace("1 0 0", "1 0"), "vertex 2 has 2 coordinates"),
         (f"OFF\n4 1 0\n{CORNERS}3 0 1 2\n".replace("1 0 0", "1_0 0 0"), "'_' among its numbers"),
         (f"OFF\n4 1 0\n{CORNERS}3 0 1 2\n".replace("1 0 0", "1\x0b0 0"), "among its numbers"),
-        (f"OFF\n4 1 0\n{CORNERS}3 0 1 2\n".replace("1 0 0", "1e 0 0"), "a coordinate is no number"),
+        (f"OFF\n4 1 0\n{CORNERS}3 0 1 2\n".replace("1 0 0", "1e 0 0"), "a coordinate is not a number"),
     ],
 )
 def test_off_whose_counts_are_wrong(tmp_path, content, match):

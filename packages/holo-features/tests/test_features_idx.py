@@ -1,4 +1,4 @@
-"""idx files: what is in them, and what is wrong with them."""
+"""Reading of idx files: their content, and their errors."""
 
 import gzip
 import struct

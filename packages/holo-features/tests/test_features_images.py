@@ -1,4 +1,4 @@
-"""Planar images on the sphere: against the published program, geometry, and the record of what was turned."""
+"""Planar images on the sphere agree with the published program and with geometry, and record their rotations."""
 
 from pathlib import Path
 
@@ -145,9 +145,9 @@ def test_refuses_what_is_no_image(images, match):
 
 
 def test_refuses_rotations_that_do_not_fit():
-    with pytest.raises(HoloError, match="no rotation"):
+    with pytest.raises(HoloError, match="not a rotation"):
         project_images(IMAGES[:1], np.full((1, 3, 3), 0.5))
-    with pytest.raises(HoloError, match="no rotation"):
+    with pytest.raises(HoloError, match="not a rotation"):
         project_images(IMAGES[:1], -np.eye(3)[None])
 
 

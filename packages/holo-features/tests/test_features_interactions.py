@@ -1,4 +1,4 @@
-"""Contacts in shells, burial and RDKit's descriptors, beside sums over all pairs and values of RDKit's own readers."""
+"""Contacts in shells, burial and RDKit's descriptors agree with sums over all pairs and RDKit's own readers."""
 
 import attrs
 import numpy as np
@@ -106,7 +106,7 @@ def test_distances_that_are_none_are_refused(bound, distances):
 
 
 def two_atoms(protein, ligand, distance):
-    """A complex of an atom of a serine and a lone atom of a ligand, so far apart."""
+    """Return a complex of an atom of a serine and a single ligand atom at the given distance."""
     serine = residue("SER")
     one = serine[serine.atom_name == protein]
     one.coord[:] = 0

@@ -1,4 +1,4 @@
-"""Elements of atoms that a program has named, or typed, in a way of its own."""
+"""Elements of atoms that a program has named, or typed, in its own way."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def left_aligned(line, *, element=False):
 @pytest.mark.parametrize("name", ["2g77_B", "1ten_A", "1yea_A"])
 @pytest.mark.parametrize("element", [False, True])
 def test_left_aligned_names(tmp_path, name, element):
-    """As the ESM Atlas writes them; with modified residues, whose CE and SE are HETATM."""
+    """Atoms as the ESM Atlas writes them, with modified residues, whose CE and SE are HETATM."""
     atoms = read_structure(EXAMPLES[name], EVERYTHING).atoms
     file = PDBFile()
     file.set_structure(atoms)
@@ -85,7 +85,7 @@ def test_symbols_that_are_not_only_the_beginning_of_a_name_stay(symbol, name, re
 
 
 def test_columns_tell_elements_of_unknown_ligands(write_pdb, atom, residue):
-    """In a file that aligns its names, CL1 in column 13 is chlorine, in column 14 carbon; else it is the usual one."""
+    """If a file aligns its names, CL1 is chlorine in column 13 and carbon in column 14; otherwise the usual one."""
     chlorine = atom("CL1", (9.0, 0.0, 0.0), residue="UNL", number=2, element="CL", hetero=True)[:76]
     carbon = atom("CL2", (12.0, 0.0, 0.0), residue="UNL", number=2, hetero=True)[:76]
     structure = read_structure(write_pdb(*residue(), chlorine, carbon), Selection(hetero=True))
@@ -144,7 +144,7 @@ def pdbqt(*kinds):
 def test_types_that_are_none_of_autodocks_are_refused(tmp_path, kind):
     path = tmp_path / "one.pdbqt"
     path.write_text(pdbqt("C", kind))
-    with pytest.raises(FormatError, match=f"has the type '{kind[:3]}', which is none of AutoDock's"):
+    with pytest.raises(FormatError, match=f"has the type '{kind[:3]}', which is not one of AutoDock's"):
         read_ligand(path)
 
 
@@ -157,7 +157,7 @@ def test_places_that_are_no_atoms_are_left_out_and_counted(tmp_path):
 
 
 def test_symbols_of_a_program_that_takes_the_first_two_letters(write_pdb, atom, residue):
-    """Where the name begins in column 14 its element has one letter; in column 13, of two, it is an ion."""
+    """The element has one letter if the name begins in column 14; with two letters, in column 13, it is an ion."""
     lines = [
         line[:76] + line[12:16].strip()[:2].rjust(2) for line in (*residue(), atom("CD1", (9.0, 9.0, 9.0)))
     ]

@@ -1,4 +1,4 @@
-"""Files that are not what their names say, or that a reader took too strictly."""
+"""Files whose content differs from their suffix, or that a reader refused too strictly."""
 
 import bz2
 import gzip
@@ -22,7 +22,7 @@ SMALL = ("--lmax", "1", "--nmax", "1")
 
 @pytest.fixture(scope="module")
 def contents(tmp_path_factory):
-    """The same atoms in each format."""
+    """Return the same atoms in each format."""
     folder = tmp_path_factory.mktemp("formats")
     atoms = read_structure(EXAMPLE).atoms
     found = {}
@@ -69,7 +69,7 @@ def test_what_may_come_before_mmcif(tmp_path, contents, before):
         (b'{"code": 404, "message": "no such entry"}', "JSON"),
         (b"# name: x\n@<TRIPOS>MOLECULE\nx\n", "MOL2"),
         (b"name\n  made\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n", "a MOL or SDF file"),
-        (b"HEADER    PREDICTION\nEND\n", "holds no ATOM record, so it is no PDB file, or one without atoms"),
+        (b"HEADER    PREDICTION\nEND\n", "holds no ATOM record, so it is not a PDB file, or has no atoms"),
     ],
 )
 @pytest.mark.parametrize("name", ["a.pdb", "a.ent"])
@@ -129,7 +129,7 @@ def test_the_summary_counts_all_that_was_done(tmp_path, contents):
 
 
 def with_rows(tmp_path, contents, change):
-    """Add a ligand of three atoms and two waters, with what a program says of them."""
+    """Add a ligand of three atoms and two waters, with a program's annotations of them."""
     file = CIFFile.read(written(tmp_path, contents))
     site = file.block["atom_site"]
     rows = len(site["id"])

@@ -1,4 +1,4 @@
-"""Ligands as programs write them: which atoms are one molecule, and which molecule is taken."""
+"""Ligands as programs write them: which atoms form a molecule, and which molecule is used."""
 
 import csv
 
@@ -23,7 +23,7 @@ def protein():
 
 
 def sugar(atom, name, number, x, **about):
-    """Four atoms of a sugar; the next one's C1 lies 1.4 Å from O4."""
+    """Return four atoms of a sugar; the next one's C1 lies 1.4 Å from O4."""
     places = {"C1": (0.0, 0.0), "C2": (1.5, 0.0), "O5": (-0.6, 1.2), "O4": (2.3, 1.2)}
     return [
         atom(key, (x + dx, 60.0 + dy, 0.0), residue=name, number=number, chain="G", hetero=True, **about)
@@ -88,7 +88,7 @@ def test_residues_that_are_there_by_turns_are_not_bonded(write_pdb, protein, ato
 @pytest.mark.parametrize("count", [2, 5, 20])
 @pytest.mark.parametrize("hetero", [False, True])
 def test_a_peptide_in_a_file_of_its_own(write_pdb, protein, count, hetero):
-    """Its residues are amino acids of a chain, and still the ligand."""
+    """The residues of a peptide are amino acids of a chain, and still the ligand."""
     atoms = read_structure(EXAMPLE).atoms
     last = np.unique(atoms.res_id)[count - 1]
     lines = [line for line in protein if int(line[22:26]) <= last]

@@ -1,4 +1,4 @@
-"""Meshes and images in forms that libraries misread or that their usual names hide."""
+"""Meshes and images in forms that libraries misread, or under unusual names."""
 
 import itertools
 import shutil
@@ -16,7 +16,7 @@ FACES = np.array([[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2]])
 
 
 def tetrahedra(count, *, relative, form="{}"):
-    """OBJ of bodies one after the other, each vertices and then faces."""
+    """Return an OBJ file of several bodies, each with its vertices followed by its faces."""
     lines = []
     for body in range(count):
         lines += [f"v {x + 5 * body} {y} {z}" for x, y, z in CORNERS.tolist()]

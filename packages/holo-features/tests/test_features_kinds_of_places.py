@@ -1,4 +1,4 @@
-"""Structures whose atoms cannot all be real: frames, copies, and atoms without a position."""
+"""Structures whose atoms cannot all be real: frames, copies, and atoms without positions."""
 
 import math
 
@@ -71,7 +71,7 @@ def test_frames_of_a_protein_and_its_ligand_in_two_parts(write_pdb, chain, atom)
 
 
 def test_what_follows_end_is_more_of_the_structure_if_it_is_other_residues(write_pdb, chain, atom):
-    """A receptor and a ligand, or another chain, joined as files."""
+    """A receptor and a ligand, or another chain, as files that were joined."""
     ligand = [atom("C1", (90.0, 0.0, 0.0), residue="LIG", number=1, chain="A", hetero=True)]
     other = chain.copy()
     other.chain_id[:], other.coord[:, 0] = "B", other.coord[:, 0] + 60
@@ -85,7 +85,7 @@ def test_what_follows_end_is_more_of_the_structure_if_it_is_other_residues(write
 @pytest.mark.parametrize("moved", [True, False])
 @pytest.mark.parametrize("suffix", [".pdb", ".cif"])
 def test_further_models_are_counted_and_copies_named(tmp_path, chain, moved, suffix):
-    """Of an assembly they lie side by side, of an ensemble they are other states in one place."""
+    """Models of an assembly lie beside each other; those of an ensemble are other states at one position."""
     turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], dtype=np.float32)
     first, second = chain, chain.copy()
     second.coord = (
@@ -173,7 +173,7 @@ def test_two_atoms_of_a_residue_within_a_third_of_an_angstrom(write_pdb, chain, 
 
 
 def pair_by_pair(places, residues, labels):
-    """Say the same with no array: each atom, and each two of a residue."""
+    """Compute the same without arrays: for each atom, and each two of a residue."""
     found = set()
     for i, place in enumerate(places):
         there = [labels[j] for j, other in enumerate(places) if other == place]
@@ -196,7 +196,7 @@ atoms_of_few_places = st.tuples(
 
 @given(st.lists(atoms_of_few_places, max_size=30), st.sampled_from([1, 7, 10_000]))
 def test_misplaced_atoms_are_those_found_pair_by_pair(few, together):
-    """Ten times as many others are in residues of one atom, of seven, or all in one that is large."""
+    """Ten times as many atoms are in other residues, of one atom, of seven, or all in a single large one."""
     others = [((9.0 + 2 * i, 0.0, 0.0), 4 + i // together, "") for i in range(10 * len(few) + 1)]
     every = sorted([*few, *others], key=lambda atom: atom[1])
     places, residues, labels = map(list, zip(*every, strict=True))
@@ -225,7 +225,7 @@ def test_an_atom_that_lies_at_the_origin_stays(write_pdb, chain):
 
 
 def test_alternate_locations_stay(write_pdb, chain, residue):
-    """Each conformer alone is whole, and what one lacks comes from the other, wherever that lies."""
+    """Each conformer alone is complete, and what one lacks comes from the other, wherever that lies."""
     one = residue(number=500, shift=90.0, label="A", occupancy=0.6)
     other = residue(number=500, shift=90.1, label="B", occupancy=0.4, names=("N", "CA", "C", "O"))
     lacking = [line for line in one if line[12:16].strip() != "O"]
@@ -243,7 +243,7 @@ def test_hydrogen_and_deuterium_by_turns_stay(write_pdb, chain, residue, atom):
 
 
 def test_a_special_position_stays(write_pdb, chain, atom):
-    """Copies of an atom that lies on an axis come together in the assembly, not in the file."""
+    """Copies of an atom on an axis coincide in the assembly, not in the file."""
     lines = [
         "REMARK 350 BIOMOLECULE: 1",
         "REMARK 350 APPLY THE FOLLOWING TO CHAINS: A",

@@ -1,4 +1,4 @@
-"""Residues as programs write them: what belongs to a chain, and what residues and chains are called."""
+"""Residues as programs write them: what belongs to a chain, and the names of residues and chains."""
 
 import csv
 from pathlib import Path
@@ -19,7 +19,7 @@ TRACE = "neither N nor C"
 
 @pytest.fixture(scope="module")
 def selenomethionines():
-    """A chain with selenomethionines, as a file of the wwPDB has it."""
+    """Return a chain with selenomethionines, as in a file of the wwPDB."""
     return read_structure(EXAMPLES["2g77_B"]).atoms
 
 
@@ -44,7 +44,7 @@ def residues(structure):
 @pytest.mark.parametrize("suffix", [".cif", ".bcif"])
 @pytest.mark.parametrize("given", ["those of ATOM", "none", "in chains of their own"])
 def test_modified_residues_without_sequence_numbers(tmp_path, selenomethionines, suffix, given):
-    """Biopython and Biotite give HETATM rows none, refinement programs no row at all: peptide bonds tell."""
+    """Biopython and Biotite write no label_seq_id for HETATM rows, refinement programs for no row: bonds decide."""
     atoms = selenomethionines
 
     def change(site):
@@ -64,7 +64,7 @@ def test_modified_residues_without_sequence_numbers(tmp_path, selenomethionines,
 
 @pytest.mark.parametrize("place", [0, -1])
 def test_a_modified_residue_at_an_end_after_ter(tmp_path, selenomethionines, place):
-    """Some programs write all HETATM after the chain's TER."""
+    """Some programs write all HETATM records after the chain's TER."""
     starts = np.flatnonzero(np.diff(selenomethionines.res_id, prepend=-999))
     names = selenomethionines.res_name[starts].tolist()
     at = [i for i, name in enumerate(names) if name == "MSE"][place]
@@ -84,7 +84,7 @@ def test_a_modified_residue_at_an_end_after_ter(tmp_path, selenomethionines, pla
 
 
 def test_peptide_bonds_go_on_from_one_to_the_next(write_pdb, selenomethionines):
-    """Two modified residues in a row, of which only one is bonded to what the file calls a chain."""
+    """Of two consecutive modified residues, only one is bonded to residues that the file assigns to a chain."""
     part = selenomethionines[:30].copy()
     part = part[np.isin(part.res_id, np.unique(part.res_id)[:3])]
     last = part.res_id == part.res_id.max()
@@ -187,7 +187,7 @@ def test_names_in_mmcif(tmp_path):
 
 
 def test_what_has_no_name_is_known_by_its_backbone(write_pdb, residue):
-    """A residue of another program's own, whose N, CA and C are bonded; and atoms of such names that are not."""
+    """A residue unknown to the dictionary, whose N, CA and C are bonded, and atoms of such names that are not."""
     known = write_pdb(*residue(residue="XYZ"))
     assert len(read_structure(known).atoms) == 4
     apart = [line[:30] + f"{9.0 * i:8.3f}" + line[38:] for i, line in enumerate(residue(residue="XYZ"))]
@@ -236,7 +236,7 @@ def test_one_residue_without_its_backbone_is_skipped_alone(write_pdb, residue, a
 
 
 def test_backbones_alone_have_surroundings(tmp_path):
-    """RFdiffusion writes N, CA, C and O, of glycine throughout."""
+    """RFdiffusion writes N, CA, C and O, with glycine throughout."""
     atoms = read_structure(EXAMPLES["1ten_A"]).atoms
     backbone = atoms[np.isin(atoms.atom_name, ["N", "CA", "C", "O"])]
     backbone.res_name[:] = "GLY"
@@ -252,7 +252,7 @@ def test_backbones_alone_have_surroundings(tmp_path):
 
 @pytest.fixture(scope="module")
 def records():
-    """The first 30 residues of a chain A as PDB records."""
+    """Return the first 30 residues of a chain A as PDB records."""
     atoms = read_structure(EXAMPLES["1ten_A"]).atoms
     file = PDBFile()
     atoms = atoms[atoms.res_id < atoms.res_id[0] + 30]
@@ -262,7 +262,7 @@ def records():
 
 
 def put(lines, column, value):
-    """Write over columns, counted from 1."""
+    """Overwrite columns, counted from 1."""
     return [line[: column - 1] + value + line[column - 1 + len(value) :] for line in lines]
 
 
@@ -279,7 +279,7 @@ def lines_of(lines, residue_name):
     ("one", "other"), [("AA", "BA"), ("BA", "HA"), ("1A", "2A"), (" A", "AA"), ("AA", "AB")]
 )
 def test_chains_of_two_letters(write_pdb, records, ter, one, other):
-    """Even if the residue's name and the first letter would make one of a force field's, such as HISB."""
+    """This holds even if the residue name and the first letter form a force field's name, such as HISB."""
     path = write_pdb(
         *put(records, 21, one),
         *(["TER"] if ter or one == " A" else []),
@@ -308,7 +308,7 @@ def test_ligands_of_a_chain_of_two_letters(write_pdb, records, atom):
 
 @pytest.mark.parametrize("name", ["TIP3", "POPC", "LIG1"])
 def test_names_of_four_letters_beside_a_chain(write_pdb, records, atom, name):
-    """Of a ligand that nobody knows three letters are kept, and the chain is that of the protein."""
+    """An unknown ligand keeps three letters, and the chain is that of the protein."""
     other = put([atom("C1", (90.0, 0.0, 0.0), number=900, hetero=True)], 18, name)
     atoms = read_structure(write_pdb(*records, "TER", *other), Selection(hetero=True, waters=True)).atoms
     last = atoms[~atoms.amino_acid]
@@ -338,7 +338,7 @@ def test_a_letter_in_column_21_of_some_residues_is_ignored(write_pdb, records):
 @pytest.mark.parametrize("chain", [" ", "A"])
 @pytest.mark.parametrize("names", [("PROA", "PROB"), ("A", "B"), ("SEG1", "WAT"), ("P1", "")])
 def test_segments(write_pdb, records, chain, names):
-    """The chain where it is blank, or where residues repeat between segments; what has no segment keeps its chain."""
+    """The segment replaces a blank chain, or one with repeated residues; without a segment, the chain is kept."""
     one, other = (put(put(records, 22, chain), 73, f"{name:<4}") for name in names)
     structure = read_structure(write_pdb(*one, *moved(other, 60.0)))
     expected = {names[0], names[1] or chain.strip()}
@@ -356,7 +356,7 @@ def test_segments_of_chains_that_tell_residues_apart_are_not_read(write_pdb, rec
 
 @pytest.mark.parametrize("chain", [" ", "A"])
 def test_the_entry_beside_line_numbers_is_no_segment(write_pdb, records, chain):
-    """As in files of before 1996."""
+    """The entry's name and line numbers, as in files from before 1996."""
     lines = [f"{line[:21]}{chain}{line[22:72]}1TEN{i:>4}" for i, line in enumerate(records, start=1)]
     structure = read_structure(write_pdb(*lines))
     assert {name[0] for name in residues(structure)} == {chain.strip()}
@@ -367,7 +367,7 @@ def test_the_entry_beside_line_numbers_is_no_segment(write_pdb, records, chain):
 
 
 def numbered(lines, numbers, code=""):
-    """Give residues numbers of up to five digits, the fifth in column 27."""
+    """Number residues with up to five digits, the fifth in column 27."""
     names = list(dict.fromkeys(line[22:27] for line in lines))
     of = dict(zip(names, numbers, strict=True))
     return [
@@ -398,7 +398,7 @@ def test_each_chain_rises_for_itself(write_pdb, records):
 
 @pytest.mark.parametrize("number", [52, 1000, 1003])
 def test_digits_that_are_insertion_codes(write_pdb, records, number):
-    """Old entries have such; there is no rise past 9999 before them."""
+    """Old entries have such insertion codes, without a rise past 9999 before them."""
     first, second = (lines for lines in (records[:8], records[8:]))
     lines = [*put(first, 23, f"{number:>4} "), *put(second[:8], 23, f"{number:>4}1")]
     names = residues(read_structure(write_pdb(*lines)))

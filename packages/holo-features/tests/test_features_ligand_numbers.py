@@ -1,4 +1,4 @@
-"""Elements, scaffolds and copies of ligands, beside RDKit's own readers and files put together by hand."""
+"""Elements, scaffolds and copies of ligands agree with RDKit's own readers and with files made by hand."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which ligand a complex has, and how large it is."""
+"""The identity and the size of a complex's ligand."""
 
 import csv
 
@@ -22,7 +22,7 @@ def key(atoms):
 
 
 def carbons(*bonds):
-    """A skeleton of carbons at no places in particular."""
+    """Return a skeleton of carbons at arbitrary positions."""
     atoms = AtomArray(1 + max(max(pair) for pair in bonds))
     atoms.element[:] = "C"
     atoms.bonds = BondList(len(atoms), np.array([(*pair, 1) for pair in bonds]))

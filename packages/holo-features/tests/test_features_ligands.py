@@ -1,4 +1,4 @@
-"""Ligands: what RDKit reads of the same molecules, whatever the format; one clear error where they are bad."""
+"""Ligands have RDKit's content of the same molecules, in every format; bad ones give one clear error."""
 
 import gzip
 import json
@@ -119,14 +119,14 @@ def test_ligands_of_a_structure():
 
 
 def test_an_unknown_ligand_alone(write_pdb, atom):
-    """Programs call it UNK, as the dictionary calls an unknown amino acid."""
+    """Programs call it UNK, like the dictionary's unknown amino acid."""
     path = write_pdb(atom("C", (0.0, 0.0, 0.0), residue="UNK"), atom("C", (1.5, 0.0, 0.0), residue="UNK"))
     assert read_ligand(path, "UNK").atoms.coord[:, 0].tolist() == [0, 1.5]
 
 
 @pytest.mark.parametrize("name", ["A in \u00c5", "\x1e", "\u2028", "\v\f"])
 def test_a_name_is_one_line_whatever_is_in_it(tmp_path, name):
-    """Found by coverage: bytes that Python takes for ends of lines moved the table's counts."""
+    """Found by coverage: bytes that Python regards as line ends shifted the table's counts."""
     path = tmp_path / "a.sdf"
     path.write_bytes(f"{name}\n{SDF.partition(chr(10))[2]}".encode())
     expected = read_ligand(FOLDER / "molecules.sdf", 1).atoms
@@ -164,7 +164,7 @@ def test_a_name_is_one_line_whatever_is_in_it(tmp_path, name):
         (
             "a.pdbqt",
             PDBQT.replace("+0.000 A ", "+0.000 Q1", 1),
-            "has the type 'Q1', which is none of AutoDock's",
+            "has the type 'Q1', which is not one of AutoDock's",
         ),
         ("a.pdbqt", PDBQT.replace("+0.000", "  none", 1), "has charge = 'none'; it must be a number"),
     ],

@@ -1,4 +1,4 @@
-"""Neighborhoods: who is in them, what they are called, what is skipped."""
+"""Neighborhoods: their atoms, their names, and what is skipped."""
 
 from collections import Counter
 
@@ -34,7 +34,7 @@ EXAMPLES = {path.name.partition(".")[0]: read_structure(path) for path in exampl
 
 
 def brute_force(structure, cutoff, channels):
-    """(chain, number, insertion code, name) to the sorted list of (channel, x, y, z), by a plain double loop."""
+    """Map (chain, number, insertion code, name) to the sorted list of (channel, x, y, z), by a plain double loop."""
     atoms = structure.atoms
     places = atoms.coord.astype(np.float64)
     clouds = {}
@@ -452,7 +452,7 @@ def test_turning_a_structure_turns_its_clouds(name):
 
 
 def power_spectra(holograms):
-    """Sums over m of the squares, which no rotation changes."""
+    """Return the sums of squares over m, which no rotation changes."""
     blocks = [holograms.degree(degree) for degree in range(holograms.basis.lmax + 1)]
     return np.concatenate([(block**2).sum(axis=2) for block in blocks], axis=1)
 

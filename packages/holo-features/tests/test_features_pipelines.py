@@ -27,7 +27,7 @@ def chain():
 
 
 def line(name, residue, chain_number, xyz, *, record="ATOM", tail="  1.00 20.00", end=""):
-    """A PDB line from its parts; the name is as the program aligns it, chain and number are columns 21 to 30."""
+    """Return a PDB line; the name is aligned as the program does it, chain and number are columns 21 to 30."""
     place = "".join(f"{value:8.3f}" for value in xyz)
     return f"{record:<6}{1:>5} {name:<4}{residue:>4}{chain_number}{place}{tail}{end}"
 
@@ -42,7 +42,7 @@ def rows(chain):
 
 
 def esmfold(chain):
-    """A line PARENT first, certainty from 0 to 1."""
+    """Write a PARENT line first, and confidences from 0 to 1."""
     lines = [
         line(usual(n), f" {r}", f" A{i:>4}    ", xyz, tail="  1.00  0.87", end=f"           {e}  ")
         for n, r, i, e, xyz in rows(chain)
@@ -51,7 +51,7 @@ def esmfold(chain):
 
 
 def rfdiffusion(chain):
-    """No elements."""
+    """Write no elements."""
     return (
         [
             line(usual(n), f" {r}", f" A{i:>4}    ", xyz, tail="  1.00  0.00")
@@ -63,7 +63,7 @@ def rfdiffusion(chain):
 
 
 def gromacs(chain):
-    """No chain; waters SOL with OW; CRYST1 and MODEL."""
+    """Write no chain; waters are SOL with OW; CRYST1 and MODEL records."""
     body = [
         line(usual(n), f" {r}", f"  {i:>4}    ", xyz, end=f"           {e}")
         for n, r, i, e, xyz in rows(chain)
@@ -88,7 +88,7 @@ def gromacs(chain):
 
 
 def charmm_gui(chain):
-    """Segments, no elements, HSD, TIP3 with OH2, CD of isoleucine, oxygens of the end OT1 and OT2."""
+    """Write segments, no elements, HSD, TIP3 with OH2, CD of isoleucine, and OT1 and OT2 at the end."""
     names = {"HIS": "HSD"}
 
     def of(name, residue):
@@ -109,7 +109,7 @@ def charmm_gui(chain):
 
 
 def amber(chain):
-    """No chain, HIE and CYX, waters WAT, residues numbered on."""
+    """Write no chain, HIE and CYX, waters as WAT, and consecutive residue numbers."""
     names = {"HIS": "HIE", "CYS": "CYX"}
     body = [
         line(
@@ -131,7 +131,7 @@ def amber(chain):
 
 
 def left_aligned(chain):
-    """As the ESM Atlas and some scripts align names and elements."""
+    """Align names and elements as the ESM Atlas and some scripts do."""
     return (
         [
             line(f"{n:<4}", f" {r}", f" A{i:>4}    ", xyz, end=f"          {e:<2}")
@@ -143,7 +143,7 @@ def left_aligned(chain):
 
 
 def ligand_mpnn(chain):
-    """By ProDy, backbones of the designed sequence with their certainty; ProteinMPNN writes sequences alone."""
+    """Write backbones of the designed sequence with confidences by ProDy; ProteinMPNN itself writes sequences."""
     return (
         [
             "REMARK AtomGroup 1TEN + AtomGroup LIG",
@@ -168,7 +168,7 @@ def ligand_mpnn(chain):
 
 
 def pymol(chain):
-    """Of a molecule loaded as mmCIF the segment is its label_asym_id; bonds of ligands, and charges, are written."""
+    """For a molecule loaded as mmCIF, the segment is its label_asym_id; bonds of ligands and charges are written."""
     body = [
         line(usual(n), f" {r}", f" A{i:>4}    ", xyz, end=f"      A    {e:>2}  ")
         for n, r, i, e, xyz in rows(chain)
@@ -187,7 +187,7 @@ def pymol(chain):
 
 
 def pdb_redo(chain):
-    """As Refmac writes: its own records, and ANISOU after each atom."""
+    """Write Refmac's own records, and ANISOU after each atom."""
     body = []
     for n, r, i, e, xyz in rows(chain):
         atom = line(usual(n), f" {r}", f" A{i:>4}    ", xyz, end=f"          {e:>2}")
@@ -263,7 +263,7 @@ def alphafold(chain):
 
 
 def alphafold3(chain):
-    """Ligands have a number of the authors, no label_seq_id; no insertion code, no charge."""
+    """Ligands have an authors' number but no label_seq_id; no insertion code, no charge."""
     names = [
         "group_PDB",
         "id",
@@ -323,7 +323,7 @@ MODELCIF = [
 
 
 def boltz(chain):
-    """python-modelcif's order of columns; ligands with label_seq_id '.' and no number of the authors."""
+    """Write python-modelcif's order of columns; ligands have label_seq_id '.' and no authors' number."""
     values = [
         ("ATOM", 1, e, n, ".", r, i, i, "?", "A", *xyz, 1, 1, "A", r, "93.0", 1)
         for n, r, i, e, xyz in rows(chain)
@@ -340,7 +340,7 @@ def boltz(chain):
 
 
 def chai(chain):
-    """python-modelcif too, of another version: metrics come after the atoms, names of the authors not at all."""
+    """Write another version of python-modelcif: metrics come after the atoms, and there are no authors' names."""
     names = [name for name in MODELCIF if name != "auth_comp_id"]
     values = [
         ("ATOM", k, e, n, ".", r, i, i, "?", "A", *xyz, ".", 1, "A", "93.0", 1)
@@ -375,7 +375,7 @@ def chai(chain):
 
 
 def pymol_cif(chain):
-    """The chain is the authors' and the number the labels', of ligands and waters too; a comment comes first."""
+    """Write the authors' chain and the labels' number, also for ligands and waters, after a comment."""
     names = [
         "group_PDB",
         "id",
@@ -412,7 +412,7 @@ def pymol_cif(chain):
 
 
 def pdb_redo_cif(chain):
-    """Padded columns, quotes where a name has a prime, and a second loop of the same atoms after the first."""
+    """Write padded columns, quotes around names with a prime, and a second loop of the same atoms."""
     names = [
         "group_PDB",
         "id",
@@ -461,7 +461,7 @@ def pdb_redo_cif(chain):
 
 
 def chimerax(chain):
-    """Waters and ligands numbered by the authors, '?' for what is open, names in quotes."""
+    """Write waters and ligands numbered by the authors, '?' for missing values, and names in quotes."""
     names = [
         "group_PDB",
         "id",
@@ -498,7 +498,7 @@ def chimerax(chain):
 
 
 def refined(chain):
-    """Refinement programs: label_seq_id open in all rows, and rows of two lines."""
+    """Write, like refinement programs, no label_seq_id in any row, and rows of two lines."""
     names = [
         "group_PDB",
         "id",
@@ -599,7 +599,7 @@ def binary_column(name, values):
 
 
 def test_what_alphafold_db_writes_as_binarycif(tmp_path, chain):
-    """Its mmCIF as Mol* encodes it: numbers as numbers, packed, and masks over what is open."""
+    """Write its mmCIF as Mol* encodes it: packed numbers, and masks over missing values."""
     lines, name, more = alphafold(chain)
     columns = [line.partition(".")[2] for line in lines if line.startswith("_atom_site.")]
     table = list(zip(*(line.split() for line in lines if line.startswith("ATOM")), strict=True))

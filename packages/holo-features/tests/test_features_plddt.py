@@ -1,4 +1,4 @@
-"""B-factors in the index, and centers by a predictor's certainty."""
+"""B-factors in the index, and the choice of centers by a predictor's confidence."""
 
 import csv
 
@@ -76,7 +76,7 @@ def test_b_factors_are_a_column_of_the_index(write, chain):
 
 
 def test_it_is_the_mean_of_heavy_atoms(write, chain):
-    """Some predictors give each atom its own; hydrogens do not count."""
+    """Some predictors write a value for each atom; hydrogens do not count."""
     atoms = chain.copy()
     atoms.b_factor = np.random.default_rng(0).uniform(0, 99, len(atoms)).round(2)
     residues = np.cumsum(np.diff(atoms.res_id, prepend=atoms.res_id[0]) != 0)

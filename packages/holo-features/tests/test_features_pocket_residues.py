@@ -1,4 +1,4 @@
-"""The residues around a ligand in a file, beside gemmi's search for neighbors."""
+"""The residues around a ligand in a file agree with gemmi's neighbor search."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from holo_types import HoloError
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a protein with two copies of a ligand of six atoms, and a third that nothing is near."""
+    """Write a protein with two copies of a ligand of six atoms, and a third one with nothing near it."""
     structure = read_structure(datasets.example_structures()[1])
     rng, atoms = np.random.default_rng(0), structure.atoms
     for number, row in enumerate((100, 700, 0), start=201):

@@ -1,4 +1,4 @@
-"""Readers against gemmi, an independent one: every atom, whatever the format."""
+"""Readers agree with gemmi, which is independent: every atom, in every format."""
 
 import gzip
 from collections import defaultdict
@@ -21,7 +21,7 @@ EVERYTHING = Selection(hydrogens=True, waters=True, hetero=True)
 
 
 def by_gemmi(structure, model=0):
-    """Atoms of a model by gemmi: one conformer of each residue, the label of highest mean occupancy."""
+    """Return the atoms of a model by gemmi: of each residue, the conformer with the highest mean occupancy."""
     atoms = []
     for chain in structure[model]:
         for residue in chain:
@@ -112,7 +112,7 @@ def test_modified_residues_are_amino_acids():
 
 
 def test_atoms_of_ligands_may_share_a_name(write_pdb, atom, residue):
-    """Programs call every carbon C; the same place twice is another matter."""
+    """Programs call every carbon C; two atoms at one position are another matter."""
     ligand = [atom("C", (float(x), 5.0, 0.0), residue="LIG", number=9, hetero=True) for x in (0, 1, 2, 2)]
     structure = read_structure(write_pdb(*residue(), *ligand), Selection(hetero=True))
     assert structure.atoms.coord[structure.atoms.res_name == "LIG", 0].tolist() == [0, 1, 2]
@@ -125,7 +125,7 @@ def test_atoms_of_ligands_may_share_a_name(write_pdb, atom, residue):
 
 
 def made():
-    """Two chains of one residue each, and an ion, in three models that differ by a shift."""
+    """Return two chains of one residue each, and an ion, in three models that differ by a shift."""
     structure = gemmi.Structure()
     for number in (2, 5, 9):
         model = gemmi.Model(number)
@@ -158,7 +158,7 @@ def made():
 
 
 def with_assemblies(structure):
-    """Assembly 1 has one copy; 2 has three of A, turned and moved, and one of B."""
+    """Return assemblies: 1 has one copy; 2 has three of A, rotated and shifted, and one of B."""
     turn = gemmi.Transform()
     turn.mat.fromlist([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
     turn.vec.fromlist([10, 20, 30])
@@ -183,7 +183,7 @@ def with_assemblies(structure):
 
 @pytest.fixture(params=["pdb", "cif"])
 def write_made(request, tmp_path):
-    """Write a gemmi structure in either format and give its path."""
+    """Write a gemmi structure in either format and return its path."""
 
     def write(structure):
         path = tmp_path / f"made.{request.param}"
@@ -266,7 +266,7 @@ def test_a_bad_operation(tmp_path, expression):
 
 
 def test_operations_in_a_row(tmp_path):
-    """``(2)(3)`` is the third, then the second."""
+    """``(2)(3)`` applies the third operation first, then the second."""
     document = with_assemblies(made()).make_mmcif_document()
     table = document.sole_block().find("_pdbx_struct_assembly_gen.", ["assembly_id", "oper_expression"])
     table[0][1] = "'(2)(3)'"

@@ -1,4 +1,4 @@
-"""Many files over several processes: in order, to the bit, whatever is killed."""
+"""Many files over several processes: in order, to the bit, even if processes are killed."""
 
 import csv
 import os
@@ -27,7 +27,7 @@ needs_posix = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals
 
 
 class ByValue:
-    """A function that workers can load, though they cannot import this module."""
+    """Return a function that workers can load, although they cannot import this module."""
 
     def __init__(self, function):
         self.function = function
@@ -230,7 +230,7 @@ def table(out):
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    """Files of which the first and one amid the others are bad, as long as it takes to stop a run of them."""
+    """Return files of which the first and one in the middle are bad, for a run long enough to be stopped."""
     folder = tmp_path_factory.mktemp("inputs")
     for name in ("first.pdb", "amid.pdb"):
         (folder / name).write_text("no structure\n")
@@ -240,7 +240,7 @@ def inputs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(inputs, tmp_path_factory):
-    """What an undisturbed run of one process makes of them."""
+    """Return the result of an undisturbed run in one process."""
     out = tmp_path_factory.mktemp("whole") / "out.h5"
     assert run(inputs, out).returncode == 3
     return out
@@ -255,14 +255,14 @@ def check_equal(out, whole):
 
 
 def held(inputs, folder):
-    """Give inputs of which a late one is a pipe: there a run waits, until it is stopped."""
+    """Return inputs of which a late one is a pipe, at which a run waits until it is stopped."""
     late = folder / inputs[30].name
     os.mkfifo(late)
     return [*inputs[:30], late, *inputs[31:]]
 
 
 def let_go(inputs, paths):
-    """Put the file where the pipe was."""
+    """Replace the pipe by the file."""
     paths[30].unlink()
     shutil.copy(inputs[30], paths[30])
 

@@ -1,4 +1,4 @@
-"""Sets of meshes, their copies, and descriptors without training: closed forms, and layouts by hand."""
+"""Sets of meshes, their copies, and descriptors without training, against closed forms and hand-made layouts."""
 
 import numpy as np
 import pytest
@@ -98,7 +98,7 @@ def test_refuses_layouts_that_are_not_known(tmp_path, tables, match):
 
 
 def test_a_deformation_is_affine_and_a_smooth_field():
-    """Without the field, positions are an affine map of the mesh's; with it, near points move alike."""
+    """Without the field, positions are an affine map of the mesh's; with it, nearby points move alike."""
     mesh = torus()
     centered = center(mesh).vertices
     stretched = deformed(mesh, np.random.default_rng(1), stretch=0.3, noise=0.0).vertices
@@ -113,7 +113,7 @@ def test_a_deformation_is_affine_and_a_smooth_field():
 
 
 def test_the_field_has_the_strength_and_the_length_that_are_promised():
-    """Over many draws the moves have the standard deviation 0.1, and the correlation exp(-d²/2ℓ²), ℓ = 0.5."""
+    """Over many draws, displacements have standard deviation 0.1 and correlation exp(-d²/2ℓ²), ℓ = 0.5."""
     box = as_mesh(trimesh.creation.box())
     points = center(box).vertices
     moves = [
@@ -154,7 +154,7 @@ def test_distances_of_a_sphere_are_distributed_as_they_must_be():
 
 
 def test_harmonics_of_shells_of_a_sphere():
-    """A sphere has its weight in the outermost shell and in degree 0: 1 / √(4π); and no pose matters."""
+    """A sphere has its weight in the outermost shell and in degree 0, 1 / √(4π), in every pose."""
     found = shell_harmonics(sphere(), 8, 4)
     assert found[-1, 0] == pytest.approx(1 / np.sqrt(4 * np.pi))
     assert found[:-1].max() == 0

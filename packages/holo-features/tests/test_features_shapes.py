@@ -1,4 +1,4 @@
-"""Meshes on the sphere: closed forms, every ray against every face, symmetry, and what is unusual or wrong."""
+"""Meshes on the sphere: closed forms, every ray against every face, symmetry, and unusual or bad meshes."""
 
 import struct
 import subprocess
@@ -26,7 +26,7 @@ DIRECTIONS = {b: sphere_grid("driscoll-healy", b).directions() for b in (8, 12, 
 
 
 def box(a=1.0, b=1.0, c=1.0, lid=True):
-    """Half sides a, b, c; without a lid it is open toward +z."""
+    """Return a box with half sides a, b, c; without a lid it is open toward +z."""
     vertices = np.array([[x, y, z] for x in (-a, a) for y in (-b, b) for z in (-c, c)])
     sides = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
     quads = np.array(sides if lid else sides[:5])
@@ -34,7 +34,7 @@ def box(a=1.0, b=1.0, c=1.0, lid=True):
 
 
 def surface(point, rows, columns):
-    """A closed surface from point(u, v), both periodic."""
+    """Return a closed surface from point(u, v), which is periodic in both."""
     u, v = np.meshgrid(
         2 * np.pi * np.arange(rows) / rows, 2 * np.pi * np.arange(columns) / columns, indexing="ij"
     )
@@ -78,7 +78,7 @@ def icosphere(divisions):
 
 
 def soup(faces, seed):
-    """Triangles here and there."""
+    """Return triangles at random positions."""
     generator = np.random.default_rng(seed)
     middles = generator.normal(size=(faces, 1, 3))
     corners = middles + generator.normal(size=(faces, 3, 3)) * generator.choice(
@@ -88,12 +88,12 @@ def soup(faces, seed):
 
 
 def turned(mesh):
-    """So that no ray lies on an edge, where one of its two faces is met."""
+    """Rotate the mesh so that no ray lies on an edge, where it would hit either of two faces."""
     return Mesh(mesh.vertices @ Rotation.from_rotvec([0.3, -0.2, 0.5]).as_matrix(), mesh.faces)
 
 
 def every_ray_and_face(mesh, bandwidth):
-    """The first three images, ray by ray and face by face after Möller and Trumbore."""
+    """Compute the first three images, ray by ray and face by face after Möller and Trumbore."""
     corners = mesh.vertices[mesh.faces]
     areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     corners = corners - np.average(corners.mean(axis=1), axis=0, weights=areas)
@@ -473,7 +473,7 @@ def test_lists_files_with_their_classes(tmp_path):
 def test_refuses_a_folder_without_meshes(tmp_path):
     with pytest.raises(FormatError, match="there is no mesh file in the folder"):
         mesh_files(tmp_path)
-    with pytest.raises(FormatError, match="is no folder"):
+    with pytest.raises(FormatError, match="is not a folder"):
         mesh_files(tmp_path / "no")
 
 
@@ -495,7 +495,7 @@ def test_reads_labels(tmp_path):
         (b"id,label\n1,\n", "line 2 lacks a name or a label"),
         (b"id,label\n1\n", "line 2 lacks a name or a label"),
         (b"id,label\n1,a\n1,b\n", "line 3 calls 1 'b'; before it was 'a'"),
-        (b"\xff\xfe\x00", "it is no csv table"),
+        (b"\xff\xfe\x00", "it is not a csv table"),
     ],
 )
 def test_refuses_what_is_no_table_of_labels(tmp_path, content, match):

@@ -1,4 +1,4 @@
-"""Sites of mutations and what an exchange changes there, beside counts in plain numpy and biotite's dihedrals."""
+"""Sites of mutations and the effect of an exchange, against counts in plain numpy and biotite's dihedrals."""
 
 import attrs
 import numpy as np
@@ -46,7 +46,7 @@ def test_heavy_atoms_are_those_of_other_residues_within_a_radius(structure: Stru
 
 
 def test_the_virtual_side_chain_lies_where_cb_is(structure: Structure) -> None:
-    """Counts about a point 2.4 Å from Cα on the line to the real Cβ differ little from those about the virtual one."""
+    """Counts about a point 2.4 Å from Cα towards the real Cβ differ little from those about the virtual one."""
     atoms, about = structure.atoms, alpha_carbons(structure)
     residues = residue_numbers(atoms)
     found = site_numbers(structure).column("heavy atoms within 10 Å of the side chain")

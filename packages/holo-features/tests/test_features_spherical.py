@@ -14,7 +14,7 @@ GRIDS = ("driscoll-healy", "gauss-legendre")
 
 
 def independent_harmonics(directions, lmax):
-    """Y_lm [points, (lmax+1)²] from scipy's complex ones: textbook (X, Y, Z) are e3nn's (z, x, y)."""
+    """Return Y_lm [points, (lmax+1)²] from scipy's complex ones: the textbook's (X, Y, Z) is e3nn's (z, x, y)."""
     x, y, z = np.moveaxis(directions, -1, 0)
     # As an arc tangent, the colatitude is accurate near the pole too.
     polar, azimuth = np.arctan2(np.hypot(x, z), y), np.arctan2(x, z)
@@ -29,7 +29,7 @@ def independent_harmonics(directions, lmax):
 
 
 def independent_images(coefficients, grid, bandwidth, rotation=None):
-    """Evaluate [n, channels, lm] at a grid's nodes, r̂ turned back by a rotation: the turned image."""
+    """Evaluate [n, channels, lm] at a grid's nodes rotated back, which yields the rotated image."""
     directions = sphere_grid(grid, bandwidth).directions()
     turned = directions if rotation is None else directions @ rotation
     lmax = int(np.sqrt(coefficients.shape[-1])) - 1
@@ -38,7 +38,7 @@ def independent_images(coefficients, grid, bandwidth, rotation=None):
 
 
 def flat(coefficients, basis):
-    """Put [n, channels, lm] into the layout of holograms."""
+    """Convert [n, channels, lm] to the layout of holograms."""
     blocks = [coefficients[:, :, l**2 : (l + 1) ** 2] for l in range(basis.lmax + 1)]  # noqa: E741
     return np.concatenate([block.reshape(len(block), -1) for block in blocks], axis=1)
 
@@ -48,7 +48,7 @@ def random_coefficients(n, channels, lmax, seed=0):
 
 
 def wigner(rotation, lmax):
-    """D of each degree, solved from harmonics of random directions: Y(R x) = D Y(x)."""
+    """Return D of each degree, solved from harmonics at random directions: Y(R x) = D Y(x)."""
     points = np.random.default_rng(7).normal(size=(8 * (lmax + 1) ** 2, 3))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     before, after = independent_harmonics(points, lmax), independent_harmonics(points @ rotation.T, lmax)

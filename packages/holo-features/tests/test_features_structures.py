@@ -1,4 +1,4 @@
-"""Reading structures: which atoms count, whatever the format."""
+"""Reading structures: which atoms are included, in every format."""
 
 import gzip
 import io
@@ -226,7 +226,7 @@ def test_model_numbers_written_by_hand(write_pdb, residue):
 
 @pytest.mark.parametrize(("group", "counts"), [("ATOM", True), ("HETATM", False)])
 def test_mmcif_without_sequence_numbers(tmp_path, write_pdb, residue, group, counts):
-    """What has no place in a sequence is a ligand, unless the file calls it ATOM as some programs do for all."""
+    """A residue without a place in the sequence is a ligand, unless the file calls it ATOM, as some programs do."""
     atoms = read_structure(write_pdb(*residue(), *residue(number=2, shift=4.0))).atoms
     file = CIFFile()
     set_structure(file, atoms)

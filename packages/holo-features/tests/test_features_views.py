@@ -1,4 +1,4 @@
-"""Views of surroundings: noise, own atoms left out; and residues of related chains that stand for one another."""
+"""Views of surroundings (noise, own atoms left out), and corresponding residues of related chains."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Structures written as mmCIF and PDB, read back by Holo's readers and by gemmi."""
+"""Structures written as mmCIF and PDB can be read by Holo's readers and by gemmi."""
 
 import re
 from pathlib import Path

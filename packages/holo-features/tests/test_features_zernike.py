@@ -24,7 +24,7 @@ NORMALIZATIONS = [
 
 @pytest.fixture(params=["compiled", "numpy"])
 def form(request, monkeypatch):
-    """Let a test run with the compiled loops and without."""
+    """Run a test with the compiled loops and without them."""
     if request.param == "numpy":
         module = importlib.import_module("holo_features.transforms.zernike")
         monkeypatch.setattr(module, "compiled_transform", lambda *_: None)
@@ -33,7 +33,7 @@ def form(request, monkeypatch):
 
 
 def independent_harmonics(directions, lmax):
-    """Y_lm [points, (lmax+1)²] from scipy's complex ones: textbook (X, Y, Z) are e3nn's (z, x, y)."""
+    """Return Y_lm [points, (lmax+1)²] from scipy's complex ones: the textbook's (X, Y, Z) is e3nn's (z, x, y)."""
     x, y, z = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).T
     polar, azimuth = np.arccos(np.clip(y, -1, 1)), np.arctan2(x, z)
     columns = []
@@ -55,7 +55,7 @@ def independent_radial(degree, order, rho, normalization):
 
 
 def independent_vectors(points, basis):
-    """All R_nl Y_lm at points, [points, orders and m], one block [points, orders, m] for each degree."""
+    """Return all R_nl Y_lm at points, one block [points, orders, m] for each degree."""
     rho = np.linalg.norm(points, axis=1) / basis.radial.cutoff
     safe = np.where(rho[:, None] == 0, [0.0, 0.0, 1.0], points)
     harmonics = independent_harmonics(safe, basis.lmax)
@@ -112,7 +112,7 @@ def relative(value, expected):
 
 
 def ball_quadrature(lmax, nmax, cutoff):
-    """Points and weights, in units of the cutoff³, that integrate products of two basis functions exactly."""
+    """Return points and weights, in units of the cutoff³, that integrate products of two basis functions exactly."""
     x, w = np.polynomial.legendre.leggauss(nmax + 3)
     rho, radial = (x + 1) / 2, w / 2 * ((x + 1) / 2) ** 2
     cosine, polar = np.polynomial.legendre.leggauss(lmax + 1)
@@ -179,7 +179,7 @@ def test_weights_need_not_be_one_hot(channels, point_normalization):
 @pytest.mark.parametrize("lmax", range(15))
 @pytest.mark.parametrize("nmax", [0, 1, 2, 7, 13, 14, 20, 27, 33, 40])
 def test_every_lmax_and_nmax(lmax, nmax):
-    """Tiles of every shape, against the functions evaluated one by one."""
+    """Tiles of every shape agree with the functions evaluated one by one."""
     if nmax < lmax:
         return
     generator = np.random.default_rng(lmax * 41 + nmax)
@@ -194,7 +194,7 @@ def test_every_lmax_and_nmax(lmax, nmax):
 
 @pytest.mark.parametrize("point_normalization", ["none", "unit"])
 def test_float32_holds_for_a_lone_point_near_the_cutoff(point_normalization):
-    """There the slope of T_j is j²: the rounding of ρ to float32 alone would cost 1e-4."""
+    """The slope of T_j is j² there: rounding ρ to float32 alone would cause errors of 1e-4."""
     basis = Basis(14, Zernike(40, 10.0), ("C",), point_normalization=point_normalization)
     directions = np.random.default_rng(8).normal(size=(20, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
@@ -208,7 +208,7 @@ def test_float32_holds_for_a_lone_point_near_the_cutoff(point_normalization):
 
 
 def test_float32_holds_for_many_points():
-    """Equal terms round in the same direction each time they are added."""
+    """Equal terms are rounded in the same direction each time that they are added."""
     basis = Basis(2, Zernike(6, 10.0), ("C",))
     points = np.tile(random_clouds([1]).coordinates * 0.5, (100_000, 1))
     clouds = PointClouds(points, np.ones((len(points), 1), np.float32), np.array([0, len(points)]), ("C",))
@@ -230,7 +230,7 @@ def test_float32_holds_for_equal_points_anywhere(lmax, nmax, count):
 
 
 def test_the_very_cutoff_is_inside_in_both_forms(monkeypatch):
-    """Points of |r| = cutoff to the last bit, either side: both forms decide alike, as `squared_lengths` does."""
+    """Points with |r| = cutoff to the last bit, or just beside: both forms decide alike, by `squared_lengths`."""
     generator = np.random.default_rng(12)
     directions = generator.normal(size=(3000, 3))
     points = 9.7 * directions / np.linalg.norm(directions, axis=1, keepdims=True)
@@ -348,7 +348,7 @@ def test_keeps_the_index():
 
 
 def basis_functions(basis, points):
-    """Each orthonormal basis function of a one-channel basis at points, [dim, points]."""
+    """Return each orthonormal basis function of a one-channel basis at points, [dim, points]."""
     return inverse_zernike_transform(Holograms(np.eye(basis.dim), basis), points)[:, 0]
 
 
@@ -431,7 +431,7 @@ def test_many_points_equal_each_alone():
 
 
 def wigner(rotation, lmax):
-    """D with Y(R x) = D Y(x), solved from independent harmonics at many directions in float64."""
+    """Return D with Y(R x) = D Y(x), solved from independent harmonics at many directions in float64."""
     directions = np.random.default_rng(3).normal(size=(400, 3))
     before = independent_harmonics(directions, lmax)
     after = independent_harmonics(directions @ rotation.T, lmax)

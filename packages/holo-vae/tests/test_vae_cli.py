@@ -313,7 +313,7 @@ def test_what_is_no_data_set_of_complexes_is_named(
         ("pockets.h5",): "--pocket takes one data set of complexes",
         ("one.csv", "two.csv"): "it was given one.csv, two.csv",
         (str(tmp_path / "nothing"),): "the folder must hold one CSV file",
-        (str(structures[0]),): "it is no CSV file",
+        (str(structures[0]),): "it is not a CSV file",
     }
     for inputs, message in cases.items():
         embed = ["embed", *inputs, "--pocket", "--model", str(model_folder), "--out", str(tmp_path / "z.h5")]

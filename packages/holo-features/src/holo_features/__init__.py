@@ -1,4 +1,4 @@
-"""Protein structures and point clouds to Zernike holograms."""
+"""Zernike holograms of protein structures and point clouds."""
 
 import lazy_loader
 

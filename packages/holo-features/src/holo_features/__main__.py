@@ -1,4 +1,4 @@
-"""The program ``holo-features``, also as ``python -m holo_features``."""
+"""The program ``holo-features``, which also runs as ``python -m holo_features``."""
 
 import sys
 
@@ -8,7 +8,7 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """Run the command line and give its exit status."""
+    """Run the command line and return its exit status."""
     return launch("holo_features.cli.program")
 
 

@@ -1,6 +1,6 @@
-"""How biotite is imported: without matplotlib and networkx, which take longer than all the rest of it.
+"""A lighter import of biotite, without matplotlib and networkx, which take longer than all the rest of it.
 
-It draws with the one and seeks cycles of bonds with the other. Both come when they are used, as if they had been there.
+biotite needs them only to draw and to find cycles of bonds. Both are imported when they are first used.
 """
 
 import sys
@@ -13,29 +13,29 @@ from typing import Any
 
 __all__ = ["import_biotite_lightly"]
 
-# What a package imports for the few of its functions that need it.
+# What a package imports for a few of its functions.
 _LATER = {"biotite": "biotite.visualize", "biotite.structure": "networkx"}
 
 
 class _Later(ModuleType):
-    """Stands for a module until something of it is used."""
+    """A stand-in for a module until something of it is used."""
 
     __all__: Sequence[str] = ()
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what the import system asks every module
+        if name.startswith("__"):  # attributes that the import system requests from every module
             raise AttributeError(name)
         self.leave()
         return getattr(import_module(self.__name__), name)
 
     def leave(self) -> None:
-        """Let whoever imports the module from now on have itself."""
+        """Make later imports of the module return the module itself."""
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
 
 
 class _Loader:
-    """Execute a package while a stand-in is in the place of what it may import later."""
+    """Execute a package while stand-ins are in the place of modules that it can import later."""
 
     def __init__(self, spec: ModuleSpec) -> None:
         self.loader: Any = spec.loader
@@ -59,7 +59,7 @@ class _Loader:
 
 
 def _of_visualize(name: str) -> Any:
-    """Return what biotite itself would have imported of its module for drawing."""
+    """Return what biotite itself would have imported from its module for drawing."""
     if name.startswith("__") or find_spec("biotite.visualize") is None:
         raise AttributeError(name)
     drawing = import_module("biotite.visualize")
@@ -67,7 +67,7 @@ def _of_visualize(name: str) -> Any:
 
 
 class _Finder:
-    """Find the packages of `_LATER`, with a loader of ours."""
+    """Find the packages of `_LATER`, and load them with `_Loader`."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, _target: object = None) -> ModuleSpec | None:
@@ -78,5 +78,5 @@ class _Finder:
 
 
 def import_biotite_lightly() -> None:
-    """Import biotite so from now on, where nobody has imported it yet."""
+    """Make imports of biotite light from now on, unless it has already been imported."""
     sys.meta_path.insert(0, _Finder)

@@ -10,7 +10,7 @@ _SHIPPED = Path(__file__).parent / "shipped"
 def example_structures() -> tuple[Path, ...]:
     """Return the paths of small protein chains of different folds, sorted by name.
 
-    They are chains of PDB entries (CC0); ``data/SOURCES.md`` beside them says which.
+    They are chains of PDB entries (CC0), which ``data/SOURCES.md`` beside them lists.
 
     Examples
     --------

@@ -78,7 +78,7 @@ def complexes_command(
     without_ligand
         Leave out the atoms of the ligand; surface areas are those of the protein alone.
     bound_minus_unbound
-        Encode what the ligand adds: the holograms with its atoms minus those without.
+        Encode the contribution of the ligand: the holograms with its atoms minus those without.
     without_central_residue
         Leave out the atoms of the residue at the center.
     secondary_structure
@@ -156,7 +156,7 @@ def contacts_command(
     cutoff
         Largest distance of a contact, in Å.
     workers, scheduler
-        Who does the work.
+        The processes, or the cluster, that do the work.
     """
     from holo_features.complexes.contacts import contact_counts, write_contact_table
 
@@ -187,7 +187,7 @@ def ligands_command(
         CSV file with one row per complex: id, split, label; ligand_key, which identical ligands share whatever their
         hydrogens, charges and stereochemistry; heavy_atoms; heavy_atom_weight, in g/mol, without hydrogens.
     workers, scheduler
-        Who does the work.
+        The processes, or the cluster, that do the work.
     """
     from holo_features.complexes.ligand_tables import ligand_size, write_ligand_table
 
@@ -206,7 +206,7 @@ def _write_table(
     workers: int,
     scheduler: str | None,
 ) -> int:
-    """Write a table with a row for each complex, and another of the complexes that gave none."""
+    """Write a table with a row for each complex, and another one of the complexes without a row."""
     from holo_features.complexes.sets import find_complexes
     from holo_features.encoding.files import Report, unusable
     from holo_features.encoding.parallel import map_in_order

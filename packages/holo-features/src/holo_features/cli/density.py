@@ -27,7 +27,7 @@ def _residues(text: str) -> "tuple[ResidueId, ...]":
 
 
 def _check_residue(_: object, text: str | None) -> None:
-    """Refuse what is not the name of one residue as wrong usage."""
+    """Refuse text that is not the name of one residue, as wrong usage."""
     if text is not None and len(_residues(text)) != 1:
         raise HoloError(f"{text!r}; it must be one residue, such as A:57")
 
@@ -73,7 +73,7 @@ def density_command(
         if reader.kind != "Holograms":
             raise HoloError(f"{holograms}: holds {reader.kind}; it must hold Holograms")
         if row is not None and residue is not None:
-            raise HoloError("--row and --residue are given; it must be one of the two")
+            raise HoloError("--row and --residue are both given; give only one of them")
         if residue is not None:
             row = _row_of(residue, reader.index, holograms)
         row = row or 0

@@ -1,4 +1,4 @@
-"""Options that several commands have: each is defined here once, or in `holo_types.options`."""
+"""Options that several commands have; each is defined once, here or in `holo_types.options`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,7 +59,7 @@ Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="",
 
 
 def _check_holograms_file(_: object, path: Path) -> None:
-    """Refuse a name whose ending says that another kind of file is wanted."""
+    """Refuse a name whose suffix belongs to another kind of file."""
     if path.suffix not in (".h5", ".hdf5"):
         raise HoloError(f"{path}: holograms are written as HDF5; the name must end in .h5")
 
@@ -68,7 +68,7 @@ HologramsFile = Annotated[Path, Parameter(validator=(check_output, _check_hologr
 
 
 def _check_residues(_: object, texts: tuple[str, ...] | None) -> None:
-    """Refuse what names no residue as wrong usage."""
+    """Refuse text that does not name residues, as wrong usage."""
     from holo_features import ResidueId  # noqa: PLC0415
 
     ResidueId.parse_all(texts or ())
@@ -78,7 +78,7 @@ CheckedResidues = Annotated[OptionalResidues, Parameter(validator=_check_residue
 
 
 def _check_basis(_: object, options: "BasisOptions") -> None:
-    """Refuse options that make no basis as wrong usage."""
+    """Refuse options that do not make a basis, as wrong usage."""
     from holo_features.surroundings.channels import check_channels  # noqa: PLC0415
 
     check_channels(options.basis.channels)
@@ -101,7 +101,7 @@ class BasisOptions:
         Radius of a neighborhood, in Å.
     envelope
         Width in Å of the shell below the cutoff in which the weights of atoms fall smoothly to zero; by default there
-        is none. A model only takes holograms with its own envelope.
+        is none. A model accepts only holograms with its own envelope.
     channels
         Names of the channels: chemical elements; other, for all elements that are not named; sasa, the
         solvent-accessible surface area in Å²; charge, the partial charge in e. An element or other may be limited to
@@ -119,7 +119,7 @@ class BasisOptions:
 
     @property
     def basis(self) -> "Basis":
-        """The basis."""
+        """The basis that the options describe."""
         from holo_types import Basis, Zernike  # noqa: PLC0415
 
         radial = Zernike(nmax=self.nmax, cutoff=self.cutoff, envelope=self.envelope)
@@ -127,7 +127,7 @@ class BasisOptions:
 
 
 def selection_of(options: SelectionOptions) -> "Selection":
-    """Return what of a structure file is taken."""
+    """Return which part of a structure file is used."""
     from holo_features.structures.selection import Selection  # noqa: PLC0415
 
     return Selection(**attrs.asdict(options))
@@ -136,12 +136,12 @@ def selection_of(options: SelectionOptions) -> "Selection":
 def settings_of(
     command: str, *options: BasisOptions | SelectionOptions | ConfidenceOptions, **others: object
 ) -> dict[str, str]:
-    """Return options as the output keeps them, so that it is continued with the same.
+    """Return options as they are stored in the output, so that it is continued with the same options only.
 
     Parameters
     ----------
     command
-        Whose options they are.
+        Name of the command.
     options
         Objects whose fields are options.
     others

@@ -51,5 +51,5 @@ for _name, (_command, _examples) in _COMMANDS.items():
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit status: 0, 1 nothing useful, 2 wrong usage, 3 some files failed."""
+    """Run the command line and return its exit status: 0; 1 nothing useful; 2 wrong usage; 3 some files failed."""
     return run(app, argv)

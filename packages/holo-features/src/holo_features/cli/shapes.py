@@ -67,7 +67,7 @@ def shapes_command(
     from holo_features.spheres.mesh_sets import mesh_files, read_shape_labels
 
     meshes = mesh_files(folder)
-    # Rows have a column of classes all of them or none.
+    # Either all rows have a column of classes or none.
     in_folders = labels is None and all(mesh.label is not None for mesh in meshes)
     classes = {} if labels is None else read_shape_labels(labels)
 

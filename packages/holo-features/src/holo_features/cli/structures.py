@@ -62,7 +62,7 @@ def structures_command(
     out
         HDF5 file for the holograms, one row per residue; it is replaced unless --resume is given.
     residues
-        Residues about whose Cα to encode.
+        Residues around whose Cα to encode.
     center_atoms
         Names of the atoms around which to encode, such as CB, instead of the Cα.
     without_central_residue

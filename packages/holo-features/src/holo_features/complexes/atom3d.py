@@ -1,4 +1,4 @@
-"""ATOM3D's data set of protein-ligand complexes, LBA, as it is published: LMDB files of JSON records."""
+"""ATOM3D's data set of protein-ligand complexes, LBA, in its published form: LMDB files of JSON records."""
 
 import json
 import os
@@ -34,21 +34,21 @@ __all__ = ["Atom3dRecord", "atom3d_folders", "atom3d_records", "read_atom3d_reco
 
 _DATA = "data.mdb"
 _SPLITS = ("train", "val", "test")
-# What frames of atoms must have. In ATOM3D's, ``hetero`` is blank for a chain's residues, "W" for water and
-# "H_..." for all else.
+# The columns that frames of atoms must have. In ATOM3D's frames, ``hetero`` is blank for a chain's residues, "W" for
+# water and "H_..." for everything else.
 _COLUMNS = ("chain", "residue", "insertion_code", "resname", "hetero", "name", "element", "x", "y", "z")
 
 
 @attrs.frozen
 class Atom3dRecord:
-    """Where a complex of an ATOM3D data set is.
+    """The location of a complex in an ATOM3D data set.
 
     Parameters
     ----------
     name
         Its id.
     folder
-        Holds the LMDB file.
+        The folder that holds the LMDB file.
     number
         The number of the record, from 0.
     split
@@ -62,7 +62,7 @@ class Atom3dRecord:
 
 
 def atom3d_folders(path: str | os.PathLike[str]) -> tuple[Path, ...]:
-    """Find the LMDB files of an ATOM3D data set.
+    """Return the folders of the LMDB files of an ATOM3D data set.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def atom3d_folders(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     Returns
     -------
     tuple of Path
-        The folders that hold ``data.mdb``; none if it is no such data set.
+        The folders that hold ``data.mdb``; none if `path` is not such a data set.
 
     Examples
     --------
@@ -96,17 +96,17 @@ def atom3d_records(folder: str | os.PathLike[str]) -> Iterator[Atom3dRecord | Sk
     Parameters
     ----------
     folder
-        Holds ``data.mdb``; if it is called ``train``, ``val`` or ``test``, that is the split.
+        The folder that holds ``data.mdb``; if it is called ``train``, ``val`` or ``test``, that is the split.
 
     Yields
     ------
     Atom3dRecord or SkippedComplex
-        One for each record. Skipped are those whose id a later record has.
+        One for each record. A record is skipped if a later one has the same id.
 
     Raises
     ------
     FormatError
-        If it is no LMDB file of ATOM3D's, is damaged, or its records are pickled or in msgpack.
+        If the file is not one of ATOM3D's LMDB files, is damaged, or has records that are pickled or in msgpack.
     HoloError
         If the extra ``atom3d`` is missing.
     """
@@ -142,19 +142,19 @@ def atom3d_records(folder: str | os.PathLike[str]) -> Iterator[Atom3dRecord | Sk
 def read_atom3d_record(source: Atom3dRecord, selection: Selection) -> Complex:
     """Read one record.
 
-    Its label is -log10 of the affinity in mol/l (``scores``), its pocket the residues of ``atoms_pocket``.
+    The label is -log10 of the affinity in mol/l (``scores``), and the pocket is the residues of ``atoms_pocket``.
 
     Parameters
     ----------
     source
-        Which record.
+        The record.
     selection
-        What of ``atoms_protein`` is taken, and whether hydrogens are.
+        Which atoms of ``atoms_protein`` are used, and whether hydrogens are.
 
     Raises
     ------
     FormatError
-        If the record is missing, damaged, or lacks what a complex has; the message names the data set.
+        If the record is missing, damaged or incomplete; the message names the data set.
     HoloError
         If the extra ``atom3d`` is missing.
     """
@@ -191,11 +191,11 @@ def _opened(folder: Path) -> "Iterator[lmdb.Transaction]":
     with extra("holo-features[atom3d]"):
         import lmdb  # noqa: PLC0415
     if not (folder / _DATA).is_file():
-        raise FormatError(f"{folder}: it holds no {_DATA}, so it is no ATOM3D data set")
+        raise FormatError(f"{folder}: it holds no {_DATA}, so it is not an ATOM3D data set")
     examine_lmdb(folder / _DATA)
     try:
         with lmdb.open(str(folder), readonly=True, lock=False, readahead=False, create=False) as environment:
-            # The file is mapped into memory: who reads behind its end is killed by the system.
+            # The file is mapped into memory: the system kills a process that reads beyond its end.
             size = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
             if (folder / _DATA).stat().st_size < size:
                 raise FormatError(f"{folder / _DATA}: it is truncated; it must have {size} bytes")
@@ -216,7 +216,7 @@ def _parsed(folder: Path, what: str, content: bytes) -> object:
     try:
         parsed: object = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"{folder}: {what} is no JSON ({error})") from None
+        raise FormatError(f"{folder}: {what} is not JSON ({error})") from None
     return parsed
 
 
@@ -229,7 +229,7 @@ class _Frame:
 
     @classmethod
     def of(cls, record: Mapping[str, Any], name: str) -> "_Frame":
-        """Take a frame that pandas wrote: columns, index and data, row by row."""
+        """Return a frame that pandas wrote: columns, index and data, row by row."""
         frame = record.get(name)
         if not (isinstance(frame, dict) and isinstance(frame.get("columns"), list)):
             raise FormatError(f"it has no frame {name!r} with columns and data")
@@ -244,7 +244,7 @@ class _Frame:
         return cls(name, {column: list(values[columns.index(column)]) for column in _COLUMNS})
 
     def text(self, column: str) -> Shaped[np.ndarray, "atoms"]:
-        """Return a column as text without blanks; what is missing is empty."""
+        """Return a column as text without blanks; missing values are empty."""
         return np.array(
             ["" if value is None else str(value).strip() for value in self.columns[column]], dtype=np.str_
         )
@@ -254,10 +254,12 @@ class _Frame:
         try:
             return np.array(self.columns[column], dtype=dtype)
         except (TypeError, ValueError, OverflowError):
-            raise FormatError(f"{self.name}: column {column!r} holds something that is no number") from None
+            raise FormatError(
+                f"{self.name}: column {column!r} holds something that is not a number"
+            ) from None
 
     def atoms(self) -> AtomArray:
-        """Return the atoms, elements in upper case."""
+        """Return the atoms, with elements in upper case."""
         count = len(self.columns["x"])
         if count == 0:
             raise FormatError(f"{self.name} has no atom")
@@ -277,7 +279,7 @@ class _Frame:
 
 
 def _raw(frame: _Frame) -> RawAtoms:
-    """Return the protein's atoms as any structure format does; each is there once."""
+    """Return the protein's atoms as readers of structure formats do; each atom occurs once."""
     atoms = frame.atoms()
     count = len(atoms)
     return RawAtoms(
@@ -291,7 +293,7 @@ def _raw(frame: _Frame) -> RawAtoms:
 
 
 def _label(record: Mapping[str, Any]) -> float | None:
-    """Return what was measured: ``scores`` is {"neglog_aff": value}, or a series that pandas wrote."""
+    """Return the measured value: ``scores`` is {"neglog_aff": value}, or a series that pandas wrote."""
     scores = record.get("scores")
     if scores is None:
         return None
@@ -304,6 +306,6 @@ def _label(record: Mapping[str, Any]) -> float | None:
 
 
 def _listed(protein: Structure, pocket: _Frame) -> Bool[np.ndarray, "atoms"]:
-    """Find the pocket's residues in the protein."""
+    """Return which of the protein's atoms belong to the listed residues of the pocket."""
     columns = (pocket.text("chain"), pocket.numbers("residue", np.int64), pocket.text("insertion_code"))
     return of_residues(protein.atoms, set(map(ResidueId, *(column.tolist() for column in columns))))

@@ -51,22 +51,22 @@ class Complex:
     Parameters
     ----------
     name
-        What the index calls it.
+        Name of the complex in the index.
     protein
-        In the axes of the ligand.
+        The protein, in the coordinates of the ligand.
     ligand
         The molecule in the pocket.
     label
-        What was measured, such as pK = -log10(K / mol/l) or a free energy; None if nothing was.
+        The measured value, such as pK = -log10(K / mol/l) or a free energy; None if there is none.
     split
-        The part of a data set that it is in, such as ``"train"``; None if that is not said.
+        The part of a data set that it belongs to, such as ``"train"``; None if that is unknown.
     listed_pocket : Bool[ndarray, "atoms"], optional
         True for the protein atoms of the residues that the data set itself lists as the pocket.
 
     Raises
     ------
     HoloError
-        If the protein or the ligand has no atom, or the pocket is no mask of the protein's atoms.
+        If the protein or the ligand has no atoms, or the pocket is not a mask of the protein's atoms.
     """
 
     name: str
@@ -95,9 +95,9 @@ class SkippedComplex:
     Parameters
     ----------
     name
-        Its id, or its row or record where it has none.
+        Its id, or its row or record if it has none.
     reason
-        Why, in words.
+        The reason in words.
     """
 
     name: str
@@ -105,14 +105,14 @@ class SkippedComplex:
 
 
 def pocket(complex_: Complex, distance: float = 6.0) -> Bool[np.ndarray, "atoms"]:
-    """Find the amino acid residues that have an atom near the ligand.
+    """Return the amino acid residues that have an atom near the ligand.
 
     Parameters
     ----------
     complex_
         A protein and its ligand.
     distance
-        From any atom of the residue to any atom of the ligand, in Å; that distance itself is near.
+        Largest distance from any atom of the residue to any atom of the ligand, in Å, inclusive.
 
     Returns
     -------
@@ -126,8 +126,8 @@ def pocket(complex_: Complex, distance: float = 6.0) -> Bool[np.ndarray, "atoms"
 
     Notes
     -----
-    6 Å are those of ATOM3D's LBA (Townshend et al., arXiv 2012.04035). Its proteins have their hydrogens, which
-    brings one residue in seven more into the pocket; here they count where they were read
+    The default of 6 Å is that of ATOM3D's LBA (Townshend et al., arXiv 2012.04035). There the proteins have their
+    hydrogens, which makes the pockets larger by one residue in seven; here hydrogens count if they were read
     (``Selection(hydrogens=True)``).
 
     Examples
@@ -153,17 +153,17 @@ def pocket(complex_: Complex, distance: float = 6.0) -> Bool[np.ndarray, "atoms"
 
 
 def without_ligand_copies(complex_: Complex) -> Complex:
-    """Return a complex whose protein has no residue that is the ligand itself, as files of whole entries have.
+    """Return a complex without the residues that are the ligand itself, which files of whole entries contain.
 
     Parameters
     ----------
     complex_
-        Read with or without what is no amino acid.
+        A complex, read with or without molecules other than amino acids.
 
     Returns
     -------
     Complex
-        Without the residues that have an atom where the ligand has one, within 0.5 Å.
+        The complex without the residues that have an atom within 0.5 Å of an atom of the ligand.
 
     Raises
     ------
@@ -204,34 +204,34 @@ def complex_neighborhoods(
     ligand_atoms: LigandAtoms = "bound",
     central_residue: bool = True,
 ) -> Neighborhoods:
-    """Cut out the atoms of protein and ligand around the Cα of each residue of the pocket, or around each ligand atom.
+    """Return the atoms of protein and ligand around the Cα of each pocket residue, or around each ligand atom.
 
     Parameters
     ----------
     complex_
         A protein and its ligand.
     cutoff, channels, secondary_structure, central_residue
-        As for `holo_features.surroundings.neighbors.neighborhoods`; surface areas are those in the complex. The residue
+        As in `holo_features.surroundings.neighbors.neighborhoods`; surface areas are those in the complex. The residue
         of a ligand atom is the whole ligand.
     centers
-        ``"pocket"``, the Cα of its residues; ``"ligand"``, the ligand's heavy atoms.
+        ``"pocket"``: the Cα of its residues; ``"ligand"``: the ligand's heavy atoms.
     pocket_distance
-        See `pocket`; None takes the residues that the data set lists, `Complex.listed_pocket`.
+        See `pocket`; None for the residues that the data set lists, `Complex.listed_pocket`.
     ligand_atoms
-        ``"bound"``: the ligand is there. ``"unbound"``: its atoms are left out, and surface areas are those of the
-        protein alone. ``"difference"``: weights are those of bound minus those of unbound, so that holograms, linear in
-        the weights, are bound minus unbound too. All three have the same rows.
+        ``"bound"``: the ligand is included. ``"unbound"``: its atoms are left out, and surface areas are those of the
+        protein alone. ``"difference"``: the weights are those of bound minus those of unbound; since holograms are
+        linear in the weights, they are bound minus unbound too. All three have the same rows.
 
     Returns
     -------
     Neighborhoods
-        The column ``structure`` of the index has the complex's name; around ligand atoms it has ``atom_name`` and
-        ``element`` too. Those of the pocket's residues that have no Cα are skipped.
+        The column ``structure`` of the index has the complex's name; around ligand atoms, the index also has
+        ``atom_name`` and ``element``. Pocket residues without a Cα are skipped.
 
     Raises
     ------
     HoloError
-        If no residue is in the pocket or the data set lists none; or as for `neighborhoods`.
+        If the pocket has no residues or the data set lists none; otherwise as in `neighborhoods`.
 
     Examples
     --------
@@ -253,7 +253,7 @@ def complex_neighborhoods(
     bound = cut(centers=about)
     if ligand_atoms == "bound":
         return bound
-    # The same rows, whatever is left around them.
+    # All three have the same rows, whatever is left around them.
     kept = attrs.evolve(about[np.isin(about.atoms, bound.atoms)], skipped=bound.skipped)
     unbound = _unbound_weights(complex_, both, channels)
     if ligand_atoms == "unbound":
@@ -285,7 +285,7 @@ def _ligand_centers(both: Structure) -> Centers:
 def _unbound_weights(
     complex_: Complex, both: Structure, channels: Sequence[str]
 ) -> Float[np.ndarray, "atoms channels"]:
-    """Return the weights that the protein's atoms have without the ligand, and 0 for the ligand's."""
+    """Return the weights of the protein's atoms without the ligand, and 0 for the ligand's atoms."""
     count = len(complex_.protein.atoms)
     protein = both.atoms[:count]
     weights = channel_weights(protein, channels)
@@ -293,19 +293,19 @@ def _unbound_weights(
 
 
 def joined_structure(complex_: Complex, *, bonds: bool = False) -> Structure:
-    """Return a complex as one structure, the ligand as a last residue that is no amino acid.
+    """Return a complex as one structure, whose last residue is the ligand, which is not an amino acid.
 
     Parameters
     ----------
     complex_
         A protein and its ligand.
     bonds
-        Whether it has bonds, each molecule's by itself, as the channel ``charge`` needs.
+        Whether to add bonds, separately for each molecule, as the channel ``charge`` needs.
 
     Returns
     -------
     Structure
-        The protein's atoms in their order, then the ligand's; the annotation ``ligand`` says which.
+        The protein's atoms in their order, then the ligand's, which the annotation ``ligand`` marks.
 
     Examples
     --------
@@ -340,7 +340,7 @@ def joined_structure(complex_: Complex, *, bonds: bool = False) -> Structure:
         parts.append(part)
     both = concatenate(parts)
     if bonds:
-        # Each by itself: the ligand's residue name may be another molecule's in the dictionary.
+        # Separately, because the dictionary may have another molecule under the ligand's residue name.
         moved = bonds_of(ligand).as_array()
         moved[:, :2] += len(protein)
         both.bonds = BondList(len(both), np.concatenate([bonds_of(protein).as_array(), moved]))

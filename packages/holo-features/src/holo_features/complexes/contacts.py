@@ -24,7 +24,7 @@ LIGAND_ELEMENTS = ("C", "N", "O", "F", "P", "S", "Cl", "Br", "I")
 
 @attrs.frozen(eq=False)
 class ContactCounts:
-    """How many pairs of atoms of protein and ligand are close, by their elements.
+    """The number of close pairs of atoms of protein and ligand, by their elements.
 
     Parameters
     ----------
@@ -55,16 +55,16 @@ def contact_counts(
     protein_elements: Sequence[str] = PROTEIN_CHANNELS,
     ligand_elements: Sequence[str] = LIGAND_ELEMENTS,
 ) -> ContactCounts:
-    """Count the pairs of an atom of the protein and one of the ligand at a distance <= cutoff.
+    """Count the pairs of a protein atom and a ligand atom whose distance is at most the cutoff.
 
     Parameters
     ----------
     complex_
         A protein and its ligand.
     cutoff
-        In Å.
+        Largest distance, in Å.
     protein_elements, ligand_elements
-        Chemical elements in any case, or ``"other"``, all that are not named.
+        Chemical elements in any case, or ``"other"`` for all elements that are not named.
 
     Returns
     -------
@@ -73,11 +73,11 @@ def contact_counts(
     Raises
     ------
     HoloError
-        If the cutoff is not a finite length > 0, or an element is not known or named twice.
+        If the cutoff is not a finite length > 0, or an element is unknown or named twice.
 
     Notes
     -----
-    Elements and cutoff are those of RF-Score: Ballester and Mitchell, *Bioinformatics* 26, 1169 (2010).
+    The default elements and cutoff are those of RF-Score: Ballester and Mitchell, *Bioinformatics* 26, 1169 (2010).
 
     Examples
     --------
@@ -95,7 +95,7 @@ def contact_counts(
     for atoms, elements in ((protein, protein_elements), (ligand, ligand_elements)):
         check_channels(elements)
         if others := [name for name in elements if ":" in name or name in ("sasa", "charge")]:
-            raise HoloError(f"contact_counts: {others[0]!r} is no element")
+            raise HoloError(f"contact_counts: {others[0]!r} is not an element")
         kinds.append(element_memberships(atoms, elements).astype(np.int64))
     near = pairs_within(protein.coord.astype(np.float64), ligand.coord.astype(np.float64), distance)
     by_ligand_atom = np.zeros((len(ligand), len(protein_elements)), dtype=np.int64)
@@ -111,15 +111,15 @@ def contact_counts(
 
 
 def write_contact_table(counts: Iterable[ContactCounts], path: str | os.PathLike[str]) -> int:
-    """Write contacts as a CSV file, one row a complex; it appears whole or not at all.
+    """Write contacts as a CSV file with one row for each complex; it appears whole or not at all.
 
     Parameters
     ----------
     counts
-        All of the same elements; taken one by one.
+        Contacts, all with the same elements; they are taken one by one.
     path
-        UTF-8, with the columns ``id``, ``split``, ``label`` and one for each pair of elements, ``C-N`` for carbon
-        of the protein with nitrogen of the ligand. What a complex does not have is empty.
+        A UTF-8 file with the columns ``id``, ``split``, ``label`` and one for each pair of elements, such as ``C-N``
+        for carbon of the protein with nitrogen of the ligand. Missing values are empty.
 
     Returns
     -------

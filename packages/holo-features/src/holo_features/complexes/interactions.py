@@ -1,4 +1,4 @@
-"""What is counted between a protein and a ligand without training: contacts in shells, and how deep the ligand lies."""
+"""Counts of a protein and a ligand that need no training: contacts in shells, and the burial of the ligand."""
 
 import itertools
 from collections.abc import Sequence
@@ -25,26 +25,27 @@ _BURIAL_DISTANCES = (4.0, 5.0, 6.0, 8.0, 10.0)  # Å
 
 
 def shell_contacts(complex_: Complex, edges: Sequence[float] = SHELLS) -> Numbers:
-    """Count the pairs of a protein and a ligand atom by their elements and by the shell that their distance lies in.
+    """Count the pairs of a protein atom and a ligand atom by their elements and by the shell of their distance.
 
     Parameters
     ----------
     complex_
-        A protein and its ligand. Its metals and cofactors count where they were read (``Selection(hetero=True)``).
+        A protein and its ligand. Metals and cofactors of the protein count if they were read
+        (``Selection(hetero=True)``).
     edges
-        Rising lengths in Å, between which the shells lie; a distance at an edge is in the shell within it, one of the
-        first edge in the first shell.
+        Increasing lengths in Å that bound the shells. A distance equal to an edge belongs to the shell below it, or to
+        the first shell if it is the first edge.
 
     Returns
     -------
     Numbers
-        One for each shell and pair, such as ``"C-N 3.5-4.5 Å"``, protein first: C, N, O, S and metals, with C, N, O,
-        F, P, S, Cl, Br and I.
+        One number for each shell and pair, such as ``"C-N 3.5-4.5 Å"``, protein first: C, N, O, S and metals of the
+        protein with C, N, O, F, P, S, Cl, Br and I of the ligand.
 
     Raises
     ------
     HoloError
-        If the edges do not rise, or there are fewer than two.
+        If the edges do not increase, or there are fewer than two.
 
     Examples
     --------
@@ -86,24 +87,24 @@ def shell_contacts(complex_: Complex, edges: Sequence[float] = SHELLS) -> Number
 
 
 def ligand_burial(complex_: Complex, distances: Sequence[float] = _BURIAL_DISTANCES) -> Numbers:
-    """Return how deep the ligand lies: how many heavy atoms of the protein are around each of its heavy atoms.
+    """Return how deeply the ligand is buried: the numbers of heavy protein atoms around each of its heavy atoms.
 
     Parameters
     ----------
     complex_
         A protein and its ligand.
     distances
-        Up to which an atom is around, in Å.
+        The distances, in Å, within which atoms are counted.
 
     Returns
     -------
     Numbers
-        For each distance the mean, the minimum, the maximum and the standard deviation over the ligand's atoms.
+        For each distance the mean, minimum, maximum and standard deviation over the ligand's atoms.
 
     Raises
     ------
     HoloError
-        If there is no distance, or one is no finite length > 0.
+        If there are no distances, or one is not a finite length > 0.
 
     Examples
     --------
@@ -137,7 +138,8 @@ def element_counts(ligand: Ligand) -> Numbers:
     Returns
     -------
     Numbers
-        ``"heavy atoms"``, and one for each of C, N, O, F, P, S, Cl, Br, I and ``"other"``, such as ``"ligand Cl"``.
+        ``"heavy atoms"``, and one number for each of C, N, O, F, P, S, Cl, Br, I and ``"other"``, such as
+        ``"ligand Cl"``.
 
     Examples
     --------
@@ -156,7 +158,7 @@ def element_counts(ligand: Ligand) -> Numbers:
 def _pairs(
     complex_: Complex, cutoff: float
 ) -> tuple[Int[np.ndarray, "pairs"], Int[np.ndarray, "pairs"], Float[np.ndarray, "pairs"]]:
-    """Return the pairs of a protein and a ligand atom that are near, and their distances."""
+    """Return the close pairs of a protein atom and a ligand atom, and their distances."""
     protein, ligand = (
         atoms.coord.astype(np.float64) for atoms in (complex_.protein.atoms, complex_.ligand.atoms)
     )

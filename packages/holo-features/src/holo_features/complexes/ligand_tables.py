@@ -1,4 +1,4 @@
-"""What a ligand is and how large, without its protein: a table beside that of contacts."""
+"""The identity and size of ligands, without their proteins: a table beside that of contacts."""
 
 import hashlib
 import os
@@ -23,25 +23,25 @@ from .ligands import Ligand
 
 __all__ = ["LigandSize", "ligand_key", "ligand_size", "write_ligand_table"]
 
-_OTHER_RADIUS = 1.4  # of metals
-_TOLERANCE = 0.4  # Å; what a bond may be longer than the sum of its radii
+_OTHER_RADIUS = 1.4  # for metals
+_TOLERANCE = 0.4  # Å; how much longer than the sum of its radii a bond may be
 
-_MOST_ATOMS = 2000  # heavy ones, of which every two are compared; the largest ligands have some hundreds
+_MOST_ATOMS = 2000  # heavy ones; every two are compared, and the largest ligands have some hundreds
 _ROUNDS = 3
-_APART = -1  # the distance of atoms that no bonds join
+_APART = -1  # the distance of atoms that are not connected by bonds
 _DIGITS = 12
 
 
 @attrs.frozen
 class LigandSize:
-    """How large the ligand of a complex is.
+    """The size of the ligand of a complex.
 
     Parameters
     ----------
     name, label, split
         The name, label and split of the complex.
     heavy_atoms
-        Atoms that are not hydrogen.
+        Number of atoms that are not hydrogen.
     heavy_atom_weight
         Their mass in g/mol: the molecular weight without hydrogens, which files of ligands often lack.
     key
@@ -74,15 +74,16 @@ def ligand_size(complex_: Complex) -> LigandSize:
 
 
 def ligand_key(ligand: Ligand) -> str:
-    """Return text that is the same for the same ligand, whatever file it is from.
+    """Return a text that is the same for the same ligand, whatever file it comes from.
 
-    It is the formula without hydrogens, and a digest of the graph of heavy atoms and bonds. Bond orders, charges,
-    hydrogens and stereochemistry do not count, so tautomers, protonation states and stereoisomers have one key.
+    It consists of the formula without hydrogens and a digest of the graph of heavy atoms and bonds. Bond orders,
+    charges, hydrogens and stereochemistry do not count, so tautomers, protonation states and stereoisomers have one
+    key.
 
     Parameters
     ----------
     ligand
-        Bonds are those of its file, or, where the file has none, are between atoms that are near enough.
+        A ligand with the bonds of its file; if the file has none, atoms that are close enough count as bonded.
 
     Raises
     ------
@@ -91,9 +92,9 @@ def ligand_key(ligand: Ligand) -> str:
 
     Notes
     -----
-    Atoms are colored by their element and then, three times over, by the colors and graph distances of all
-    others: the refinement of Weisfeiler and Leman with distances, which tells rings apart that are equal bond
-    by bond (decalin and bicyclopentyl).
+    Atoms are colored by their element and then, three times over, by the colors and graph distances of all others: the
+    refinement of Weisfeiler and Leman with distances, which distinguishes rings that are equal bond by bond (decalin
+    and bicyclopentyl).
 
     Examples
     --------
@@ -116,15 +117,15 @@ def ligand_key(ligand: Ligand) -> str:
 
 
 def write_ligand_table(sizes: Iterable[LigandSize], path: str | os.PathLike[str]) -> int:
-    """Write a CSV file, one row a complex; it appears whole or not at all.
+    """Write a CSV file with one row for each complex; it appears whole or not at all.
 
     Parameters
     ----------
     sizes
-        Taken one by one.
+        The sizes, which are taken one by one.
     path
-        UTF-8, with the columns ``id``, ``split``, ``label``, ``ligand_key``, ``heavy_atoms`` and
-        ``heavy_atom_weight``. What a complex does not have is empty.
+        A UTF-8 file with the columns ``id``, ``split``, ``label``, ``ligand_key``, ``heavy_atoms`` and
+        ``heavy_atom_weight``. Missing values are empty.
 
     Returns
     -------
@@ -159,7 +160,7 @@ def _heavy(ligand: Ligand) -> AtomArray:
 
 
 def _graph_distances(atoms: AtomArray) -> Int[np.ndarray, "atoms atoms"]:
-    """Return the number of bonds between any two atoms."""
+    """Return the number of bonds between every two atoms."""
     bonded = np.zeros((len(atoms), len(atoms)), dtype=bool)
     if atoms.bonds is None:
         bonded = _near(atoms)
@@ -171,9 +172,9 @@ def _graph_distances(atoms: AtomArray) -> Int[np.ndarray, "atoms atoms"]:
 
 
 def _near(atoms: AtomArray) -> Bool[np.ndarray, "atoms atoms"]:
-    """Say which atoms are as near as bonded ones are.
+    """Return which atoms are as close as bonded ones.
 
-    biotite's usual lengths miss one molecule in six of crystal structures, whose bonds are not as usual.
+    biotite's usual lengths fail for one molecule in six of crystal structures, whose bonds deviate from these.
     """
     radii = np.array([RADII.get(element, _OTHER_RADIUS) for element in atoms.element.tolist()])
     lengths = np.linalg.norm(atoms.coord[:, None] - atoms.coord[None], axis=2)
@@ -183,7 +184,7 @@ def _near(atoms: AtomArray) -> Bool[np.ndarray, "atoms atoms"]:
 
 
 def _formula(atoms: AtomArray) -> str:
-    """Return Hill's formula: carbon first, then by the alphabet."""
+    """Return the formula in Hill's order: carbon first, then alphabetically."""
     count = Counter(element.title() for element in atoms.element.tolist())
     order = sorted(count, key=lambda element: (element != "C", element))
     return "".join(element + (str(count[element]) if count[element] > 1 else "") for element in order)

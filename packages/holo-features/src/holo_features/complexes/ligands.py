@@ -1,4 +1,4 @@
-"""Ligands: small molecules from files of their own, or from structures."""
+"""Ligands: small molecules from their own files or from structures."""
 
 import os
 import re
@@ -29,7 +29,7 @@ __all__ = ["Ligand", "is_ligand_path", "read_ligand", "read_ligands"]
 
 _SDF, _MOL2, _PDBQT = (".sdf", ".mol", ".sd"), (".mol2",), (".pdbqt",)
 _SUFFIXES = (*_SDF, *_MOL2, *_PDBQT)
-_MOST_RESIDUES = 6  # that a message names
+_MOST_RESIDUES = 6  # in a message
 SAME_PLACE = 0.3  # Å
 
 
@@ -40,10 +40,10 @@ class Ligand:
     Parameters
     ----------
     name
-        As the file has it: its title, or the residue's name; empty if it has none.
+        Its title in the file, or the residue's name; empty if it has none.
     atoms
-        Positions in Å, elements in upper case, ``charge`` the formal charge (0 where the file has none).
-        ``partial_charge`` is there where the file has it (MOL2, PDBQT), bonds where it has those (SDF, MOL2).
+        Positions in Å, elements in upper case, and ``charge``, the formal charge (0 if the file has none). If the file
+        has them, also ``partial_charge`` (MOL2, PDBQT) and bonds (SDF, MOL2).
     remarks
         What was done with the file that its user should know.
     """
@@ -54,7 +54,7 @@ class Ligand:
 
 
 def is_ligand_path(path: str | os.PathLike[str]) -> bool:
-    """Say whether a name ends as a file of small molecules does.
+    """Return whether a name has the suffix of a file of small molecules.
 
     Examples
     --------
@@ -67,33 +67,33 @@ def is_ligand_path(path: str | os.PathLike[str]) -> bool:
 def read_ligand(
     path: str | os.PathLike[str], molecule: int | str | None = None, *, hydrogens: bool = False
 ) -> Ligand:
-    """Read one molecule of a file.
+    """Read one molecule from a file.
 
     Parameters
     ----------
     path
-        A file .sdf, .sd, .mol, .mol2 or .pdbqt, or a structure file as for `read_structure`, also with .gz. The
-        molecules of a structure file are those of its first model that are neither water nor proteins, see
-        `holo_features.molecules.bonded.structure_molecules`; one of several residues is called after all of them,
-        such as ``NAG-NAG-BMA``. Flexible side chains of a PDBQT file are the protein's.
+        A file with the suffix .sdf, .sd, .mol, .mol2 or .pdbqt, or a structure file as in `read_structure`, optionally
+        with .gz. The molecules of a structure file are those of its first model that are neither water nor proteins;
+        see `holo_features.molecules.bonded.structure_molecules`. One that has several residues is named after all of
+        them, such as ``NAG-NAG-BMA``. Flexible side chains of a PDBQT file belong to the protein.
     molecule
-        Its number in the file, counted from 1, its name, or one of its residues, such as ``"A:501"``; of several that
-        have the name, the first is taken. None takes the only one, or the first of several records of a file, such as
-        the poses of a docking; of molecules that lie side by side one must be chosen.
+        Its number in the file, counted from 1, its name, or one of its residues, such as ``"A:501"``; if several have
+        the name, the first is used. None stands for the only molecule, or for the first of several records of a file,
+        such as the poses of a docking; if molecules lie beside each other, one must be chosen.
     hydrogens
-        Take hydrogen and deuterium too.
+        Whether to keep hydrogen and deuterium.
 
     Returns
     -------
     Ligand
-        Its remarks say which molecule was taken where the file has several.
+        The molecule; its remarks tell which one was used if the file has several.
 
     Raises
     ------
     FormatError
-        If the file is missing, empty, damaged or of another kind, it has no such molecule, or several and none is
-        chosen, or the molecule has no heavy atom, one that is no chemical element, or two at one place; the message
-        names the file.
+        If the file is missing, empty, damaged or of another kind; if it has no such molecule, or has several and none
+        is chosen; or if the molecule has no heavy atoms, an atom that is not a chemical element, or two atoms at one
+        position. The message names the file.
     """
     place = Path(path)
     molecules = _molecules(place)
@@ -111,14 +111,14 @@ def read_ligands(path: str | os.PathLike[str], *, hydrogens: bool = False) -> It
     Raises
     ------
     FormatError
-        As for `read_ligand`; a bad molecule ends it.
+        As in `read_ligand`; a bad molecule ends the iteration.
     """
     for number, molecule in enumerate(_molecules(Path(path)), start=1):
         yield _ligand(Path(path), number, molecule, hydrogens)
 
 
 def _chosen(place: Path, molecules: Sequence[Molecule], molecule: int | str | None) -> int:
-    """Return the number of the molecule that is asked for."""
+    """Return the number of the chosen molecule."""
     if molecule is None:
         _check_poses(place, molecules)
         molecule = 1
@@ -141,7 +141,7 @@ def _chosen(place: Path, molecules: Sequence[Molecule], molecule: int | str | No
 
 
 def _check_poses(place: Path, molecules: Sequence[Molecule]) -> None:
-    """Refuse to choose among molecules that lie side by side."""
+    """Refuse to choose among molecules that lie beside each other."""
     beside = [one for one in molecules if one.pose is not None and one.pose == molecules[0].pose]
     if len(beside) > 1:
         names = listed(f"{i}, {_called(one)}" for i, one in enumerate(beside, start=1))
@@ -152,7 +152,7 @@ def _check_poses(place: Path, molecules: Sequence[Molecule]) -> None:
 
 
 def _called(molecule: Molecule) -> str:
-    """Name a molecule with its residues."""
+    """Return the name of a molecule with its residues."""
     residues = ", ".join(molecule.residues[:_MOST_RESIDUES]) + ", ..." * (
         len(molecule.residues) > _MOST_RESIDUES
     )
@@ -177,7 +177,7 @@ def _molecules(place: Path) -> list[Molecule]:
         if suffix in _PDBQT:
             return list(pdbqt_molecules(content))
         text = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("latin-1")
-        # The content counts, whatever the name.
+        # The content decides, whatever the name.
         if "@<TRIPOS>MOLECULE" in text:
             return list(mol2_molecules(text))
         if suffix in _SDF or re.search("^M  END", text, re.MULTILINE):
@@ -210,7 +210,7 @@ def _ligand(place: Path, number: int, molecule: Molecule, hydrogens: bool) -> Li
 
 
 def _check_places(atoms: AtomArray) -> None:
-    """Refuse a molecule two of whose heavy atoms lie at one place, as where a program had no positions for them."""
+    """Refuse a molecule with two heavy atoms at one position, as written by programs that had no positions."""
     from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few commands need it
 
     pairs = KDTree(atoms.coord).query_pairs(SAME_PLACE, output_type="ndarray")

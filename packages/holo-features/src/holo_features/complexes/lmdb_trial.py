@@ -1,7 +1,7 @@
-"""LMDB files of others, read first in a process of its own (extra ``atom3d``).
+"""A trial reading of other people's LMDB files, in a separate process (extra ``atom3d``).
 
-An LMDB file is mapped into memory and trusted by the library that reads it: a page number that leads nowhere ends the
-process, one that leads back never ends. No check in Python comes before that.
+An LMDB file is mapped into memory and trusted by the library that reads it: an invalid page number crashes the process,
+and a circular one makes it loop forever. No check in Python can run before that.
 """
 
 import os
@@ -13,10 +13,10 @@ from holo_types import FormatError
 
 __all__ = ["examine_lmdb", "walk"]
 
-_SECONDS = 10.0  # of computing, and one more for every so many bytes of the file:
+_SECONDS = 10.0  # seconds of computing, and one more for every so many bytes of the file:
 _BYTES_PER_SECOND = 1 << 26
-_LOADED = 20.0  # times as long that a loaded machine may take
-_MEMORY = 1 << 30  # bytes, and the file twice
+_LOADED = 20.0  # the factor of time that a loaded machine may take
+_MEMORY = 1 << 30  # bytes, and twice the file
 _PAGE = 4096
 
 _harmless: set[tuple[int, int, int, int]] = (
@@ -25,7 +25,7 @@ _harmless: set[tuple[int, int, int, int]] = (
 
 
 def examine_lmdb(file: Path) -> None:
-    """Read all of an LMDB file in a process of its own, unless this process has had it done before.
+    """Read all of an LMDB file in a separate process, unless this process has done so before.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def examine_lmdb(file: Path) -> None:
     Raises
     ------
     FormatError
-        If reading it ends that process, or does not come to an end.
+        If reading crashes that process, or does not finish.
     """
     about = file.stat()
     known = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
@@ -59,23 +59,21 @@ def examine_lmdb(file: Path) -> None:
             timeout=_LOADED * seconds,
         )
     except subprocess.TimeoutExpired:
-        raise FormatError(
-            f"{file}: is not read within {seconds:.0f} s; it is damaged, or was made so"
-        ) from None
-    if done.returncode < 0:  # an exception of Python's is met again, and told, where the file is read
-        raise FormatError(f"{file}: ends the process that reads it; it is damaged, or was made so")
+        raise FormatError(f"{file}: is not read within {seconds:.0f} s; it is damaged or malicious") from None
+    if done.returncode < 0:  # a Python exception occurs again, and is reported, where the file is read
+        raise FormatError(f"{file}: crashes the process that reads it; it is damaged or malicious")
     _harmless.add(known)
 
 
 def walk(folder: str, seconds: str, memory: str) -> None:
-    """Read every byte of a folder's LMDB file, within limits of time and of memory.
+    """Read every byte of a folder's LMDB file, within limits of time and memory.
 
     Parameters
     ----------
     folder
-        Holds ``data.mdb``.
+        The folder that holds ``data.mdb``.
     seconds, memory
-        The limits, as text: of computing, and of the address space in bytes.
+        The limits, as text: seconds of computing, and the size of the address space in bytes.
     """
     import lmdb  # noqa: PLC0415
 
@@ -88,7 +86,7 @@ def walk(folder: str, seconds: str, memory: str) -> None:
     ):
         pages = environment.info()["last_pgno"] + 1
         if Path(folder, "data.mdb").stat().st_size < pages * environment.stat()["psize"]:
-            return  # truncated, which its reader says
+            return  # the file is truncated, which its reader reports
         for key, value in transaction.cursor():
             for found in (value, transaction.get(bytes(key))):
                 memoryview(found or b"")[::_PAGE].tobytes()

@@ -19,7 +19,7 @@ __all__ = ["LigandPocket", "ligand_pocket"]
 
 @attrs.frozen(eq=False)
 class LigandPocket:
-    """The residues around a ligand, the nearest first.
+    """The residues around a ligand, nearest first.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class LigandPocket:
     residues
         Those that have an atom near it, and a Cα.
     distances : Float[ndarray, "n"]
-        From any atom of each residue to any of the ligand, in Å.
+        Smallest distance between an atom of each residue and an atom of the ligand, in Å.
     """
 
     ligand: Ligand
@@ -37,17 +37,17 @@ class LigandPocket:
 
 
 def ligand_pocket(path: str | os.PathLike[str], ligand: str, distance: float = 4.0) -> LigandPocket:
-    """Find the residues around a ligand of a structure file.
+    """Return the residues around a ligand of a structure file.
 
     Parameters
     ----------
     path
-        PDB, mmCIF or BinaryCIF file, also gzipped, with the ligand.
+        A PDB, mmCIF or BinaryCIF file with the ligand, optionally gzipped.
     ligand
-        Its name, such as ``"GDP"``, or one of its residues, such as ``"A:201"``; of several that have the name, the
-        first is taken, see `read_ligand`.
+        Its name, such as ``"GDP"``, or one of its residues, such as ``"A:201"``; if several have the name, the first is
+        used. See `read_ligand`.
     distance
-        How near an atom of a residue is to one of the ligand at most, in Å. Atoms that touch are up to 4 Å apart.
+        Largest distance between an atom of a residue and one of the ligand, in Å. Atoms in contact are up to 4 Å apart.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What RDKit says of a ligand by its bonds (extra ``rdkit``)."""
+"""RDKit's descriptors of a ligand from its bonds (extra ``rdkit``)."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -24,18 +24,19 @@ def ligand_descriptors(ligand: Ligand) -> Numbers:
     Parameters
     ----------
     ligand
-        With bonds, as SDF and MOL2 have them. Hydrogens need not be there; what is missing of a valence is taken to be
-        hydrogen.
+        A ligand with bonds, as SDF and MOL2 files have them. Hydrogens need not be present; missing valences count as
+        hydrogens.
 
     Returns
     -------
     Numbers
-        By RDKit's names, such as ``"MolLogP"`` and ``"TPSA"``. 0 where a descriptor is not defined for the molecule.
+        The descriptors by RDKit's names, such as ``"MolLogP"`` and ``"TPSA"``; 0 if one is not defined for the
+        molecule.
 
     Raises
     ------
     HoloError
-        If RDKit is not installed, the ligand has no bonds, or RDKit makes no molecule of it.
+        If RDKit is not installed, the ligand has no bonds, or RDKit cannot make a molecule of it.
 
     Examples
     --------
@@ -51,23 +52,23 @@ def ligand_descriptors(ligand: Ligand) -> Numbers:
     calculate: Callable[..., dict[str, float]] = Descriptors.CalcMolDescriptors
     values = calculate(molecule, missingVal=0.0, silent=True)
     numbers = np.array([float(value) for value in values.values()])
-    # A charge of atoms without parameters is NaN, and some quotients of counts overflow.
+    # The charge of an atom without parameters is NaN, and some quotients of counts overflow.
     known = np.isfinite(numbers) & (np.abs(numbers) < 1e6)
     return Numbers(tuple(values), np.where(known, numbers, 0.0))
 
 
 def murcko_scaffold(ligand: Ligand) -> str:
-    """Return the scaffold of a ligand: its rings and what links them, without side chains [1]_.
+    """Return the scaffold of a ligand: its rings and the chains that link them, without side chains [1]_.
 
     Returns
     -------
     str
-        SMILES, the same for ligands of one series; empty if the ligand has no ring.
+        A SMILES string, which is the same for ligands of one series; empty if the ligand has no ring.
 
     Raises
     ------
     HoloError
-        As for `ligand_descriptors`.
+        As in `ligand_descriptors`.
 
     References
     ----------
@@ -88,12 +89,12 @@ def murcko_scaffold(ligand: Ligand) -> str:
 
 
 def rdkit_molecule(ligand: Ligand) -> "Mol":
-    """Make RDKit's molecule of atoms and bonds; a valence that it does not know is left as it is.
+    """Make RDKit's molecule from atoms and bonds; valences unknown to RDKit are left as they are.
 
     Raises
     ------
     HoloError
-        If RDKit is not installed, the ligand has no bonds, or RDKit makes no molecule of it.
+        If RDKit is not installed, the ligand has no bonds, or RDKit cannot make a molecule of it.
     """
     with extra("holo-features[rdkit]"):
         from rdkit import Chem  # noqa: PLC0415
@@ -126,7 +127,7 @@ def rdkit_molecule(ligand: Ligand) -> "Mol":
     with BlockLogs():
         failed = Chem.SanitizeMol(molecule, catchErrors=True)
         if failed != steps.SANITIZE_NONE:
-            # As in files whose bonds are all single, or whose charges are missing.
+            # As in files whose bonds are all single, or that lack charges.
             rest = steps.SANITIZE_ALL ^ steps.SANITIZE_PROPERTIES ^ steps.SANITIZE_KEKULIZE
             molecule.UpdatePropertyCache(strict=False)
             if Chem.SanitizeMol(molecule, rest, catchErrors=True) != steps.SANITIZE_NONE:

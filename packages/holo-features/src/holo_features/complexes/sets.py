@@ -1,4 +1,4 @@
-"""Data sets of protein-ligand complexes, of any kind, complex by complex."""
+"""Data sets of protein-ligand complexes of any kind, complex by complex."""
 
 import os
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ ComplexSource = ComplexFiles | Atom3dRecord
 
 @attrs.frozen
 class FoundComplexes:
-    """The complexes of a data set, none read yet.
+    """The complexes of a data set, which have not been read yet.
 
     Parameters
     ----------
     sources
-        Where each is; their names are different.
+        Their locations; their names are distinct.
     skipped
         Those that cannot be used.
     """
@@ -40,15 +40,15 @@ def find_complexes(path: str | os.PathLike[str], columns: ComplexColumns | None 
     Parameters
     ----------
     path
-        A CSV file (see `holo_features.complexes.tables.complex_files`), a folder with one, or a data set of
-        ATOM3D's LBA (see `holo_features.complexes.atom3d.atom3d_folders`).
+        A CSV file (see `holo_features.complexes.tables.complex_files`), a folder with one, or an ATOM3D LBA data set
+        (see `holo_features.complexes.atom3d.atom3d_folders`).
     columns
-        Names of a table's columns.
+        Names of the table's columns.
 
     Raises
     ------
     FormatError
-        If there is no data set, a folder has several tables, or what there is cannot be read.
+        If there is no data set, a folder has several tables, or the data set cannot be read.
 
     Examples
     --------
@@ -94,10 +94,10 @@ def read_complex(source: ComplexSource, selection: Selection | None = None) -> C
     Parameters
     ----------
     source
-        Where it is.
+        The location of the complex.
     selection
-        What of the protein is taken, and whether hydrogens are, of the ligand too; by default the heavy atoms
-        of amino acid residues, and of the ligand.
+        Which part of the protein is used, and whether hydrogens are, also for the ligand; by default the heavy atoms of
+        amino acid residues and of the ligand.
 
     Raises
     ------
@@ -124,19 +124,19 @@ def read_complexes(
     Parameters
     ----------
     path, columns
-        As for `find_complexes`.
+        As in `find_complexes`.
     selection
-        As for `read_complex`.
+        As in `read_complex`.
 
     Yields
     ------
     Complex or SkippedComplex
-        Those that have no row of their own to be read come first; the others in the order of the data set.
+        Those that cannot even be located come first; the others follow in the order of the data set.
 
     Raises
     ------
     FormatError
-        As for `find_complexes`.
+        As in `find_complexes`.
     """
     found = find_complexes(path, columns)
     yield from found.skipped

@@ -22,19 +22,19 @@ __all__ = ["ComplexColumns", "ComplexFiles", "complex_files", "read_complex_file
 
 @attrs.frozen(kw_only=True)
 class ComplexColumns:
-    """The names of a table's columns; the last three columns may be missing if they have their default names.
+    """The names of a table's columns; the last three may be missing from the table if they have their default names.
 
     Parameters
     ----------
     id
-        What the complex is called; each once.
+        Name of the complex; each must be unique.
     protein, ligand
-        Structure files, their paths relative to the table.
+        Paths of structure files, relative to the table.
     molecule
-        The name of one molecule in a ligand file of several, or one of its residues, such as A:501. Where it is empty
-        the first record is taken, of which a file of poses has several; a structure file must have one molecule only.
+        The name of one molecule in a ligand file with several, or one of its residues, such as A:501. If it is empty,
+        the first record is used, as in a file of poses; a structure file must then have one molecule only.
     label
-        A number, what was measured; may be empty.
+        The measured value, a number; may be empty.
     split
         The part of the data set; may be empty.
     """
@@ -49,12 +49,12 @@ class ComplexColumns:
 
 @attrs.frozen
 class ComplexFiles:
-    """Where a complex of a table is.
+    """The location of a complex of a table.
 
     Parameters
     ----------
     name, label, split
-        As in the table, see `holo_features.complexes.complex.Complex`.
+        As in the table; see `holo_features.complexes.complex.Complex`.
     protein, ligand
         The files.
     molecule
@@ -72,25 +72,25 @@ class ComplexFiles:
 def complex_files(
     table: str | os.PathLike[str], columns: ComplexColumns | None = None
 ) -> Iterator[ComplexFiles | SkippedComplex]:
-    r"""Read where the complexes of a table are.
+    r"""Read the locations of the complexes of a table.
 
     Parameters
     ----------
     table
-        A CSV file, UTF-8, with a row of column names.
+        A CSV file in UTF-8, with a row of column names.
     columns
-        Names of the columns, by default those of `ComplexColumns`.
+        Names of the columns; by default those of `ComplexColumns`.
 
     Yields
     ------
     ComplexFiles or SkippedComplex
-        One for each row. Skipped are rows without an id or a file, with a label that is no number, or with
-        the id of a row before.
+        One for each row. Rows without an id or a file, with a label that is not a number, or with the id of an earlier
+        row are skipped.
 
     Raises
     ------
     FormatError
-        If the table is missing, is no CSV file, or lacks a column.
+        If the table is missing, is not a CSV file, or lacks a column.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def complex_files(
     except OSError as error:
         raise FormatError(f"{place} cannot be read ({error.strerror})") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise FormatError(f"{place}: it is no CSV file in UTF-8 ({error})") from None
+        raise FormatError(f"{place}: it is not a CSV file in UTF-8 ({error})") from None
 
 
 def _check_columns(table: Path, there: Iterable[str], names: ComplexColumns) -> None:
@@ -161,9 +161,9 @@ def read_complex_files(source: ComplexFiles, selection: Selection) -> Complex:
     Parameters
     ----------
     source
-        Where they are.
+        Their locations.
     selection
-        What of the protein's file is taken, and whether hydrogens are.
+        Which part of the protein's file is used, and whether hydrogens are.
 
     Raises
     ------
@@ -176,11 +176,11 @@ def read_complex_files(source: ComplexFiles, selection: Selection) -> Complex:
 
 
 def _read_protein(path: Path, selection: Selection) -> Structure:
-    """Read a protein; that of the complex before is not read again, for series of ligands share one."""
+    """Read a protein; if it is that of the previous complex, it is not read again, as in series of ligands."""
     try:
         state = path.stat()
     except OSError:
-        return read_structure(path, selection)  # it says what is wrong
+        return read_structure(path, selection)  # which reports the error
     return _last_protein(path, selection, state.st_mtime_ns, state.st_size)
 
 

@@ -1,4 +1,4 @@
-"""The terms of AutoDock Vina's scoring function, as RF-Score takes them (extra ``rdkit``)."""
+"""The terms of AutoDock Vina's scoring function, as used by RF-Score (extra ``rdkit``)."""
 
 import attrs
 import numpy as np
@@ -29,11 +29,11 @@ _RADII = {
     "I": 2.2,
     "SI": 2.2,
 }
-_OTHER_RADIUS = 1.2  # of metals
+_OTHER_RADIUS = 1.2  # for metals
 _HALOGENS = ("F", "CL", "BR", "I")
 _NAMES = ("gauss 1", "gauss 2", "repulsion", "hydrophobic", "hydrogen bond", "rotatable bonds")
 
-# Polar atoms of side chains that give a hydrogen; the backbone's N does but in proline.
+# Polar atoms of side chains that donate a hydrogen; the backbone's N does so except in proline.
 _DONORS = frozenset(
     {
         *(("LYS", "NZ"), ("ARG", "NE"), ("ARG", "NH1"), ("ARG", "NH2"), ("ASN", "ND2"), ("GLN", "NE2")),
@@ -41,7 +41,7 @@ _DONORS = frozenset(
     }
 )
 _ACCEPTING_NITROGENS = frozenset({("HIS", "ND1"), ("HIS", "NE2")})
-# Carbon atoms that a polar atom of the same residue is bonded to are not hydrophobic.
+# Carbon atoms that are bonded to a polar atom of the same residue are not hydrophobic.
 _POLAR_CARBONS = frozenset(
     {
         *(
@@ -65,20 +65,20 @@ def vina_terms(complex_: Complex) -> Numbers:
     Parameters
     ----------
     complex_
-        A protein and its ligand, which needs bonds. Hydrogens do not count; which polar atoms have one is known of the
-        twenty amino acids by their names, and of the ligand by its valences.
+        A protein and its ligand, which needs bonds. Hydrogens do not count; which polar atoms have one is known from
+        the atom names of the twenty amino acids, and from the valences of the ligand.
 
     Returns
     -------
     Numbers
-        With d the distance of two atoms within 8 Å less their radii: Σ exp(-(2d)²), Σ exp(-((d - 3) / 2)²), Σ d² where
-        d < 0; over pairs of hydrophobic atoms, and of a donor with an acceptor, how near they are, from 0 to 1; and
-        RDKit's count of rotatable bonds.
+        With d the distance of two atoms within 8 Å, minus their radii: Σ exp(-(2d)²), Σ exp(-((d - 3) / 2)²), and Σ d²
+        for d < 0; over pairs of hydrophobic atoms, and over pairs of a donor and an acceptor, a closeness from 0 to 1;
+        and RDKit's number of rotatable bonds.
 
     Raises
     ------
     HoloError
-        As `holo_features.complexes.rdkit_descriptors.ligand_descriptors`.
+        As in `holo_features.complexes.rdkit_descriptors.ligand_descriptors`.
 
     Notes
     -----
@@ -116,7 +116,7 @@ def vina_terms(complex_: Complex) -> Numbers:
 
 
 def rf_score_features(complex_: Complex) -> Numbers:
-    """Return what RF-Score-v3 learns from: contacts by element pair within 12 Å, and Vina's terms.
+    """Return the features of RF-Score-v3: contacts by pair of elements within 12 Å, and Vina's terms.
 
     Parameters
     ----------
@@ -126,12 +126,12 @@ def rf_score_features(complex_: Complex) -> Numbers:
     Returns
     -------
     Numbers
-        36 counts, such as ``"C-N"``, protein first, and what `vina_terms` gives.
+        36 counts, such as ``"C-N"``, protein first, and the terms of `vina_terms`.
 
     Raises
     ------
     HoloError
-        As `vina_terms`.
+        As in `vina_terms`.
 
     Notes
     -----
@@ -156,7 +156,7 @@ def rf_score_features(complex_: Complex) -> Numbers:
 
 @attrs.frozen(eq=False)
 class _Typed:
-    """Heavy atoms of one side, typed as Vina does."""
+    """The heavy atoms of one side with their types in Vina."""
 
     places: Float[np.ndarray, "atoms 3"]
     radii: Float[np.ndarray, "atoms"]
@@ -184,7 +184,7 @@ class _Typed:
             atoms.coord[heavy].astype(np.float64),
             radii[heavy],
             hydrophobic[heavy],
-            (donor | metal)[heavy],  # a metal takes what a hydrogen would
+            (donor | metal)[heavy],  # a metal takes the place of a hydrogen
             acceptor[heavy],
             rotatable_bonds,
         )

@@ -1,4 +1,4 @@
-"""What the command lines share that go through files: which files, what was skipped, how rows are written."""
+"""Shared code of commands that process files: which files, what was skipped, and how rows are written."""
 
 import contextlib
 import csv
@@ -33,12 +33,12 @@ _REPEATED = {
     True: "an earlier residue has this name too; both are there",
     False: "it lies where an earlier residue of this name does",
 }
-# Which of a model's files in an archive is taken.
+# Which of a model's files in an archive is used.
 _FORMATS = {suffix: rank for rank, suffix in enumerate((".cif", ".mmcif", ".bcif", ".pdb", ".ent"))}
-_ERRORS_SHOWN = 10  # on the screen; skipped.csv has all of them
+_ERRORS_SHOWN = 10  # on the screen; skipped.csv lists all
 _NAMES_SHOWN = 3
 _REPEATS, _EARLIER = "residue repeated", "line of the run before"
-# What the summary says of one of a kind, and of several.
+# What the summary reports for one of a kind, and for several.
 _COUNTED = {
     _REPEATS: ("residue repeats the name of an earlier one", "residues repeat the name of an earlier one"),
     "atom left out": ("atom was left out", "atoms were left out"),
@@ -55,12 +55,12 @@ _COUNTED = {
 
 @attrs.frozen
 class NotRead(Skipped):
-    """Files of a folder that no reader takes: no error, and no line of the table, but counted on the screen.
+    """Files of a folder that cannot be read: not an error, and not in the table, but counted on the screen.
 
     Parameters
     ----------
     names
-        The names of the files, and of folders, which are not entered.
+        Names of the files, and of subfolders, which are not searched.
     """
 
     names: tuple[str, ...] = ()
@@ -68,22 +68,22 @@ class NotRead(Skipped):
 
 @attrs.frozen(eq=False)
 class FileRows:
-    """What one input file gave, or a part of it.
+    """The result of one input file, or of a part of it.
 
     Parameters
     ----------
     file
         The file.
     rows
-        To be written; None if the file gave nothing.
+        The rows to write; None if the file gave none.
     skipped
-        All that was left out of it.
+        Everything that was left out of it.
     skipped_residues
-        How many residues that is.
+        Number of residues among these.
     counts
-        How many there are of all else that was left out or done otherwise, by kind.
+        Numbers of all other things that were left out or done differently, by kind.
     error
-        Why the file gave nothing.
+        The reason why the file gave nothing.
     steps
         By how much the progress advances.
     """
@@ -99,17 +99,17 @@ class FileRows:
 
 @attrs.frozen
 class Written:
-    """What an earlier run has left in the output: how many rows, and of which structures."""
+    """What an earlier run has left in the output: the number of rows, and the structures."""
 
     rows: int = 0
     structures: frozenset[str] = frozenset()
 
 
 def structure_files(inputs: Iterable[Path]) -> tuple[list[Path], list[Skipped]]:
-    """Replace folders and archives by the structure files in them; name what is not read of them (`NotRead`).
+    """Replace folders and archives by the structure files in them, and list what is not read (`NotRead`).
 
-    A folder's archives count as its files. Of an archive's members whose names differ in the format only, such as
-    the mmCIF and the PDB file of each model in those of AlphaFold DB, one is taken, mmCIF first.
+    A folder's archives count as its files. If members of an archive differ only in the format, such as the mmCIF and
+    the PDB file of each model in those of AlphaFold DB, only one of them is used, preferably mmCIF.
     """
     paths: list[Path] = []
     skipped: list[Skipped] = []
@@ -161,12 +161,12 @@ def _rank(path: Path) -> int:
 
 
 def unusable(complexes: "Iterable[SkippedComplex]") -> list[Skipped]:
-    """Name the complexes that a data set lists and that cannot be read."""
+    """Return the complexes that a data set lists but that cannot be read."""
     return [Skipped(bad.name, "", f"complex {bad.name}: {bad.reason}") for bad in complexes]
 
 
 def rows_of(encoded: "EncodedStructure", rows: "Holograms | Embeddings | None") -> FileRows:
-    """Return what a structure file gave, each residue and atom that was left out by name."""
+    """Return the result of a structure file, with the name of each residue and atom that was left out."""
     file = str(encoded.path)
     left_out = sum(not residue.kept for residue in encoded.repeated_residues)
     counts: Counter[str] = Counter()
@@ -199,20 +199,20 @@ def _name(of: "SkippedResidue | RepeatedResidue | LeftOutAtom") -> str:
 
 @attrs.frozen
 class Report:
-    """What came of a run, to be shown.
+    """The results of a run that are reported.
 
     Parameters
     ----------
     what
-        What the rows are, such as ``"hologram"``.
+        Name of the rows, such as ``"hologram"``.
     count
-        How many rows the output has.
+        Number of rows of the output.
     outcome
-        What came of the files.
+        How the files fared.
     errors
-        The files that gave nothing, and why.
+        The files that gave nothing, with the reasons.
     table
-        Where all that was skipped stands.
+        The table of everything that was skipped.
     """
 
     what: str
@@ -222,7 +222,7 @@ class Report:
     table: Path
 
     def show(self, out: Path) -> int:
-        """Tell on stderr why files gave nothing, on stdout in one line what came out; give the exit status."""
+        """Print the errors to stderr and one line of results to stdout; return the exit status."""
         for error in self.errors[:_ERRORS_SHOWN]:
             sys.stderr.write(f"{visible(error.reason)}\n")
         if len(self.errors) > _ERRORS_SHOWN:
@@ -257,42 +257,42 @@ def write_rows(
     parts: bool = False,
     half: bool = False,
 ) -> Report:
-    """Write what input files give to an HDF5 file or a folder, with progress and a table of what was skipped.
+    """Write the results of input files to an HDF5 file or a folder, with progress and a table of what was skipped.
 
-    Rows are committed as they come. A run that was stopped is continued with `resume`: files that the output
-    has are passed over, and what was skipped of them stays in the table; all others come anew.
+    Rows are committed as they are computed. With `resume`, a run that was stopped is continued: files that are in the
+    output are not read again, and their entries in the table stay; all other entries are made again.
 
     Parameters
     ----------
     encode
-        Called with what is written already; gives the rest, in order.
+        Called with what has already been written; yields the remaining results, in order.
     files
-        The input files, and what the index calls them in its column ``structure``, if it has one.
+        The input files, and their names in the index's column ``structure``, if it has one.
     out
-        The output; the table stands beside it, as ``NAME.skipped.csv``.
+        The output; the table is written beside it, as ``NAME.skipped.csv``.
     doing
-        What the progress says, such as ``"encoding structures"``.
+        Text of the progress, such as ``"encoding structures"``.
     what
-        What the rows are, such as ``"hologram"``.
+        Name of the rows, such as ``"hologram"``.
     settings
-        How they are made; an output begun with others is not continued.
+        How the rows are made; an output begun with other settings is not continued.
     resume
-        Go on with an output that is there.
+        Continue an existing output.
     steps
-        Length of the progress, by default the number of files.
+        Number of steps of the progress; by default the number of files.
     of_residues
-        Whether the summary is to say how many residues were skipped.
+        Whether the summary counts skipped residues.
     table
-        Another file for the table.
+        Another path for the table.
     empty
-        Inputs that hold no file.
+        Inputs that hold no files.
     parts, half
-        Write a folder of Parquet files in place of an HDF5 file, see `holo_types.PartsWriter`.
+        Write a folder of Parquet files instead of an HDF5 file; see `holo_types.PartsWriter`.
 
     Returns
     -------
     Report
-        What is to be shown: it counts all that the table says.
+        What is to be reported; it counts everything in the table.
 
     Raises
     ------
@@ -310,7 +310,7 @@ def write_rows(
         if parts
         else Writer(out, resume=resume, settings=settings)
     )
-    with writer, PathLock(table):  # the table too: a.h5 and a.csv have one
+    with writer, PathLock(table):  # the table too, because a.h5 and a.csv share one
         written = _written(writer) if len(writer) else Written()
         succeeded = {path for path, name in files.items() if name in written.structures}
         with (
@@ -342,7 +342,7 @@ def write_rows(
 
 
 def _counted(counts: Mapping[str, int], not_read: Sequence[str]) -> tuple[str, ...]:
-    """Say how many there are of each kind, and of files that no reader takes."""
+    """Return how many there are of each kind, and how many files cannot be read."""
     found = [
         f"{counts[kind]} {words[counts[kind] > 1]}" for kind, words in _COUNTED.items() if counts.get(kind)
     ]
@@ -363,12 +363,12 @@ def _written(writer: Writer | PartsWriter) -> Written:
 
 @contextlib.contextmanager
 def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[tuple[Callable[[Skipped], None], int]]:
-    """Write skipped.csv row by row, so that a killed run leaves it; keep an earlier run's rows of some files, counted.
+    """Write skipped.csv row by row, so that it survives a kill; keep and count earlier rows of some files.
 
     Raises
     ------
     HoloError
-        If there is an earlier table and it cannot be read.
+        If there is an earlier table that cannot be read.
     """
     files = set(map(str, kept))
     earlier: list[Skipped] = []
@@ -381,7 +381,7 @@ def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[tuple[Callable[
                 ]
                 earlier = [row for row in rows if row.file in files]
         except (OSError, UnicodeDecodeError, KeyError, TypeError, csv.Error):
-            raise HoloError(f"{path}: is no table of what was skipped; move it out of the way") from None
+            raise HoloError(f"{path}: is not a table of what was skipped; move it elsewhere") from None
     write_skipped(path, earlier)
     with path.open("a", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

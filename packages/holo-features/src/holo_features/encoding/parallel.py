@@ -1,10 +1,10 @@
-"""Work spread over processes of this machine, or of others by Dask, in the order of its items."""
+"""Work spread over processes of this machine, or over other machines by Dask, in the order of its items."""
 
 import contextlib
 import ctypes
 import itertools
 import os
-import pickle  # nosec B403 # between processes of ours alone
+import pickle  # nosec B403 # only between our own processes
 import signal
 import subprocess
 import sys
@@ -29,13 +29,13 @@ About = TypeVar("About")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# A task's files together, so that it takes some tens of milliseconds, far more than it takes to send it.
+# The files of one task, so that it takes some tens of milliseconds, much longer than sending it.
 _BATCH_BYTES = 1 << 18
 _BATCH_FILES = 16
-_PACKED = {".gz": 8, ".bcif": 4}  # how much less these files are than the same as text
+_PACKED = {".gz": 8, ".bcif": 4}  # how many times smaller these files are than the same as text
 _MOST_WORKERS = 1 << 10
-_UNDER_WAY = 4  # items a worker
-_ATTEMPTS = 3  # as often may workers end before an item is given up
+_UNDER_WAY = 4  # items for each worker
+_ATTEMPTS = 3  # how many times workers may end before an item is given up
 _PR_SET_PDEATHSIG = 1
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
@@ -48,16 +48,16 @@ def map_files(
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[Result]:
-    """Apply a function to files, several in one task, and give the results in their order.
+    """Apply a function to files, several in one task, and yield the results in their order.
 
     Parameters
     ----------
     encode
-        Called with a file's path and what else there is to know about it; see `map_in_order`.
+        Called with a file's path and the additional information; see `map_in_order`.
     files
-        Paths, and what there is to know about each, such as its name.
+        Paths, each with additional information, such as its name.
     workers, scheduler
-        As for `map_in_order`.
+        As in `map_in_order`.
 
     Yields
     ------
@@ -67,7 +67,7 @@ def map_files(
     Raises
     ------
     HoloError
-        As for `map_in_order`.
+        As in `map_in_order`.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def _batches(files: Iterable[tuple[Path, About]]) -> Iterator[tuple[tuple[Path, 
     size = 0.0
     for path, about in files:
         batch.append((path, about))
-        with contextlib.suppress(OSError):  # who reads it says what is wrong
+        with contextlib.suppress(OSError):  # the reader will report the error
             size += path.stat().st_size * _PACKED.get(path.suffix.lower(), 1)
         if size >= _BATCH_BYTES or len(batch) == _BATCH_FILES:
             yield tuple(batch)
@@ -106,28 +106,28 @@ def map_in_order(
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[Result]:
-    """Apply a function to items in several processes, and give the results in the order of the items.
+    """Apply a function to items in several processes, and yield the results in the order of the items.
 
-    At most four items a worker are under way or wait to be taken, so the results need little memory however
-    many items there are and however slowly they are taken. When a worker process ends (killed, out of
-    memory), what it was doing is done again by another.
+    At most four items for each worker are in progress or waiting to be taken, so the results need little memory,
+    however many items there are and however slowly they are taken. If a worker process ends (killed, or out of memory),
+    another one repeats its work.
 
     Parameters
     ----------
     function
-        It must give equal results for equal items, and it and its items must be picklable.
+        It must return equal results for equal items; it and its items must be picklable.
     items
-        What to apply it to; taken as needed.
+        The items, which are taken as needed.
     workers
-        Number of processes on this machine, of one thread each; with 1 everything happens in this process.
+        Number of processes on this machine, each with one thread; with 1, everything happens in this process.
     scheduler
-        Address of a Dask scheduler, such as ``"tcp://127.0.0.1:8786"``: its workers then do the work, all of
-        them. Needs the extra ``dask``.
+        Address of a Dask scheduler, such as ``"tcp://127.0.0.1:8786"``, whose workers then do all the work. This needs
+        the extra ``dask``.
 
     Yields
     ------
     Result
-        One for each item. What the function raises is raised here.
+        One for each item. Exceptions of the function are raised here.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def map_in_order(
 
 @attrs.frozen
 class _Pool:
-    """Workers: how many, what gives them a call, and what the call of one that ends raises."""
+    """The workers: their number, how they are called, and the error of a call whose worker ends."""
 
     workers: int
     submit: Callable[[Callable[[], Any]], Any]
@@ -176,7 +176,7 @@ def _take_first(
     item, future = under_way.popleft()
     for attempt in range(_ATTEMPTS):
         if attempt:
-            # Alone: there is memory for it, and if its worker ends again, it is the one to blame.
+            # Alone, so that it has the memory; if its worker ends again, this item is the cause.
             for _, other in under_way:
                 other.exception()  # waits
             future = pool.submit(partial(function, item))
@@ -189,13 +189,13 @@ def _take_first(
     )
 
 
-# Processes of this machine. Each has a thread here that sends it a call and waits for the outcome. This process
-# holds only its own ends of a worker's pipes, so that a read from a worker that is killed, wherever it is, ends. A
-# worker ends as soon as this process is gone, however that ended and whatever the worker is doing.
+# The processes of this machine. For each, a thread here sends calls and waits for their results. This process holds
+# only its own ends of a worker's pipes, so that reading from a worker that is killed, at any point, ends. A worker ends
+# as soon as this process is gone, however it ended and whatever the worker is doing.
 
 
 class _WorkerEnded(Exception):
-    """A process has ended over a call."""
+    """The worker process ended during a call."""
 
 
 @contextlib.contextmanager
@@ -223,7 +223,7 @@ def _processes(workers: int) -> Iterator[_Pool]:
             raise _WorkerEnded from None
         with changing:
             idle.append(process)
-        result, error = pickle.loads(outcome)  # nosec B301 # of a worker of ours
+        result, error = pickle.loads(outcome)  # nosec B301 # of our own worker
         if error is not None:
             raise error
         return result
@@ -243,7 +243,7 @@ def _processes(workers: int) -> Iterator[_Pool]:
         return future
 
     try:
-        # Nobody waits for these threads: Ctrl-C may strike inside a lock of this one that they need.
+        # Nobody waits for these threads, because Ctrl-C may interrupt this one inside a lock that they need.
         for _ in range(workers):
             threading.Thread(target=serve, daemon=True).start()
         yield _Pool(workers, submit, _WorkerEnded)
@@ -258,7 +258,7 @@ def _processes(workers: int) -> Iterator[_Pool]:
 
 
 def _leave_interrupts_to_others() -> None:
-    """Block Ctrl-C, which a terminal sends to workers too, in this thread and in the processes that it starts."""
+    """Block Ctrl-C, which a terminal also sends to workers, in this thread and in the processes that it starts."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
@@ -269,14 +269,14 @@ def _start() -> "subprocess.Popen[bytes]":
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(sys.path)},
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # Windows' way to keep Ctrl-C off
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # shields it from Ctrl-C on Windows
     )
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
     process.kill()
     for pipe in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):  # what was not sent is not missed
+        with contextlib.suppress(OSError):  # nothing that was not sent is needed
             pipe.close()  # type: ignore[union-attr]
     process.wait()
 
@@ -296,7 +296,7 @@ def _receive(pipe: BinaryIO) -> bytes:
 
 
 def work(parent: int) -> None:
-    """Be a worker process: make the calls that come through the input and send what comes of them back.
+    """Run a worker process: make the calls that arrive on the input, and send their results back.
 
     Parameters
     ----------
@@ -306,7 +306,7 @@ def work(parent: int) -> None:
     _end_with(parent)
     calls, outcomes = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)  # what libraries print is no outcome
+    os.dup2(2, 1)  # the output of libraries is not a result
     waiting: SimpleQueue[bytes] = SimpleQueue()
 
     def receive() -> None:
@@ -316,7 +316,7 @@ def work(parent: int) -> None:
         except (OSError, EOFError):  # the process that it works for is gone
             os._exit(0)
 
-    threading.Thread(target=receive, daemon=True).start()  # it sees the end of the input while a call is made
+    threading.Thread(target=receive, daemon=True).start()  # notices the end of the input during a call
     try:
         while True:
             _send(outcomes, _outcome(waiting.get()))
@@ -325,15 +325,15 @@ def work(parent: int) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Let Linux kill this process when its parent ends: a thread would wait where compiled code holds Python's lock."""
+    """Make Linux kill this process when its parent ends; a thread would wait for compiled code that holds the GIL."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it had ended before
+        if os.getppid() != parent:  # it had already ended
             os._exit(0)
 
 
 def _outcome(call: bytes) -> bytes:
-    """Make a call and pickle its result and None, or None and what it raised."""
+    """Make a call and pickle its result and None, or None and its exception."""
     try:
         return pickle.dumps((pickle.loads(call)(), None), pickle.HIGHEST_PROTOCOL)  # nosec B301 # of its parent
     except Exception as error:  # noqa: BLE001 - it is raised where the results are taken

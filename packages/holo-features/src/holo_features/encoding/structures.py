@@ -1,4 +1,4 @@
-"""Structure files, and protein-ligand complexes, to holograms: one after the other or spread over processes."""
+"""Encoding of structure files and protein-ligand complexes as holograms, in sequence or over processes."""
 
 import os
 from collections import Counter
@@ -49,34 +49,34 @@ __all__ = [
 
 Result = TypeVar("Result")
 
-_BLOCK = 512  # centers whose neighborhoods are in memory together
+_BLOCK = 512  # centers whose neighborhoods are in memory at the same time
 
 
 @attrs.frozen(kw_only=True)
 class Encoding:
-    """Which neighborhoods `encode_structures` makes of a structure, by default those of all its residues.
+    """The neighborhoods that `encode_structures` makes of a structure; by default those of all its residues.
 
     Parameters
     ----------
     selection
-        What is taken of a file.
+        Which part of a file is used.
     single_residues
-        Make no neighborhoods but residues by themselves, see `holo_features.single_residues`; the centers and
-        the secondary structure are then not chosen.
+        Encode residues by themselves instead of neighborhoods, see `holo_features.single_residues`; then neither the
+        centers nor the secondary structure can be chosen.
     residues
-        The residues about which to encode; None takes all. A structure without one of them gives its error.
+        The residues around which to encode; None for all. A structure that lacks one of them gives an error.
     center_atoms
-        Names of atoms about which to encode, each of them; None takes the Cα.
+        Names of the atoms around which to encode, each of them; None for the Cα.
     central_residue
         Keep the residue of the center in its neighborhood.
     pose
-        How neighborhoods lie: ``"file"``, as in the file; ``"backbone"``, each turned so that its residue's
-        backbone lies along the axes, see `holo_features.surroundings.poses`. For training, see
+        The pose of neighborhoods: ``"file"``, as in the file; ``"backbone"``, each rotated so that the backbone of its
+        residue lies along the axes, see `holo_features.surroundings.poses`. For training, see
         `holo_vae.TrainingConfig.frame_weight`.
     confidence
-        Which residues are certain enough to be centers, of a predicted structure; None takes all.
+        Which residues of a predicted structure are reliable enough to be centers; None for all.
     double_precision
-        Give coefficients in float64.
+        Return coefficients in float64.
 
     Examples
     --------
@@ -96,22 +96,22 @@ class Encoding:
 
 @attrs.frozen(kw_only=True)
 class PocketEncoding:
-    """Which neighborhoods `encode_complexes` makes of a complex, by default those of all residues of its pocket.
+    """The neighborhoods that `encode_complexes` makes of a complex; by default those of all residues of its pocket.
 
     Parameters
     ----------
     selection
-        What is taken of the protein's file, and whether hydrogens are, of the ligand too.
+        Which part of the protein's file is used, and whether hydrogens are, also for the ligand.
     centers, ligand_atoms
         See `holo_features.complexes.complex.complex_neighborhoods`.
     pocket_distance
-        See `holo_features.complexes.complex.pocket`, in Å; None takes the residues that the data set lists.
+        See `holo_features.complexes.complex.pocket`, in Å; None for the residues that the data set lists.
     central_residue
         Keep the residue of the center in its neighborhood.
     secondary_structure
         Add the column ``secondary_structure`` to the index.
     double_precision
-        Give coefficients in float64.
+        Return coefficients in float64.
 
     Examples
     --------
@@ -135,21 +135,21 @@ class EncodedStructure:
     Parameters
     ----------
     path
-        The file; of a complex, its name.
+        The file; for a complex, its name.
     name
-        What the index calls it.
+        Its name in the index.
     holograms
-        One row for each residue that has a neighborhood; None if the file gave nothing.
+        One row for each residue that has a neighborhood; None if there is none.
     skipped
         Residues without a neighborhood.
     left_out_atoms
-        Atoms that were left out, see `Structure`.
+        Atoms that were left out; see `Structure`.
     repeated_residues
-        Residues whose number an earlier one has, see `Structure`.
+        Residues that have the number of an earlier one; see `Structure`.
     remarks
-        What else was done with the file that its user should know, see `Structure`.
+        What else was done with the file that its user should know; see `Structure`.
     error
-        Why the file gave nothing.
+        The reason why the file gave nothing.
     """
 
     path: Path
@@ -163,9 +163,9 @@ class EncodedStructure:
 
 
 def structure_names(paths: Iterable[str | os.PathLike[str]]) -> dict[Path, str]:
-    """Give each file the name that the index calls it: its stem, or its path where stems are equal.
+    """Return the name of each file in the index: its stem, or its path if stems are equal.
 
-    A path that is given twice is there once.
+    A path that is given twice occurs once.
 
     Examples
     --------
@@ -191,37 +191,37 @@ def encode_structures(
 ) -> Iterator[EncodedStructure]:
     """Encode the neighborhoods of structure files as holograms, file by file.
 
-    A file that cannot be used gives its error, and the others go on. What comes, and in what order, does not
-    depend on how many processes do the work.
+    A file that cannot be used yields an error, and the others continue. The results and their order do not depend on
+    the number of processes.
 
     Parameters
     ----------
     paths
-        Structure files, see `read_structure`.
+        Structure files; see `read_structure`.
     basis
-        Its cutoff is the radius of the neighborhoods, its channels are those of `neighborhoods`.
+        The basis; its cutoff is the radius of the neighborhoods, and its channels are those of `neighborhoods`.
     secondary_structure
-        Add the column ``secondary_structure`` to the index, see `neighborhoods`.
+        Add the column ``secondary_structure`` to the index; see `neighborhoods`.
     done
-        Names of structures that need no encoding any more; they are passed over.
+        Names of structures that need no encoding and are left out.
     encoding
-        Which neighborhoods, and of what.
+        Which neighborhoods to encode, and how.
     workers
-        Number of processes, of one thread each; with 1 everything happens in this one.
+        Number of processes, each with one thread; with 1, everything happens in this one.
     scheduler
-        Address of a Dask scheduler, whose workers then do the work in place of processes here; they must see
-        the files under the same paths. Needs the extra ``dask``.
+        Address of a Dask scheduler, whose workers then do the work instead of processes here; they must find the files
+        under the same paths. This needs the extra ``dask``.
 
     Yields
     ------
     EncodedStructure
-        One for each different path that is not done, in their order. Names are unique: the file's stem, or
-        the path as given where stems are equal.
+        One for each distinct path that is not done, in their order. Names are unique: the file's stem, or the path as
+        given if stems are equal.
 
     Raises
     ------
     HoloError
-        If the basis is of a sphere; see also `holo_features.encoding.parallel.map_in_order`.
+        If the basis is one on a sphere; see also `holo_features.encoding.parallel.map_in_order`.
 
     Examples
     --------
@@ -254,24 +254,24 @@ def map_structures(
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[Result]:
-    """Encode structures and apply a function to each where it was encoded, so that holograms need not be sent.
+    """Encode structures and apply a function to each in the process that encoded it, so that holograms are not sent.
 
     Parameters
     ----------
     function
-        What is made of a structure; with several workers it and its results must be picklable.
+        Called with an encoded structure; with several workers, it and its results must be picklable.
     paths, basis, secondary_structure, done, encoding, workers, scheduler
-        As for `encode_structures`.
+        As in `encode_structures`.
 
     Yields
     ------
     Result
-        One for each different path that is not done, in their order.
+        One for each distinct path that is not done, in their order.
 
     Raises
     ------
     HoloError
-        As for `encode_structures`.
+        As in `encode_structures`.
 
     Examples
     --------
@@ -289,7 +289,7 @@ def map_structures(
         secondary_structure=secondary_structure,
         encoding=encoding,
     )
-    # Workers elsewhere have a working folder of their own; the paths that are handed on stay as given.
+    # Workers elsewhere have their own working folder; the returned paths stay as given.
     files = (
         (path if scheduler is None else path.absolute(), (path, name))
         for path, name in structure_names(paths).items()
@@ -317,28 +317,28 @@ def encode_complexes(
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[EncodedStructure]:
-    """Encode the neighborhoods of pocket residues as holograms, the ligand's atoms among them.
+    """Encode the neighborhoods of pocket residues, including the ligand's atoms, as holograms.
 
-    In all else it is as `encode_structures`.
+    In all other respects it works like `encode_structures`.
 
     Parameters
     ----------
     sources
-        Where the complexes are, see `holo_features.complexes.sets.find_complexes`.
+        The locations of the complexes; see `holo_features.complexes.sets.find_complexes`.
     encoding
-        Which neighborhoods, and of what.
+        Which neighborhoods to encode, and how.
     basis, workers, scheduler
-        As for `encode_structures`.
+        As in `encode_structures`.
 
     Yields
     ------
     EncodedStructure
-        One for each source; its path and name are the complex's.
+        One for each source; its path and name are those of the complex.
 
     Raises
     ------
     HoloError
-        As for `encode_structures`.
+        As in `encode_structures`.
 
     Examples
     --------
@@ -361,14 +361,14 @@ def map_complexes(
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[Result]:
-    """Encode complexes and apply a function to each where it was encoded, as `map_structures` does.
+    """Encode complexes and apply a function to each in the process that encoded it, as `map_structures` does.
 
     Parameters
     ----------
     function
-        As for `map_structures`.
+        As in `map_structures`.
     sources, basis, encoding, workers, scheduler
-        As for `encode_complexes`.
+        As in `encode_complexes`.
 
     Yields
     ------
@@ -378,7 +378,7 @@ def map_complexes(
     Raises
     ------
     HoloError
-        As for `encode_complexes`.
+        As in `encode_complexes`.
 
     Examples
     --------
@@ -455,7 +455,7 @@ def _encoded(
     *,
     nothing: str,
 ) -> EncodedStructure:
-    """Encode what is cut out of a structure, a block of neighborhoods at a time; say why, if that is nothing."""
+    """Encode the neighborhoods of a structure in blocks; if there are none, report the reason."""
     dtype = np.float64 if double_precision else np.float32
     parts: list[Holograms] = []
     skipped: list[SkippedResidue] = []
@@ -489,7 +489,7 @@ def _neighborhoods(
     structure: Structure, centers: Centers, basis: Basis, secondary_structure: bool, encoding: Encoding
 ) -> Iterator[Neighborhoods]:
     assert basis.radial is not None
-    # A few at a time: a capsid's neighborhoods, or those of twenty models in one, fill gigabytes.
+    # A block at a time: the neighborhoods of a capsid, or of twenty models in one file, would fill gigabytes.
     yield from cut_in_blocks(
         structure,
         basis.radial.cutoff,
@@ -502,7 +502,7 @@ def _neighborhoods(
 
 
 def _centers(structure: Structure, encoding: Encoding) -> tuple[Structure, Centers]:
-    """Return the centers, and the structure with the atoms that may be around them."""
+    """Return the centers, and the structure with the atoms that can be around them."""
     chosen = None if encoding.residues is None else select_residues(structure, encoding.residues)
     if encoding.center_atoms is None:
         centers = alpha_carbons(structure, chosen)
@@ -517,7 +517,7 @@ def _centers(structure: Structure, encoding: Encoding) -> tuple[Structure, Cente
 
 
 def _certain(structure: Structure, centers: Centers, confidence: Confidence) -> tuple[Structure, Centers]:
-    """Leave out the centers of which the predictor is not certain enough, and name them."""
+    """Leave out the centers that the predictor is not certain of, and list them."""
     certain, plddt, remarks = residue_confidences(structure, confidence)
     enough = certain[centers.atoms]
     reasons = [

@@ -1,4 +1,4 @@
-"""Small molecules: files of them, what their atom types mean, and which residues of a structure are one molecule.
+"""Small molecules: their files, the meaning of atom types, and which residues of a structure form one molecule.
 
-SDF and MOL2 files enter, and the atoms of structures; molecules leave. What a complex is, no module here knows.
+SDF and MOL2 files enter, and the atoms of structures; molecules leave. No module here knows about complexes.
 """

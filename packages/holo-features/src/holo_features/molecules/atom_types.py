@@ -1,4 +1,4 @@
-"""Elements of the atom types in MOL2 files: of Sybyl, whose format it is, or of a force field."""
+"""Elements of the atom types in MOL2 files, which are Sybyl's, whose format it is, or those of a force field."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ _SYBYL = frozenset(
     """H H.spc H.t3p C.3 C.2 C.1 C.ar C.cat N.4 N.3 N.2 N.1 N.ar N.am N.pl3 O.3 O.2 O.co2 O.spc O.t3p S.3 S.2 S.O S.O2
     P.3 Cr.oh Cr.th Co.oh Ru.oh Ti.oh Ti.th LP Du Du.C Any Hal Het Hev""".lower().split()
 )
-# Amber's: parm10 and its forerunners. C0 is calcium, IM and IP are chloride and sodium.
+# Amber's types: parm10 and earlier ones. C0 is calcium; IM and IP are chloride and sodium.
 _AMBER_TYPES = """C CA CB CC CD CE CF CG CH CI CJ CK CM CN CO CP CQ CR CS CT CV CW CX CY CZ C* C1 C2 C3 C4 C5 2C 3C 8C
     H H0 H1 H2 H3 H4 H5 HA HC HO HP HS HW HZ N NA NB NC ND NP NO NT NX NY NZ N* N1 N2 N3 O O2 O3 OA OH OP OS OW OX OZ
     P P5 S SH S2 F I IB LP EP CL BR K LI CS RB FE ZN MG CU NA+ IM IP C0"""
@@ -27,8 +27,9 @@ _GAFF_FIRST = frozenset("chnopsfi")
 def type_elements(kinds: Sequence[str]) -> list[str]:
     """Return the elements, in upper case, of a molecule's atom types.
 
-    A force field's types are told from Sybyl's by all of them together: CA, NB and OS are Amber's for carbon, nitrogen
-    and oxygen, but calcium, niobium and osmium beside types of Sybyl's such as ``C.3``.
+    Whether the types are Sybyl's or a force field's is decided from all of them together: CA, NB and OS are Amber's
+    types of carbon, nitrogen and oxygen, but beside Sybyl's types, such as ``C.3``, they are calcium, niobium and
+    osmium.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def type_elements(kinds: Sequence[str]) -> list[str]:
     Raises
     ------
     FormatError
-        If they are of none of these schemes; the message names the scheme if it is known, and a type.
+        If they belong to none of these schemes; the message names a type, and the scheme if it is known.
 
     Examples
     --------
@@ -52,7 +53,7 @@ def type_elements(kinds: Sequence[str]) -> list[str]:
         (lambda kind: kind in _AMBER or _is_symbol(kind), lambda kind: _AMBER.get(kind, kind.upper())),
         (_is_gaff, _of_gaff),
         (_is_cgenff, _of_cgenff),
-        # Symbols in capitals, beside types that tell that they are none of Amber's.
+        # Symbols in capitals, beside types that cannot be Amber's.
         (lambda kind: _is_sybyl(kind) or _is_element(kind), _of_sybyl),
     )
     for belongs, element in schemes:
@@ -70,7 +71,7 @@ def _is_element(symbol: str) -> bool:
 
 
 def _is_symbol(kind: str) -> bool:
-    """Say whether a type is an element as it is usually written: N, Ca."""
+    """Return whether a type is an element in its usual spelling: N, Ca."""
     return kind == kind.title() and _is_element(kind)
 
 
@@ -84,7 +85,7 @@ def _of_sybyl(kind: str) -> str:
 
 
 def _is_gaff(kind: str) -> bool:
-    """Say whether a type is one of antechamber's, which begin in lower case."""
+    """Return whether a type is one of antechamber's, which begin in lower case."""
     return (len(kind) <= 2 and kind[0] in _GAFF_FIRST) or kind in ("cl", "br") or _is_symbol(kind)
 
 
@@ -95,7 +96,7 @@ def _of_gaff(kind: str) -> str:
 
 
 def _is_cgenff(kind: str) -> bool:
-    """Say whether a type is one of CHARMM's general force field: the element, G, and what it is in."""
+    """Return whether a type is one of CHARMM's general force field: the element, G, and its surroundings."""
     return bool(_of_cgenff(kind)) or kind == "LPH"
 
 

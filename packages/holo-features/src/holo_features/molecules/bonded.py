@@ -1,4 +1,4 @@
-"""Which residues of a structure are one molecule: those that bonds join."""
+"""Residues of a structure that are joined by bonds into one molecule."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,16 +19,17 @@ RADII = {
     **{"B": 0.84, "C": 0.76, "N": 0.71, "O": 0.66, "F": 0.57, "SI": 1.11, "P": 1.07, "S": 1.05},
     **{"CL": 1.02, "SE": 1.20, "BR": 1.20, "I": 1.39},
 }
-_TOLERANCE = 0.45  # Å; what a bond may be longer than the sum of its radii
-PEPTIDE = 24  # residues; the wwPDB takes a chain of so many for a protein
+_TOLERANCE = 0.45  # Å; how much longer than the sum of its radii a bond may be
+PEPTIDE = 24  # residues; the wwPDB regards a chain of this length as a protein
 
 
 def structure_molecules(raw: RawAtoms) -> Iterator[Molecule]:
-    """Return the molecules of a structure that are neither water nor proteins, each with all residues bonded to it.
+    """Yield the molecules of a structure that are neither water nor proteins, each with all residues bonded to it.
 
-    Residues that have atoms at a bond's length are one molecule, such as the sugars of a glycan; bonds to metals do not
-    count, for an ion is a molecule by itself. Amino acids of chains are none, except in a file that has no chain of
-    24 of them or more: there they are part of what they are bonded to, and peptides where there is nothing else.
+    Residues with atoms at the distance of a bond form one molecule, such as the sugars of a glycan. Bonds to metals do
+    not count, because an ion is a molecule by itself. Amino acids of chains are not included, except in a file without
+    any chain of 24 or more of them: there they belong to the molecule that they are bonded to, or are peptides if there
+    is none.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ def _longest_chain(atoms: AtomArray, chosen: Bool[np.ndarray, "atoms"]) -> int:
 def _bonded(
     raw: RawAtoms, rows: Int[np.ndarray, "rows"], residues: Int[np.ndarray, "rows"]
 ) -> Int[np.ndarray, "pairs 2"]:
-    """Return pairs of residues that a bond joins."""
+    """Return the pairs of residues that are joined by a bond."""
     radii = np.array([RADII.get(element, 0.0) for element in raw.atoms.element[rows].tolist()])
     places, labels = raw.atoms.coord[rows].astype(np.float64), raw.labels[rows]
     heavy = np.flatnonzero(radii > 0)
@@ -90,6 +91,6 @@ def _bonded(
     one, other = heavy[near[:, 0]], heavy[near[:, 1]]
     bonded = np.linalg.norm(places[one] - places[other], axis=1) <= radii[one] + radii[other] + _TOLERANCE
     bonded &= residues[one] != residues[other]
-    # What is there by turns is not bonded.
+    # Alternate locations are not bonded to each other.
     bonded &= (labels[one] == labels[other]) | (labels[one] == "") | (labels[other] == "")
     return np.stack([residues[one[bonded]], residues[other[bonded]]], axis=1)

@@ -20,18 +20,18 @@ _BONDS = {
     "1": BondType.SINGLE,
     "2": BondType.DOUBLE,
     "3": BondType.TRIPLE,
-    "am": BondType.SINGLE,  # of an amide
+    "am": BondType.SINGLE,  # amide
     "ar": BondType.AROMATIC,
     "du": BondType.ANY,
     "un": BondType.ANY,
 }
 _NOT_CONNECTED = "nc"
-# Fields of an atom: its number, name, x, y, z, type, then residue's number and name, partial charge.
+# Fields of an atom: number, name, x, y, z, type, residue number, residue name, partial charge.
 _TYPE, _RESIDUE_NUMBER, _RESIDUE_NAME, _CHARGE = 5, 6, 7, 8
 
 
 def mol2_molecules(text: str) -> Iterator[Molecule]:
-    r"""Return the molecules of a MOL2 file: positions, elements, bonds and, where there are, partial charges.
+    r"""Yield the molecules of a MOL2 file: positions, elements, bonds and, if present, partial charges.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def _atoms(record: str) -> AtomArray:
 
 
 def _rows(section: str) -> list[list[str]]:
-    """Return the fields of each line; a line that ends with a backslash goes on, one that begins with # is none."""
+    """Return the fields of each line; a trailing backslash continues a line, and a leading # makes it a comment."""
     joined = re.sub(r"\\[ \t]*\n", " ", section)
     return [line.split() for line in joined.split("\n") if line.strip() and not line.startswith("#")]
 
@@ -97,7 +97,7 @@ def _position(row: list[str]) -> list[float]:
 
 
 def _formal_charges(lines: list[list[str]], places: dict[str, int]) -> NDArray[np.int8]:
-    """Read formal charges, which some programs give among an atom's attributes: a line for it, one for each."""
+    """Read formal charges, which some programs write as atom attributes: one line for the atom, one for each."""
     charges = np.zeros(len(places), dtype=np.int8)
     atom = ""
     for key, value in (line[:2] for line in lines if len(line) > 1):
@@ -111,7 +111,7 @@ def _formal_charges(lines: list[list[str]], places: dict[str, int]) -> NDArray[n
 
 
 def _whole(charge: str) -> int:
-    """Read a formal charge; what is no whole number is a charge of another kind, and says nothing of it."""
+    """Read a formal charge; a value that is not an integer is another kind of charge, and is ignored."""
     try:
         value = number(charge)
     except ValueError:

@@ -16,13 +16,13 @@ from holo_types import FormatError
 __all__ = ["sdf_molecules"]
 
 _END, _V30 = "M  END", "M  V30 "
-_COUNTS = 3  # which line; three of a header come before
-# Of what Python takes for ends of lines only one is: the others are bytes of names in other encodings, as of Å.
+_COUNTS = 3  # index of the line, after three header lines
+# Of all characters that Python regards as line ends, only one is: the others occur in other encodings, as in Å.
 _NO_ENDS = str.maketrans(dict.fromkeys("\v\f\x1c\x1d\x1e\x85", " "))
 
 
 def sdf_molecules(text: str) -> Iterator[Molecule]:
-    r"""Return the molecules of an SDF or MOL file; positions, elements, formal charges and bonds.
+    r"""Yield the molecules of an SDF or MOL file: positions, elements, formal charges and bonds.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def _atoms(lines: list[str]) -> AtomArray:
         raise FormatError(f"its line {_END!r} comes before its atoms")
     counts = lines[_COUNTS]
     said = re.search(r"\bV[0-9]+\b|V[0-9]{4}", counts)
-    version = said[0] if said else "V2000"  # old programs name none
+    version = said[0] if said else "V2000"  # old programs write none
     if version not in {"V2000", "V3000"}:
         raise FormatError(f"its counts line {counts!r} does not end in V2000 or V3000")
     if version == "V2000":
@@ -56,7 +56,7 @@ def _atoms(lines: list[str]) -> AtomArray:
         lines = _joined(lines[: end + 1])
         end = len(lines) - 1
     with warnings.catch_warnings():
-        # Radicals have no charge, and query bonds no order: so biotite says, and reads them as that.
+        # biotite warns that radicals have no charge and query bonds no order, and reads them like that.
         warnings.filterwarnings("ignore", message="Cannot handle MDL", category=UserWarning)
         table = "\n".join(lines[: end + 1]).translate(_NO_ENDS)
         atoms = MOLFile.read(io.StringIO(table)).get_structure()
@@ -65,7 +65,7 @@ def _atoms(lines: list[str]) -> AtomArray:
 
 
 def _joined(lines: list[str]) -> list[str]:
-    """Join lines of V3000 that end in a hyphen with the next, as the format has it."""
+    """Join lines of V3000 that end in a hyphen with the next line, as the format prescribes."""
     joined: list[str] = []
     for line in lines:
         if (
@@ -81,7 +81,7 @@ def _joined(lines: list[str]) -> list[str]:
 
 
 def _check_counts(counts: str, end: int) -> None:
-    """Refuse a table that has fewer lines than it says."""
+    """Refuse a table that has fewer lines than it declares."""
     needed = [int(counts[0:3]), int(counts[3:6])]
     if min(needed) < 0 or sum(needed) > end - _COUNTS - 1:
         raise FormatError(

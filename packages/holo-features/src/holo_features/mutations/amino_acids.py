@@ -1,4 +1,4 @@
-"""What is known of the twenty amino acids by themselves, and of pairs of them."""
+"""Properties of the twenty amino acids, and of pairs of them."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -28,10 +28,10 @@ PROPERTIES = (
     "proline",
 )
 
-# By the name of the residue, in the order of PROPERTIES. Hydrophobicity: octanol to water, in units of pi (Fauchère and
-# Pliška 1983). Volume in Å³ (Zamyatnin 1972). Polarity (Grantham 1974). Helix propensity in kcal/mol, alanine 0 (Pace
-# and Scholtz 1998). Sheet propensity in kcal/mol, alanine 0 (Minor and Kim 1994, who have "below -3" for proline).
-# Side-chain bonds: those that turn, the chi angles.
+# Keys are residue names; values are in the order of PROPERTIES. Hydrophobicity: octanol to water, in units of pi
+# (Fauchère and Pliška 1983). Volume in Å³ (Zamyatnin 1972). Polarity (Grantham 1974). Helix propensity in kcal/mol,
+# alanine 0 (Pace and Scholtz 1998). Sheet propensity in kcal/mol, alanine 0 (Minor and Kim 1994, who report "below -3"
+# for proline). Side-chain bonds: the rotatable ones, the chi angles.
 _TABLE = MappingProxyType(
     {
         "ALA": (0.31, 88.6, 0, 8.1, 0.00, 0.00, 0, 0, 0, 0, 0),
@@ -74,24 +74,24 @@ def _blosum62() -> Int[np.ndarray, "20 20"]:
 
 
 def properties(residue_names: Sequence[str]) -> Float[np.ndarray, "n properties"]:
-    """Return the numbers of amino acids, of each as `PROPERTIES` names them.
+    """Return the properties of amino acids, in the order of `PROPERTIES`.
 
     Parameters
     ----------
     residue_names
-        Names of three letters, each one of the twenty.
+        Three-letter names, each one of the twenty.
 
     Returns
     -------
     Float[ndarray, "n properties"]
-        Hydrophobicity from octanol to water [1]_; volume in Å³ [2]_; charge at pH 7; polarity [3]_; what it costs in a
-        helix in kcal/mol [4]_ and what it gains a sheet [5]_, both beside alanine; 1 for an aromatic ring; 1 for two
-        heavy atoms on Cβ beside Cα; how many bonds of the side chain turn; 1 for glycine; 1 for proline.
+        Hydrophobicity from octanol to water [1]_; volume in Å³ [2]_; charge at pH 7; polarity [3]_; its cost in a
+        helix, in kcal/mol [4]_, and its gain in a sheet [5]_, both relative to alanine; 1 for an aromatic ring; 1 for
+        two heavy atoms on Cβ beside Cα; number of rotatable bonds of the side chain; 1 for glycine; 1 for proline.
 
     Raises
     ------
     HoloError
-        If a name is none of the twenty.
+        If a name is not one of the twenty.
 
     References
     ----------
@@ -117,21 +117,21 @@ def blosum62(ones: Sequence[str], others: Sequence[str]) -> Int[np.ndarray, "n"]
     Parameters
     ----------
     ones, others
-        As many names of three letters, each one of the twenty.
+        Equally many three-letter names, each one of the twenty.
 
     Returns
     -------
     Int[ndarray, "n"]
-        In half bits; symmetric.
+        The scores in half bits; the matrix is symmetric.
 
     Raises
     ------
     HoloError
-        If a name is none of the twenty.
+        If a name is not one of the twenty.
 
     Notes
     -----
-    Henikoff and Henikoff, *PNAS* 89, 10915 (1992), as biotite has the matrix.
+    Henikoff and Henikoff, *PNAS* 89, 10915 (1992); the matrix is biotite's.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def blosum62(ones: Sequence[str], others: Sequence[str]) -> Int[np.ndarray, "n"]
 
 
 def letter_of(residue_name: str) -> str:
-    """Return the letter of one of the twenty.
+    """Return the one-letter code of an amino acid.
 
     Examples
     --------
@@ -156,12 +156,12 @@ def letter_of(residue_name: str) -> str:
 
 
 def residue_name_of(letter: str) -> str:
-    """Return the name of the amino acid that a letter stands for.
+    """Return the residue name of a one-letter code.
 
     Raises
     ------
     HoloError
-        If it is none of the twenty.
+        If it is not one of the twenty.
 
     Examples
     --------

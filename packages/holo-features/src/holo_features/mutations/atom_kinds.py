@@ -1,4 +1,4 @@
-"""What kind of neighbor an atom of a protein is: of a backbone, aliphatic, aromatic, polar or charged."""
+"""The kind of an atom of a protein as a neighbor: backbone, aliphatic, aromatic, polar or charged."""
 
 from types import MappingProxyType
 
@@ -45,10 +45,10 @@ _OF_NAMES = MappingProxyType(
 
 
 def atom_kinds(atoms: AtomArray) -> Bool[np.ndarray, "atoms kinds"]:
-    """Say of which of `ATOM_KINDS` each atom is: one, or none such as hydrogen and metals.
+    """Return which of `ATOM_KINDS` each atom is; hydrogen, metals and others are none.
 
     Arginine's and lysine's nitrogens are positive, the oxygens of aspartate and glutamate negative; other N and O of
-    side chains are polar, other carbons of them aliphatic. Of residues that are none of the twenty, ligands among them,
+    side chains are polar, and their other carbons aliphatic. In residues other than the twenty, such as ligands,
     elements decide.
 
     Examples

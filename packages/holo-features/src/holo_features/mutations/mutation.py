@@ -1,4 +1,4 @@
-"""A single amino acid exchange, and whether a structure has what it exchanges."""
+"""An exchange of a single amino acid, and the check that a structure has the residue."""
 
 import re
 from collections.abc import Sequence
@@ -28,16 +28,16 @@ class Mutation:
     Parameters
     ----------
     residue
-        Which residue, in the numbering of the authors of the entry.
+        The residue, in the numbering of the authors of the entry.
     mutant
-        The letter of what is to be there.
+        The letter of the new amino acid.
     wild_type
-        The letter of what is there; None where it has not been said.
+        The letter of the present amino acid; None if it was not given.
 
     Raises
     ------
     HoloError
-        If a letter is none of the twenty.
+        If a letter is not one of the twenty.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class Mutation:
         Raises
         ------
         HoloError
-            If the text is written otherwise, or the letter is none of the twenty.
+            If the text is written otherwise, or the letter is not one of the twenty.
         """
         match = re.fullmatch(r"([^:,]+:-?[0-9]+[A-Za-z]?):([A-Za-z])", text)
         if match is None:
@@ -79,20 +79,20 @@ class Mutation:
 
 @attrs.frozen(eq=False)
 class FoundSites:
-    """Where the residues of mutations are in a structure.
+    """The residues of mutations in a structure.
 
     Parameters
     ----------
     mutations
         Those that were found, each with its wild type.
     places
-        Their numbers among those that were asked for.
+        Their positions among the requested mutations.
     sites
-        Their residues, a row each.
+        Their residues, one row each.
     problems
-        For each of the others, by its number, why it cannot be made.
+        For each of the others, by its position, the reason why it cannot be made.
     remarks
-        What should be known of some of those that were found, by their numbers.
+        What should be known about some of those that were found, by their positions.
     """
 
     mutations: tuple[Mutation, ...]
@@ -103,18 +103,18 @@ class FoundSites:
 
 
 def find_sites(structure: Structure, mutations: Sequence[Mutation]) -> FoundSites:
-    """Find the residues that mutations exchange; those that cannot be made are named.
+    """Find the residues that mutations exchange, and list the mutations that cannot be made.
 
-    A mutation cannot be made where the structure has no such residue, or several of its name; where another amino acid
-    is there than it says, or what is there already, or none of the twenty; and where N, Cα or C is missing. Where the
-    chain is missing and the file has one only, that one is taken, and it is said.
+    A mutation cannot be made if the structure has no such residue, or several with its name; if the residue is not the
+    given wild type, is already the mutant, or is not one of the twenty; or if N, Cα or C is missing. If the
+    structure lacks the chain but has only one, that one is used, with a remark.
 
     Parameters
     ----------
     structure
-        As `read_structure` gives it.
+        A structure from `read_structure`.
     mutations
-        What is to be exchanged.
+        The mutations.
 
     Examples
     --------
@@ -177,7 +177,7 @@ def find_sites(structure: Structure, mutations: Sequence[Mutation]) -> FoundSite
 
 
 def all_mutations(structure: Structure) -> tuple[Mutation, ...]:
-    """Return all exchanges of all residues of the twenty: nineteen at each.
+    """Return all exchanges of all residues of the twenty: nineteen for each.
 
     Examples
     --------
@@ -204,9 +204,9 @@ def _names(about: Centers) -> list[ResidueId]:
 
 
 def _problem(mutation: Mutation, residue: ResidueId, name: str, has_axes: bool) -> str | None:
-    """Say why a residue that is there cannot be exchanged."""
+    """Return the reason why an existing residue cannot be exchanged, or None."""
     if name not in STANDARD_AMINO_ACIDS:
-        return f"{residue} is {name}, which is none of the twenty amino acids"
+        return f"{residue} is {name}, which is not one of the twenty amino acids"
     letter = letter_of(name)
     if mutation.wild_type not in (None, letter):
         return f"{residue} is {letter}; the mutation says that it is {mutation.wild_type}"
@@ -216,7 +216,7 @@ def _problem(mutation: Mutation, residue: ResidueId, name: str, has_axes: bool) 
 
 
 def _lacking(structure: Structure, about: Centers) -> list[str]:
-    """Name the heavy atoms that each residue lacks."""
+    """Return the names of the heavy atoms that each residue lacks."""
     atoms, residues = structure.atoms, residue_numbers(structure.atoms)
     starts = np.searchsorted(residues, np.arange(int(residues.max(initial=-1)) + 2))
     lacking = []

@@ -1,4 +1,4 @@
-"""What is counted around a residue without a look at its own side chain: the site of a mutation."""
+"""Counts around a residue that do not depend on its own side chain: the site of a mutation."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -26,30 +26,30 @@ from .atom_kinds import ATOM_KINDS, atom_kinds
 __all__ = ["SiteNumbers", "site_numbers"]
 
 _RADII = (6.0, 8.0, 10.0, 12.0, 14.0)  # Å, within which heavy atoms are counted
-_NEAR = (5.0, 8.0)  # Å from the virtual side chain, within which they are counted by kind
+_NEAR = (5.0, 8.0)  # Å from the virtual side chain, within which heavy atoms are counted by kind
 _REACH = 2.4  # Å from Cα to the center of the virtual side chain; about the mean of the twenty
-_HALF_SPHERE = 13.0  # Å, as its authors have it
-_CONTACT = 3.4  # Å between the N of a backbone and what it is bound to by a hydrogen
-_LONGEST_BOND = 2.0  # Å between C and N of residues that follow one another
-_LEAST_DISTANCE = 2.0  # Å; a charge that is nearer counts as if it were there
-_BESIDE = (-4, -3, -2, -1, 1, 2, 3, 4)  # places along the chain
+_HALF_SPHERE = 13.0  # Å, the value of its authors
+_CONTACT = 3.4  # Å between a backbone N and the acceptor of its hydrogen bond
+_LONGEST_BOND = 2.0  # Å between C and N of consecutive residues
+_LEAST_DISTANCE = 2.0  # Å; a nearer charge counts as if it were at this distance
+_BESIDE = (-4, -3, -2, -1, 1, 2, 3, 4)  # positions along the chain
 _OF_BESIDE = ("hydrophobicity", "volume", "charge", "glycine", "proline")
 
 
 @attrs.frozen(eq=False)
 class SiteNumbers:
-    """What is around residues, a row for each.
+    """Numbers that describe the surroundings of residues, with a row for each.
 
     Parameters
     ----------
     around
-        How much: heavy atoms of other residues within 6 to 14 Å of Cα and of a virtual side chain, a point 2.4 Å from
-        Cα towards Cβ; the two half-sphere exposures, numbers of Cα within 13 Å on the side of the side chain and on
-        the other [1]_; and Cβ in a cone about it, nearer ones counted more [2]_.
+        Densities: heavy atoms of other residues within 6 to 14 Å of Cα and of a virtual side chain, a point 2.4 Å from
+        Cα towards Cβ; the two half-sphere exposures, the numbers of Cα within 13 Å on the side of the side chain and on
+        the other side [1]_; and the number of Cβ in a cone about the side chain, weighted by closeness [2]_.
     kinds
-        What: atoms within 5 and 8 Å of the virtual side chain by kind, and charges within 14 Å over their distance.
+        Kinds: atoms within 5 and 8 Å of the virtual side chain by kind, and charges within 14 Å divided by distance.
     backbone
-        Sines and cosines of φ and ψ, 0 at a chain's ends; helix and sheet; and atoms that accept a bond of N.
+        Sines and cosines of φ and ψ, 0 at a chain's ends; helix and sheet; and the number of acceptors bonded to N.
     chain
         Hydrophobicity, volume, charge, glycine and proline of the four residues before and after it.
 
@@ -68,17 +68,17 @@ class SiteNumbers:
         return len(self.around.values)
 
     def take(self, rows: Int[np.ndarray, "rows"]) -> "SiteNumbers":
-        """Return some of the residues."""
+        """Return the numbers of some of the residues."""
         parts = (self.around, self.kinds, self.backbone, self.chain)
         return SiteNumbers(*(Numbers(part.names, part.values[rows]) for part in parts))
 
     def column(self, name: str) -> Float[np.ndarray, "sites"]:
-        """Return a number of all residues by its name.
+        """Return one number, given by its name, of all residues.
 
         Raises
         ------
         HoloError
-            If there is none of that name.
+            If there is no number of that name.
         """
         for part in (self.around, self.kinds, self.backbone, self.chain):
             if name in part.names:
@@ -88,27 +88,27 @@ class SiteNumbers:
 
 
 def site_numbers(structure: Structure, sites: Centers | None = None) -> SiteNumbers:
-    """Describe residues by what is around them, whatever their own side chains are.
+    """Describe residues by their surroundings, independently of their own side chains.
 
-    The numbers are the same for a protein and its mutant as far as nothing else moves: of the residue itself only its
-    N, Cα and C are looked at, which say where a side chain would be.
+    The numbers are the same for a protein and its mutant as long as nothing else moves: of the residue itself, only N,
+    Cα and C are used, which determine where a side chain would be.
 
     Parameters
     ----------
     structure
-        As `read_structure` gives it; all its atoms are around.
+        A structure from `read_structure`; all its atoms count as surroundings.
     sites
-        Of `alpha_carbons` of the structure; by default all of them.
+        Some of the structure's `alpha_carbons`; by default all.
 
     Returns
     -------
     SiteNumbers
-        A row for each site.
+        One row for each site.
 
     Raises
     ------
     HoloError
-        If N, Cα and C of a site define no axes, see `Backbones`.
+        If N, Cα and C of a site do not define axes; see `Backbones`.
 
     Notes
     -----
@@ -136,20 +136,20 @@ def site_numbers(structure: Structure, sites: Centers | None = None) -> SiteNumb
 
 @attrs.frozen(eq=False)
 class _Residues:
-    """The residues of a structure that have a Cα, and where their backbones and virtual side chains are.
+    """The residues of a structure that have a Cα, with the positions of their backbones and virtual side chains.
 
     Parameters
     ----------
     structure
-        As `read_structure` gives it.
+        A structure from `read_structure`.
     alpha
-        Their Cα, numbers of atoms.
+        Row numbers of their Cα atoms.
     places
-        Their places among all residues.
+        Their positions among all residues.
     of_atoms
-        The place of each atom's residue.
+        The position of each atom's residue.
     nitrogen, center, carbon
-        Of N, Cα and C, in Å; NaN where there is none.
+        Positions of N, Cα and C, in Å; NaN if an atom is missing.
     """
 
     structure: Structure
@@ -168,7 +168,7 @@ class _Residues:
 
     @cached_property
     def to_beta(self) -> Float[np.ndarray, "residues 3"]:
-        """From Cα to an ideal Cβ, in Å."""
+        """The vector from Cα to an ideal Cβ, in Å."""
         before, after = self.center - self.nitrogen, self.carbon - self.center
         across = np.cross(before, after)
         beta: Float[np.ndarray, "residues 3"] = (
@@ -185,7 +185,7 @@ class _Residues:
 
     @cached_property
     def follows(self) -> Bool[np.ndarray, "residues"]:
-        """Whether each is bound to the one before it in the file."""
+        """Whether each residue is bonded to the previous one in the file."""
         lengths = np.linalg.norm(self.nitrogen[1:] - self.carbon[:-1], axis=1)
         return np.concatenate([np.zeros(min(len(self.alpha), 1), dtype=bool), lengths < _LONGEST_BOND])
 
@@ -205,7 +205,7 @@ class _Residues:
 
 
 def _heavy_atoms(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> tuple[Numbers, Numbers]:
-    """Count heavy atoms of other residues around Cα and the virtual side chain, and those by kind."""
+    """Count heavy atoms of other residues around Cα and the virtual side chain, and the latter also by kind."""
     atoms = residues.structure.atoms
     heavy = np.flatnonzero(~np.isin(atoms.element, HYDROGENS))
     points, kinds = atoms.coord[heavy].astype(np.float64), atom_kinds(atoms[heavy])
@@ -240,7 +240,7 @@ def _heavy_atoms(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> tuple[N
 
 
 def _half_spheres(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> Numbers:
-    """Count residues on the side of the side chain and on the other."""
+    """Count residues on the side of the side chain and on the other side."""
     up, down, cone = np.zeros((3, len(rows)))
     betas = residues.center + residues.to_beta
     for site, row in enumerate(rows.tolist()):
@@ -259,7 +259,7 @@ def _half_spheres(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> Number
 
 
 def _backbone(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> Numbers:
-    """Return φ and ψ, the secondary structure, and how many atoms accept a bond of N."""
+    """Return φ and ψ, the secondary structure, and the number of acceptors of N's hydrogen bonds."""
     nitrogen, center, carbon = residues.nitrogen, residues.center, residues.carbon
     before, after = residues.follows, np.roll(residues.follows, -1)
     phi = np.where(before, dihedral(np.roll(carbon, 1, axis=0), nitrogen, center, carbon), np.nan)[rows]
@@ -280,7 +280,7 @@ def _backbone(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> Numbers:
 
 
 def _along_chain(residues: _Residues, rows: Int[np.ndarray, "sites"]) -> Numbers:
-    """Return properties of the residues before and after each site, 0 where there is none."""
+    """Return properties of the residues before and after each site, 0 if there is none."""
     kinds = {name: number for number, name in enumerate(STANDARD_AMINO_ACIDS)}
     chosen = [PROPERTIES.index(name) for name in _OF_BESIDE]
     table = np.vstack([properties(STANDARD_AMINO_ACIDS)[:, chosen], np.zeros(len(chosen))])

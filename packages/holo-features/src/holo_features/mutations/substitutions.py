@@ -1,4 +1,4 @@
-"""What an amino acid would be at a site, and what an exchange changes."""
+"""Numbers of an amino acid at a site, and of the change by an exchange."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from .sites import SiteNumbers
 
 __all__ = ["placed_numbers"]
 
-# What counts the more the deeper a site lies, and by which numbers of the site: of how much is around it.
+# Numbers of the site by which properties are multiplied, because they matter more the deeper the site is buried.
 _DEPTHS = {
     "burial": ("heavy atoms within 10 Å of the side chain", 100.0),
     "neighbors": ("side-chain neighbors", 5.0),
@@ -21,29 +21,31 @@ _IN_DEPTH = ("hydrophobicity", "volume")
 
 
 def placed_numbers(sites: SiteNumbers, residue_names: Sequence[str]) -> Numbers:
-    """Describe an amino acid at each site: its properties, and those that depend on where it is.
+    """Describe an amino acid at each site: its properties, and those that depend on the site.
 
-    The difference of two amino acids at one site says what an exchange changes: hydrophobicity and volume, also times
-    the burial of the site, a charge in the field of those around, a helix's or a sheet's propensity where there is one.
+    The difference of two amino acids at one site describes the effect of an exchange: on hydrophobicity and volume,
+    also multiplied by the burial of the site, on the charge in the field of its neighbors, and on the propensity for a
+    helix or sheet if it is in one.
 
     Parameters
     ----------
     sites
-        From `site_numbers`.
+        The numbers of the sites, from `site_numbers`.
     residue_names
         One of the twenty for each site.
 
     Returns
     -------
     Numbers
-        A row for each site: `PROPERTIES`; hydrophobicity and volume times burial and times neighbors; the size of the
-        charge times burial and the charge times the charges around over their distance; propensities where there is
-        a helix or a sheet; glycine times the sine of φ, which is positive where the others hardly go.
+        One row for each site: `PROPERTIES`; hydrophobicity and volume times burial and times neighbors; the size of the
+        charge times burial, and the charge times the sum of the surrounding charges divided by distance; propensities
+        if the site is in a helix or sheet; and glycine times the sine of φ, which is positive where other residues are
+        rare.
 
     Raises
     ------
     HoloError
-        If there are more or fewer names than sites, or a name is none of the twenty.
+        If the numbers of names and sites differ, or a name is not one of the twenty.
 
     Examples
     --------

@@ -1,5 +1,5 @@
-"""Files of structures and molecules, read into columns of values.
+"""Readers of files of structures and molecules into columns of values.
 
-PDB, mmCIF, BinaryCIF, PDBQT, SDF and MOL2 files enter; what they say leaves, unjudged: atoms as `RawAtoms`, molecules,
-tables of categories. What a residue or a neighborhood is, no module here knows.
+PDB, mmCIF, BinaryCIF, PDBQT, SDF and MOL2 files enter; their content leaves without interpretation: atoms as
+`RawAtoms`, molecules, and tables of categories. No module here knows about residues or neighborhoods.
 """

@@ -1,8 +1,8 @@
-"""Structures in tar and zip archives, each read from where it lies; nothing is unpacked to disk.
+"""Structures in tar and zip archives, each read in place; nothing is unpacked to disk.
 
-A member is named by a path below the archive's, such as ``proteome.tar/AF-P69905-F1-model_v4.cif.gz``. What stands
-in an archive is not trusted: names are labels, looked up in the archive and nowhere else; links are not followed;
-sizes are checked against the file and a limit.
+A member is named by a path below that of the archive, such as ``proteome.tar/AF-P69905-F1-model_v4.cif.gz``. The
+content of an archive is not trusted: names are labels that are looked up only in the archive; links are not followed;
+and sizes are checked against the file and a limit.
 """
 
 import os
@@ -22,22 +22,22 @@ from holo_types.contents import regular_file
 __all__ = ["SkippedMember", "archive_members", "archive_of", "is_archive_path", "read_member"]
 
 _SUFFIXES = (".tar", ".zip")
-LARGEST_MEMBER = 1 << 28  # bytes, packed as unpacked; ten times the largest mmCIF file of AlphaFold DB
-_LARGEST_HEADER = 1 << 16  # of a long name in a tar archive
-_LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip archive: signature, lengths of name and extra
+LARGEST_MEMBER = 1 << 28  # bytes, packed or unpacked; ten times the largest mmCIF file of AlphaFold DB
+_LARGEST_HEADER = 1 << 16  # bytes, for a long name in a tar archive
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # in a zip archive: signature, lengths of name and extra field
 _NAMES = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
-_SHOWN = 100  # letters of a name that is refused
+_SHOWN = 100  # characters of a name that is refused
 
 
 class SkippedMember(NamedTuple):
-    """A member that is not read, or the rest of a damaged archive, and why."""
+    """A member that is not read, or the rest of a damaged archive, and the reason."""
 
     name: str
     reason: str
 
 
 class _Place(NamedTuple):
-    """Where a member lies."""
+    """The location of a member."""
 
     offset: int
     packed: int
@@ -52,7 +52,7 @@ class _Found(NamedTuple):
 
 
 def is_archive_path(path: str | os.PathLike[str]) -> bool:
-    """Say whether a name ends as an archive's does.
+    """Return whether a name has the suffix of an archive.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def is_archive_path(path: str | os.PathLike[str]) -> bool:
 
 
 def archive_of(path: Path) -> Path | None:
-    """Return the archive that a path leads into; None if it leads into none.
+    """Return the archive that a path leads into, or None.
 
     Examples
     --------
@@ -72,23 +72,23 @@ def archive_of(path: Path) -> Path | None:
     """
     if not any(
         suffix in os.fspath(path).lower() for suffix in _SUFFIXES
-    ):  # to look at all parents takes longer
+    ):  # looking at all parents takes longer
         return None
     return next((place for place in path.parents if is_archive_path(place) and place.is_file()), None)
 
 
 def archive_members(archive: Path) -> tuple[list[str], tuple[SkippedMember, ...]]:
-    """Name the regular files of an archive in its order, and what is skipped of it.
+    """Return the names of the regular files of an archive in its order, and what is skipped.
 
     Parameters
     ----------
     archive
-        A file .tar (not packed as a whole) or .zip.
+        A .tar file (not compressed as a whole) or a .zip file.
 
     Raises
     ------
     FormatError
-        If it cannot be read or is no such archive. If it is damaged further on, what lies before is named.
+        If it cannot be read or is not such an archive. If it is damaged further on, the members before are returned.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def _index(archive: Path, size: int, _: int) -> _Found:
 
 
 def _label(name: str) -> tuple[str, str]:
-    """Return what a member is called, and if it must not be called so, why."""
+    """Return the name of a member and, if that is not allowed, the reason."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
         return ascii(name[:_SHOWN]), "its name leads out of the archive; it must be a path inside it"
@@ -202,7 +202,7 @@ def _in_zip(archive: Path) -> Iterator[tuple[str, _Place | str]]:
 
 
 class _TarMember(tarfile.TarInfo):
-    """A header that is refused where it would fill the memory with a name."""
+    """A tar header that is refused if a name in it would fill the memory."""
 
     def _proc_member(self, file: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _NAMES and not 0 <= self.size <= _LARGEST_HEADER:
@@ -228,7 +228,7 @@ def _in_tar(archive: Path) -> Iterator[tuple[str, _Place | str]]:
                     if regular
                     else "it is a link, a device or sparse; only regular files are read",
                 )
-        with archive.open("rb") as content:  # where tarfile has found no further header, and does not say why
+        with archive.open("rb") as content:  # where tarfile found no further header and does not report why
             content.seek(end)
             if content.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise tarfile.ReadError("no header and no end mark follows")

@@ -1,4 +1,4 @@
-"""Biological assemblies: copies of chains, turned and moved."""
+"""Biological assemblies: rotated and translated copies of chains."""
 
 import math
 import re
@@ -15,11 +15,11 @@ from holo_types import FormatError
 
 __all__ = ["Copy", "are_moved_copies", "build_assembly", "check_copies", "operations"]
 
-_MOST_DEVIATION = 1e-2  # files give a few decimals
+_MOST_DEVIATION = 1e-2  # files have few decimals
 _MOVED = 0.5  # Å
 # The largest capsid of the PDB, 1M4X, has 1,680 copies of 9,700 atoms.
 _MOST_COPIES, _MOST_ATOMS = 10_000, 20_000_000
-_MOST_STEPS = 8  # of an operation; files have two at most
+_MOST_STEPS = 8  # of an operation; files have at most two
 _NONE = np.zeros(0, dtype=np.int64)
 _RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
 
@@ -31,11 +31,11 @@ class Copy:
     Parameters
     ----------
     units
-        Names of the units, see `RawAtoms.units`.
+        Names of the units; see `RawAtoms.units`.
     rotation : Float[ndarray, "3 3"]
         A proper rotation.
     translation : Float[ndarray, "3"]
-        In Å.
+        The translation in Å.
     """
 
     units: frozenset[str]
@@ -44,12 +44,12 @@ class Copy:
 
     @classmethod
     def of(cls, units: frozenset[str], rows: Sequence[Sequence[float]], name: str) -> "Copy":
-        """Make one from three rows, of rotation and translation each.
+        """Make a copy from three rows, each of the rotation and the translation.
 
         Raises
         ------
         FormatError
-            If they are no rotation and translation; `name` says whose they are.
+            If they are not a rotation and translation; `name` identifies them in the message.
         """
         if [len(row) for row in rows] != [4, 4, 4]:
             raise FormatError(f"{name}: its matrix has rows {rows}; it must have 3 of 4 numbers")
@@ -58,14 +58,14 @@ class Copy:
         with np.errstate(all="ignore"):
             deviation = np.abs(rotation @ rotation.T - np.eye(3)).max()
         if not (np.isfinite(matrix).all() and deviation < _MOST_DEVIATION):
-            raise FormatError(f"{name}: {matrix.tolist()} is no rotation and translation")
+            raise FormatError(f"{name}: {matrix.tolist()} is not a rotation and translation")
         return cls(units, rotation, matrix[:, 3])
 
 
 def are_moved_copies(
     atoms: Float[np.ndarray, "atoms 3"], others: Iterable[Float[np.ndarray, "atoms 3"]]
 ) -> bool:
-    """Say whether models are copies of the first one elsewhere, as in files of assemblies, and no other states of it.
+    """Return whether models are copies of the first one at other places, as in assembly files, and not other states.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def are_moved_copies(
 
 
 def _is_moved(atoms: Float[np.ndarray, "atoms 3"], other: Float[np.ndarray, "atoms 3"]) -> bool:
-    """Say whether distances within are the same; those from a few points say that of all."""
+    """Return whether internal distances are the same; those from a few points determine all others."""
     if not (np.isfinite(atoms).all() and np.isfinite(other).all()):
         return False
     for i in range(-1, min(3, len(atoms))):
@@ -103,12 +103,12 @@ def check_copies(count: int) -> None:
 
 
 def operations(expression: str) -> Iterator[tuple[str, ...]]:
-    """Return the successive steps of each operation of an ``oper_expression``, the first to be applied last.
+    """Yield the successive steps of each operation of an ``oper_expression``; the first is applied last.
 
     Raises
     ------
     FormatError
-        If it is no such expression, or has more than 10,000 operations, or more than 8 steps of one.
+        If it is not such an expression, or has more than 10,000 operations, or one of more than 8 steps.
 
     Examples
     --------
@@ -133,16 +133,16 @@ def operations(expression: str) -> Iterator[tuple[str, ...]]:
 
 
 def _named(part: str) -> Sequence[int | str]:
-    """Return the operations that a part of an expression names; a range is not written out yet."""
+    """Return the operations that a part of an expression names; a range is not expanded yet."""
     ends = _RANGE.fullmatch(part)
     return range(int(ends[1]), int(ends[2]) + 1) if ends else [part]
 
 
 def build_assembly(atoms: AtomArray, units: Shaped[np.ndarray, "atoms"], copies: Sequence[Copy]) -> AtomArray:
-    """Put copies of a structure's units together.
+    """Assemble copies of a structure's units.
 
-    The first copy of a unit keeps the names of its chains; the others are called ``A-2``, ``A-3``, ... as in
-    wwPDB's assembly files, so that no two residues have the same name.
+    The first copy of a unit keeps the names of its chains; the others are named ``A-2``, ``A-3``, ... as in the wwPDB's
+    assembly files, so that no two residues have the same name.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def build_assembly(atoms: AtomArray, units: Shaped[np.ndarray, "atoms"], copies:
     units
         Each atom's unit.
     copies
-        What to put together, in this order.
+        The copies to assemble, in this order.
 
     Returns
     -------
@@ -202,7 +202,7 @@ def build_assembly(atoms: AtomArray, units: Shaped[np.ndarray, "atoms"], copies:
 def _pairs(
     chains: Shaped[np.ndarray, "atoms"], units: Shaped[np.ndarray, "atoms"]
 ) -> tuple[list[tuple[str, str]], Int[np.ndarray, "atoms"]]:
-    """Return the pairs of chain and unit that there are, and which is each atom's."""
+    """Return the distinct pairs of chain and unit, and the pair of each atom."""
     (chain_names, chain), (unit_names, unit) = (
         np.unique(names, return_inverse=True) for names in (chains, units)
     )
@@ -212,19 +212,19 @@ def _pairs(
 
 
 def _rows_of(units: Shaped[np.ndarray, "atoms"]) -> dict[str, Int[np.ndarray, "members"]]:
-    """Find the atoms of each unit."""
+    """Return the atoms of each unit."""
     names, number, counts = np.unique(units, return_inverse=True, return_counts=True)
-    rows = np.split(np.argsort(number, kind="stable"), np.cumsum(counts))  # the last is empty
+    rows = np.split(np.argsort(number, kind="stable"), np.cumsum(counts))  # the last one is empty
     return dict(zip(names.tolist(), rows, strict=False))
 
 
 @attrs.frozen
 class _Names:
-    """Names of the copies of chains, each taken once: a file may have chains that are called as copies are."""
+    """Names of the copies of chains, each used once: a file may have chains that are named like copies."""
 
     given: dict[tuple[str, int], str]  # by chain and number of the copy
     taken: set[str]
-    runs: dict[str, tuple[int, int]] = attrs.field(factory=dict)  # of a chain's suffixes that are taken
+    runs: dict[str, tuple[int, int]] = attrs.field(factory=dict)  # used suffixes of each chain
 
     @classmethod
     def of(cls, chains: Iterable[str]) -> "_Names":

@@ -1,7 +1,7 @@
-"""BinaryCIF to tables.
+"""Decode BinaryCIF to tables.
 
-Each step of the decoding is checked: what a damaged file says of its sizes must agree with what it holds before an
-array is made, so that nothing is filled up with zeros, cut, or larger than the file can account for.
+Each step of the decoding is checked: the sizes that a damaged file declares must agree with its content before an array
+is made, so that nothing is padded with zeros, cut, or larger than the file can account for.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -30,21 +30,21 @@ _PACKED: dict[tuple[object, object], str] = {
     (1, True): "<u1",
     (2, True): "<u2",
 }
-_PRESENT, _LAST_MASK = 0, 2  # present; 1 is not applicable (.), 2 unknown (?)
+_PRESENT, _LAST_MASK = 0, 2  # 0 is present, 1 is not applicable (.), 2 is unknown (?)
 
-# A column of one value takes a few bytes for any number of rows, but atoms never lie at one point: their coordinates
-# alone take six bytes of a row.
+# A column of a single value takes a few bytes for any number of rows, but atoms never coincide: their coordinates alone
+# take six bytes for each row.
 _FEW_ROWS, _ROW = 1 << 16, 2
-_MOST_VALUES = 1 << 20  # of maps and lists; the PDB's files have some thousands
-_MOST_STEPS = 8  # of the decoding of a column; files have five at most
+_MOST_VALUES = 1 << 20  # of maps and lists; files of the PDB have some thousands
+_MOST_STEPS = 8  # of the decoding of a column; files have at most five
 
 _Array = NDArray[np.generic]
 
 
 def binary_categories(content: bytes, wanted: Collection[str]) -> list[dict[str, Table]]:
-    """Read the wanted categories of each data block of a BinaryCIF file, as `readers.cif.categories` does.
+    """Read the wanted categories of each data block of a BinaryCIF file, like `readers.cif.categories`.
 
-    Columns are decoded when they are asked for.
+    Columns are decoded when they are requested.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def binary_categories(content: bytes, wanted: Collection[str]) -> list[dict[str,
 
 
 def _unpacked(content: bytes) -> object:
-    """Unpack msgpack of few values, for of each byte it would make an object."""
+    """Unpack msgpack with a limited number of values, because each byte can become an object."""
     values = 0
 
     def counted(value: Any) -> Any:
@@ -125,7 +125,7 @@ def _table(category: object, name: str) -> Table:
 
 
 def _size(column: Mapping[str, object]) -> int:
-    """Return how many bytes of values a column has."""
+    """Return the size of a column's values in bytes."""
     data = column.get("data")
     content = data.get("data") if isinstance(data, dict) else None
     return len(content) if isinstance(content, bytes) else 0
@@ -133,7 +133,7 @@ def _size(column: Mapping[str, object]) -> int:
 
 @attrs.frozen(eq=False)
 class _BinaryColumn:
-    """A column as the file holds it, to be decoded."""
+    """A column as stored in the file, to be decoded."""
 
     name: str
     content: Mapping[str, object]
@@ -176,7 +176,7 @@ class _BinaryColumn:
     def _read(
         self, values: Shaped[np.ndarray, "rows"], missing: float, kind: type
     ) -> Shaped[np.ndarray, "rows"]:
-        """Read numbers that a file gives as text."""
+        """Read numbers that a file stores as text."""
         read, words = (number, "a number") if kind is np.float64 else (integer, "an integer")
         found: NDArray[Any] = np.full(len(values), missing, dtype=kind)
         for row in np.flatnonzero(self.present()).tolist():
@@ -211,7 +211,7 @@ def _decode(data: Mapping[str, object], rows: int, name: str) -> _Array:
 
 
 def _steps(content: bytes, encodings: Sequence[object], rows: int) -> _Array:
-    """Undo encodings of numbers, the last first."""
+    """Undo encodings of numbers, the last one first."""
     if not 1 <= len(encodings) <= _MOST_STEPS:
         raise FormatError(f"it has {len(encodings)} encodings; it must have 1 to {_MOST_STEPS}")
     steps = [_mapping(encoding, "an encoding") for encoding in reversed(encodings)]
@@ -222,7 +222,7 @@ def _steps(content: bytes, encodings: Sequence[object], rows: int) -> _Array:
             raise FormatError(f"its encoding {kind!r} is unknown")
         if kind != "ByteArray" and values.dtype.kind not in "iu":
             raise FormatError(f"its encoding {kind} has no integers to work on")
-        # Before run lengths there are two values for each row at most.
+        # Before run-length decoding there are at most two values for each row.
         if "srcSize" in step and not 0 <= _number(step, "srcSize") <= 2 * rows:
             raise FormatError(f"its {kind} has srcSize {step['srcSize']}; the column has {rows} rows")
         if kind == "IntegerPacking":
@@ -243,7 +243,7 @@ def _check_packed(dtype: np.dtype[Any], step: Mapping[str, object]) -> None:
 
 
 def _check_range(values: _Array, step: Mapping[str, object]) -> None:
-    """Refuse integers that are beyond the type that an encoding says they had."""
+    """Refuse integers beyond the range of the type that an encoding declares."""
     limits = _LIMITS.get(_integer(step, "srcType"))
     if limits is None:
         raise FormatError(
@@ -258,7 +258,7 @@ def _byte_array(content: bytes, step: Mapping[str, object]) -> _Array:
     if dtype is None:
         raise FormatError(f"its data are encoded as {step.get('kind')!r} of type {step.get('type')!r}")
     if len(content) % np.dtype(dtype).itemsize:
-        raise FormatError(f"its {len(content)} bytes are no array of {np.dtype(dtype).name}")
+        raise FormatError(f"its {len(content)} bytes are not an array of {np.dtype(dtype).name}")
     return np.frombuffer(content, dtype=dtype)
 
 

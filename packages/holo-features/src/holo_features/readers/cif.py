@@ -1,4 +1,4 @@
-"""CIF text to tables: strictly by the grammar of CIF 1.1, and fast for what atoms look like everywhere."""
+"""Parse CIF text to tables, strictly by the grammar of CIF 1.1, and fast for the usual layout of atoms."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -33,7 +33,7 @@ _BLANK = 32
 
 @attrs.frozen
 class _Token:
-    """A value (None if it is left open) or, lower-cased, a tag or a reserved word."""
+    """A value (None if it is not closed) or, in lower case, a tag or a reserved word."""
 
     line: int
     value: str | None
@@ -56,7 +56,7 @@ def _tokens(text: str) -> Iterator[_Token]:
         elif value[0] == "$" or not value.isascii():
             raise FormatError(f"line {line}: {value[:20]!r} must be in quotes")
         elif value == "_":
-            raise FormatError(f"line {line}: '_' is no tag")
+            raise FormatError(f"line {line}: '_' is not a tag")
         elif value[0] == "_" or value.lower().startswith(_RESERVED):
             yield _Token(line, None, value.lower())
         else:
@@ -69,14 +69,14 @@ def categories(text: str, wanted: Collection[str]) -> list[dict[str, Table]]:
     Parameters
     ----------
     text
-        The file, its lines ended by newlines.
+        The file, with lines ended by newlines.
     wanted
         Names of categories in lower case, such as ``"atom_site"``.
 
     Returns
     -------
     list of dict
-        For each data block the wanted categories that it has; columns have lower-case names.
+        For each data block, the wanted categories that it has; columns have lower-case names.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def categories(text: str, wanted: Collection[str]) -> list[dict[str, Table]]:
 
 @attrs.define
 class _Block:
-    """What a data block holds of the wanted categories."""
+    """The wanted categories of a data block."""
 
     tags: set[str] = attrs.field(factory=set)
     values: dict[str, dict[str, list[str | None]]] = attrs.field(factory=dict)
@@ -170,26 +170,25 @@ def _block(blocks: list[_Block], line: int) -> _Block:
     return blocks[-1]
 
 
-# ------------------------------------------------------------------------- a loop, a row a line, all at once
+# ------------------------------------------------------------------------- a loop, one row a line, all at once
 
 
 def aligned_loop(content: bytes, category: str, begins: Collection[bytes]) -> Table | None:
-    r"""Read a loop with one row a line, as programs write atoms, without looking at the rest of the file.
+    r"""Read a loop with one row on each line, as programs write atoms, without parsing the rest of the file.
 
     Parameters
     ----------
     content
-        The file, its lines ended by newlines.
+        The file, with lines ended by newlines.
     category
         Name of the category.
     begins
-        How its rows begin. After the loop no line may begin like that, or it would have ended too early.
+        The beginnings of its rows. No line after the loop may begin like that, or the loop would have ended too early.
 
     Returns
     -------
     Table or None
-        Columns have lower-case names. None if anything about the loop is out of the ordinary: `categories`
-        then tells what.
+        Columns have lower-case names. None if anything about the loop is unusual; `categories` then reports what.
 
     Examples
     --------
@@ -216,17 +215,17 @@ def aligned_loop(content: bytes, category: str, begins: Collection[bytes]) -> Ta
     if within_field or elsewhere or len(set(names)) < len(names):
         return None
     body = content[head.end() : end]
-    # A comment ends no loop; and only of rows that begin as they must can be told that none comes later.
+    # A comment does not end a loop; and only for rows with required beginnings is it certain that none comes later.
     if not body.startswith(tuple(begins)) or not _AFTER.match(content, end):
         return None
-    # Without these there is no comment, text field, tag, reserved word or frame in it.
+    # Without these characters it has no comment, text field, tag, reserved word or frame.
     if any(mark in body for mark in b"#;_$") or not body.isascii():
         return None
     return _rows(body, category, names)
 
 
 def _has_tag(content: bytes, mark: bytes) -> bool:
-    """Say whether a tag begins so; in quotes, as entries name what was revised, it is none."""
+    """Return whether a tag begins like this; inside quotes, where entries list revisions, it is not a tag."""
     place = content.find(mark)
     while place > 0 and not content[place - 1 : place].isspace():
         place = content.find(mark, place + 1)
@@ -245,7 +244,7 @@ def _rows(body: bytes, category: str, names: list[str]) -> Table | None:
     if len(begun) == 0 or len(begun) % len(names):
         return None
     starts, ends = begun.reshape(-1, len(names)), ended.reshape(-1, len(names))
-    # Every row is a line: newlines are where rows end, and nowhere else.
+    # Every row is one line: rows end at newlines, and newlines occur nowhere else.
     newlines = np.flatnonzero(octets == ord("\n"))
     lines = np.searchsorted(newlines, starts[:, 0])
     if (np.searchsorted(newlines, starts[:, -1]) != lines).any() or (np.diff(lines) < 1).any():
@@ -255,7 +254,7 @@ def _rows(body: bytes, category: str, names: list[str]) -> Table | None:
     for quote in _QUOTES if any(quote in body for quote in _QUOTES) else ():
         opened = first == quote
         if (opened & ((last != quote) | (ends - starts < 2))).any():
-            return None  # with a blank in it
+            return None  # it contains a blank
         quoted |= opened
     starts, ends = starts + quoted, ends - quoted
     lengths = ends - starts
@@ -273,7 +272,7 @@ def _rows(body: bytes, category: str, names: list[str]) -> Table | None:
 
 @attrs.frozen(eq=False)
 class _LoopColumn:
-    """Values as places in the file."""
+    """Values as positions in the file."""
 
     name: str
     octets: UInt8[np.ndarray, "bytes"]
@@ -288,7 +287,7 @@ class _LoopColumn:
         width, shortest = max(int(self.lengths.max()), 1), int(self.lengths.min())
         check_length(self.name, len(self.starts), int(self.lengths.argmax()), width)
         found = windows(self.octets, width)[self.starts]
-        # Text ends at the first zero.
+        # Text ends at the first NUL.
         found[:, shortest:][np.arange(shortest, width) >= self.lengths[:, None]] = 0
         found[~self.given] = 0
         return characters(found)
@@ -306,14 +305,14 @@ class _LoopColumn:
         return values
 
     def _flush_right(self) -> UInt8[np.ndarray, "rows width"]:
-        """Return the values as a column that they end with."""
+        """Return the values right-aligned in a column."""
         width, shortest = int(self.lengths.max(initial=1)), int(self.lengths.min())
         check_length(self.name, len(self.starts), int(self.lengths.argmax()), width)
         column: NDArray[np.uint8] = windows(self.octets, width)[self.starts + self.lengths - width]
         before = np.arange(width, shortest, -1) > self.lengths[:, None]
         column[:, : width - shortest][before] = _BLANK
         column[~self.given] = _BLANK
-        column[~self.given, -1] = ord("0")  # what is not given takes no time to read
+        column[~self.given, -1] = ord("0")  # missing values are read as 0, which is fast
         return column
 
     def _check(self, bad: Int[np.ndarray, "bad"], kind: str) -> None:

@@ -1,7 +1,7 @@
-"""Columns of text, as the bytes of a file, to arrays.
+"""Convert columns of text, as bytes of a file, to arrays.
 
-A column is one array of bytes, a row for each value. Numbers are exact: what has the usual form is read as
-integers of its digits, all else by Python's own `float` and `int`.
+A column is one array of bytes, with a row for each value. Numbers are exact: values of the usual form are read as
+integers of their digits, and all others by Python's own `float` and `int`.
 """
 
 import re
@@ -17,13 +17,13 @@ __all__ = ["decimals", "integer", "integers", "number", "text", "windows"]
 _BLANK, _ZERO, _PLUS, _MINUS, _POINT = tuple(b" 0+-.")
 _TEN = np.uint8(10)
 _MOST_DIGITS = 18  # of an int64
-_EXACT = 2**53  # up to here every integer is a float64
+_EXACT = 2**53  # every integer up to this is exact in float64
 _POWERS = 10.0 ** np.arange(_MOST_DIGITS)
-_BLOCK = 4096  # rows, so that what they are read by stays in the cache
+_BLOCK = 4096  # rows, so that intermediate arrays stay in the cache
 
 
 def windows(octets: UInt8[np.ndarray, "bytes"], width: int) -> UInt8[np.ndarray, "starts width"]:
-    """View the bytes from each place on, as NumPy's `sliding_window_view` does with much more ado.
+    """View the bytes from each position on, like NumPy's `sliding_window_view` but faster.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def windows(octets: UInt8[np.ndarray, "bytes"], width: int) -> UInt8[np.ndarray,
 
 
 def text(column: UInt8[np.ndarray, "rows width"]) -> Shaped[np.ndarray, "rows"]:
-    """Return the values as text (Latin-1), without the blanks around them.
+    """Return the values as text (Latin-1), without surrounding blanks.
 
     Examples
     --------
@@ -51,12 +51,12 @@ def text(column: UInt8[np.ndarray, "rows width"]) -> Shaped[np.ndarray, "rows"]:
 
 
 def number(value: str) -> float:
-    """Read a number as files write it, without the underscores and foreign digits that Python takes.
+    """Read a number as files write it, without the underscores and non-ASCII digits that Python accepts.
 
     Raises
     ------
     ValueError
-        If it is no number.
+        If it is not a number.
 
     Examples
     --------
@@ -69,12 +69,12 @@ def number(value: str) -> float:
 
 
 def integer(value: str) -> int:
-    """Read an integer in ASCII digits, after an optional sign.
+    """Read an integer in ASCII digits, with an optional sign.
 
     Raises
     ------
     ValueError
-        If it is no such integer.
+        If it is not such an integer.
 
     Examples
     --------
@@ -89,19 +89,19 @@ def integer(value: str) -> int:
 def decimals(
     column: UInt8[np.ndarray, "rows width"],
 ) -> tuple[Float[np.ndarray, "rows"], Int[np.ndarray, "bad"]]:
-    """Read decimal numbers that end with the column.
+    """Read decimal numbers that are right-aligned in the column.
 
     Parameters
     ----------
     column
-        Values, blanks before them.
+        Values, with blanks before them.
 
     Returns
     -------
     Float[ndarray, "rows"]
-        The numbers, rounded once to float64; NaN where there is none.
+        The numbers, rounded once to float64; NaN if there is none.
     Int[ndarray, "bad"]
-        Rows that hold no number.
+        Rows that do not hold a number.
 
     Examples
     --------
@@ -115,21 +115,21 @@ def decimals(
 def integers(
     column: UInt8[np.ndarray, "rows width"], read: Callable[[str], int] = integer
 ) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "bad"]]:
-    """Read integers that end with the column.
+    """Read integers that are right-aligned in the column.
 
     Parameters
     ----------
     column
-        Values, blanks before them.
+        Values, with blanks before them.
     read
-        Reads what has another form than digits after an optional sign.
+        Function for values that are not digits with an optional sign.
 
     Returns
     -------
     Int[ndarray, "rows"]
-        The integers, 0 where there is none.
+        The integers, 0 if there is none.
     Int[ndarray, "bad"]
-        Rows that hold no integer.
+        Rows that do not hold an integer.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def integers(
 
 @attrs.frozen(eq=False)
 class _Read:
-    """Numbers of the usual form, [+-]digits[.digits], and which of them have a point; others mean nothing."""
+    """Numbers of the usual form, [+-]digits[.digits], and which of them have a point; other rows are undefined."""
 
     values: Float[np.ndarray, "rows"]
     usual: Bool[np.ndarray, "rows"]
@@ -161,12 +161,12 @@ def _read(column: UInt8[np.ndarray, "rows width"]) -> _Read:
 
 def _read_block(column: UInt8[np.ndarray, "block width"], read: _Read, block: slice) -> None:
     octets = np.ascontiguousarray(column.T)
-    digits = octets - _ZERO  # what is below "0" wraps around to large numbers
+    digits = octets - _ZERO  # characters below "0" wrap around to large numbers
     digit, blank, minus, point = digits < _TEN, octets == _BLANK, octets == _MINUS, octets == _POINT
     opening = blank | minus | (octets == _PLUS)
     usual = (digit | opening | point).all(axis=0) & digit[-1] & (point.sum(axis=0, dtype=np.uint8) < 2)
-    usual &= ~(opening[1:] & ~blank[:-1]).any(axis=0)  # only blanks stand before blanks and signs
-    for i in range(1, len(point)):  # from here on true for what comes after a point too
+    usual &= ~(opening[1:] & ~blank[:-1]).any(axis=0)  # only blanks may precede blanks and signs
+    for i in range(1, len(point)):  # from here on true also for what comes after a point
         point[i] |= point[i - 1]
     pointed = point[-1]
     weights = _POWERS[len(octets) - 1 :: -1]
@@ -174,9 +174,9 @@ def _read_block(column: UInt8[np.ndarray, "block width"], read: _Read, block: sl
     every = weights @ digits.astype(np.float64)
     digits *= point
     decimal = weights @ digits.astype(np.float64)
-    # The point has stood for a digit. All of these integers are exact, and so is what is left of the division.
+    # The point was counted as a digit. All of these integers are exact, and so is the remainder of the division.
     magnitude = (every - decimal) / np.where(pointed, 10.0, 1.0) + decimal
-    # The quotient of two integers that float64 holds exactly is the number nearest to the decimal.
+    # The quotient of two integers that are exact in float64 is the float64 nearest to the decimal number.
     values = magnitude / _POWERS[point.sum(axis=0, dtype=np.uint8) - pointed]
     read.values[block] = values * (1.0 - 2.0 * minus.any(axis=0))
     read.usual[block], read.pointed[block] = usual & (every < _EXACT), pointed

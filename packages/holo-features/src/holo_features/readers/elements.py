@@ -1,4 +1,4 @@
-"""Chemical elements of atoms, from what a file says or from the atoms' names."""
+"""Chemical elements of atoms, from the file or from the atoms' names."""
 
 import warnings
 from functools import lru_cache
@@ -20,7 +20,7 @@ for _symbol in ELEMENTS:
 
 
 def is_element(symbols: Shaped[np.ndarray, "atoms"]) -> Bool[np.ndarray, "atoms"]:
-    """Say which symbols, in upper case, are chemical elements; deuterium D and tritium T count.
+    """Return which symbols, in upper case, are chemical elements, including deuterium D and tritium T.
 
     Examples
     --------
@@ -41,21 +41,21 @@ def elements_of(
     residues: Shaped[np.ndarray, "atoms"],
     wide: Bool[np.ndarray, "atoms"] | None = None,
 ) -> Shaped[np.ndarray, "atoms"]:
-    """Return elements in upper case, inferred from names where the file has none.
+    """Return elements in upper case, inferred from names if the file has none.
 
-    Atoms of residues that are known, the twenty amino acids, water and what the Chemical Component Dictionary has,
-    have the elements that are known of them: also where the file's symbol is but the beginning of the atom's name,
-    such as cerium for CE. A name that is also the residue's is that of an ion. What cannot be inferred stays blank.
+    Atoms of known residues (the twenty amino acids, water and those of the Chemical Component Dictionary) get their
+    known elements, even if the file's symbol is merely the beginning of the atom's name, such as cerium for CE. An atom
+    with the name of its residue is an ion. Elements that cannot be inferred stay blank.
 
     Parameters
     ----------
     symbols
-        As the file has them: blank, ``?`` or ``.`` if it has none.
+        Symbols in the file: blank, ``?`` or ``.`` if it has none.
     names, residues
         Names of the atoms and of their residues.
     wide : Bool[ndarray, "atoms"], optional
-        Atoms of whose names the columns of a PDB file say that they begin with a symbol of two letters; None where
-        no column says anything.
+        Atoms whose names begin with a two-letter symbol according to the columns of a PDB file; None if no column tells
+        this.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def elements_of(
         hints = [None] * len(rows) if wide is None else wide[rows].tolist()
         triples = zip(names[rows].tolist(), residues[rows].tolist(), hints, strict=True)
         elements[rows] = [_inferred(*triple) for triple in triples]
-    if elements.dtype.itemsize > 4:  # of one letter
+    if elements.dtype.itemsize > 4:  # one-letter symbols
         _correct_beginnings(elements, names, residues, wide)
     return elements
 
@@ -85,9 +85,9 @@ def _correct_beginnings(
     residues: Shaped[np.ndarray, "atoms"],
     wide: Bool[np.ndarray, "atoms"] | None,
 ) -> None:
-    """Put right, in place, symbols of two letters that are the beginning of a known atom's name and not its element.
+    """Correct, in place, two-letter symbols that are merely the beginning of a known atom's name.
 
-    Where a column says too that the name begins with a symbol of two letters, it is one: an ion within a residue.
+    If a column, too, tells that the name begins with a two-letter symbol, it is kept: an ion within a residue.
     """
     doubtful = (np.char.str_len(elements) == 2) & (names != residues)
     rows = np.flatnonzero(doubtful if wide is None else doubtful & ~wide)
@@ -99,15 +99,15 @@ def _correct_beginnings(
 
 
 _DIGITS = "0123456789\"'*"
-# Residues whose atoms' names begin with their elements, and what these are.
+# Residues whose atoms' names begin with their elements, and these elements.
 _LIGHT = dict.fromkeys((*STANDARD_AMINO_ACIDS, *SYNONYMS), "CHNOSD") | dict.fromkeys(WATERS, "HOD")
-# Symbols of two letters with which names begin that no column tells from those of one.
+# Two-letter symbols at the beginning of names that no column distinguishes from one-letter symbols.
 _USUAL = frozenset(["CL", "BR", "FE", "ZN", "MG", "MN", "SE", "SI"])
 
 
 @lru_cache(maxsize=4096)
 def _of_known(name: str, residue: str) -> str | None:
-    """Return the element of an atom of a known residue; None if that is not known."""
+    """Return the element of an atom of a known residue, or None if it is not known."""
     if light := _LIGHT.get(residue):
         letter = name.lstrip(_DIGITS)[:1]
         return letter if letter and letter in light else None
@@ -131,6 +131,6 @@ def _inferred(name: str, residue: str, wide: bool | None) -> str:
     if wide or ((wide is None or len(name) > 3) and beginning in _USUAL):
         return letters[:2]
     with warnings.catch_warnings():
-        # What biotite cannot infer stays blank, and `read_structure` leaves such atoms out by name.
+        # Elements that biotite cannot infer stay blank; `read_structure` leaves such atoms out and names them.
         warnings.filterwarnings("ignore", message=r"Could not infer element", category=UserWarning)
         return str(infer_elements([name])[0])

@@ -1,4 +1,4 @@
-"""Structure files, PDB, mmCIF and BinaryCIF, each also gzipped, to the atoms of one model."""
+"""Read the atoms of one model from structure files: PDB, mmCIF and BinaryCIF, each also gzipped."""
 
 import contextlib
 import gzip
@@ -30,9 +30,9 @@ __all__ = [
 ]
 
 _PDB, _MMCIF, _BINARYCIF = (".pdb", ".ent"), (".cif", ".mmcif"), (".bcif",)
-_ASSEMBLY = re.compile(r"\.(pdb|ent)[0-9]+")  # .pdb1 and its like are the wwPDB's files of assemblies
+_ASSEMBLY = re.compile(r"\.(pdb|ent)[0-9]+")  # .pdb1 and the like are the wwPDB's assembly files
 _SUFFIXES = (*_PDB, *_MMCIF, *_BINARYCIF)
-# Structures too, but most such files are ligands': one is read as a structure only where it is named.
+# Structures too, but mostly of ligands: one is read as a structure only if it is named explicitly.
 _PDBQT = (".pdbqt",)
 _READERS = {
     **dict.fromkeys(_PDB, read_pdb),
@@ -45,7 +45,7 @@ _GZIP = b"\x1f\x8b"
 
 
 def split_suffix(path: str | os.PathLike[str]) -> tuple[str, bool]:
-    """Return the suffix of a file's name in lower case, less .gz, and whether there is a .gz; that of .pdb1 is .pdb.
+    """Return the suffix of a file's name in lower case, without .gz, and whether it has .gz; .pdb1 counts as .pdb.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def split_suffix(path: str | os.PathLike[str]) -> tuple[str, bool]:
 
 
 def is_structure_path(path: str | os.PathLike[str]) -> bool:
-    """Return whether a name ends as that of a structure file does.
+    """Return whether a name has the suffix of a structure file.
 
     Examples
     --------
@@ -91,18 +91,17 @@ def raw_atoms(
     Parameters
     ----------
     path
-        A file .pdb, .ent, .cif, .mmcif, .bcif or .pdbqt, also with .gz; what its content is counts, whatever the name.
+        A file .pdb, .ent, .cif, .mmcif, .bcif or .pdbqt, optionally with .gz; the content decides, whatever the name.
     model
-        Number of the model; None takes the first.
+        Number of the model; None for the first.
     assembly
-        Name of the assembly whose copies are wanted.
+        Name of the assembly whose copies are returned.
 
     Raises
     ------
     FormatError
-        If the file is missing, empty, damaged or of another kind, holds no atom, a coordinate is no finite
-        number, or there is no such model or assembly; the message names the file, and the atom where it is
-        one atom's fault.
+        If the file is missing, empty, damaged or of another kind, has no atoms, a coordinate that is not a finite
+        number, or no such model or assembly; the message names the file and, if one atom is at fault, the atom.
     """
     place = Path(path)
     suffix, zipped = split_suffix(place)
@@ -136,20 +135,20 @@ def raw_atoms(
 
 @contextlib.contextmanager
 def damage_named(what: object, suffix: str) -> Iterator[None]:
-    """Turn what reading raises where a file is damaged into one error that names the file, or its part."""
+    """Turn errors in reading a damaged file into one error that names the file, or its part."""
     try:
-        with np.errstate(all="ignore"):  # what overflows is found as a coordinate that is not finite
+        with np.errstate(all="ignore"):  # an overflow is detected as a coordinate that is not finite
             yield
     except FormatError as error:
         raise FormatError(f"{what}: {error}") from None
     except OSError:
         raise
-    except Exception as error:  # parsers raise what they like: no list of classes is complete
+    except Exception as error:  # parsers raise all kinds of exceptions: no list of classes is complete
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FormatError(f"{what}: damaged, or no {suffix} file ({reason})") from error
 
 
-# How files begin that are of another kind than their names say; those that are not read are called by their names.
+# The beginnings of files whose kind differs from their suffix; those that are not supported have names.
 _PACKED = {
     b"BZh": "bzip2",
     b"\xfd7zXZ\0": "xz",
@@ -169,16 +168,16 @@ _IS_MMCIF = re.compile(rb"(?:[ \t\r\n]|#[^\n]*\n)*data_", re.IGNORECASE)
 _IS_PDB = re.compile(
     rb"\s*(?:HEADER|OBSLTE|TITLE |COMPND|SOURCE|KEYWDS|EXPDTA|AUTHOR|REVDAT|REMARK|SEQRES|CRYST1|MODEL |ATOM  |HETATM)"
 )
-_MARK = b"\xef\xbb\xbf"  # of UTF-8
+_MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8
 
 
 def content_suffix(content: bytes) -> str | None:
-    r"""Say by its content which format a structure file has, whatever its name; None if the content does not tell.
+    r"""Return the format of a structure file by its content, whatever its name, or None if the content is unclear.
 
     Raises
     ------
     FormatError
-        If it is something that is not read; the message names it.
+        If it is of a kind that is not supported; the message names it.
 
     Examples
     --------
@@ -201,13 +200,13 @@ def content_suffix(content: bytes) -> str | None:
 
 
 def file_content(place: Path, zipped: bool) -> bytes:
-    """Return what a file holds, or a member of an archive, unpacked.
+    """Return the content of a file, or of a member of an archive, uncompressed.
 
     Raises
     ------
     FormatError
-        If it is missing, empty or cannot be read, or its gzip data are damaged or unpack to far more than
-        real files do; the message names the file.
+        If it is missing, empty or cannot be read, or its gzip data are damaged or expand to far more than real files
+        do; the message names the file.
     """
     try:
         archive = archive_of(place)
@@ -232,7 +231,7 @@ def file_content(place: Path, zipped: bool) -> bytes:
 
 
 def _is_text(content: bytes) -> bool:
-    """Say whether what is named .gz is plain."""
+    """Return whether a file with the suffix .gz is in fact plain text."""
     return bool(
         _IS_MMCIF.match(content) or _IS_PDB.match(content) or b"M  END" in content or b"@<TRIPOS>" in content
     )

@@ -1,4 +1,4 @@
-"""mmCIF and BinaryCIF files to atoms."""
+"""Read the atoms of mmCIF and BinaryCIF files."""
 
 from collections.abc import Mapping
 
@@ -20,31 +20,31 @@ __all__ = ["read_binarycif", "read_mmcif"]
 _SITE, _GENERATORS, _OPERATIONS = "atom_site", "pdbx_struct_assembly_gen", "pdbx_struct_oper_list"
 _METRIC = "ma_qa_metric"
 _ROWS = (b"ATOM", b"HETATM")
-_TEXT = bytes({*b"\t\n\r", *range(0x20, 0x100)} - {0x7F})  # what CIF may hold, in whatever encoding
+_TEXT = bytes({*b"\t\n\r", *range(0x20, 0x100)} - {0x7F})  # characters that CIF may contain, in any encoding
 _CATEGORIES = (_SITE, _GENERATORS, _OPERATIONS, _METRIC)
 
 
 def read_mmcif(content: bytes, model: int | None = None, assembly: str | None = None) -> RawAtoms:
     """Read the atoms of one model of an mmCIF file.
 
-    Authors' names and numbers are taken where there are two, row by row. Residues that have no number go on from the
-    last of their chain; a row without any id is left out, and named. A HETATM row is of a chain's polymer if it has
-    a ``label_seq_id``, or if the file has no such column.
+    The authors' names and numbers are preferred, row by row. Residues without a number continue the numbers of their
+    chain; a row without any id is left out, with a remark. A HETATM row belongs to a chain's polymer if it has a
+    ``label_seq_id``, or if the file has no such column.
 
     Parameters
     ----------
     content
         The file.
     model
-        Number of the model; None takes the first.
+        Number of the model; None for the first.
     assembly
-        Name of the biological assembly whose copies are wanted.
+        Name of the biological assembly whose copies are returned.
 
     Raises
     ------
     FormatError
-        If there is no category ``atom_site``, it lacks a column or ends within a row, a number in it is none,
-        or there is no such model or assembly.
+        If there is no category ``atom_site``, it lacks a column or ends within a row, a value is not a number, or there
+        is no such model or assembly.
     """
     foreign = content.translate(None, _TEXT)
     if foreign:
@@ -65,8 +65,8 @@ def read_binarycif(content: bytes, model: int | None = None, assembly: str | Non
     Raises
     ------
     FormatError
-        If it is damaged, there is no category ``atom_site`` or it lacks a column, a number in it is none, or
-        there is no such model or assembly.
+        If it is damaged, there is no category ``atom_site`` or it lacks a column, a value is not a number, or there is
+        no such model or assembly.
     """
     return _read(_first_with_atoms(binary_categories(content, _CATEGORIES)), model, assembly)
 
@@ -79,7 +79,7 @@ def _text(content: bytes) -> str:
 
 
 def _check_end(content: bytes) -> None:
-    """Refuse a file whose last line is the beginning of an atom's row."""
+    """Refuse a file whose last line is only the beginning of an atom's row."""
     if content.endswith(b"\n"):
         return
     before, last = (b"\n\n" + content).splitlines()[-2:]
@@ -91,11 +91,11 @@ def _check_end(content: bytes) -> None:
 
 
 def _follows(last: bytes, before: bytes, same_length: bool) -> bool:
-    """Say whether a row's last value is whole by the one above: that again, the next integer, as many decimals."""
+    """Return whether a row's last value is complete by the one above: the same, the next integer, as many decimals."""
     if last == before:
         return True
     if last.isdigit() and before.isdigit():
-        # Python makes no integer of some thousands of digits.
+        # Python does not convert thousands of digits to an integer.
         return max(len(last), len(before)) < 20 and int(last) == int(before) + 1
     if b"." in last and b"." in before:
         return len(last.rpartition(b".")[2]) == len(before.rpartition(b".")[2])
@@ -157,7 +157,7 @@ def _read(block: Mapping[str, Table], model: int | None, assembly: str | None) -
 
 
 def _b_factors(site: Table) -> Float[np.ndarray, "rows"]:
-    """Return B-factors, NaN where there are none; nothing depends on a column that holds something else."""
+    """Return B-factors, NaN if there are none; a column of anything else is ignored."""
     try:
         values = _numbers(site, "b_iso_or_equiv", np.nan, needed=False)
     except FormatError:
@@ -166,7 +166,7 @@ def _b_factors(site: Table) -> Float[np.ndarray, "rows"]:
 
 
 def _says_plddt(block: Mapping[str, Table]) -> bool:
-    """Say whether the file has a local pLDDT among its metrics of quality, as ModelCIF has it."""
+    """Return whether the file lists a local pLDDT among its quality metrics, as ModelCIF does."""
     if _METRIC not in block:
         return False
     metric = block[_METRIC]
@@ -178,11 +178,11 @@ def _says_plddt(block: Mapping[str, Table]) -> bool:
 
 
 def _metrics(content: bytes) -> dict[str, Table]:
-    """Read the metrics of quality alone, where a file has them before its atoms."""
+    """Read the quality metrics alone, if a file has them before its atoms."""
     start = content.find(b"\n_ma_qa_metric.")
     if start < 0:
         return {}
-    start = content.rfind(b"\n", 0, start) + 1  # a line before, which may say that it is a loop
+    start = content.rfind(b"\n", 0, start) + 1  # one line earlier, which may begin a loop
     end = content.find(b"\n#", start + 1)
     text = b"data_x\n" + content[start : end if end > 0 else len(content)]
     try:
@@ -192,7 +192,7 @@ def _metrics(content: bytes) -> dict[str, Table]:
 
 
 def _further(atoms: AtomArray, models: Int[np.ndarray, "rows"]) -> Remark:
-    """Say how many models were passed over."""
+    """Return a remark on how many models were passed over."""
     numbers, counts = np.unique(models, return_counts=True)
     others = [number for number in numbers.tolist() if number != models[0]]
     first = atoms.coord[models == models[0]]
@@ -213,9 +213,9 @@ def _number(
     rows: Int[np.ndarray, "chosen"],
     numbered: Bool[np.ndarray, "rows"],
 ) -> None:
-    """Give numbers, in place, to residues that have none, on from the last of their chain.
+    """Assign numbers to residues that have none, in place, continuing from the last one of their chain.
 
-    Another one begins where the chain, the name or the unit is another, or an atom's name comes again.
+    A new residue begins where the chain, the name or the unit changes, or an atom's name is repeated.
     """
     there = rows[numbered[rows]]
     last: dict[str, int] = {}
@@ -234,7 +234,7 @@ def _number(
 
 
 def _name(site: Table, *names: str) -> str:
-    """Return the first column that is there."""
+    """Return the name of the first column that exists."""
     found = next((name for name in names if name in site.columns), None)
     if found is None:
         shown = " or ".join(name.replace("cartn", "Cartn") for name in names)
@@ -243,7 +243,7 @@ def _name(site: Table, *names: str) -> str:
 
 
 def _text_of(site: Table, *names: str, default: str | None = None) -> Shaped[np.ndarray, "rows"]:
-    """Return a column as text, empty where the file says '.' or '?'."""
+    """Return a column as text, empty where the file has '.' or '?'."""
     if default is not None and names[0] not in site.columns:
         return np.full(site.rows, default)
     return site.columns[_name(site, *names)].text()
@@ -266,7 +266,7 @@ def _present(site: Table, name: str) -> Bool[np.ndarray, "rows"]:
 
 
 def _named(site: Table, item: str) -> Shaped[np.ndarray, "rows"]:
-    """Give names by the authors, or by the labels in the rows that have none of those."""
+    """Return the authors' names, or the labels in rows that have none."""
     names = _text_of(site, f"auth_{item}", f"label_{item}")
     if {f"auth_{item}", f"label_{item}"} <= site.columns.keys():
         there = site.columns[f"auth_{item}"].present()
@@ -276,7 +276,7 @@ def _named(site: Table, item: str) -> Shaped[np.ndarray, "rows"]:
 
 
 def _residue_numbers(site: Table) -> tuple[Int[np.ndarray, "rows"], Bool[np.ndarray, "rows"]]:
-    """Return the authors' numbers, or the labels' in the rows that have none of those, and say which rows have one."""
+    """Return the authors' numbers, or the labels' in rows that have none, and which rows have any."""
     name = _name(site, "auth_seq_id", "label_seq_id")
     numbers, there = site.columns[name].integers(0), site.columns[name].present()
     if not there.all() and name == "auth_seq_id" and "label_seq_id" in site.columns:
@@ -286,7 +286,7 @@ def _residue_numbers(site: Table) -> tuple[Int[np.ndarray, "rows"], Bool[np.ndar
 
 
 def _copies(block: Mapping[str, Table], assembly: str) -> tuple[Copy, ...]:
-    """Read the copies that make an assembly."""
+    """Read the copies that make up an assembly."""
     if _GENERATORS not in block or _OPERATIONS not in block:
         raise FormatError(f"it has no assembly {assembly!r}; it describes none ({_GENERATORS})")
     generators = [

@@ -1,4 +1,4 @@
-"""PDB files to atoms."""
+"""Read the atoms of PDB files."""
 
 import re
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ _CHARACTERS[: _BLANK + 1] = ""
 
 @attrs.frozen
 class Model:
-    """A model's number, and between which atom records of the file it lies; or a frame of a trajectory."""
+    """A model's number and the range of its atom records in the file, or a frame of a trajectory."""
 
     number: int
     first: int
@@ -45,7 +45,7 @@ class Model:
 
 @attrs.frozen(eq=False)
 class _Lines:
-    """A file's text, and where its lines are."""
+    """A file's text, and the positions of its lines."""
 
     content: bytes
     octets: UInt8[np.ndarray, "bytes"]
@@ -65,7 +65,7 @@ class _Lines:
         return cls(content, octets, starts, ends, windows(octets, _HEAD)[starts].view(np.uint64)[:, 0])
 
     def beginning(self, word: bytes) -> NDArray[np.bool_]:
-        """Say which lines begin with a word."""
+        """Return which lines begin with a word."""
         mask, value = np.frombuffer(
             b"\xff" * len(word) + bytes(_HEAD - len(word)) + word.ljust(_HEAD, b"\0"), dtype=np.uint64
         )
@@ -80,7 +80,7 @@ class _Lines:
         return self.content[self.starts[i] : self.ends[i]].decode("latin-1")
 
     def records(self, lines: Int[np.ndarray, "rows"]) -> UInt8[np.ndarray, "rows 80"]:
-        """Return lines as rows of 80 characters, blanks where a line ends before."""
+        """Return lines as rows of 80 characters, padded with blanks."""
         rows: NDArray[np.uint8] = windows(self.octets, _WIDTH)[self.starts[lines]]
         lengths = self.ends[lines] - self.starts[lines]
         shortest = int(lengths.min(initial=_WIDTH))
@@ -99,17 +99,17 @@ class PdbFile:
 
     @classmethod
     def of(cls, content: bytes) -> "PdbFile":
-        """Look through a file, or raise a FormatError if it has no atoms or ends within one."""
+        """Parse a file, or raise a FormatError if it has no atoms or ends within one."""
         lines = _Lines.of(content)
         atom_lines = np.flatnonzero(lines.beginning(b"ATOM") | lines.beginning(b"HETATM"))
         _check_end(lines, atom_lines)
         if len(atom_lines) == 0:
-            raise FormatError("it holds no ATOM record, so it is no PDB file, or one without atoms")
+            raise FormatError("it holds no ATOM record, so it is not a PDB file, or has no atoms")
         ends = np.flatnonzero(lines.beginning(b"TER"))
         return cls(lines, atom_lines, ends, tuple(_models(lines, atom_lines)))
 
     def model(self, number: int | None) -> Model:
-        """Return the model of a number, or the first."""
+        """Return the model with a number, or the first model."""
         found = next((model for model in self.models if number in {None, model.number}), None)
         if found is None:
             there = listed(model.number for model in self.models)
@@ -117,7 +117,7 @@ class PdbFile:
         return found
 
     def ended(self, model: Model) -> Bool[np.ndarray, "atoms"]:
-        """Say which of a model's atoms are the first after a TER record."""
+        """Return which of a model's atoms are the first after a TER record."""
         lines = self.atom_lines[model.first : model.end]
         places = np.searchsorted(lines, self.ends)
         ended = np.zeros(len(lines), dtype=bool)
@@ -149,25 +149,25 @@ def read_pdb(
 ) -> RawAtoms:
     """Read the atoms of one model of a PDB file.
 
-    A HETATM record is of a chain's polymer unless it comes after the chain's TER record. Without MODEL records, what
-    follows END is a further frame if it has the residues of what came before; else it is more of the same structure.
-    Of columns that the format has not see `holo_features.readers.pdb_columns`.
+    A HETATM record belongs to a chain's polymer unless it comes after the chain's TER record. Without MODEL records,
+    what follows END is a further frame if it repeats the residues before it; otherwise it continues the same structure.
+    For columns beyond the format see `holo_features.readers.pdb_columns`.
 
     Parameters
     ----------
     content
         The file.
     model
-        Number of the model; None takes the first.
+        Number of the model; None for the first.
     assembly
-        Number of the biomolecule (REMARK 350) whose copies are wanted.
+        Number of the biomolecule (REMARK 350) whose copies are returned.
     segments
         Whether columns 73-76 may hold the name of a segment.
 
     Raises
     ------
     FormatError
-        If there is no atom record, one is cut off or a number in it is none, or there is no such model or
+        If there are no atom records, one is cut off or a value in it is not a number, or there is no such model or
         assembly.
     """
     file = PdbFile.of(content)
@@ -189,7 +189,7 @@ def read_pdb(
 
 
 def _further(file: PdbFile, chosen: Model, atoms: AtomArray) -> Remark:
-    """Say how many models or frames were passed over."""
+    """Return a remark on how many models or frames were passed over."""
     others = [model for model in file.models if model != chosen]
     same = all(model.end - model.first == len(atoms) for model in others)
     places = (
@@ -204,9 +204,9 @@ def _further(file: PdbFile, chosen: Model, atoms: AtomArray) -> Remark:
 def _occupancies(
     records: UInt8[np.ndarray, "atoms 80"],
 ) -> tuple[Float[np.ndarray, "atoms"], Float[np.ndarray, "atoms"]]:
-    """Read occupancies, 1 where there is none, and B-factors, NaN where there is none or what is there is none."""
+    """Read occupancies, 1 if there is none, and B-factors, NaN if there is none or it is not a number."""
     whole = np.frombuffer(b"  1.00", dtype=np.uint8)
-    if (records[:, _OCCUPANCY] == whole).all():  # as nearly everywhere
+    if (records[:, _OCCUPANCY] == whole).all():  # as in nearly all files
         occupancies = np.ones(len(records))
     else:
         occupancies = record_decimals(records, filled(records[:, _OCCUPANCY], whole.tobytes()), "occupancy")
@@ -218,13 +218,13 @@ def _occupancies(
 
 
 def _check_end(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> None:
-    """Refuse a file whose last line is the beginning of an atom record."""
+    """Refuse a file whose last line is only the beginning of an atom record."""
     if lines.content.endswith(b"\n"):
         return
     last = len(lines.starts) - 1
     line = lines.line(last)
     if len(atom_lines) and atom_lines[-1] == last:
-        # A last line without an end is whole if it is as long as the one before it.
+        # A last line without a line end is complete if it is as long as the one before it.
         usual = len(lines.line(int(atom_lines[-2])).rstrip()) if len(atom_lines) > 1 else 0
         if len(line.rstrip()) < min(_ELEMENT.stop, usual):
             raise FormatError(f"line {last + 1} is cut off within an atom: {line.rstrip()!r}")
@@ -233,7 +233,7 @@ def _check_end(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> None:
 
 
 def _models(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[Model]:
-    """Return the models that have atoms, in the order of the file."""
+    """Yield the models that have atoms, in the order of the file."""
     begins = lines.beginning(b"MODEL ")
     bounds = np.flatnonzero(begins | lines.beginning(b"ENDMDL")).tolist()
     if not bounds:
@@ -256,7 +256,7 @@ def _models(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[Mod
 
 
 def _frames(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[Model]:
-    """Return what stands between END records: frames where residues come again, parts of one structure where not."""
+    """Yield the parts between END records: frames if residues are repeated, otherwise parts of one structure."""
     ends = [line for line in lines.starting(b"END").tolist() if lines.line(line).strip() == "END"]
     bounds = np.unique([0, *np.searchsorted(atom_lines, ends).tolist(), len(atom_lines)]).tolist()
     if len(bounds) <= 2:
@@ -276,7 +276,7 @@ def _frames(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[Mod
 
 
 def _residues(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> set[bytes]:
-    """Return the residues of some atoms, as columns 18 to 27 name them; water only where there is nothing else."""
+    """Return the residues of some atoms by columns 18 to 27; water only if there is nothing else."""
     columns = np.ascontiguousarray(lines.records(atom_lines)[:, _RESIDUE.start : _INSERTION + 1])
     every = set(np.unique(columns.view(f"S{columns.shape[1]}")).tolist())
     return {name for name in every if name[:4].decode("latin-1").strip() not in WATERS} or every
@@ -288,14 +288,14 @@ def _polymer(
     atom_lines: Int[np.ndarray, "atoms"],
     ends: Int[np.ndarray, "ends"],
 ) -> Bool[np.ndarray, "atoms"]:
-    """Say which atoms are of their chain's polymer: all but those HETATM that follow its TER record."""
+    """Return which atoms belong to their chain's polymer: all but the HETATM records after its TER record."""
     polymer = np.ones(len(records), dtype=bool)
     before = np.searchsorted(atom_lines, ends) - 1  # a TER record ends the chain of the atom before it
     ended = np.unique(before[before >= 0])
     for chain in np.unique(chains[ended]).tolist():
         members = np.flatnonzero(chains == chain)
         last_end = np.searchsorted(ended[chains[ended] == chain], members)  # ends so far
-        # An ATOM record opens the chain again.
+        # An ATOM record continues the chain.
         is_atom = records[members, 0] == ord("A")
         opened = np.maximum.accumulate(np.where(is_atom, last_end, 0))
         polymer[members] = is_atom | (last_end <= opened)
@@ -305,7 +305,7 @@ def _polymer(
 def record_atoms(
     records: UInt8[np.ndarray, "atoms 80"], ended: Bool[np.ndarray, "atoms"], *, segments: bool = True
 ) -> AtomArray:
-    """Read what atom records say, occupancies and alternate locations apart; see `chains_and_names`."""
+    """Read atom records, without occupancies and alternate locations; see `chains_and_names`."""
     atoms = AtomArray(len(records))
     atoms.chain_id, atoms.res_name = chains_and_names(records, ended, segments=segments)
     numbers = _integers(records, records[:, _NUMBER])
@@ -320,7 +320,7 @@ def record_atoms(
 
 
 def filled(column: UInt8[np.ndarray, "atoms width"], value: bytes) -> UInt8[np.ndarray, "atoms width"]:
-    """Fill in what some programs leave blank."""
+    """Return a column with a default value where some programs leave it blank."""
     blank = _blanks(column)
     if len(blank):
         column = column.copy()
@@ -329,7 +329,7 @@ def filled(column: UInt8[np.ndarray, "atoms width"], value: bytes) -> UInt8[np.n
 
 
 def _blanks(column: UInt8[np.ndarray, "atoms width"]) -> Int[np.ndarray, "blank"]:
-    """Return the rows with nothing in them; few end with a blank and have something."""
+    """Return the blank rows; few rows that end with a blank have any content."""
     rows = np.flatnonzero(column[:, -1] <= _BLANK)
     return rows[(column[rows] <= _BLANK).all(axis=1)]
 
@@ -342,9 +342,9 @@ def _elements(records: UInt8[np.ndarray, "atoms 80"], atoms: AtomArray) -> Shape
     lettered = first | second
     if (
         lettered.all() and not ((column[:, 0] > _BLANK) & (column[:, 1] > _BLANK)).any()
-    ):  # all are of one letter
+    ):  # all have one letter
         return elements_of(symbols, atoms.atom_name, atoms.res_name)
-    # Elements of two letters begin one column before the others, but for programs that align all names left.
+    # Two-letter symbols begin one column before the others, except in programs that left-align all names.
     names = records[:, _NAME]
     letters = ((names & ~_LOWER) - ord("A")) < _LETTERS
     if (letters[:, 0] & ~letters[:, 1] & (names[:, 3] <= _BLANK)).any():
@@ -354,13 +354,13 @@ def _elements(records: UInt8[np.ndarray, "atoms 80"], atoms: AtomArray) -> Shape
         rows = np.flatnonzero(wide)
         leading = np.char.upper(text(names[rows, :2]))
         wide[rows] = is_element(leading) & (np.char.str_len(leading) > 1)
-    # Programs that write no elements keep to that among HETATM at least.
+    # Programs that write no elements follow this at least for HETATM records.
     wide = wide if wide is None else wide & (lettered | atoms.hetero)
     return elements_of(np.where(lettered, symbols, ""), atoms.atom_name, atoms.res_name, wide)
 
 
 def _charges(column: UInt8[np.ndarray, "atoms 2"]) -> Int[np.ndarray, "atoms"]:
-    """Read charges such as ``2-`` or ``-2``; other text that old files have there says nothing of it."""
+    """Read charges such as ``2-`` or ``-2``; other text that old files have in this column is ignored."""
     charges = np.zeros(len(column), dtype=np.int8)
     for row in np.flatnonzero((column > _BLANK).all(axis=1)).tolist():
         found = re.fullmatch(r"(\d)([+-])|([+-])(\d)", column[row].tobytes().decode("latin-1"))
@@ -382,7 +382,7 @@ def _integers(
 
 
 def _hybrid(value: str) -> int:
-    """Read a residue number, beyond 9999 in hybrid-36: to base 36 go A000 to ZZZZ on from there, then a000 to zzzz."""
+    """Read a residue number, in hybrid-36 beyond 9999: A000 to ZZZZ in base 36 come next, then a000 to zzzz."""
     found = re.fullmatch(r" *(?:([A-Z][0-9A-Z]{3})|([a-z][0-9a-z]{3})|([+-]?[0-9]+)) *", value)
     if not found:
         raise ValueError
@@ -396,9 +396,9 @@ def _hybrid(value: str) -> int:
 def record_decimals(
     records: UInt8[np.ndarray, "atoms 80"], column: UInt8[np.ndarray, "values width"], names: str
 ) -> NDArray[np.float64]:
-    """Read numbers of atom records, or raise a FormatError that names the one that is none.
+    """Read numbers of atom records, or raise a FormatError that names the value that is not one.
 
-    `names` is the column's name, or a letter for each of several that follow one another.
+    `names` is the name of the column, or one letter for each of several consecutive columns.
     """
     values, bad = decimals(column)
     if len(bad):
@@ -421,7 +421,7 @@ def _copies(lines: _Lines, assembly: str) -> tuple[Copy, ...]:
     there: dict[str, None] = {}
     wanted = False
     chains: list[str] = []
-    units: frozenset[str] | None = None  # made of the chains where a copy needs them
+    units: frozenset[str] | None = None  # set up from the chains when a copy needs them
     rows: list[list[float]] = []
     for i in np.flatnonzero(lines.beginning(b"REMARK")).tolist():
         line = lines.line(i)

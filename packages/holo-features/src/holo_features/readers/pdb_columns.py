@@ -1,13 +1,13 @@
-"""Chains, residue names and numbers of PDB records, where programs write more than the format has columns for.
+"""Chains, residue names and numbers of PDB records in which programs use more columns than the format has.
 
-The rule, column by column, counted from 1:
+The rules, by column, counted from 1:
 
-18-21  A known name of four letters, such as TIP3, where column 21 is filled. What looks like one in a chain whose
-       column 21 is filled throughout is a name of three letters and a chain of two.
-21-22  The chain, of two letters where column 21 is filled through the whole of it.
-73-76  A segment's name is the chain's where column 22 is blank, or where chain, number and insertion code repeat
-       between segments. Beside line numbers, in files of before 1996, it is the entry's and says nothing.
-27     The fifth digit of a number that rises past 9999; else the insertion code.
+18-21  A known four-letter name, such as TIP3, if column 21 is filled. What looks like one in a chain whose column 21 is
+       filled throughout is a three-letter name and a two-letter chain.
+21-22  The chain; it has two letters if column 21 is filled throughout the chain.
+73-76  A segment's name replaces the chain's if column 22 is blank, or if chain, number and insertion code repeat in
+       several segments. Beside line numbers, in files from before 1996, it is the entry's name and is ignored.
+27     The fifth digit of a number that rises past 9999; otherwise the insertion code.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ _LARGEST = 9999
 def chains_and_names(
     records: UInt8[np.ndarray, "atoms 80"], ended: Bool[np.ndarray, "atoms"], *, segments: bool
 ) -> tuple[Shaped[np.ndarray, "atoms"], Shaped[np.ndarray, "atoms"]]:
-    """Return the chain and the residue's name of each atom record.
+    """Return the chain and the residue name of each atom record.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def _beyond(
     chains: Shaped[np.ndarray, "atoms"],
     names: Shaped[np.ndarray, "atoms"],
 ) -> tuple[Shaped[np.ndarray, "atoms"], Shaped[np.ndarray, "atoms"]]:
-    """Tell names of four letters from chains of two, in stretches of records of one chain."""
+    """Distinguish four-letter names from two-letter chains, in runs of records of one chain."""
     wide_names, wide_chains = text(records[:, _WIDE_NAME]), text(records[:, _SECOND : _CHAIN + 1])
     known = second & np.isin(wide_names, tuple(FOUR_LETTERS))
     begins = ended.copy()
@@ -72,7 +72,7 @@ def _beyond(
     throughout = np.logical_and.reduceat(second, firsts) & ~np.logical_and.reduceat(known, firsts)
     with_atoms = np.logical_or.reduceat(is_atom, firsts)
     sure = (throughout & with_atoms)[stretch]
-    # Ligands alone say nothing of their chain, unless it is one of two letters elsewhere, or none of one letter.
+    # Ligands alone do not determine their chain, unless it has two letters elsewhere, or nowhere one letter.
     of_pair = second & ~known & np.isin(wide_chains, np.unique(wide_chains[sure]))
     of_letter = np.isin(chains, np.unique(chains[is_atom & ~second]))
     two = sure | of_pair | (throughout[stretch] & ~of_letter)
@@ -91,10 +91,10 @@ def _has_line_numbers(records: UInt8[np.ndarray, "atoms 80"]) -> bool:
 def _of_segments(
     records: UInt8[np.ndarray, "atoms 80"], chains: Shaped[np.ndarray, "atoms"]
 ) -> Shaped[np.ndarray, "atoms"]:
-    """Take the segment for the chain where that is blank, or does not tell residues apart."""
+    """Use the segment as the chain if the chain is blank or does not distinguish residues."""
     names, segments = np.unique(text(records[:, _SEGMENT]), return_inverse=True)
     firsts, lengths = _residues(records, segments)
-    # A residue is of one segment, whatever a damaged line says.
+    # A residue belongs to one segment, whatever a damaged line contains.
     segment = np.array([np.bincount(part).argmax() for part in np.split(segments, firsts[1:])])
     chain, numbers = chains[firsts], np.ascontiguousarray(records[firsts, _NUMBER]).view("S5").ravel()
     taken = chain == ""
@@ -111,10 +111,10 @@ def _of_segments(
 def _residues(
     records: UInt8[np.ndarray, "atoms 80"], segments: Int[np.ndarray, "atoms"]
 ) -> tuple[Int[np.ndarray, "residues"], Int[np.ndarray, "residues"]]:
-    """Return the first record of each residue, and how many it has."""
+    """Return the first record of each residue, and its number of records."""
     begins = np.ones(len(records), dtype=bool)
     begins[1:] = (records[1:, _RESIDUE] != records[:-1, _RESIDUE]).any(axis=1)
-    # In another segment it is another one if its first atom comes again.
+    # In another segment, a residue is a different one if its first atom is repeated.
     first = np.maximum.accumulate(np.where(begins, np.arange(len(records)), 0))
     again = (records[:, _ATOM] == records[first][:, _ATOM]).all(axis=1)
     begins |= again & (np.diff(segments, prepend=segments[0]) != 0)
@@ -127,18 +127,18 @@ def number_of_five_digits(
     chains: Shaped[np.ndarray, "atoms"],
     numbers: Int[np.ndarray, "atoms"],
 ) -> tuple[Int[np.ndarray, "atoms"], Shaped[np.ndarray, "atoms"]]:
-    """Return residue numbers and insertion codes, a digit for a code being the fifth of a number above 9999.
+    """Return residue numbers and insertion codes, where a digit as a code can be the fifth of a number above 9999.
 
-    It is that where the number without it falls below that of the chain's residue before, and with it rises above.
+    It is that if the number without it is below that of the previous residue of the chain, and with it is above.
 
     Parameters
     ----------
     records
         Columns 1 to 80.
     chains
-        The chains of each record.
+        The chain of each record.
     numbers
-        What columns 23 to 26 say.
+        The content of columns 23 to 26.
     """
     codes = records[:, _NUMBER.stop - 1]
     insertions = _CHARACTERS[codes]

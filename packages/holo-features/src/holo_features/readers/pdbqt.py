@@ -1,6 +1,7 @@
-"""PDBQT files (AutoDock): small molecules, and proteins.
+"""Read PDBQT files (AutoDock) of small molecules and proteins.
 
-biotite reads such files too, but takes chlorine for carbon and bromine for boron, whose atom types end a column later.
+biotite reads such files too, but mistakes chlorine for carbon and bromine for boron, whose atom types end a column
+later.
 """
 
 import re
@@ -22,7 +23,7 @@ __all__ = ["pdbqt_molecules", "read_pdbqt", "without_pseudo_atoms"]
 
 # Columns of an atom record, beside those of PDB.
 _NUMBER, _CHARGE, _TYPE = slice(22, 26), slice(70, 76), slice(77, 80)
-# AutoDock's and Vina's atom types are a closed list; only some end in capitals.
+# AutoDock's and Vina's atom types are a fixed list; only some are in capitals.
 _TYPES = {
     **{kind: kind[0] for kind in ("C", "N", "O", "H", "S", "P", "F", "I", "B", "K", "U")},
     **{kind.upper(): kind.upper() for kind in ("Cl", "Br", "Mg", "Ca", "Mn", "Fe", "Zn")},
@@ -35,9 +36,9 @@ _TYPES = {
     "A": "C",  # aromatic
     **dict.fromkeys(
         ("G", "GA", "J", "Q", "Z", "CG", "CG0", "CG1", "CG2", "CG3"), "C"
-    ),  # where a ring was opened
+    ),  # at a ring that was opened
 }
-# Places that are no atoms: the other ends of opened rings, water of a hydrated docking, lone pairs about zinc.
+# Positions that are not atoms: the other ends of opened rings, water of a hydrated docking, lone pairs at zinc.
 _NO_ATOMS = frozenset(["G0", "G1", "G2", "G3", "W", "TZ"])
 
 
@@ -45,15 +46,15 @@ _PSEUDO = "-"
 
 
 def pdbqt_molecules(content: bytes) -> Iterator[Molecule]:
-    r"""Return the molecules of a PDBQT file: positions, elements, partial charges.
+    r"""Yield the molecules of a PDBQT file: positions, elements and partial charges.
 
-    The models of a docking's output are poses; a model has one molecule for each of its ROOT records. Side chains of
-    the protein, which stand between BEGIN_RES and END_RES where they are flexible, are none.
+    The models of a docking's output are poses; a model has one molecule for each of its ROOT records. Flexible side
+    chains of the protein, between BEGIN_RES and END_RES, are not molecules.
 
     Raises
     ------
     FormatError
-        If the file has no atoms, or none but those of side chains.
+        If the file has no atoms, or only atoms of side chains.
 
     Examples
     --------
@@ -73,7 +74,7 @@ def pdbqt_molecules(content: bytes) -> Iterator[Molecule]:
 
 
 def _parts(file: PdbFile, model: Model) -> Iterator[tuple[Int[np.ndarray, "atoms"], tuple[Remark, ...]]]:
-    """Return the atoms of each molecule of a model, by their place in it; say how many are of side chains."""
+    """Yield the atoms of each molecule of a model, by their position in it, with a remark on atoms of side chains."""
     lines = file.atom_lines[model.first : model.end]
     begins, ends, roots = (file.lines.starting(word) for word in (b"BEGIN_RE", b"END_RES", b"ROOT"))
 
@@ -94,12 +95,12 @@ def _parts(file: PdbFile, model: Model) -> Iterator[tuple[Int[np.ndarray, "atoms
 
 
 def read_pdbqt(content: bytes, model: int | None = None, assembly: str | None = None) -> RawAtoms:
-    r"""Read the atoms of one model of a protein's PDBQT file, as `read_pdb` does, elements by AutoDock's types.
+    r"""Read the atoms of one model of a protein's PDBQT file, like `read_pdb`, with elements by AutoDock's types.
 
     Raises
     ------
     FormatError
-        As `read_pdb` does, or if a type is none of AutoDock's.
+        As in `read_pdb`, or if a type is not one of AutoDock's.
 
     Examples
     --------
@@ -107,10 +108,10 @@ def read_pdbqt(content: bytes, model: int | None = None, assembly: str | None = 
     >>> read_pdbqt(record + b"\n").atoms.element.tolist()
     ['O']
     """
-    raw = read_pdb(content, model, assembly, segments=False)  # partial charges stand there
+    raw = read_pdb(content, model, assembly, segments=False)  # partial charges are in these columns
     file = PdbFile.of(content)
     _take_types(raw.atoms, file.records(file.model(model)))
-    raw.atoms.charge[:] = 0  # PDB has them where PDBQT has the type
+    raw.atoms.charge[:] = 0  # PDB has them in the columns of PDBQT's type
     _, kept, remarks = without_pseudo_atoms(raw.atoms)
     return attrs.evolve(raw[kept], remarks=raw.remarks + remarks) if remarks else raw
 
@@ -118,7 +119,7 @@ def read_pdbqt(content: bytes, model: int | None = None, assembly: str | None = 
 def without_pseudo_atoms(
     atoms: AtomArray,
 ) -> tuple[AtomArray, Bool[np.ndarray, "atoms"], tuple[Remark, ...]]:
-    """Leave out places that AutoDock has among atoms and that are none; say which were kept, and how many were not."""
+    """Leave out AutoDock's atoms that are not real atoms; return which were kept, and a remark on the others."""
     kept = atoms.element != _PSEUDO
     if kept.all():
         return atoms, kept, ()
@@ -140,12 +141,12 @@ def _atoms(file: PdbFile, model: Model, rows: Int[np.ndarray, "atoms"]) -> AtomA
 
 
 def _take_types(atoms: AtomArray, records: UInt8[np.ndarray, "atoms 80"]) -> None:
-    """Set the elements that AutoDock's types say."""
+    """Set the elements by AutoDock's types."""
     kinds = characters(records[:, _TYPE]).tolist()
     elements = [_PSEUDO if kind in _NO_ATOMS else _TYPES.get(kind, "") for kind in kinds]
     if "" in elements:
         row = elements.index("")
         raise FormatError(
-            f"atom {atoms.atom_name[row]} has the type {kinds[row]!r}, which is none of AutoDock's"
+            f"atom {atoms.atom_name[row]} has the type {kinds[row]!r}, which is not one of AutoDock's"
         )
     atoms.element = np.array(elements, dtype=np.str_)

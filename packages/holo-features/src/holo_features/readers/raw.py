@@ -1,4 +1,4 @@
-"""What every format is read into, of structures and of small molecules."""
+"""The result of reading every format of structures and of small molecules."""
 
 from collections.abc import Callable, Iterable
 from typing import Literal
@@ -19,18 +19,18 @@ Kind = Literal["atom left out", "residue renamed", "residue put aside", "model p
 
 @attrs.frozen
 class Remark:
-    """Something that was done with a file and that its user may want otherwise.
+    """Something that was done with a file and that its user might want otherwise.
 
     Parameters
     ----------
     kind
-        By which remarks are counted on the screen.
+        The kind by which remarks are counted on the screen.
     reason
-        What, and why, in words.
+        What was done and why, in words.
     subject
-        Which residue, such as ``"A 52A GLY"``; empty if it is the whole file.
+        The residue, such as ``"A 52A GLY"``; empty if it is the whole file.
     count
-        How many atoms, residues or models it is about.
+        Number of atoms, residues or models that it concerns.
     """
 
     kind: Kind
@@ -41,29 +41,29 @@ class Remark:
 
 @attrs.frozen(eq=False)
 class RawAtoms:
-    """All atoms of one model of a file, nothing chosen yet.
+    """All atoms of one model of a file, before any selection.
 
     Parameters
     ----------
     atoms
-        With every alternate location; elements in upper case, blank if unknown; ``charge`` is the formal
-        charge, 0 where the file has none; ``b_factor`` is NaN where it has none.
+        All atoms, with every alternate location; elements in upper case, blank if unknown; ``charge`` is the formal
+        charge, 0 if the file has none; ``b_factor`` is NaN if it has none.
     labels : Shaped[ndarray, "atoms"]
-        Labels of the alternate locations, empty where there is one only.
+        Labels of the alternate locations, empty if there is only one.
     occupancies : Float[ndarray, "atoms"]
-        Occupancies, 1 where the file has none.
+        Occupancies, 1 if the file has none.
     polymer : Bool[ndarray, "atoms"]
-        True for the atoms of a chain itself, false for what only carries its letter: ligands and water.
+        True for the atoms of a chain itself, false for ligands and water, which only carry its letter.
     units : Shaped[ndarray, "atoms"]
-        Names of the parts of which assemblies are built: the chain (PDB) or ``label_asym_id`` (mmCIF).
+        Names of the parts from which assemblies are built: the chain (PDB) or ``label_asym_id`` (mmCIF).
     model
         The model's number in the file.
     copies
-        The copies that make the assembly that was asked for; None if none was.
+        The copies that make the requested assembly; None if none was requested.
     remarks
         What was done with the file that its user should know.
     has_plddt
-        Whether the file says that its B-factors are a predictor's pLDDT.
+        Whether the file declares that its B-factors are a predictor's pLDDT.
     """
 
     atoms: AtomArray
@@ -89,22 +89,22 @@ class RawAtoms:
 
 @attrs.frozen(eq=False)
 class Molecule:
-    """A molecule of a file, not read yet.
+    """A molecule of a file that has not been read yet.
 
     Parameters
     ----------
     name
-        As the file has it; empty if it has none.
+        Its name in the file; empty if it has none.
     read
-        Gives its atoms, or raises an error if they are damaged. ``charge`` is the formal charge,
-        ``partial_charge`` is there where the file has it.
+        Function that returns its atoms, or raises an error if they are damaged. ``charge`` is the formal charge;
+        ``partial_charge`` is present if the file has it.
     pose
-        Molecules of one pose lie side by side, those of several are one after the other in one place; None where
-        the file does not say.
+        Number of the pose: molecules of one pose lie beside each other, and several poses occupy one place; None if the
+        file has no poses.
     remarks
         What was done with it that its user should know.
     residues
-        Which residues it is, where it is of a structure, such as ``"A:501"``.
+        Its residues, if it is part of a structure, such as ``"A:501"``.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Molecule:
 
 
 def further_models(count: int, *, frames: bool, copies: bool) -> Remark:
-    """Say how many models, or frames of a trajectory, were passed over after the first.
+    """Return a remark on how many models, or frames of a trajectory, were passed over after the first.
 
     Examples
     --------
@@ -135,7 +135,7 @@ def further_models(count: int, *, frames: bool, copies: bool) -> Remark:
 
 
 def atom_name(chain: str, number: str, residue: str, atom: str) -> str:
-    """Name an atom in words.
+    """Return a description of an atom in words.
 
     Examples
     --------
@@ -146,7 +146,7 @@ def atom_name(chain: str, number: str, residue: str, atom: str) -> str:
 
 
 def listed(names: Iterable[object]) -> str:
-    """List what is there, for an error's message.
+    """Return a list of names as text, for an error message.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 __all__ = ["ELEMENTS", "HYDROGENS", "METALS"]
 
-# The isotopes of hydrogen have symbols of their own in structure files.
+# The isotopes of hydrogen have their own symbols in structure files.
 HYDROGENS = ("H", "D", "T")
 
 ELEMENTS = frozenset(
@@ -12,7 +12,7 @@ ELEMENTS = frozenset(
     Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og""".upper().split()
 )
 
-# Metalloids, which no ion of a structure is, count as nonmetals.
+# Metalloids, which do not occur as ions in structures, count as nonmetals.
 METALS = ELEMENTS - frozenset(
     "H D T He B C N O F Ne Si P S Cl Ar Ge As Se Br Kr Sb Te I Xe At Rn Ts Og".upper().split()
 )

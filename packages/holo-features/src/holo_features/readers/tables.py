@@ -1,4 +1,4 @@
-"""Tables of values, in whatever way a file holds them."""
+"""Tables of values, independent of how a file stores them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -18,19 +18,19 @@ _LONGEST, _MOST_CHARACTERS = 32, 2**24
 
 
 class Column(Protocol):
-    """Values of a table's column, some of which the file leaves open (``.`` or ``?``)."""
+    """The values of a table's column, some of which may be missing in the file (``.`` or ``?``)."""
 
     def present(self) -> Bool[np.ndarray, "rows"]:
-        """Say which values are there."""
+        """Return which values are present."""
 
     def text(self) -> Shaped[np.ndarray, "rows"]:
-        """Return the values as text, empty where there is none."""
+        """Return the values as text, empty if missing."""
 
     def numbers(self, missing: float) -> Float[np.ndarray, "rows"]:
-        """Return the values as float64, or raise a FormatError that names the one that is no number."""
+        """Return the values as float64, or raise a FormatError that names the value that is not a number."""
 
     def integers(self, missing: int) -> Int[np.ndarray, "rows"]:
-        """Return the values as int64, or raise a FormatError that names the one that is no integer."""
+        """Return the values as int64, or raise a FormatError that names the value that is not an integer."""
 
 
 @attrs.frozen(eq=False)
@@ -43,17 +43,17 @@ class Table:
 
 
 def bad_value(name: str, row: int, value: str, kind: str) -> FormatError:
-    """Make the error for a value that is not what it must be; `row` counts from 0."""
+    """Return the error for a value that is not of the required kind; `row` counts from 0."""
     return FormatError(f"row {row + 1} has {name} = {value!r}; it must be {kind}")
 
 
 def check_length(name: str, rows: int, row: int, length: int) -> None:
-    """Refuse a value that nobody has written on purpose, before an array is made as wide as it.
+    """Refuse a value that nobody would write on purpose, before an array is made as wide as it.
 
     Parameters
     ----------
     name, rows
-        The column's.
+        The name and the number of rows of the column.
     row, length
         The row and length of its longest value; rows are counted from 0.
 
@@ -70,7 +70,7 @@ def check_length(name: str, rows: int, row: int, length: int) -> None:
 
 @attrs.frozen(eq=False)
 class ListColumn:
-    """Values as a list of text, None where the file leaves them open."""
+    """Values as a list of text, with None for missing ones."""
 
     name: str
     values: Sequence[str | None]
@@ -81,7 +81,7 @@ class ListColumn:
         check_length(self.name, len(lengths), lengths.index(longest) if lengths else 0, longest)
 
     def present(self) -> Bool[np.ndarray, "rows"]:
-        """Say which values are there."""
+        """Return which values are present."""
         return np.array([value is not None for value in self.values], dtype=bool)
 
     def text(self) -> Shaped[np.ndarray, "rows"]:

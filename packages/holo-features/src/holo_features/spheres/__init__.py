@@ -1,4 +1,4 @@
-"""Data that is put on a sphere: images as they are published, and shapes seen from inside.
+"""Data on a sphere: published images, and shapes by rays toward their centroid.
 
 Files of images and meshes enter; `SphereImages` and `Holograms` leave.
 """

@@ -1,4 +1,4 @@
-"""A mesh file as several holograms: the shape as it is, and copies that are turned, stretched and bent."""
+"""Several holograms from one mesh file: the shape itself, and rotated, stretched and bent copies."""
 
 import os
 import zlib
@@ -18,18 +18,18 @@ __all__ = ["Copies", "encode_copies"]
 
 @attrs.frozen(kw_only=True)
 class Copies:
-    """What is encoded of each mesh beside itself.
+    """The copies of each mesh that are encoded in addition to the mesh itself.
 
     Parameters
     ----------
     count
-        How many copies.
+        Number of copies.
     turn
-        Whether each row, the mesh itself too, is turned at random.
+        Whether each row, including the mesh itself, is rotated at random.
     stretch, noise
-        How copies differ from the mesh, see `holo_features.spheres.deformation.deformed`. They are simplified too.
+        The strengths of the deformation; see `holo_features.spheres.deformation.deformed`. Copies are also simplified.
     seed
-        Of chance; it depends on the mesh's name too, and not on which other meshes there are.
+        Seed of the random numbers, which also depend on the mesh's name, but not on the other meshes.
     """
 
     count: int = 0
@@ -55,25 +55,25 @@ def encode_copies(
     path
         A file .off, .obj, .stl or .ply.
     copies
-        How many, and how they differ.
+        The number of copies, and how they differ.
     name, label
         For the index columns ``structure`` and ``label``.
     lmax, bandwidth
-        As `encode_mesh` has them.
+        As in `encode_mesh`.
 
     Returns
     -------
     EncodedMesh
-        A row for the mesh and for each copy, which the index column ``copy`` counts from 0, the mesh itself. The
-        remarks are about the mesh itself.
+        One row for the mesh and one for each copy, numbered in the index column ``copy``, where 0 is the mesh itself.
+        The remarks are about the mesh itself.
 
     Raises
     ------
     FormatError, HoloError
-        As `encode_mesh`, or if a strength is no number from 0 on.
+        As in `encode_mesh`, or if a strength is negative.
     """
     mesh = read_mesh(path)
-    plain = simplified(mesh) if copies.count else mesh  # which takes a fifth of the time to encode
+    plain = simplified(mesh) if copies.count else mesh  # takes a fifth of the time to encode
     rows = []
     for number in range(copies.count + 1):
         generator = np.random.default_rng((copies.seed, zlib.crc32(name.encode()), number))

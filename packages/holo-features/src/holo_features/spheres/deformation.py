@@ -1,4 +1,4 @@
-"""Meshes that are turned, stretched and bent at random: other shapes of the same sort, to train on."""
+"""Random rotation, stretching and bending of meshes, to train on other shapes of the same kind."""
 
 import attrs
 import numpy as np
@@ -11,27 +11,27 @@ from .meshes import Mesh, center
 
 __all__ = ["deformed", "simplified", "turned"]
 
-_WAVES = 64  # of which a random field is the sum
-_LENGTH = 0.5  # over which it changes, in units of the mesh's radius
+_WAVES = 64  # whose sum is the random field
+_LENGTH = 0.5  # the length scale of the field, in units of the mesh's radius
 _CELLS = (
     0.05,
     0.035,
     0.025,
     0.0175,
     0.0125,
-)  # sides of those in which vertices become one, in the same units
-_FACES = 2500  # that a simplified mesh keeps, if it has them
+)  # sides of the cells in which vertices are merged, in the same units
+_FACES = 2500  # that a simplified mesh keeps, if it has more
 
 
 def turned(mesh: Mesh, generator: np.random.Generator) -> Mesh:
-    """Return a mesh in a random pose, all rotations being equally likely.
+    """Return a mesh in a random pose, with all rotations equally likely.
 
     Parameters
     ----------
     mesh
-        The mesh; it is turned about the origin of its coordinates.
+        The mesh; it is rotated about the origin of its coordinates.
     generator
-        What chance comes from.
+        The source of randomness.
 
     Examples
     --------
@@ -40,36 +40,36 @@ def turned(mesh: Mesh, generator: np.random.Generator) -> Mesh:
     >>> np.linalg.norm(turned(tetrahedron, np.random.default_rng(0)).vertices, axis=1).round(6).tolist()
     [0.0, 1.0, 1.0, 1.0]
     """
-    # Four normal numbers, brought to length 1, are a uniformly distributed rotation as a quaternion.
+    # A normalized vector of four normal numbers is a uniformly distributed rotation as a quaternion.
     rotation = Rotation.from_quat(generator.standard_normal(4)).as_matrix()
     return attrs.evolve(mesh, vertices=mesh.vertices @ rotation.T)
 
 
 def deformed(mesh: Mesh, generator: np.random.Generator, *, stretch: float = 0.2, noise: float = 0.1) -> Mesh:
-    """Return a mesh that is stretched along three random axes, and whose vertices are moved by a random field.
+    """Return a mesh that is stretched along three random axes, and whose vertices are displaced by a random field.
 
     Parameters
     ----------
     mesh
-        The mesh, which is brought about its centroid first, see `holo_features.spheres.meshes.center`.
+        The mesh, which is first centered; see `holo_features.spheres.meshes.center`.
     generator
-        What chance comes from.
+        The source of randomness.
     stretch
         Standard deviation of the logarithms of the three factors.
     noise
-        Standard deviation of the moves along each axis, in units of the mesh's radius. Vertices are moved as their
-        neighbors are: the field changes over half a radius, so that limbs bend and the surface stays smooth, and
-        vertices of one position stay together, so that no surface is torn.
+        Standard deviation of the displacements along each axis, in units of the mesh's radius. Neighboring vertices are
+        displaced similarly: the field changes over half a radius, so that limbs bend and the surface stays smooth.
+        Vertices at one position stay together, so that the surface is not torn.
 
     Returns
     -------
     Mesh
-        Of the same faces, but those without area.
+        The mesh with the same faces, except those without area.
 
     Raises
     ------
     HoloError
-        If a strength is negative or not finite, or as `center` says.
+        If a strength is negative or not finite, or as in `center`.
 
     Notes
     -----
@@ -96,21 +96,21 @@ def deformed(mesh: Mesh, generator: np.random.Generator, *, stretch: float = 0.2
 
 
 def simplified(mesh: Mesh) -> Mesh:
-    """Return a mesh of fewer faces: vertices in one cell of a grid become one, at their mean.
+    """Return a mesh with fewer faces, where the vertices in each cell of a grid are merged at their mean.
 
-    The cells are the largest, of sides from 1/20 to 1/80 of the mesh's radius, that leave 2,500 faces: harmonics of
-    degree 14 hardly tell the two meshes apart, and rays are cast in a third of the time.
+    The cells are the largest ones, with sides from 1/20 to 1/80 of the mesh's radius, that leave 2,500 faces: harmonics
+    of degree 14 hardly differ between the two meshes, and rays are cast in a third of the time.
 
     Parameters
     ----------
     mesh
-        The mesh, which is brought about its centroid first, see `holo_features.spheres.meshes.center`. One of no more
-        faces is only that.
+        The mesh, which is first centered; see `holo_features.spheres.meshes.center`. A mesh that has no more faces than
+        that is only centered.
 
     Raises
     ------
     HoloError
-        As `center` says.
+        As in `center`.
 
     Notes
     -----
@@ -134,7 +134,7 @@ def simplified(mesh: Mesh) -> Mesh:
 
 
 def _merged(mesh: Mesh, side: float) -> Mesh:
-    """Merge the vertices of each cell; faces that are left without area, or twice, are left out."""
+    """Merge the vertices of each cell; faces that lose their area, or are repeated, are left out."""
     places = np.floor(mesh.vertices / side).astype(np.int64)
     _, cells, counts = np.unique(places, axis=0, return_inverse=True, return_counts=True)
     cells = cells.reshape(-1)
@@ -146,7 +146,7 @@ def _merged(mesh: Mesh, side: float) -> Mesh:
 
 
 def _field(points: Float[np.ndarray, "n 3"], generator: np.random.Generator) -> Float[np.ndarray, "n 3"]:
-    """Return a smooth random field of variance 1 at points."""
+    """Return a smooth random field of variance 1 at the given points."""
     waves = generator.standard_normal((3, _WAVES)) / _LENGTH
     phases = generator.uniform(0, 2 * np.pi, _WAVES)
     amplitudes = generator.standard_normal((_WAVES, 3)) * np.sqrt(2 / _WAVES)

@@ -1,4 +1,4 @@
-"""Descriptors of meshes that need no training: what learned ones must be better than."""
+"""Descriptors of meshes that need no training, as a baseline for learned ones."""
 
 import numpy as np
 from jaxtyping import Float
@@ -15,21 +15,21 @@ _PAIRS = 100_000
 
 
 def surface_points(mesh: Mesh, count: int, seed: int = 0) -> Float[np.ndarray, "count 3"]:
-    """Draw points of a mesh's surface, each as likely, about its centroid and at most 1 from it.
+    """Draw points uniformly from a mesh's surface, about its centroid and at most 1 from it.
 
     Parameters
     ----------
     mesh
-        The mesh, which is brought about its centroid, see `holo_features.spheres.meshes.center`.
+        The mesh, which is first centered; see `holo_features.spheres.meshes.center`.
     count
-        How many points.
+        Number of points.
     seed
-        Of chance.
+        Seed of the random numbers.
 
     Raises
     ------
     HoloError
-        If count is not positive, or as `center` says.
+        If count is not positive, or as in `center`.
 
     Examples
     --------
@@ -53,26 +53,26 @@ def surface_points(mesh: Mesh, count: int, seed: int = 0) -> Float[np.ndarray, "
 
 
 def distance_distribution(mesh: Mesh, bins: int = 64, seed: int = 0) -> Float[np.ndarray, "bins"]:
-    """Return the D2 shape distribution: how often two points of the surface are so far apart.
+    """Return the D2 shape distribution: the frequencies of distances between two points of the surface.
 
     Parameters
     ----------
     mesh
-        The mesh, whose farthest vertex is at distance 1 from its centroid.
+        The mesh; it is scaled so that its farthest vertex is at distance 1 from its centroid.
     bins
-        How many, of equal width, from 0 to 2.
+        Number of bins of equal width, from 0 to 2.
     seed
-        Of the 100,000 pairs of points.
+        Seed of the 100,000 random pairs of points.
 
     Returns
     -------
     Float[ndarray, "bins"]
-        The shares of pairs, 1 in sum.
+        The fractions of pairs, which sum to 1.
 
     Raises
     ------
     HoloError
-        As `surface_points`.
+        As in `surface_points`.
 
     Notes
     -----
@@ -95,33 +95,33 @@ def distance_distribution(mesh: Mesh, bins: int = 64, seed: int = 0) -> Float[np
 def shell_harmonics(
     mesh: Mesh, shells: int = 32, lmax: int = 16, seed: int = 0
 ) -> Float[np.ndarray, "shells degrees"]:
-    """Return the spherical harmonics descriptor: of each shell about the centroid, the norm of each degree.
+    """Return the spherical harmonics descriptor: for each shell about the centroid, the norm of each degree.
 
     Parameters
     ----------
     mesh
-        The mesh, whose farthest vertex is at distance 1 from its centroid.
+        The mesh; it is scaled so that its farthest vertex is at distance 1 from its centroid.
     shells
-        How many, of equal width.
+        Number of shells of equal width.
     lmax
-        Highest degree.
+        Highest degree l.
     seed
-        Of the 20,000 points in which the surface is sampled.
+        Seed of the 20,000 random points that sample the surface.
 
     Returns
     -------
     Float[ndarray, "shells degrees"]
-        The norms; the surface has the weight 1.
+        The norms; the total weight of the surface is 1.
 
     Raises
     ------
     HoloError
-        As `surface_points`.
+        As in `surface_points`.
 
     Notes
     -----
     Kazhdan, Funkhouser, Rusinkiewicz, *Rotation invariant spherical harmonic representation of 3D shape descriptors*,
-    Symposium on Geometry Processing (2003). The surface there is a raster of 64³ cells; here it is the points.
+    Symposium on Geometry Processing (2003). There the surface is a raster of 64³ cells; here it is a sample of points.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""MNIST's idx files, also gzipped."""
+"""Read MNIST's idx files, optionally gzipped."""
 
 import contextlib
 import gzip
@@ -27,14 +27,14 @@ _STEP = 1 << 20
 
 @attrs.frozen(eq=False)
 class LabeledImages:
-    """Images and what they show.
+    """Images with their labels.
 
     Parameters
     ----------
     images : UInt8[ndarray, "n height width"]
         Gray values.
     labels : Int[ndarray, "n"]
-        One an image.
+        One label for each image.
     """
 
     images: UInt8[np.ndarray, "n height width"]
@@ -46,7 +46,7 @@ class LabeledImages:
 
 @attrs.frozen(eq=False)
 class Mnist:
-    """The two parts of MNIST, or of a data set in its form."""
+    """The two parts of MNIST, or of a data set in its format."""
 
     train: LabeledImages
     test: LabeledImages
@@ -58,18 +58,18 @@ def read_idx(path: str | os.PathLike[str]) -> Shaped[np.ndarray, "..."]:
     Parameters
     ----------
     path
-        An idx file of any element type and number of dimensions; gzipped if it begins as gzip does.
+        An idx file of any element type and number of dimensions; it may be gzipped.
 
     Returns
     -------
     Shaped[ndarray, "..."]
-        In the native byte order.
+        The array in the native byte order.
 
     Raises
     ------
     FormatError
-        If the file is missing, empty, truncated, longer than its header says, or no idx file. What the header
-        promises is held against the file's size before any memory is taken.
+        If the file is missing, empty, truncated, longer than its header declares, or not an idx file. The declared size
+        is compared with the file's size before any memory is allocated.
 
     Notes
     -----
@@ -92,7 +92,7 @@ def read_idx(path: str | os.PathLike[str]) -> Shaped[np.ndarray, "..."]:
 
 @contextlib.contextmanager
 def _opened(place: Path) -> Iterator[tuple[io.BufferedIOBase, int]]:
-    """Open a file, unzipped, and give the most bytes that it can hold."""
+    """Open a file, decompressed, and return the largest number of bytes that it can hold."""
     with regular_file(place).open("rb") as plain:
         size = plain.seek(0, os.SEEK_END)
         plain.seek(0)
@@ -133,25 +133,25 @@ def _array(file: io.BufferedIOBase, available: int, place: Path) -> NDArray[Any]
         raise FormatError(f"{place}: an array {shape} has {expected} bytes; the file has {held}")
     try:
         return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
-    except ValueError:  # more dimensions than numpy has
+    except ValueError:  # more dimensions than numpy supports
         raise FormatError(f"{place}: an array of {dimensions} dimensions cannot be read") from None
 
 
 def read_mnist(folder: str | os.PathLike[str]) -> Mnist:
-    """Read the four idx files of MNIST, or of a data set in its form (Fashion-MNIST, KMNIST).
+    """Read the four idx files of MNIST, or of a data set in its format (Fashion-MNIST, KMNIST).
 
     Parameters
     ----------
     folder
-        With ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
-        ``t10k-labels-idx1-ubyte``, each also with .gz. Dots or underscores in place of hyphens, ``test`` in place of
-        ``t10k``, words before, and a folder of the file's name around it are taken too, as programs that unpack and
-        other data sets have them.
+        A folder with ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
+        ``t10k-labels-idx1-ubyte``, each optionally with .gz. Dots or underscores in place of hyphens, ``test`` in place
+        of ``t10k``, a prefix, and a folder with the file's name around it are also accepted, because unpacking programs
+        and other data sets produce them.
 
     Raises
     ------
     FormatError
-        If a file is missing or damaged, is not of images or of labels, or their numbers differ.
+        If a file is missing or damaged, does not hold images or labels, or their numbers differ.
     """
     place = Path(folder)
     return Mnist(train=_labeled(place, "train"), test=_labeled(place, "t10k"))
@@ -173,7 +173,7 @@ def _labeled(folder: Path, part: str) -> LabeledImages:
 
 
 def _found(folder: Path, part: str, kind: str, idx: str) -> Path:
-    """Find a file by its usual name, or the one that has another such name."""
+    """Return a file with its usual name, or the only one with a variant of it."""
     name = f"{part}-{kind}-{idx}-ubyte"
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():

@@ -17,18 +17,18 @@ __all__ = ["ImageRotation", "encode_images", "image_rotations", "project_images"
 
 ImageRotation = Literal["each", "chunks", "fixed"]
 
-# The published data set turned ten consecutive images alike.
+# The published data set rotates ten consecutive images alike.
 _ALIKE = 10
-# Height of the projection's origin over the plane, which touches the unit sphere at its south pole: a little above
-# the north pole, as the published data set has it.
+# Height of the projection's origin above the plane, which touches the unit sphere at its south pole: slightly above the
+# north pole, as in the published data set.
 _ORIGIN = 2 + 1e-3
 # Half the side of the square in the plane that the image fills.
 _REACH = 1.5
-# Nothing above this z is in the image, seen from just above the north pole, but what lies within 1e-3 of that pole.
+# No point above this z is in the image, seen from just above the north pole, except those within 1e-3 of that pole.
 _TOP = 0.5
 # Rows of one chunk of holograms.
 _ROWS = 1000
-# Images projected at once, so that what is made of them stays in the cache.
+# Images projected at once, so that intermediate arrays stay in the cache.
 _BLOCK = 50
 
 
@@ -40,13 +40,13 @@ def image_rotations(
     Parameters
     ----------
     count
-        The number of images. The rotations of the first images do not depend on it.
+        Number of images. The rotations of the first images do not depend on it.
     rotation
-        ``"each"``: a uniformly random one for each image. ``"chunks"``: one for every ten images, as the published
-        data set has it. ``"fixed"``: the half turn about y for all, as its images that are not rotated ("NR")
-        have it, whose middle lies at the north pole.
+        ``"each"``: a uniformly random rotation for each image. ``"chunks"``: one for every ten images, as in the
+        published data set. ``"fixed"``: the half turn about y for all, as in its images without rotation ("NR"), whose
+        middle lies at the north pole.
     seed
-        The seed of numpy's default generator.
+        Seed of numpy's default generator.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def image_rotations(
     if rotation == "fixed":
         return np.tile(np.diag([-1.0, 1.0, -1.0]), (count, 1, 1))
     alike = _ALIKE if rotation == "chunks" else 1
-    # Four normal numbers, brought to length 1, are a uniformly distributed rotation as a quaternion.
+    # A normalized vector of four normal numbers is a uniformly distributed rotation as a quaternion.
     quaternions = np.random.default_rng(seed).normal(size=(-(-count // alike), 4))
     if count == 0:
         return np.zeros((0, 3, 3))
@@ -77,37 +77,37 @@ def project_images(
     rotations: Float[np.ndarray, "n 3 3"] | None = None,
     bandwidth: int = 30,
 ) -> SphereImages:
-    """Project planar images onto the lower hemisphere, and turn them.
+    """Project planar images onto the lower hemisphere, and rotate them.
 
-    The sphere touches the plane at its south pole; seen from its north pole, the image fills the square of 1.5 radii
-    on either side, its rows along x and its columns along y. The values of each image are then scaled to 0..255 and
-    cut to whole numbers. This is how the spherical MNIST data set was made.
+    The plane touches the sphere at its south pole. Seen from the north pole, the image fills the square of 1.5 radii on
+    either side, with its rows along x and its columns along y. The values of each image are then scaled to 0..255 and
+    truncated to integers. The spherical MNIST data set was made in this way.
 
     Parameters
     ----------
     images : Shaped[ndarray, "n height width"]
         Images of any real numbers.
     rotations : Float[ndarray, "n 3 3"], optional
-        R of each image: the value at r̂ on the unturned sphere is at R r̂ on the turned one. None does not turn.
+        R of each image: the value at r̂ on the original sphere is at R r̂ on the rotated one. None for no rotation.
     bandwidth
         The bandwidth of the Driscoll-Healy grid.
 
     Returns
     -------
     SphereImages
-        One channel, ``image``, float32. An image whose values are equal all over the sphere is zero.
+        Images with one channel, ``image``, in float32. An image whose values are equal all over the sphere is zero.
 
     Raises
     ------
     HoloError
-        If the images are not finite numbers [n, height, width], or the rotations no [n, 3, 3] of determinant 1.
+        If the images are not finite numbers [n, height, width], or the rotations not [n, 3, 3] with determinant 1.
 
     Notes
     -----
-    Cohen, Geiger, Koehler and Welling, *Spherical CNNs*, ICLR 2018. Its program takes as a sample's neighbors the
-    pixels before and after the one in which it lies, and weights them by the distance to the opposite neighbor:
-    inside a pixel the value goes from their mean to the next one's. Every published figure rests on such images.
-    Not taken over is that a node within 1e-3 of the north pole, in one image of a thousand, shows the image's middle.
+    Cohen, Geiger, Koehler and Welling, *Spherical CNNs*, ICLR 2018. Their program uses as a sample's neighbors the
+    pixels before and after the one in which it lies, and weights each by the distance to the opposite neighbor, so that
+    within a pixel the value goes from their mean to the next one's. Every published figure is based on such images. One
+    thing is not reproduced: in one image of a thousand, a node within 1e-3 of the north pole shows the image's middle.
     The published rotation is the inverse of R here, and its angles are those of e3nn, whose pole is y.
 
     Examples
@@ -132,7 +132,7 @@ def project_images(
         )
     orthonormal = np.allclose(turns @ turns.swapaxes(1, 2), np.eye(3), atol=1e-6)
     if not orthonormal or not (np.linalg.det(turns) > 0).all():
-        raise HoloError("project_images: rotations holds a matrix that is no rotation")
+        raise HoloError("project_images: rotations holds a matrix that is not a rotation")
     directions = sphere_grid("driscoll-healy", bandwidth).directions()
     values = np.empty((len(pixels), 1, *directions.shape[:2]), dtype=np.float32)
     for start in range(0, len(pixels), _BLOCK):
@@ -145,7 +145,7 @@ def project_images(
 def _sampled(
     pixels: Shaped[np.ndarray, "n height width"], places: Float[np.ndarray, "n 3 nodes"]
 ) -> Float[np.ndarray, "n nodes"]:
-    """Sample images, centered about the south pole, at places on the unit sphere."""
+    """Sample images, centered about the south pole, at positions on the unit sphere."""
     count, height, width = pixels.shape
     reached = places[:, 2] < _TOP
     x, y, z = (places[:, axis][reached] for axis in range(3))
@@ -153,7 +153,7 @@ def _sampled(
     row = (reach * x + x + _REACH) / (2 * _REACH) * height
     column = (reach * y + y + _REACH) / (2 * _REACH) * width
     middle_row, middle_column = row.astype(np.int64), column.astype(np.int64)
-    # Pixels beyond the border are zero. `before` and `after` count in its rows and columns, which begin with -1.
+    # Pixels beyond the border are zero. `before` and `after` count rows and columns of the padded image, from -1.
     bordered = np.zeros((count, height + 2, width + 2))
     bordered[:, 1:-1, 1:-1] = pixels
     image = np.repeat(np.arange(count) * (height + 2), np.count_nonzero(reached, axis=1))
@@ -170,7 +170,7 @@ def _sampled(
 
 
 def _scaled(samples: Float[np.ndarray, "n nodes"]) -> Float[np.ndarray, "n nodes"]:
-    """Bring the values of each image to whole numbers 0..255."""
+    """Scale the values of each image to integers 0..255."""
     lowest, highest = (reduce(samples, axis=1, keepdims=True) for reduce in (np.min, np.max))
     span = np.where(highest > lowest, highest - lowest, 1)
     levels: NDArray[np.float64] = np.floor((samples - lowest) / span * 255)
@@ -201,22 +201,22 @@ def encode_images(
     bandwidth
         The bandwidth of the Driscoll-Healy grid.
     rotation, seed
-        How the images are turned, see `image_rotations`.
+        How the images are rotated; see `image_rotations`.
     start
-        The first image that is encoded; all are as they would be without it.
+        The first image to encode; the others are the same as without it.
     dtype
         float32 or float64, see `spherical_transform`.
 
     Yields
     ------
     Holograms
-        Holograms of up to 1,000 images. The index has the columns ``image``, the number in `images`; ``label``, if
+        Holograms of up to 1,000 images. The index has the columns ``image``, the position in `images`; ``label``, if
         labels are given; and ``rotation``, the quaternion "w x y z" of the image's rotation.
 
     Raises
     ------
     HoloError
-        If a value does not fit, as for `project_images` and `spherical_transform`, or there is not one label an image.
+        If a value is not valid, as in `project_images` and `spherical_transform`, or there is not one label per image.
 
     Examples
     --------
@@ -242,6 +242,6 @@ def encode_images(
 
 
 def _quaternions(rotations: Float[np.ndarray, "n 3 3"]) -> list[str]:
-    """Write rotations as text that gives them back to rounding error."""
+    """Write rotations as text from which they can be restored to rounding error."""
     quaternions = Rotation.from_matrix(rotations).as_quat(canonical=True, scalar_first=True) + 0.0
     return [" ".join(map(repr, row)) for row in quaternions.tolist()]

@@ -1,4 +1,4 @@
-"""Folders of meshes: which there are, of which class, and what each is for."""
+"""Folders of meshes: the meshes, their classes and their splits."""
 
 import csv
 import os
@@ -16,7 +16,7 @@ __all__ = ["MeshFile", "Split", "mesh_files", "mesh_set", "read_shape_labels"]
 
 Split = Literal["train", "valid", "test"]
 
-# Names of folders and values of tables that say what a mesh is for, not what it shows.
+# Names of folders and values in tables that are splits, not classes.
 _SPLITS: dict[str, Split] = {
     "train": "train",
     "training": "train",
@@ -26,7 +26,7 @@ _SPLITS: dict[str, Split] = {
     "test": "test",
     "testing": "test",
 }
-_POSES = ("_normal", "_perturbed")  # SHREC17's folders: meshes in one pose, or turned
+_POSES = ("_normal", "_perturbed")  # SHREC17's folders: meshes in one pose, or rotated
 _NAME_COLUMNS = ("id", "name", "file", "object_id")
 _LABEL_COLUMNS = ("label", "class", "synsetId")
 
@@ -42,9 +42,9 @@ class MeshFile:
     name
         Its path in the folder, without the suffix.
     label
-        The name of its class; None if it is not known.
+        Name of its class; None if it is unknown.
     split
-        What it is for; None if it is not said.
+        The part of the data set that it belongs to; None if it is unknown.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class MeshFile:
 
 @attrs.frozen
 class _Line:
-    """What a table says of a mesh."""
+    """The entry of a mesh in a table."""
 
     label: str
     split: Split | None
@@ -65,12 +65,12 @@ class _Line:
 
 
 def mesh_files(folder: str | os.PathLike[str]) -> tuple[MeshFile, ...]:
-    """List the mesh files of a folder and its subfolders, sorted, each with its class and what it is for.
+    """List the mesh files of a folder and its subfolders, sorted, each with its class and split.
 
-    The class is the innermost folder that is not named train, test, val or the like, which say what the mesh is for:
-    ``chair`` in ``chair/train/chair_0001.off`` (ModelNet) and in ``train/chair/1.obj``. Beside folders of classes,
-    ``Train/1.obj`` is a train. Where the labels are in a
-    table (SHREC17), read them with `mesh_set` or `read_shape_labels`.
+    The class is the innermost folder that is not named train, test, val or the like, which are splits: ``chair`` in
+    ``chair/train/chair_0001.off`` (ModelNet) and in ``train/chair/1.obj``. Beside folders of classes, ``Train/1.obj``
+    belongs to the class of trains. If the labels are in a table (SHREC17), read them with `mesh_set` or
+    `read_shape_labels`.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def mesh_files(folder: str | os.PathLike[str]) -> tuple[MeshFile, ...]:
     """
     place = Path(folder)
     if not place.is_dir():
-        raise FormatError(f"{place} is no folder; it must be one with mesh files")
+        raise FormatError(f"{place} is not a folder; it must be one with mesh files")
     found = [
         _placed(path, path.relative_to(place))
         for path in sorted(path for path in place.rglob("*") if is_mesh_path(path) and path.is_file())
@@ -88,7 +88,7 @@ def mesh_files(folder: str | os.PathLike[str]) -> tuple[MeshFile, ...]:
         raise FormatError(f"{place}: there is no mesh file in the folder")
     if all(file.label is None for file in found):
         return tuple(found)
-    # Among folders of classes, one that is named train and holds meshes itself is of locomotives.
+    # Among folders of classes, one that is named train and contains meshes itself is a class of locomotives.
     return tuple(
         attrs.evolve(file, label=file.path.parent.name, split=None)
         if file.label is None and file.path.parent != place
@@ -98,7 +98,7 @@ def mesh_files(folder: str | os.PathLike[str]) -> tuple[MeshFile, ...]:
 
 
 def _placed(path: Path, inner: Path) -> MeshFile:
-    """Say of which class a mesh is and what it is for by its folders."""
+    """Return a mesh with the class and split that its folders determine."""
     splits = [_split(part) for part in inner.parts[:-1]]
     classes = [part for part, split in zip(inner.parts[:-1], splits, strict=True) if split is None]
     said = [split for split in splits if split is not None]
@@ -109,10 +109,10 @@ def _placed(path: Path, inner: Path) -> MeshFile:
 def mesh_set(folder: str | os.PathLike[str]) -> tuple[MeshFile, ...]:
     """List the meshes of a data set in the layout of ModelNet or of SHREC17, with classes and splits.
 
-    Where the folder itself holds csv files, these are its tables (SHREC17: ``train.csv``, ``val.csv``, ``test.csv``
-    beside ``train_normal/`` and the like, or one ``all.csv``), and meshes that they do not name have no class. What a
-    mesh is for is said by its folder, by the table's column ``split``, or else by the table's name. Without tables
-    the class of a mesh is its folder, see `mesh_files`.
+    If the folder itself contains csv files, these are its tables (SHREC17: ``train.csv``, ``val.csv``, ``test.csv``
+    beside ``train_normal/`` and the like, or one ``all.csv``), and meshes that they do not name have no class. The
+    split of a mesh is given by its folder, by the table's column ``split``, or otherwise by the table's name. Without
+    tables, the class of a mesh is its folder; see `mesh_files`.
 
     Parameters
     ----------
@@ -122,8 +122,8 @@ def mesh_set(folder: str | os.PathLike[str]) -> tuple[MeshFile, ...]:
     Raises
     ------
     FormatError
-        If there is no mesh, a table cannot be read or names none of the meshes, two tables contradict each other, or
-        there is no table and a mesh lies in no class folder.
+        If there are no meshes, a table cannot be read or names none of the meshes, two tables contradict each other, or
+        there is no table and a mesh is not in a class folder.
     """
     place = Path(folder)
     files = mesh_files(place)
@@ -155,7 +155,7 @@ def mesh_set(folder: str | os.PathLike[str]) -> tuple[MeshFile, ...]:
 
 
 def read_shape_labels(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Read a table of labels: of each mesh's name, which is its file's without folder and suffix.
+    """Read a table of labels by the name of each mesh, which is its file's name without folder and suffix.
 
     Parameters
     ----------
@@ -166,13 +166,13 @@ def read_shape_labels(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises
     ------
     FormatError
-        If the file is missing or no such table, or gives a name two labels.
+        If the file is missing or not such a table, or has two labels for a name.
     """
     return {stem: line.label for stem, line in _read_table(Path(path)).items()}
 
 
 def _split(name: str) -> Split | None:
-    """Say what a folder or a table is for by its name."""
+    """Return the split that the name of a folder or a table stands for, or None."""
     plain = name.lower()
     for pose in _POSES:
         plain = plain.removesuffix(pose)
@@ -196,7 +196,7 @@ def _read_table(place: Path) -> dict[str, _Line]:
     except OSError as error:
         raise FormatError(f"{place} cannot be read ({error.strerror})") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise FormatError(f"{place}: it is no csv table ({error})") from None
+        raise FormatError(f"{place}: it is not a csv table ({error})") from None
     lines: dict[str, _Line] = {}
     for name, label, said, number in rows:
         if not name or not label:

@@ -1,4 +1,4 @@
-"""Triangle meshes: read from files, checked, and brought about their centroid."""
+"""Triangle meshes: reading, checking and centering."""
 
 import io
 import logging
@@ -29,7 +29,7 @@ __all__ = ["CenteredMesh", "Mesh", "center", "is_mesh_path", "read_mesh"]
 
 _SUFFIXES = (".off", ".obj", ".stl", ".ply")
 
-# What trimesh and numpy raise when the content is damaged.
+# What trimesh and numpy raise if the content is damaged.
 _DAMAGE = (
     ValueError,
     TypeError,
@@ -42,29 +42,29 @@ _DAMAGE = (
     NameError,
     OSError,
     struct.error,
-    DeprecationWarning,  # numpy 1, of text that is no number; numpy 2.4 raises a ValueError
-    ImportError,  # trimesh guesses the encoding of what is not UTF-8 by a package that it does not bring
+    DeprecationWarning,  # numpy 1 on text that is not a number; numpy 2.4 raises a ValueError
+    ImportError,  # trimesh guesses encodings other than UTF-8 with a package that it does not require
 )
 
-# Where a PLY file says how many faces follow.
+# The declaration of the number of faces in a PLY file.
 _PLY_FACES = re.compile(rb"element[ \t]+face[ \t]+(\d+)")
 
-# In units of the distance from the centroid to the farthest vertex: what is thinner is a plane.
+# In units of the distance from the centroid to the farthest vertex: a thinner mesh counts as a plane.
 _FLAT = 1e-9
 
 
 @attrs.frozen(eq=False)
 class Mesh:
-    """Triangles as a file has them.
+    """Triangles as stored in a file.
 
     Parameters
     ----------
     vertices : Float[ndarray, "vertices 3"]
         Positions, in any unit.
     faces : Int[ndarray, "faces 3"]
-        Three vertices each, in any winding.
+        Three vertices for each face, in any winding.
     name
-        What errors call it.
+        Name of the mesh in errors.
     """
 
     vertices: Float[np.ndarray, "vertices 3"]
@@ -74,16 +74,16 @@ class Mesh:
 
 @attrs.frozen(eq=False)
 class CenteredMesh:
-    """A mesh about its centroid, its farthest vertex at distance 1; see `center`.
+    """A mesh about its centroid, with its farthest vertex at distance 1; see `center`.
 
     Parameters
     ----------
     vertices : Float[ndarray, "vertices 3"]
-        Each position once, each in a face.
+        Each position occurs once and in at least one face.
     faces : Int[ndarray, "faces 3"]
-        Each of three vertices that are not on one line.
+        Three vertices for each face, which do not lie on a line.
     remarks
-        What is unusual about it.
+        Unusual properties of the mesh.
     """
 
     vertices: Float[np.ndarray, "vertices 3"]
@@ -92,7 +92,7 @@ class CenteredMesh:
 
 
 def is_mesh_path(path: str | os.PathLike[str]) -> bool:
-    """Say whether a name ends as a mesh file's does.
+    """Return whether a name has the suffix of a mesh file.
 
     Examples
     --------
@@ -103,19 +103,19 @@ def is_mesh_path(path: str | os.PathLike[str]) -> bool:
 
 
 def read_mesh(path: str | os.PathLike[str]) -> Mesh:
-    """Read a triangle mesh; polygons and strips are cut into triangles, several objects are one mesh.
+    """Read a triangle mesh; polygons and strips are cut into triangles, and several objects form one mesh.
 
     Parameters
     ----------
     path
-        A file .off, .obj, .stl or .ply. Materials and textures are not read.
+        A file with the suffix .off, .obj, .stl or .ply. Materials and textures are not read.
 
     Raises
     ------
     FormatError
-        If the file is missing, empty, truncated, damaged or of another kind, or holds no face.
+        If the file is missing, empty, truncated, damaged or of another kind, or has no faces.
     HoloError
-        If it is no .off file, and trimesh, the extra ``meshes``, is not installed.
+        If it is not an .off file, and trimesh (the extra ``meshes``) is not installed.
     """
     place = Path(path)
     suffix = place.suffix.lower()
@@ -146,10 +146,10 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
 
 
 def _trimesh_reader(suffix: str) -> Callable[[bytes], tuple[NDArray[np.float64], NDArray[np.int64]]]:
-    """Return the function that reads a format by trimesh, which is looked for first."""
+    """Return the function that reads a format by trimesh, after checking that trimesh is installed."""
     with extra("holo-features[meshes]"):
         import trimesh  # noqa: PLC0415 - an extra, and slow to import
-    # What trimesh has to say goes where the program's log goes, and not, for want of one, to the screen.
+    # trimesh's messages go to the program's log; if there is none, they do not go to the screen.
     logger = logging.getLogger("trimesh")
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
@@ -179,20 +179,20 @@ def _content(place: Path) -> bytes:
 
 
 def center(mesh: Mesh) -> CenteredMesh:
-    """Bring a mesh about its centroid, scale its farthest vertex to distance 1, and name what is unusual.
+    """Center a mesh at its centroid, scale its farthest vertex to distance 1, and list what is unusual.
 
-    The centroid is that of the surface: the mean of the triangles' centers, weighted by their areas. It does not
-    depend on the order of faces, nor on their winding.
+    The centroid is that of the surface: the mean of the triangles' centers, weighted by their areas. It depends neither
+    on the order of faces nor on their winding.
 
     Parameters
     ----------
     mesh
-        Closed or not, of one body or several.
+        The mesh, closed or open, with one body or several.
 
     Returns
     -------
     CenteredMesh
-        Equal positions are one vertex; faces of no area are left out.
+        Vertices at equal positions are merged; faces without area are left out.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def center(mesh: Mesh) -> CenteredMesh:
         raise HoloError(
             f"{mesh.name}: vertex {used[bad]} is at {vertices[bad].tolist()}; positions must be finite numbers"
         )
-    # Divided first, so that no square overflows or vanishes.
+    # Divided first, so that no square overflows or underflows.
     extent = np.abs(vertices).max()
     vertices, merged = np.unique(vertices / extent if extent > 0 else vertices, axis=0, return_inverse=True)
     faces = merged.reshape(-1)[faces.reshape(-1, 3)]
@@ -235,7 +235,7 @@ def center(mesh: Mesh) -> CenteredMesh:
         areas, corners = areas[solid], corners[solid]
         used, faces = np.unique(faces[solid], return_inverse=True)
         vertices, faces = vertices[used], faces.reshape(-1, 3)
-    # Summed exactly, so that the order of the faces plays no part.
+    # An exact sum, so that the order of the faces does not matter.
     moments = areas[:, None] * corners.mean(axis=1)
     centroid = np.array([math.fsum(column) for column in moments.T]) / math.fsum(areas)
     vertices = vertices - centroid
@@ -250,7 +250,7 @@ def center(mesh: Mesh) -> CenteredMesh:
 
 
 def _topology(vertices: int, faces: NDArray[np.int64]) -> list[str]:
-    """Say whether the surface is open, and whether it has several parts."""
+    """Return remarks if the surface is open or has several parts."""
     remarks = []
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     _, counts = np.unique(edges[:, 0] * vertices + edges[:, 1], return_counts=True)

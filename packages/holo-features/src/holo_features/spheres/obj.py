@@ -1,4 +1,4 @@
-"""OBJ files: faces whose vertices are counted backwards, brought to the usual form."""
+"""Convert OBJ files whose faces count vertices backwards to the usual form."""
 
 import re
 
@@ -7,16 +7,16 @@ from holo_types import FormatError
 __all__ = ["absolute_indices"]
 
 _RELATIVE = re.compile(rb"^[ \t]*f[ \t][^\n]*-[0-9]", re.MULTILINE)
-_COUNTED = (b"v", b"vt", b"vn")  # in the order in which a corner of a face has them, v/vt/vn
+_COUNTED = (b"v", b"vt", b"vn")  # in the order of the corner of a face, v/vt/vn
 
 
 def absolute_indices(content: bytes) -> bytes:
-    r"""Write the corners of faces as numbers from 1; the format also counts them backwards from where the face stands.
+    r"""Write the corners of faces as numbers from 1; the format also allows counting backwards from a face.
 
     Raises
     ------
     FormatError
-        If a face refers to more vertices than come before it.
+        If a face refers to more vertices than precede it.
 
     Examples
     --------

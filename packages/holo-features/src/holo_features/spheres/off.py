@@ -1,4 +1,4 @@
-"""OFF files to vertices and triangles."""
+"""Read OFF files into vertices and triangles."""
 
 import re
 
@@ -17,12 +17,12 @@ _SHORTEST = 3  # corners of a polygon
 
 
 def read_off(content: bytes) -> tuple[Float[np.ndarray, "vertices 3"], Int[np.ndarray, "faces 3"]]:
-    r"""Read a mesh; its polygons are cut into the triangles of a fan.
+    r"""Read a mesh; its polygons are cut into fans of triangles.
 
     Parameters
     ----------
     content
-        The file. Its counts may follow ``OFF`` without a blank, as in many files of ModelNet.
+        The content of the file. Its counts may follow ``OFF`` without a blank, as in many files of ModelNet.
 
     Returns
     -------
@@ -34,11 +34,11 @@ def read_off(content: bytes) -> tuple[Float[np.ndarray, "vertices 3"], Int[np.nd
     Raises
     ------
     FormatError
-        If it is no OFF file, or its counts are not those of its lines; the message does not name the file.
+        If it is not an OFF file, or its counts differ from its lines; the message does not name the file.
 
     Notes
     -----
-    Geomview's format, http://www.geomview.org/docs/html/OFF.html, with one vertex or face a line.
+    Geomview's format, http://www.geomview.org/docs/html/OFF.html, with one vertex or face on each line.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def _positions(lines: list[list[bytes]]) -> Float[np.ndarray, "vertices 3"]:
     try:
         return np.array([line[:3] for line in lines], dtype=np.float64).reshape(-1, 3)
     except ValueError as error:
-        raise FormatError(f"a coordinate is no number: {error}") from None
+        raise FormatError(f"a coordinate is not a number: {error}") from None
 
 
 def _fan(line: list[bytes], vertices: int, number: int) -> list[tuple[int, int, int]]:

@@ -1,4 +1,4 @@
-"""PLY files whose faces are strips of triangles, as scanners and Stanford's tools write them."""
+"""Read PLY files whose faces are strips of triangles, as written by scanners and Stanford's tools."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -23,12 +23,12 @@ _TYPES = {
     **dict.fromkeys(("float", "float32"), "f4"),
     **dict.fromkeys(("double", "float64"), "f8"),
 }
-_END = -1  # of a strip, where several are in one list
+_END = -1  # the end of a strip in a list of several
 
 
 @attrs.frozen
 class _Element:
-    """An element of the header: its properties have a type, lists one of their length too."""
+    """An element of the header; its properties have types, and lists also a type of their length."""
 
     name: str
     count: int
@@ -36,20 +36,20 @@ class _Element:
 
 
 def has_strips(content: bytes) -> bool:
-    """Say whether the header of a PLY file has strips of triangles."""
+    """Return whether the header of a PLY file declares strips of triangles."""
     header = _HEADER.match(content)
     return header is not None and bool(_STRIPS.search(header[0]))
 
 
 def read_strips(content: bytes) -> tuple[Float[np.ndarray, "vertices 3"], Int[np.ndarray, "faces 3"]]:
-    r"""Read vertices and triangles. Each vertex of a strip after the second makes a triangle with the two before it.
+    r"""Read vertices and triangles. Each vertex of a strip after the second forms a triangle with the two before it.
 
-    Every other triangle is turned over, so that all wind alike; where a vertex comes twice, there is none.
+    Every second triangle is reversed, so that all have the same winding; a triangle with a repeated vertex is left out.
 
     Raises
     ------
     FormatError
-        If the header is not PLY's, or the file ends before what it promises.
+        If the header is not PLY's, or the file ends before what it declares.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def _elements(lines: Sequence[str]) -> Iterator[_Element]:
         elif words[:1] == ["property"] and element:
             kinds = words[2:4] if words[1] == "list" else words[1:2]
             if any(kind not in _TYPES for kind in kinds) or len(words) != (5 if words[1] == "list" else 3):
-                raise FormatError(f"its header has {line.strip()!r}, which is no property")
+                raise FormatError(f"its header has {line.strip()!r}, which is not a property")
             length = _TYPES[kinds[0]] if words[1] == "list" else None
             element.properties.append((words[-1], _TYPES[kinds[-1]], length))
     if element:

@@ -1,4 +1,4 @@
-"""Rays toward one point, cast on a triangle mesh about it."""
+"""Ray casting toward one point on a triangle mesh about it."""
 
 import math
 from collections.abc import Iterator
@@ -12,29 +12,29 @@ from holo_features.transforms.grids import SphereGrid
 
 __all__ = ["FirstHits", "first_hits"]
 
-# Added to the bounds of a spherical triangle, in radians, against rounding.
+# Added to the bounds of a spherical triangle, in radians, to allow for rounding.
 _MARGIN = 1e-7
-# A face whose plane passes the center at less than this distance is seen from its edge by every ray.
+# A face whose plane passes the center at less than this distance is seen edge-on by every ray.
 _EDGE_ON = 1e-12
-# Pairs of a ray and a face that are tested at once.
+# Number of pairs of a ray and a face that are tested at once.
 _PAIRS = 1 << 19
 
 
 @attrs.frozen(eq=False)
 class FirstHits:
-    """What rays that come in from the unit sphere through its center meet first.
+    """The first intersections of rays that come from the unit sphere through its center.
 
     Parameters
     ----------
     distances : Float[ndarray, "theta phi"]
-        From the start of the ray on the unit sphere, 0..2; 1, the center, where a ray meets nothing.
+        Distances from the start of the ray on the unit sphere, 0..2; 1, the center, if a ray hits nothing.
     cosines, sines : Float[ndarray, "theta phi"]
-        The cosines and sines of the angle, at most 90°, between the ray and the normal of the face it meets; 0 where it
-        meets nothing.
+        The cosines and sines of the angle, at most 90°, between the ray and the normal of the face that it hits; 0 if
+        it hits nothing.
     missed : Bool[ndarray, "theta phi"]
-        Rays that meet nothing.
+        Rays that hit nothing.
     beyond : Bool[ndarray, "theta phi"]
-        Rays that meet the surface beyond the center only.
+        Rays that hit the surface only beyond the center.
     """
 
     distances: Float[np.ndarray, "theta phi"]
@@ -47,35 +47,35 @@ class FirstHits:
 def first_hits(
     vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"], grid: SphereGrid
 ) -> FirstHits:
-    """Cast a ray from each node of a grid on the unit sphere through the center, and find the face it meets first.
+    """Cast a ray from each node of a grid on the unit sphere through the center, and find the first face that it hits.
 
     Parameters
     ----------
     vertices : Float[ndarray, "vertices 3"]
         Positions about the center, inside the unit sphere.
     faces : Int[ndarray, "faces 3"]
-        Triangles, in any winding: the normal is taken on the side from which the ray comes, which on a closed
-        surface is its outside.
+        Triangles, in any winding: the normal is taken on the side from which the ray comes, which is the outside of a
+        closed surface.
     grid
-        Driscoll-Healy, so that the opposite of every node is a node.
+        A Driscoll-Healy grid, in which the opposite of every node is a node.
 
     Notes
     -----
-    As all rays pass through one point, a face is met by the rays inside the spherical triangle that it is seen as
-    from there: the signs of three determinants decide, which two faces compute alike for the edge they share, so
-    that no ray slips between them. In place of a tree of boxes, the triangle's bounds in each row of the grid give
-    the nodes to test. That is as simple as it is exact in float64. Embree, the quick caster of trimesh, takes two
-    thirds of the time, is a compiled dependency, and chooses faces in float32: of 780,000 rays at 24 meshes, three
-    met a neighbor of the face found here.
+    As all rays pass through one point, a face is hit by the rays inside the spherical triangle as which it is seen from
+    there. The signs of three determinants decide this; two faces compute them identically for their common edge, so
+    that no ray slips between them. Instead of a tree of boxes, the triangle's bounds in each row of the grid give the
+    nodes to test. This is simple, and exact in float64. Embree, the fast ray caster of trimesh, takes two thirds of the
+    time, is a compiled dependency, and selects faces in float32: of 780,000 rays at 24 meshes, three hit a neighbor of
+    the face found here.
     """
     directions = grid.directions().reshape(-1, 3)
     triangles, heights, normals = _facing(vertices[faces])
     face, ray = _met(triangles, directions, grid)
     cosine = np.einsum("px,px->p", directions[ray], normals[face])
-    forward = cosine > 0  # rounding may have it otherwise where a ray grazes a face
+    forward = cosine > 0  # rounding may make it negative where a ray grazes a face
     face, ray, cosine = face[forward], ray[forward], cosine[forward]
     radius = np.minimum(heights[face] / cosine, 1)
-    # By ray, then by distance from the center; where faces meet in an edge, their order must play no part.
+    # By ray, then by distance from the center; where faces meet in an edge, their order must not matter.
     order = np.lexsort((cosine, radius, ray))
     face, ray, radius, cosine = face[order], ray[order], radius[order], cosine[order]
     sine = np.linalg.norm(np.cross(directions[ray], normals[face]), axis=1)
@@ -86,7 +86,7 @@ def first_hits(
     opposite = np.roll(np.arange(len(directions)).reshape(shape)[::-1], shape[1] // 2, axis=1).ravel()
     distances, cosines, sines = np.ones(len(directions)), np.zeros(len(directions)), np.zeros(len(directions))
     before, beyond = np.zeros(len(directions), dtype=bool), np.zeros(len(directions), dtype=bool)
-    # What lies beyond the center counts where a ray meets nothing before.
+    # An intersection beyond the center counts if a ray hits nothing before.
     behind, ahead = opposite[ray[nearest]], ray[farthest]
     distances[behind], cosines[behind], sines[behind] = 1 + radius[nearest], cosine[nearest], sine[nearest]
     distances[ahead], cosines[ahead], sines[ahead] = 1 - radius[farthest], cosine[farthest], sine[farthest]
@@ -100,9 +100,9 @@ def first_hits(
 def _facing(
     corners: Float[np.ndarray, "faces 3 3"],
 ) -> tuple[Float[np.ndarray, "seen 3 3"], Float[np.ndarray, "seen"], Float[np.ndarray, "seen 3"]]:
-    """Turn faces so that the center lies behind them; give their corners, distances of their planes, and normals.
+    """Orient faces so that the center lies behind them; return their corners, distances of their planes, and normals.
 
-    Faces that are seen from their edge are left out.
+    Faces that are seen edge-on are left out.
     """
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
@@ -135,15 +135,15 @@ def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _edges(corners: Float[np.ndarray, "faces 3 3"]) -> Float[np.ndarray, "faces 3 3"]:
-    """Return the normals of the planes through the center and each edge; swapped ends give the negative, to the bit."""
+    """Return the normals of the planes through the center and each edge; swapped ends negate them, to the bit."""
     edges: NDArray[np.float64] = np.cross(corners, np.roll(corners, -1, axis=1))
     return edges
 
 
 def _highest(corners: Float[np.ndarray, "faces 3 3"]) -> Float[np.ndarray, "faces"]:
-    """Return the greatest z on spherical triangles of unit corners, which are seen counterclockwise from outside."""
+    """Return the largest z on spherical triangles with unit corners in counterclockwise order, seen from outside."""
     edges = _edges(corners)
-    # Where the circle of an edge comes nearest to the pole, which is on the edge if it is between its ends.
+    # The point of an edge's circle nearest to the pole, which lies on the edge if it is between its ends.
     normals = _unit(edges)
     tops = np.array([0.0, 0.0, 1.0]) - normals * normals[:, :, 2:]
     after = np.einsum("fex,fex->fe", np.cross(corners, tops), edges) > 0
@@ -164,7 +164,7 @@ def _ranges(
 
 
 def _chunks(counts: NDArray[np.int64]) -> Iterator[slice]:
-    """Cut entries of these sizes into parts of bounded size."""
+    """Split entries of the given sizes into parts of bounded size."""
     total = np.cumsum(counts)
     start = 0
     while start < len(counts):
@@ -204,19 +204,19 @@ def _arcs(
 ) -> tuple[Int[np.ndarray, "arcs"], Float[np.ndarray, "arcs"], Float[np.ndarray, "arcs"]]:
     """Return the arcs of a row of colatitude θ inside a spherical triangle: entry, start and end of each.
 
-    Inside of an edge with the normal n is |n_xy| sin θ cos(φ - φ_n) + n_z cos θ >= 0: an arc about φ_n.
+    Inside an edge with the normal n, |n_xy| sin θ cos(φ - φ_n) + n_z cos θ >= 0, which is an arc about φ_n.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         cosines = -edges[:, :, 2] * np.cos(colatitudes)[:, None]
         cosines /= np.hypot(edges[:, :, 0], edges[:, :, 1]) * np.sin(colatitudes)[:, None]
-    cosines = np.nan_to_num(cosines, nan=-1.0)  # an edge that is a point from here: it bounds nothing
+    cosines = np.nan_to_num(cosines, nan=-1.0)  # an edge that is a point from here bounds nothing
     halves = np.arccos(np.clip(cosines, -1, 1)) + _MARGIN
     middles = np.arctan2(edges[:, :, 1], edges[:, :, 0])
     starts, stops = middles - halves, middles + halves
     entry = np.flatnonzero((cosines <= 1 + _MARGIN).all(axis=1))
     start, stop = starts[entry, 0], stops[entry, 0]
     for side in (1, 2):
-        # Two arcs can meet on both of their ends, so that each is tried a whole turn further, and back.
+        # Two arcs can overlap at both ends, so each is also tried a full turn further and back.
         found = []
         for turn in (-2 * math.pi, 0.0, 2 * math.pi):
             left = np.maximum(start, starts[entry, side] + turn)

@@ -35,7 +35,7 @@ class EncodedMesh:
     holograms
         One row.
     remarks
-        What is unusual about the mesh; empty for a closed surface of one body about its origin that every ray meets.
+        Unusual properties of the mesh; empty for a closed surface of one body about its origin that every ray hits.
     """
 
     holograms: Holograms
@@ -43,27 +43,27 @@ class EncodedMesh:
 
 
 def shape_images(mesh: Mesh, bandwidth: int = 90) -> tuple[SphereImages, tuple[str, ...]]:
-    """Draw a mesh as six images on a sphere.
+    """Return six images of a mesh on a sphere.
 
-    The mesh is brought about its centroid, see `center`, its farthest vertex at distance 1. From each node of a
-    Driscoll-Healy grid on the unit sphere a ray goes through the centroid; where it first meets the surface, before
-    or beyond the centroid, it gives the distance from its start (0..2) and the sine and the cosine of its angle, at
-    most 90°, with the normal there. A ray that meets nothing has the distance 1, where the centroid is, and sine and
-    cosine 0. The next three images are the same of the mesh's convex hull, about the same point.
+    The mesh is centered at its centroid, see `center`, with its farthest vertex at distance 1. From each node of a
+    Driscoll-Healy grid on the unit sphere, a ray goes through the centroid. Where it first hits the surface, before or
+    beyond the centroid, the images have the distance from its start (0..2) and the sine and cosine of its angle, at
+    most 90°, with the normal there. For a ray that hits nothing, the distance is 1, as of the centroid, and sine and
+    cosine are 0. The next three images are the same for the mesh's convex hull, about the same point.
 
     Parameters
     ----------
     mesh
-        Closed or not, of one body or several, in any winding.
+        The mesh, closed or open, with one body or several, in any winding.
     bandwidth
         The bandwidth of the grid.
 
     Returns
     -------
     images : SphereImages
-        One, of `SHAPE_CHANNELS`, float64.
+        A single image set with the channels `SHAPE_CHANNELS`, in float64.
     remarks : tuple of str
-        What is unusual about the mesh.
+        Unusual properties of the mesh.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def shape_images(mesh: Mesh, bandwidth: int = 90) -> tuple[SphereImages, tuple[s
     Notes
     -----
     The channels are those of Cohen, Geiger, Koehler and Welling, *Spherical CNNs*, ICLR 2018, and of Esteves et al.,
-    ECCV 2018. The first surface that a ray meets from outside of a closed mesh faces it, so that the angle's bound
+    ECCV 2018. The first surface of a closed mesh that a ray hits from outside faces the ray, so the bound on the angle
     changes nothing there; for other meshes it makes the images independent of the winding.
 
     Examples
@@ -116,25 +116,25 @@ def encode_mesh(
     Parameters
     ----------
     path
-        A file .off, .obj, .stl or .ply.
+        A file with the suffix .off, .obj, .stl or .ply.
     lmax
         Highest degree, less than the bandwidth.
     bandwidth
         The bandwidth of the Driscoll-Healy grid of rays.
     name
-        For the index column ``structure``; by default the file's name without suffix.
+        Name in the index column ``structure``; by default the file's name without suffix.
     label
-        For the index column ``label``, which is there only if this is given.
+        Label in the index column ``label``, which exists only if this is given.
     dtype
         float32 or float64, see `spherical_transform`.
 
     Raises
     ------
     FormatError
-        If the file is missing, damaged, of another kind, or holds no face.
+        If the file is missing, damaged or of another kind, or has no faces.
     HoloError
-        If the mesh has no area or no thickness, a position is not finite, lmax and bandwidth do not fit, or trimesh
-        is not installed.
+        If the mesh has no area or no thickness, a position is not finite, lmax and bandwidth do not fit together, or
+        trimesh is not installed.
     """
     encoded = encode_shape(read_mesh(path), lmax=lmax, bandwidth=bandwidth, dtype=dtype)
     index = {"structure": [Path(path).stem if name is None else name]}
@@ -151,7 +151,7 @@ def encode_shape(
     Parameters
     ----------
     mesh, lmax, bandwidth, dtype
-        As `encode_mesh` has them.
+        As in `encode_mesh`.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def encode_shape(
     Raises
     ------
     HoloError
-        If the mesh has no area or no thickness, a position is not finite, or lmax and bandwidth do not fit.
+        If the mesh has no area or no thickness, a position is not finite, or lmax and bandwidth do not fit together.
     """
     images, remarks = shape_images(mesh, bandwidth)
     return EncodedMesh(spherical_transform(images, lmax, dtype), remarks)

@@ -1,4 +1,4 @@
-"""A structure: the atoms that are used of a file, one conformer of each residue, and what is computed of them.
+"""Structures: the atoms of a file that are used, one conformer of each residue, and properties computed from them.
 
-What `readers` gives enters; a `Structure` leaves, with charges, surface areas and secondary structure.
+The output of `readers` enters; a `Structure` leaves, with charges, surface areas and secondary structure.
 """

@@ -1,4 +1,4 @@
-"""Which residues of related chains stand for one another, by the alignment of their sequences."""
+"""Corresponding residues of related chains, by the alignment of their sequences."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -14,21 +14,21 @@ from holo_types import HoloError
 
 __all__ = ["Alignment", "align", "common_numbers", "one_letter_sequence"]
 
-_GAPS = (-11, -1)  # to open, to extend: those of BLAST with BLOSUM62
+_GAPS = (-11, -1)  # to open and to extend: those of BLAST with BLOSUM62
 _LEAST_COVERAGE = 0.5  # of the shorter chain
 _UNKNOWN = "X"
 
 
 @attrs.frozen(eq=False)
 class Alignment:
-    """Two sequences beside one another.
+    """An alignment of two sequences.
 
     Parameters
     ----------
     pairs : Int[ndarray, "pairs 2"]
-        Positions in the first and in the second sequence that stand in one column.
+        Positions in the first and in the second sequence that are in one column.
     identity
-        The share of these pairs that are the same amino acid; 0 if there are none.
+        The fraction of these pairs with the same amino acid; 0 if there are no pairs.
     """
 
     pairs: Int[np.ndarray, "pairs 2"]
@@ -36,7 +36,7 @@ class Alignment:
 
 
 def one_letter_sequence(residue_names: Sequence[str]) -> str:
-    """Write residues in the one-letter code; a modified one has the letter of what it was, one that is not known is X.
+    """Return residues in the one-letter code; a modified one has the letter of its parent, an unknown one has X.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def align(first: str, second: str) -> Alignment:
     Parameters
     ----------
     first, second
-        In the one-letter code.
+        Sequences in the one-letter code.
 
     Raises
     ------
@@ -92,22 +92,23 @@ def align(first: str, second: str) -> Alignment:
 
 
 def common_numbers(sequences: Sequence[str], least_identity: float) -> list[Int[np.ndarray, "residues"]]:
-    """Return numbers for the residues of several chains, the same for those that an alignment puts side by side.
+    """Return numbers for the residues of several chains that are equal for residues aligned with each other.
 
-    The longest chain is a reference. Every other one is aligned to the references that there are, and takes the
-    numbers of the first that it is like enough, aligned over half of the shorter at least; else it is a new one.
+    The longest chain is a reference. Every other one is aligned to the existing references, and takes the numbers of
+    the first one that is similar enough and aligned over at least half of the shorter chain; otherwise it becomes a new
+    reference.
 
     Parameters
     ----------
     sequences
-        In the one-letter code.
+        Sequences in the one-letter code.
     least_identity
-        The share of aligned residues that must be the same, such as .9 for crystals of one protein.
+        The fraction of aligned residues that must be identical, such as .9 for crystals of one protein.
 
     Returns
     -------
     list of Int[ndarray, "residues"]
-        For each chain a number for each residue, -1 where the reference has none beside it.
+        For each chain, a number for each residue, or -1 if no residue of the reference is aligned with it.
 
     Raises
     ------

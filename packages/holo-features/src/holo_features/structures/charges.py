@@ -16,7 +16,7 @@ from .residue import residue_starts
 
 __all__ = ["bonds_of", "partial_charges"]
 
-# What side chains and an ended chain carry at pH 7, shared by atoms that are equal by resonance.
+# Charges of side chains and of a chain's end at pH 7, shared by atoms that are equivalent by resonance.
 _CHARGED = {
     "ASP": (("OD1", "OD2"), -1.0),
     "GLU": (("OE1", "OE2"), -1.0),
@@ -29,20 +29,20 @@ _CHAIN_END = (("O", "OXT"), -1.0)
 def partial_charges(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
     """Return the partial charge of each atom, by partial equalization of orbital electronegativity (PEOE).
 
-    Formal charges are those of the atoms, where they have the annotation ``charge``; aspartate, glutamate,
-    lysine, arginine and a chain's end where it is seen (OXT) are charged as at pH 7, histidine is not.
-    They spread along bonds, six times over. The sum over a molecule stays that of its formal charges.
+    Formal charges are those of the atoms, if they have the annotation ``charge``. Aspartate, glutamate, lysine,
+    arginine and a chain's end, if it is present (OXT), are charged as at pH 7; histidine is not. The charges spread
+    along bonds in six iterations. The total charge of a molecule remains that of its formal charges.
 
     Parameters
     ----------
     atoms
-        With or without bonds, see `bonds_of`. Where hydrogens were not read their charge counts with the
-        atom that carries them, as in a united-atom model.
+        Atoms with or without bonds; see `bonds_of`. If hydrogens were not read, their charge is included in the atom
+        that carries them, as in a united-atom model.
 
     Returns
     -------
     Float[ndarray, "atoms"]
-        In units of the elementary charge, float32. An atom whose element PEOE has no parameters for (metals,
+        Charges in units of the elementary charge, float32. An atom of an element without PEOE parameters (metals,
         phosphorus, selenium, ...) keeps its formal charge.
 
     Notes
@@ -72,13 +72,13 @@ def partial_charges(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
 
 
 def _known_types(bonds: BondList, elements: Shaped[np.ndarray, "atoms"]) -> BondList:
-    """Return bonds of the types that PEOE has parameters for.
+    """Return bonds of the types for which PEOE has parameters.
 
-    An aromatic bond of which a file does not say whether it is single or double is double for carbon and
-    nitrogen, which are sp2, and single for oxygen and sulfur; a double bond of sulfur counts as single.
+    An aromatic bond that a file does not declare as single or double is double for carbon and nitrogen, which are sp2,
+    and single for oxygen and sulfur; a double bond of sulfur counts as single.
     """
     table = bonds.as_array()
-    first, second, kind = table.T.copy()  # the table changes
+    first, second, kind = table.T.copy()  # the table changes below
     to_sulfur = (elements[first] == "S") | (elements[second] == "S")
     to_oxygen = (elements[first] == "O") | (elements[second] == "O")
     aromatic = kind == BondType.AROMATIC
@@ -93,7 +93,7 @@ def _known_types(bonds: BondList, elements: Shaped[np.ndarray, "atoms"]) -> Bond
 def _formal_charges(
     atoms: AtomArray,
 ) -> tuple[Float[np.ndarray, "atoms"], list[tuple[int, int]]]:
-    """Return formal charges, and pairs of atoms that are equal by resonance."""
+    """Return formal charges, and pairs of atoms that are equivalent by resonance."""
     known = "charge" in atoms.get_annotation_categories()
     formal = atoms.charge.astype(np.float32) if known else np.zeros(len(atoms), dtype=np.float32)
     resonant = []
@@ -112,16 +112,16 @@ def _formal_charges(
 
 
 def bonds_of(atoms: AtomArray) -> BondList:
-    """Return the bonds between atoms: those they have, or those that their names and distances say.
+    """Return the bonds between atoms: their own, or those that follow from names and distances.
 
-    Residues that the Chemical Component Dictionary knows have its bonds, by the names of their atoms, and
-    consecutive ones are joined; in the others, atoms are bonded whose distance is usual for a bond, all by
-    single bonds, for a distance does not say more.
+    Residues in the Chemical Component Dictionary have its bonds, by the names of their atoms, and consecutive ones are
+    joined. In other residues, atoms at the usual distance of a bond are joined by single bonds, because a distance does
+    not determine more.
 
     Parameters
     ----------
     atoms
-        Bonds are taken as they are if there are any.
+        Atoms; if they have bonds, these are returned.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def bonds_of(atoms: AtomArray) -> BondList:
 
 
 def _is_known(residue_name: str, atom_names: Sequence[str]) -> bool:
-    """Say whether the Chemical Component Dictionary has a residue with these atoms."""
+    """Return whether the Chemical Component Dictionary has a residue with these atoms."""
     return len(atom_names) == 1 or _bonded_atoms(residue_name).issuperset(atom_names)
 
 

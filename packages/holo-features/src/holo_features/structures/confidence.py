@@ -1,4 +1,4 @@
-"""What a predictor says of its own certainty: pLDDT, which stands in the column of B-factors."""
+"""A predictor's own confidence: pLDDT, which is stored in the column of B-factors."""
 
 import attrs
 import numpy as np
@@ -16,21 +16,21 @@ from .structure import Structure
 __all__ = ["Confidence", "mean_b_factors", "residue_confidences"]
 
 _HIGHEST = 100.0
-_DECIMALS = 4  # of a mean: files have two, and 70 in float32 is not to be less than 70
+_DECIMALS = 4  # of a mean: files have two, and 70 in float32 must not be less than 70
 
 
 @attrs.frozen(kw_only=True)
 class Confidence:
-    """Which residues of a predicted structure are certain enough to be centers.
+    """Which residues of a predicted structure are reliable enough to be centers.
 
     Parameters
     ----------
     minimum
         The lowest pLDDT of a center, from 0 to 100.
     in_b_factors
-        Take the B-factors for pLDDT though the file does not say so, as a PDB file cannot.
+        Read the B-factors as pLDDT even if the file does not declare them so, which a PDB file cannot.
     drop_neighbors
-        Leave the atoms of the others out of all neighborhoods too.
+        Also leave the atoms of the other residues out of all neighborhoods.
 
     Raises
     ------
@@ -55,12 +55,12 @@ class Confidence:
     def asked(
         cls, *, minimum_plddt: float | None, b_factors_are_plddt: bool, drop_neighbors: bool
     ) -> "Confidence | None":
-        """Make one of a command's options; None if they ask for nothing.
+        """Make one from a command's options, or return None if none are given.
 
         Raises
         ------
         HoloError
-            If others are given without a minimum.
+            If the other options are given without a minimum.
         """
         if minimum_plddt is not None:
             return cls(minimum=minimum_plddt, in_b_factors=b_factors_are_plddt, drop_neighbors=drop_neighbors)
@@ -72,7 +72,7 @@ class Confidence:
 
 
 def mean_b_factors(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
-    """Give each atom the mean B-factor of its residue's heavy atoms, NaN where the file has none.
+    """Return for each atom the mean B-factor of its residue's heavy atoms, NaN if the file has none.
 
     Examples
     --------
@@ -100,14 +100,14 @@ def mean_b_factors(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
 def residue_confidences(
     structure: Structure, confidence: Confidence
 ) -> tuple[Bool[np.ndarray, "atoms"], Float[np.ndarray, "atoms"], tuple[Remark, ...]]:
-    """Say which atoms are of residues that are certain enough.
+    """Return which atoms belong to residues that are reliable enough.
 
     Parameters
     ----------
     structure
-        As `read_structure` gives it.
+        A structure from `read_structure`.
     confidence
-        What is enough.
+        The criterion.
 
     Returns
     -------
@@ -116,13 +116,13 @@ def residue_confidences(
     Float[ndarray, "atoms"]
         The pLDDT of each atom's residue, from 0 to 100.
     tuple of Remark
-        If the file has them from 0 to 1.
+        A remark if the file has values from 0 to 1.
 
     Raises
     ------
     HoloError
-        If the B-factors are not known to be pLDDT, for of a crystal structure the most disordered residues would be
-        kept; or they are no numbers from 0 to 100.
+        If the B-factors are not known to be pLDDT, because in a crystal structure the most disordered residues would be
+        kept; or if they are not numbers from 0 to 100.
     """
     if not (structure.has_plddt or confidence.in_b_factors):
         raise HoloError(

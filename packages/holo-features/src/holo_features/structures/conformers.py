@@ -1,4 +1,4 @@
-"""Alternate locations: one conformer of each residue."""
+"""Alternate locations: the choice of one conformer for each residue."""
 
 import attrs
 import numpy as np
@@ -13,7 +13,7 @@ __all__ = ["Conformers", "select_conformers"]
 
 @attrs.frozen(eq=False)
 class Conformers:
-    """Which atoms are of the chosen conformers.
+    """The atoms of the chosen conformers.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class Conformers:
     chosen : Bool[ndarray, "atoms"]
         True for the chosen atoms.
     repeated : Bool[ndarray, "atoms"]
-        True for atoms that have the name and the label of an earlier atom of their residue.
+        True for atoms with the name and the label of an earlier atom of their residue.
     """
 
     residues: Int[np.ndarray, "atoms"]
@@ -35,17 +35,17 @@ def select_conformers(
 ) -> Conformers:
     """Choose the atoms of one conformer of each residue.
 
-    The conformer is the label with the highest mean occupancy in the residue, in a tie the first of the
-    labels in alphabetical order, so that all its atoms are of one conformer. An atom that this conformer
-    lacks comes from the next. Where the conformers are different residues (microheterogeneity), only the
-    chosen one's atoms are kept. Of atoms that have one name and no labels, the first is kept.
+    The conformer is the label with the highest mean occupancy in the residue, or in a tie the alphabetically first one,
+    so that all its atoms belong to one conformer. An atom that this conformer lacks is taken from the next one. If the
+    conformers are different residues (microheterogeneity), only atoms of the chosen residue are kept. Of atoms with the
+    same name and no labels, the first is kept.
 
     Parameters
     ----------
     atoms
         Every atom of one model.
     labels
-        Labels of the alternate locations, empty where there is one only.
+        Labels of the alternate locations, empty if there is only one.
     occupancies
         Occupancy of each atom.
 
@@ -67,7 +67,7 @@ def select_conformers(
     names, label = np.unique(labels, return_inverse=True)
     conformers, conformer = np.unique(residue * len(names) + label, return_inverse=True)
     mean = np.bincount(conformer, weights=occupancies) / np.bincount(conformer)
-    # Conformers are numbered by residue, then label; their rank puts what has no label first, then occupancy.
+    # Conformers are numbered by residue, then label; their rank puts atoms without labels first, then by occupancy.
     falling = np.where(names[conformers % len(names)] == "", -np.inf, -np.round(mean, 6))
     order = np.lexsort((conformers, falling, conformers // len(names)))
     rank = np.argsort(order)[conformer]
@@ -76,7 +76,7 @@ def select_conformers(
     first[1:] = (residue[best][1:] != residue[best][:-1]) | (name[best][1:] != name[best][:-1])
     chosen = np.zeros(len(labels), dtype=bool)
     chosen[best[first]] = True
-    # The residue name of the conformer that ranks first holds for the whole residue.
+    # The residue name of the first-ranked conformer applies to the whole residue.
     leader = np.lexsort((rank, residue))
     leaders = leader[np.flatnonzero(np.diff(residue[leader], prepend=-1))]
     same_name: NDArray[np.bool_] = atoms.res_name == atoms.res_name[leaders][residue]
@@ -84,7 +84,7 @@ def select_conformers(
 
 
 def _residues(atoms: AtomArray, labels: Shaped[np.ndarray, "atoms"]) -> NDArray[np.int64]:
-    """Give each atom its residue's number; neighbors that differ in name only are one if both have labels."""
+    """Return the number of each atom's residue; neighbors that differ only in name are one if both have labels."""
     starts = np.zeros(len(labels), dtype=bool)
     starts[residue_starts(atoms)[1:]] = True
     labeled = labels != ""
@@ -94,7 +94,7 @@ def _residues(atoms: AtomArray, labels: Shaped[np.ndarray, "atoms"]) -> NDArray[
 
 
 def _codes(names: Shaped[np.ndarray, "atoms"]) -> NDArray[np.int64]:
-    """Give each name a number, equal ones the same."""
+    """Return a number for each name, the same for equal names."""
     characters = np.ascontiguousarray(names).view(np.uint32).reshape(len(names), -1)
     if characters.shape[1] > _PACKED or (characters >= _BYTE).any():
         codes: NDArray[np.int64] = np.unique(names, return_inverse=True)[1]
@@ -102,17 +102,17 @@ def _codes(names: Shaped[np.ndarray, "atoms"]) -> NDArray[np.int64]:
     return characters @ (_BYTE ** np.arange(characters.shape[1]))
 
 
-# So many characters below this one make one int64.
+# Number of characters below this one that fit into an int64.
 _PACKED, _BYTE = 7, 256
-# An odd number at random: sums with its multiples are as good as different for different pairs.
+# A random odd number: sums with its multiples are practically distinct for distinct pairs.
 _MIXING = 0x1E3779B97F4A7C15
 
 
 def _repeats(groups: NDArray[np.int64], names: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say which atoms have the name of an earlier one of their group."""
+    """Return which atoms have the name of an earlier one of their group."""
     repeated = np.zeros(len(groups), dtype=bool)
     keys = np.sort(names * _MIXING + groups)
-    if (keys[1:] != keys[:-1]).all():  # as nearly everywhere
+    if (keys[1:] != keys[:-1]).all():  # as in nearly all structures
         return repeated
     order = np.lexsort((names, groups))
     again = (groups[order][1:] == groups[order][:-1]) & (names[order][1:] == names[order][:-1])

@@ -1,4 +1,4 @@
-"""Atoms as the text of a PDB file, whose columns do not hold every structure."""
+"""Atoms as the text of a PDB file, whose columns cannot hold every structure."""
 
 import numpy as np
 from biotite.structure import AtomArray
@@ -20,27 +20,27 @@ _TEXTS = {
     "atom_name": ("atom name", 4),
     "element": ("element", 2),
 }
-_VALUES = slice(60, 66)  # columns 61 to 66, of the B-factors
-_LEAST, _MOST = -99.99, 999.99  # what they hold
+_VALUES = slice(60, 66)  # columns 61 to 66, the B-factors
+_LEAST, _MOST = -99.99, 999.99  # the range of these columns
 _NEAREST, _FARTHEST = -999.999, 9_999.999  # Å
 
 
 def pdb_text(atoms: AtomArray, b_factors: Float[np.ndarray, "atoms"], model: int = 1) -> str:
-    """Return atoms as a PDB file, with other values as their B-factors.
+    """Return atoms as a PDB file, with the given values as their B-factors.
 
     Parameters
     ----------
     atoms
-        Without bonds.
+        Atoms without bonds.
     b_factors
-        A value for each atom, which is written with two places after the point; NaN becomes blanks.
+        A value for each atom, which is written with two decimals; NaN becomes blanks.
     model
         Number of the model.
 
     Raises
     ------
     HoloError
-        If the columns of the format do not hold a name, a number or a value.
+        If the columns of the format cannot hold a name, a number or a value.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def pdb_text(atoms: AtomArray, b_factors: Float[np.ndarray, "atoms"], model: int
 
 
 def _check(atoms: AtomArray, b_factors: Float[np.ndarray, "atoms"]) -> None:
-    """Refuse what the columns cannot hold, which the writer would cut or shift."""
+    """Refuse values that do not fit the columns, which the writer would cut or shift."""
     if len(atoms) > _MOST_ATOMS:
         raise HoloError(f"a PDB file holds {_MOST_ATOMS} atoms; the structure has {len(atoms)}")
     for annotation, (what, width) in _TEXTS.items():

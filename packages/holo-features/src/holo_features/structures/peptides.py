@@ -1,8 +1,8 @@
-"""Which residues are amino acids, which of them are of a chain, and what they are called.
+"""Which residues are amino acids, which of them belong to a chain, and their names.
 
-No single record or name decides. A residue is an amino acid by its name in the Chemical Component Dictionary, by a
-name that force fields give one of the twenty, or by its backbone. It is of a chain where the file says so, or where a
-peptide bond joins it to one that is.
+No single record or name decides. A residue is an amino acid by its name in the Chemical Component Dictionary, by a name
+that force fields use for one of the twenty, or by its backbone. It belongs to a chain if the file declares it so, or if
+a peptide bond joins it to a residue that does.
 """
 
 from collections import Counter
@@ -21,15 +21,15 @@ from holo_features.readers.symbols import HYDROGENS
 __all__ = ["Backbone", "are_amino_acids", "dictionary_names", "in_chains"]
 
 _STANDARD = frozenset(STANDARD_AMINO_ACIDS)
-_LONGEST_BOND = 2.0  # Å, from N to CA and from CA to C; 1.46 and 1.53 where nothing is wrong
-_PEPTIDE_BOND = 1.7  # Å, from C to N; 1.33 where nothing is wrong
-# What force fields call the oxygens of a chain's end.
+_LONGEST_BOND = 2.0  # Å, from N to CA and from CA to C; normally 1.46 and 1.53
+_PEPTIDE_BOND = 1.7  # Å, from C to N; normally 1.33
+# Names in force fields of the oxygens at a chain's end.
 _END_OXYGENS = frozenset(["OXT", "OT", "OT1", "OT2", "O1", "O2", "OC1", "OC2"])
 
 
 @attrs.frozen(eq=False)
 class Backbone:
-    """Where N, CA and C of each residue lie, in Å; NaN where a residue has none.
+    """The positions of N, CA and C of each residue, in Å; NaN if a residue lacks the atom.
 
     Parameters
     ----------
@@ -45,11 +45,11 @@ class Backbone:
     def of(
         cls, atoms: AtomArray, rows: Int[np.ndarray, "rows"], firsts: Int[np.ndarray, "residues"]
     ) -> "Backbone":
-        """Find them among some rows of the atoms; `firsts` says at which of the rows each residue begins."""
+        """Find the backbones among some rows of the atoms; `firsts` has the row at which each residue begins."""
         places = []
         names, elements = atoms.atom_name[rows], atoms.element[rows]
         for name in ("N", "CA", "C"):
-            # The element tells a Cα from a calcium ion, whose atom is also called CA.
+            # The element distinguishes a Cα from a calcium ion, which is also called CA.
             found = np.flatnonzero((names == name) & (elements == name[0]))[::-1]
             place = np.full((len(firsts), 3), np.nan)
             place[np.searchsorted(firsts, found, side="right") - 1] = atoms.coord[rows[found]]
@@ -57,7 +57,7 @@ class Backbone:
         return cls(*places)
 
     def is_whole(self) -> Bool[np.ndarray, "residues"]:
-        """Say which residues have all three, a bond's length apart."""
+        """Return which residues have all three atoms, at the distance of bonds."""
         with np.errstate(invalid="ignore"):
             first = np.linalg.norm(self.alpha - self.nitrogen, axis=1) < _LONGEST_BOND
             second = np.linalg.norm(self.carbon - self.alpha, axis=1) < _LONGEST_BOND
@@ -71,24 +71,24 @@ def dictionary_names(
     firsts: Int[np.ndarray, "residues"],
     names: Shaped[np.ndarray, "residues"],
 ) -> tuple[Shaped[np.ndarray, "residues"], tuple[Remark, ...]]:
-    """Give residues that a force field has named after their state the names that the dictionary has for them.
+    """Return the names in the dictionary of residues that a force field has named after their state.
 
-    A residue is one of the twenty under another name only if it has no other heavy atoms than that one has: the
-    dictionary knows HIP as a phosphohistidine and LYN as an amide, which keep their names.
+    A residue is one of the twenty under another name only if it has no heavy atoms beyond those of that one: in the
+    dictionary, HIP is a phosphohistidine and LYN an amide, and these keep their names.
 
     Parameters
     ----------
     atoms, rows, firsts
-        As for `Backbone.of`.
+        As in `Backbone.of`.
     names
-        What the file calls the residues.
+        The names of the residues in the file.
 
     Returns
     -------
     Shaped[ndarray, "residues"]
         The names.
     tuple of Remark
-        What was renamed.
+        The residues that were renamed.
     """
     if SYNONYMS.keys().isdisjoint(names.tolist()):
         return names, ()
@@ -122,33 +122,33 @@ def _heavy_atoms(name: str) -> frozenset[str]:
 
 
 def are_amino_acids(names: Shaped[np.ndarray, "residues"]) -> Bool[np.ndarray, "residues"]:
-    """Say which names are those of amino acids."""
+    """Return which names are those of amino acids."""
     listed = names.tolist()
     return np.fromiter(map(_is_amino_acid, listed), dtype=bool, count=len(listed))
 
 
 def _is_amino_acid(name: str) -> bool:
-    # Most structures have no other residues: the dictionary, which takes 0.1 s to read, is asked about others only.
+    # Most structures have no other residues; the dictionary, which takes 0.1 s to read, is used only for others.
     return name in _STANDARD or (name not in WATERS and name in _amino_acids())
 
 
 @lru_cache(maxsize=1)
 def _amino_acids() -> frozenset[str]:
-    # UNK, an unknown amino acid, is also what programs call an unknown ligand: its backbone tells.
+    # Programs also call an unknown ligand UNK, the name of an unknown amino acid: its backbone decides.
     return frozenset(map(str, amino_acid_names())) - {"UNK"}
 
 
 def in_chains(
     members: Bool[np.ndarray, "residues"], candidates: Bool[np.ndarray, "residues"], backbone: Backbone
 ) -> Bool[np.ndarray, "residues"]:
-    """Add to the members of chains the amino acids that peptide bonds join to them, one after the other.
+    """Add to the members of chains the amino acids that are joined to them by peptide bonds, one after the other.
 
     Parameters
     ----------
     members
-        Amino acids of which the file says that they are of a chain.
+        Amino acids that the file declares as members of a chain.
     candidates
-        Amino acids of which it does not say so.
+        Amino acids that it does not declare so.
     backbone
         The backbone of all residues.
     """
@@ -169,7 +169,7 @@ def _near(
     theirs: Float[np.ndarray, "residues 3"],
     others: Bool[np.ndarray, "residues"],
 ) -> Bool[np.ndarray, "residues"]:
-    """Say which of the residues that are asked about have an atom at a peptide bond's length from others' atoms."""
+    """Return which of the given residues have an atom at the distance of a peptide bond from atoms of others."""
     near = np.zeros(len(ours), dtype=bool)
     asked = asked & ~np.isnan(ours[:, 0])
     others = others & ~np.isnan(theirs[:, 0])

@@ -1,4 +1,4 @@
-"""Atoms that cannot all be where the file has them: placeholders at one point, and structures laid on one another."""
+"""Atoms whose positions cannot all be real: placeholders at one point, and superimposed structures."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -9,12 +9,12 @@ from holo_types import FormatError
 __all__ = ["check_repeated", "misplaced"]
 
 _AT_ONE_POINT = 3  # atoms; two may be a contact that a program has not relaxed
-_NEAREST = 0.3  # Å; of two atoms of a residue, hydrogens too
-_MOST = 0.1  # of the atoms; a file with more of them is no structure
+_NEAREST = 0.3  # Å; between two atoms of a residue, including hydrogens
+_MOST = 0.1  # of the atoms; a file with more of them is not a structure
 _CLASH = 1.25  # Å; shorter than any bond between residues
-_LARGEST = 64  # atoms; of a residue with more of them, a lipid or a polymer, not all pairs are compared
-_BLOCK = 1024  # residues whose pairs are in memory at once
-_FEW, _MANY = 0.1, 3  # a share of the residues, and how many there must be at least
+_LARGEST = 64  # atoms; in larger residues, such as lipids or polymers, not all pairs are compared
+_BLOCK = 1024  # residues whose pairs are in memory at the same time
+_FEW, _MANY = 0.1, 3  # a fraction of the residues, and their least number
 
 
 def misplaced(
@@ -22,23 +22,23 @@ def misplaced(
     residues: Int[np.ndarray, "atoms"],
     labels: Shaped[np.ndarray, "atoms"],
 ) -> Bool[np.ndarray, "atoms"]:
-    """Say which atoms cannot be where they are: three or more at one point, or two of a residue within 0.3 Å.
+    """Return which atoms cannot be at their positions: three or more at one point, or two of a residue within 0.3 Å.
 
-    Atoms that are there by turns, by their labels, may share a place.
+    Alternate locations, by their labels, may share a position.
 
     Parameters
     ----------
     coordinates
         In Å.
     residues
-        Each atom's residue, ascending.
+        Each atom's residue, in ascending order.
     labels
-        The labels of the alternate locations, empty where there is one only.
+        The labels of the alternate locations, empty if there is only one.
 
     Raises
     ------
     FormatError
-        If they are more than a tenth of the atoms.
+        If these are more than a tenth of the atoms.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def _at_one_point(
     return found
 
 
-# Odd numbers at random: sums of multiples are as good as different for different points.
+# Random odd numbers: sums of their multiples are practically distinct for distinct points.
 _MIXING = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
 
 
@@ -106,7 +106,7 @@ def _within_residues(
 
 
 def _pairs(bounds: Int[np.ndarray, "bounds"]) -> tuple[Int[np.ndarray, "pairs"], Int[np.ndarray, "pairs"]]:
-    """Return the first and the second atom of each pair within residues between bounds, but not within large ones."""
+    """Return the first and second atom of each pair within residues between bounds, except within large residues."""
     sizes = np.diff(bounds)
     rows = np.arange(bounds[0], bounds[-1])
     following = np.repeat(bounds[1:] - 1, sizes) - rows
@@ -124,7 +124,7 @@ def _mark(
     coordinates: Float[np.ndarray, "atoms 3"],
     labels: Shaped[np.ndarray, "atoms"],
 ) -> None:
-    """Mark pairs of atoms that are near to each other, unless they are there by turns."""
+    """Mark pairs of atoms that are close to each other, unless they are alternate locations."""
     apart = coordinates[first] - coordinates[second]
     near = np.flatnonzero(np.einsum("ij,ij->i", apart, apart) < _NEAREST**2)
     if len(near):
@@ -139,7 +139,7 @@ def check_repeated(
     repeated: Bool[np.ndarray, "atoms"],
     name: str,
 ) -> None:
-    """Refuse residues that have the name of an earlier one and lie among the others, where none can be.
+    """Refuse residues that have the name of an earlier one and lie where other residues are, which is impossible.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def check_repeated(
     Raises
     ------
     FormatError
-        If more than a tenth of them, and three or more, have an atom nearer to one of another residue than a bond.
+        If three or more of them, and over a tenth, have an atom that is closer to another residue's atom than a bond.
     """
     from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few files need it
 

@@ -1,4 +1,4 @@
-"""Which residue an atom is of, and what residues are called."""
+"""The identity of residues: which residue an atom belongs to, and its name."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -12,11 +12,11 @@ from holo_types import HoloError
 
 __all__ = ["ResidueId", "of_residues", "residue_ids", "residue_numbers", "residue_starts"]
 
-_SHOWN = 100  # characters of a text that names no residue
+_SHOWN = 100  # characters of a text that is not a residue
 
 
 class ResidueId(NamedTuple):
-    """Which residue of a structure, in the numbering of the authors of the entry.
+    """The identity of a residue in a structure, in the numbering of the authors of the entry.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class ResidueId(NamedTuple):
 
     @classmethod
     def parse_all(cls, texts: Iterable[str]) -> "tuple[ResidueId, ...]":
-        """Read residues, several of a chain between commas, as ``--residues`` of the programs takes them.
+        """Read residues, where commas separate several of a chain, in the syntax of the option ``--residues``.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class ResidueId(NamedTuple):
         return f"{self.chain}:{self.residue_number}{self.insertion_code}"
 
     def words(self, residue_name: str) -> str:
-        """Name the residue with its type, as tables of what was skipped do.
+        """Return the residue with its type in words, as in tables of what was skipped.
 
         Examples
         --------
@@ -87,7 +87,7 @@ class ResidueId(NamedTuple):
 
 
 def residue_starts(atoms: AtomArray) -> Int[np.ndarray, "residues"]:
-    """Return the first atom of each residue: there the chain, the number or the insertion code is another.
+    """Return the first atom of each residue, where the chain, the number or the insertion code changes.
 
     Examples
     --------
@@ -105,14 +105,14 @@ def residue_starts(atoms: AtomArray) -> Int[np.ndarray, "residues"]:
 
 
 def residue_numbers(atoms: AtomArray) -> Int[np.ndarray, "atoms"]:
-    """Give each atom the position of its residue in the structure, from 0."""
+    """Return for each atom the position of its residue in the structure, from 0."""
     starts = np.zeros(len(atoms), dtype=np.int64)
     starts[residue_starts(atoms)[1:]] = 1
     return np.cumsum(starts)
 
 
 def residue_ids(atoms: AtomArray, rows: Int[np.ndarray, "n"]) -> list[ResidueId]:
-    """Name the residues of some atoms.
+    """Return the residues of some atoms.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def residue_ids(atoms: AtomArray, rows: Int[np.ndarray, "n"]) -> list[ResidueId]
 
 
 def of_residues(atoms: AtomArray, residues: Collection[ResidueId]) -> Bool[np.ndarray, "atoms"]:
-    """Say which atoms are of one of some residues; a residue that is not there is passed over."""
+    """Return which atoms belong to any of some residues; residues that do not exist are ignored."""
     wanted = frozenset(residues)
     there = [name in wanted for name in residue_ids(atoms, residue_starts(atoms))]
     chosen: Bool[np.ndarray, atoms] = np.array(there, dtype=bool)[residue_numbers(atoms)]

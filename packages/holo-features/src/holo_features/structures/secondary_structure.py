@@ -8,18 +8,18 @@ __all__ = ["secondary_structure"]
 
 # Letters are biotite 1's, numbers biotite 2's.
 _NAMES = {"a": "helix", "b": "sheet", "c": "coil", "": "coil", 1: "helix", 2: "sheet", 0: "coil", -1: "coil"}
-# Cα of neighbors in a chain are 3.8 Å apart, 2.9 Å where the peptide bond is cis.
+# Cα atoms of neighbors in a chain are 3.8 Å apart, or 2.9 Å if the peptide bond is cis.
 _LONGEST_STEP = 4.5
 
 
 def secondary_structure(
     positions: Float[np.ndarray, "residues 3"], chains: Shaped[np.ndarray, "residues"]
 ) -> Shaped[np.ndarray, "residues"]:
-    """Say which residues are in helices and sheets, by P-SEA.
+    """Return which residues are in helices and sheets, by P-SEA.
 
-    P-SEA looks at distances and angles of Cα positions along each chain. Where two Cα that follow one another
-    are more than 4.5 Å apart the chain is taken to be broken, whatever the residue numbers are: those jump
-    or repeat where a numbering scheme has gaps or insertion codes.
+    P-SEA uses distances and angles of Cα positions along each chain. A chain is regarded as broken where two
+    consecutive Cα are more than 4.5 Å apart, whatever the residue numbers are: these jump or repeat at gaps and
+    insertion codes of a numbering scheme.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ def secondary_structure(
     Returns
     -------
     Str[ndarray, "residues"]
-        ``"helix"``, ``"sheet"`` or ``"coil"``; what P-SEA cannot say, as at the ends of a chain, is coil.
+        ``"helix"``, ``"sheet"`` or ``"coil"``; residues that P-SEA cannot assign, as at the ends of a chain, are coil.
 
     Notes
     -----
-    Labesse et al., *Comput. Appl. Biosci.* 13, 291 (1997), as biotite implements it.
+    Labesse et al., *Comput. Appl. Biosci.* 13, 291 (1997), in biotite's implementation.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def secondary_structure(
         trace.coord = positions[rows].astype(np.float32)
         trace.atom_name[:], trace.element[:], trace.res_name[:] = "CA", "C", "ALA"
         steps = np.linalg.norm(np.diff(positions[rows], axis=0), axis=1)
-        # biotite sees a break where the residue number rises by more than one.
+        # biotite assumes a break where the residue number increases by more than one.
         trace.res_id = np.cumsum([1, *np.where(steps > _LONGEST_STEP, 2, 1)])
         names[rows] = [_NAMES[code] for code in annotate_sse(trace).tolist()]
     return names

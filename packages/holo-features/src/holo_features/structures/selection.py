@@ -1,4 +1,4 @@
-"""What of a structure file is taken."""
+"""The choice of what to use of a structure file."""
 
 from collections.abc import Iterable
 
@@ -15,28 +15,28 @@ def _names(chains: Iterable[str] | None) -> tuple[str, ...] | None:
 
 @attrs.frozen(kw_only=True)
 class Selection:
-    """What `read_structure` takes of a file, by default the amino acid residues of its first model.
+    """What `read_structure` uses of a file; by default the amino acid residues of its first model.
 
     Parameters
     ----------
     model
-        Number of the model, as the file gives it; None takes the first.
+        Number of the model in the file; None for the first.
     chains
-        Names of chains, those of the authors of the entry; None takes all. Of an assembly, all copies of
-        these chains are taken.
+        Names of chains, as given by the authors of the entry; None for all. In an assembly, all copies of these chains
+        are used.
     assembly
-        Name of a biological assembly to build, such as ``"1"``; None takes the atoms as they are in the file.
+        Name of a biological assembly to build, such as ``"1"``; None to use the atoms as they are in the file.
     hydrogens
-        Take hydrogen and deuterium too.
+        Include hydrogen and deuterium.
     waters
-        Take water too.
+        Include water.
     hetero
-        Take all else that is no amino acid residue of a chain too: ligands, ions, nucleic acids.
+        Include everything else that is not an amino acid residue of a chain: ligands, ions, nucleic acids.
 
     Raises
     ------
     HoloError
-        If `chains` names no chain.
+        If `chains` is empty.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Structures as Holo uses them: atoms of residues, one conformer each."""
+"""Structures as Holo uses them: atoms of residues, with one conformer of each."""
 
 import os
 from pathlib import Path
@@ -25,7 +25,7 @@ from .selection import Selection
 
 __all__ = ["LeftOutAtom", "RepeatedResidue", "Structure", "classify", "read_structure", "structure_of"]
 
-_SAME_PLACE = 0.5  # Å; nearer than any two atoms can be
+_SAME_PLACE = 0.5  # Å; closer than any two atoms can be
 
 
 @attrs.frozen
@@ -35,11 +35,11 @@ class LeftOutAtom:
     Parameters
     ----------
     residue, residue_name, atom_name
-        Which atom.
+        The atom.
     element
-        What the file says its element is, in upper case.
+        Its element in the file, in upper case.
     reason
-        Why, in words.
+        The reason in words.
     """
 
     residue: ResidueId
@@ -51,15 +51,15 @@ class LeftOutAtom:
 
 @attrs.frozen
 class RepeatedResidue:
-    """An amino acid residue whose chain, number and insertion code an earlier residue of the file has.
+    """An amino acid residue with the chain, number and insertion code of an earlier residue of the file.
 
     Parameters
     ----------
     residue, residue_name
-        Which residue, and of which type.
+        The residue and its type.
     kept
-        False if it was left out, for it lies where the earlier one does. True if it lies elsewhere: then it
-        is there, but its name does not tell it from the earlier one.
+        False if it was left out because it lies where the earlier one does. True if it lies elsewhere: then it is
+        included, but its name does not distinguish it from the earlier one.
     """
 
     residue: ResidueId
@@ -74,22 +74,22 @@ class Structure:
     Parameters
     ----------
     name
-        What the index calls it: the file's name without the suffixes of its format.
+        Its name in the index: the file's name without the suffixes of its format.
     atoms
-        One conformer of each residue; positions in Å. Beside biotite's annotations there are ``charge``, the formal
-        charge (0 where the file has none), ``b_factor`` (NaN where it has none), ``amino_acid``, true for amino acid
-        residues of chains, and ``water``; what is neither is a ligand, an ion or a nucleic acid. Elements are in upper
+        One conformer of each residue; positions in Å. In addition to biotite's annotations there are ``charge``, the
+        formal charge (0 if the file has none), ``b_factor`` (NaN if it has none), ``amino_acid``, true for amino acid
+        residues of chains, and ``water``; everything else is a ligand, an ion or a nucleic acid. Elements are in upper
         case.
     model
         Number of the model in the file.
     left_out_atoms
-        Atoms that were left out of these residues, and why.
+        Atoms that were left out of these residues, with the reasons.
     repeated_residues
         Residues that have the name of an earlier one.
     remarks
         What else was done with the file that its user should know.
     has_plddt
-        Whether the file says that its B-factors are a predictor's pLDDT.
+        Whether the file declares that its B-factors are a predictor's pLDDT.
     """
 
     name: str
@@ -107,37 +107,37 @@ _DEFAULT = Selection()
 def read_structure(path: str | os.PathLike[str], selection: Selection = _DEFAULT) -> Structure:
     """Read a PDB, mmCIF or BinaryCIF file, by default the amino acid residues of its first model.
 
-    By default the heavy atoms of amino acid residues are kept, modified residues such as MSE included; water,
-    ions, ligands, nucleic acids, hydrogen and deuterium come on request. A residue counts as an amino acid if
-    the Chemical Component Dictionary says so, if a force field calls one of the twenty so (HSD, CYX; it is then
-    renamed as in the dictionary), or if it has the atoms N, CA and C at the lengths of bonds; and if it belongs to
-    a chain: it is no HETATM after the chain's TER record (PDB), has a ``label_seq_id`` (mmCIF, BinaryCIF), or is
-    joined to one that does by a peptide bond. Of alternate locations the conformer with the highest mean occupancy
-    is taken, in a tie the first label. An element that the file leaves blank is inferred from the atom's name.
+    By default the heavy atoms of amino acid residues are kept, including modified residues such as MSE; water, ions,
+    ligands, nucleic acids, hydrogen and deuterium are optional. A residue counts as an amino acid if the Chemical
+    Component Dictionary lists it as one, if it has a force field's name for one of the twenty (HSD, CYX; it is then
+    renamed as in the dictionary), or if it has the atoms N, CA and C at the distances of bonds. It must also belong to
+    a chain: it is not a HETATM after the chain's TER record (PDB), has a ``label_seq_id`` (mmCIF, BinaryCIF), or is
+    joined by a peptide bond to one that does. Of alternate locations, the conformer with the highest mean occupancy is
+    used, or in a tie the first label. An element that the file leaves blank is inferred from the atom's name.
 
-    What a file cannot mean is left out and named: atoms whose element is no chemical element, atoms of an
-    amino acid that have the name of an earlier one (of a ligand, the place too), residues that lie where an
-    earlier one of their name does, and atoms at one point with two others or within 0.3 Å of one of their residue.
+    Impossible data are left out and listed: atoms whose element is not a chemical element, atoms of an amino acid that
+    have the name of an earlier one (in a ligand, also its position), residues that lie where an earlier one of their
+    name does, and atoms at one point with two others or within 0.3 Å of one of their residue.
 
     Parameters
     ----------
     path
-        A file .pdb, .ent, .cif, .mmcif or .bcif, also with .gz.
+        A file with the suffix .pdb, .ent, .cif, .mmcif or .bcif, optionally with .gz.
     selection
-        What of the file is taken: model, chains, assembly, and which kinds of atoms.
+        What to use of the file: model, chains, assembly, and kinds of atoms.
 
     Returns
     -------
     Structure
-        Chains, residue numbers and insertion codes are those of the authors of the entry. In an assembly the
-        first copy of a chain keeps its name, the others are called ``A-2``, ``A-3``, ...
+        Chains, residue numbers and insertion codes are those of the authors of the entry. In an assembly, the first
+        copy of a chain keeps its name, and the others are named ``A-2``, ``A-3``, ...
 
     Raises
     ------
     FormatError
         If the file is missing, empty, damaged or of another kind, a coordinate is not a finite number, it has no such
-        model, chain, assembly or kind of atoms, or its atoms cannot all be real: more than a tenth of them lie at one
-        point with others, or residues repeat among those that they repeat; the message names the file and what it has.
+        model, chain, assembly or kind of atoms, or its atoms cannot all be real: more than a tenth of them coincide
+        with others, or repeated residues lie among those that they repeat. The message names the file and what it has.
 
     Examples
     --------
@@ -157,16 +157,16 @@ def read_structure(path: str | os.PathLike[str], selection: Selection = _DEFAULT
 
 
 def structure_of(raw: RawAtoms, name: str, selection: Selection = _DEFAULT) -> Structure:
-    """Choose of atoms that were read, as `read_structure` does.
+    """Select from the atoms of a file, as `read_structure` does.
 
     Parameters
     ----------
     raw
         All atoms of the chosen model.
     name
-        What the index calls the structure.
+        Name of the structure in the index.
     selection
-        Which chains and kinds of atoms are taken.
+        Which chains and kinds of atoms to use.
 
     Raises
     ------
@@ -220,23 +220,23 @@ def _of_chains(raw: RawAtoms, chains: tuple[str, ...] | None) -> RawAtoms:
 
 
 def classify(raw: RawAtoms) -> tuple[Conformers, tuple[Remark, ...]]:
-    """Say of every atom what it is part of, in the annotations ``amino_acid`` and ``water`` of `raw.atoms`.
+    """Classify every atom by the annotations ``amino_acid`` and ``water`` of `raw.atoms`.
 
-    Residues of the twenty amino acids are given their names in the dictionary.
+    Residues of the twenty amino acids get their names in the dictionary.
 
     Returns
     -------
     Conformers
-        Which atoms are of the chosen conformers.
+        The chosen conformers.
     tuple of Remark
-        Residues that were renamed, and those that look like amino acids and are of no chain.
+        Residues that were renamed, and those that look like amino acids but do not belong to a chain.
     """
     atoms = raw.atoms
     conformers = select_conformers(atoms, raw.labels, raw.occupancies)
     rows = np.flatnonzero(conformers.chosen)
     residues = conformers.residues[rows]
     firsts = np.flatnonzero(np.diff(residues, prepend=-1))
-    # Every residue has a chosen atom, so that these rows are the numbers of residues.
+    # Every residue has a chosen atom, so these rows are the numbers of residues.
     called = atoms.res_name[rows[firsts]]
     names, remarks = dictionary_names(atoms, rows, firsts, called)
     if remarks:
@@ -259,16 +259,16 @@ def classify(raw: RawAtoms) -> tuple[Conformers, tuple[Remark, ...]]:
 
 
 def _put_aside(atoms: AtomArray, rows: Int[np.ndarray, "residues"]) -> tuple[Remark, ...]:
-    """Name the residues that look like amino acids and are of no chain."""
+    """Return remarks on the residues that look like amino acids but do not belong to a chain."""
     names = zip(residue_ids(atoms, rows), atoms.res_name[rows].tolist(), strict=True)
     reason = "it looks like an amino acid, but neither the file nor a peptide bond says that it is of a chain"
     return tuple(Remark("residue put aside", reason, residue.words(name)) for residue, name in names)
 
 
 def _with_namesakes(raw: RawAtoms, conformers: Conformers) -> Conformers:
-    """Choose the atoms of ligands too that have the name of another: programs call all carbon C.
+    """Also choose atoms of ligands that have the name of another one: programs call all carbon C.
 
-    Only those that lie exactly where an earlier one does are repeated.
+    Only those at exactly the position of an earlier one are repeated.
     """
     free = ~raw.atoms.amino_acid & (raw.labels == "")
     if not (free & conformers.repeated).any():
@@ -302,7 +302,7 @@ def _left_out(
 
 
 def _repeated_residues(atoms: AtomArray) -> tuple[Bool[np.ndarray, "atoms"], tuple[RepeatedResidue, ...]]:
-    """Find amino acid residues that have the name of an earlier one, and say which atoms lie where it does."""
+    """Find amino acid residues with the name of an earlier one, and which atoms lie where it does."""
     again, elsewhere = np.zeros((2, len(atoms)), dtype=bool)
     begins = np.zeros(len(atoms), dtype=bool)
     begins[residue_starts(atoms)] = True
@@ -334,7 +334,7 @@ def _repeated_residues(atoms: AtomArray) -> tuple[Bool[np.ndarray, "atoms"], tup
 
 
 def _stacked(atoms: AtomArray, rows: Int[np.ndarray, "n"]) -> Remark:
-    """Name atoms that cannot be where they are."""
+    """Return a remark on atoms that cannot be at their positions."""
     names = zip(
         residue_ids(atoms, rows), atoms.res_name[rows].tolist(), atoms.atom_name[rows].tolist(), strict=True
     )
@@ -353,7 +353,7 @@ def _same_place(
     ends: Int[np.ndarray, "residues"],
     earliest: Int[np.ndarray, "residues"],
 ) -> Bool[np.ndarray, "residues"]:
-    """Say of which residues an atom lies where the one of its name in the earliest of their name does."""
+    """Return in which residues an atom lies where the same atom of the earliest residue of their name does."""
     residue = np.repeat(np.arange(len(firsts)), ends - firsts)
     rows = np.arange(len(residue)) + (firsts - np.cumsum(ends - firsts) + (ends - firsts))[residue]
     names, name = np.unique(atoms.atom_name[rows], return_inverse=True)

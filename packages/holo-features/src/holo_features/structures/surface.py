@@ -11,16 +11,16 @@ from holo_features.readers.symbols import HYDROGENS
 
 __all__ = ["surface_areas"]
 
-# Of an atom of which neither its residue nor its element says more; biotite's own.
+# For an atom whose residue and element do not determine more; biotite's own default.
 _USUAL_RADIUS = 1.8
 
 
 def surface_areas(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
     """Return the solvent-accessible surface area of each atom.
 
-    A water, a sphere of radius 1.4 Å, rolls over the atoms. Radii are ProtOr's where the Chemical Component
-    Dictionary knows the atom: they include the hydrogens that it carries, so that it does not matter whether
-    those were read. Elsewhere they are those of the element.
+    A water, a sphere of radius 1.4 Å, rolls over the atoms. Radii are those of ProtOr if the Chemical Component
+    Dictionary contains the atom: they include the hydrogens that it carries, so it does not matter whether these were
+    read. Otherwise they are those of the element.
 
     Parameters
     ----------
@@ -30,17 +30,17 @@ def surface_areas(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
     Returns
     -------
     Float[ndarray, "atoms"]
-        In Å², float32. 0 for what has no area of its own: hydrogens, waters, ions of one atom.
+        Areas in Å², float32; 0 for atoms without an area of their own: hydrogens, waters, monatomic ions.
 
     Notes
     -----
-    Shrake and Rupley, *J. Mol. Biol.* 79, 351 (1973), as biotite implements it, with 1,000 points an atom;
-    radii by Tsai et al., *J. Mol. Biol.* 290, 253 (1999). The points do not turn with the structure, which
-    changes an atom's area by up to 2 Å², and the sum by a thousandth.
+    Shrake and Rupley, *J. Mol. Biol.* 79, 351 (1973), in biotite's implementation with 1,000 points for each atom;
+    radii by Tsai et al., *J. Mol. Biol.* 290, 253 (1999). The points do not rotate with the structure, which changes an
+    atom's area by up to 2 Å², and the sum by a thousandth.
 
     Examples
     --------
-    A lone carbon: 4 pi (1.7 + 1.4)².
+    The area of a single carbon is 4 pi (1.7 + 1.4)².
 
     >>> atom = AtomArray(1)
     >>> atom.element[:], atom.res_name[:], atom.atom_name[:], atom.coord[:] = "C", "LIG", "C99", 0
@@ -64,10 +64,10 @@ def surface_areas(atoms: AtomArray) -> Float[np.ndarray, "atoms"]:
 
 @lru_cache(maxsize=1 << 14)
 def _radius(residue_name: str, atom_name: str, element: str) -> float:
-    """Return the van der Waals radius in Å, with the hydrogens that the atom carries where that is known."""
+    """Return the van der Waals radius in Å, including the atom's hydrogens if they are known."""
     try:
         radius = vdw_radius_protor(residue_name, atom_name)
-    except (KeyError, ValueError, IndexError):  # it knows no such atom, or takes its name for a hydrogen's
+    except (KeyError, ValueError, IndexError):  # an unknown atom, or a name mistaken for a hydrogen's
         radius = None
     if radius is None:
         radius = vdw_radius_single(element)

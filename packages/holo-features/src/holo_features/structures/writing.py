@@ -1,4 +1,4 @@
-"""Structures as mmCIF or PDB files, with a value for each atom where viewers look for it."""
+"""Write structures as mmCIF or PDB files, with a value for each atom where viewers look for it."""
 
 import os
 import string
@@ -25,12 +25,12 @@ _MISSING = pdbx.MaskValue.MISSING
 
 
 def values_of_atoms(structure: Structure, values: Mapping[ResidueId, float]) -> Float[np.ndarray, "atoms"]:
-    """Return for each atom the value of its residue, as `write_structure` takes them; NaN where there is none.
+    """Return for each atom the value of its residue, for use in `write_structure`; NaN if there is none.
 
     Parameters
     ----------
     structure
-        Whose atoms.
+        The structure of the atoms.
     values
         A value for each of some residues.
 
@@ -53,19 +53,19 @@ def write_structure(
     path: str | os.PathLike[str],
     b_factors: Float[np.ndarray, "atoms"] | None = None,
 ) -> None:
-    """Write a structure as mmCIF or PDB, with other values as its B-factors.
+    """Write a structure as mmCIF or PDB, with the given values as its B-factors.
 
-    Viewers color by them: ``spectrum b`` in PyMOL, ``color bfactor`` in ChimeraX.
+    Viewers can color by these: ``spectrum b`` in PyMOL, ``color bfactor`` in ChimeraX.
 
     Parameters
     ----------
     structure
-        As `read_structure` gives it. What was not read, such as waters, is not written.
+        A structure from `read_structure`. Atoms that were not read, such as waters, are not written.
     path
-        Ends in ``.cif`` or ``.mmcif``, or in ``.pdb`` or ``.ent``. The file appears whole or not at all.
+        A path that ends in ``.cif``, ``.mmcif``, ``.pdb`` or ``.ent``. The file appears whole or not at all.
     b_factors
         A value for each atom; by default the structure's own. NaN is written as ``?`` in mmCIF and as blanks in PDB,
-        which readers take for none.
+        which readers interpret as missing.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def _cif_text(structure: Structure, values: Float[np.ndarray, "atoms"]) -> str:
     file, atoms = pdbx.CIFFile(), structure.atoms
     pdbx.set_structure(file, _plain(atoms), data_block=_block_name(structure.name))
     columns = file.block["atom_site"]
-    # In the places after the point that the format's dictionary has; float32 would write its rounding.
+    # With the decimals of the format's dictionary; float32 would show its rounding.
     shown = np.array(["?" if np.isnan(value) else f"{value:.3f}" for value in values.tolist()])
     masks = np.where(np.isnan(values), _MISSING, pdbx.MaskValue.PRESENT).astype(np.uint8)
     columns["B_iso_or_equiv"] = pdbx.CIFColumn(shown, masks if np.isnan(values).any() else None)
@@ -119,9 +119,9 @@ def _cif_text(structure: Structure, values: Float[np.ndarray, "atoms"]) -> str:
 
 
 def _plain(atoms: AtomArray) -> AtomArray:
-    """Return the atoms without bonds, which would be written too, and which nothing here has read.
+    """Return the atoms without bonds, which would otherwise be written too.
 
-    What is of no chain is marked as such (HETATM), which viewers draw otherwise.
+    Atoms that do not belong to a chain are marked as HETATM, which viewers draw differently.
     """
     plain = atoms.copy()
     plain.bonds = None
@@ -131,5 +131,5 @@ def _plain(atoms: AtomArray) -> AtomArray:
 
 
 def _block_name(name: str) -> str:
-    """Return a name that a data block may have: printable, without blanks."""
+    """Return a name that is valid for a data block: printable, without blanks."""
     return "".join(letter if letter in _PLAIN else "_" for letter in name)

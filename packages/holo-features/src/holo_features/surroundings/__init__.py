@@ -1,4 +1,4 @@
-"""The surroundings of points: which atoms are near a residue's Cα or another center, in which channels and pose.
+"""The surroundings of points: the atoms near a residue's Cα or another center, with their channels and pose.
 
 A `Structure` enters; `PointClouds` about each center leave.
 """

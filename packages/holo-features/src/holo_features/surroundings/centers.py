@@ -1,4 +1,4 @@
-"""What neighborhoods are cut around: Cα of residues, atoms, or points."""
+"""The centers of neighborhoods: Cα of residues, atoms, or points."""
 
 from collections.abc import Iterable
 
@@ -25,16 +25,16 @@ __all__ = [
 
 @attrs.frozen
 class SkippedResidue:
-    """A residue that has no neighborhood, and why.
+    """A residue that has no neighborhood, with the reason.
 
     Parameters
     ----------
     structure, model
-        Where it is, as in the index.
+        Its structure and model, as in the index.
     residue, residue_name
-        Which residue, and of which type.
+        The residue and its type.
     reason
-        Why, in words.
+        The reason in words.
     """
 
     structure: str
@@ -46,18 +46,18 @@ class SkippedResidue:
 
 @attrs.frozen(eq=False)
 class Centers:
-    """Where neighborhoods are cut out; made by `alpha_carbons`, `atom_centers` or `point_centers`.
+    """Centers of neighborhoods; made by `alpha_carbons`, `atom_centers` or `point_centers`.
 
     Parameters
     ----------
     positions : Float[ndarray, "n 3"]
-        In Å, float64.
+        Positions in Å, float64.
     index
-        What each center is.
+        A description of each center.
     atoms : Int[ndarray, "n"]
-        The atom at each center, which is no neighbor of itself; -1 where the center is a point.
+        The atom at each center, which is not its own neighbor; -1 if the center is a point.
     skipped
-        Residues that were to be centers and cannot.
+        Residues that cannot be centers.
     """
 
     positions: Float[np.ndarray, "n 3"]
@@ -73,14 +73,14 @@ class Centers:
 
 
 def select_residues(structure: Structure, residues: Iterable[ResidueId]) -> Bool[np.ndarray, "atoms"]:
-    """Find residues by chain, number and insertion code.
+    """Return the atoms of residues given by chain, number and insertion code.
 
     Parameters
     ----------
     structure
-        As `read_structure` gives it.
+        A structure from `read_structure`.
     residues
-        Which ones.
+        The residues.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def select_residues(structure: Structure, residues: Iterable[ResidueId]) -> Bool
     Raises
     ------
     HoloError
-        If one is not there.
+        If one does not exist.
 
     Examples
     --------
@@ -110,25 +110,25 @@ def select_residues(structure: Structure, residues: Iterable[ResidueId]) -> Bool
 
 
 def alpha_carbons(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | None = None) -> Centers:
-    """Take the Cα of amino acid residues as centers.
+    """Return the Cα of amino acid residues as centers.
 
     Parameters
     ----------
     structure
-        As `read_structure` gives it.
+        A structure from `read_structure`.
     chosen : Bool[ndarray, "atoms"], optional
-        Only residues that have such an atom; see `select_residues` and `holo_features.complexes.complex.pocket`.
+        Use only residues that have such an atom; see `select_residues` and `holo_features.complexes.complex.pocket`.
 
     Returns
     -------
     Centers
-        In the order of the file. A residue without a Cα is named in `Centers.skipped`, and so is one with neither N
-        nor C, as in a trace of Cα: what lies around it is not in the file.
+        The centers, in the order of the file. `Centers.skipped` lists residues without a Cα, and residues with neither
+        N nor C, as in a trace of Cα, whose surroundings are not in the file.
 
     Raises
     ------
     HoloError
-        If `chosen` is no mask of the atoms.
+        If `chosen` is not a mask of the atoms.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def alpha_carbons(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | None
     if chosen is not None:
         wanted &= np.logical_or.reduceat(_mask(structure, chosen), first)
     alpha = _named(atoms, first, "CA")
-    # Of a trace of Cα nothing is known but where it runs.
+    # A trace of Cα contains nothing else of the chain.
     trace = (alpha >= 0) & (_named(atoms, first, "N") < 0) & (_named(atoms, first, "C") < 0)
     centered = np.flatnonzero(wanted & (alpha >= 0) & ~trace)
     bare = np.flatnonzero(wanted & ((alpha < 0) | trace))
@@ -161,33 +161,33 @@ def alpha_carbons(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | None
 
 
 def _named(atoms: AtomArray, first: Int[np.ndarray, "residues"], name: str) -> Int[np.ndarray, "residues"]:
-    """Return the atom of a name in each residue, the first of several; -1 where there is none."""
+    """Return the atom with a name in each residue, the first if there are several; -1 if there is none."""
     found = np.full(len(first), -1)
-    # The element tells a Cα from a calcium ion. Backwards, so that the first of several stays.
+    # The element distinguishes a Cα from a calcium ion. In reverse, so that the first of several remains.
     there = np.flatnonzero((atoms.atom_name == name) & (atoms.element == name[0]))[::-1]
     found[np.searchsorted(first, there, side="right") - 1] = there
     return found
 
 
 def atom_centers(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | Int[np.ndarray, "n"]) -> Centers:
-    """Take atoms as centers.
+    """Return atoms as centers.
 
     Parameters
     ----------
     structure
-        As `read_structure` gives it.
+        A structure from `read_structure`.
     chosen : Bool[ndarray, "atoms"] or Int[ndarray, "n"]
         A mask of the atoms, or their numbers from 0.
 
     Returns
     -------
     Centers
-        The index has the column ``atom_name`` too.
+        The centers; the index also has the column ``atom_name``.
 
     Raises
     ------
     HoloError
-        If `chosen` is neither, or a number is not one of an atom.
+        If `chosen` is neither, or a number is not that of an atom.
 
     Examples
     --------
@@ -217,21 +217,21 @@ def atom_centers(structure: Structure, chosen: Bool[np.ndarray, "atoms"] | Int[n
 def point_centers(
     structure: Structure, points: Float[np.ndarray, "n 3"], index: Index | None = None
 ) -> Centers:
-    """Take points in space as centers.
+    """Return points in space as centers.
 
     Parameters
     ----------
     structure
-        As `read_structure` gives it.
+        A structure from `read_structure`.
     points : Float[ndarray, "n 3"]
-        In Å, in the structure's axes.
+        Positions in Å, in the structure's coordinates.
     index
-        What the points are; by default they are numbered, in the column ``point``.
+        A description of the points; by default they are numbered in the column ``point``.
 
     Returns
     -------
     Centers
-        The index has the columns ``structure`` and ``model``, then those given.
+        The centers; the index has the columns ``structure`` and ``model``, then those given.
 
     Raises
     ------
@@ -262,7 +262,7 @@ def point_centers(
 
 
 def amino_acids(atoms: AtomArray) -> Bool[np.ndarray, "atoms"]:
-    """Say which atoms are of amino acid residues of chains; all are where nothing else is said."""
+    """Return which atoms belong to amino acid residues of chains; all do if there is no annotation."""
     if "amino_acid" not in atoms.get_annotation_categories():
         return np.ones(len(atoms), dtype=bool)
     flags: NDArray[np.bool_] = atoms.amino_acid
@@ -286,7 +286,7 @@ def residue_index(structure: Structure, atoms: Int[np.ndarray, "n"]) -> Index:
 
 
 def name_skipped(index: Index, reasons: Iterable[str]) -> tuple[SkippedResidue, ...]:
-    """Name residues by their rows of an index, each with its reason."""
+    """Return skipped residues by their rows of an index, each with its reason."""
     return tuple(
         SkippedResidue(
             index["structure"][row].item(),

@@ -1,4 +1,4 @@
-"""What the channels of a neighborhood hold: chemical elements, also of one side, and weights of atoms."""
+"""The channels of a neighborhood: chemical elements, optionally of one side, and weights of atoms."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,11 +21,11 @@ _OTHER, _AREA, _CHARGE = "other", "sasa", "charge"
 
 
 def check_channels(channels: Sequence[str]) -> None:
-    """Refuse names that are no channels of a neighborhood.
+    """Refuse names that are not channels of a neighborhood.
 
-    A channel is a chemical element, in whatever case (``"Se"`` is ``"SE"``), or ``"other"``, all elements that are
-    not named. Either may have a side before it, such as ``"ligand:N"`` or ``"metal:other"``, see `sides_of`. Or it is
-    ``"sasa"`` or ``"charge"``. All but elements are in lower case.
+    A channel is a chemical element, in any case (``"Se"`` is ``"SE"``), or ``"other"``, all elements that are not
+    named. Either may have a side before it, such as ``"ligand:N"`` or ``"metal:other"``; see `sides_of`. Or it is
+    ``"sasa"`` or ``"charge"``. All names except elements are in lower case.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def check_channels(channels: Sequence[str]) -> None:
     Raises
     ------
     HoloError
-        If there is none, one is not known, or two are the same.
+        If there is none, one is unknown, or two are the same.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def check_channels(channels: Sequence[str]) -> None:
         ...
     holo_types.errors.HoloError: channel 'Calpha' is not known; a channel is a chemical element ...
     """
-    if isinstance(channels, str):  # its letters would become the names
+    if isinstance(channels, str):  # its characters would become the names
         raise HoloError(
             f"channels are {channels!r}; they must be a sequence of names, such as ({channels!r},)"
         )
@@ -68,7 +68,7 @@ def check_channels(channels: Sequence[str]) -> None:
 
 @attrs.frozen
 class _Key:
-    """What tells channels apart: the side, and symbols in upper case, isotopes of hydrogen as hydrogen."""
+    """What distinguishes channels: the side, and symbols in upper case, with isotopes of hydrogen as hydrogen."""
 
     side: str
     element: str
@@ -83,20 +83,20 @@ class _Key:
 
 
 def sides_of(atoms: "AtomArray") -> Shaped[np.ndarray, "atoms"]:
-    """Say on which side of a complex each atom is.
+    """Return the side of a complex that each atom belongs to.
 
     Parameters
     ----------
     atoms
-        Elements in upper case. The annotation ``ligand`` says which atoms are the complex's ligand; without it all are
-        that are no amino acid residue of a chain, no water and no metal. Without ``amino_acid`` all atoms are of amino
-        acids.
+        Atoms with elements in upper case. The annotation ``ligand`` marks the atoms of the complex's ligand; without
+        it, the ligand is everything that is not an amino acid residue of a chain, water or a metal. Without
+        ``amino_acid``, all atoms count as amino acids.
 
     Returns
     -------
     Shaped[ndarray, "atoms"]
-        ``"ligand"``; ``"water"``; ``"metal"``, all metals that are not the ligand's; ``"protein"``, all else: in a
-        complex cofactors and nucleic acids too.
+        ``"ligand"``; ``"water"``; ``"metal"``, all metals that do not belong to the ligand; ``"protein"``, everything
+        else, which in a complex includes cofactors and nucleic acids.
 
     Examples
     --------
@@ -119,26 +119,26 @@ def sides_of(atoms: "AtomArray") -> Shaped[np.ndarray, "atoms"]:
 
 
 def element_memberships(atoms: "AtomArray", channels: Sequence[str]) -> Bool[np.ndarray, "atoms channels"]:
-    """Say which atoms are in which channel of elements.
+    """Return which atoms are in which channel of elements.
 
     Parameters
     ----------
     atoms
-        As for `sides_of`.
+        As in `sides_of`.
     channels
-        Chemical elements and ``"other"``, with or without a side; any other channel has no atom.
+        Chemical elements and ``"other"``, with or without a side; any other channel has no atoms.
 
     Returns
     -------
     Bool[ndarray, "atoms channels"]
-        Each atom is in one channel at most. A channel with a side comes before one without: ``"C"`` beside
+        Each atom is in at most one channel. A channel with a side takes precedence over one without: ``"C"`` beside
         ``"ligand:C"`` has the carbon atoms of all other sides.
     """
     keys = [_Key.of(name) for name in channels]
     members = np.zeros((len(atoms), len(keys)), dtype=bool)
     free = np.ones(len(atoms), dtype=bool)
     sides = sides_of(atoms) if any(key.side for key in keys) else None
-    # Those with a side first, and of these, as of those without, "other" last.
+    # Channels with a side first; within each group, "other" is last.
     order = sorted(
         range(len(keys)), key=lambda column: (not keys[column].side, keys[column].element == _OTHER)
     )
@@ -161,29 +161,28 @@ def element_memberships(atoms: "AtomArray", channels: Sequence[str]) -> Bool[np.
 def channel_weights(atoms: "AtomArray", channels: Sequence[str]) -> Float[np.ndarray, "atoms channels"]:
     """Return the weight of each atom in each channel.
 
-    The weight in an element's channel is 1 for its atoms, with a side for its atoms of that side; hydrogen's has
-    deuterium and tritium too. ``"other"`` takes the atoms of all elements that are no channel, hydrogen too where it
-    was read.
-    ``"sasa"`` is the atom's solvent-accessible surface area, see `holo_features.structures.surface.surface_areas`,
-    ``"charge"`` its partial charge, see `holo_features.structures.charges.partial_charges`; both count every atom,
-    whatever its element.
+    In an element's channel, the weight is 1 for its atoms, or with a side, for its atoms of that side; hydrogen
+    includes deuterium and tritium. ``"other"`` contains the atoms of all elements that have no channel, including
+    hydrogen if it was read. ``"sasa"`` is the atom's solvent-accessible surface area, see
+    `holo_features.structures.surface.surface_areas`, and ``"charge"`` is its partial charge, see
+    `holo_features.structures.charges.partial_charges`; both include every atom, whatever its element.
 
     Parameters
     ----------
     atoms
-        All atoms of a structure, as for `sides_of`.
+        All atoms of a structure, as in `sides_of`.
     channels
-        Names, see `check_channels`.
+        Names; see `check_channels`.
 
     Returns
     -------
     Float[ndarray, "atoms channels"]
-        float32; areas in Å², charges in units of the elementary charge.
+        Weights in float32; areas in Å², charges in units of the elementary charge.
 
     Raises
     ------
     HoloError
-        If a channel is not known or named twice.
+        If a channel is unknown or named twice.
 
     Examples
     --------

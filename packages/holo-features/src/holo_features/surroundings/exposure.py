@@ -1,4 +1,4 @@
-"""How much of each residue the solvent reaches."""
+"""The exposure of each residue to the solvent."""
 
 from types import MappingProxyType
 
@@ -14,7 +14,7 @@ from .centers import alpha_carbons
 
 __all__ = ["burial", "relative_surface_areas"]
 
-# Å² of the residue X in Gly-X-Gly, the most of all backbone angles: Tien et al., table 1, theoretical.
+# Å², for residue X in Gly-X-Gly, the maximum over all backbone angles: Tien et al., table 1, theoretical.
 _MOST = MappingProxyType(
     {
         "ALA": 129.0,
@@ -42,24 +42,25 @@ _MOST = MappingProxyType(
 
 
 def relative_surface_areas(structure: Structure) -> Float[np.ndarray, "residues"]:
-    """Return the solvent-accessible share of each residue's surface.
+    """Return the solvent-accessible fraction of each residue's surface.
 
-    The area of a residue's atoms in the structure, over the most that its type can have between two glycines.
+    This is the area of a residue's atoms in the structure, divided by the largest area that its type can have between
+    two glycines.
 
     Parameters
     ----------
     structure
-        As `read_structure` gives it; all its atoms shield one another.
+        A structure from `read_structure`; all its atoms shield one another.
 
     Returns
     -------
     Float[ndarray, "residues"]
-        One number for each of `alpha_carbons`, in their order: about 0 inside a protein, about 1 where nothing
-        covers the residue, somewhat more at a chain's ends. NaN for what is none of the twenty amino acids.
+        One number for each of `alpha_carbons`, in their order: about 0 inside a protein, about 1 if nothing covers the
+        residue, and somewhat more at a chain's ends. NaN for residues other than the twenty amino acids.
 
     Notes
     -----
-    Areas are those of `holo_features.structures.surface.surface_areas`, the largest ones those of Tien, Meyer,
+    Areas are those of `holo_features.structures.surface.surface_areas`, and the largest areas are those of Tien, Meyer,
     Sydykova, Spielman and Wilke, *PLoS ONE* 8, e80635 (2013).
 
     Examples
@@ -85,13 +86,13 @@ def burial(structure: Structure) -> Shaped[np.ndarray, "residues"]:
     Parameters
     ----------
     structure
-        As `read_structure` gives it.
+        A structure from `read_structure`.
 
     Returns
     -------
     Shaped[ndarray, "residues"]
-        For each of `alpha_carbons`: buried below a relative surface area of 9 %, exposed from 36 % on; empty for what
-        is none of the twenty amino acids.
+        One text for each of `alpha_carbons`: buried below a relative surface area of 9 %, exposed from 36 %; empty for
+        residues other than the twenty amino acids.
 
     Notes
     -----

@@ -36,7 +36,7 @@ __all__ = [
 PROTEIN_CHANNELS = ("C", "N", "O", "S")
 BACKBONE = ("N", "CA", "C", "O")
 
-# Proteins hold 0.06 heavy atoms per Å³, hydrogens and all 0.1, diamond 0.18. A few atoms say nothing of a density.
+# Proteins hold 0.06 heavy atoms per Å³, 0.1 with hydrogens; diamond 0.18. A few atoms do not determine a density.
 _DENSEST = 0.25
 _MANY_ATOMS = 200
 
@@ -50,9 +50,9 @@ class Neighborhoods:
     clouds
         One point cloud for each center that has a neighborhood.
     atoms
-        The atom of the structure at each cloud's center; -1 where it is a point.
+        The atom of the structure at each cloud's center; -1 if it is a point.
     skipped
-        Residues that have none: first those without a center, then those without a neighbor.
+        Residues without a neighborhood: first those without a center, then those without a neighbor.
     """
 
     clouds: PointClouds
@@ -70,50 +70,50 @@ def neighborhoods(
     central_residue: bool = True,
     own_atoms: bool = False,
 ) -> PointClouds:
-    """Cut out the atoms around each residue's Cα, or around other centers.
+    """Return the atoms around each residue's Cα, or around other centers.
 
-    A neighborhood holds the atoms of the structure at r <= cutoff from its center; the atom at the center
-    itself is left out. Each has weight 1 in the channel of its element, or a weight of its own, see
-    `holo_features.surroundings.channels.channel_weights`; an atom whose weights are all 0, as of an element that is no
-    channel, is not there. A residue without a Cα, or with no such atom around it, has no neighborhood:
-    `cut_neighborhoods` names those too.
+    A neighborhood contains the atoms of the structure at r <= cutoff from its center, except the atom at the center
+    itself. Each has weight 1 in the channel of its element, or another weight, see
+    `holo_features.surroundings.channels.channel_weights`; an atom whose weights are all 0, such as one whose element
+    has no channel, is left out. A residue without a Cα, or with no such atom around it, has no neighborhood;
+    `cut_neighborhoods` also lists these.
 
     Parameters
     ----------
     structure
-        As `read_structure` gives it.
+        A structure from `read_structure`.
     cutoff
         Radius in Å.
     channels
-        Chemical elements, in any case; ``"other"``, the elements that are no channel; either also of one side, such as
-        ``"ligand:C"``, see `holo_features.surroundings.channels.sides_of`; ``"sasa"``, the solvent-accessible surface
-        area in Å²; ``"charge"``, the partial charge.
+        Chemical elements, in any case; ``"other"``, the elements without a channel; either optionally of one side, such
+        as ``"ligand:C"``, see `holo_features.surroundings.channels.sides_of`; ``"sasa"``, the solvent-accessible
+        surface area in Å²; ``"charge"``, the partial charge.
     secondary_structure
-        Add the column ``secondary_structure`` to the index: ``"helix"``, ``"sheet"`` or ``"coil"`` (P-SEA),
-        empty for what is no amino acid.
+        Add the column ``secondary_structure`` to the index: ``"helix"``, ``"sheet"`` or ``"coil"`` (P-SEA); empty for
+        residues other than amino acids.
     centers
-        By default `alpha_carbons` of the structure; or of some of its residues, `atom_centers`, or
+        By default the structure's `alpha_carbons`; otherwise those of some residues, `atom_centers`, or
         `point_centers`.
     central_residue
-        Whether a neighborhood has the atoms of the center's own residue.
+        Whether a neighborhood contains the atoms of the center's own residue.
     own_atoms
-        Add the column ``own`` to the points: 0 for atoms of other residues; of the center's own residue 1 for N,
-        CA, C and O and 2 for the side chain. See `holo_features.surroundings.views`.
+        Add the column ``own`` to the points: 0 for atoms of other residues; for the center's own residue 1 for N, CA, C
+        and O, and 2 for the side chain. See `holo_features.surroundings.views`.
 
     Returns
     -------
     PointClouds
-        One cloud a center, in their order, coordinates float64 in Å relative to the center; atoms are in the
-        order of the file. The index has ``structure, model, chain, residue_number, insertion_code,
-        residue_name``; ``atom_name`` too if atoms are the centers. A point keeps its row also if nothing is
+        One cloud for each center, in their order; coordinates are float64 in Å relative to the center, and atoms are in
+        the order of the file. The index has ``structure, model, chain, residue_number, insertion_code, residue_name``,
+        and ``atom_name`` if atoms are the centers. A point keeps its row even if nothing is around it.
         around it.
 
     Raises
     ------
     HoloError
-        If the cutoff is not a finite length > 0, a channel is not known or named twice, or there is no
-        channel; if secondary structure or leaving out the central residue is asked for about points; if more
-        atoms lie around a center than any matter holds, as where models were written as one.
+        If the cutoff is not a finite length > 0, a channel is unknown or named twice, or there are no channels; if
+        secondary structure or leaving out the central residue is requested for points; or if more atoms lie around a
+        center than matter can hold, as if several models were written as one.
 
     Examples
     --------
@@ -145,15 +145,15 @@ def cut_neighborhoods(
     own_atoms: bool = False,
     weights: Float[np.ndarray, "atoms channels"] | None = None,
 ) -> Neighborhoods:
-    """Return `neighborhoods`, and name the residues that have none.
+    """Return `neighborhoods`, and list the residues that have none.
 
     Parameters
     ----------
     structure, cutoff, channels, secondary_structure, centers, central_residue, own_atoms
-        As for `neighborhoods`.
+        As in `neighborhoods`.
     weights : Float[ndarray, "atoms channels"], optional
-        In place of those that `holo_features.surroundings.channels.channel_weights` gives for the structure's atoms; a
-        center then keeps its row also if nothing is around it.
+        Weights in place of those of `holo_features.surroundings.channels.channel_weights`; a center then keeps its row
+        even if nothing is around it.
 
     Returns
     -------
@@ -162,7 +162,7 @@ def cut_neighborhoods(
     Raises
     ------
     HoloError
-        As for `neighborhoods`.
+        As in `neighborhoods`.
 
     Examples
     --------
@@ -197,26 +197,26 @@ def cut_in_blocks(
     weights: Float[np.ndarray, "atoms channels"] | None = None,
     block: int | None = None,
 ) -> Iterator[Neighborhoods]:
-    """Return `cut_neighborhoods` a block of centers at a time: those of a virus fill gigabytes.
+    """Yield `cut_neighborhoods` for one block of centers at a time; those of a virus would fill gigabytes.
 
-    What is asked of the whole structure, such as surface areas, is computed once.
+    Properties of the whole structure, such as surface areas, are computed once.
 
     Parameters
     ----------
     structure, cutoff, channels, secondary_structure, centers, central_residue, own_atoms, weights
-        As for `cut_neighborhoods`.
+        As in `cut_neighborhoods`.
     block
-        Number of centers at a time; None takes all.
+        Number of centers at a time; None for all.
 
     Yields
     ------
     Neighborhoods
-        At least one; the first has the residues without a center too.
+        At least one; the first one also lists the residues without a center.
 
     Raises
     ------
     HoloError
-        As for `neighborhoods`.
+        As in `neighborhoods`.
 
     Examples
     --------
@@ -257,11 +257,11 @@ def cut_in_blocks(
 
 @attrs.frozen(eq=False)
 class _Surroundings:
-    """The atoms that count, and what of them a neighborhood takes.
+    """The atoms that count, and their properties in a neighborhood.
 
-    ``atoms`` are their numbers in the structure; ``keep_all`` says that centers with nothing around them have a cloud
-    too; ``residues``, of all atoms of the structure, is there if the central residue is to be left out, ``parts`` if
-    its atoms are to be told.
+    ``atoms`` are their numbers in the structure; with ``keep_all``, centers with nothing around them also have a cloud;
+    ``residues``, for all atoms of the structure, is set if the central residue is to be left out, and ``parts`` if its
+    atoms are to be marked.
     """
 
     radius: float
@@ -274,7 +274,7 @@ class _Surroundings:
     parts: tuple[Int[np.ndarray, "all"], Int[np.ndarray, "all"]] | None = None
 
     def of(self, about: Centers) -> Neighborhoods:
-        """Cut out the neighborhoods of centers."""
+        """Return the neighborhoods of centers."""
         residues = self.residues
         found = pairs_within(
             self.positions,
@@ -287,7 +287,7 @@ class _Surroundings:
         self._check_density(about, found.counts)
         coordinates = self.positions.take(found.points, axis=0)
         coordinates -= np.repeat(about.positions, found.counts, axis=0)
-        # A point keeps its row also where nothing is around it.
+        # A point keeps its row even if nothing is around it.
         kept = (found.counts > 0) | (about.atoms < 0) | self.keep_all
         clouds = PointClouds(
             coordinates,
@@ -301,7 +301,7 @@ class _Surroundings:
         return Neighborhoods(clouds, about.atoms[kept], about.skipped + self._lonely(about[~kept]))
 
     def _own(self, about: Centers, found: Pairs) -> Int[np.ndarray, "pairs"]:
-        """Say of each neighbor whether it is of the center's own residue, and of which part."""
+        """Return for each neighbor whether it belongs to the center's own residue, and to which part."""
         assert self.parts is not None
         residues, parts = self.parts
         atoms = self.atoms[found.points]
@@ -309,7 +309,7 @@ class _Surroundings:
         return np.where(own, parts[atoms], 0)
 
     def _check_density(self, about: Centers, counts: Int[np.ndarray, "centers"]) -> None:
-        """Refuse atoms that lie on one another: one such file among a thousand spoils a training."""
+        """Refuse superimposed atoms: one such file among a thousand spoils a training."""
         most = max(_DENSEST * 4 / 3 * np.pi * self.radius**3, _MANY_ATOMS)
         if len(counts) and counts.max() > most:
             where = about.index.take(np.array([counts.argmax()]))
@@ -320,7 +320,7 @@ class _Surroundings:
             )
 
     def _lonely(self, about: Centers) -> tuple[SkippedResidue, ...]:
-        """Name the residues of centers around which nothing is."""
+        """List the residues of centers around which there is nothing."""
         if len(about) == 0:
             return ()
         what = f"no atom of {', '.join(self.channels)} " + (
@@ -348,7 +348,7 @@ def _parts(structure: Structure) -> tuple[Int[np.ndarray, "all"], Int[np.ndarray
 def _places(
     numbers: Int[np.ndarray, "points"], wanted: Int[np.ndarray, "centers"]
 ) -> Int[np.ndarray, "centers"]:
-    """Return the place of each wanted number among rising numbers, -1 for one that is not there."""
+    """Return the position of each wanted number among ascending numbers, -1 if it does not occur."""
     places = np.searchsorted(numbers, wanted)
     there = places < len(numbers)
     there[there] = numbers[places[there]] == wanted[there]
@@ -356,7 +356,7 @@ def _places(
 
 
 def _secondary_structure(structure: Structure, atoms: Int[np.ndarray, "n"]) -> Shaped[np.ndarray, "n"]:
-    """Return the secondary structure of the residues of atoms; it takes the whole chain to say."""
+    """Return the secondary structure of the residues of atoms, which is computed for whole chains."""
     alpha = alpha_carbons(structure)
     residues = residue_numbers(structure.atoms)
     names: NDArray[Any] = np.full(residues.max(initial=-1) + 1, "", dtype="U5")

@@ -1,4 +1,4 @@
-"""Numbers with names."""
+"""Named numbers."""
 
 import attrs
 import numpy as np
@@ -11,14 +11,14 @@ __all__ = ["Numbers"]
 
 @attrs.frozen(eq=False)
 class Numbers:
-    """Named numbers of one thing, such as a complex, or of several, a row each.
+    """Named numbers that describe one thing, such as a complex, or several, with one row for each.
 
     Parameters
     ----------
     names
-        What each number of a row is.
+        The name of each number of a row.
     values : Float[ndarray, "... n"]
-        float64.
+        The numbers, float64.
 
     Raises
     ------

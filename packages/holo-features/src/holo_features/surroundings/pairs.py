@@ -1,4 +1,4 @@
-"""Which points are within a radius of which centers."""
+"""The points within a radius of each center."""
 
 import attrs
 import numpy as np
@@ -9,9 +9,9 @@ from holo_features.transforms.radial import squared_lengths
 
 __all__ = ["Pairs", "pairs_within"]
 
-# Centers at once: their distances from all points stay in the processor's cache.
+# Number of centers processed at once: their distances from all points stay in the processor's cache.
 _BLOCK = 64
-# Where there are more points, those too far from a block are sorted out first.
+# If there are more points, those too far from a block are sorted out first.
 _MANY = 4096
 
 
@@ -24,7 +24,7 @@ class Pairs:
     counts : Int[ndarray, "centers"]
         Number of points of each center.
     points : Int[ndarray, "pairs"]
-        The points of the first center, of the second, ...; of each in their order.
+        The points of the first center, then those of the second, and so on; for each center in their order.
     """
 
     counts: Int[np.ndarray, "centers"]
@@ -45,13 +45,13 @@ def pairs_within(
     Parameters
     ----------
     points, centers
-        float64.
+        Positions, float64.
     radius
-        In the same unit.
+        The radius, in the same unit.
     origins
-        For each center a point that is not its neighbor, although near: itself; -1 for none.
+        For each center, a point that is not its neighbor although it is near, namely itself; -1 for none.
     point_groups, center_groups
-        If given, points are no neighbors of a center of their own group.
+        If given, points are not neighbors of a center of their own group.
 
     Returns
     -------
@@ -59,9 +59,9 @@ def pairs_within(
 
     Notes
     -----
-    Squared distances are |p|² + |c|² - 2 p·c, one matrix product for each block of centers. Where that is too
-    close to the radius to say, the very expression decides by which `zernike_transform` does: the squared
-    length of (p - c) / radius is at most 1.
+    Squared distances are |p|² + |c|² - 2 p·c, one matrix product for each block of centers. If such a distance is too
+    close to the radius, the same expression decides as in `zernike_transform`: the squared length of (p - c) / radius
+    is at most 1.
 
     Examples
     --------
@@ -109,10 +109,10 @@ def pairs_within(
 def _near(
     centers: Float[np.ndarray, "block 3"], right: Float[np.ndarray, "4 points"], radius: float
 ) -> NDArray[np.int64]:
-    """Return the points that a ball about a block of centers holds, in their order."""
+    """Return the points inside a ball about a block of centers, in their order."""
     middle = (centers.min(axis=0) + centers.max(axis=0)) / 2
     reach = radius + float(np.sqrt(((centers - middle) ** 2).sum(axis=1).max()))
-    # A thousandth more than needed, so that rounding leaves none out.
+    # A thousandth larger than needed, so that rounding excludes none.
     limit = 1.001 * reach**2 + 1e-14 * float(right[3].max()) - float(middle @ middle)
     return np.flatnonzero(middle @ right[:3] + right[3] <= limit)
 

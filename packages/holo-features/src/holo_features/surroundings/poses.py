@@ -1,4 +1,4 @@
-"""Neighborhoods turned into one pose: that of the backbone of the residue in their middle."""
+"""Rotation of neighborhoods into one pose, given by the backbone of the central residue."""
 
 import attrs
 import numpy as np
@@ -13,23 +13,23 @@ from .neighbors import Neighborhoods
 
 __all__ = ["Backbones"]
 
-_BACKBONE = (("N", "N"), ("CA", "C"), ("C", "C"))  # names, and elements: a calcium ion is a CA too
-_LEAST_SINE = 0.05  # between Cα→N and Cα→C; of the shapes that a backbone takes, the least is 0.8
+_BACKBONE = (("N", "N"), ("CA", "C"), ("C", "C"))  # names and elements: a calcium ion is called CA too
+_LEAST_SINE = 0.05  # between Cα→N and Cα→C; the smallest value of real backbones is 0.8
 
 
 @attrs.frozen(eq=False)
 class Backbones:
     """The backbones of a structure's residues, computed once for all its neighborhoods by `Backbones.of`.
 
-    The first axis of a residue points from Cα to N, the second lies in the plane of N, Cα and C on C's side, the
-    third is their cross product.
+    The first axis of a residue points from Cα to N, the second lies in the plane of N, Cα and C on the side of C, and
+    the third is their cross product.
 
     Parameters
     ----------
     residues
-        The place of each atom's residue in the structure, from 0.
+        The position of each atom's residue in the structure, from 0.
     positions
-        Of N, Cα and C of each residue, in Å; NaN for one that is not there.
+        Positions of N, Cα and C of each residue, in Å; NaN for missing atoms.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class Backbones:
 
     @classmethod
     def of(cls, structure: Structure) -> "Backbones":
-        """Find the backbones of a structure, as `read_structure` gives it."""
+        """Find the backbones of a structure from `read_structure`."""
         residues = residue_numbers(structure.atoms)
         places = np.stack([_first(structure.atoms, residues, *named) for named in _BACKBONE])
         positions = structure.atoms.coord[places].astype(np.float64)
@@ -60,12 +60,12 @@ class Backbones:
         Parameters
         ----------
         atoms
-            Numbers of atoms of the structure, each of which stands for its residue.
+            Numbers of atoms of the structure, each of which represents its residue.
 
         Returns
         -------
         Float[ndarray, "n 3 3"]
-            Rows are the axes, right-handed and orthonormal; NaN where N, Cα or C is not there or all lie on a line.
+            Axes as rows, right-handed and orthonormal; NaN if N, Cα or C is missing or all lie on a line.
         """
         n, alpha, c = self.positions[:, self.residues[atoms]]
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -76,10 +76,10 @@ class Backbones:
         return axes
 
     def pose(self, neighborhoods: Neighborhoods) -> Neighborhoods:
-        """Turn neighborhoods so that the backbone of each one's own residue lies along the coordinate axes.
+        """Rotate neighborhoods so that the backbone of each one's own residue lies along the coordinate axes.
 
-        Two neighborhoods that are alike are then alike in their coordinates too; see
-        `holo_vae.TrainingConfig.frame_weight` for what that is good for.
+        Similar neighborhoods then also have similar coordinates; `holo_vae.TrainingConfig.frame_weight` explains the
+        use.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class Backbones:
         Returns
         -------
         Neighborhoods
-            Residues whose backbone defines no axes are skipped.
+            The rotated neighborhoods; residues whose backbone does not define axes are skipped.
         """
         clouds, axes = neighborhoods.clouds, self.axes(neighborhoods.atoms)
         found = np.isfinite(axes).all(axis=(1, 2))
@@ -104,7 +104,7 @@ class Backbones:
 def _first(
     atoms: AtomArray, residues: Int[np.ndarray, "atoms"], name: str, element: str
 ) -> Int[np.ndarray, "residues"]:
-    """Return the first atom of each residue that has a name, -1 where there is none."""
+    """Return the first atom with a name in each residue, -1 if there is none."""
     first = np.full(residues.max(initial=-1) + 1, -1)
     named = np.flatnonzero((atoms.atom_name == name) & (atoms.element == element))[::-1]
     first[residues[named]] = named

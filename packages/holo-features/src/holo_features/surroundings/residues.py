@@ -25,31 +25,31 @@ _AT_AN_END = frozenset({"OXT"})
 def single_residues(
     structure: Structure, cutoff: float = 10.0, channels: Sequence[str] = PROTEIN_CHANNELS
 ) -> Neighborhoods:
-    """Cut out each complete amino acid residue by itself, about its Cα.
+    """Return each complete amino acid residue by itself, about its Cα.
 
-    A cloud holds the atoms of one residue; its Cα, the origin, is left out, as of a neighborhood. Nothing
-    else is left out by the default cutoff: the farthest atom of the twenty amino acids is 7.5 Å from the Cα.
+    A cloud contains the atoms of one residue, except its Cα, the origin, as in a neighborhood. With the default cutoff
+    nothing else is left out: the farthest atom of the twenty amino acids is 7.5 Å from the Cα.
 
     Parameters
     ----------
     structure
-        As `read_structure` gives it.
+        A structure from `read_structure`.
     cutoff
         Radius in Å; atoms farther away are left out.
     channels
-        As for `neighborhoods`.
+        As in `neighborhoods`.
 
     Returns
     -------
     Neighborhoods
-        The index has the columns of `neighborhoods` and ``label``, the type of the residue: its name.
-        Skipped are residues without a Cα, those that lack a heavy atom, which they name, and those that the
-        Chemical Component Dictionary does not know, of which nobody can say.
+        The index has the columns of `neighborhoods` and ``label``, the type of the residue, which is its name. Residues
+        without a Cα, those that lack a heavy atom, and those that are not in the Chemical Component Dictionary, for
+        which this is unknown, are skipped.
 
     Raises
     ------
     HoloError
-        As for `neighborhoods`.
+        As in `neighborhoods`.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def single_residues(
 
 
 def _incomplete(structure: Structure, about: Centers) -> list[str | None]:
-    """Say of each residue what it lacks, None if nothing."""
+    """Return for each residue what it lacks, or None."""
     atoms = structure.atoms
     starts = np.append(residue_starts(atoms), len(atoms))
     numbers = np.searchsorted(starts, about.atoms, side="right")
@@ -110,7 +110,7 @@ def _incomplete(structure: Structure, about: Centers) -> list[str | None]:
 
 @lru_cache(maxsize=1024)
 def _heavy_atoms(residue_name: str) -> tuple[str, ...]:
-    """Return the heavy atoms that a residue in a chain has; none if it is not known."""
+    """Return the heavy atoms of a residue in a chain; none if it is unknown."""
     try:
         known = dictionary_residue(residue_name)
     except KeyError:

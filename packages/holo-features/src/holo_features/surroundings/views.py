@@ -1,4 +1,4 @@
-"""Other views of the same surroundings: atoms moved a little, or the central residue's own atoms left out."""
+"""Other views of the same surroundings: with displaced atoms, or without the central residue's own atoms."""
 
 from typing import Literal
 
@@ -13,22 +13,22 @@ __all__ = ["displaced", "without_own_atoms", "without_points"]
 
 
 def displaced(clouds: PointClouds, noise: float, generator: np.random.Generator) -> PointClouds:
-    """Move every atom at random, the one at each origin too.
+    """Displace every atom at random, including the one at each origin.
 
     Parameters
     ----------
     clouds
-        Cut wider than they are encoded, so that atoms come in as well as leave.
+        Clouds with a larger cutoff than the one of the encoding, so that atoms can enter as well as leave.
     noise
-        Standard deviation of the moves along each axis, in Å. As the origin moves too, distances from it change by
-        √2 times as much.
+        Standard deviation of the displacements along each axis, in Å. As the origin is displaced too, distances from it
+        change by √2 times as much.
     generator
-        Where the moves are drawn from. An atom moves differently in each cloud that it is in.
+        The source of randomness. An atom is displaced differently in each cloud that contains it.
 
     Returns
     -------
     PointClouds
-        Coordinates in float64, relative to the moved origin.
+        Coordinates in float64, relative to the displaced origin.
 
     Raises
     ------
@@ -50,24 +50,24 @@ def displaced(clouds: PointClouds, noise: float, generator: np.random.Generator)
 
 
 def without_own_atoms(clouds: PointClouds, part: Literal["all", "side chain"] = "all") -> PointClouds:
-    """Leave the central residue's own atoms out, or its side chain.
+    """Leave out the central residue's own atoms, or only its side chain.
 
     Parameters
     ----------
     clouds
-        From `neighborhoods` with ``own_atoms=True``.
+        Clouds from `neighborhoods` with ``own_atoms=True``.
     part
-        ``"all"`` of them, or those of the ``"side chain"``: all but N, CA, C and O.
+        ``"all"`` own atoms, or those of the ``"side chain"``: all except N, CA, C and O.
 
     Returns
     -------
     PointClouds
-        As many clouds, some without any points perhaps.
+        The same number of clouds, some of which may have no points.
 
     Raises
     ------
     HoloError
-        If the clouds do not say which atoms are of the central residue.
+        If the clouds do not mark the atoms of the central residue.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def without_own_atoms(clouds: PointClouds, part: Literal["all", "side chain"] = 
 
 
 def without_points(clouds: PointClouds, left_out: Bool[np.ndarray, "points"]) -> PointClouds:
-    """Leave points out of the clouds that they are in.
+    """Leave out points of clouds.
 
     Examples
     --------

@@ -20,17 +20,17 @@ from .radial import chebyshev_series, vector_square_series
 
 __all__ = ["compiled_transform"]
 
-# Clouds of one thread in one call, in which no Ctrl-C is heard: some hundredths of a second.
+# Clouds of one thread in one call, during which Ctrl-C is not handled: some hundredths of a second.
 _CLOUDS = 2048
 
 
-# Each thread's address, and what they point into.
+# Addresses for each thread, and the memory that they point to.
 _Memory: TypeAlias = tuple["ctypes.Array[ctypes.c_void_p]", NDArray[np.uint8]]
 
 
 @attrs.frozen(eq=False)
 class _Tables:
-    """A plan, what it points to, and, for each number of threads, working memory that no call uses now."""
+    """A plan, the arrays that it points to, and unused working memory for each number of threads."""
 
     plan: zernike.Plan
     arrays: tuple[NDArray[np.floating], ...]
@@ -60,7 +60,7 @@ class _Tables:
         return cls(plan, tables)
 
     def memory(self, threads: int, functions: zernike.Functions) -> _Memory:
-        """Take working memory for some threads. Fresh pages at each call would cost as much as two clouds."""
+        """Return working memory for some threads. New pages at each call would cost as much as two clouds."""
         try:
             return self.free[threads].pop()
         except IndexError:
@@ -79,18 +79,18 @@ _tables = lru_cache(maxsize=32)(_Tables.of)
 def compiled_transform(
     clouds: PointClouds, basis: Basis, kind: np.dtype[np.floating], workers: int
 ) -> tuple[Float[np.ndarray, "n dim"], bool] | None:
-    """Compute the coefficients of point clouds where the compiled library has a form for this machine.
+    """Compute the coefficients of point clouds by the compiled library, or return None if this machine has none.
 
     Parameters
     ----------
     clouds
-        With the channels of the basis.
+        Clouds with the channels of the basis.
     basis
-        With a Zernike radial part.
+        A basis with a Zernike radial part.
     kind
         float32 or float64.
     workers
-        Threads, >= 1.
+        Number of threads, >= 1.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def compiled_transform(
     finite : bool
         Whether every coefficient is a finite number.
 
-    None where there is no such library.
+    None if there is no such library.
     """
     functions = zernike.functions(32 if kind == np.float32 else 64)
     if functions is None:

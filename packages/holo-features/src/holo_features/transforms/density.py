@@ -1,4 +1,4 @@
-"""The density that a hologram describes, on a grid and as a map file of molecular viewers."""
+"""The density that a hologram describes, on a grid and as a map file for molecular viewers."""
 
 import os
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from .zernike import inverse_zernike_transform
 __all__ = ["DensityMap", "density_map", "write_density_map"]
 
 _SUFFIXES = (".mrc", ".ccp4", ".map")
-# Points an axis: a billion in all, 8 GB in float64.
+# Points along an axis: a billion in all, 8 GB in float64.
 _LONGEST = 1000
 
 
@@ -30,10 +30,10 @@ class DensityMap:
     Parameters
     ----------
     values : Float[ndarray, "channels x y z"]
-        A weight for each cutoff³, see `inverse_zernike_transform`; zero beyond the cutoff.
+        Weight per cutoff³, see `inverse_zernike_transform`; zero beyond the cutoff.
     first
-        Point [i, j, k] of the grid is at (first + [i, j, k]) × spacing, in Å. All grids of one spacing
-        therefore share their points, wherever their center is.
+        Point [i, j, k] of the grid is at (first + [i, j, k]) × spacing, in Å. Therefore all grids with one spacing
+        share their points, wherever their center is.
     spacing
         In Å.
     channels
@@ -63,26 +63,26 @@ def density_map(
     Parameters
     ----------
     holograms
-        In a basis with a Zernike radial part.
+        Holograms in a basis with a Zernike radial part.
     row
-        Which of them.
+        The row of the hologram.
     spacing
         The spacing of the grid, in Å.
     center : Float[ndarray, "3"]
-        Where the origin of the hologram is, in Å: the position of the Cα lays the map over its structure.
+        Position of the hologram's origin, in Å; the position of the Cα places the map over its structure.
     frame : Float[ndarray, "3 3"], optional
-        Rows are the axes in which the hologram is written, such as a row of `Embeddings.frames` for what was
-        decoded without one; by default it is written in the axes of the structure.
+        The axes, as rows, in which the hologram is given, such as a row of `Embeddings.frames` for a hologram that was
+        decoded without a frame; by default these are the axes of the structure.
 
     Returns
     -------
     DensityMap
-        In the dtype of the coefficients.
+        The map, in the dtype of the coefficients.
 
     Raises
     ------
     HoloError
-        If the basis is of a sphere, there is no such row, or spacing, center or frame are not as described.
+        If the basis is one on a sphere, there is no such row, or spacing, center or frame are not as described.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def density_map(
         for low, high, origin in zip(lowest, highest, middle, strict=True)
     ]
     x, y, z = np.meshgrid(*sides, indexing="ij", sparse=True)
-    # A margin for rounding: the inverse itself decides what is within the cutoff.
+    # A margin for rounding: the inverse itself decides which points are within the cutoff.
     near = x * x + y * y + z * z <= cutoff**2 * (1 + 1e-9)
     points = np.stack([side[index] for side, index in zip(sides, np.nonzero(near), strict=True)], axis=1)
     inside = inverse_zernike_transform(holograms[np.array([row])], in_frame(points, axes))[0]
@@ -135,7 +135,7 @@ def _checked_frame(frame: Float[np.ndarray, "3 3"] | None) -> NDArray[np.float64
     if frame is None:
         return np.eye(3)
     axes = _checked("frame", frame, (3, 3))
-    if np.abs(axes @ axes.T - np.eye(3)).max() > 1e-4:  # that of a model is float32
+    if np.abs(axes @ axes.T - np.eye(3)).max() > 1e-4:  # a model's frame is float32
         raise HoloError(f"density_map: frame is {axes.tolist()}; its rows must be three orthonormal axes")
     return axes
 
@@ -143,23 +143,23 @@ def _checked_frame(frame: Float[np.ndarray, "3 3"] | None) -> NDArray[np.float64
 def write_density_map(density: DensityMap, channel: str, path: str | os.PathLike[str]) -> None:
     """Write one channel as a map in the MRC 2014 format, which CCP4 shares.
 
-    Origin and first voxel are both set, so that PyMOL, ChimeraX, Coot, Mol* and gemmi lay the map over the
-    structure whose coordinates gave its center. The file appears whole or not at all.
+    Origin and first voxel are both set, so that PyMOL, ChimeraX, Coot, Mol* and gemmi place the map over the structure
+    whose coordinates gave its center. The file appears whole or not at all.
 
     Parameters
     ----------
     density
-        As `density_map` gives it.
+        A map from `density_map`.
     channel
-        Which channel.
+        Name of the channel.
     path
-        Ends in ``.mrc``, ``.ccp4`` or ``.map``. Values are written as float32: the format knows no float64.
+        A path that ends in ``.mrc``, ``.ccp4`` or ``.map``. Values are written as float32, because the format lacks
+        float64.
 
     Raises
     ------
     HoloError
-        If there is no such channel, the path ends otherwise, mrcfile is not installed, or the file cannot be
-        written.
+        If there is no such channel, the path ends otherwise, mrcfile is not installed, or the file cannot be written.
 
     Examples
     --------
@@ -185,12 +185,12 @@ def write_density_map(density: DensityMap, channel: str, path: str | os.PathLike
         file.set_volume()
         file.voxel_size = density.spacing
         _place(file.header, density.first, density.spacing)
-        # In place of mrcfile's own, which holds the time: the same map is the same file.
+        # In place of mrcfile's label, which contains the time, so that the same map is the same file.
         file.header.label[0] = f"Holo density, channel {channel}".encode("ascii", "replace")[:80]
 
 
 def _place(header: np.recarray[tuple[()], np.dtype[np.void]], first: Sequence[int], spacing: float) -> None:
-    """Say where the map begins, in both ways that readers know."""
+    """Write where the map begins, in both ways that readers use."""
     for axis, number in zip("xyz", first, strict=True):
         setattr(header, f"n{axis}start", number)
         setattr(header.origin, axis, number * spacing)

@@ -1,4 +1,4 @@
-"""Grids on the sphere: their nodes, and the weights that integrate by them."""
+"""Grids on the sphere: their nodes, and the weights for integration."""
 
 import attrs
 import numpy as np
@@ -22,7 +22,7 @@ class SphereGrid:
     azimuths : Float[ndarray, "phi"]
         φ of each column, in radians from x toward y.
     weights : Float[ndarray, "theta"]
-        Weight of every sample of a row: ∫ f over the sphere is Σ_jk w_j f(θ_j, φ_k), exactly for f a product
+        Weight of every sample of a row: ∫ f over the sphere is Σ_jk w_j f(θ_j, φ_k), which is exact if f is a product
         of two functions of degrees below the bandwidth.
     """
 
@@ -38,7 +38,7 @@ class SphereGrid:
 
 
 def sphere_grid(grid: Grid, bandwidth: int) -> SphereGrid:
-    """Make the grid of a name and bandwidth, see `holo_types.SphereImages`.
+    """Return the grid with a name and bandwidth; see `holo_types.SphereImages`.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ def sphere_grid(grid: Grid, bandwidth: int) -> SphereGrid:
     Raises
     ------
     HoloError
-        If the name is unknown or the bandwidth no integer >= 1.
+        If the name is unknown or the bandwidth is not an integer >= 1.
 
     Notes
     -----
-    Driscoll and Healy, *Adv. Appl. Math.* 15, 202 (1994), with the rows half a step off the poles as in
-    Kostelec and Rockmore, *J. Fourier Anal. Appl.* 14, 145 (2008).
+    Driscoll and Healy, *Adv. Appl. Math.* 15, 202 (1994), with the rows half a step off the poles as in Kostelec and
+    Rockmore, *J. Fourier Anal. Appl.* 14, 145 (2008).
 
     Examples
     --------

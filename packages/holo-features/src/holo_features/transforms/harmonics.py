@@ -17,9 +17,9 @@ def legendre_recurrence(
     Float[np.ndarray, "orders degrees"],
     Float[np.ndarray, "orders degrees"],
 ]:
-    """Return what the polar part of the harmonics is computed from.
+    """Return the coefficients from which the polar part of the harmonics is computed.
 
-    Of order m it starts from ``sectoral[m]`` at l = m, and P_(l+1) = rise[m, l] y P_l - fall[m, l] r² P_(l-1).
+    Order m starts from ``sectoral[m]`` at l = m, and P_(l+1) = rise[m, l] y P_l - fall[m, l] r² P_(l-1).
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def legendre_recurrence(
     sectoral : Float[ndarray, "orders"]
         Y_mm without its azimuthal part.
     rise, fall : Float[ndarray, "orders degrees"]
-        Rows m, columns l; ``fall`` is 0 at l = m, and both are where l < m. All are read-only.
+        Rows are m and columns l; ``fall`` is 0 at l = m, and both are 0 for l < m. All are read-only.
 
     Examples
     --------
@@ -58,9 +58,9 @@ def legendre_recurrence(
 def solid_harmonics(points: Float[np.ndarray, "points 3"], lmax: int) -> Float[np.ndarray, "lm points"]:
     """Evaluate |r|^l Y_lm(r̂) for every degree l <= lmax.
 
-    Y_lm are e3nn's real spherical harmonics: the components of l = 1 are proportional to (x, y, z), m runs
-    -l..l, and the integral of Y² over the sphere is 1. In terms of the textbook's real harmonics without
-    Condon-Shortley phase, whose pole is Z, they are taken at (X, Y, Z) = (z, x, y).
+    Y_lm are e3nn's real spherical harmonics: the components of l = 1 are proportional to (x, y, z), m runs from -l to
+    l, and the integral of Y² over the sphere is 1. They are the textbook's real harmonics without Condon-Shortley
+    phase, whose pole is Z, evaluated at (X, Y, Z) = (z, x, y).
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ def solid_harmonics(points: Float[np.ndarray, "points 3"], lmax: int) -> Float[n
 
     Notes
     -----
-    Fully normalized associated Legendre functions by upward recurrence in l at fixed m, written for
-    polynomials in x, y, z, so that nothing is singular at the poles or at the origin: Bigi, Fraux, Browning,
-    Ceriotti, *J. Chem. Phys.* 159, 064802 (2023).
+    Fully normalized associated Legendre functions are computed by upward recurrence in l at fixed m, in the form of
+    polynomials in x, y, z, so that nothing is singular at the poles or at the origin: Bigi, Fraux, Browning, Ceriotti,
+    *J. Chem. Phys.* 159, 064802 (2023).
 
     Examples
     --------

@@ -23,8 +23,8 @@ __all__ = [
 def squared_lengths(points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "points"]:
     """Return |r|² as (x² + z²) + y².
 
-    A point is within the cutoff where that of r / cutoff, in float64, is <= 1. The order of the sum is fixed,
-    so that a point at the very cutoff is on the same side in every part of Holo, compiled or not.
+    A point is within the cutoff if this value of r / cutoff, in float64, is <= 1. The order of the sum is fixed, so
+    that a point exactly at the cutoff is on the same side in every part of Holo, compiled or not.
 
     Examples
     --------
@@ -44,12 +44,12 @@ def envelope_at(radial: Zernike, rho: Float[np.ndarray, "points"]) -> Float[np.n
     radial
         The radial basis.
     rho : Float[ndarray, "points"]
-        Distances from the origin over the cutoff.
+        Distances from the origin divided by the cutoff.
 
     Returns
     -------
     Float[ndarray, "points"]
-        1 everywhere if the basis has no envelope.
+        The envelope; 1 everywhere if the basis has none.
 
     Examples
     --------
@@ -79,10 +79,10 @@ def _jacobi(count: int, beta: float, x: NDArray[np.float64]) -> NDArray[np.float
 
 
 def norm_ratio(degree: int, order: int, normalization: RadialNormalization) -> float:
-    """Return the length of R_nl in a normalization: the factor to its orthonormal form.
+    """Return the norm of R_nl in a normalization, which is its factor to the orthonormal form.
 
-    ``"floor"`` takes binom(floor((n+l+3)/2) - 1, k) where the orthonormal form has binom((n+l+1)/2, k),
-    k = (n-l)/2. As n - l is even, the first is binom(k+l, k) and the second binom(k+l+1/2, k).
+    ``"floor"`` has binom(floor((n+l+3)/2) - 1, k) where the orthonormal form has binom((n+l+1)/2, k), with k = (n-l)/2.
+    As n - l is even, the first is binom(k+l, k) and the second binom(k+l+1/2, k).
 
     Examples
     --------
@@ -99,26 +99,26 @@ def norm_ratio(degree: int, order: int, normalization: RadialNormalization) -> f
 def chebyshev_series(radial: Zernike, degree: int) -> Float[np.ndarray, "orders terms"]:
     """Return the Chebyshev coefficients of the radial functions of one degree.
 
-    R_nl(ρ) = sqrt(2n+3) ρ^l P_k^(0, l+1/2)(2ρ²-1), k = (n-l)/2, is a polynomial in ρ of l's parity:
-    R_nl(ρ) = Σ_j series[k, j] T_p+2j(ρ), p = l mod 2, whose terms all degrees of one parity share.
+    R_nl(ρ) = sqrt(2n+3) ρ^l P_k^(0, l+1/2)(2ρ²-1), with k = (n-l)/2, is a polynomial in ρ of l's parity:
+    R_nl(ρ) = Σ_j series[k, j] T_p+2j(ρ), with p = l mod 2. All degrees of one parity share these terms.
 
     Parameters
     ----------
     radial
-        The radial basis; its cutoff plays no part.
+        The radial basis; its cutoff has no effect.
     degree
-        l.
+        The degree l.
 
     Returns
     -------
     Float[ndarray, "orders terms"]
-        One row for each n = l, l+2, ... <= nmax, read-only.
+        One row for each n = l, l+2, ... <= nmax; read-only.
 
     Notes
     -----
     The functions are sampled at the Chebyshev nodes of [-1, 1], where the discrete cosine transform gives the
-    coefficients of a polynomial exactly. They are as small as the functions themselves. Those of R_nl / ρ^l
-    in powers of ρ² are not: it reaches 1e8 at l = 14, n = 40, and half of all digits would cancel.
+    coefficients of a polynomial exactly. These are as small as the functions themselves, unlike those of R_nl / ρ^l in
+    powers of ρ², which reach 1e8 at l = 14, n = 40, so that half of all digits would cancel.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def chebyshev_series(radial: Zernike, degree: int) -> Float[np.ndarray, "orders 
 
 
 def squared_norms(radial: Zernike, degree: int) -> Float[np.ndarray, "orders"]:
-    """Return ∫₀¹ R_nl² ρ² dρ for each n of one degree: 1 where the functions are orthonormal.
+    """Return ∫₀¹ R_nl² ρ² dρ for each n of one degree, which is 1 if the functions are orthonormal.
 
     Examples
     --------
@@ -169,25 +169,25 @@ def chebyshev_polynomials(x: Float[np.ndarray, "points"], terms: int) -> Float[n
 
 @lru_cache(maxsize=64)
 def vector_square_series(radial: Zernike, lmax: int) -> Float[np.ndarray, "terms"]:
-    """Return |e|², e the vector of all R_nl Y_lm at a point, as a sum of squares of Chebyshev polynomials.
+    """Return |e|², with e the vector of all R_nl Y_lm at a point, as a sum of squares of Chebyshev polynomials.
 
     Σ_m Y_lm² is (2l+1)/(4 pi) in every direction, so |e|² = Σ_j series[j] T_j(ρ)².
 
     Parameters
     ----------
     radial
-        The radial basis; its cutoff plays no part.
+        The radial basis; its cutoff has no effect.
     lmax
         Highest degree.
 
     Returns
     -------
     Float[ndarray, "terms"]
-        For j = 0..nmax, read-only.
+        The coefficients for j = 0..nmax; read-only.
 
     Notes
     -----
-    |e|² is a polynomial of degree nmax in ρ², thus a sum of T_j(2ρ²-1) = T_2j(ρ) = 2 T_j(ρ)² - 1.
+    |e|² is a polynomial of degree nmax in ρ², and therefore a sum of T_j(2ρ²-1) = T_2j(ρ) = 2 T_j(ρ)² - 1.
 
     Examples
     --------
@@ -201,7 +201,7 @@ def vector_square_series(radial: Zernike, lmax: int) -> Float[np.ndarray, "terms
     for degree in range(lmax + 1):
         values = chebyshev_series(radial, degree) @ polynomials[degree % 2 :: 2]
         total += (2 * degree + 1) / (4 * math.pi) * np.einsum("kp,kp->p", values, values)
-    # of T_j(2ρ²-1), then of T_j(ρ)²
+    # coefficients of T_j(2ρ²-1), then of T_j(ρ)²
     plain = np.cos(terms[:, None] * angles) @ total / len(terms) * np.where(terms == 0, 1, 2)
     series: NDArray[np.float64] = 2 * plain
     series[0] = plain[0] - plain[1:].sum()

@@ -17,17 +17,17 @@ from .quarter_turn import quarter_turn
 
 __all__ = ["inverse_spherical_transform", "spherical_transform"]
 
-# The samples that are worked on at once, in bytes of float64.
+# Samples that are processed at once, in bytes of float64.
 _BLOCK_BYTES = 1 << 23
-# From this degree on the fast Fourier transform is faster than a matrix product, which is near the processor's peak.
+# From this degree on, the fast Fourier transform is faster than a matrix product, which runs near peak speed.
 _FFT_DEGREE = 80
 
 
 @attrs.frozen(eq=False)
 class _Order:
-    """What a transform needs of the harmonics of one order, m and -m.
+    """The tables of a transform for the harmonics of one order, m and -m.
 
-    Harmonics are ordered by degree; inside a degree come the cosines m = 0..l, then the sines m = 1..l.
+    Harmonics are ordered by degree; within a degree, the cosines m = 0..l come first, then the sines m = 1..l.
     """
 
     waves: slice  # the row of m = 0, or the two rows of m, among the Fourier functions
@@ -40,11 +40,11 @@ class _Order:
 
 @attrs.frozen(eq=False)
 class _Plan:
-    """What a transform between a grid and the degrees up to lmax is made of.
+    """The tables of a transform between a grid and the degrees up to lmax.
 
-    The harmonics of the coefficients, e3nn's, are the textbook's at the cyclically changed axes (z, x, y): their
-    pole is y, but the rows of a grid lie about z. Those axes are a quarter turn about z and one about y away. For
-    the first the azimuth is counted a quarter further; for the second `quarter_turn` mixes the orders of a degree.
+    The harmonics of the coefficients, e3nn's, are the textbook's for the cyclically permuted axes (z, x, y): their pole
+    is y, but the rows of a grid lie about z. These axes differ by a quarter turn about z and one about y. For the
+    first, the azimuth is shifted by a quarter turn; for the second, `quarter_turn` mixes the orders of a degree.
     """
 
     fourier: Float[
@@ -59,7 +59,7 @@ class _Plan:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns of the grid."""
+        """The numbers of rows and columns of the grid."""
         return self.orders[0].synthesis.shape[1], self.fourier.shape[1]
 
 
@@ -71,7 +71,7 @@ def _plan(grid: Grid, bandwidth: int, lmax: int) -> _Plan:
     fourier = np.concatenate(
         [np.ones((1, len(nodes.azimuths))), waves.reshape(2 * lmax, len(nodes.azimuths))]
     )
-    # Of all degrees and orders, the negative ones last, with Condon-Shortley's (-1)^m.
+    # For all degrees and orders, the negative ones last, with Condon-Shortley's (-1)^m.
     legendre = sph_legendre_p_all(lmax, lmax, nodes.colatitudes).reshape(lmax + 1, 2 * lmax + 1, -1)
     orders = []
     for order in range(lmax + 1):
@@ -85,7 +85,7 @@ def _plan(grid: Grid, bandwidth: int, lmax: int) -> _Plan:
 
 
 def _to_waves(samples: NDArray[np.float64], plan: _Plan) -> Float[np.ndarray, "waves rows"]:
-    """Sum each row of samples [rows, phi] against the Fourier functions."""
+    """Project each row of samples [rows, phi] onto the Fourier functions."""
     if plan.lmax < _FFT_DEGREE:
         product: NDArray[np.float64] = plan.fourier @ samples.T
         return product
@@ -98,7 +98,7 @@ def _to_waves(samples: NDArray[np.float64], plan: _Plan) -> Float[np.ndarray, "w
 
 
 def _from_waves(waves: NDArray[np.float64], plan: _Plan) -> Float[np.ndarray, "rows phi"]:
-    """Add up the Fourier functions with coefficients [waves, rows]."""
+    """Sum the Fourier functions with coefficients [waves, rows]."""
     columns = plan.fourier.shape[1]
     if plan.lmax < _FFT_DEGREE:
         product: NDArray[np.float64] = waves.T @ plan.fourier
@@ -112,7 +112,7 @@ def _from_waves(waves: NDArray[np.float64], plan: _Plan) -> Float[np.ndarray, "r
 
 
 def _analyze(samples: Float[np.ndarray, "images theta phi"], plan: _Plan) -> Float[np.ndarray, "images lm"]:
-    """Return the coefficients in e3nn's harmonics."""
+    """Return the coefficients for e3nn's harmonics."""
     images, rows, columns = samples.shape
     waves = _to_waves(samples.reshape(images * rows, columns), plan)
     harmonics = np.empty(((plan.lmax + 1) ** 2, images))
@@ -131,7 +131,7 @@ def _analyze(samples: Float[np.ndarray, "images theta phi"], plan: _Plan) -> Flo
 def _synthesize(
     coefficients: Float[np.ndarray, "images lm"], plan: _Plan
 ) -> Float[np.ndarray, "images theta phi"]:
-    """Return the samples of coefficients in e3nn's harmonics."""
+    """Return the samples from coefficients for e3nn's harmonics."""
     images, (rows, columns) = len(coefficients), plan.shape
     harmonics = np.empty((coefficients.shape[1], images))
     for degree, (cosines, sines) in enumerate(plan.turns):
@@ -146,19 +146,19 @@ def _synthesize(
 
 
 def spherical_transform(images: SphereImages, lmax: int, dtype: DTypeLike = np.float32) -> Holograms:
-    """Encode images on a sphere as holograms: their coefficients in spherical harmonics.
+    """Encode images on a sphere as holograms, which are their coefficients in spherical harmonics.
 
-    f_clm = ∫ f_c(r̂) Y_lm(r̂) over the sphere, by the grid's own quadrature: exact for images of degrees below
+    f_clm = ∫ f_c(r̂) Y_lm(r̂) over the sphere, by the grid's own quadrature, which is exact for images of degrees below
     the bandwidth.
 
     Parameters
     ----------
     images
-        On a Driscoll-Healy or Gauss-Legendre grid.
+        Images on a Driscoll-Healy or Gauss-Legendre grid.
     lmax
         Highest degree, less than the bandwidth.
     dtype
-        float32 or float64: what the coefficients are rounded to. They are computed in float64.
+        float32 or float64, the type of the result. The coefficients are computed in float64.
 
     Returns
     -------
@@ -168,14 +168,14 @@ def spherical_transform(images: SphereImages, lmax: int, dtype: DTypeLike = np.f
     Raises
     ------
     HoloError
-        If lmax is no integer from 0 to bandwidth - 1, or the dtype is another one.
+        If lmax is not an integer from 0 to bandwidth - 1, or the dtype is another one.
 
     Notes
     -----
-    The integral over φ is a Fourier transform of each row, that over θ one matrix product with Legendre functions
-    for each order m; the pole is then turned from z to e3nn's y, one small matrix for each degree. Of 2b × 2b samples
-    that is 8b² lmax + 4b lmax² operations, where one dense matrix product has 8b² lmax². Driscoll and Healy,
-    *Adv. Appl. Math.* 15, 202 (1994).
+    The integral over φ is a Fourier transform of each row, and that over θ is one matrix product with Legendre
+    functions for each order m; the pole is then rotated from z to e3nn's y by one small matrix for each degree. For 2b
+    × 2b samples, that is 8b² lmax + 4b lmax² operations, where one dense matrix product has 8b² lmax². Driscoll and
+    Healy, *Adv. Appl. Math.* 15, 202 (1994).
 
     Examples
     --------
@@ -204,7 +204,7 @@ def spherical_transform(images: SphereImages, lmax: int, dtype: DTypeLike = np.f
 
 
 def _by_degree(flat: Float[np.ndarray, "images lm"], channels: int) -> Float[np.ndarray, "n dim"]:
-    """Put [n × channels, lm] into the layout of holograms: degrees, then channels, then m."""
+    """Convert [n × channels, lm] to the layout of holograms: degrees, then channels, then m."""
     if channels == 1:
         return flat
     by_channel = flat.reshape(-1, channels, flat.shape[1])
@@ -220,22 +220,22 @@ def inverse_spherical_transform(
 ) -> SphereImages:
     """Decode holograms into images on a sphere.
 
-    f_c(r̂) = Σ_lm f_clm Y_lm(r̂) with orthonormal harmonics; coefficients in other harmonics are divided by the squared
-    norm of theirs, so that this inverts `spherical_transform` in every normalization.
+    f_c(r̂) = Σ_lm f_clm Y_lm(r̂) with orthonormal harmonics; coefficients in other normalizations are divided by the
+    squared norm of their harmonics, so that this inverts `spherical_transform` in every normalization.
 
     Parameters
     ----------
     holograms
-        In a basis on the sphere.
+        Holograms in a basis on the sphere.
     grid
         ``"driscoll-healy"`` or ``"gauss-legendre"``.
     bandwidth
-        The bandwidth of the grid, more than the basis's lmax; by default lmax + 1.
+        The bandwidth of the grid, greater than the basis's lmax; by default lmax + 1.
 
     Returns
     -------
     SphereImages
-        In the dtype of the coefficients, computed in float64; with the index of the holograms.
+        Images in the dtype of the coefficients, computed in float64, with the index of the holograms.
 
     Raises
     ------

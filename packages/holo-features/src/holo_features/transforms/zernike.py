@@ -24,7 +24,7 @@ from .radial import (
 
 __all__ = ["inverse_zernike_transform", "zernike_transform"]
 
-# Sizes that bound the working memory: points evaluated at once, and bytes of moments held at once.
+# Limits of the working memory: number of points evaluated at once, and bytes of moments held at once.
 _POINTS = 4096
 _MOMENT_BYTES = 1 << 26
 
@@ -39,7 +39,7 @@ def _radial(basis: Basis, function: str) -> Zernike:
 
 @attrs.frozen(eq=False)
 class _Evaluated:
-    """What the basis functions at some points are made of: T_j(ρ) and Y_lm(r̂). Beside them the envelope there."""
+    """The factors of the basis functions at some points, T_j(ρ) and Y_lm(r̂), and the envelope there."""
 
     envelope: Float[np.ndarray, "points"]
     polynomials: Float[np.ndarray, "terms points"]
@@ -49,7 +49,7 @@ class _Evaluated:
     def at(cls, scaled: Float[np.ndarray, "points 3"], basis: Basis, radial: Zernike) -> "_Evaluated":
         """Evaluate at points in units of the cutoff."""
         rho = np.sqrt(squared_lengths(scaled))
-        # At the origin the direction is a zero vector: all harmonics but l = 0 are then zero, as they must be.
+        # At the origin the direction is a zero vector, so that all harmonics except l = 0 are zero, as they must be.
         directions = scaled / np.where(rho == 0, 1, rho)[:, None]
         return cls(
             envelope_at(radial, rho),
@@ -88,8 +88,8 @@ def _moments(
         stop = min(start + _POINTS, len(clouds.coordinates))
         scaled = clouds.coordinates[start:stop].astype(np.float64) / radial.cutoff
         weights = clouds.weights[start:stop] * (squared_lengths(scaled) <= 1)[:, None]
-        # One entry for each (point, channel) of non-zero weight, sorted by (cloud, channel): the zeros of
-        # one-hot weights cost nothing, and each group of entries is one small matrix product.
+        # One entry for each (point, channel) of nonzero weight, sorted by (cloud, channel): the zeros of one-hot
+        # weights take no time, and each group of entries is one small matrix product.
         point, channel = np.nonzero(weights)
         if len(point) == 0:
             continue
@@ -142,22 +142,21 @@ def zernike_transform(
 ) -> Holograms:
     """Encode point clouds as Zernike holograms.
 
-    Z_cnlm = Σ_i w_ic u(r_i) R_nl(r_i / cutoff) Y_lm(r̂_i) over the points with r_i <= cutoff, u the envelope of
-    the radial basis, or 1; with the point normalization ``"unit"`` each point is divided by |e_i|², e_i the
-    vector of all its R_nl Y_lm.
-    A point at the origin has l = 0 components only.
+    Z_cnlm = Σ_i w_ic u(r_i) R_nl(r_i / cutoff) Y_lm(r̂_i) over the points with r_i <= cutoff, where u is the envelope
+    of the radial basis, or 1. With the point normalization ``"unit"``, each point is divided by |e_i|², where e_i is
+    the vector of all its R_nl Y_lm. A point at the origin has components with l = 0 only.
 
     Parameters
     ----------
     point_clouds
-        The clouds, coordinates in Å.
+        The clouds, with coordinates in Å.
     basis
-        With a Zernike radial part, and the channels of the clouds, in their order.
+        A basis with a Zernike radial part and the channels of the clouds, in their order.
     dtype
-        float32 or float64: of the coefficients and their arithmetic. In float32 they are within 1e-6 of the
-        largest of them, in float64 within 1e-12.
+        float32 or float64, the type of the coefficients and their arithmetic. Errors are within 1e-6 of the largest
+        coefficient in float32, and within 1e-12 in float64.
     workers
-        How many threads share the clouds; -1 is one a processor. Results do not depend on it.
+        Number of threads that share the clouds; -1 for one on each processor. Results do not depend on it.
 
     Returns
     -------
@@ -167,14 +166,14 @@ def zernike_transform(
     Raises
     ------
     HoloError
-        If the channels are not the basis's, the basis is of a sphere, or dtype or workers are none of those.
+        If the channels are not the basis's, the basis is one on a sphere, or dtype or workers are invalid.
 
     Notes
     -----
-    Visani et al., *Phys. Rev. Research* 6, 023006 (2024), equations of the Zernike Fourier transform.
-    The radial functions share their Chebyshev polynomials: sums of T_j(ρ) Y_lm over the points come first,
-    and one small matrix for each degree then gives the coefficients. holo-kernels computes them in compiled
-    loops; where it has none for the machine, numpy does, slower.
+    Visani et al., *Phys. Rev. Research* 6, 023006 (2024), equations of the Zernike Fourier transform. The radial
+    functions share their Chebyshev polynomials: sums of T_j(ρ) Y_lm over the points are computed first, and one small
+    matrix for each degree then yields the coefficients. holo-kernels computes them in compiled loops; if it does not
+    support the machine, numpy does so, more slowly.
 
     Examples
     --------
@@ -207,35 +206,34 @@ def inverse_zernike_transform(
 ) -> Float[np.ndarray, "n channels points"]:
     """Evaluate the densities that holograms describe.
 
-    f_c(r) = Σ_nlm Z_cnlm R_nl(r / cutoff) Y_lm(r̂) / ‖R_nl Y_lm‖² within the cutoff, 0 beyond it. The
-    squared norm, an integral over the unit ball, is 1 in the orthonormal basis; so a density that the basis
-    can represent comes back in every normalization. Lengths are in units of the cutoff: f is a weight for
-    each cutoff³.
+    f_c(r) = Σ_nlm Z_cnlm R_nl(r / cutoff) Y_lm(r̂) / ‖R_nl Y_lm‖² within the cutoff, and 0 beyond it. The squared norm,
+    an integral over the unit ball, is 1 in the orthonormal basis; therefore a density that the basis can represent is
+    restored in every normalization. Lengths are in units of the cutoff: f is a weight per cutoff³.
 
-    Point normalization ``"unit"`` has divided each point by the squared norm of its own basis vector
-    already, so nothing is divided there: f_c(r) = Σ_nlm Z_cnlm R_nl Y_lm, and a lone point's density at the
-    point is its weight, in every radial and angular normalization.
+    The point normalization ``"unit"`` has already divided each point by the squared norm of its own basis vector, so
+    here nothing is divided: f_c(r) = Σ_nlm Z_cnlm R_nl Y_lm, and the density of a single point, at that point, is its
+    weight, in every radial and angular normalization.
 
-    What is inverted is the expansion in basis functions, not the envelope: the density is that of the points
-    with their weights multiplied by it, which falls to zero at the cutoff. To divide by it would only enlarge
-    there what the expansion leaves out.
+    The inverse is that of the expansion in basis functions, not that of the envelope: the density is that of the points
+    with their weights multiplied by the envelope, and falls to zero at the cutoff. Division by it would only amplify,
+    near the cutoff, what the expansion leaves out.
 
     Parameters
     ----------
     holograms
-        In a basis with a Zernike radial part.
+        Holograms in a basis with a Zernike radial part.
     points : Float[ndarray, "points 3"]
-        Where to evaluate, in Å relative to the origin.
+        Positions of the evaluation, in Å relative to the origin.
 
     Returns
     -------
     Float[ndarray, "n channels points"]
-        In the dtype of the coefficients; computed in float64.
+        Densities in the dtype of the coefficients; computed in float64.
 
     Raises
     ------
     HoloError
-        If the basis is of a sphere, or the points are not finite numbers of shape [points, 3].
+        If the basis is one on a sphere, or the points are not finite numbers of shape [points, 3].
 
     Examples
     --------
