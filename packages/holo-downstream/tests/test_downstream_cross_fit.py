@@ -232,7 +232,7 @@ def test_widths_are_numbers_that_are_not_negative():
             [""] * 12,
             ["s", "t", "u"] * 4,
             "scaffold",
-            "the complexes have no clusters, so folds are of whole scaffolds",
+            "the complexes have no clusters, so folds hold whole scaffolds",
         ),
         (["7"] * 12, ["s", "t", ""] * 4, "scaffold", "all complexes are of one cluster"),
         (
@@ -259,7 +259,7 @@ def test_the_summary_has_the_caveat_of_one_series():
     table, complexes = example()
     found = cross_fit(table, [attrs.evolve(one, cluster="") for one in complexes], LINEAR)
     assert found.grouping.by == "none"
-    assert found.summary().endswith("of all that is new errors will be larger.")
+    assert found.summary().endswith("on all that is new, errors will be larger.")
 
 
 def test_a_group_weighs_no_more_than_it_may():

@@ -138,7 +138,7 @@ class CrossFit:
         flagged = sum(bool(flag) for flag in self.unseen.flags)
         lines.append(
             f"Intervals, ± {low:.2f} to {high:.2f}, meant to hold {self.settings.coverage:.0%} of the labels, held "
-            f"{self.held:.0%}; {flagged} complexes were flagged."
+            f"{self.held:.0%}; {flagged} {'complex was' if flagged == 1 else 'complexes were'} flagged."
         )
         if self.grouping.caveat:
             lines.append(f"Caveat: {self.grouping.caveat}.")

@@ -95,10 +95,11 @@ def predict_folder(predictor: Path, folder: Path, out: Path, *, table: str | Non
         write_skipped(beside, features.skipped)
         write_flagged_predictions(predictions, out)
     flagged = sum(bool(flag) for flag in predictions.flags)
-    widths = np.quantile((predictions.upper - predictions.lower) / 2, [0, 1])
+    half_widths = (predictions.upper - predictions.lower) / 2
+    ends = dict.fromkeys(f"{end:.2f}" for end in (half_widths.min(), half_widths.max()))
     say(
         f"{len(predictions.ids)} complexes predicted, {flagged} flagged as unlike the training complexes; intervals of "
-        f"± {widths[0]:.2f} to {widths[1]:.2f} are meant to contain {chosen.widths.coverage:.0%} of the labels",
+        f"± {' to '.join(ends)} are meant to contain {chosen.widths.coverage:.0%} of the labels",
         *_left_out(features.skipped, beside.name),
         predicted=len(predictions.ids),
         flagged=flagged,
