@@ -71,12 +71,20 @@ def score(scored: Scored, metric: str, predictions: Values, most: int | None) ->
 
 def tests(scored: Scored, pairs: Sequence[tuple[str, Values, Values]], *, most: int | None) -> list[str]:
     """Return a line for each difference in RMSE, ours minus theirs, paired by cluster over all draws."""
+    lines = ["| difference | RMSE | p, permutation | p, Holm |", "| --- | ---: | ---: | ---: |"]
+    found = differences(scored, [(ours, theirs) for _, ours, theirs in pairs], most=most)
+    for (name, _, _), (difference, p_value, adjusted) in zip(pairs, found, strict=True):
+        lines.append(f"| {name} | {difference} | {p_value:.4f} | {adjusted:.4f} |")
+    return lines
+
+
+def differences(
+    scored: Scored, pairs: Sequence[tuple[Values, Values]], *, most: int | None
+) -> list[tuple[str, float, float]]:
+    """Return each difference in RMSE with its interval, its p, and p after Holm's correction for all of them."""
     found = [
         paired_test(ours, theirs, scored.labels, "rmsd", groups=scored.clusters, most=most)
-        for _, ours, theirs in pairs
+        for ours, theirs in pairs
     ]
     adjusted = holm_adjusted([test.p_value for test in found])
-    lines = ["| difference | RMSE | p, permutation | p, Holm |", "| --- | ---: | ---: | ---: |"]
-    for (name, _, _), test, p_value in zip(pairs, found, adjusted, strict=True):
-        lines.append(f"| {name} | {test.difference} | {test.p_value:.4f} | {p_value:.4f} |")
-    return lines
+    return [(str(test.difference), test.p_value, p) for test, p in zip(found, adjusted, strict=True)]

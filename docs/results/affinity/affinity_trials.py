@@ -26,7 +26,7 @@ from affinity_pooling import (
     set_kernel,
 )
 from affinity_rows import ALL, predicted
-from affinity_scores import Scored, score, table, tests
+from affinity_scores import Scored, differences, score, table
 from affinity_study import DRAWS, Study, read_study
 from numpy.typing import NDArray
 from sklearn.kernel_ridge import KernelRidge
@@ -53,6 +53,7 @@ _NOISE = (0.1, 0.3, 1.0)  # variance, in units of the kernel's mean diagonal
 _VECTORS = next(each for each in ENSEMBLE.members if isinstance(each, SupportVectors))
 _PROCESS, _VECTOR_MACHINE = "Gaussian process", "support vectors"
 _MEAN, _ENSEMBLE = "mean of process and ensemble", "ensemble, z in its support vectors alone"
+_NONE, _BESIDE, _ALONE = "no z", "kernel of atoms, and of the numbers", "kernel of atoms alone"
 
 Rows = dict[tuple[str, str], Values]
 Setting = TypeVar("Setting")
@@ -153,16 +154,16 @@ def main() -> None:
         raise SystemExit(f"{given.out}: atoms.h5 and numbers.h5 must be of the same complexes")
     ensemble = study.predictions(ALL, "ensemble")
     found = {
-        ("none", "ensemble"): ensemble,
-        ("none", "boosting"): study.predictions(ALL, "boosting"),
+        (_NONE, "ensemble"): ensemble,
+        (_NONE, "boosting"): study.predictions(ALL, "boosting"),
         **process_rows(study, atoms),
         **pooled_rows(study, atoms),
     }
-    plain = found["none", _VECTOR_MACHINE]
+    plain = found[_NONE, _VECTOR_MACHINE]
     for (name, estimator), draws in list(found.items()):
-        if estimator == _PROCESS:
+        if estimator == _PROCESS and name != _ALONE:
             found[name, _MEAN] = (draws + ensemble) / 2
-        elif estimator == _VECTOR_MACHINE and name != "none":
+        elif estimator == _VECTOR_MACHINE and name != _NONE:
             found[name, _ENSEMBLE] = ensemble + (draws - plain) / len(ENSEMBLE.members)
     (given.out / "trials.md").write_text("\n".join([*tables(study.scored, found), ""]), encoding="utf-8")
 
@@ -186,10 +187,10 @@ def process_rows(study: Study, atoms: Atoms) -> Rows:
             for each in settings
         ]
 
-    some = {"none": (0.0,), "kernel of atoms": _SHARES, "kernel of atoms alone": (1.0,)}
+    some = {_NONE: (0.0,), _BESIDE: _SHARES, _ALONE: (1.0,)}
     found = {}
     for name, shares in some.items():
-        names = list(kernels) if name != "none" else list(kernels)[:1]
+        names = list(kernels) if name != _NONE else list(kernels)[:1]
         settings = tuple(
             Process(kernel, share, noise) for kernel in names for share in shares for noise in _NOISE
         )
@@ -216,7 +217,7 @@ def pooled_rows(study: Study, atoms: Atoms) -> Rows:
         for place, test in _tests(study):
             plain[place, test] = by_support_vectors(number_kernel(numbers, ~test), labels, ~test)[test]
         np.save(path, plain)
-    found["none", _VECTOR_MACHINE] = np.load(path)
+    found[_NONE, _VECTOR_MACHINE] = np.load(path)
     for name, settings in POOLINGS.items():
         found[name, _VECTOR_MACHINE], chosen = _chosen(study, name, settings, predict)
         path = study.out / f"trial {name} boosting.npy"
@@ -261,22 +262,25 @@ def _chosen(
 
 
 def tables(scored: Scored, found: Rows) -> list[str]:
-    """Return the rows, each beside the best row without z, and each beside the same estimator without z."""
+    """Return the rows, then what each differs by from the best row without z and from the same without z."""
     lines = table(scored, [(name, estimator, draws) for (name, estimator), draws in found.items()])
-    rows = [(key, draws) for key, draws in found.items() if key[0] != "none"]
-    best = ("none", "ensemble")
-    against = {"the best row without z": [(key, draws, best) for key, draws in rows]}
-    against["the same without z"] = [
-        (key, draws, ("none", key[1]))
-        for key, draws in rows
-        if ("none", key[1]) in found and "alone" not in key[0]
-    ]
+    rows = [key for key in found if key[0] != _NONE]
+    alike = [key for key in rows if (_NONE, key[1]) in found and key[0] != _ALONE]
     for most, what in ((MOST_OF_A_GROUP, "capped"), (None, "plain")):
-        for which, each in against.items():
-            pairs = [
-                (f"{', '.join(key)} - {', '.join(other)}", draws, found[other]) for key, draws, other in each
+        best = found[_NONE, "ensemble"]
+        beside_best = differences(scored, [(found[key], best) for key in rows], most=most)
+        pairs = [(found[key], found[_NONE, key[1]]) for key in alike]
+        beside_like = dict(zip(alike, differences(scored, pairs, most=most), strict=True))
+        lines += ["", f"Differences in RMSE, paired by cluster, {what}:", ""]
+        lines += [
+            "| pooling | learns | less the ensemble without z | p, Holm | less the same without z | p, Holm |"
+        ]
+        lines += ["| --- | --- | ---: | ---: | ---: | ---: |"]
+        for key, first in zip(rows, beside_best, strict=True):
+            cells = [
+                f"{test[0]} | {test[2]:.3f}" if test else " | " for test in (first, beside_like.get(key))
             ]
-            lines += ["", f"Beside {which}, paired by cluster, {what}:", "", *tests(scored, pairs, most=most)]
+            lines.append(f"| {' | '.join((*key, *cells))} |")
     return lines
 
 
