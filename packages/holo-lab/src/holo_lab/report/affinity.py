@@ -95,6 +95,8 @@ def _errors(found: CrossFit) -> str:
     caveat = f" Caveat: {found.grouping.caveat}." if found.grouping.caveat else ""
     return page.section(
         "Predicted and measured",
+        page.table(headings, rows),
+        page.paragraph(f"Intervals are bootstrap intervals over {draws}.{caveat}", "note"),
         page.beside(
             page.figure(
                 plots.measured_plot(found),
@@ -102,9 +104,7 @@ def _errors(found: CrossFit) -> str:
                 f"Each complex is predicted by a model that has not seen {unseen}. Lines are intervals meant to "
                 f"contain {found.settings.coverage:.0%} of the labels, drawn for at most 300 complexes.",
             ),
-            page.table(headings, rows)
-            + page.paragraph(f"Intervals are bootstrap intervals over {draws}.{caveat}", "note")
-            + page.figure(
+            page.figure(
                 plots.learning_curve(found),
                 "learning curve",
                 "RMSE after training on a random part of the complexes. If it still falls at the end, more complexes "
