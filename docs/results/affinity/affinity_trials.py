@@ -97,6 +97,21 @@ def nested(
     scored
         Labels and clusters.
     """
+    valid = validated(settings, predict, folds)
+    predictions, chosen = np.empty(len(folds)), {}
+    for place, fold in enumerate(np.unique(folds)):
+        known = folds != fold
+        chosen[int(fold)] = settings[best(valid[:, place], known, scored)]
+        predictions[~known] = predict([chosen[int(fold)]], known)[0][~known]
+    return predictions, chosen
+
+
+def validated(
+    settings: Sequence[Setting],
+    predict: Callable[[Sequence[Setting], Mask], list[Values]],
+    folds: NDArray[np.int64],
+) -> Values:
+    """Return the predictions, by setting and test fold, of each other fold by what learned from the remaining three."""
     numbers = np.unique(folds)
     valid = np.full((len(settings), len(numbers), len(folds)), np.nan)
     for first, one in enumerate(numbers):
@@ -104,14 +119,13 @@ def nested(
             found = np.stack(predict(settings, (folds != one) & (folds != other)))
             valid[:, first, folds == other] = found[:, folds == other]
             valid[:, second, folds == one] = found[:, folds == one]
-    predictions, chosen = np.empty(len(folds)), {}
-    for place, fold in enumerate(numbers):
-        known = folds != fold
-        of_known = Scored(scored.labels[known], scored.clusters[known])
-        errors = [score(of_known, "rmsd", each[place, known], MOST_OF_A_GROUP) for each in valid]
-        chosen[int(fold)] = settings[int(np.argmin(errors))]
-        predictions[~known] = predict([chosen[int(fold)]], known)[0][~known]
-    return predictions, chosen
+    return valid
+
+
+def best(valid: Values, known: Mask, scored: Scored) -> int:
+    """Return which setting has the lowest capped error on the complexes that are not in the test fold."""
+    of_known = Scored(scored.labels[known], scored.clusters[known])
+    return int(np.argmin([score(of_known, "rmsd", each[known], MOST_OF_A_GROUP) for each in valid]))
 
 
 def number_kernel(numbers: Values, train: Mask) -> Values:
