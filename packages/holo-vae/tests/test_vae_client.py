@@ -85,7 +85,7 @@ def test_a_refusal_is_told_once(serve: Callable[[list[Answer]], str]) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", body_of(embeddings(), ARROW)[:200]])
 def test_an_answer_that_is_none_is_told(serve: Callable[[list[Answer]], str], body: bytes) -> None:
-    with pytest.raises(HoloError, match="its answer is no table of embeddings"):
+    with pytest.raises(HoloError, match="its answer is not a table of embeddings"):
         Service(serve([(200, body, {})])).embed([STRUCTURE])
 
 

@@ -2,6 +2,6 @@
 
 import lazy_loader
 
-# torch takes seconds to import, so each name brings its module when it is first used.
+# Importing torch takes seconds, so each name imports its module when it is first used.
 # The names and their modules are in __init__.pyi.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""The program ``holo-vae``, also as ``python -m holo_vae``."""
+"""The program ``holo-vae``, which also runs as ``python -m holo_vae``."""
 
 import sys
 
@@ -8,7 +8,7 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """Run the command line and give its exit status."""
+    """Run the command line and return its exit status."""
     return launch("holo_vae.cli.program")
 
 

@@ -1,4 +1,4 @@
-"""A client of the embedding service (extra ``client``): no torch, no model, the same results."""
+"""A client of the embedding service (extra ``client``): the same results without torch and without a model."""
 
 import base64
 import json
@@ -21,27 +21,27 @@ __all__ = ["Service"]
 
 _ARROW = "application/vnd.apache.arrow.stream"
 _MODEL = b"holo.model"
-_AT_ONCE = 4  # requests; the service has a queue, but not for one client alone
+_AT_ONCE = 4  # requests; the service has a queue, which one client should not fill alone
 _TRIES = 8
-_PAUSE = 0.5  # seconds before the second try, twice as many before each further one
+_PAUSE = 0.5  # seconds before the second try; the pause doubles before each further one
 _LONGEST_PAUSE = 60.0
-_SECONDS = 300.0  # for an answer
-_LATER = (429, 502, 503)  # it is full, restarts, or has no model yet
+_SECONDS = 300.0  # to wait for an answer
+_LATER = (429, 502, 503)  # the service is full, is restarting, or has no model yet
 _BINARY = (".gz", ".bcif")
 
 
 class Service:
     """An embedding service, as ``holo-vae serve`` runs one.
 
-    Requests that it has no place for, and those whose connection is lost, are sent again, up to seven times, when it
-    says or after pauses that grow.
+    A request that the service has no room for, or whose connection is lost, is sent again up to seven times: after
+    the delay that the service asks for, or after pauses that grow.
 
     Parameters
     ----------
     url
-        Its address, such as ``"https://holo.example.org"``.
+        The address of the service, such as ``"https://holo.example.org"``.
     headers
-        Sent with each request, such as ``{"Authorization": "Basic ..."}`` for a proxy that asks for it.
+        Headers sent with each request, such as ``{"Authorization": "Basic ..."}`` for a proxy that requires it.
 
     Raises
     ------
@@ -62,7 +62,7 @@ class Service:
         retry = urllib3.Retry(
             _TRIES - 1,
             status_forcelist=_LATER,
-            allowed_methods=None,  # the same request gives the same answer
+            allowed_methods=None,  # the same request always has the same answer
             backoff_factor=_PAUSE,
             backoff_max=_LONGEST_PAUSE,
             raise_on_status=False,
@@ -71,17 +71,17 @@ class Service:
         self._pool = urllib3.PoolManager(retries=retry, timeout=_SECONDS, maxsize=_AT_ONCE)
 
     def embed(self, paths: Sequence[Path | str]) -> Embeddings:
-        """Embed every residue of structure files, as `holo_vae.embed` does here.
+        """Embed every residue of structure files on the service, with the results of `holo_vae.embed`.
 
         Parameters
         ----------
         paths
-            PDB, mmCIF or BinaryCIF files, also gzipped.
+            PDB, mmCIF or BinaryCIF files, which may be gzipped.
 
         Raises
         ------
         HoloError
-            If a file cannot be read, or the service refuses it or does not answer; one line names the file.
+            If a file cannot be read, or the service refuses it or does not answer; the one-line message names the file.
         """
         return concatenate([_embeddings(answer, self.url) for answer in self._asked(paths, "/invocations")])
 
@@ -93,31 +93,31 @@ class Service:
         other: Literal["structure", "cluster", "none"] = "structure",
         any_type: bool = False,
     ) -> Index:
-        """Find the residues of the service's index that are most like each residue of structure files.
+        """Find the residues in the service's index that are most similar to each residue of structure files.
 
         Parameters
         ----------
         paths
-            PDB, mmCIF or BinaryCIF files, also gzipped.
+            PDB, mmCIF or BinaryCIF files, which may be gzipped.
         count, other, any_type
             As for `holo_downstream.search_residues`.
 
         Returns
         -------
         Index
-            A row for each neighbor, with the columns of `holo_downstream.neighbor_table`.
+            One row for each neighbor, with the columns of `holo_downstream.neighbor_table`.
 
         Raises
         ------
         HoloError
-            If a file cannot be read, or the service has no index, refuses the file or does not answer; one line names
-            the file.
+            If a file cannot be read, or the service has no index, refuses the file or does not answer; the one-line
+            message names the file.
         """
         asked = f"/neighbors?count={count}&other={other}&any_type={str(any_type).lower()}"
         return Index.concatenate([_neighbors(answer, self.url) for answer in self._asked(paths, asked)])
 
     def _asked(self, paths: Sequence[Path | str], page: str) -> list[bytes]:
-        """Send each file to a page, and return the answers."""
+        """Send each file to a page of the service and return the answers."""
         if not paths:
             raise HoloError("paths is empty; it must name a structure file")
         with ThreadPoolExecutor(_AT_ONCE, "holo-client") as pool:
@@ -149,14 +149,14 @@ def _content(path: Path) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise HoloError(f"{path}: is no text; a file of its name must be") from None
+        raise HoloError(f"{path}: is not text; a file with this name must be text") from None
 
 
 def _reason(body: bytes) -> str:
     try:
         return str(json.loads(body)["message"])
     except (ValueError, LookupError, TypeError):
-        return "it gives no reason"
+        return "no reason given"
 
 
 def _embeddings(body: bytes, url: str) -> Embeddings:
@@ -175,11 +175,11 @@ def _table(body: bytes, url: str, what: str) -> "tuple[pa.Table, ModelReference]
         table = pa.ipc.open_stream(body).read_all()
         return table, ModelReference(**json.loads(table.schema.metadata[_MODEL]))
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError):
-        raise HoloError(f"{url}: its answer is no table of {what}") from None
+        raise HoloError(f"{url}: its answer is not a table of {what}") from None
 
 
 def _of_table(table: "pa.Table", model: ModelReference) -> Embeddings:
-    """Put together what `holo_types.to_table` took apart."""
+    """Restore the embeddings that `holo_types.to_table` made into a table."""
     columns = {name: _values(table[name]) for name in table.column_names}
     size = sum(name.startswith("z_") for name in columns)
 
@@ -196,7 +196,7 @@ def _of_table(table: "pa.Table", model: ModelReference) -> Embeddings:
     centers = matrix([f"center_{axis}" for axis in "xyz"])
     log_variances = matrix([f"log_variance_{i}" for i in range(size)])
     if invariants is None or frames is None:
-        raise HoloError("the table has no columns z_0, frame_xx and those that follow them")
+        raise HoloError("the table lacks the columns z_0, frame_xx and those that follow them")
     degenerate = columns.pop("degenerate", None)
     losses = columns.pop("reconstruction_cosine_loss", None)
     return Embeddings(

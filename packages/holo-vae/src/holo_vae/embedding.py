@@ -1,4 +1,4 @@
-"""Structures, or pockets of complexes, straight to embeddings (extra ``structures``)."""
+"""Embeddings computed directly from structures, or from the pockets of complexes (extra ``structures``)."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -32,21 +32,21 @@ __all__ = [
     "unchanging",
 ]
 
-_BLOCK = 512  # rows that a thread computes at a time, a batch of `Model.encode`
-_AHEAD = 4  # structures for each thread that are encoded before they are asked for
+_BLOCK = 512  # rows that a thread computes at once, as one batch of `Model.encode`
+_AHEAD = 4  # structures per thread that are encoded before they are needed
 
 
 @attrs.frozen(eq=False)
 class EmbeddedStructure:
-    """What one structure file gave, or one complex.
+    """The result for one structure file, or for one complex.
 
     Parameters
     ----------
     encoded
-        Its holograms, with the residues that were skipped, or the error that says why there are none. Where
-        several workers embed, the holograms stay with them.
+        Its holograms with the residues that were skipped, or the error that explains why there are none. With several
+        workers, the holograms stay in the worker processes.
     embeddings
-        One row for each hologram; None if there are none.
+        One row for each hologram; None if there are no holograms.
     """
 
     encoded: "EncodedStructure"
@@ -54,19 +54,19 @@ class EmbeddedStructure:
 
 
 def embed_holograms(model: Model, holograms: Holograms, *, device: torch.device | str = "cpu") -> Embeddings:
-    """Encode holograms, with the cosine loss of each one's reconstruction.
+    """Encode holograms, and measure the cosine loss of each reconstruction.
 
     Parameters
     ----------
     model, holograms
-        What is to encode what.
+        The model, and the holograms that it encodes.
     device
         Where to compute, such as ``"cuda"``.
 
     Raises
     ------
     HoloError
-        If the basis is not the model's; or the model is conditional and the index does not have its column.
+        If the basis is not that of the model, or the model is conditional and the index lacks its column.
     """
     embeddings = model.encode(holograms, device=device)
     categories = model.categories(holograms.index)
@@ -77,9 +77,10 @@ def embed_holograms(model: Model, holograms: Holograms, *, device: torch.device 
 
 
 def embed_unnamed(model: Model, holograms: Holograms) -> Embeddings:
-    """Embed holograms of which nobody says what they are.
+    """Embed holograms without an index that names them.
 
-    As `embed_holograms`, but of a conditional model without the cosine loss: decoding takes each row's category.
+    This does the same as `embed_holograms`, except that a conditional model reports no cosine loss: decoding would need
+    each row's category.
     """
     return embed_holograms(model, holograms) if model.config.condition is None else model.encode(holograms)
 
@@ -95,21 +96,21 @@ def embed_structures(
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[EmbeddedStructure]:
-    """Embed every residue of structure files; a bad file stops none.
+    """Embed every residue of structure files; a bad file does not stop the others.
 
     In one process, blocks of residues are spread over as many threads as torch uses. Results come in the order of
-    the files; they are the same to the bit for any number of threads, processes or machines of one kind, for a
-    block holds rows of one structure only, and one thread computes it.
+    the files. They are identical to the bit for any number of threads, processes or machines of one kind, because a
+    block holds rows of a single structure and is computed by one thread.
 
     Parameters
     ----------
     paths, secondary_structure, done
         As for `holo_features.encode_structures`.
     model
-        A model, or what `load` takes. Its basis decides how the structures are encoded. Several workers each load
-        it for themselves, so they need what `load` takes.
+        A model, or what `load` accepts. Its basis determines how the structures are encoded. Several workers each load
+        their own copy, so they need what `load` accepts.
     encoding
-        Which residues are embedded, and what of the files is taken, see `holo_features.Encoding`; None takes all.
+        Which residues are embedded, and which parts of the files are used, see `holo_features.Encoding`; None uses all.
     device
         Where to compute, such as ``"cuda"``.
     workers, scheduler
@@ -118,13 +119,13 @@ def embed_structures(
     Yields
     ------
     EmbeddedStructure
-        One for each file.
+        One result for each file.
 
     Raises
     ------
     HoloError
         If holo-features is not installed (extra ``structures``), the model is one of sphere images, or several
-        workers are given a model that is loaded already, or load another than is here.
+        workers are given a loaded model, or load a model other than the one loaded here.
     """
     with extra("holo-vae[structures]"):
         from holo_features.encoding.structures import Encoding, encode_structures, map_structures  # noqa: PLC0415
@@ -156,26 +157,26 @@ def embed_complexes(
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[EmbeddedStructure]:
-    """Embed the pocket residues, or the ligand's atoms, of protein-ligand complexes.
+    """Embed the pocket residues, or the ligand atoms, of protein-ligand complexes.
 
-    A bad complex stops none of the others. A residue is in the pocket if any of its atoms is within 6 Å of the
-    ligand. The ligand's atoms are among the neighbors of either.
+    A bad complex does not stop the others. A residue belongs to the pocket if any of its atoms is within 6 Å of the
+    ligand. In both cases the ligand's atoms are among the neighbors.
 
     Parameters
     ----------
     sources
-        Where the complexes are, see `holo_features.find_complexes`.
+        The complexes, see `holo_features.find_complexes`.
     secondary_structure
-        Add the column ``secondary_structure`` to the index.
+        Whether to add the column ``secondary_structure`` to the index.
     centers
-        ``"pocket"``, the Cα of each residue of the pocket; or ``"ligand"``, each heavy atom of the ligand.
+        ``"pocket"`` for the Cα of each residue of the pocket, ``"ligand"`` for each heavy atom of the ligand.
     model, device, workers, scheduler
         As for `embed_structures`.
 
     Yields
     ------
     EmbeddedStructure
-        One for each complex; the index calls it by its id in the column ``structure``.
+        One result for each complex; the column ``structure`` of the index holds its id.
 
     Raises
     ------
@@ -200,7 +201,7 @@ def _loaded(model: Model | Path | str) -> Model:
 
 @attrs.frozen(eq=False, repr=False)
 class _Unchanging(Model):
-    """A model whose weights do not change while it is in use: their digest, asked for by each block, is kept."""
+    """A model whose weights do not change while it is in use, so that the digest each block asks for is kept."""
 
     @cached_property
     def digest(self) -> str:
@@ -208,7 +209,7 @@ class _Unchanging(Model):
 
 
 def unchanging(model: Model) -> Model:
-    """Return a model whose digest is computed once, for who embeds many small batches with it.
+    """Return a model whose digest is computed only once, for callers that embed many small batches.
 
     Examples
     --------
@@ -219,7 +220,7 @@ def unchanging(model: Model) -> Model:
     return _Unchanging(model.network, model.name, model.version)
 
 
-# What a worker process keeps from one structure to the next: the one model that it has loaded.
+# What a worker process keeps from one structure to the next: the single model that it has loaded.
 _own: dict[str, Model] = {}
 _loading = Lock()
 
@@ -227,7 +228,7 @@ _loading = Lock()
 def _by_worker(
     model: Model | Path | str, loaded: Model, device: torch.device | str
 ) -> "Callable[[EncodedStructure], EmbeddedStructure]":
-    """Return what a worker does with a structure; it goes to it with the model's name, not with its weights."""
+    """Return the worker's task for one structure; the worker receives the name of the model, not its weights."""
     if isinstance(model, Model):
         raise HoloError(
             f"model is the loaded model {model.name!r}; for several workers it must be what `load` takes, "
@@ -235,7 +236,7 @@ def _by_worker(
         )
     source = str(model)
     if source not in shipped_models() and Path(model).is_dir():
-        source = str(Path(model).absolute())  # workers elsewhere have a working folder of their own
+        source = str(Path(model).absolute())  # workers elsewhere have their own working folders
     return partial(_embed_in_worker, source=source, digest=loaded.digest, device=str(device))
 
 
@@ -243,7 +244,7 @@ def _embed_in_worker(
     encoded: "EncodedStructure", *, source: str, digest: str, device: str
 ) -> EmbeddedStructure:
     _compute_alone()
-    with _loading:  # of Dask's threads the first loads for all
+    with _loading:  # the first of Dask's threads loads the model for all of them
         if source not in _own or _own[source].digest != digest:
             _own.clear()
             _own[source] = unchanging(load(source, Model))
@@ -260,7 +261,7 @@ def _embed_in_worker(
 def _embedded(
     results: "Iterable[EncodedStructure]", model: Model, device: torch.device | str
 ) -> Iterator[EmbeddedStructure]:
-    """Embed as many blocks of rows at a time as torch has threads, and meanwhile encode the next structures."""
+    """Embed as many blocks of rows at once as torch has threads, while the next structures are encoded."""
     one_block = partial(embed_holograms, unchanging(model), device=device)
     waiting: deque[tuple[EncodedStructure, list[Future[Embeddings]]]] = deque()
 
@@ -292,8 +293,8 @@ def _joined(encoded: "EncodedStructure", parts: list[Embeddings]) -> EmbeddedStr
 def _threads() -> Iterator[ThreadPoolExecutor]:
     """Lend as many threads as torch uses, each of which computes alone.
 
-    Threads that share each small operation wait for each other most of the time; where others want the
-    processors too, nearly all of it.
+    Threads that share each small operation spend most of their time waiting for each other, and nearly all of it
+    where other processes need the processors too.
     """
     count = torch.get_num_threads()
     pool = ThreadPoolExecutor(count, "holo-embed", _compute_alone)
@@ -301,11 +302,11 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(count)  # of threads that start from now on; it never changed in this one
+        torch.set_num_threads(count)  # for threads that start from now on; in this one the number never changed
 
 
 def _compute_alone() -> None:
-    torch.get_num_threads()  # a thread takes over the number of all at its first call, and only then has its own
+    torch.get_num_threads()  # at its first call a thread takes over the global number; only then can it set its own
     torch.set_num_threads(1)
 
 
@@ -315,15 +316,15 @@ def embed(paths: Sequence[Path | str] | Path | str, model: Model | Path | str) -
     Parameters
     ----------
     paths
-        PDB, mmCIF or BinaryCIF files, also gzipped; or one of them.
+        PDB, mmCIF or BinaryCIF files, which may be gzipped; or a single file.
     model
-        A model, or what `load` takes.
+        A model, or what `load` accepts.
 
     Raises
     ------
     HoloError
-        If a file cannot be read, or no file has a residue to embed. To go on after a bad file, use
-        `embed_structures`.
+        If a file cannot be read, or no file has a residue to embed. Use `embed_structures` to continue after a
+        bad file.
     """
     loaded = _loaded(model)
     paths = [paths] if isinstance(paths, str | Path) else paths

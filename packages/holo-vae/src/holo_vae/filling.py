@@ -1,4 +1,4 @@
-"""What a model says of a residue from its surroundings alone (extra ``structures``)."""
+"""Predictions of a residue's type from its surroundings alone (extra ``structures``)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -25,18 +25,18 @@ _COLUMN = "residue_name"
 
 @attrs.frozen(eq=False)
 class FilledIn:
-    """What a model expects where residues are, without having seen them.
+    """Which residue types a model expects at each position, without having seen the residues.
 
     Parameters
     ----------
     surroundings
         z and frames of the surroundings without the residue's own atoms; the index names the residues that are there.
     backbones
-        Those without its side chain only: N, C and O are there.
+        The same with the residue's backbone, but without its side chain: its N, C and O are present.
     residue_names
-        The types that the model tells apart.
+        The residue types that the model distinguishes.
     log_probabilities : Float[ndarray, "n types"]
-        Natural logarithms of the probability of each type, from the surroundings without any of the residue's atoms.
+        Natural logarithm of the probability of each type, given the surroundings without any of the residue's atoms.
     """
 
     surroundings: Embeddings
@@ -45,24 +45,24 @@ class FilledIn:
     log_probabilities: Float[np.ndarray, "n types"]
 
     def take(self, rows: Int[np.ndarray, "rows"]) -> "FilledIn":
-        """Return some of the residues."""
+        """Return the residues of some rows."""
         return FilledIn(
             self.surroundings[rows], self.backbones[rows], self.residue_names, self.log_probabilities[rows]
         )
 
     def without_imprint(self, nats: float) -> "FilledIn":
-        """Lower the odds of the residue that is there, which the surroundings have closed around.
+        """Lower the odds of the residue in the structure, because its surroundings have adapted to it.
 
         Parameters
         ----------
         nats
-            By how much its log-probability is lower beside those of the others, see `imprint`. Residues of types that
-            the model does not know stay as they are.
+            The amount by which its log-probability is lowered relative to the others, see `imprint`. Residues of types
+            that the model does not know remain as they are.
 
         Returns
         -------
         FilledIn
-            With log-probabilities of the types that are such again: each row's sum to 1.
+            The same with adjusted log-probabilities; the probabilities of each row again sum to 1.
         """
         there = self.surroundings.index["residue_name"][:, None] == np.array(self.residue_names)
         lowered: NDArray[np.float64] = self.log_probabilities - nats * there
@@ -70,12 +70,12 @@ class FilledIn:
         return attrs.evolve(self, log_probabilities=lowered - sums)
 
     def of(self, residue_names: Sequence[str]) -> Float[np.ndarray, "n"]:
-        """Return the log-probability of one type for each residue.
+        """Return the log-probability of one given type for each residue.
 
         Raises
         ------
         HoloError
-            If the model knows no such type, or there is not one for each residue.
+            If the model does not know a type, or there is not exactly one type for each residue.
         """
         columns = {name: column for column, name in enumerate(self.residue_names)}
         unknown = sorted(set(residue_names) - set(columns))
@@ -90,20 +90,20 @@ class FilledIn:
 
 
 def fill_in(structure: "Structure", model: Model, sites: "Centers | None" = None) -> FilledIn:
-    """Predict which residues belong into the places of a structure, from all that is around them.
+    """Predict which residues fit the positions of a structure, given everything around them.
 
-    Its head on ``residue_name`` is asked about surroundings that the residue's own atoms are left out of. The
-    difference of two log-probabilities at a place is a score of an exchange that no measured stability went into.
+    The model's head on ``residue_name`` is applied to surroundings from which the residue's own atoms are left out. The
+    difference of two log-probabilities at a position scores a mutation without using any measured stability.
 
     Parameters
     ----------
     structure
-        As `holo_features.read_structure` gives it; all its atoms are around.
+        As `holo_features.read_structure` returns it; all its atoms are part of the surroundings.
     model
         A model of structures, with a head on ``residue_name`` that was trained without the residue's own atoms
         (`ViewsConfig.without_own_atoms`).
     sites
-        Of `holo_features.alpha_carbons` of the structure; by default all of them.
+        Positions from `holo_features.alpha_carbons` of the structure; by default all of them.
 
     Raises
     ------
@@ -156,27 +156,27 @@ def fill_in(structure: "Structure", model: Model, sites: "Centers | None" = None
 
 
 def imprint(ones: FilledIn, others: FilledIn) -> Float[np.ndarray, "n"]:
-    """Measure, on related proteins, how much of what a model expects is due to the residue that is there.
+    """Measure on related proteins how much of a model's expectation is due to the residue in the structure.
 
-    Surroundings close around the side chain that they have, so a model that has not seen it still finds its shape.
-    Where two relatives have different residues at one place, and surroundings that are otherwise alike, the log-odds of
-    the two residues would be the same in both; by how much each rather expects its own, halved, is the imprint. No
-    measured stability goes into it.
+    Surroundings close around the side chain that they hold, so a model that has not seen the side chain still finds
+    its shape. Take two relatives that have different residues at one position, and otherwise similar surroundings.
+    Without this effect, the log-odds of the two residues would be the same in both. The imprint is half of the amount
+    by which they differ, each relative favoring its own residue. No measured stability enters.
 
     Parameters
     ----------
     ones, others
-        Residues of residues of two proteins, a row of one beside a row of the other.
+        Aligned residues of two proteins: row i of one corresponds to row i of the other.
 
     Returns
     -------
     Float[ndarray, "n"]
-        In nats, for each pair of different residues. One pair says little: take the mean of many.
+        The imprint in nats for each pair of different residues. A single pair says little: take the mean of many.
 
     Raises
     ------
     HoloError
-        If the rows differ in number, or the model does not know a residue that is there.
+        If the numbers of rows differ, or the model does not know a residue that occurs.
 
     Examples
     --------
@@ -190,7 +190,7 @@ def imprint(ones: FilledIn, others: FilledIn) -> Float[np.ndarray, "n"]:
     """
     names = [each.surroundings.index["residue_name"] for each in (ones, others)]
     if len(names[0]) != len(names[1]):
-        raise HoloError(f"imprint: {len(names[0])} residues beside {len(names[1])}; each must have its other")
+        raise HoloError(f"imprint: {len(names[0])} residues beside {len(names[1])}; each must have its counterpart")
     rows = np.flatnonzero(names[0] != names[1])
     one, other = ones.take(rows), others.take(rows)
     mine, theirs = (each[rows].tolist() for each in names)

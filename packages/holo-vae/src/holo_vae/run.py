@@ -1,4 +1,4 @@
-"""A training run as a user starts it: files of holograms to a folder with all that came of it."""
+"""A training run as a user starts it, from files of holograms to a folder with all of the results."""
 
 import importlib.util
 import json
@@ -43,32 +43,32 @@ from holo_vae.data.opening import RunData, open_data
 __all__ = ["TrainingRun", "default_recipe", "initial_classifier", "initial_model", "run_training"]
 
 NetworkT = TypeVar("NetworkT", HolographicAutoencoder, Classifier)
-STATE = "state"  # the folder, in a run's folder, of what it takes to go on
-_EVALUATED_ROWS = 10_000  # of validation, at most: its scores are known to a percent
+STATE = "state"  # the subfolder of a run's folder that holds what is needed to resume it
+_EVALUATED_ROWS = 10_000  # validation rows at most; they determine its scores to about a percent
 
 
 @attrs.frozen(eq=False)
 class TrainingRun:
-    """What a run gave.
+    """The results of a training run.
 
     Parameters
     ----------
     model
-        With the best weights on validation.
+        The model with the weights that were best on validation.
     history
-        A record of each epoch.
+        One record for each epoch.
     evaluation
-        The evaluation of an autoencoder on the validation rows (the first 10,000); of a classifier None.
+        The evaluation of an autoencoder on the (first 10,000) validation rows; None for a classifier.
     folder
-        Holds ``model/``, ``recipe.yaml``, ``history.csv``, ``evaluation.json`` and the pictures.
+        The run's folder, with ``model/``, ``recipe.yaml``, ``history.csv``, ``evaluation.json`` and the pictures.
     store, registered_version
-        Of MLflow, where it is installed; the version only where registration was asked for.
+        The MLflow store, where MLflow is installed, and the registered version, where registration was requested.
     promoted
-        Whether the alias points at that version now.
+        Whether the alias now points at that version.
     notes
-        What did not go as asked and was no reason to stop: a store that did not answer, a promotion refused.
+        What failed without stopping the run: a store that did not answer, or a refused promotion.
     skipped
-        Which of the data's files gave nothing, in words.
+        A sentence for each group of data files that yielded no rows.
     """
 
     model: Model | TrainedClassifier
@@ -83,7 +83,7 @@ class TrainingRun:
 
 
 def default_recipe(basis: Basis) -> Recipe:
-    """Return a small model and a short training for a basis: minutes on two cores for a few thousand rows.
+    """Return a recipe for a basis: a small model, trained in minutes on two cores for a few thousand rows.
 
     Examples
     --------
@@ -106,12 +106,12 @@ def default_recipe(basis: Basis) -> Recipe:
 
 
 def initial_model(recipe: Recipe, scale: float, name: str) -> Model:
-    """Return the autoencoder from which training begins; the recipe's seed decides its weights.
+    """Return the untrained autoencoder; the recipe's seed determines its initial weights.
 
     Raises
     ------
     HoloError
-        If the recipe is one of a classifier; see `initial_classifier`.
+        If the recipe describes a classifier; see `initial_classifier`.
     """
     if isinstance(recipe.model, ClassifierConfig):
         raise HoloError("the recipe's model is a classifier; an autoencoder is needed")
@@ -121,12 +121,12 @@ def initial_model(recipe: Recipe, scale: float, name: str) -> Model:
 
 
 def initial_classifier(recipe: Recipe, scale: float, name: str) -> TrainedClassifier:
-    """Return the supervised network from which training begins; the recipe's seed decides its weights.
+    """Return the untrained supervised network; the recipe's seed determines its initial weights.
 
     Raises
     ------
     HoloError
-        If the recipe is one of an autoencoder; see `initial_model`.
+        If the recipe describes an autoencoder; see `initial_model`.
     """
     if isinstance(recipe.model, ModelConfig):
         raise HoloError("the recipe's model is an autoencoder; a classifier is needed")
@@ -154,35 +154,35 @@ def run_training(
     alias: str = "champion",
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> TrainingRun:
-    """Train a model, keep its best weights, evaluate and track it; with `register`, register and promote it too.
+    """Train a model, keep its best weights, evaluate and track it; with `register`, also register and promote it.
 
     Parameters
     ----------
     recipe
-        What to train and how.
+        What to train, and how.
     data, validation
         Files of `Holograms`, see `open_data`; or the folder of the data set that the recipe names.
     folder
-        Made if there is none.
+        The folder of the run; it is created if it does not exist.
     name
-        The name of the model, the MLflow experiment and the registered model.
+        The name of the model, of the MLflow experiment and of the registered model.
     resume
-        Go on with the run in `folder`, if there is one. One that is finished stays as it is.
+        Whether to resume the run in `folder`, if there is one. A finished run remains as it is.
     processes
-        Who trains, and where; the first one writes the files.
+        The processes that train; the first of them writes the files.
     register
-        Whether to register (extra ``mlflow``) and, if the promotion gate lets it pass, move the alias.
+        Whether to register the model (extra ``mlflow``) and move the alias if the promotion gate passes.
     alias
-        Moved to the new version.
+        The alias that is moved to the new version.
     on_step
-        Called for each step.
+        Called after each step.
 
     Raises
     ------
     HoloError
-        If the data does not fit the recipe, `folder` holds a run and `resume` is not set or its run is another
-        one, another process trains in it, it is removed meanwhile, registration is asked for without mlflow, or
-        another process is lost.
+        If the data does not fit the recipe; `folder` holds a run and `resume` is not set, or the run is a different
+        one; another process trains in the folder, or the folder is removed during the run; registration is requested
+        without mlflow; or another process is lost.
     """
     folder, paths = Path(folder), [data] if isinstance(data, Path | str) else list(data)
     state, run = folder / STATE, None
@@ -207,7 +207,7 @@ def run_training(
                 model.network, rows.training, rows.validation, recipe, state=state, processes=processes
             )
             return TrainingRun(model, tuple(followed), None, folder, None, None, False, ())
-        if has_checkpoint(state):  # what is refused changes nothing
+        if has_checkpoint(state):  # a refused request must not change anything
             check_state(state, run_digest(recipe, rows.training, rows.validation))
         if tracked:
             run = stack.enter_context(
@@ -259,7 +259,7 @@ def run_training(
                 notes += refused
             if version is not None:
                 model = attrs.evolve(model, version=version)
-    # Only now is it known what the store has: closing a run sends its end.
+    # Only now is it known what the store holds, since closing a run sends its last records.
     if run is not None and run.note is not None:
         notes.append(run.note)
     store = None if run is None else run.store.uri
@@ -269,7 +269,7 @@ def run_training(
 
 
 def _owned(folder: Path) -> PathLock:
-    """Keep others from a run's folder, and remove what a killed run left unfinished in it."""
+    """Lock a run's folder against other processes, and remove what a killed run left unfinished."""
     place = PathLock(folder, folder=True)
     for part in ("model", "data", STATE):
         remove_unfinished(folder / part)
@@ -281,7 +281,7 @@ def _check_request(name: str, there: Path | None) -> None:
         raise HoloError(f"the model's name is {name!r}; it must be text without / and :")
     if there is not None and has_checkpoint(there):
         raise HoloError(
-            f"{there.parent}: holds a run already; go on with it by --resume, or give another folder"
+            f"{there.parent}: already holds a run; resume it with --resume, or name another folder"
         )
 
 
@@ -292,7 +292,7 @@ def _opened_by_turns(
     folder: Path,
     processes: Processes,
 ) -> RunData:
-    """Open the data; the first process before the others, as it may have to encode it."""
+    """Open the data, in the first process before the others, since it may have to encode the data."""
     if not processes.first:
         processes.wait()
     rows = open_data(recipe, data, validation, folder)
@@ -302,9 +302,9 @@ def _opened_by_turns(
 
 
 def _first_rows(rows: Rows, model: Model, config: TrainingConfig) -> Holograms:
-    """Return the first rows, which are evaluated, with the columns that say what they are of, and which category."""
+    """Return the first rows, which are evaluated, with the index columns that identify them and hold the category."""
     batch, condition = next(rows.in_order(_EVALUATED_ROWS)), model.config.condition
-    taken = len(batch.coefficients)  # batches are equal, so the first may have fewer
+    taken = len(batch.coefficients)  # batches have equal sizes, so the first may have fewer rows
     index = {name: rows.column(name)[:taken] for name in group_columns(rows.columns, config)}
     if condition is not None and batch.labels is not None:
         index[condition.column] = np.array(condition.categories)[batch.labels.numpy()]
@@ -312,7 +312,7 @@ def _first_rows(rows: Rows, model: Model, config: TrainingConfig) -> Holograms:
 
 
 def _spread_rows(rows: Rows, count: int) -> Holograms:
-    """Return so many rows, at random, for which all are read once."""
+    """Return `count` random rows, reading all rows once."""
     chosen = np.sort(np.random.default_rng(0).choice(len(rows), min(count, len(rows)), replace=False))
     parts, first = [], 0
     for batch in rows.in_order(1024):
@@ -331,7 +331,7 @@ def _finish(
     run: "tracking.Run | None",
     config: TrainingConfig,
 ) -> Evaluation | None:
-    """Evaluate an autoencoder on the first validation rows; write the figures and z, draw the pictures."""
+    """Evaluate an autoencoder on the first validation rows, write the figures and z, and draw the pictures."""
     figures, folder = {"learning_curves": learning_curves(history)}, place.path
     evaluation = None
     if isinstance(model, Model):
@@ -354,7 +354,7 @@ def _finish(
 
 
 def _register(run: "tracking.Run", name: str, alias: str) -> tuple[str | None, bool, list[str]]:
-    """Register the logged model and promote it; gives the version, whether it has the alias, and what went wrong."""
+    """Register and promote the logged model; return the version, whether it has the alias, and what went wrong."""
     from .promotion.registry_access import alias_version  # noqa: PLC0415  (mlflow is an extra)
     from .promotion.waiting import promote_waiting  # noqa: PLC0415
 
@@ -369,11 +369,11 @@ def _register(run: "tracking.Run", name: str, alias: str) -> tuple[str | None, b
         outcomes = promote_waiting(run.store)
         promoted = alias_version(name, alias, store=run.store.uri) == version
     except HoloError as error:
-        return version, False, [f"{error}; the gate is asked again by: holo-vae track {run.folder}"]
+        return version, False, [f"{error}; ask the gate again with: holo-vae track {run.folder}"]
     refusals = [outcome.refusal for outcome in outcomes if outcome.refusal]
     if not (promoted or refusals):
         refusals = [
-            f"models:/{name}/{version} was refused before; again by: holo-vae promote {name} {version}"
+            f"models:/{name}/{version} was refused before; try again with: holo-vae promote {name} {version}"
         ]
     return version, promoted, refusals
 
@@ -385,20 +385,20 @@ def _tracking() -> ModuleType:
 
 
 def _end_training(model: Model | TrainedClassifier, recipe: Recipe, training: Rows, place: PathLock) -> None:
-    """Do what is left to do with the best weights, and keep them."""
+    """Finish with the best weights, and save them."""
     if isinstance(model, Model) and recipe.views is not None and recipe.views.whitened:
         whiten_within(model.network, training, recipe.training.group_column)
     _keep(model, place)
 
 
 def _keep(model: Model | TrainedClassifier, place: PathLock) -> None:
-    """Write the model into the run's folder, if that is still the one that it was."""
+    """Write the model into the run's folder, provided that the folder is still the same one."""
     place.check()
     write_model(model, place.path / "model")
 
 
 def _write_history(history: Sequence[Epoch], place: PathLock) -> None:
-    """Write a table of one row an epoch; what the objective measures gets a column for training and validation."""
+    """Write a table with one row per epoch and, for each term, columns for training and validation."""
     table = [
         {
             **{

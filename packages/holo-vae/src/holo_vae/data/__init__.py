@@ -1,4 +1,4 @@
-"""What is trained on: data sets prepared as files of holograms or of point clouds, and batches drawn from them.
+"""Training data: data sets prepared as files of holograms or of point clouds, and the batches drawn from them.
 
-Files of `Holograms` or `PointClouds` enter; `Rows` leave, which give the batches of an epoch, and views of clouds.
+Files of `Holograms` or `PointClouds` enter; `Rows` leave, which yield the batches of an epoch, and views of clouds.
 """

@@ -1,4 +1,4 @@
-"""Which rows are views of one thing: the copies of a mesh."""
+"""Rows that are views of the same thing: the copies of a mesh."""
 
 import attrs
 import numpy as np
@@ -9,16 +9,16 @@ __all__ = ["AlikeRows"]
 
 @attrs.frozen(eq=False)
 class AlikeRows:
-    """Rows in groups, of which each row is given another one.
+    """Rows in groups, where each row can be assigned another row of its group.
 
     Parameters
     ----------
     order : Int[ndarray, "n"]
-        The rows, those of a group together.
+        The rows, sorted so that those of a group are together.
     places : Int[ndarray, "n"]
-        Where each row stands there.
+        The position of each row in `order`.
     starts, sizes : Int[ndarray, "n"]
-        Where each row's group begins there, and how many rows it has.
+        Where the group of each row begins in `order`, and the size of the group.
     """
 
     order: Int[np.ndarray, "n"]
@@ -28,7 +28,7 @@ class AlikeRows:
 
     @classmethod
     def of(cls, groups: Int[np.ndarray, "n"]) -> "AlikeRows":
-        """Group rows by number."""
+        """Group the rows that have the same number."""
         order = np.argsort(groups, kind="stable")
         _, first, members, counts = np.unique(
             groups[order], return_index=True, return_inverse=True, return_counts=True
@@ -38,7 +38,7 @@ class AlikeRows:
         return cls(order, places, first[members][places], counts[members][places])
 
     def other(self, rows: Int[np.ndarray, "k"], generator: np.random.Generator) -> Int[np.ndarray, "k"]:
-        """Draw for each row another one of its group; itself where it is alone.
+        """Draw another row of the same group for each row; a row that is alone in its group gets itself.
 
         Examples
         --------

@@ -1,18 +1,18 @@
 """Batches to train on, from memory or streamed from files that are larger than it.
 
-The order of an epoch is a function of the seed and the epoch's number, never of who reads it. Up to
-`shuffle_rows` rows are all in memory, and an epoch is a random permutation of them. More are streamed: the
-files' chunks (256 KiB of rows that stand together, often of one structure) are permuted over all files. As many
-random chunks as hold `shuffle_rows` rows are a window, whose rows are permuted among one another. Every row
-comes once an epoch.
+The order of an epoch is a function of the seed and the epoch's number, and never depends on who reads it. Up to
+`shuffle_rows` rows are all held in memory, and an epoch is a random permutation of them. Larger data is streamed: the
+chunks of the files (256 KiB of consecutive rows, often from one structure) are permuted over all files. A window is as
+many random chunks as hold `shuffle_rows` rows, and the rows of a window are permuted among one another. Every row
+comes once per epoch.
 
-So where in an epoch a chunk comes is chance, and a batch is drawn evenly from all chunks of its window: of
-protein holograms, 38 rows a chunk, a window of 500,000 rows holds 13,158 chunks, and a batch of 512 rows is of
-502 of them. What is left of the files' order is that a chunk's rows come in one window. The first windows are
-an eighth, a quarter, a half as long, so that an epoch begins soon. Threads read one window ahead: two are in
-memory.
+The place of a chunk in the epoch is therefore random, and a batch is drawn evenly from all chunks of its window. For
+protein holograms, with 38 rows per chunk, a window of 500,000 rows holds 13,158 chunks, and a batch of 512 rows comes
+from 502 of them. All that remains of the files' order is that the rows of a chunk come in one window. The first windows
+are an eighth, a quarter and half as long, so that an epoch begins soon. Threads read one window ahead, so two windows
+are in memory.
 
-Where rows are in clusters, an epoch has a part of each, drawn by `holo_vae.data.clusters`; all else is the same.
+Where rows belong to clusters, an epoch takes a part of each, drawn by `holo_vae.data.clusters`; all else is the same.
 """
 
 import hashlib
@@ -49,29 +49,29 @@ _DTYPES: dict[torch.dtype, np.dtype[Any]] = {
     torch.float32: np.dtype(np.float32),
     torch.float64: np.dtype(np.float64),
 }
-_FIRST_WINDOWS = (8, 4, 2)  # what part of a window each of the first ones is
-_ORDERED_BYTES = 1 << 25  # of a window that is not shuffled
-_VIEWED_AHEAD = 2  # batches of views
+_FIRST_WINDOWS = (8, 4, 2)  # the first windows are these fractions (1/8, 1/4, 1/2) of a full one
+_ORDERED_BYTES = 1 << 25  # size of a window that is not shuffled
+_VIEWED_AHEAD = 2  # batches of views that are prepared ahead
 
 
 @attrs.frozen(eq=False)
 class Batch:
-    """Rows that are trained on together.
+    """Rows that are processed together in one training step.
 
     Parameters
     ----------
     coefficients
-        In memory of their own.
+        The coefficients, in memory that belongs to the batch.
     labels
-        The category's number of each row, where a condition was given.
+        The number of each row's category, where there is a condition.
     rows
-        Their numbers in the source, over all its files.
+        The row numbers in the source, counted over all its files.
     heads
-        The number of each row's category for each head, -1 for none; None where there are no heads.
+        The number of each row's category for each head, -1 where it has none; None if there are no heads.
     views
-        Of point clouds, in training: ``view``, what the network is given of each row; where there are two views
-        ``other_view``, and where rows are paired ``other``, the rows that it is of. Of rows that are views of one
-        another: both of these, the same.
+        For training on point clouds: ``view``, the network's input for each row; with two views per row,
+        ``other_view``; and, for paired rows, ``other``, the coefficients of the rows that ``other_view`` shows. For
+        rows that are views of one another, ``other_view`` and ``other`` are the same.
     """
 
     coefficients: Float[Tensor, "n dim"]
@@ -83,7 +83,7 @@ class Batch:
 
 @attrs.frozen(eq=False)
 class Split:
-    """Row numbers of the training and of the validation part."""
+    """The row numbers of the training part and of the validation part."""
 
     training: NDArray[np.int64]
     validation: NDArray[np.int64]
@@ -91,7 +91,7 @@ class Split:
 
 @attrs.frozen(eq=False)
 class _Memory:
-    """Holograms in memory, asked as `Shards` are."""
+    """Holograms in memory, with the interface of `Shards`."""
 
     holograms: Holograms
 
@@ -124,7 +124,7 @@ _Opened = _Memory | EncodedClouds | Shards
 
 @attrs.frozen(eq=False)
 class _Held:
-    """The index of holograms in memory, without the holograms."""
+    """The index of holograms in memory, kept without the holograms."""
 
     index: Index
 
@@ -149,32 +149,32 @@ def _opened(source: Source) -> _Opened:
 
 @attrs.frozen(eq=False)
 class Rows:
-    """Rows to train on or to validate with; `open_rows` makes it.
+    """The rows to train on or to validate with, made by `open_rows`.
 
     Parameters
     ----------
     basis
         The basis of the holograms.
     numbers
-        The numbers of the rows in the source, ascending.
+        The numbers of the rows in the source, in ascending order.
     labels
-        The category's number of each row, or None.
+        The number of each row's category, or None.
     values
-        The rows, where they are all in memory.
+        The coefficients, where all of them are in memory.
     shards
-        Where they are read from, otherwise.
+        The files that the rows are otherwise read from.
     clusters
-        Which of them an epoch takes; None for all.
+        The clusters that determine which rows an epoch takes; None to take all.
     shuffle_rows, dtype, workers
-        As `open_rows` has them.
+        As for `open_rows`.
     heads
-        The number of each row's category for each head, -1 for none; None where there are no heads.
+        The number of each row's category for each head, -1 where it has none; None if there are no heads.
     clouds, partners
-        Where rows are encoded from point clouds: these, and which of them are views of one residue.
+        Where rows are encoded from point clouds: the clouds, and which of them are views of the same residue.
     index
-        What the source's rows are about.
+        The index of the source.
     alike
-        Where rows are views of one another: which, by their places among `numbers`.
+        Where rows are views of one another: their groups, as positions in `numbers`.
     """
 
     basis: Basis
@@ -197,11 +197,11 @@ class Rows:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the index's columns."""
+        """The names of the index columns."""
         return () if self.index is None else self.index.columns
 
     def column(self, name: str) -> Shaped[np.ndarray, "n"]:
-        """Read a column of the index, from the files where there are some.
+        """Read a column of the index, from the files if the source has any.
 
         Raises
         ------
@@ -215,48 +215,48 @@ class Rows:
 
     @property
     def epoch_rows(self) -> int:
-        """How many rows an epoch takes."""
+        """The number of rows in an epoch."""
         return len(self) if self.clusters is None else len(self.clusters)
 
     @property
     def pairs(self) -> int:
-        """How many pairs of rows each batch has beside its own rows."""
+        """The number of pairs that each batch has in addition to its own rows."""
         return 0 if self.clouds is None or self.partners is None else self.clouds.views.pairs
 
     def steps(self, batch_size: int) -> int:
-        """Return the number of batches of an epoch. Their sizes differ by one at most."""
+        """Return the number of batches in an epoch. Their sizes differ by at most one."""
         return math.ceil(self.epoch_rows / batch_size)
 
     def epoch(
         self, seed: int, epoch: int, batch_size: int, *, start: int = 0, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
-        """Return the batches of an epoch in random order, each row once, or once at most where there are clusters.
+        """Yield the batches of an epoch in random order: each row once, or at most once if there are clusters.
 
         Parameters
         ----------
         seed, epoch, batch_size
-            Decide what each batch holds, together with the rows and `shuffle_rows`; nothing else does.
+            These determine the content of each batch, together with the rows and `shuffle_rows`; nothing else does.
         start
-            The batch to begin with; those before are not read.
+            The number of the first batch; earlier batches are not read.
         rank, world
-            Of `world` processes that each take a part of every batch, this is number `rank`. A batch's parts
-            follow one another and differ by one row at most, as `torch.tensor_split` cuts.
+            The number of processes is `world`, each of which takes a part of every batch; this is process `rank`. The
+            parts of a batch are consecutive and differ by at most one row, cut as by `torch.tensor_split`.
 
         Yields
         ------
         Batch
-            This process's part of batch `start`, `start` + 1, ...
+            The part of this process of batch `start`, `start` + 1, ...
 
         Raises
         ------
         HoloError
             If a row read from a file holds NaN or infinity.
         FormatError
-            If a file is damaged, or was changed since it was opened.
+            If a file is damaged, or has changed since it was opened.
 
         Notes
         -----
-        Where rows are streamed, each process of `world` reads every chunk, and keeps its part of the rows.
+        Where rows are streamed, each process of `world` reads every chunk, and keeps only its part of the rows.
         """
         batches = _Batches(self.epoch_rows, batch_size, rank, world)
         drawn = np.arange(len(self)) if self.clusters is None else self.clusters.drawn(seed, epoch)
@@ -291,12 +291,12 @@ class Rows:
         yield from self._stream(windows)
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
-        """Return all rows in the order of their numbers, `batch_size` at most at a time.
+        """Yield all rows in the order of their numbers, at most `batch_size` at a time.
 
         Raises
         ------
         HoloError, FormatError
-            As `epoch`.
+            As for `epoch`.
         """
         batches = _Batches(len(self), batch_size, 0, 1)
         if self.values is not None:
@@ -319,7 +319,7 @@ class Rows:
         yield from self._stream(windows)
 
     def _stream(self, windows: Iterator[list[NDArray[np.int64]]]) -> Iterator[Batch]:
-        """Return the batches of windows, of which each says the places of its batches' rows."""
+        """Yield the batches of windows; a window lists, for each of its batches, the positions of the rows."""
         assert self.shards is not None
         workers = ThreadPoolExecutor(self.workers, thread_name_prefix="holo-rows")
         dtype = _DTYPES[self.dtype]
@@ -332,12 +332,12 @@ class Rows:
             while ahead is not None:
                 parts, reading = ahead
                 values = reading.result()
-                ahead = next(readings, None)  # is read while the batches of this one are in use
+                ahead = next(readings, None)  # it is read while the batches of this window are in use
                 end = 0
                 for part in parts:
                     begin, end = end, end + len(part)
                     yield self._batch(part, values[begin:end].copy())
-                del reading, values  # before the one after the next takes memory
+                del reading, values  # before the window after the next takes memory
         finally:
             workers.shutdown(cancel_futures=True)
 
@@ -349,7 +349,7 @@ class Rows:
     def _other_rows(
         self, order: NDArray[np.int64], batches: "_Batches", number: int, step: tuple[int, int, int]
     ) -> dict[str, Tensor]:
-        """Return another view of each row of a batch; they are drawn for all processes' rows together."""
+        """Return another view of each row of a batch, drawn together for the rows of all processes."""
         assert self.alike is not None
         assert self.values is not None
         whole, part = slice(*batches.span(number, number + 1)), batches.part(number)
@@ -360,7 +360,7 @@ class Rows:
     def _viewed(
         self, places: NDArray[np.int64], step: tuple[int, int, int], process: tuple[int, int]
     ) -> Batch:
-        """Encode a batch's rows and, after them, its pairs, and one view or two of each."""
+        """Encode the rows of a batch followed by its pairs, with one or two views of each."""
         assert self.clouds is not None
         (seed, epoch, _), (rank, world) = step, process
         first = second = places
@@ -387,7 +387,7 @@ class Rows:
 
 
 def _ahead(makings: Iterator[Callable[[], Batch]]) -> Iterator[Batch]:
-    """Make batches, each while the one before is in use."""
+    """Make each batch while the one before it is in use."""
     with ThreadPoolExecutor(1, thread_name_prefix="holo-views") as worker:
         waiting: deque[Future[Batch]] = deque(worker.submit(each) for each in islice(makings, _VIEWED_AHEAD))
         while waiting:
@@ -398,7 +398,7 @@ def _ahead(makings: Iterator[Callable[[], Batch]]) -> Iterator[Batch]:
 
 @attrs.frozen
 class _Batches:
-    """How the places of an epoch are cut into batches, and those into parts of processes."""
+    """The division of an epoch's rows into batches, and of the batches into the parts of processes."""
 
     rows: int
     batch_size: int
@@ -410,31 +410,31 @@ class _Batches:
         return math.ceil(self.rows / self.batch_size)
 
     def span(self, first: int, last: int) -> tuple[int, int]:
-        """Return the places of the batches from `first` to before `last`."""
-        # Equal batches: a last batch of one or two rows would give batch norm nothing to average.
+        """Return the range of positions of the batches from `first` to before `last`."""
+        # Batches have equal sizes: a last batch of one or two rows would leave batch norm nothing to average.
         return _cut(self.rows, self.steps, first), _cut(self.rows, self.steps, last)
 
     def parts(self, order: NDArray[np.int64], first: int, start: int, last: int) -> list[NDArray[np.int64]]:
-        """Cut the order of batches `first` to before `last` into this process's parts, from `start` on."""
+        """Divide the order of batches `first` to before `last` into this process's parts, starting at batch `start`."""
         offset, _ = self.span(first, first)
         slices = (self.part(number) for number in range(start, last))
         return [order[each.start - offset : each.stop - offset] for each in slices]
 
     def part(self, number: int) -> slice:
-        """Return the places of this process's part of a batch."""
+        """Return the positions of this process's part of a batch."""
         begin, end = self.span(number, number + 1)
         cuts = (_cut(end - begin, self.world, rank) for rank in (self.rank, self.rank + 1))
         return slice(*(begin + cut for cut in cuts))
 
 
 def _cut(rows: int, parts: int, number: int) -> int:
-    """Return where part `number` begins, of parts that `torch.tensor_split` would cut."""
+    """Return the first row of part `number`, of parts cut as by `torch.tensor_split`."""
     size, longer = divmod(rows, parts)
     return number * size + min(number, longer)
 
 
 def _window_edges(steps: int, full: int) -> list[int]:
-    """Cut an epoch's batches into windows of `full` batches at most: short ones first, then equal ones."""
+    """Group an epoch's batches into windows of at most `full` batches: short windows first, then equal ones."""
     sizes = [full // part for part in _FIRST_WINDOWS if full // part]
     rest = steps - sum(sizes)
     count = math.ceil(rest / full)
@@ -444,24 +444,24 @@ def _window_edges(steps: int, full: int) -> list[int]:
 
 @attrs.frozen(eq=False)
 class _Shuffled:
-    """The order of an epoch: chunks permuted, then rows within windows."""
+    """The order of an epoch: chunks are permuted, then rows within windows."""
 
     seed: int
     epoch: int
-    starts: NDArray[np.int64]  # of each chunk in the epoch's rows, in the epoch's order
+    starts: NDArray[np.int64]  # of each chunk in the epoch's ascending rows; the chunks come in the epoch's order
     sizes: NDArray[np.int64]
-    ends: NDArray[np.int64]  # in the epoch's order
+    ends: NDArray[np.int64]  # of each chunk in the epoch's order
 
     @classmethod
     def of(cls, chunks: NDArray[np.int64], seed: int, epoch: int) -> "_Shuffled":
-        """Permute the chunks of an epoch's rows, which ascend."""
+        """Permute the chunks of an epoch's rows, which are in ascending order."""
         edges = np.concatenate([[0], np.flatnonzero(np.diff(chunks)) + 1, [len(chunks)]])
         order = np.random.default_rng((seed, epoch)).permutation(len(edges) - 1)
         sizes = np.diff(edges)[order]
         return cls(seed, epoch, edges[order], sizes, np.cumsum(sizes))
 
     def window(self, number: int, begin: int, end: int) -> NDArray[np.int64]:
-        """Return which rows come in the places from `begin` to before `end`."""
+        """Return the rows at the positions from `begin` to before `end`."""
         first = int(np.searchsorted(self.ends, begin, side="right"))
         last = int(np.searchsorted(self.ends, end, side="left")) + 1
         sizes = self.sizes[first:last]
@@ -469,7 +469,7 @@ class _Shuffled:
         places = np.arange(sizes.sum()) + np.repeat(self.starts[first:last] - before, sizes)
         skipped = begin - int(
             self.ends[first] - self.sizes[first]
-        )  # the first chunk began in the last window
+        )  # the first chunk began in the previous window
         return np.random.default_rng((self.seed, self.epoch, number + 1)).permutation(
             places[skipped : skipped + end - begin]
         )
@@ -487,35 +487,35 @@ def open_rows(
     dtype: torch.dtype = torch.float32,
     workers: int = 1,
 ) -> Rows:
-    """Open holograms to take batches from.
+    """Open holograms, or point clouds, to draw batches from.
 
     Parameters
     ----------
     source
-        Holograms in memory, an HDF5 file of them, or several, of one basis and the same index columns. Files
-        without rows are passed over. Or point clouds, which are encoded batch by batch.
+        Holograms in memory; or an HDF5 file of them, or several with the same basis and index columns, where files
+        without rows are skipped; or point clouds, which are encoded batch by batch.
     rows
-        Which rows, by number over all files, ascending; None for all.
+        The numbers of the rows to use, counted over all files, in ascending order; None for all.
     condition
-        The index column that the batches' labels are made from, and its values.
+        The index column from which the batches' labels are made, and its values.
     clusters
-        Where an epoch is to take a part of each cluster only: the columns that say which there are.
+        The columns that hold the clusters, where an epoch is to take only a part of each cluster.
     heads
-        The index columns that the batches' `heads` are made from, and their values; others are -1.
+        The index columns from which the batches' `heads` are made, and their values; other values become -1.
     alike
-        The index column whose rows of one value are views of one another; such rows must fit into memory.
+        The index column in which views of one another have the same value; such rows must fit into memory.
     shuffle_rows
-        So many rows of files are held in memory and shuffled among one another; see the module.
+        The number of rows that are held in memory and shuffled together when files are read; see the module.
     dtype
         The dtype of the batches: float32 or float64.
     workers
-        Threads that read files. HDF5 itself works for one at a time.
+        Threads that read files. HDF5 itself works for one thread at a time.
 
     Raises
     ------
     HoloError
-        If there are no rows, files do not fit together, a value is no category of the condition, or a row that
-        is in memory holds NaN or infinity.
+        If there are no rows, files do not match each other, a value is not a category of the condition, or a row
+        in memory holds NaN or infinity.
     FormatError
         If a file is missing or damaged.
 
@@ -585,14 +585,14 @@ def open_rows(
 
 
 def _codes(opened: _Opened, column: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the values of a column, sorted, and which of them each row has."""
+    """Return the sorted values of a column, and the number of each row's value."""
     parts = [np.unique(values, return_inverse=True) for values in opened.column(column)]
     values = np.unique(np.concatenate([part for part, _ in parts]))
     return values, np.concatenate([np.searchsorted(values, part)[members] for part, members in parts])
 
 
 def _categories(opened: _Opened, head: Condition) -> NDArray[np.int32]:
-    """Return the number of each row's category, -1 where it is none of them."""
+    """Return the number of each row's category, or -1 where its value is not a category."""
     values, codes = _codes(opened, head.column)
     numbers = {category: number for number, category in enumerate(head.categories)}
     return np.array([numbers.get(value, -1) for value in values.tolist()], np.int32)[codes]
@@ -611,18 +611,18 @@ def _labels(opened: _Opened, rows: NDArray[np.int64], condition: Condition) -> N
 
 
 def split_by_group(source: Source, column: str, fraction: float, seed: int) -> Split:
-    """Split rows by group, so that no group (such as a structure) is on both sides.
+    """Split rows by group, so that no group (such as a structure) is in both parts.
 
     Parameters
     ----------
     source
-        Only the index column is read of files.
+        The holograms, or files of them; of files, only the index column is read.
     column
-        The index column; rows with one value are a group.
+        The index column; rows with the same value are one group.
     fraction
-        Share of the groups that go to validation; at least one does, and at least one does not.
+        Share of the groups that goes to validation; at least one group goes to each part.
     seed
-        Decides which.
+        The seed of the random choice of groups.
 
     Raises
     ------
@@ -646,7 +646,7 @@ def split_by_group(source: Source, column: str, fraction: float, seed: int) -> S
 
 
 def data_scale(source: Rows | Source) -> float:
-    """Return the constant that training data is divided by: the mean of sqrt(Σ_l Σ_c,m x² / (2l+1)).
+    """Return the constant by which training data is divided: the mean of sqrt(Σ_l Σ_c,m x² / (2l+1)).
 
     Parameters
     ----------
@@ -656,7 +656,7 @@ def data_scale(source: Rows | Source) -> float:
     Raises
     ------
     HoloError
-        If every hologram is zero, or as `open_rows` and `Rows.epoch`.
+        If every hologram is zero, or as for `open_rows` and `Rows.epoch`.
 
     Examples
     --------
@@ -679,12 +679,12 @@ def data_scale(source: Rows | Source) -> float:
 
 
 def dataset_digest(source: Source) -> str:
-    """Return the SHA-256 of all coefficients, row by row, as they are stored; the same however rows are cut into files.
+    """Return the SHA-256 of all coefficients as stored, row by row; it does not depend on the division into files.
 
     Raises
     ------
     HoloError, FormatError
-        As `open_rows`.
+        As for `open_rows`.
     """
     digest = hashlib.sha256()
     for piece in _opened(source).pieces():

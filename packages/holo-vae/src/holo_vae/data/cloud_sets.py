@@ -1,4 +1,4 @@
-"""Structure files with a table of splits to files of point clouds, for views (extra ``structures``)."""
+"""Structure files with a table of splits, converted to files of point clouds for views (extra ``structures``)."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -19,47 +19,47 @@ from .structure_sets import TableRow, split_settings, split_state
 __all__ = ["ALIKE", "cut_split"]
 
 ALIKE = (
-    "alike"  # the column of the index: rows that have the same number are views of one residue; -1 is none
+    "alike"  # the index column: rows with the same number are views of one residue; -1 stands for none
 )
 _POCKET = 6.0  # Å
-_LEAST_IDENTITY = 0.25  # of aligned residues of relatives
+_LEAST_IDENTITY = 0.25  # among the aligned residues of relatives
 
 
 def cut_split(
     data: StructureData, basis: Basis, rows: Sequence[TableRow], path: Path, *, margin: float, workers: int
 ) -> str | None:
-    """Cut out the surroundings of all residues of a split's structures, unless that is done already.
+    """Cut out the surroundings of all residues of a split's structures, unless this has been done already.
 
-    The index has ``secondary_structure``, ``burial`` and, where the data names a column for it, ``alike`` too; the
+    The index also has ``secondary_structure``, ``burial`` and, where the data names a column for it, ``alike``; the
     points have ``own``, see `holo_features.neighborhoods`.
 
     Parameters
     ----------
     data, basis
-        What surroundings hold, and how they will be encoded.
+        What the surroundings contain, and how they will be encoded.
     rows
         Rows of the table.
     path
-        The file for the clouds. Files that could not be used are named in ``NAME.skipped.csv`` beside it.
+        The file for the clouds. Files that could not be used are listed in ``NAME.skipped.csv`` beside it.
     margin
-        How much wider than the basis's cutoff they are cut, in Å.
+        How much wider than the cutoff of the basis the surroundings are cut, in Å.
     workers
         Number of processes that cut.
 
     Returns
     -------
     str or None
-        How many of the files gave nothing, in words; None if all gave rows.
+        A sentence on how many files yielded nothing; None if all yielded rows.
 
     Raises
     ------
     HoloError
-        If holo-features is not installed, or no file gave rows.
+        If holo-features is not installed, or no file yielded rows.
     """
     settings = split_settings(data, basis, rows) | {"clouds": f"{margin:g}"}
     skipped = path.with_suffix(".skipped.csv")
     if split_state(path, settings) is not True:
-        path.unlink(missing_ok=True)  # made in another way, or left unfinished
+        path.unlink(missing_ok=True)  # made with other settings, or left unfinished
         lost: list[tuple[str, str]] = []
         parts = list(_clouds(data, basis, rows, lost, margin=margin, workers=workers))
         if not parts:
@@ -103,7 +103,7 @@ def _clouds(
 
 
 def _of_file(data: StructureData, basis: Basis, margin: float, _: Path, row: TableRow) -> PointClouds | str:
-    """Return a file's clouds, or the reason why there are none."""
+    """Return the clouds of a file, or the reason why there are none."""
     try:
         return _cut(data, basis, row, margin)
     except HoloError as error:
@@ -153,7 +153,7 @@ def _cut(data: StructureData, basis: Basis, row: TableRow, margin: float) -> Poi
 def _numbered(
     data: StructureData, rows: Sequence[TableRow], parts: Sequence[PointClouds]
 ) -> Iterator[PointClouds]:
-    """Add the column ``alike`` where the data says which structures are alike."""
+    """Add the column ``alike`` where the data says which structures correspond."""
     if data.alike is None:
         yield from parts
         return

@@ -1,4 +1,4 @@
-"""Which rows an epoch takes where groups that are like one another are not to count for more than others."""
+"""The choice of rows for an epoch, where groups that are alike must not count more than others."""
 
 from collections.abc import Iterable
 
@@ -19,9 +19,10 @@ class ClusterColumns:
     Parameters
     ----------
     cluster
-        Rows of one value are alike, such as those of the chains of one sequence cluster.
+        The column in which similar rows have the same value, such as a sequence cluster of chains.
     group
-        Rows of one value are one thing, such as a structure; a cluster holds one group or more.
+        The column in which rows of one thing, such as a structure, have the same value; a cluster holds one group or
+        more.
     """
 
     cluster: str
@@ -30,18 +31,18 @@ class ClusterColumns:
 
 @attrs.frozen(eq=False)
 class Clusters:
-    """Rows in clusters, of which each is drawn as if it had one group only.
+    """Rows in clusters, each cluster drawn as if it had only one group.
 
-    Of a cluster of k groups an epoch takes a k-th of the rows, at least one: as many as its groups have on
-    average. They are a simple random sample, a new one each epoch. So a row's expected weight is 1 / k, and
-    what is not drawn is not computed.
+    From a cluster of k groups, an epoch takes one k-th of the rows, at least one: as many as its groups have on
+    average. They are a simple random sample, drawn anew for each epoch. The expected weight of a row is therefore
+    1 / k, and no time is spent on rows that are not drawn.
 
     Parameters
     ----------
     members
         The number of each row's cluster.
     quotas
-        How many rows an epoch takes of each cluster.
+        The number of rows that an epoch takes from each cluster.
 
     Examples
     --------
@@ -62,7 +63,7 @@ class Clusters:
         Parameters
         ----------
         members, groups
-            The numbers of each row's cluster and group, from 0.
+            The cluster number and the group number of each row, from 0.
         """
         _, members = np.unique(members, return_inverse=True)
         pairs = np.unique(np.stack([members, groups]), axis=1)
@@ -70,12 +71,12 @@ class Clusters:
         return cls(members, np.maximum(np.rint(shares).astype(np.int64), 1))
 
     def __len__(self) -> int:
-        """Return how many rows an epoch takes."""
+        """Return the number of rows in an epoch."""
         return int(self.quotas.sum())
 
     def drawn(self, seed: int, epoch: int) -> NDArray[np.int64]:
-        """Return the places of the rows that an epoch takes, ascending, each once."""
-        # A spawn key: the seeds (seed, epoch) and (seed, epoch, n) are those of the order.
+        """Return the positions of an epoch's rows, in ascending order without repetition."""
+        # A spawn key is used because the seeds (seed, epoch) and (seed, epoch, n) are those of the order.
         seeds = np.random.SeedSequence((seed, epoch), spawn_key=(0,))
         lots = np.random.default_rng(seeds).random(len(self.members))
         order = np.lexsort((lots, self.members))
@@ -85,7 +86,7 @@ class Clusters:
 
 
 def group_columns(columns: Iterable[str], config: TrainingConfig) -> list[str]:
-    """Return those of an index's columns by which rows are split, such as structures and the clusters of them.
+    """Return the index columns by which rows can be split, such as structures and their clusters.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Data sets that a recipe names: from the files as they are published to files of holograms (extra ``structures``)."""
+"""Data sets that a recipe names: conversion of the published files to files of holograms (extra ``structures``)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -20,14 +20,14 @@ __all__ = ["Prepared", "prepare"]
 
 @attrs.frozen
 class Prepared:
-    """Files of holograms, each of rows that the others do not have.
+    """Files of holograms, no two of which share rows.
 
     Parameters
     ----------
     training, validation, test
-        The files; None for the test where the data set has none.
+        The files; `test` is None if the data set has no test part.
     skipped
-        What of the data set could not be used.
+        What could not be used of the data set.
     """
 
     training: Path
@@ -43,26 +43,26 @@ def prepare(
     folder: Path | str,
     views: ViewsConfig | None = None,
 ) -> Prepared:
-    """Encode a data set, unless that is done already.
+    """Encode a data set, unless this has been done already.
 
     Parameters
     ----------
     data
-        Which data set, and how it is split.
+        Which data set to encode, and how to split it.
     basis
-        In which the model takes it.
+        The basis of the model.
     source
-        Folder of the files as they are published.
+        Folder of the files as published.
     folder
-        For ``training.h5``, ``validation.h5`` and ``test.h5``. Files that an earlier call has made in the same
-        way are kept.
+        Folder for ``training.h5``, ``validation.h5`` and ``test.h5``. Files from an earlier call with the same
+        settings are kept.
     views
-        Where training is on views of structures: files to train on and to validate with then hold point clouds.
+        Set for training on views of structures: the training and validation files then hold point clouds.
 
     Raises
     ------
     HoloError
-        If holo-features is not installed, the files are not those of the data set, or the basis is another.
+        If holo-features is not installed, the files are not those of the data set, or the basis does not match.
     """
     if isinstance(data, MnistData):
         return _prepare_mnist(data, basis, source, folder)
@@ -72,12 +72,12 @@ def prepare(
     paths = {SPLITS[split]: Path(folder, f"{SPLITS[split]}.h5") for split in splits}
     workers = available_workers(sum(map(len, splits.values())))
     Path(folder).mkdir(parents=True, exist_ok=True)
-    # Validation and test are what the model is judged on: they lie as they are found.
+    # The model is judged on validation and test: their structures keep the pose of the file.
     found = attrs.evolve(data, pose="file")
     notes = []
     for split, rows in splits.items():
         lying, path = data if split == "train" else found, paths[SPLITS[split]]
-        if views is None or split == "test":  # which `evaluate` takes: holograms as they are
+        if views is None or split == "test":  # `evaluate` takes the test rows: holograms without views
             notes.append(encode_split(lying, basis, rows, path, workers))
         else:
             notes.append(cut_split(lying, basis, rows, path, margin=views.margin, workers=workers))
@@ -114,7 +114,7 @@ def _prepare_mnist(data: MnistData, basis: Basis, source: Path | str, folder: Pa
             "which leaves none to train on"
         )
     images, labels = mnist.train.images, mnist.train.labels
-    # Validation and test are what the model is judged on: each image turned in a way of its own.
+    # The model is judged on validation and test: each of their images gets its own rotation.
     files: dict[str, Callable[[], Iterator[Holograms]]] = {
         "training": lambda: encode_images(
             images[:split],
@@ -153,7 +153,7 @@ def _is_made(path: Path, settings: dict[str, str]) -> bool:
 
 
 def _write(chunks: Iterable[Holograms], basis: Basis, path: Path, settings: dict[str, str]) -> None:
-    path.unlink(missing_ok=True)  # one that a killed process has left unfinished
+    path.unlink(missing_ok=True)  # a file that a killed process has left unfinished
     with holo_types.Writer(path, settings=settings) as writer:
         for holograms in chunks:
             if holograms.basis != basis:

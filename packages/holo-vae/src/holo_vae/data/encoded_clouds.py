@@ -1,4 +1,4 @@
-"""Point clouds as rows that are encoded when they are asked for, and views of them (extra ``structures``)."""
+"""Point clouds as rows that are encoded on request, and views of them (extra ``structures``)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,14 +19,14 @@ _BLOCK = 1024  # clouds
 
 @attrs.frozen(eq=False)
 class Pairs:
-    """Which rows are views of one residue.
+    """Rows that are views of the same residue.
 
     Parameters
     ----------
     order : Int[ndarray, "n"]
-        The rows that have a partner, those of one residue together.
+        The rows that have a partner, sorted so that those of a residue are together.
     starts : Int[ndarray, "groups+1"]
-        Where each residue's rows begin there.
+        Where the rows of each residue begin in `order`.
     """
 
     order: Int[np.ndarray, "n"]
@@ -34,7 +34,7 @@ class Pairs:
 
     @classmethod
     def of(cls, numbers: Shaped[np.ndarray, "n"]) -> "Pairs":
-        """Group rows by their number; -1 and numbers that come once are of no pair.
+        """Group rows by their number; rows with -1, or with a number that occurs once, belong to no pair.
 
         Examples
         --------
@@ -48,7 +48,7 @@ class Pairs:
         return cls(order, np.concatenate([[0], np.cumsum(counts[kept])]))
 
     def draw(self, count: int, generator: np.random.Generator) -> Int[np.ndarray, "count 2"]:
-        """Draw residues, each as likely, and of each two different rows."""
+        """Draw residues uniformly, and two different rows of each."""
         groups = generator.integers(len(self.starts) - 1, size=count)
         sizes = np.diff(self.starts)[groups]
         first = generator.integers(sizes)
@@ -61,22 +61,22 @@ class Pairs:
 
 @attrs.frozen(eq=False)
 class EncodedClouds:
-    """Point clouds, encoded anew whenever rows are asked for: 50,000 rows take a second of a processor.
+    """Point clouds that are encoded whenever rows are requested: 50,000 rows take one second on one processor.
 
     Parameters
     ----------
     clouds
-        From `cut_split`.
+        The clouds, made by `cut_split`.
     basis
-        In which they are encoded.
+        The basis in which they are encoded.
     views
         How views of them are made.
 
     Raises
     ------
     HoloError
-        If the channels are not the basis's, or the clouds do not tell the residue's own atoms though views leave them
-        out.
+        If the channels are not those of the basis, or views leave out a residue's own atoms and the clouds do not mark
+        them.
     """
 
     clouds: PointClouds
@@ -98,12 +98,12 @@ class EncodedClouds:
         return len(self.clouds)
 
     def row_name(self, row: int) -> str:
-        """Say where a row is, for messages."""
+        """Return the name of a row for messages."""
         return f"the clouds: row {row}"
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the index's columns."""
+        """The names of the index columns."""
         return tuple(self.clouds.index)
 
     def column(self, name: str) -> Iterator[NDArray[Any]]:
@@ -111,12 +111,12 @@ class EncodedClouds:
         yield self.clouds.index.column(name)
 
     def pieces(self) -> Iterator[NDArray[Any]]:
-        """Return all rows as they are, encoded some at a time."""
+        """Yield all rows without views, encoded a few at a time."""
         for start in range(0, max(len(self), 1), _BLOCK):
             yield self.encoded(np.arange(start, min(start + _BLOCK, len(self))), np.dtype(np.float32))
 
     def encoded(self, rows: Int[np.ndarray, "n"], dtype: np.dtype[Any]) -> Float[np.ndarray, "n dim"]:
-        """Encode rows as they are."""
+        """Encode rows without views."""
         return self._encode(self.clouds[rows], dtype)
 
     def view(
@@ -131,17 +131,17 @@ class EncodedClouds:
     ) -> Float[np.ndarray, "n dim"]:
         """Encode a view of rows.
 
-        Chance depends on the seed, the epoch, the view and the row alone, so that it does not matter who asks for which
-        rows together.
+        The random numbers depend only on the seed, the epoch, the view and the row, so that the result does not depend
+        on which rows are requested together.
 
         Parameters
         ----------
         rows, dtype
-            Which rows, and in what precision.
+            The rows, and the precision of the result.
         seed, epoch, number
             The seed and the epoch of the run, and the number of the view, 0 or 1.
         like
-            The rows that decide what is left out: the same for both views of a sample.
+            The rows that determine which atoms are left out: the same for both views of a sample.
         """
         with extra("holo-vae[structures]"):
             from holo_features import without_points  # noqa: PLC0415
@@ -162,7 +162,7 @@ class EncodedClouds:
         return self._encode(clouds, dtype)
 
     def _least_left_out(self, seed: int, epoch: int, row: int) -> int:
-        """Say from which part of its own residue on a sample's view lacks atoms: 1 all, 2 the side chain, 3 none."""
+        """Return from which part of its residue on a sample's view lacks atoms: 1 all, 2 the side chain, 3 none."""
         chance = np.random.default_rng((seed, epoch, row, 2)).random()
         if chance < self.views.without_own_atoms:
             return 1

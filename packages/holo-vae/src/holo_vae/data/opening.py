@@ -1,4 +1,4 @@
-"""What a run is to be trained on, opened."""
+"""The data of a run, opened for training."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -23,7 +23,7 @@ __all__ = ["RunData", "basis_of", "open_data", "read_holograms"]
 
 @attrs.frozen(eq=False)
 class RunData:
-    """The rows to train on and to validate on, and what of the data could not be used."""
+    """The rows to train on and to validate on, and what could not be used of the data."""
 
     training: Rows
     validation: Rows
@@ -36,7 +36,7 @@ def basis_of(path: Path | str) -> Basis:
     Raises
     ------
     HoloError
-        If the file cannot be read or holds something else.
+        If the file cannot be read, or holds something other than holograms.
     """
     with holo_types.open(path) as reader:
         if reader.kind != "Holograms":
@@ -50,7 +50,7 @@ def read_holograms(path: Path | str) -> Holograms:
     Raises
     ------
     HoloError
-        If the file cannot be read, holds something else, or holds no rows.
+        If the file cannot be read, holds something other than holograms, or has no rows.
     """
     data = holo_types.load(path, kind=Holograms)
     if not len(data):
@@ -61,23 +61,23 @@ def read_holograms(path: Path | str) -> Holograms:
 def open_data(
     recipe: Recipe, data: Sequence[Path | str], validation: Sequence[Path | str], folder: Path
 ) -> RunData:
-    """Open what a recipe is to be trained on.
+    """Open the data that a recipe is trained on.
 
     Parameters
     ----------
     recipe
-        Where its `data` names a data set, `data` is the folder of that, and is encoded first.
+        The recipe. Where its `data` names a data set, `data` is the folder of that data set, which is encoded first.
     data
         Files of holograms, the shards of one data set.
     validation
-        Files of holograms too; if there are none, a part of the data is kept aside as the recipe says.
+        Files of holograms for validation; if there are none, a part of the data is set aside as the recipe says.
     folder
-        The folder of the run; a data set is encoded into its ``data/``.
+        The folder of the run; a data set is encoded into its subfolder ``data/``.
 
     Raises
     ------
     HoloError
-        If the files do not fit each other or the recipe.
+        If the files do not match each other or the recipe.
     """
     config, model = recipe.training, recipe.model
     condition = model.classes if isinstance(model, ClassifierConfig) else model.condition
@@ -92,20 +92,20 @@ def open_data(
     if recipe.data is not None:
         if len(data) != 1 or validation:
             raise HoloError(
-                "the recipe names a data set: give one folder with its files, and no validation files"
+                "the recipe names a data set: name one folder with its files, and no validation files"
             )
         prepared = prepare(recipe.data, model.basis, data[0], folder / "data", recipe.views)
         data, validation, skipped = [prepared.training], [prepared.validation], prepared.skipped
     clusters = None
     if config.cluster_column is not None:
         clusters = ClusterColumns(config.cluster_column, config.group_column)
-    # On a sphere views are not made of surroundings: rows of one group are views of one another.
+    # On a sphere, views are not made from surroundings: the rows of a group are views of one another.
     on_sphere = recipe.views is not None and recipe.views.two and model.basis.radial is None
     together = config.group_column if on_sphere else None
     opened_to_train = partial(opened_alike, clusters=clusters, alike=together)
     paths = _source(model.basis, recipe.views, data)
     if validation:
-        # Rows to validate with are seen as they are; they need not have pairs.
+        # Validation rows are used without views, so they need no pairs.
         seen = None if recipe.views is None else attrs.evolve(recipe.views, pairs=0)
         judged = _source(model.basis, seen, validation)
         opened = RunData(opened_to_train(paths), opened_alike(judged), skipped)
@@ -123,7 +123,7 @@ def open_data(
 
 
 def _source(basis: Basis, views: ViewsConfig | None, paths: Sequence[Path | str]) -> Source:
-    """Return files of holograms as they are; where there are views, the point clouds that they hold."""
+    """Return files of holograms as they are, or, where there are views, the point clouds that the files hold."""
     if views is None or basis.radial is None:
         return [Path(path) for path in paths]
     clouds = [holo_types.load(path, kind=PointClouds) for path in paths]

@@ -1,4 +1,4 @@
-"""How the precision that a recipe names is carried out."""
+"""How the precision that a recipe names is implemented."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
@@ -11,7 +11,7 @@ Precision = Literal["float32", "float64", "mixed"]
 
 
 def weights_dtype(precision: Precision) -> torch.dtype:
-    """Return the dtype of weights, their gradients and the data.
+    """Return the dtype of the weights, of their gradients and of the data.
 
     Examples
     --------
@@ -22,12 +22,11 @@ def weights_dtype(precision: Precision) -> torch.dtype:
 
 
 def forward_precision(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """Return the context of a training step's forward pass, losses included; the backward follows it by itself.
+    """Return the context for the forward pass and the losses of a training step; the backward pass follows by itself.
 
     ``"mixed"`` rounds the operands of the blocks' linear maps to bfloat16. Clebsch-Gordan products, norms, the
-    frame, z and the losses stay in float32 (see `holo_nn.full_precision`), and weights and gradients are float32, so
-    that small steps are not lost. bfloat16 has float32's range: no gradient vanishes for want of an exponent, and
-    the loss needs no scaling.
+    frame, z and the losses stay in float32 (see `holo_nn.full_precision`). Weights and gradients are float32, so that
+    small steps are not lost. bfloat16 has the range of float32: no gradient underflows, and the loss needs no scaling.
 
     Examples
     --------

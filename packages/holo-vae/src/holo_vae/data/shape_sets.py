@@ -1,4 +1,4 @@
-"""Meshes of classes to files of holograms, each with copies of itself to train on (extra ``structures``)."""
+"""Meshes with classes, encoded as files of holograms with deformed copies for training (extra ``structures``)."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -25,26 +25,26 @@ __all__ = ["encode_shape_split", "read_shape_splits"]
 
 
 def read_shape_splits(data: ShapeData, source: Path) -> "dict[str, list[MeshFile]]":
-    """List the meshes to train on, to validate with and to test on, as a folder or its tables say.
+    """List the meshes to train on, to validate with and to test on, according to a folder or its tables.
 
     Parameters
     ----------
     data
-        Which share of the training meshes is kept aside where none are for validation, and the seed of which.
+        Which share of the training meshes is set aside where there are none for validation, and the seed of the choice.
     source
         Folder of the meshes, see `holo_features.mesh_set`.
 
     Returns
     -------
     dict
-        Of ``train`` and ``valid``, and ``test`` where there are such meshes.
+        The lists ``train`` and ``valid``, and ``test`` where there are test meshes.
 
     Raises
     ------
     FormatError
-        If there are no meshes, or their layout is not known.
+        If there are no meshes, or their layout is unknown.
     HoloError
-        If holo-features is not installed, all meshes are of one class, or too few are to train on.
+        If holo-features is not installed, all meshes have the same class, or there are too few to train on.
     """
     with extra("holo-vae[structures]"):
         from holo_features import mesh_set  # noqa: PLC0415
@@ -74,19 +74,19 @@ def read_shape_splits(data: ShapeData, source: Path) -> "dict[str, list[MeshFile
 def encode_shape_split(
     data: ShapeData, basis: Basis, meshes: "Sequence[MeshFile]", path: Path, workers: int
 ) -> str | None:
-    """Encode meshes and their copies, unless that is done already.
+    """Encode meshes and their copies, unless this has been done already.
 
-    What an earlier call has begun in the same way is continued; a table beside the file, ``NAME.skipped.csv``, says
-    which meshes gave nothing and what is unusual about others.
+    Work that an earlier call began with the same settings is continued. A table beside the file, ``NAME.skipped.csv``,
+    lists the meshes that yielded nothing, and what is unusual about others.
 
     Parameters
     ----------
     data
-        How many copies there are, and how rows are turned.
+        The number of copies, and how rows are rotated.
     basis
-        In which they are encoded.
+        The basis of the encoding.
     meshes
-        The files.
+        The mesh files.
     path
         The file for the holograms.
     workers
@@ -95,12 +95,12 @@ def encode_shape_split(
     Returns
     -------
     str or None
-        How many of the files gave nothing, in words; None if all gave rows.
+        A sentence on how many files yielded nothing; None if all yielded rows.
 
     Raises
     ------
     HoloError
-        If holo-features is not installed, the basis is none of shapes, or no file gave rows.
+        If holo-features is not installed, the basis is not one of shapes, or no file yielded rows.
     """
     with extra("holo-vae[structures]"):
         from holo_features import SHAPE_CHANNELS, Copies  # noqa: PLC0415
@@ -113,7 +113,7 @@ def encode_shape_split(
     settings = _settings(data, basis, meshes)
     state = split_state(path, settings)
     if state is None:
-        path.unlink(missing_ok=True)  # made in another way
+        path.unlink(missing_ok=True)  # made with other settings
     if state is not True:
         copies = Copies(
             count=data.copies,

@@ -1,4 +1,4 @@
-"""Several HDF5 files of holograms as one: the rows of the first, then those of the second, and so on."""
+"""Several HDF5 files of holograms as one: the rows of the first file, then those of the second, and so on."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -15,7 +15,7 @@ from holo_types import Basis, FormatError, HoloError
 
 __all__ = ["Reading", "Shards", "check_finite"]
 
-_PIECE_BYTES = 1 << 24  # what a worker reads at a time
+_PIECE_BYTES = 1 << 24  # read by a worker at a time
 
 
 @attrs.frozen
@@ -24,7 +24,7 @@ class _Shard:
     rows: int
     chunk_rows: int
     columns: tuple[str, ...]
-    state: tuple[int, int]  # of the file: size and time of the last change
+    state: tuple[int, int]  # size of the file, and time of its last change
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -39,23 +39,23 @@ class Reading:
     Parameters
     ----------
     values : Float[ndarray, "n dim"]
-        Filled when `result` returns.
+        The coefficients, complete once `result` has returned.
     pieces
-        What the workers do.
+        The tasks of the workers.
     """
 
     values: NDArray[Any]
     pieces: tuple["Future[None]", ...]
 
     def result(self) -> NDArray[Any]:
-        """Wait for the rows.
+        """Wait for the rows, and return them.
 
         Raises
         ------
         HoloError
             If a coefficient is not finite.
         FormatError
-            If a file is damaged, or was changed.
+            If a file is damaged, or has changed.
         """
         for piece in self.pieces:
             piece.result()
@@ -64,14 +64,14 @@ class Reading:
 
 @attrs.frozen(eq=False)
 class Shards:
-    """The rows of files of holograms, one file after the other; nothing but their headers is kept open.
+    """The rows of several files of holograms, one file after the other; only their headers are kept in memory.
 
     Parameters
     ----------
     basis
         The basis of all files.
     shards
-        Those that hold rows.
+        The files that hold rows.
     """
 
     basis: Basis
@@ -84,7 +84,7 @@ class Shards:
 
     @classmethod
     def open(cls, paths: Sequence[Path]) -> "Shards":
-        """Check files and take them as one. Files without rows are left out.
+        """Check files and combine them. Files without rows are left out.
 
         Raises
         ------
@@ -122,12 +122,12 @@ class Shards:
         return int(self.starts[-1])
 
     def row_name(self, row: int) -> str:
-        """Say where a row is, for messages."""
+        """Return the name of a row for messages."""
         shard = int(np.searchsorted(self.starts, row, side="right")) - 1
         return f"{self.shards[shard].path}: row {row - self.starts[shard]}"
 
     def chunks(self, rows: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-        """Give a number to the HDF5 chunk of each row: rows with one number are read together."""
+        """Number the HDF5 chunk of each row: rows with the same number are read together."""
         shard = np.searchsorted(self.starts, rows, side="right") - 1
         chunk_rows = np.array([each.chunk_rows for each in self.shards])
         before = np.cumsum([0, *(-(-each.rows // each.chunk_rows) for each in self.shards)])
@@ -136,7 +136,7 @@ class Shards:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the index's columns, which all files have."""
+        """The names of the index columns, which all files share."""
         return self.shards[0].columns
 
     def column(self, name: str) -> Iterator[NDArray[Any]]:
@@ -159,7 +159,7 @@ class Shards:
             yield values
 
     def pieces(self) -> Iterator[NDArray[Any]]:
-        """Read all coefficients in order, as the files hold them, some MiB at a time."""
+        """Read all coefficients in order, in the dtype of the files, a few MiB at a time."""
         step = self._piece_rows
         for number, shard in enumerate(self.shards):
             with self._open(number) as reader:
@@ -172,11 +172,11 @@ class Shards:
         Parameters
         ----------
         rows
-            Numbers over all files.
+            The row numbers, counted over all files.
         dtype
-            The dtype of what is given.
+            The dtype of the result.
         workers
-            Read and decompress.
+            The threads that read and decompress.
         """
         values = np.empty((len(rows), self.basis.dim), dtype)
         order = np.argsort(rows, kind="stable")
@@ -194,7 +194,7 @@ class Shards:
     ) -> None:
         with self._open(number) as reader:
             read = reader.field("coefficients", rows - self.starts[number])
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is found
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is then detected
             read = read.astype(values.dtype, copy=False)
         check_finite(read, rows, self)
         values[places] = read
@@ -218,7 +218,7 @@ def check_finite(values: NDArray[Any], rows: NDArray[np.int64], source: Any) -> 
     Raises
     ------
     HoloError
-        Naming the file and the row.
+        If a value is not finite; the message names the file and the row.
     """
     if not values.size or (np.isfinite(values.min()) and np.isfinite(values.max())):
         return

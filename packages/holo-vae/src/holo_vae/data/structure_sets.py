@@ -1,4 +1,4 @@
-"""Structure files with a table of splits to files of holograms (extra ``structures``)."""
+"""Structure files with a table of splits, encoded as files of holograms (extra ``structures``)."""
 
 import csv
 import hashlib
@@ -31,8 +31,8 @@ __all__ = [
 ]
 
 TABLE = "index.tsv"
-SPLITS = {"train": "training", "valid": "validation", "test": "test"}  # as the table has them: our names
-_FILES_A_WORKER = 32  # fewer do not pay for the seconds that a process takes to start
+SPLITS = {"train": "training", "valid": "validation", "test": "test"}  # from the table's names to those of files
+_FILES_A_WORKER = 32  # fewer do not repay the seconds that a process takes to start
 
 
 @attrs.frozen(eq=False)
@@ -42,11 +42,11 @@ class TableRow:
     Parameters
     ----------
     path
-        The path of the structure file; there need not be one.
+        The path of the structure file, which need not exist.
     columns
         Values for the index, by name.
     folder
-        The folder of the table, to which the files that columns name are relative.
+        The folder of the table; paths in its columns are relative to it.
     """
 
     path: Path
@@ -55,21 +55,21 @@ class TableRow:
 
 
 def read_table(data: StructureData, source: Path) -> dict[str, list[TableRow]]:
-    """Read which structures each split has, in the table's order.
+    """Read which structures belong to each split, in the order of the table.
 
     Parameters
     ----------
     data
-        Which columns of the table are needed.
+        The columns of the table that are needed.
     source
-        Folder of the table, and of the structure files.
+        Folder of the table and of the structure files.
 
     Raises
     ------
     FormatError
         If there is no table, or it cannot be read.
     HoloError
-        If a column or a split is missing, a split is not known, or a file is named twice or found twice.
+        If a column or a split is missing, a split is unknown, or a file is named or found twice.
     """
     path = source / TABLE
     further = dict.fromkeys(
@@ -110,25 +110,25 @@ def _places(source: Path) -> dict[str, list[Path]]:
 
 
 def _place(file: str, source: Path, places: dict[str, list[Path]]) -> Path:
-    """Say where a file lies: as the table says, or anywhere below its folder."""
+    """Return the path of a file: as the table says, or anywhere below its folder."""
     found = places.get(file, [])
     if len(found) > 1 and source / file not in found:
         raise HoloError(f"{source}: has {file} as {' and as '.join(map(str, found))}; it must be there once")
-    return found[0] if len(found) == 1 else source / file  # who reads it says if there is none
+    return found[0] if len(found) == 1 else source / file  # if it does not exist, its reader reports that
 
 
 def encode_split(
     data: StructureData, basis: Basis, rows: Sequence[TableRow], path: Path, workers: int
 ) -> str | None:
-    """Encode the neighborhoods of all residues of a split's structures, unless that is done already.
+    """Encode the neighborhoods of all residues of a split's structures, unless this has been done already.
 
-    The index has the secondary structure too. What an earlier call has begun in the same way is continued; a
-    table beside the file, ``NAME.skipped.csv``, says what was left out.
+    The index also has the secondary structure. Work that an earlier call began with the same settings is continued. A
+    table beside the file, ``NAME.skipped.csv``, lists what was left out.
 
     Parameters
     ----------
     data, basis
-        What neighborhoods hold, and how they are encoded.
+        What the neighborhoods contain, and how they are encoded.
     rows
         Rows of the table.
     path
@@ -139,18 +139,18 @@ def encode_split(
     Returns
     -------
     str or None
-        Which part of the files gave nothing, in words; None if all gave rows.
+        A sentence on which files yielded nothing; None if all yielded rows.
 
     Raises
     ------
     HoloError
-        If holo-features is not installed, no file gave rows, or the holograms cannot be written.
+        If holo-features is not installed, no file yielded rows, or the holograms cannot be written.
     """
     columns = {row.path: row.columns for row in rows}
     settings = split_settings(data, basis, rows)
     done = split_state(path, settings)
     if done is None:
-        path.unlink(missing_ok=True)  # made in another way
+        path.unlink(missing_ok=True)  # made with other settings
     if done is not True:
         _encode(data, columns, basis, path, settings=settings, workers=workers)
     if not path.exists():
@@ -167,7 +167,7 @@ def _skipped(path: Path) -> Path:
 
 
 def split_settings(data: StructureData, basis: Basis, rows: Sequence[TableRow]) -> dict[str, str]:
-    """Return what decides the holograms: files begun with other settings are not continued."""
+    """Return the settings that determine the holograms: files begun with other settings are not continued."""
     table = "\n".join("\t".join([row.path.name, *row.columns.values()]) for row in rows)
     return {
         "kind": data.kind,
@@ -181,7 +181,7 @@ def split_settings(data: StructureData, basis: Basis, rows: Sequence[TableRow]) 
 
 
 def split_state(path: Path, settings: dict[str, str]) -> bool | None:
-    """Say whether a file is complete; None if there is none that was made with the settings."""
+    """Return whether a file is complete; None if there is no file with these settings."""
     try:
         with holo_types.open(path) as reader:
             return reader.complete if reader.settings == settings else None
@@ -235,6 +235,6 @@ def _with_columns(holograms: Holograms, columns: dict[str, str]) -> Holograms:
 
 
 def available_workers(files: int) -> int:
-    """Return how many processes to encode files with: those that this one may use, if there is work for them."""
+    """Return the number of processes to encode files with: as many as this process may use and can keep busy."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(allowed, 1 + files // _FILES_A_WORKER)
