@@ -351,4 +351,4 @@ def test_a_recipe_is_printed_as_it_can_be_read(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "mine.yaml").write_text(capsys.readouterr().out)
     assert read_recipe(tmp_path / "mine.yaml") == find_recipe("mnist-hae-z16")
     assert main(["recipes", "show", "mnist"]) == 1
-    assert "mnist: no such recipe; give one of microenvironment-" in capsys.readouterr().err
+    assert "mnist: no such recipe; name one of microenvironment-" in capsys.readouterr().err

@@ -88,7 +88,7 @@ def test_interpolate_takes_the_class_that_both_rows_have(
     assert main(["interpolate", "cond", "data.h5:1", "data.h5:2", "--class", "3", "--out", "way.h5"]) == 0
     assert set(_read("way.h5").index["digit"].tolist()) == {3}
     assert main(["interpolate", "cond", "data.h5:1", "data.h5:2", "--out", "way.h5"]) == 1
-    assert "the rows are of the classes 3 and 7; give one by --class" in capsys.readouterr().err
+    assert "the rows are of the classes 3 and 7; choose one with --class" in capsys.readouterr().err
 
 
 def test_traverse_changes_numbers_by_standard_deviations_of_the_file(folder: Path) -> None:

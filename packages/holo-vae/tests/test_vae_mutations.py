@@ -92,8 +92,8 @@ def test_recipes(tmp_path: Path, recipe: Recipe, typed: bool) -> None:
         ("training: {learning_rate: 1" + "0" * 400 + "}", "training.learning_rate is "),
         ("training: {epochs: !!int ten}", "cannot be read as a recipe"),
         ("training: {epochs: !!timestamp 7}", "cannot be read as a recipe"),
-        ("model: " + "[" * 1200, "is nested too deep, or in itself"),
-        ("model: " + "{a: " * 1200, "is nested too deep, or in itself"),
+        ("model: " + "[" * 1200, "is nested too deeply, or contains itself"),
+        ("model: " + "{a: " * 1200, "is nested too deeply, or contains itself"),
     ],
 )
 def test_past_failures_of_recipes(tmp_path: Path, text: str, message: str) -> None:

@@ -269,7 +269,7 @@ def test_a_recipe_from_a_folder_of_meshes_to_a_model(
     [
         ({"views": ViewsConfig(noise=0.1, invariance=1.0)}, "views.noise is of surroundings"),
         ({"views": ViewsConfig(pairs=2, invariance=1.0)}, "views.pairs is of surroundings"),
-        ({"views": ViewsConfig()}, "views ask for nothing"),
+        ({"views": ViewsConfig()}, "views have no effect"),
         (
             {"views": ViewsConfig(whitened=True), "model": attrs.evolve(MODEL, variational=True)},
             "views.whitened is for an H-AE",

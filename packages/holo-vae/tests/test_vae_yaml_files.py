@@ -42,8 +42,8 @@ def test_an_alias_that_is_used_as_meant_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a: &a [*a]", "is nested too deep, or in itself"),
-        ("[" * 5000 + "]" * 5000, "is nested too deep"),
+        ("a: &a [*a]", "is nested too deeply, or contains itself"),
+        ("[" * 5000 + "]" * 5000, "is nested too deeply"),
         ("# " + "x" * (1 << 20), "is longer than 1048576 bytes"),
         ("a: [" + "0, " * 20_000 + "0]", "has 2e[+]04 values; it may have 20000"),
     ],

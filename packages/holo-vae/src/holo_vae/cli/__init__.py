@@ -1,4 +1,4 @@
-"""The command line: one module for the commands of a kind.
+"""The command line, with one module for each group of commands.
 
-Command lines come in; what the rooms below do with them is said on the screen, and given as an exit status.
+Command lines enter; the results of the rooms below are printed, and leave as an exit status.
 """

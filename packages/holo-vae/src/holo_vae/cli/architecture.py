@@ -1,4 +1,4 @@
-"""``holo-vae recipes``, ``describe`` and ``import``: networks before they are trained, or trained elsewhere."""
+"""``holo-vae recipes``, ``describe`` and ``import``: networks before training, or trained elsewhere."""
 
 # torch takes seconds to import: it is imported by the commands, so that --help is quick.
 # ruff: noqa: PLC0415

@@ -59,29 +59,29 @@ def embed_command(
     run: Annotated[RunOptions, Together] = _NO_RUN,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Embed every residue of structures, pockets or ligands of complexes, or every row of a file of holograms.
+    """Embed every residue of structures, the pockets or ligands of complexes, or every row of a file of holograms.
 
-    Structures and complexes need the extra `structures`. Skipped files and residues are listed in a CSV file
-    beside the output, with the reason. Exit status: 0, every file gave results; 3, some files gave none; 1,
-    nothing useful came out; 2, wrong usage.
+    Structures and complexes need the extra `structures`. Skipped files and residues are listed with the reason in a CSV
+    file beside the output. Exit status: 0, every file yielded results; 3, some files yielded none; 1, nothing useful
+    came out; 2, wrong usage.
 
     Parameters
     ----------
     inputs
-        Structure files (.pdb, .ent, .cif, .mmcif, .bcif, also with .gz) or folders or archives (.tar, .zip)
-        of them, or one .h5 file of holograms. With --pocket or --ligand, one CSV file with the columns id, protein,
-        ligand; a folder with one; or an ATOM3D LBA data set (LMDB).
+        Structure files (.pdb, .ent, .cif, .mmcif, .bcif, optionally with .gz), or folders or archives (.tar, .zip)
+        of them, or one .h5 file of holograms. With --pocket or --ligand, one CSV file with the columns id, protein
+        and ligand; a folder that contains one; or an ATOM3D LBA data set (LMDB).
     out
-        File for the embeddings, .h5; or a table, .parquet or .csv. It is replaced unless --resume is given.
-        A name without an ending stands for a folder of Parquet files, to be read as one table.
+        File for the embeddings, .h5; or a table, .parquet or .csv. An existing file is replaced unless --resume is
+        given. A name without an ending stands for a folder of Parquet files that are read as one table.
     model
-        Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
+        Name of a model that comes with holo-vae, the folder of a model, or models:/NAME@ALIAS.
     pocket
-        Embed the residues with any atom within 6 Å of the ligand, whose atoms count among their neighbors.
+        Embed the residues that have an atom within 6 Å of the ligand; the ligand's atoms count among their neighbors.
     ligand
-        Embed each heavy atom of the ligand, with the atoms of protein and ligand as neighbors.
+        Embed each heavy atom of the ligand, with the atoms of the protein and of the ligand as neighbors.
     secondary_structure
-        Add the column secondary_structure to the index: helix, sheet or coil (P-SEA).
+        Add the column secondary_structure to the index: helix, sheet or coil (from P-SEA).
     half
         Store z in 16 bits, in a folder of Parquet files; it is read back as float32.
     residues
@@ -140,26 +140,26 @@ def embed_command(
 def _check_complexes(
     inputs: Sequence[Path], centers: Literal["pocket", "ligand"], *, secondary_structure: bool
 ) -> None:
-    """Refuse what is no data set of complexes, and what its ligands do not have."""
+    """Refuse inputs that are not a data set of complexes, and options that ligands do not have."""
     if len(inputs) != 1 or inputs[0].suffix == ".h5":
         given = ", ".join(map(str, inputs))
         raise HoloError(
             f"--{centers} takes one data set of complexes (CSV file, folder, LMDB); it was given {given}"
         )
     if centers == "ligand" and secondary_structure:
-        raise HoloError("--secondary-structure is of residues; the atoms of --ligand have none")
+        raise HoloError("--secondary-structure is for residues; the atoms of --ligand have none")
 
 
 @attrs.frozen
 class _StructureOptions:
-    """Of which residues embeddings are wanted, and what of the structures' files is taken."""
+    """The residues to embed, and the parts of the structure files that are used."""
 
     selection: SelectionOptions
     residues: tuple[str, ...] | None
     confidence: ConfidenceOptions
 
     def encoding(self) -> "Encoding":
-        """Return the same as holo-features takes it."""
+        """Return these options in the form of holo-features."""
         from holo_features import Confidence, Encoding, ResidueId, Selection
 
         return Encoding(
@@ -169,7 +169,7 @@ class _StructureOptions:
         )
 
     def settings(self) -> dict[str, str]:
-        """Return what an output keeps of them, so that it is continued with the same."""
+        """Return the options that an output records, so that it is resumed only with the same ones."""
         selection = {f"selection_{name}": value for name, value in attrs.asdict(self.selection).items()}
         plain = {**selection, **attrs.asdict(self.confidence), "residues": self.residues}
         return {name: str(value) for name, value in plain.items()}
@@ -301,11 +301,11 @@ def _write_embeddings(
     half: bool,
     empty: "Sequence[Skipped]",
 ) -> int:
-    """Write embeddings as they come, and then as a table if that is what is asked for."""
+    """Write embeddings as they are computed, and then convert them to a table if one is requested."""
     from holo_features.encoding.files import rows_of, write_rows
 
-    # Rows go to an HDF5 file as they come, so that an interruption costs little; a table is made of it.
-    # A folder has parts for that.
+    # Rows go to an HDF5 file as they are computed, so that an interruption costs little; the table is made from it.
+    # A folder of Parquet files uses its parts for that.
     rows = out if out.suffix in (".h5", "") else out.with_name(f"{out.name}.partial.h5")
     with nullcontext() if rows == out else PathLock(out):
         report = write_rows(

@@ -34,16 +34,16 @@ __all__ = [
 
 @attrs.frozen
 class EvaluationOptions:
-    """What a model is measured with.
+    """The data and labels with which a model is measured.
 
     Parameters
     ----------
     training
         HDF5 file of holograms to which the classifiers of z are fitted, with --label.
     validation
-        HDF5 file of further holograms for them, on which the number of nearest neighbors is chosen.
+        HDF5 file of further holograms for the classifiers, on which the number of nearest neighbors is chosen.
     label
-        Column of the index with labels, which clusters and classifications of z are compared with (needs the extra
+        Index column with the labels that clusters and classifications of z are compared with (needs the extra
         evaluation).
     classifier
         Folder of a trained classifier that judges samples.
@@ -60,18 +60,18 @@ class EvaluationOptions:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Evaluated:
-    """A model and the rows that it was measured on, read from files, and the figures.
+    """A model, the rows that it was measured on, and the resulting figures.
 
     Parameters
     ----------
     model, test
-        What was measured.
+        The model, and the holograms that it was measured on.
     training
-        The rows from which classifiers of z learned.
+        The rows on which classifiers of z were trained.
     judge
-        Name of the classifier that judged samples; empty without one.
+        Name of the classifier that judged samples; empty if there was none.
     figures
-        What came out.
+        The figures of the evaluation.
     """
 
     model: "Model"
@@ -117,7 +117,7 @@ def evaluate_files(model: str, data: Path, options: EvaluationOptions) -> Evalua
     Raises
     ------
     HoloError
-        If a file does not hold what it should, or does not go with the model.
+        If a file does not hold what it should, or does not match the model.
     """
     from holo_vae.data.opening import read_holograms
     from holo_vae.evaluation.evaluate import evaluate
@@ -155,7 +155,7 @@ def write_figures(figures: "Evaluation", path: Path) -> None:
 
 
 def show_figures(figures: "Evaluation") -> None:
-    """Say the figures that are looked for first."""
+    """Print the most important figures."""
     reconstruction, errors = figures.reconstruction, figures.equivariance
     say(
         f"{figures.rows} holograms: cosine loss {reconstruction.cosine_loss:.4f} (0 is perfect), "
@@ -192,31 +192,31 @@ def worth_command(
     seed: int = 0,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Measure what z of a model is worth, beside invariants that need no training.
+    """Measure what a model's z is worth, compared with invariants that need no training.
 
-    It measures the reconstruction; how far z moves when a structure is rotated and rounded, and when atoms move;
-    whether a residue is recognized in another crystal and in a relative; and how well secondary structure, burial and
-    residue type are predicted from z. It needs the extras structures and evaluation. Exit status: 0, all was measured;
-    3, rows or structures were left out, and are named; 1, nothing useful came out; 2, wrong usage.
+    The command measures the reconstruction; how far z moves when a structure is rotated and rounded, and when atoms
+    move; whether a residue is recognized in another crystal and in a relative; and how well secondary structure, burial
+    and residue type are predicted from z. It needs the extras structures and evaluation. Exit status: 0, everything was
+    measured; 3, rows or structures were left out, and are listed; 1, nothing useful came out; 2, wrong usage.
 
     Parameters
     ----------
     model
         Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     folder
-        Folder with structures and structures.csv: file, split (train, valid or test), and, for the rows that need
-        them, chain, cluster, protein, relative and ligand.
+        Folder with structures and structures.csv, which has the columns file and split (train, valid or test), and, for
+        the rows that need them, chain, cluster, protein, relative and ligand.
     out
         Folder for worth.json and worth.md.
     split
-        Structures to measure; those of train set the scale of distances.
+        Structures to measure; those of train always set the scale of distances.
     count
-        Least number of residues to measure.
+        Minimum number of residues to measure.
     trained_for
         Rows to mark because the model was trained on their label, such as "residue type", in addition to those of its
         heads.
     baselines
-        Whether to measure invariants that need no training too, which take most of the time.
+        Whether to measure invariants that need no training as well, which takes most of the time.
     seed
         Seed of sampling, noise and rotations.
     """

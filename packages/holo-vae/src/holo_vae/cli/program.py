@@ -14,8 +14,8 @@ from .sampling import interpolate_command, sample_command, traverse_command
 from .serving import serve_command
 from .training import train_command
 
-# OpenMP's threads would wait awake for milliseconds after each piece of work, and where others use the machine too take
-# the processors from those that still work: 0.1 ms is enough. Read when torch is imported; users may set it otherwise.
+# By default, the threads of OpenMP spin for milliseconds after each piece of work, and take the processors from other
+# work on the machine; 0.1 ms is enough. The value is read when torch is imported, and users may set another.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 __all__ = ["app", "main"]
@@ -82,5 +82,5 @@ app.command(recipes)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit status."""
+    """Run the command line and return its exit status."""
     return run(app, argv)

@@ -29,28 +29,27 @@ def promote_command(
 ) -> int:
     """Move an alias to a version of a registered model, if the version passes the gate.
 
-    It must take the champion's basis, be equivariant to rounding, and reconstruct the champion's recorded rows, or what
-    --gate-data gives, not worse; neither model may have been trained on them. The figures and the verdict are written
-    as tags of the version, and added to the history.
+    The version must take the champion's basis, be equivariant to rounding error, and be no worse at reconstructing the
+    champion's recorded rows, or in what --gate-data measures; neither model may have been trained on these data. The
+    figures and the verdict are written as tags of the version, and added to the history.
 
     Parameters
     ----------
     name
         The name of the registered model.
     version
-        Which is to get the alias.
+        Version that is to get the alias.
     alias
         The alias.
     gate_data
-        What to measure on: a folder with structures and structures.csv, as worth takes it, or an HDF5 file of point
-        clouds.
+        Data to measure on: a folder with structures and structures.csv, as for worth, or an HDF5 file of point clouds.
     gate_rows
-        What must not be worse: reconstruction, continuity, noise, probes, matches, or single rows of worth; by default
-        reconstruction on one basis, noise and probes across bases. All but reconstruction need --gate-data.
+        Measures that must not get worse: reconstruction, continuity, noise, probes, matches, or single rows of worth;
+        by default reconstruction on one basis, noise and probes across bases. All but reconstruction need --gate-data.
     new_basis
-        Let the version have another basis than the champion; needs --gate-data, and clients must change.
+        Allow the version to have another basis than the champion; needs --gate-data, and clients must change.
     dry_run
-        Measure, and change nothing.
+        Measure without changing anything.
     """
     with extra("holo-vae[mlflow]"):
         from holo_vae.promotion.promotions import promote
@@ -74,7 +73,7 @@ def promote_command(
         return 0
     say(f"models:/{name}@{alias} is version {version} now; it was {before}")
     for other in done.under_way:
-        say(f"version {other} is being measured beside it: look at holo-vae history {name}")
+        say(f"version {other} is being measured at the same time: see holo-vae history {name}")
     return 0
 
 
@@ -85,7 +84,7 @@ def rollback_command(
     alias: str = "champion",
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Move an alias back to the version that had it before, by its history.
+    """Move an alias back to the version that had it before, according to its history.
 
     Parameters
     ----------
@@ -109,7 +108,7 @@ def history_command(
     alias: str = "champion",
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Say what happened to an alias: who was champion when, by which figures, and what was refused.
+    """Print the history of an alias: which versions had it when, with which figures, and what was refused.
 
     Parameters
     ----------
@@ -138,9 +137,9 @@ def track_command(
     *,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Send to MLflow what a training run could not send while it ran.
+    """Send to MLflow what a training run could not send while it was running.
 
-    A model that was to be registered then passes the gate now, as it would have.
+    A model that was to be registered then goes through the gate, as it would have done in the run.
 
     Parameters
     ----------
@@ -154,7 +153,7 @@ def track_command(
 
     for store in send_journals(folder):
         gone = ", ".join(store.sent.missing)
-        missing = f"; not tracked, for the files are gone: {gone}" if gone else ""
+        missing = f"; not tracked, because the files are gone: {gone}" if gone else ""
         say(f"run {store.sent.run_id} in {shown(store.uri)} is complete{missing}")
         for outcome in promote_waiting(store):
             told = f"models:/{outcome.name}@{outcome.alias} is version {outcome.version} now"

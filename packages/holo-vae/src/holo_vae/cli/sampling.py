@@ -37,10 +37,10 @@ __all__ = [
     "write_generated",
 ]
 
-_SPREAD_ROWS = 5000  # of the file, of which the standard deviations of z are taken
-_DIMENSIONS = 8  # numbers of z that are traversed unless some are named
-_UNUSED = 0.1  # numbers of z that vary less than this share of the largest are not among them
-DEVIATIONS = 2.0  # standard deviations to either side, of a traversal
+_SPREAD_ROWS = 5000  # rows of the file from which the standard deviations of z are computed
+_DIMENSIONS = 8  # number of dimensions of z that are traversed unless some are named
+_UNUSED = 0.1  # dimensions of z that vary less than this share of the largest are not among them
+DEVIATIONS = 2.0  # standard deviations to either side in a traversal
 
 Category = Annotated[str | None, Parameter(name="class")]
 Steps = Annotated[int, Parameter(validator=Number(gte=2))]
@@ -48,17 +48,17 @@ Steps = Annotated[int, Parameter(validator=Number(gte=2))]
 
 @attrs.frozen
 class SampleOptions:
-    """Which samples are drawn.
+    """The samples to draw.
 
     Parameters
     ----------
     category
         Class of the samples, for a conditional model; by default samples of every class are drawn.
     count
-        Number of samples, of each class if the model is conditional.
+        Number of samples; for each class if the model is conditional.
     fitted_to
-        HDF5 file of holograms, such as the training data: z is drawn from a density that is fitted to theirs, class by
-        class, and not from the prior (needs the extra evaluation).
+        HDF5 file of holograms, such as the training data: z is drawn from a density fitted to them, class by class,
+        instead of from the prior (needs the extra evaluation).
     seed
         Seed of the random numbers.
     """
@@ -71,19 +71,19 @@ class SampleOptions:
 
 @attrs.frozen
 class InterpolationOptions:
-    """How an interpolation goes.
+    """The steps and the path of an interpolation.
 
     Parameters
     ----------
     steps
         Number of holograms, including both ends.
     category
-        Class of all steps, for a conditional model; by default that of both rows.
+        Class of all steps, for a conditional model; by default the class of both rows.
     path
-        Path of z: the straight line, or the arc.
+        Path of z: the straight line or the arc.
     frames
-        Rotate the frame evenly from that of the first row to that of the second (slerp), or decode all in the
-        canonical frame.
+        Whether to rotate the frame evenly from that of the first row to that of the second (slerp), or to decode all
+        steps in the canonical frame.
     """
 
     steps: Steps = 9
@@ -94,17 +94,17 @@ class InterpolationOptions:
 
 @attrs.frozen
 class TraversalOptions:
-    """How a traversal goes.
+    """The dimensions and values of a traversal.
 
     Parameters
     ----------
     dimensions
-        Numbers of z to change, counted from 0 as the columns z_0, z_1, ... of tables; by default the eight that vary
-        most over the file's first 5,000 rows.
+        Dimensions of z to change, counted from 0 as in the columns z_0, z_1, ... of tables; by default the eight that
+        vary most over the first 5,000 rows of the file.
     steps
-        Number of values that each of them takes, from -2 to +2 standard deviations (over the same rows) about its own.
+        Number of values for each dimension, from -2 to +2 standard deviations (over the same rows) about its own value.
     category
-        Class with which z is decoded, for a conditional model; by default that of the row.
+        Class with which z is decoded, for a conditional model; by default the class of the row.
     """
 
     dimensions: Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative="")] = ()
@@ -123,9 +123,9 @@ def sample_command(
     options: Annotated[SampleOptions, Together] = _SAMPLE,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Draw samples from the prior of a variational model, or with --fitted-to from the density of data, of any model.
+    """Draw samples from the prior of a variational model, or from a density fitted to data.
 
-    They are decoded in the canonical frame.
+    With --fitted-to, the model need not be variational. Samples are decoded in the canonical frame.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def interpolate_command(
     options: Annotated[InterpolationOptions, Together] = _INTERPOLATION,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Go from one hologram to another in z and in the frame, and decode on the way.
+    """Interpolate between two holograms in z and in the frame, and decode the steps.
 
     Parameters
     ----------
@@ -176,16 +176,16 @@ def traverse_command(
     options: Annotated[TraversalOptions, Together] = _TRAVERSAL,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Change the numbers of a hologram's z one at a time, and decode each z in the canonical frame.
+    """Change the dimensions of a hologram's z one at a time, and decode each z in the canonical frame.
 
     Parameters
     ----------
     model
         Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     row
-        Hologram, as FILE:ROW, with the rows counted from 0.
+        Hologram as FILE:ROW, with the rows counted from 0.
     out
-        HDF5 file for what is decoded.
+        HDF5 file for the decoded holograms.
     """
     check_out(out, row)
     write_generated(traverse_row(model, row, options), out)
@@ -193,12 +193,12 @@ def traverse_command(
 
 
 def sample_model(model: str, options: SampleOptions) -> Holograms:
-    """Load a model and draw samples; those of a class follow one another.
+    """Load a model and draw samples; the samples of a class are consecutive.
 
     Raises
     ------
     HoloError
-        If the model cannot be loaded, has no prior where one is needed, or does not know the class, or as
+        If the model cannot be loaded, has no prior where one is needed, or does not know the class, or as for
         `sample_fitted`.
     """
     loaded = _loaded(model)
@@ -219,12 +219,12 @@ def sample_model(model: str, options: SampleOptions) -> Holograms:
 
 
 def interpolate_rows(model: str, first: str, last: str, options: InterpolationOptions) -> Holograms:
-    """Load a model and decode the way between two rows of files; the column ``position`` goes from 0 to 1.
+    """Load a model and decode the path between two rows of files; the column ``position`` goes from 0 to 1.
 
     Raises
     ------
     HoloError
-        If the model or a row cannot be read, a frame is not defined, or the class is unknown or not one.
+        If the model or a row cannot be read, a frame is not defined, or the class is unknown or ambiguous.
     """
     loaded = _loaded(model)
     from holo_vae.generation.sampling import interpolate
@@ -239,9 +239,9 @@ def interpolate_rows(model: str, first: str, last: str, options: InterpolationOp
 
 
 def traverse_row(model: str, row: str, options: TraversalOptions) -> Holograms:
-    """Load a model and decode z of a row of a file with one number of it changed at a time.
+    """Load a model and decode z of a row of a file, with one dimension changed at a time.
 
-    The columns ``dimension`` and ``value`` of the index say which number of z has which value.
+    The index columns ``dimension`` and ``value`` hold the dimension of z that was changed, and its new value.
 
     Raises
     ------
@@ -273,12 +273,12 @@ def traverse_row(model: str, row: str, options: TraversalOptions) -> Holograms:
 
 
 def check_out(out: Path, *inputs: str) -> None:
-    """Refuse an output that is not a file of holograms, or is that of an input, before any work is done for it.
+    """Refuse an output that is not a file of holograms, or that is one of the inputs, before any work is done.
 
     Raises
     ------
     HoloError
-        If the file does not end in ``.h5``, or is that of an input ``FILE:ROW``.
+        If the file does not end in ``.h5``, or is the file of an input ``FILE:ROW``.
     """
     if out.suffix != ".h5":
         raise HoloError(f"--out is {out}; it must end in .h5")
@@ -287,7 +287,7 @@ def check_out(out: Path, *inputs: str) -> None:
 
 
 def write_generated(holograms: Holograms, out: Path) -> None:
-    """Write what was decoded, and say so.
+    """Write decoded holograms, and report it.
 
     Raises
     ------
@@ -341,7 +341,7 @@ def _category(model: "Model", given: str | None, rows: Sequence[Holograms] = ())
         shared = {str(row.index.column(condition.column)[0]) for row in rows}
         if len(shared) > 1:
             raise HoloError(
-                f"the rows are of the classes {' and '.join(sorted(shared))}; give one by --class"
+                f"the rows are of the classes {' and '.join(sorted(shared))}; choose one with --class"
             )
         given = shared.pop()
     if given not in by_name:

@@ -18,12 +18,12 @@ _DEFAULTS = Settings()
 
 
 def serve_command(*, settings: Annotated[Settings, Together] = _DEFAULTS) -> int:
-    """Serve a model: structures or holograms in, one row per residue or hologram out.
+    """Serve a model: structures or holograms go in, and one row per residue or hologram comes out.
 
     Parameters
     ----------
     settings
-        How.
+        Settings of the service.
     """
     with extra("holo-vae[serving]"):
         from holo_vae.web.server import serve

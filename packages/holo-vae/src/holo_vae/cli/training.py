@@ -42,10 +42,10 @@ def train_command(
 ) -> int:
     """Train a network on holograms, and keep the weights that are best on validation data.
 
-    --resume continues a run that was interrupted or killed, which ends with the same weights as one without the
-    interruption. Processes started by torchrun share the work. If mlflow is installed it tracks the run, in
-    OUT/mlflow.db unless MLFLOW_TRACKING_URI is set. Exit status: 0, all data was used; 3, some of its files gave
-    nothing; 1, nothing useful came out; 2, wrong usage.
+    --resume continues a run that was interrupted or killed; it ends with the same weights as an uninterrupted run.
+    Processes started by torchrun share the work. If mlflow is installed it tracks the run, in OUT/mlflow.db unless
+    MLFLOW_TRACKING_URI is set. Exit status: 0, all data was used; 3, some files yielded nothing; 1, nothing useful came
+    out; 2, wrong usage.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def train_command(
     out
         Folder for the model, its history, figures and pictures.
     recipe
-        YAML file, or name of a recipe that comes with holo-vae, as the command recipes lists them; by default a
-        small model for the data's basis.
+        YAML file, or name of a recipe that comes with holo-vae (as listed by the command recipes); by default a
+        small model for the basis of the data.
     validation
         HDF5 files on which the best weights are chosen; by default a part of the data, as the recipe says.
     name
@@ -80,13 +80,13 @@ def train_command(
         chosen = attrs.evolve(chosen, training=attrs.evolve(chosen.training, seed=seed))
     processes = Processes.from_environment(device)
     if processes.count > 1:
-        # torchrun ends all by SIGTERM when one is lost; one that waits for that one comes to no handler of Python's.
+        # When a process is lost, torchrun ends all with SIGTERM; one that waits for it never runs a Python handler.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with ExitStack() as stack:
         advance: list[Callable[..., None]] = []
 
         def on_step(step: "Step") -> None:
-            if not advance:  # only now it is known how many there are, and how many were done before
+            if not advance:  # only now the number of steps, and of those that were done before, is known
                 advance.append(stack.enter_context(progress(step.total, "training, steps")))
                 advance[0](step.number)
             advance[0](1, _note(step, chosen.training.epochs))

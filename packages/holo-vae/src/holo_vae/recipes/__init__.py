@@ -1,4 +1,4 @@
-"""What a model is and how it is trained, as frozen classes and as YAML.
+"""The description of a model and of its training, as frozen classes and as YAML.
 
-Files and plain values enter; `Recipe` and its parts leave, checked.
+Files and plain values enter; `Recipe` and its parts leave, validated.
 """

@@ -1,4 +1,4 @@
-"""The validator that the configurations share."""
+"""A validator that the configurations share."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ __all__ = ["at_least"]
 
 
 def at_least(bound: int | float) -> Any:  # attrs' validators have no public type
-    """Return a validator that refuses smaller values, and NaN, by the name of the field."""
+    """Return a validator that refuses smaller values and NaN, with the name of the field."""
 
     def check(instance: object, attribute: "attrs.Attribute[float]", value: int | float) -> None:
         if not value >= bound:

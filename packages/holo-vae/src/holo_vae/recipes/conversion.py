@@ -1,4 +1,4 @@
-"""From plain values, as YAML and JSON hold them, to typed ones; what is wrong is named by its key."""
+"""Conversion of plain values, as in YAML and JSON, to typed ones; errors name the key."""
 
 from collections.abc import Callable, Mapping
 from types import GenericAlias, UnionType
@@ -19,7 +19,7 @@ _WORDS: dict[object, str] = {int: "an integer", float: "a number", bool: "true o
 
 
 class WrongValueError(ValueError):
-    """A value that is not what its key needs; the message goes on where the key ends."""
+    """A value that does not suit its key; the message continues where the name of the key ends."""
 
     def __init__(self, value: object, expected: str) -> None:
         super().__init__(f"is {_short(repr(value))}; it must be {expected}")
@@ -30,20 +30,20 @@ def _short(text: str) -> str:
 
 
 def _exact(value: object, kind: type[object]) -> object:
-    # cattrs would convert: 2.7 to 2, "false" to True. A setting that is silently another is worse than none.
+    # cattrs would convert 2.7 to 2 and "false" to True. A setting that silently changes is worse than none.
     if type(value) is not kind:
         raise WrongValueError(value, _WORDS[kind])
     if isinstance(value, int) and abs(value) >= _BEYOND:
         raise WrongValueError(
             hex(value), "an integer of 64 bits"
-        )  # Python writes no long integers in decimal
+        )  # Python does not write long integers in decimal
     return value
 
 
 def _number(value: object, _: Any) -> float:
     try:
         if isinstance(value, int | float | str) and not isinstance(value, bool):
-            return float(value)  # of text too: YAML 1.1 takes 1e-3 for text
+            return float(value)  # also from text: YAML 1.1 reads 1e-3 as text
     except (ValueError, OverflowError):
         pass
     raise WrongValueError(value, _WORDS[float])
@@ -66,7 +66,7 @@ def _origin(kind: Any) -> object:
 
 
 def _alternatives(kind: Any) -> tuple[Any, ...] | None:
-    """Return X and tuple[X, ...] of a union of the two: one value, or a list of them."""
+    """Return X and tuple[X, ...] if a type is the union of the two: one value, or a list of them."""
     alternatives = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
     lists = [each for each in alternatives if get_origin(each) is tuple]
     rest = [each for each in alternatives if get_origin(each) is not tuple]
@@ -74,7 +74,7 @@ def _alternatives(kind: Any) -> tuple[Any, ...] | None:
 
 
 def strict_converter() -> cattrs.Converter:
-    """Make a converter that takes no value for another and refuses keys that it does not know.
+    """Return a converter that never converts one type of value to another, and refuses unknown keys.
 
     Examples
     --------
@@ -126,14 +126,14 @@ def strict_converter() -> cattrs.Converter:
 
 
 def complaints(error: BaseException, path: str = "") -> list[str]:
-    """Say what is wrong with plain values, each with the path of its key: ``training.epochs is 'ten'; ...``.
+    """Describe what is wrong with plain values, each with the path of its key: ``training.epochs is 'ten'; ...``.
 
     Parameters
     ----------
     error
-        What a `strict_converter` raised.
+        The exception that a `strict_converter` raised.
     path
-        The path of the value that was to be converted.
+        The path of the value that was being converted.
     """
     match error:
         case ClassValidationError():
@@ -154,7 +154,7 @@ def _words(error: BaseException, path: str) -> list[str]:
         case WrongValueError():
             return [f"{path or 'it'} {error}"]
         case HoloError():
-            return [str(error)]  # of a class that refuses a value, and names it
+            return [str(error)]  # from a class that refuses a value and names it
         case ForbiddenExtraKeysError():
             known = ", ".join(field.name for field in attrs.fields(error.cl))
             keys = (f"{path}.{key}".lstrip(".") for key in sorted(map(str, error.extra_fields)))

@@ -1,4 +1,4 @@
-"""Which data set a recipe names, and how it is split."""
+"""The data set that a recipe names, and how it is split."""
 
 from typing import Literal
 
@@ -13,17 +13,17 @@ __all__ = ["DataConfig", "MnistData", "ShapeData", "StructureData"]
 
 @attrs.frozen(kw_only=True)
 class MnistData:
-    """Spherical MNIST, from the idx files as they are published (or a data set in their form).
+    """Spherical MNIST, made from the published idx files (or from a data set of the same form).
 
     Parameters
     ----------
     kind
-        Says that it is this data set.
+        Identifies this kind of data set.
     rotation
-        How the training images are turned: ``"fixed"``, all alike (NR); ``"each"``, at random (R). Those of
-        validation and test are always turned at random.
+        How the training images are rotated: ``"fixed"``, all in one orientation (NR); ``"each"``, at random (R). Those
+        of validation and test are always rotated at random.
     validation_rows
-        How many training images, the last ones, are kept aside for validation.
+        How many training images, taken from the end, are set aside for validation.
     bandwidth
         The bandwidth of the Driscoll-Healy grid.
     seed
@@ -38,36 +38,36 @@ class MnistData:
 
     @property
     def one_pose(self) -> bool:
-        """Whether all training rows lie in one pose."""
+        """Whether all training rows have the same pose."""
         return self.rotation == "fixed"
 
 
 @attrs.frozen(kw_only=True)
 class StructureData:
-    """Protein structures, and a table that says which of them are for what.
+    """Protein structures, with a table that assigns them to training, validation and test.
 
-    The table is ``index.tsv``: text columns between tabs, their names in the first line. ``file`` names a
+    The table is ``index.tsv``: text columns separated by tabs, with their names in the first line. ``file`` names a
     structure file, by its path from the table or anywhere below it; ``split`` is ``train``, ``valid`` or ``test``.
 
     Parameters
     ----------
     kind
-        Says that it is such a data set.
+        Identifies this kind of data set.
     columns
-        Further columns of the table that the holograms' index is to have, as text.
+        Further columns of the table that are copied to the holograms' index, as text.
     hetero
-        Whether neighborhoods hold ligands, ions and nucleic acids too, those of `ligand` among them.
+        Whether neighborhoods also hold ligands, ions and nucleic acids, including those of `ligand`.
     pose
-        How the neighborhoods to train on lie: ``"file"``, as in the files; ``"backbone"``, all in the pose of
-        their residue's backbone, see `holo_features.surroundings.poses`. Those of validation and test lie as in
+        The pose of the neighborhoods for training: ``"file"``, as in the files; ``"backbone"``, all in the pose of
+        their residue's backbone, see `holo_features.surroundings.poses`. Those of validation and test keep the pose of
         the files.
     alike
-        A further column of the table, for `ViewsConfig.pairs`: structures that have the same value are of one protein,
-        or relatives, and residues that the alignment of their sequences puts beside one another are a pair.
+        A further column of the table, for `ViewsConfig.pairs`: structures with the same value are of one protein, or of
+        relatives, and residues that are aligned in their sequences form a pair.
     ligand
         A further column of the table, for files that hold the surroundings of a pocket only: it names a file with the
-        ligand, relative to the table's folder, and only residues with an atom within 6 Å of it are taken. Empty: all
-        residues are. With views only.
+        ligand, relative to the table's folder, and only residues with an atom within 6 Å of the ligand are used. If
+        empty, all residues are used. Only for training with views.
     """
 
     kind: Literal["structures"]
@@ -79,35 +79,35 @@ class StructureData:
 
     @property
     def one_pose(self) -> bool:
-        """Whether all training rows lie in one pose."""
+        """Whether all training rows have the same pose."""
         return self.pose == "backbone"
 
 
 @attrs.frozen(kw_only=True)
 class ShapeData:
-    """Triangle meshes of classes, in the layout of ModelNet or of SHREC17, see `holo_features.mesh_set`.
+    """Triangle meshes with classes, in the layout of ModelNet or of SHREC17, see `holo_features.mesh_set`.
 
-    Meshes that the folder says nothing of are to train on. Where it has none for validation, a part of the training
-    meshes is kept aside; where it has none for the test, there is none. The classes are written down, never learned
-    from.
+    Meshes that the folder does not assign to a split are used for training. If it has none for validation, a part of
+    the training meshes is set aside; if it has none for the test, there is no test split. The classes are recorded, but
+    never learned from.
 
     Parameters
     ----------
     kind
-        Says that it is such a data set.
+        Identifies this kind of data set.
     rotation
-        How the training meshes are turned: ``"fixed"``, not at all (NR); ``"each"``, at random (R). Those of
-        validation and test are always turned at random.
+        How the training meshes are rotated: ``"fixed"``, not at all (NR); ``"each"``, at random (R). Those of
+        validation and test are always rotated at random.
     copies
-        How many copies of each training mesh there are beside itself, stretched and bent at random.
+        How many copies of each training mesh, stretched and bent at random, are added to it.
     stretch, noise
-        How strongly, see `holo_features.deformed`.
+        The strength of these deformations, see `holo_features.deformed`.
     validation_fraction
-        The share of the training meshes that is kept aside where the folder names none for validation.
+        The share of the training meshes that is set aside if the folder names none for validation.
     bandwidth
         The bandwidth of the Driscoll-Healy grid of rays.
     seed
-        The seed of rotations, copies, and of which meshes are kept aside.
+        The seed of the rotations, of the copies, and of the choice of meshes that are set aside.
     """
 
     kind: Literal["shapes"]
@@ -126,7 +126,7 @@ class ShapeData:
 
     @property
     def one_pose(self) -> bool:
-        """Whether all training rows lie in one pose: meshes stand as their files have them."""
+        """Whether all training rows have the same pose: meshes keep the pose of their files."""
         return self.rotation == "fixed"
 
 

@@ -1,4 +1,4 @@
-"""What a network is: its basis, its blocks, and what they end in."""
+"""The architecture of a network: its basis, its blocks and its outputs."""
 
 from collections.abc import Iterator
 from itertools import pairwise, starmap
@@ -21,7 +21,7 @@ __all__ = [
     "ModelConfig",
 ]
 
-# A network of all pairs of 20 degrees takes a minute to make; the published ones have ten at most.
+# A network that couples all pairs of 20 degrees takes a minute to make; the published ones have at most ten degrees.
 _HIGHEST_DEGREE = {"efficient": 64, "full": 20}
 _MOST_BLOCKS = 64
 _MOST_WEIGHTS = 1 << 28
@@ -33,19 +33,19 @@ BlockNorm = Literal["signal", "layer", "instance"]
 
 @attrs.frozen(kw_only=True)
 class Condition:
-    """What a conditional model is told beside z: which category a row is of.
+    """What a conditional model receives in addition to z: the category of each row.
 
     Parameters
     ----------
     column
-        The index column that says it.
+        The index column that holds the category.
     categories
         The column's values, in the order of the one-hot vector.
 
     Raises
     ------
     HoloError
-        If there are fewer than two categories, or one comes twice.
+        If there are fewer than two categories, or one is repeated.
     """
 
     column: str
@@ -60,7 +60,7 @@ class Condition:
 
 @attrs.frozen(kw_only=True)
 class BlocksConfig:
-    """What every network of blocks has: the sizes after each block, and what a block is made of.
+    """The settings that all networks of blocks share: the sizes after each block, and the parts of a block.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ class BlocksConfig:
     channels
         Multiplicity of every degree after each block.
     initial_projection
-        Multiplicity to which a linear layer first brings every degree; None for no such layer.
+        Multiplicity to which a first linear layer brings every degree; None for no such layer.
     connectivity
-        Which pairs of degrees the tensor squares couple: one rule, or one for each block.
+        Which pairs of degrees the tensor squares couple: one rule for all blocks, or one for each.
     channel_rule
-        Whether the tensor squares couple each channel with itself or all pairs: one rule, or one for each
-        block.
+        Whether the tensor squares couple each channel with itself or all pairs of channels: one rule for all blocks,
+        or one for each.
     batch_norm
         Whether each block begins with a batch norm.
     norm
@@ -87,7 +87,7 @@ class BlocksConfig:
     Raises
     ------
     HoloError
-        If a value is out of range or the lists do not fit.
+        If a value is out of range or the lists do not match.
     """
 
     basis: Basis
@@ -152,26 +152,26 @@ class BlocksConfig:
             )
 
     def check_weights(self, most: int = _MOST_WEIGHTS) -> None:
-        """Refuse a network of more weights than there may be, before any is made.
+        """Refuse a network with more weights than allowed, before any weight is made.
 
-        Only those are counted that a network of these sizes has in any case: of each degree a path.
+        Only a lower bound is counted, which any network of these sizes reaches: one path for each degree.
 
         Parameters
         ----------
         most
-            How many there may be.
+            The number of weights that is allowed.
 
         Raises
         ------
         HoloError
-            If it has more.
+            If the network has more.
         """
         count = sum(self._widths())
         if count > most:
             raise HoloError(f"{type(self).__name__} has {count} weights or more; it may have {most}")
 
     def _widths(self) -> Iterator[int]:
-        """Return how many weights each layer has at least."""
+        """Return the minimum number of weights of each layer."""
         first = self.initial_projection
         if first is not None:
             yield sum(multiplicity * first for multiplicity, _ in self.basis.irreps)
@@ -183,13 +183,13 @@ class BlocksConfig:
 
     @property
     def connectivities(self) -> tuple[Connectivity, ...]:
-        """The rule of each block's degrees."""
+        """The connectivity rule of each block."""
         rules = self.connectivity
         return rules if isinstance(rules, tuple) else (rules,) * len(self.lmax)
 
     @property
     def channel_rules(self) -> tuple[ChannelRule, ...]:
-        """The rule of each block's channels."""
+        """The channel rule of each block."""
         rules = self.channel_rule
         return rules if isinstance(rules, tuple) else (rules,) * len(self.lmax)
 
@@ -198,8 +198,8 @@ class BlocksConfig:
 class ModelConfig(BlocksConfig):
     """The architecture of a holographic autoencoder.
 
-    The encoder has one block per entry of `lmax` and `channels`; the decoder mirrors it. What every network of
-    blocks has is described in `BlocksConfig`.
+    The encoder has one block per entry of `lmax` and `channels`; the decoder mirrors it. Settings that all networks of
+    blocks share are described in `BlocksConfig`.
 
     Parameters
     ----------
@@ -208,17 +208,17 @@ class ModelConfig(BlocksConfig):
     variational
         Whether z is drawn from a learned normal distribution (H-VAE) or is a point (H-AE).
     bottleneck
-        Widths of hidden layers between the last block's scalars and z; the decoder mirrors them.
+        Widths of hidden layers between the scalars of the last block and z; the decoder mirrors them.
     condition
-        What the decoder is told beside z (conditional H-VAE); None for nothing.
+        The category that the decoder receives in addition to z (conditional H-VAE); None for none.
     heads
-        What z is trained to say beside the hologram: of each a column of the index and its categories, which a linear
-        layer on z names. Rows with another value, such as none, are passed over.
+        What z is trained to predict in addition to the hologram: for each head, an index column and its categories,
+        which a linear layer on z predicts. Rows with another value, or with none, are skipped.
 
     Raises
     ------
     HoloError
-        If a value is out of range or the lists do not fit.
+        If a value is out of range or the lists do not match.
 
     Examples
     --------
@@ -237,7 +237,7 @@ class ModelConfig(BlocksConfig):
     heads: tuple[Condition, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        BlocksConfig.__attrs_post_init__(self)  # a class with slots is made anew, which super() would miss
+        BlocksConfig.__attrs_post_init__(self)  # attrs makes a class with slots anew, where a bare super() fails
         columns = [head.column for head in self.heads]
         if len(set(columns)) < len(columns):
             raise HoloError(f"ModelConfig.heads are of {', '.join(columns)}; each column must come once")
@@ -256,28 +256,28 @@ class ModelConfig(BlocksConfig):
 
 @attrs.frozen(kw_only=True)
 class ClassifierConfig(BlocksConfig):
-    """The architecture of the supervised network: blocks, their invariants, a dense head.
+    """The architecture of the supervised network: blocks, their invariants and a dense head.
 
-    What every network of blocks has is described in `BlocksConfig`.
+    Settings that all networks of blocks share are described in `BlocksConfig`.
 
     Parameters
     ----------
     classes
-        The index column that is learned, and its values.
+        The index column that is learned, and its categories.
     hidden
         Widths of the head's hidden layers.
 
     Raises
     ------
     HoloError
-        If a value is out of range or the lists do not fit.
+        If a value is out of range or the lists do not match.
     """
 
     classes: Condition
     hidden: tuple[int, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        BlocksConfig.__attrs_post_init__(self)  # a class with slots is made anew, which super() would miss
+        BlocksConfig.__attrs_post_init__(self)  # attrs makes a class with slots anew, where a bare super() fails
         if self.hidden and min(self.hidden) < 1:
             raise HoloError(f"ClassifierConfig.hidden is {self.hidden}; widths must be at least 1")
         self.check_weights()

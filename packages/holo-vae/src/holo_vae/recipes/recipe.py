@@ -1,4 +1,4 @@
-"""A recipe: what a model is and how it is trained, as one YAML file holds it."""
+"""A recipe: a model and its training, as stored in one YAML file."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ __all__ = ["Recipe", "from_plain", "read_recipe", "to_plain", "write_recipe"]
 
 @attrs.frozen(kw_only=True)
 class Recipe:
-    """A network and its training, as one YAML file holds them; where `data` is given, on which data set.
+    """A network and its training, as stored in one YAML file; `data`, if given, is the data set to train on.
 
     Examples
     --------
@@ -61,7 +61,7 @@ class Recipe:
             )
 
     def _check_weights(self, model: ModelConfig) -> None:
-        """Refuse weights of other heads or channels than the model has."""
+        """Refuse weights for other heads or channels than those of the model."""
         weights, heads = self.training.head_weight, len(model.heads)
         if isinstance(weights, tuple) and len(weights) != heads:
             raise HoloError(
@@ -99,7 +99,7 @@ class Recipe:
             raise HoloError("views.pairs is above 0; data.alike must name the column that says what is alike")
 
     def _check_views_on_spheres(self, views: ViewsConfig) -> None:
-        """Refuse views of images on a sphere that are to be made anew: rows of one group are each other's views."""
+        """Refuse views of images on a sphere that would have to be made anew: there, the rows of a group are views."""
         if made := [
             name
             for name in ("noise", "without_own_atoms", "without_side_chain", "pairs")
@@ -111,7 +111,7 @@ class Recipe:
             )
         if not (views.two or views.whitened):
             raise HoloError(
-                "views ask for nothing; one of invariance, variance and covariance must be above 0, or whitened true"
+                "views have no effect; one of invariance, variance and covariance must be above 0, or whitened true"
             )
         assert isinstance(self.model, ModelConfig)
         if views.whitened and (self.model.variational or self.model.condition is not None):
@@ -120,7 +120,7 @@ class Recipe:
             )
         if isinstance(self.data, ShapeData) and not self.data.copies:
             raise HoloError(
-                "data.copies is 0 and the recipe has views; there must be copies to be views of a mesh"
+                "data.copies is 0 and the recipe has views; there must be copies to serve as views of a mesh"
             )
 
 
@@ -147,12 +147,12 @@ def _data_set(value: object, _: Any) -> object:
 
 
 _converter.register_structure_hook(DataConfig | None, _data_set)
-# Without an envelope, a basis is written as it was before there were any: models keep their digests.
+# Without an envelope, a basis is written as before envelopes existed, so that models keep their digests.
 _converter.register_unstructure_hook(
     Zernike, make_dict_unstructure_fn(Zernike, _converter, envelope=override(omit_if_default=True))
 )
 
-# So are recipes without views.
+# The same holds for recipes without views.
 _converter.register_unstructure_hook(
     StructureData,
     make_dict_unstructure_fn(
@@ -183,12 +183,12 @@ _converter.register_unstructure_hook(
 
 
 def from_plain(plain: object, kind: type[ConfigT]) -> ConfigT:
-    """Make a configuration from plain values; unknown keys are refused by name.
+    """Return a configuration made from plain values; unknown keys are refused by name.
 
     Raises
     ------
     HoloError
-        Naming every key that is unknown, missing or wrong: ``training.epochs is 'ten'; it must be an integer``.
+        If a key is unknown, missing or wrong; all are named: ``training.epochs is 'ten'; it must be an integer``.
     """
     try:
         return _converter.structure(plain, kind)
@@ -197,7 +197,7 @@ def from_plain(plain: object, kind: type[ConfigT]) -> ConfigT:
 
 
 def to_plain(config: ModelConfig | ClassifierConfig | TrainingConfig | Recipe) -> dict[str, Any]:
-    """Return a configuration as plain values, as YAML and JSON store it."""
+    """Return a configuration as plain values, in the form that YAML and JSON store."""
     plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_listed(_converter.unstructure(config))))
     return plain
 
@@ -215,7 +215,7 @@ def read_recipe(path: Path | str) -> Recipe:
     Raises
     ------
     FormatError
-        If the file cannot be read or is no YAML.
+        If the file cannot be read or is not YAML.
     HoloError
         If a key is unknown, missing or wrong.
     """

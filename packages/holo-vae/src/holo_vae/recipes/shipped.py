@@ -1,4 +1,4 @@
-"""Recipes that come with holo-vae: what was trained for the results in the documentation, and how."""
+"""The recipes that come with holo-vae: those of the trained models whose results the documentation shows."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ _FOLDER = Path(__file__).parent
 
 
 def recipe_names() -> list[str]:
-    """Name the recipes that come with holo-vae.
+    """Return the names of the recipes that come with holo-vae.
 
     Examples
     --------
@@ -40,12 +40,12 @@ def recipe_text(name: str) -> str:
     True
     """
     if name not in recipe_names():
-        raise HoloError(f"{name}: no such recipe; give one of {', '.join(recipe_names())}")
+        raise HoloError(f"{name}: no such recipe; name one of {', '.join(recipe_names())}")
     return (_FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def find_recipe(recipe: str) -> Recipe:
-    """Read a recipe that comes with holo-vae, or a YAML file.
+    """Read a recipe that comes with holo-vae, or one from a YAML file.
 
     Parameters
     ----------
@@ -65,5 +65,5 @@ def find_recipe(recipe: str) -> Recipe:
     if recipe in recipe_names():
         return read_recipe(_FOLDER / f"{recipe}.yaml")
     if not Path(recipe).is_file():
-        raise HoloError(f"{recipe}: no such recipe; give a YAML file, or one of {', '.join(recipe_names())}")
+        raise HoloError(f"{recipe}: no such recipe; name a YAML file, or one of {', '.join(recipe_names())}")
     return read_recipe(recipe)

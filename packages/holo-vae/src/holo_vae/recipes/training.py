@@ -13,61 +13,61 @@ __all__ = ["TrainingConfig"]
 
 @attrs.frozen(kw_only=True)
 class TrainingConfig:
-    """How a network is trained.
+    """The settings with which a network is trained.
 
     Parameters
     ----------
     epochs, batch_size, seed
-        As usual; the same seed on the same machine gives the same weights.
+        The number of epochs, the rows per batch and the seed; the same seed on the same machine gives the same weights.
     optimizer, learning_rate, weight_decay
-        Adam, AdamW or Muon (see `holo_vae.training.muon`), its peak rate, and AdamW's decay. Muon takes larger rates
-        than Adam, and gets farther with the same samples.
+        Adam, AdamW or Muon (see `holo_vae.training.muon`), its peak learning rate, and the weight decay of AdamW. Muon
+        takes larger learning rates than Adam, and gets farther with the same samples.
     schedule
-        How the learning rate goes on after the warm-up, step by step: ``"cosine"``, to zero at the end;
-        ``"exponential"``, falls tenfold over `decay_epochs` epochs and stays; ``"plateau"``, is divided by ten
-        when the validation loss has not fallen for `plateau_patience` epochs; ``"constant"``.
+        How the learning rate changes after the warm-up, step by step: ``"cosine"`` falls to zero at the end;
+        ``"exponential"`` falls tenfold over `decay_epochs` epochs and then stays constant; ``"plateau"`` is divided by
+        ten when the validation loss has not fallen for `plateau_patience` epochs; ``"constant"`` does not change.
     warmup_steps, decay_epochs, plateau_patience
         See `schedule`.
     gradient_clip
-        The largest gradient norm.
+        The gradient norm above which gradients are clipped.
     reconstruction_weight
         α, the weight of the mean squared error.
     channel_weights
-        What the squared error of each of the basis' channels weighs in that mean, in their order: an element that is
-        rare is hardly kept if it weighs as much as carbon. None where all weigh 1.
+        The weight of each of the basis' channels in that mean, in their order: a rare element is hardly reconstructed
+        if it has the same weight as carbon. None for weights of 1.
     frame_weight
-        γ, the weight of the mean squared difference between a row's frame and the coordinate axes. For training
-        rows that all lie in one pose (digits that are not turned, residues in the pose of their backbone); 0
-        where poses mean nothing.
+        γ, the weight of the mean squared difference between a row's frame and the coordinate axes. It is for training
+        rows that all have the same pose (digits that are not rotated, residues in the pose of their backbone); use 0
+        where poses have no meaning.
     head_weight
-        The weight of the cross-entropy of the model's heads: one for all, or one for each.
+        The weight of the cross-entropy of the model's heads: one for all heads, or one for each.
     kl_weight
         β, the final weight of KL / latent_dim (variational models only).
     kl_start, kl_warmup
-        β is 0 for `kl_start` epochs, then rises linearly over `kl_warmup` epochs.
+        β is 0 for `kl_start` epochs, and then rises linearly over `kl_warmup` epochs.
     masking
-        The share of (channel, degree) blocks of the input that are set to zero, all orders m together, while
-        the whole is to be reconstructed (denoising). Two views of a row lack blocks of their own.
+        The share of (channel, degree) blocks of the input that are set to zero, all orders m together, while the
+        complete input is to be reconstructed (denoising). The two views of a row lose different blocks.
     ema_decay
-        Decay, per step, of the exponential moving average of the weights, which is then what is validated and
+        Decay, per step, of the exponential moving average of the weights. The average is then what is validated and
         kept; None for no average.
     early_stopping
-        Epochs without a lower validation loss after which training ends; None for never.
+        Training ends after this many epochs without a lower validation loss; None to never end early.
     precision
         ``"mixed"``: matrix products in bfloat16, weights and norms in float32.
     compile
-        Whether the network goes through `torch.compile`.
+        Whether the network is compiled with `torch.compile`.
     checkpoint_minutes
-        How often the run's state is written, beside the end of each epoch.
+        How often the state of the run is written, in addition to the end of each epoch.
     shuffle_rows
-        Rows that are shuffled among one another in memory; data of more rows is streamed.
+        Number of rows that are shuffled together in memory; larger data is streamed.
     validation_fraction, group_column
-        Where no validation data is given: the share of the groups (rows with one value in this index column)
-        that is kept aside to choose the best weights. Rows of one group are never on both sides.
+        If there is no validation data: the share of the groups (rows with the same value in this index column) that is
+        set aside to choose the best weights. Rows of one group are never in both parts.
     cluster_column
-        The index column that says which groups are alike, so that they are not to count for more than one: an
-        epoch then takes of each cluster a sample of as many rows as its groups have on average, see
-        `holo_vae.data.clusters`. No cluster is on both sides of a split. None where all rows count alike.
+        The index column that says which groups are alike, so that they count no more than one: an epoch then takes from
+        each cluster a sample of as many rows as its groups have on average, see `holo_vae.data.clusters`. No cluster is
+        in both parts of a split. None if all rows count alike.
 
     Raises
     ------
@@ -121,11 +121,11 @@ class TrainingConfig:
             at_least(0.0)(self, attribute, weight)
 
     def head_weights(self, count: int) -> tuple[float, ...]:
-        """Return the weight of each of so many heads."""
+        """Return the weight of each of `count` heads."""
         weights = self.head_weight
         return weights if isinstance(weights, tuple) else (weights,) * count
 
     def kl_weight_at(self, epoch: int) -> float:
-        """Return β in an epoch, counted from 0."""
+        """Return β in an epoch; epochs are counted from 0."""
         rise = (epoch + 1 - self.kl_start) / max(self.kl_warmup, 1)
         return self.kl_weight * min(max(rise, 0.0), 1.0)

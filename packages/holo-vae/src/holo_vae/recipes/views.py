@@ -1,4 +1,4 @@
-"""What training may do with surroundings before they are encoded, and what is asked of z beside reconstruction."""
+"""How training changes surroundings before they are encoded, and which terms on z it adds to the loss."""
 
 import attrs
 
@@ -13,33 +13,33 @@ __all__ = ["ViewsConfig"]
 class ViewsConfig:
     """How a network is trained on views of point clouds, which are drawn and encoded anew in every epoch.
 
-    The target is the whole surroundings as they are; the network is given a view of them. If one of the three weights
-    is above 0, it is given two, and what is asked of z is VICReg's: that z of the two be alike (invariance), that each
-    of its numbers vary among the rows of a batch by a standard deviation of 1 at least (variance), and that no two of
-    its numbers say the same (covariance).
+    The target is the unchanged surroundings; the input of the network is a view of them. If one of the three weights is
+    above 0, the network receives two views, and the terms of VICReg are added to the loss: z of the two views should be
+    alike (invariance), each dimension of z should have a standard deviation of at least 1 among the rows of a batch
+    (variance), and no two dimensions should be correlated (covariance).
 
     Parameters
     ----------
     noise
-        Standard deviation of the moves of every atom along each axis, the origin's too, in Å.
+        Standard deviation of the displacement of every atom, and of the origin, along each axis, in Å.
     without_own_atoms, without_side_chain
-        Shares of the samples whose views lack their residue's own atoms, or its side chain. Both views of a sample lack
-        the same.
+        The shares of samples whose views lack the residue's own atoms, or its side chain. Both views of a sample lack
+        the same atoms.
     invariance, variance, covariance
         Weights of the three terms in the loss.
     pairs
-        How many pairs of rows each batch has beside its own rows: a pair's two views are of two rows that stand for one
+        Number of pairs of rows that are added to each batch: the two views of a pair are of two rows that represent one
         residue, in crystals of one protein or in relatives, see `StructureData.alike`.
     whitened
-        Whether, when training has ended, z of images on a sphere is brought to the mean 0, and to the covariance 1
-        within rows that are views of one another, see `holo_vae.training.whitening`. What is decoded does not change.
+        Whether, after training, z of images on a sphere is transformed to mean 0, and to covariance 1 within rows that
+        are views of one another, see `holo_vae.training.whitening`. Decoded holograms do not change.
     margin
-        How much wider than the cutoff surroundings are cut, in Å, so that noise brings atoms in as well as out.
+        How much wider than the cutoff surroundings are cut, in Å, so that noise can bring atoms in as well as out.
 
     Raises
     ------
     HoloError
-        If a value is out of range, or pairs are given and none of the three weights.
+        If a value is out of range, or there are pairs while all three weights are 0.
 
     Notes
     -----

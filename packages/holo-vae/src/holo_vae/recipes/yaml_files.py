@@ -1,4 +1,4 @@
-"""YAML of others, read only if it is as small as it looks."""
+"""Safe reading of YAML from untrusted sources: a file must not be larger than it looks."""
 
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,13 @@ _MOST_VALUES = 20_000
 def read_yaml(path: Path) -> Any:
     """Read a YAML file of plain values.
 
-    Aliases name a value again, and aliases of aliases make a few lines as many values as one likes: they are counted as
-    often as they are named, before any value is made.
+    Aliases repeat a value, and with aliases of aliases a few lines can stand for any number of values. They are
+    therefore counted as often as they occur, before any value is made.
 
     Raises
     ------
     FormatError
-        If it is no regular file, cannot be read, is no YAML, is longer than 1 MiB, or has more than 20,000 values.
+        If it is not a regular file, cannot be read, is not YAML, is longer than 1 MiB, or has more than 20,000 values.
 
     Examples
     --------
@@ -44,14 +44,14 @@ def read_yaml(path: Path) -> Any:
             raise FormatError(f"{path}: has {count:.3g} values; it may have {_MOST_VALUES}")
         return yaml.safe_load(text)
     except RecursionError:
-        raise FormatError(f"{path}: is nested too deep, or in itself") from None
+        raise FormatError(f"{path}: is nested too deeply, or contains itself") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())  # a parser's takes several lines
+        reason = " ".join(str(error).split())  # a parser's message takes several lines
         raise FormatError(f"{path}: cannot be read as YAML ({reason})") from None
 
 
 def _values(node: yaml.Node | None, counted: dict[int, int]) -> int:
-    """Count the values of a node as they are without aliases."""
+    """Count the values of a node with its aliases expanded."""
     if not isinstance(node, yaml.CollectionNode):
         return 1
     if id(node) not in counted:
