@@ -302,7 +302,7 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(count)  # for threads that start from now on; in this one the number never changed
+        torch.set_num_threads(count)  # for threads that start from now on; it never changed in this one
 
 
 def _compute_alone() -> None:

@@ -190,7 +190,7 @@ def imprint(ones: FilledIn, others: FilledIn) -> Float[np.ndarray, "n"]:
     """
     names = [each.surroundings.index["residue_name"] for each in (ones, others)]
     if len(names[0]) != len(names[1]):
-        raise HoloError(f"imprint: {len(names[0])} residues beside {len(names[1])}; each must have its counterpart")
+        raise HoloError(f"imprint: {len(names[0])} residues beside {len(names[1])}; each needs a partner")
     rows = np.flatnonzero(names[0] != names[1])
     one, other = ones.take(rows), others.take(rows)
     mine, theirs = (each[rows].tolist() for each in names)

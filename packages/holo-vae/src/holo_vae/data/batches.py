@@ -448,7 +448,7 @@ class _Shuffled:
 
     seed: int
     epoch: int
-    starts: NDArray[np.int64]  # of each chunk in the epoch's ascending rows; the chunks come in the epoch's order
+    starts: NDArray[np.int64]  # of the chunks in the epoch's ascending rows, in the epoch's order
     sizes: NDArray[np.int64]
     ends: NDArray[np.int64]  # of each chunk in the epoch's order
 

@@ -18,9 +18,7 @@ from .structure_sets import TableRow, split_settings, split_state
 
 __all__ = ["ALIKE", "cut_split"]
 
-ALIKE = (
-    "alike"  # the index column: rows with the same number are views of one residue; -1 stands for none
-)
+ALIKE = "alike"  # the index column: rows with the same number are views of one residue; -1 stands for none
 _POCKET = 6.0  # Å
 _LEAST_IDENTITY = 0.25  # among the aligned residues of relatives
 

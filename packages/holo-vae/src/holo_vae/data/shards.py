@@ -127,7 +127,7 @@ class Shards:
         return f"{self.shards[shard].path}: row {row - self.starts[shard]}"
 
     def chunks(self, rows: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-        """Number the HDF5 chunk of each row: rows with the same number are read together."""
+        """Return a number for the HDF5 chunk of each row: rows with the same number are read together."""
         shard = np.searchsorted(self.starts, rows, side="right") - 1
         chunk_rows = np.array([each.chunk_rows for each in self.shards])
         before = np.cumsum([0, *(-(-each.rows // each.chunk_rows) for each in self.shards)])

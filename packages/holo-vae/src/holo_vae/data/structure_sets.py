@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 TABLE = "index.tsv"
-SPLITS = {"train": "training", "valid": "validation", "test": "test"}  # from the table's names to those of files
+SPLITS = {"train": "training", "valid": "validation", "test": "test"}  # the table's names: our names
 _FILES_A_WORKER = 32  # fewer do not repay the seconds that a process takes to start
 
 

@@ -1,4 +1,4 @@
-"""What a model is worth: reconstruction, equivariance, its samples, and what z is good for.
+"""Measures of a model: its reconstruction, its equivariance, its samples, and what z is good for.
 
 A `Model` enters, with `Holograms` or a folder of structures; figures leave.
 """

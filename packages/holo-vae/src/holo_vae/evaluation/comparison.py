@@ -1,4 +1,4 @@
-"""Two models on the same residues, whatever their bases: what `worth` measures, compared by pairs."""
+"""Comparison of two models on the same residues, whatever their bases: the measures of `worth`, paired by residue."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -32,16 +32,16 @@ _LOW_IS_GOOD = (_LOSS_ROW, _TURNED_ROW, _NOISE_ROW)
 
 @attrs.frozen
 class Compared:
-    """One row that both models were measured by.
+    """One measure of both models.
 
     Parameters
     ----------
     row, scaling
-        What was measured, as `Figure` has it.
+        What was measured, as in `Figure`.
     candidate, champion
-        The means over the residues that both models have.
+        The means over the residues that both models have in common.
     worse
-        By how much the candidate is worse, paired, with a 95 % interval over clusters, or over proteins.
+        The paired difference by which the candidate is worse, with a 95 % interval over clusters or over proteins.
     """
 
     row: str
@@ -52,13 +52,13 @@ class Compared:
 
     @property
     def held(self) -> bool:
-        """Whether the candidate is not worse beyond the interval."""
+        """Whether the candidate is no worse than the interval allows."""
         return self.worse.lower <= 0
 
 
 @attrs.frozen(eq=False)
 class _Values:
-    """What was measured of one model for one row: by residue, or by protein."""
+    """What was measured of one model for one row, by residue or by protein."""
 
     values: Float[np.ndarray, "n"]
     names: Shaped[np.ndarray, "n"]
@@ -72,23 +72,23 @@ def compare_models(
     left_out: list[str],
     seed: int = 0,
 ) -> tuple[Compared, ...]:
-    """Measure two models by what `worth` measures, and compare them.
+    """Measure two models as `worth` does, and compare them.
 
     Parameters
     ----------
     candidate, champion
-        Each with the residues for its basis, read from one place.
+        Each model with the residues in the channels and cutoff of its basis, read from the same place.
     rows
-        Rows of `GROUPS`, or names of the groups.
+        Rows in `GROUPS`, or names of the groups.
     left_out
-        Is told what cannot be measured.
+        Receives the reasons for whatever cannot be measured.
     seed
         The seed of draws, noise and rotations.
 
     Raises
     ------
     HoloError
-        If a name is none, or nothing that it names can be measured.
+        If a name is unknown, or nothing that it stands for can be measured.
     """
     wanted = _wanted(rows)
     measured = [
@@ -171,7 +171,7 @@ def _matched(
 
 
 def _compared(row: str, scaling: str, candidate: _Values, champion: _Values, seed: int) -> Compared:
-    """Compare what both models have, in one order."""
+    """Compare the two models on what was measured of both, in the same order."""
     _, first, second = np.intersect1d(candidate.names, champion.names, return_indices=True)
     if not len(first):
         raise HoloError(f"{row}: no residue was measured with both models")

@@ -18,10 +18,10 @@ __all__ = ["EquivarianceErrors", "equivariance_errors"]
 
 @attrs.frozen(kw_only=True)
 class EquivarianceErrors:
-    """Largest deviation from exact equivariance, over rows and random rotations.
+    """The largest deviations from exact equivariance, over rows and random rotations.
 
-    `invariants` and `reconstruction` relative to the largest value, `frame` absolute (its axes have length 1).
-    Of the frame and the reconstruction, which depend on conditioning, `_p99` is the 99th percentile of rows.
+    `invariants` and `reconstruction` are relative to the largest value, `frame` is absolute (its axes have length 1).
+    The frame and the reconstruction depend on conditioning; for them, `_p99` is the 99th percentile over rows.
     """
 
     invariants: float
@@ -38,20 +38,20 @@ def equivariance_errors(
     seed: int = 0,
     turned: Callable[[Float[Tensor, "3 3"]], Holograms] | None = None,
 ) -> EquivarianceErrors:
-    """Rotate the input, encode and decode again, and compare with rotating the results.
+    """Rotate the input, encode and decode it again, and compare the result with the rotated original results.
 
-    Rotations and Wigner D are float64, so that the check adds no error of its own; the network runs in its
+    Rotations and Wigner D matrices are float64, so that the check adds no error of its own; the network runs in its
     own precision.
 
     Parameters
     ----------
     model, holograms
-        What is checked, and on what.
+        The model that is checked, and the holograms to check it on.
     rotations, seed
-        How many random rotations, and which.
+        The number of random rotations, and their seed.
     turned
-        Gives the holograms of the rotated input, row by row, such as those of rotated atoms: the check then
-        goes from end to end. By default the coefficients are rotated by D.
+        Returns the holograms of the rotated input, row by row, such as those of rotated atoms, so that the check is
+        end to end. By default the coefficients are rotated by D.
     """
     irreps = str(holograms.basis.irreps)
     first = model.encode(holograms)

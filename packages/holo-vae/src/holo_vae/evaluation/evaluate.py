@@ -1,4 +1,4 @@
-"""All of a model's figures: reconstruction, equivariance, order in z, and samples."""
+"""All figures of a model: reconstruction, equivariance, the order of labels in z, and samples."""
 
 import attrs
 import numpy as np
@@ -15,24 +15,24 @@ from .reconstruction import Reconstruction, reconstruction
 
 __all__ = ["Evaluation", "evaluate"]
 
-_SAMPLED_ROWS = 10_000  # the scores of so many samples are known to half a percent
+_SAMPLED_ROWS = 10_000  # with this many samples, the scores are known to half a percent
 
 
 @attrs.frozen(kw_only=True)
 class Evaluation:
-    """All of a model's figures on one set of holograms.
+    """All figures of a model on one set of holograms.
 
     Parameters
     ----------
     rows
-        The rows of the set.
+        The number of rows.
     reconstruction, equivariance
-        Always there.
+        These are always present.
     latent
-        Where a column of labels was named.
+        Present if a label column was named.
     data_samples, prior_samples, posterior_samples
-        Where a classifier was given: the rows themselves, as what samples could reach, and samples of a
-        variational model from its prior and from its posterior, all in the canonical frame.
+        Present if there is a classifier: the scores of the rows themselves, which bound what samples could reach, and
+        those of samples of a variational model from its prior and from its posterior, all in the canonical frame.
     """
 
     rows: int
@@ -54,27 +54,27 @@ def evaluate(
     classifier: TrainedClassifier | None = None,
     seed: int = 0,
 ) -> Evaluation:
-    """Return all of a model's figures on a set of holograms.
+    """Return all figures of a model on a set of holograms.
 
     Parameters
     ----------
     model, test
-        What is judged, and on what. Equivariance is checked on the first 1,000 rows.
+        The model, and the holograms to evaluate it on. Equivariance is checked on the first 1,000 rows.
     training, validation
-        What classifiers of z learn from, with `label_column`; without them z is only clustered.
+        Data for the classifiers of z, used with `label_column`; without them z is only clustered.
     label_column
-        The index column with the labels of rows (extra ``evaluation``).
+        The index column with the labels of the rows (extra ``evaluation``).
     classifier
-        Judges the first 10,000 rows, and samples of a variational model: as many from the prior, their classes
-        in even shares if the model is conditional on them, and one from the posterior of each of these rows.
-        The rows' classes are those of the column that it was trained on.
+        Judges the first 10,000 rows, and samples of a variational model: the same number from the prior, with classes
+        in equal shares if the model is conditional on them, and one from the posterior of each of these rows. The
+        classes of the rows are taken from the column that the classifier was trained on.
     seed
         The seed of clusterings and samples.
 
     Raises
     ------
     HoloError
-        If there are no rows, a basis does not fit, a column is missing, or labels are to be scored without
+        If there are no rows, a basis does not match, a column is missing, or labels are to be scored without
         holo-downstream.
     """
     if not len(test):

@@ -1,4 +1,4 @@
-"""Residues that models of any basis are measured on: of a folder with structures.csv, or of a file of point clouds."""
+"""Residues to measure models of any basis on, from a folder with structures.csv or from a file of point clouds."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,27 +18,27 @@ from .structure_table import StructureRow, StructureTable, read_structure_table
 
 __all__ = ["SPLIT", "GateResidues", "read_gate_residues", "residue_names"]
 
-SPLIT = "valid"  # of a folder: what is measured; `test` is for the one measurement after all choices
-_RESIDUES = 2000  # at least, of a folder
-_RESIDUE = ("structure", "model", "chain", "residue_number", "insertion_code")  # the columns that name one
+SPLIT = "valid"  # the split that is measured; `test` is for the single measurement after all choices
+_RESIDUES = 2000  # minimum number of residues from a folder
+_RESIDUE = ("structure", "model", "chain", "residue_number", "insertion_code")  # identify a residue
 
 
 @attrs.frozen(eq=False)
 class GateResidues:
-    """Residues to measure models on.
+    """The residues that models are measured on.
 
     Parameters
     ----------
     path
-        Where they come from.
+        The folder or file that they were read from.
     training, clouds
-        Surroundings of the residues that scale distances, and of those that are measured.
+        Surroundings of the residues that set the scale of distances, and of those that are measured.
     turned
-        Makes the same surroundings as `clouds` in other poses, with three decimals.
+        Returns the surroundings of `clouds` in other poses, with coordinates rounded to three decimals.
     table
-        What is known of the folder's structures; None of a file of clouds, which has neither crystals nor relatives.
+        The table of a folder's structures; None for a file of clouds, which has neither crystals nor relatives.
     left_out
-        What could not be used, with the reason.
+        What could not be used, with the reasons.
     """
 
     path: Path
@@ -56,20 +56,20 @@ def read_gate_residues(path: Path, basis: Basis, seed: int = 0) -> GateResidues:
     ----------
     path
         A folder with ``structures.csv``, see `read_structure_table`: residues of ``valid`` are measured, those of
-        ``train`` scale distances. Or a file of `PointClouds`, cut 2.5 Å wider than the basis reaches: every other one
-        of its clusters is measured, by the column ``cluster`` of the index, or ``structure``.
+        ``train`` set the scale of distances. Or a file of `PointClouds`, cut 2.5 Å wider than the cutoff of the basis:
+        every other cluster is measured, by the index column ``cluster`` or else ``structure``.
     basis
-        Says how far surroundings reach, and in which channels.
+        Determines the cutoff and the channels of the surroundings.
     seed
         The seed of the draw.
 
     Raises
     ------
     HoloError
-        If nothing there can be used, or the basis is one of images.
+        If nothing at the path can be used, or the basis is one of images.
     """
     if basis.radial is None:
-        raise HoloError(f"{path}: is of residues' surroundings; the model is one of sphere images")
+        raise HoloError(f"{path}: holds residues' surroundings; the model is one of sphere images")
     if path.is_dir():
         return _of_folder(path, basis.radial.cutoff + BEYOND, basis.channels, seed)
     clouds = holo_types.load(path, kind=PointClouds)
@@ -123,7 +123,7 @@ def _of_clouds(path: Path, clouds: PointClouds, seed: int) -> GateResidues:
 
 
 def _turned(clouds: PointClouds, seed: int) -> PointClouds:
-    """Turn every cloud, and round places to three decimals: those in the file, where it is known where origins lie."""
+    """Rotate every cloud, and round coordinates to three decimals: those in the file where `centers` are known."""
     sizes = np.diff(clouds.offsets)
     rotations = random_rotations(len(clouds), seed=seed).numpy()
     centers = np.zeros((len(clouds), 3)) if clouds.centers is None else clouds.centers.astype(np.float64)
@@ -137,7 +137,7 @@ def _turned(clouds: PointClouds, seed: int) -> PointClouds:
 
 
 def residue_names(clouds: PointClouds) -> Shaped[np.ndarray, "n"]:
-    """Name each residue, so that those of two bases can be paired; rows of an index that names none by their number."""
+    """Return a key for each residue to pair two bases by; the row number if the index has no such columns."""
     columns = [clouds.index[name].astype(np.str_) for name in _RESIDUE if name in clouds.index]
     if "residue_number" not in clouds.index:
         columns = [np.arange(len(clouds)).astype(np.str_)]

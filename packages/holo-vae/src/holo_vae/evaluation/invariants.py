@@ -21,13 +21,13 @@ _BLOCK = 512  # clouds
 
 
 def smooth(basis: Basis) -> Basis:
-    """Return a basis with an envelope: its own, or one of 1.5 Å."""
+    """Return the basis with an envelope: its own if it has one, otherwise one of 1.5 Å."""
     assert basis.radial is not None
     return attrs.evolve(basis, radial=attrs.evolve(basis.radial, envelope=basis.radial.envelope or _ENVELOPE))
 
 
 def encoded(clouds: PointClouds, basis: Basis) -> Holograms:
-    """Encode clouds in float32, without their index."""
+    """Encode clouds in float32 without their index."""
     bare = attrs.evolve(clouds, index={}, centers=None, point_columns={})
     return holo_features.zernike_transform(bare, basis)
 
@@ -46,7 +46,7 @@ class ZAlone:
 
     @property
     def cutoff(self) -> float:
-        """How far surroundings reach, in Å."""
+        """The cutoff of the surroundings, in Å."""
         radial = self._model.config.basis.radial
         assert radial is not None
         return radial.cutoff
@@ -57,14 +57,14 @@ class ZAlone:
 
 
 class Invariants:
-    """z of a model beside what it is compared with.
+    """z of a model together with the invariants that it is compared with.
 
     Parameters
     ----------
     model
         A model of residues' surroundings.
     training
-        Surroundings of training residues, of whose spectra the principal components are taken.
+        Surroundings of training residues; the principal components are fitted to their spectra.
     seed
         The seed of the untrained network's weights.
     """
@@ -78,7 +78,7 @@ class Invariants:
 
     @property
     def cutoff(self) -> float:
-        """How far surroundings reach, in Å."""
+        """The cutoff of the surroundings, in Å."""
         assert self._basis.radial is not None
         return self._basis.radial.cutoff
 
@@ -89,9 +89,9 @@ class Invariants:
         -------
         dict
             ``"z"``; ``"l = 0"``, the scalar coefficients; ``"norms"`` of each channel, order and degree; ``"power
-            spectrum"``, all products within a degree; ``"PCA"`` and a number, as many principal components of its
-            standardized numbers as z has; ``"untrained"``, z of a network of the model's shape before any training.
-            All but z are of a basis with an envelope, 1.5 Å where the model's has none.
+            spectrum"``, all products within a degree; ``"PCA"`` and a number, as many principal components of the
+            standardized spectrum as z has dimensions; ``"untrained"``, z of an untrained network of the same
+            architecture. All but z use a basis with an envelope, which is 1.5 Å wide if the model's has none.
         """
         holograms = encoded(clouds, self._basis)
         spectra = self._spectra(clouds)
@@ -105,7 +105,7 @@ class Invariants:
         }
 
     def _spectra(self, clouds: PointClouds) -> NDArray[np.floating]:
-        """Return the full spectra of clouds, some at a time: the products before they are cut are twice as many."""
+        """Return the full spectra of clouds, a few at a time: before they are cut, there are twice as many products."""
         blocks = [clouds[start : start + _BLOCK] for start in range(0, max(len(clouds), 1), _BLOCK)]
         return np.concatenate(
             [holo_downstream.full_power_spectrum(encoded(block, self._basis)) for block in blocks]
@@ -115,7 +115,7 @@ class Invariants:
 def _principal_components(
     spectra: Float[np.ndarray, "n m"], count: int
 ) -> Callable[[Float[np.ndarray, "n m"]], Float[np.ndarray, "n d"]]:
-    from sklearn.decomposition import PCA as Components  # noqa: PLC0415 - a second that --help must not wait for
+    from sklearn.decomposition import PCA as Components  # noqa: PLC0415 - it takes a second, which --help must not
 
     scaling = holo_downstream.standardization(spectra)
     components = Components(min(count, *spectra.shape), random_state=0).fit(scaling.of(spectra))
@@ -123,7 +123,7 @@ def _principal_components(
 
 
 def _untrained(model: Model, basis: Basis, seed: int) -> Model:
-    """Make a network of the model's shape as it is before training."""
+    """Return a network of the model's architecture as it is before training."""
     config = attrs.evolve(model.config, basis=basis)
     with torch.random.fork_rng():
         torch.manual_seed(seed)

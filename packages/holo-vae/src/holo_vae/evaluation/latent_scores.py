@@ -1,4 +1,4 @@
-"""How much order of labels there is in z."""
+"""How well z separates labels."""
 
 from typing import Any
 
@@ -14,21 +14,21 @@ __all__ = ["LatentScores", "latent_scores", "row_labels"]
 
 @attrs.frozen(kw_only=True)
 class LatentScores:
-    """How the labels of rows, which the model never saw, are ordered in z.
+    """How well z separates the labels of rows, which the model never saw.
 
     Parameters
     ----------
     column, classes
-        The index column of the labels, and how many there are.
+        The index column of the labels, and the number of classes.
     purity, v_measure, homogeneity, completeness, silhouette
-        Of K-means on z with as many clusters as classes, the mean of ten clusterings
+        Scores of K-means on z with as many clusters as classes, averaged over ten clusterings
         (`holo_downstream.cluster_scores`).
     linear_accuracy
-        The linear accuracy of multinomial logistic regression that learned from z of the training and validation rows;
-        None without training rows.
+        The accuracy of a multinomial logistic regression trained on z of the training and validation rows; None
+        without training rows.
     knn_accuracy, knn_neighbors
-        The accuracy of a vote of the nearest training rows, their number chosen on the validation rows; None without
-        either.
+        The accuracy of a vote of the nearest training rows, whose number is chosen on the validation rows; None unless
+        there are both.
     """
 
     column: str
@@ -51,28 +51,28 @@ def latent_scores(
     validation: Embeddings | None = None,
     seed: int = 0,
 ) -> LatentScores:
-    """Cluster z, and classify it by what training rows teach (extra ``evaluation``).
+    """Cluster z, and classify it with classifiers fitted to training rows (extra ``evaluation``).
 
     Parameters
     ----------
     embeddings
         The rows that are scored.
     column
-        Their labels: a column of the index, which the other embeddings must have too.
+        The index column of the labels, which the other embeddings must also have.
     training, validation
-        What is learned from, and what the number of neighbors is chosen on.
+        The rows to fit classifiers to, and the rows on which the number of neighbors is chosen.
     seed
-        Of K-means.
+        The seed of K-means.
 
     Raises
     ------
     HoloError
-        If holo-downstream is not installed, there is no such column, or the labels are of one class.
+        If holo-downstream is not installed, there is no such column, or all labels are of one class.
 
     Notes
     -----
-    As the published tables have it: the linear classifier learns from training and validation rows together,
-    neighbors are sought among the training rows only, K-means sees only the scored rows.
+    As in the published tables, the linear classifier is trained on training and validation rows together, neighbors are
+    searched among the training rows only, and K-means sees only the scored rows.
     """
     with extra("holo-vae[evaluation]"):
         from holo_downstream.probes.classification import knn_accuracy, linear_accuracy  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Whether the nearest neighbor of a residue is the same residue elsewhere (extra ``structures``)."""
+"""Whether the nearest neighbor of a residue is the same residue in another structure (extra ``structures``)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -27,20 +27,20 @@ _NOWHERE = -1
 
 @attrs.frozen(eq=False)
 class Pool:
-    """The residues of many structures, one after the other.
+    """The residues of many structures, one structure after the other.
 
     Parameters
     ----------
     reads
         The structures.
     structure, protein : Int[ndarray, "n"]
-        Which of the structures a residue is of, and which protein.
+        The structure and the protein of each residue.
     apart : Int[ndarray, "n"]
-        Residues that share it are no candidates for one another: of one structure, or of one protein.
+        Residues with the same value are no candidates for one another: those of one structure, or of one protein.
     numbers : Int[ndarray, "n"]
-        Residues that are the same, or stand beside one another in an alignment, share it; -1 where there is none.
+        Residues that are the same, or that are aligned with each other, share a number; -1 if there is none.
     asked, usable : Bool[ndarray, "n"]
-        Whether a residue is of the pocket; whether its surroundings are whole.
+        Whether the residue belongs to a pocket; whether its surroundings are complete.
     """
 
     reads: tuple[Read, ...]
@@ -72,7 +72,7 @@ class Pool:
 
 
 def _numbers(reads: Sequence[Read], groups: Sequence[str], least_identity: float) -> NDArray[np.int64]:
-    """Give residues of each group of structures that are aligned the same number."""
+    """Assign the same number to aligned residues of each group of structures."""
     found = [np.full(len(read.centers), _NOWHERE) for read in reads]
     first = 0
     for group in sorted(set(groups) - {""}):
@@ -96,16 +96,16 @@ def _numbers(reads: Sequence[Read], groups: Sequence[str], least_identity: float
 
 @attrs.frozen(eq=False)
 class Matches:
-    """Which residues have the right nearest neighbor.
+    """Which residues have a correct nearest neighbor.
 
     Parameters
     ----------
     proteins : Int[ndarray, "queries"]
-        The protein of each.
+        The protein of each queried residue.
     chance
-        The share of the candidates that would have been right, over the residues.
+        The share of candidates that would have been correct, averaged over the queried residues.
     right
-        For invariants and scaling, which are.
+        For each pair of invariants and scaling, which nearest neighbors are correct.
     """
 
     proteins: Int[np.ndarray, "queries"]
@@ -114,7 +114,7 @@ class Matches:
 
 
 class _Search:
-    """The nearest candidates so far of residues of pockets: all residues of other structures, or of other proteins."""
+    """The nearest candidates so far of pocket residues: all residues of other structures, or of other proteins."""
 
     def __init__(self, pool: Pool, seed: int) -> None:
         self.pool = pool
@@ -123,7 +123,7 @@ class _Search:
         self._nearest: dict[Key, NDArray[np.int64]] = {}
 
     def _drawn(self, seed: int) -> NDArray[np.int64]:
-        """Draw residues that have a right answer, about equally many of each protein."""
+        """Draw residues that have a correct answer, with about equal numbers from each protein."""
         pool = self.pool
         places = np.unique(np.stack([pool.numbers, pool.apart])[:, pool.usable], axis=1)
         numbers, counts = np.unique(places[0], return_counts=True)
@@ -177,16 +177,16 @@ def match(
     pool
         The residues.
     invariants, scalings
-        What distances are of, and how each is scaled.
+        The functions that distances are computed from, and how each is scaled.
     channels
         The channels of the surroundings.
     seed
-        The seed of the draw of residues that are asked about.
+        The seed of the choice of the queried residues.
 
     Returns
     -------
     Matches or None
-        None where no residue has a right answer.
+        None if no residue has a correct answer.
     """
     search = _Search(pool, seed)
     if not len(search.queries):

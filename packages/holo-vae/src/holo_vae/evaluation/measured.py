@@ -1,6 +1,6 @@
-"""What is measured of each residue by invariants of its surroundings (extras structures, evaluation).
+"""Measurements of residues by invariants of their surroundings (extras structures, evaluation).
 
-`worth` makes a table of it, `comparison` compares two models by it.
+`worth` makes a table of them; `comparison` compares two models by them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,10 +35,10 @@ __all__ = [
     "turned_and_rounded",
 ]
 
-BEYOND = 2.5  # Å: surroundings are cut so much wider, as noise brings atoms in
+BEYOND = 2.5  # Å by which surroundings are cut wider than the cutoff, since noise brings atoms in
 NOISE, MUCH_NOISE = 0.1, 0.4  # Å
 _PAIRS = 50_000
-_SEARCHED = 1000  # residues whose distances from all others are in memory at a time
+_SEARCHED = 1000  # residues whose distances from all others are in memory at once
 PROBES = {
     "secondary structure": ("secondary_structure", "whole"),
     "burial": ("burial", "whole"),
@@ -62,16 +62,16 @@ _Matrices = Mapping[str, NDArray[np.floating]]
 
 @attrs.frozen(eq=False)
 class Probed:
-    """What a linear probe read from invariants.
+    """The answers of a linear probe on invariants.
 
     Parameters
     ----------
     row
-        What it was to read, one of `PROBES`.
+        What the probe was to predict, one of `PROBES`.
     labeled : Bool[ndarray, "n"]
         Which residues have a label.
     right
-        For each of the invariants, whether the probe named the label of each of those.
+        For each of the invariants, whether the probe predicted the label of each labeled residue.
     """
 
     row: str
@@ -86,13 +86,13 @@ class Found:
     Parameters
     ----------
     row
-        What was looked for, one of `MATCHES`.
+        What was searched for, one of `MATCHES`.
     proteins
         The names of the proteins.
     means
-        For invariants and scaling, the share that was found of each protein.
+        For each pair of invariants and scaling, the share that was found for each protein.
     chance
-        The share that would have been found by chance.
+        The share that would be found by chance.
     """
 
     row: str
@@ -103,18 +103,18 @@ class Found:
 
 @attrs.frozen(eq=False)
 class Measured:
-    """Residues, their invariants, and how distances between these are scaled.
+    """Residues with their invariants, and the scaling of the distances between them.
 
     Parameters
     ----------
     invariants
         Functions of surroundings.
     training, clouds
-        Surroundings of the residues that scale distances, and of those that are measured, with what is known of each.
+        Surroundings of the residues that set the scale of distances, and of those that are measured, with their labels.
     training_matrices, clean
         Their invariants.
     scalings, medians
-        How distances are scaled, and the median distance of two residues.
+        The scaling of distances, and the median distance between two residues.
     seed
         The seed of draws and noise.
     """
@@ -132,10 +132,10 @@ class Measured:
     def of(
         cls, invariants: Invariants | ZAlone, training: PointClouds, clouds: PointClouds, seed: int
     ) -> "Measured":
-        """Compute the invariants, and how their distances are scaled."""
+        """Compute the invariants and the scaling of their distances."""
         known, clean = invariants.of(training), invariants.of(clouds)
         scalings = {(name, "std"): standardization(matrix) for name, matrix in known.items()}
-        # Of more numbers than residues no covariance is known.
+        # With more dimensions than residues, the covariance cannot be estimated.
         scalings |= {
             (name, "white"): whitening(matrix)
             for name, matrix in known.items()
@@ -150,11 +150,11 @@ class Measured:
 
     @property
     def clusters(self) -> Shaped[np.ndarray, "n"]:
-        """The cluster of each residue that is measured."""
+        """The cluster of each measured residue."""
         return self.clouds.index["cluster"]
 
     def moves(self, moved: PointClouds) -> dict[Key, Float[np.ndarray, "n"]]:
-        """Return how far each residue's invariants move, in median distances of two residues."""
+        """Return how far the invariants of each residue move, in units of the median distance between two residues."""
         matrices = self.invariants.of(moved)
         found = {}
         for key, scaling in self.scalings.items():
@@ -163,7 +163,7 @@ class Measured:
         return found
 
     def noise(self) -> tuple[dict[Key, Float[np.ndarray, "n"]], dict[Key, Float[np.ndarray, "n"]]]:
-        """Return how far residues move by a little noise, and whether each is nearest to itself after much of it."""
+        """Return how far residues move under a little noise, and whether each is nearest to itself under much noise."""
         generator = np.random.default_rng(self.seed)
         little = self.moves(displaced(self.clouds, NOISE, generator))
         much = self.invariants.of(displaced(self.clouds, MUCH_NOISE, generator))
@@ -179,7 +179,7 @@ class Measured:
         return little, recognized
 
     def probes(self, left_out: list[str]) -> Iterator[Probed]:
-        """Read labels from the invariants; what cannot be read is told to `left_out`, with the reason."""
+        """Predict labels from the invariants; those that cannot be predicted go to `left_out` with the reason."""
         for view, part in _VIEWS.items():
             names = {row: column for row, (column, of) in PROBES.items() if of == view}
             known, asked = self.training_matrices, self.clean
@@ -189,7 +189,7 @@ class Measured:
                         self.invariants.of(without_own_atoms(clouds, part))
                         for clouds in (self.training, self.clouds)
                     )
-            except HoloError as error:  # the clouds do not tell which atoms are the residue's own
+            except HoloError as error:  # the clouds do not mark the residue's own atoms
                 left_out += [f"{row}: {error}" for row in names]
                 continue
             for row, column in names.items():
@@ -212,7 +212,7 @@ class Measured:
 def turned_and_rounded(
     reads: Sequence[Read], cutoff: float, channels: tuple[str, ...], seed: int
 ) -> PointClouds:
-    """Cut out the surroundings of structures in other poses, with the three decimals of a PDB file."""
+    """Cut out the surroundings of rotated structures, rounded to the three decimals of a PDB file."""
     parts = []
     rotations = random_rotations(len(reads), seed=seed).numpy()
     for read, rotation in zip(reads, rotations, strict=True):
@@ -228,7 +228,7 @@ def find_matches(
     left_out: list[str],
     skip: Callable[[StructureRow, HoloError], None],
 ) -> Iterator[Found]:
-    """Look for residues of pockets in other crystals and in relatives."""
+    """Search for residues of pockets in other crystals and in relatives."""
     channels = measured.clouds.channels
     reads: dict[Question, list[Read]] = {"same residue": [], "relative": []}
     for row in table.of(split):
@@ -251,7 +251,7 @@ def find_matches(
 
 
 def _found(name: str, matches: Matches, proteins: Sequence[str]) -> Found:
-    """Take the mean over the residues of each protein."""
+    """Average over the residues of each protein."""
     numbers, places = np.unique(matches.proteins, return_inverse=True)
     sizes = np.bincount(places)
     means = {key: np.bincount(places, weights=right) / sizes for key, right in matches.right.items()}
@@ -262,7 +262,7 @@ def _found(name: str, matches: Matches, proteins: Sequence[str]) -> Found:
 def _distances(
     rows: NDArray[np.floating], first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> NDArray[np.floating]:
-    """Return the distances of pairs of rows, some at a time: a spectrum's rows are long."""
+    """Return the distances of pairs of rows, a few at a time, because the rows of a spectrum are long."""
     parts = [
         np.linalg.norm(rows[first[start : start + 2000]] - rows[second[start : start + 2000]], axis=1)
         for start in range(0, len(first), 2000)

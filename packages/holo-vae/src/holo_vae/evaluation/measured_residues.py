@@ -1,4 +1,4 @@
-"""Residues of structures as point clouds, with what is known of each (extra ``structures``)."""
+"""Residues of structures as point clouds, with their labels (extra ``structures``)."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -15,23 +15,23 @@ from .structure_table import StructureRow
 
 __all__ = ["Read", "draw_residues", "labeled_clouds", "read_row"]
 
-_POCKET = 6.0  # Å from an atom of the ligand to one of the residue
+_POCKET = 6.0  # Å between an atom of the ligand and one of the residue
 
 
 @attrs.frozen(eq=False)
 class Read:
-    """A structure that was read.
+    """A structure that has been read.
 
     Parameters
     ----------
     row
-        What the table says of it.
+        The line of the table that names it.
     structure
         Its atoms, without ligands.
     centers
         The Cα of its residues.
     pocket : Bool[ndarray, "n"]
-        Which of them are near the ligand; all where there is none.
+        Which residues are near the ligand; all if there is no ligand.
     """
 
     row: StructureRow
@@ -40,7 +40,7 @@ class Read:
     pocket: Bool[np.ndarray, "n"]
 
     def clouds(self, cutoff: float, channels: tuple[str, ...], *, labeled: bool = False) -> PointClouds:
-        """Cut out the surroundings of all residues; with labels, tell the residue's own atoms too."""
+        """Cut out the surroundings of all residues; if labeled, also mark the residue's own atoms."""
         return holo_features.neighborhoods(
             self.structure,
             cutoff,
@@ -51,7 +51,7 @@ class Read:
         )
 
     def moved(self, places: Float[np.ndarray, "atoms 3"]) -> "Read":
-        """Put the atoms elsewhere, in the precision of a structure."""
+        """Return the structure with its atoms at other positions, in the precision of a structure."""
         atoms = self.structure.atoms.copy()
         atoms.coord = places.astype(np.float32)
         positions = atoms.coord[self.centers.atoms].astype(np.float64)
@@ -63,7 +63,7 @@ class Read:
 
 
 def read_row(row: StructureRow, channels: tuple[str, ...]) -> Read:
-    """Read a structure that the table names; ligands only where a channel is for their elements.
+    """Read a structure that the table names; ligands are read only if a channel holds their elements.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def read_row(row: StructureRow, channels: tuple[str, ...]) -> Read:
     """
     selection = holo_features.Selection(chains=row.chains or None, hetero="other" in channels)
     structure = holo_features.read_structure(row.path, selection)
-    # Those of residues that have any atom of a channel around them: every later cut has the same rows.
+    # Keep the residues that have any atom of a channel around them, so that every later cut has the same rows.
     found = holo_features.cut_neighborhoods(structure, 6.0, channels)
     alpha = holo_features.alpha_carbons(structure)
     centers = alpha[np.isin(alpha.atoms, found.atoms)]
@@ -87,10 +87,10 @@ def read_row(row: StructureRow, channels: tuple[str, ...]) -> Read:
 
 
 def labeled_clouds(read: Read, cutoff: float, channels: tuple[str, ...]) -> PointClouds:
-    """Cut out all surroundings of a structure, and say of each residue what is known.
+    """Cut out all surroundings of a structure, with the labels of each residue.
 
-    The index says beside the residue's name: ``cluster`` and what other clusterings there are; ``residue_type``, one of
-    the twenty or empty; ``burial``, by the relative accessible area; ``secondary_structure``.
+    Besides the residue's name, the index holds ``cluster`` and any other clusterings; ``residue_type``, one of the
+    twenty or empty; ``burial``, from the relative accessible area; and ``secondary_structure``.
     """
     clouds = read.clouds(cutoff, channels, labeled=True)
     names = clouds.index["residue_name"]
@@ -115,18 +115,18 @@ def draw_residues(
     seed: int,
     on_error: Callable[[StructureRow, HoloError], None],
 ) -> tuple[list[Read], PointClouds]:
-    """Draw structures, a cluster at a time, until they have so many residues.
+    """Draw structures, one from each cluster in turn, until there are enough residues.
 
     Parameters
     ----------
     rows
-        From which is drawn.
+        The structures to draw from.
     count
-        So many residues at least, if there are.
+        The minimum number of residues, if there are that many.
     cutoff, channels, seed
         The cutoff and the channels of the surroundings, and the seed of the draw.
     on_error
-        Is told of structures that cannot be used.
+        Called for each structure that cannot be used.
 
     Returns
     -------
@@ -158,7 +158,7 @@ def draw_residues(
 
 
 def _in_turns(rows: Sequence[StructureRow], seed: int) -> Iterable[StructureRow]:
-    """Return one structure of each cluster, then a second one of each, and so on; both in random order."""
+    """Return one structure of each cluster, then a second one of each, and so on, all in random order."""
     generator = np.random.default_rng(seed)
     members: dict[str, list[StructureRow]] = {}
     for place in generator.permutation(len(rows)).tolist():

@@ -1,4 +1,4 @@
-"""How well a model reconstructs, beside what needs no model."""
+"""How well a model reconstructs, and a baseline that needs no model."""
 
 import attrs
 import numpy as np
@@ -16,16 +16,16 @@ __all__ = ["Reconstruction", "mean_hologram_cosine_loss", "power_spectra", "reco
 
 @attrs.frozen(kw_only=True)
 class Reconstruction:
-    """How well holograms are reconstructed: means over the rows.
+    """How well holograms are reconstructed, as means over the rows.
 
     Parameters
     ----------
     mse
-        Mean squared error in the divided scale.
+        Mean squared error, of holograms divided by the model's scale.
     cosine_loss
-        With s = +1; 0 is perfect, about 1 is chance.
+        The cosine loss with s = +1; 0 is perfect, about 1 is chance.
     cosine_loss_per_degree
-        The plain loss of each degree l by itself.
+        The plain cosine loss of each degree l separately.
     power_correlation
         Pearson correlation, within a row, between the powers of each (channel, degree) of the input and of
         the reconstruction; 1 is perfect.
@@ -79,14 +79,14 @@ def reconstruction(
     Parameters
     ----------
     model, holograms
-        What is judged, and on what; of a conditional model with the column that its condition names.
+        The model, and the holograms to reconstruct; for a conditional model, with the column that its condition names.
     embeddings
-        The embeddings of the holograms, where they are known already.
+        The embeddings of the holograms, if they have already been computed.
 
     Raises
     ------
     HoloError
-        If the basis is not the model's, there are no rows, or a conditional model's column is missing.
+        If the basis is not that of the model, there are no rows, or the column of a conditional model is missing.
     """
     if not len(holograms):
         raise HoloError("there are no holograms to evaluate on")
@@ -115,7 +115,7 @@ def reconstruction(
 
 
 def mean_hologram_cosine_loss(training: Holograms, holograms: Holograms) -> float:
-    """Return the cosine loss of guessing the training set's mean hologram for every row."""
+    """Return the cosine loss of predicting the mean hologram of the training set for every row."""
     mean = training.coefficients.mean(axis=0, dtype=np.float64)
     guess = Holograms(np.broadcast_to(mean, holograms.coefficients.shape).copy(), holograms.basis)
     return float(row_cosine_losses(holograms, guess).mean())

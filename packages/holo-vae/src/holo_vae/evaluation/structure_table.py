@@ -1,4 +1,4 @@
-"""Which structures a model is judged on, and what is known of each: a folder with ``structures.csv``."""
+"""The structures that a model is judged on, and their properties: a folder with ``structures.csv``."""
 
 import csv
 from pathlib import Path
@@ -28,22 +28,22 @@ class StructureRow:
     split
         ``"train"``, ``"valid"`` or ``"test"``.
     chains
-        The chains to take, by the authors' names; none for all.
+        The chains to use, by the authors' names; empty for all.
     cluster
-        Structures of one cluster are alike in sequence; by default each is one by itself.
+        Structures of one cluster have similar sequences; by default each structure is its own cluster.
     protein
-        The same for crystals of one protein; empty where that is not known.
+        The same value for crystals of one protein; empty if that is unknown.
     relative
-        The same for proteins that are relatives of one another: a structure that has it is looked for in those, one
-        that has none in crystals of its own protein.
+        The same value for proteins that are relatives of one another. The residues of a structure with a value are
+        searched for in its relatives, those of one without in crystals of its own protein.
     ligand
-        A file with the ligand, in the structure's axes: the residues around it, the pocket, are then what is asked
-        about.
+        A file with the ligand, in the coordinates of the structure. The residues around the ligand, its pocket, are
+        then the ones that are searched for.
     whole
-        Whether the file holds the surroundings of all its residues. Where it holds those of the pocket alone, other
-        residues are not even looked at.
+        Whether the file holds the surroundings of all its residues. If it is complete for the pocket only, other
+        residues are not used at all.
     clusterings
-        Further columns whose name begins with ``cluster``, with their values: other ways to say what is alike.
+        Further columns whose names begin with ``cluster``, with their values: alternative clusterings.
     """
 
     path: Path
@@ -59,29 +59,30 @@ class StructureRow:
 
 @attrs.frozen
 class StructureTable:
-    """The lines of ``structures.csv``, and which optional columns it lacks."""
+    """The lines of ``structures.csv``, and the optional columns that it lacks."""
 
     rows: tuple[StructureRow, ...]
     missing: tuple[str, ...]
 
     def of(self, *splits: str) -> list[StructureRow]:
-        """Return the structures of some splits."""
+        """Return the structures of one or more splits."""
         return [row for row in self.rows if row.split in splits]
 
 
 def read_structure_table(folder: Path) -> StructureTable:
     """Read a folder's ``structures.csv``.
 
-    The columns ``file`` and ``split`` must be there. ``chain`` (several between spaces), ``cluster``, ``protein``,
-    ``relative`` and ``ligand`` may be, see `StructureRow`; files are named relative to the folder. So may ``extent``:
-    ``pocket`` where the file holds only what is around the pocket; and other clusterings, such as ``cluster30``.
+    The columns ``file`` and ``split`` are required. Optional are ``chain`` (several separated by spaces), ``cluster``,
+    ``protein``, ``relative`` and ``ligand``, see `StructureRow`; files are relative to the folder. Also optional are
+    ``extent``, which is ``pocket`` if the file holds only what is around the pocket, and other clusterings, such as
+    ``cluster30``.
 
     Raises
     ------
     FormatError
         If there is no such table, or it cannot be read.
     HoloError
-        If it lacks a column that it must have, or a line has another split or no file.
+        If it lacks a required column, or a line has an unknown split or no file.
     """
     path = folder / TABLE
     try:
@@ -124,5 +125,5 @@ def _row(path: Path, number: int, line: dict[str, str]) -> StructureRow:
 
 
 def _is_clustering(name: str | None) -> bool:
-    # A line that is too long has its last values under None.
+    # In a line that is too long, the surplus values have the key None.
     return name is not None and name.startswith("cluster") and name != "cluster"

@@ -1,4 +1,7 @@
-"""What z is worth: what moves it, what it recognizes, what is read from it (extras structures, evaluation)."""
+"""What z is worth: what moves it, what it recognizes, and what can be predicted from it.
+
+It needs the extras structures and evaluation.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -30,7 +33,7 @@ from .structure_table import StructureRow, read_structure_table
 
 __all__ = ["PARTS", "PROBES", "Figure", "Worth", "measure_worth"]
 
-_MOVED = 0.01  # of the median distance of two residues
+_MOVED = 0.01  # of the median distance between two residues
 PARTS = (
     "reading structures",
     "reconstruction",
@@ -51,16 +54,16 @@ class Figure:
     row
         What was measured.
     of
-        Which invariants, such as ``"z"``.
+        The invariants, such as ``"z"``.
     scaling
-        How distances were measured: ``"white"`` or ``"std"``, by the covariance of clean training residues or by the
-        variance of each number; empty where the row knows none.
+        How distances were measured: ``"white"``, by the covariance of clean training residues, or ``"std"``, by the
+        variance of each dimension; empty if the row involves no distances.
     value
-        The figure, with a 95 % interval where there is one: a bootstrap over clusters, or over proteins.
+        The figure, with a 95 % interval if there is one: a bootstrap over clusters or over proteins.
     z_above
-        By how much z is above it, paired; None for z itself and where there are no pairs.
+        The paired difference by which z is above this value; None for z itself, and if there are no pairs.
     trained
-        Whether the model was trained for what the row asks.
+        Whether the model was trained for this task.
     """
 
     row: str
@@ -73,20 +76,21 @@ class Figure:
 
 @attrs.frozen(kw_only=True)
 class Worth:
-    """What a model's z is worth on the structures of a folder.
+    """What the z of a model is worth on the structures of a folder.
 
     Parameters
     ----------
     model, digest
-        Which model.
+        The name and the digest of the model.
     split
-        The structures' split.
+        The split of the structures.
     training_residues, residues, clusters
-        How many residues scale distances and choose regularizations; how many are measured, of how many clusters.
+        The number of residues that set the scale of distances and choose regularizations; the number of measured
+        residues; and the number of their clusters.
     figures
-        The numbers.
+        The figures of the table.
     left_out
-        Rows that were not measured, and structures that could not be used, each with the reason.
+        Rows that were not measured, and structures that could not be used, with the reasons.
     """
 
     model: str
@@ -110,30 +114,30 @@ def measure_worth(
     seed: int = 0,
     on_part: Callable[[str], None] = lambda part: None,
 ) -> Worth:
-    """Measure what z is worth, beside invariants that need no training.
+    """Measure what the z of a model is worth, compared with invariants that need no training.
 
-    All distances are measured in one way: by mean and covariance of clean training residues.
+    All distances are measured in the same way: by the mean and covariance of clean training residues.
 
     Parameters
     ----------
     model
-        A model of residues' surroundings; not conditional.
+        A model of residues' surroundings, not conditional.
     folder
-        With structures and ``structures.csv``, see `read_structure_table`. Residues of structures without a ligand are
-        measured one by one, those of pockets are looked for in other structures.
+        Folder with structures and ``structures.csv``, see `read_structure_table`. Residues of structures without a
+        ligand are measured one by one; those of pockets are searched for in other structures.
     split
-        Which structures are measured, ``"valid"`` or ``"test"``; those of ``"train"`` scale distances.
+        The structures to measure, ``"valid"`` or ``"test"``; those of ``"train"`` set the scale of distances.
     residues
-        How many residues, at least, are drawn of either, a structure of each cluster at a time.
+        The minimum number of residues that are drawn from each, one structure of each cluster at a time.
     trained_for
-        Further rows for whose label the model was trained, beside those of its heads; they are marked.
+        Further rows whose labels the model was trained on, in addition to those of its heads; they are marked.
     baselines
-        Whether z stands beside invariants that need no training, which take most of the time: one table of them serves
+        Whether z is compared with invariants that need no training, which take most of the time. One such table serves
         for all models of a basis.
     seed
         The seed of draws, noise and rotations.
     on_part
-        Is told what comes next, one of `PARTS`.
+        Called with the next part of the work, one of `PARTS`.
 
     Returns
     -------
@@ -142,7 +146,7 @@ def measure_worth(
     Raises
     ------
     HoloError
-        If the table cannot be read, the model is of images or conditional, or a split has no residues.
+        If the table cannot be read, the model is one of images or conditional, or a split has no residues.
     """
     basis = model.config.basis
     if basis.radial is None or model.config.condition is not None:
@@ -200,7 +204,7 @@ def measure_worth(
 
 @attrs.frozen(eq=False)
 class _Table:
-    """The figures of what is measured."""
+    """The figures made from the measurements."""
 
     measured: Measured
     trained_for: frozenset[str]
@@ -215,7 +219,7 @@ class _Table:
         values: Mapping[Key, Float[np.ndarray, "n"]],
         groups: Shaped[np.ndarray, "n"],
     ) -> list[Figure]:
-        """Return means of what is known of each residue, and by how much z's are above them, paired by group."""
+        """Return the means of per-residue values, and the differences of z's from them, paired by group."""
         seed = self.measured.seed
         figures = []
         for key, own in values.items():
@@ -284,7 +288,7 @@ class _Table:
 
 
 def _trained_for(model: Model) -> frozenset[str]:
-    """Name the rows that ask what a head of the model was trained to say."""
+    """Return the rows whose labels a head of the model was trained to predict."""
     columns = {
         "residue_type" if head.column == "residue_name" else head.column for head in model.config.heads
     }

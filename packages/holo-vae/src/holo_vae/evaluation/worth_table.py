@@ -1,4 +1,4 @@
-"""What z is worth, as a table for people and as JSON."""
+"""What z is worth, as a table for readers and as JSON."""
 
 import json
 from pathlib import Path
@@ -14,10 +14,10 @@ __all__ = ["worth_table", "write_worth"]
 
 
 def worth_table(worth: Worth) -> str:
-    """Write the figures as a table in Markdown, one row for what was measured, one column for each invariants.
+    """Write the figures as a Markdown table, with one row for each measure and one column for each set of invariants.
 
-    Where z was compared by pairs, a figure that z is above by more than the 95 % interval is marked ``-``, one that z
-    is below ``+``.
+    Where z was compared by pairs, a figure that z exceeds by more than the 95 % interval is marked ``-``, and one
+    that z falls below by more than the interval is marked ``+``.
     """
     names = list(dict.fromkeys(figure.of for figure in worth.figures))
     rows: dict[tuple[str, str], dict[str, Figure]] = {}
@@ -55,7 +55,7 @@ def _cell(figure: Figure | None) -> str:
 
 
 def write_worth(worth: Worth, folder: Path) -> None:
-    """Write ``worth.json``, every figure with its interval, and ``worth.md``, the table.
+    """Write ``worth.json``, with every figure and its interval, and ``worth.md``, the table.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def write_worth(worth: Worth, folder: Path) -> None:
 
 
 def _without_nan(value: object) -> object:
-    """Put None for what is not known: JSON has no NaN."""
+    """Replace unknown values by None, since JSON has no NaN."""
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""How much of real data lies near samples."""
+"""How much of the real data lies near samples."""
 
 from typing import Any
 
@@ -13,21 +13,21 @@ from .sample_scores import directions
 
 __all__ = ["Coverage", "coverage"]
 
-_ROWS = 1024  # whose products with all others are in memory at once
+_ROWS = 1024  # rows whose products with all others are in memory at once
 
 
 @attrs.frozen(kw_only=True)
 class Coverage:
-    """The share of rows with a sample nearer than their nearest training row, class by class.
+    """The share of rows that have a sample nearer than their nearest training row, class by class.
 
     Parameters
     ----------
     classes
-        The labels of the rows, in order.
+        The labels of the classes, in order.
     samples
-        The share with a sample of the class that is nearer than the nearest training row of the class.
+        The share of rows for which a sample of the class is nearer than the nearest training row of the class.
     real
-        The same with real rows, as many, in the place of the samples.
+        The same with as many real rows in place of the samples.
     """
 
     classes: tuple[int | str, ...]
@@ -45,20 +45,20 @@ def coverage(
     sample_labels: NDArray[Any],
     seed: int = 0,
 ) -> Coverage:
-    """Return how many rows have a sample nearer than their nearest training row, and how many a real one.
+    """Return how many rows have a sample nearer than their nearest training row, and how many a real row.
 
-    The training rows of a class are halved at random. One half is what a row's nearest is sought among; of the other
-    half, and of the samples, as many are taken as both have. If samples were as good as real rows, they would be the
-    nearer ones as often.
+    The training rows of each class are split in half at random. The nearest training row is searched in one half. From
+    the other half, and from the samples, the same number of rows is taken, as many as both have. If samples were as
+    good as real rows, they would be the nearer ones just as often.
 
     Parameters
     ----------
     test, training, samples
-        In one frame, such as the canonical one.
+        The holograms, all in one frame, such as the canonical one.
     test_labels, training_labels, sample_labels
-        The class of each row ``[n]``; distances are taken inside a class.
+        The class of each row ``[n]``; only rows of the same class are compared.
     seed
-        The seed of the halves.
+        The seed of the split into halves.
 
     Raises
     ------

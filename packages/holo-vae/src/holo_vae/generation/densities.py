@@ -1,4 +1,4 @@
-"""Samples from a density that is fitted to z, where the prior is not the distribution that z has."""
+"""Samples from a density fitted to z, for models whose z is not distributed like the prior."""
 
 import warnings
 from typing import Any
@@ -14,7 +14,7 @@ from .sampling import decode_canonical, draw_z
 
 __all__ = ["sample_fitted"]
 
-# Added to the variances of each component: z in which nothing varies still has a density.
+# Added to the variances of each component, so that z without any variation still has a density.
 _LEAST_VARIANCE = 1e-5
 _ITERATIONS = 50
 
@@ -30,36 +30,36 @@ def sample_fitted(
 ) -> Holograms:
     """Draw z from a density fitted to z of holograms, class by class, and decode it in the canonical frame.
 
-    With a small KL weight z of the data is not distributed as the prior says, and samples of the prior do not look
-    like the data. Here a mixture of normal distributions takes the prior's place: that of z of all rows, or, for a
-    conditional model, of the rows of the class.
+    With a small KL weight, z of the data does not follow the prior, and samples from the prior do not look like the
+    data. Here a mixture of normal distributions replaces the prior. It is fitted to z of all rows or, for a conditional
+    model, to z of the rows of the class.
 
     Parameters
     ----------
     model
-        An H-VAE, of which one z is drawn from the posterior of each row; or an H-AE.
+        An H-VAE, for which one z is drawn from the posterior of each row; or an H-AE.
     holograms
-        The rows that the density is fitted to, such as those of the training; of a conditional model with the column
-        that its condition names.
+        The rows that the density is fitted to, such as the training rows; for a conditional model with the column that
+        its condition names.
     count
-        How many.
+        The number of samples.
     condition
         For a conditional model, the category of each sample ``[count]``, or one for all.
     components
-        Normal distributions in each mixture.
+        The number of normal distributions in each mixture.
     seed
         The seed of the random numbers: the same seed gives the same samples.
 
     Returns
     -------
     Holograms
-        As `sample_prior` gives them.
+        The samples, as `sample_prior` returns them.
 
     Raises
     ------
     HoloError
-        If fewer than twice as many rows as components are there to fit a mixture to, scikit-learn (extra
-        ``evaluation``) is missing, or as `Model.encode` and `Model.decode`.
+        If there are fewer than twice as many rows as components to fit a mixture to, scikit-learn (extra
+        ``evaluation``) is missing, or as for `Model.encode` and `Model.decode`.
 
     Notes
     -----
@@ -78,7 +78,7 @@ def sample_fitted(
     z = draw_z(model.encode(holograms), seed)
     rng = np.random.default_rng(seed)
     given = model.categories(holograms.index)
-    if given is None or condition is None:  # decoding says what is wrong with a condition, or without one
+    if given is None or condition is None:  # decoding reports a wrong or missing condition
         return decode_canonical(model, _draw(z, count, components, "the rows", rng), condition)
     wanted = np.broadcast_to(np.asarray(condition), (count,))
     drawn = np.empty((count, z.shape[1]), dtype=z.dtype)
@@ -101,8 +101,8 @@ def _draw(z: NDArray[Any], count: int, components: int, name: str, rng: np.rando
         components, reg_covar=_LEAST_VARIANCE, max_iter=_ITERATIONS, random_state=int(rng.integers(2**31))
     )
     with warnings.catch_warnings():
-        # The likelihood of the last iterations grows by less than samples show.
+        # In the last iterations, the likelihood grows by less than samples can show.
         warnings.simplefilter("ignore", ConvergenceWarning)
         mixture.fit(z.astype(np.float64))
-    # Ordered by component: a slice of the samples is to be one of the whole.
+    # Rows come ordered by component; they are permuted, so that any slice of the samples represents the whole.
     return rng.permutation(mixture.sample(count)[0]).astype(z.dtype)

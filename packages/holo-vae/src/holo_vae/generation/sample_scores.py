@@ -1,4 +1,4 @@
-"""What samples of a model are worth, as a classifier judges them."""
+"""The quality and diversity of a model's samples, judged by a classifier."""
 
 from typing import Any
 
@@ -13,27 +13,27 @@ from holo_vae.networks.classifier import TrainedClassifier
 
 __all__ = ["SampleScores", "directions", "score_samples"]
 
-# Of these many rows every pair is compared; of more, a sample gives the mean to three digits.
+# Up to this many rows, all pairs are compared; with more, a random subset gives the mean to three digits.
 _PAIRED_ROWS = 1000
 
 
 @attrs.frozen(kw_only=True)
 class SampleScores:
-    """Quality and diversity of holograms, class by class, judged by a supervised network.
+    """The quality and diversity of holograms, class by class, as judged by a supervised network.
 
     Parameters
     ----------
     classes
         The classes of the classifier.
     counts
-        How many holograms are of each class.
+        The number of holograms of each class.
     accuracy
-        The share that the classifier takes for their class; None if the class was never said, but is what the
-        classifier took them for.
+        The share that the classifier assigns to their class; None if the classes were not given, but are those that the
+        classifier assigned.
     confidence
-        The mean probability that the classifier gives to their class.
+        The mean probability that the classifier assigns to their class.
     diversity
-        The mean cosine loss (s = +1) between two different holograms of the class; they must lie in one frame.
+        The mean cosine loss (s = +1) between two different holograms of the class; all must be in one frame.
     """
 
     classes: tuple[int | str, ...]
@@ -43,7 +43,7 @@ class SampleScores:
     diversity: tuple[float | None, ...]
 
     def mean(self, name: str) -> float | None:
-        """Return the mean of `accuracy`, `confidence` or `diversity` over the classes that have it."""
+        """Return the mean of `accuracy`, `confidence` or `diversity` over the classes for which it is known."""
         given = [value for value in getattr(self, name) or () if value is not None]
         return float(np.mean(given)) if given else None
 
@@ -51,27 +51,27 @@ class SampleScores:
 def score_samples(
     samples: Holograms, classifier: TrainedClassifier, labels: NDArray[Any] | None = None, seed: int = 0
 ) -> SampleScores:
-    """Judge samples: quality by a supervised network, diversity by the cosine loss inside each class.
+    """Score samples: their quality by a supervised network, their diversity by the cosine loss within each class.
 
     Parameters
     ----------
     samples
-        In one frame, such as the canonical one: a class whose members are turned at random looks diverse.
+        Holograms in one frame, such as the canonical one: a class whose members are randomly rotated looks diverse.
     classifier
-        The judge.
+        The classifier that judges them.
     labels
-        The class that each sample should be of ``[n]``; None to take each for what the classifier says.
+        The intended class of each sample ``[n]``; None to use the class that the classifier assigns.
     seed
-        Which 1,000 samples of a class are compared in pairs, if it has more.
+        The seed of the choice of 1,000 samples that are compared in pairs, for classes that have more.
 
     Raises
     ------
     HoloError
-        If there are no samples, their basis is not the classifier's, or a label is none of its classes.
+        If there are no samples, their basis is not the classifier's, or a label is not one of its classes.
 
     Notes
     -----
-    Visani et al., Phys. Rev. Research 6, 023006 (2024), score conditional samples so.
+    Visani et al., Phys. Rev. Research 6, 023006 (2024), score conditional samples in this way.
     """
     if not len(samples):
         raise HoloError("there are no samples to score")
@@ -106,11 +106,11 @@ def _diversity(samples: Holograms, rows: NDArray[np.int64], seed: int) -> float 
 
 
 def directions(holograms: Holograms) -> Float[np.ndarray, "n dim"]:
-    """Return vectors of length 1 whose scalar products are 1 less the cosine loss (s = +1), in float64.
+    """Return vectors of length 1 whose scalar products are 1 minus the cosine loss (s = +1), in float64.
 
-    So every pair of rows is one matrix product; a hologram of zeros gives zeros.
+    All pairs of rows can thus be compared by one matrix product; a hologram of zeros becomes zeros.
     """
-    # <x,y> = Σ_l sqrt(2l+1) Σ_c,m x y: the weights' roots go into x.
+    # <x,y> = Σ_l sqrt(2l+1) Σ_c,m x y: the square root of the weight of each degree is multiplied into x.
     roots = [np.full(m * (2 * l + 1), (2 * l + 1) ** 0.25) for m, l in holograms.basis.irreps]  # noqa: E741
     x = holograms.coefficients.astype(np.float64) * np.concatenate(roots)
     norms = np.linalg.norm(x, axis=1, keepdims=True)

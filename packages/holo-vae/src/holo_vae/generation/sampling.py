@@ -1,4 +1,4 @@
-"""What a model makes of z itself: samples, interpolations, traversals, and every row in one canonical frame."""
+"""What a model generates from z: samples, interpolations, traversals, and rows in the canonical frame."""
 
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ __all__ = [
     "traverse",
 ]
 
-_STRAIGHT = 1e-6  # radians between two z below which their arc is a line, to rounding
+_STRAIGHT = 1e-6  # radians between two z below which their arc is a straight line, up to rounding
 
 
 def _identity_frames(rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -55,7 +55,7 @@ def sample_prior(
     model
         An H-VAE.
     count
-        How many.
+        The number of samples.
     condition
         For a conditional model, the category of each sample ``[count]``, or one for all.
     seed
@@ -64,13 +64,13 @@ def sample_prior(
     Returns
     -------
     Holograms
-        In the data's scale and the frame of three identity axes; of a conditional model with the column of its
+        Samples in the scale of the data, with the identity as frame; for a conditional model, with the column of its
         condition.
 
     Raises
     ------
     HoloError
-        If the model is not variational; or as `Model.decode`, about the condition.
+        If the model is not variational; or as for `Model.decode`, if the condition is not valid.
 
     Examples
     --------
@@ -89,12 +89,12 @@ def sample_prior(
 def decode_canonical(
     model: Model, z: Float[np.ndarray, "n d"], condition: NDArray[Any] | int | str | None = None
 ) -> Holograms:
-    """Decode z of no row in the canonical frame; of a conditional model with the column of its condition.
+    """Decode z without rows in the canonical frame; for a conditional model, add the column of its condition.
 
     Raises
     ------
     HoloError
-        As `Model.decode`, about the condition.
+        As for `Model.decode`, if the condition is not valid.
     """
     settings, index = model.config.condition, Index()
     if settings is not None and condition is not None:
@@ -103,7 +103,7 @@ def decode_canonical(
 
 
 def draw_z(encoded: Embeddings, seed: int) -> Float[np.ndarray, "n d"]:
-    """Draw z of each row from what the encoder says of it, N(mean, variance); of an H-AE return z itself."""
+    """Draw z for each row from the encoder's distribution N(mean, variance); for an H-AE return z itself."""
     means = encoded.invariants
     if encoded.log_variances is None:
         return means
@@ -120,30 +120,30 @@ def sample_posterior(
     seed: int = 0,
     frames: Literal["own", "canonical"] = "own",
 ) -> Holograms:
-    """Draw z from what the encoder says of each row, N(mean, variance), and decode it.
+    """Draw z for each row from the encoder's distribution N(mean, variance), and decode it.
 
     Parameters
     ----------
     model
         An H-VAE.
     holograms
-        The rows; of a conditional model with the column that its condition names.
+        The rows; for a conditional model, with the column that its condition names.
     draws
-        How many samples of each row; they follow one another.
+        The number of samples for each row; the samples of a row are consecutive.
     seed
         The seed of the random numbers: the same seed gives the same samples.
     frames
-        Decode in the frame of the row, so that samples lie as the row does, or in the canonical one.
+        Decode in the frame of the row, so that samples have the row's pose, or in the canonical frame.
 
     Returns
     -------
     Holograms
-        ``[n × draws]``, in the data's scale, with the index of the rows.
+        ``[n × draws]``, in the scale of the data, with the index of the rows.
 
     Raises
     ------
     HoloError
-        If the model is not variational; or as `Model.encode` and `Model.categories`.
+        If the model is not variational; or as for `Model.encode` and `Model.categories`.
     """
     _check_variational(model, "posterior")
     encoded = model.encode(holograms)
@@ -155,36 +155,36 @@ def sample_posterior(
 
 
 def canonical(model: Model, embeddings: Embeddings) -> Holograms:
-    """Decode z in the identity frame: reconstructions that are aligned, however the rows are turned.
+    """Decode z in the identity frame, which aligns the reconstructions of rows in any pose.
 
-    Two rows that differ by a rotation have the same z, and so the same canonical reconstruction.
+    Two rows that differ by a rotation have the same z, and therefore the same canonical reconstruction.
 
     Raises
     ------
     HoloError
-        As `Model.decode` and `Model.categories`.
+        As for `Model.decode` and `Model.categories`.
     """
     frames = _identity_frames(len(embeddings), embeddings.frames.dtype)
     return model.decode(attrs.evolve(embeddings, frames=frames), model.categories(embeddings.index))
 
 
 def to_canonical_frame(holograms: Holograms, frames: Float[np.ndarray, "n 3 3"]) -> Holograms:
-    """Turn each row so that its frame becomes the identity: the data that `canonical` reconstructs.
+    """Rotate each row so that its frame becomes the identity: the data that `canonical` reconstructs.
 
-    Rows whose frame is not defined, because axes of it are zero, stay as they are.
+    Rows whose frame is not defined, because some of its axes are zero, stay as they are.
 
     Parameters
     ----------
     holograms
-        As they were encoded.
+        The holograms that were encoded.
     frames : Float[ndarray, "n 3 3"]
-        The frames of the embeddings; rows are axes.
+        The frames of their embeddings; the rows of a frame are its axes.
     """
     turns = torch.from_numpy(frames.astype(np.float64))
     undefined = (turns == 0).all(dim=2).any(dim=1)
     turns[undefined] = torch.eye(3, dtype=torch.float64, device="cpu")
-    # Frames turn by frame' = frame Rᵀ: R = frame takes an orthonormal one to the identity. In float32 the axes
-    # are orthonormal to 1e-7 only; the nearest rotation is.
+    # Frames transform as frame' = frame Rᵀ, so R = frame takes an orthonormal frame to the identity. In float32 the
+    # axes are orthonormal to 1e-7 only, so the nearest rotation is used.
     left, _, right = torch.linalg.svd(turns)
     coefficients = torch.from_numpy(holograms.coefficients)
     turned = rotate(coefficients, str(holograms.basis.irreps), left @ right).numpy()
@@ -201,35 +201,34 @@ def interpolate(
     frames: Literal["slerp", "canonical"] = "slerp",
     condition: int | str | None = None,
 ) -> Holograms:
-    """Decode a path from one row to another, in z and in the frame.
+    """Decode a path between two rows, in z and in the frame.
 
     Parameters
     ----------
     model
-        What made the embeddings.
+        The model that made the embeddings.
     start, end
-        One row each.
+        The two ends, with one row each.
     steps
-        How many holograms, both ends included.
+        The number of holograms, including both ends.
     path
-        The path of z: along the straight line, or along the arc in the plane of both with the length going evenly from
-        one's to the other's.
+        The path of z: the straight line, or the arc in the plane of both ends, with the length interpolated linearly.
     frames
-        Turn the frame by the shortest rotation, evenly (slerp of unit quaternions), or keep to the canonical
-        frame.
+        Whether to rotate the frame uniformly by the shortest rotation (slerp of unit quaternions), or to stay in the
+        canonical frame.
     condition
-        For a conditional model, the category all along the way.
+        For a conditional model, the category of all steps.
 
     Returns
     -------
     Holograms
-        ``[steps]``, in the data's scale.
+        ``[steps]``, in the scale of the data.
 
     Raises
     ------
     HoloError
-        If there is not one row each, fewer than 2 steps, or slerp is asked for and a frame is not defined; or
-        as `Model.decode`.
+        If an end does not have exactly one row, there are fewer than 2 steps, or a frame that slerp needs is not
+        defined; or as for `Model.decode`.
 
     Notes
     -----
@@ -240,7 +239,7 @@ def interpolate(
             raise HoloError(f"{name} has {len(row)} rows; it must have one")
         if frames == "slerp" and (row.frames == 0).all(axis=2).any():
             raise HoloError(
-                f"the frame of {name} is not defined in every axis; give frames='canonical' instead of 'slerp'"
+                f"the frame of {name} is not defined in every axis; use frames='canonical' instead of 'slerp'"
             )
     if steps < 2:
         raise HoloError(f"steps is {steps}; it must be at least 2, both ends")
@@ -264,7 +263,7 @@ def _path(
         return line
     first, last = start / lengths[0], end / lengths[1]
     angle = float(np.arccos(np.clip(first @ last, -1, 1)))
-    if not _STRAIGHT < angle < np.pi - _STRAIGHT:  # one direction, or no plane that both span
+    if not _STRAIGHT < angle < np.pi - _STRAIGHT:  # the same direction, or no plane that both span
         return line
     arc = (np.sin((1 - way) * angle) * first + np.sin(way * angle) * last) / np.sin(angle)
     scaled: NDArray[np.float64] = ((1 - way) * lengths[0] + way * lengths[1]) * arc
@@ -278,25 +277,25 @@ def traverse(
     values: Float[np.ndarray, "steps"],
     condition: int | str | None = None,
 ) -> Holograms:
-    """Decode z with one of its numbers replaced by each of several values, in the canonical frame.
+    """Decode z with one of its dimensions set to each of several values, in the canonical frame.
 
     Parameters
     ----------
     model
-        What decodes.
+        The model that decodes.
     z : Float[ndarray, "d"]
-        Where the traversal passes through.
+        The z that is changed.
     dimension
-        Which number of z.
+        The dimension of z to change.
     values : Float[ndarray, "steps"]
-        What it becomes.
+        The values that it is set to.
     condition
-        For a conditional model, the category.
+        For a conditional model, the category of all rows.
 
     Raises
     ------
     HoloError
-        If z has no such dimension; or as `Model.decode`.
+        If z has no such dimension; or as for `Model.decode`.
     """
     if not 0 <= dimension < len(z):
         raise HoloError(f"dimension is {dimension}; it must be from 0 to {len(z) - 1}")

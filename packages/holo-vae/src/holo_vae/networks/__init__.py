@@ -1,5 +1,5 @@
-"""The networks, and models as their users have them: made, written, loaded, described.
+"""The networks, and models as their users see them: made, written, loaded and described.
 
-Configurations, folders and registries enter; `Model` and `TrainedClassifier` leave. Here too is how far rows are from
-their reconstruction, which embedding and evaluation both ask.
+Configurations, folders and registries enter; `Model` and `TrainedClassifier` leave. This room also computes how far
+rows are from their reconstruction, which both embedding and evaluation need.
 """

@@ -1,4 +1,4 @@
-"""The categories of conditional models and classifiers: from index columns to numbers."""
+"""The categories of conditional models and classifiers, converted from index columns to numbers."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ __all__ = ["category_numbers"]
 
 
 def category_numbers(condition: Condition, values: NDArray[Any] | int | str) -> NDArray[np.int64]:
-    """Return the place of values among the categories.
+    """Return the position of each value among the categories.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def category_numbers(condition: Condition, values: NDArray[Any] | int | str) -> 
     Raises
     ------
     HoloError
-        Naming the values that are no category.
+        If a value is not a category; the message names such values.
 
     Examples
     --------

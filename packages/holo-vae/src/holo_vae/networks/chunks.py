@@ -1,4 +1,4 @@
-"""Rows a few at a time, in float64: what is compared to rounding error."""
+"""Access to a few rows at a time in float64, for comparisons to rounding error."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from holo_types import Holograms
 
 __all__ = ["in_double", "row_chunks"]
 
-# What is compared in float64 at once: 64 MiB of coefficients and a few copies of them.
+# The amount that is compared in float64 at once: 64 MiB of coefficients, and a few copies of them.
 _CHUNK_VALUES = 1 << 23
 
 
@@ -21,7 +21,7 @@ def in_double(holograms: Holograms) -> Float[Tensor, "n dim"]:
 
 
 def row_chunks(rows: int, dim: int) -> Iterator[slice]:
-    """Return slices of rows that are compared at once."""
+    """Return the slices of rows that are compared at once."""
     size = max(1, _CHUNK_VALUES // dim)
     for start in range(0, rows, size):
         yield slice(start, start + size)

@@ -1,4 +1,4 @@
-"""The supervised network: from holograms to the probabilities of classes."""
+"""The supervised network: from holograms to class probabilities."""
 
 from typing import Any, ClassVar
 
@@ -17,16 +17,16 @@ from .storage import TrainedNetwork, as_array, as_tensor, in_batches
 
 __all__ = ["Classifier", "TrainedClassifier"]
 
-# Under the root, where its derivative would be infinite: lengths below 1e-6 count as zero.
+# Added under the square root, where the derivative would be infinite: lengths below 1e-6 count as zero.
 _EPS = 1e-12
 
 
 class Classifier(HologramNetwork):
-    """The SO(3) network with invariant output with which the paper scores what is sampled.
+    """The SO(3)-equivariant network with invariant output that the paper uses to score samples.
 
-    Blocks, then the invariants of what the last one gives: the channels of degree 0 and, where there are
-    higher degrees, the length of each of their channels, sqrt(Σ_m x²/(2l+1)). A dense head with ReLU between
-    its layers turns them into logits. Holograms are divided by `scale` first.
+    The network consists of blocks, followed by the invariants of the last block's output: the channels of degree 0 and,
+    where there are higher degrees, the length of each of their channels, sqrt(Σ_m x²/(2l+1)). A dense head with ReLU
+    between its layers turns the invariants into logits. Holograms are first divided by `scale`.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Classifier(HologramNetwork):
 
     Notes
     -----
-    Visani et al., Phys. Rev. Research 6, 023006 (2024), who score conditional samples with it.
+    Visani et al., Phys. Rev. Research 6, 023006 (2024), who use it to score conditional samples.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class TrainedClassifier(TrainedNetwork[Classifier]):
     network
         The torch module.
     name, version
-        What is said of the origin of its predictions.
+        Name and version that identify the origin of its predictions.
 
     Examples
     --------
@@ -107,7 +107,7 @@ class TrainedClassifier(TrainedNetwork[Classifier]):
 
     @property
     def config(self) -> ClassifierConfig:
-        """The architecture."""
+        """The architecture of the network."""
         return self.network.config
 
     @property
@@ -120,12 +120,12 @@ class TrainedClassifier(TrainedNetwork[Classifier]):
     ) -> NDArray[Any]:
         """Return the probability of each class, ``[n, classes]``.
 
-        Computed and returned in the precision of the network's weights.
+        The computation and the result have the precision of the network's weights.
 
         Raises
         ------
         HoloError
-            If the holograms' basis is not the network's.
+            If the basis of the holograms is not that of the network.
         """
         self.check_basis(holograms)
         network = self.network.to(device).eval()

@@ -1,4 +1,4 @@
-"""The sizes of every layer of a network, from its configuration alone: no weight is made."""
+"""The sizes of every layer of a network, from its configuration alone; no weights are made."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
@@ -15,24 +15,24 @@ __all__ = ["Description", "LayerSize", "describe"]
 
 @attrs.frozen(kw_only=True)
 class LayerSize:
-    """One layer.
+    """One layer of a network.
 
     Parameters
     ----------
     name
-        What the layer is called in the network and its state.
+        The name of the layer in the network and in its state.
     irreps_in, irreps_out
-        The irreps of what goes in and comes out.
+        The irreps of the input and of the output.
     paths
-        For each block, how many (l1, l2, l3) its tensor square computes.
+        For each block, the number of (l1, l2, l3) paths that its tensor square computes.
     parameters
-        How many numbers are learned.
+        The number of learned parameters.
     nominal_parameters
-        The same as the authors count: with the weights of products that are identically zero (a channel
-        coupled with itself by (l, l) to an odd degree) or come twice (of two channels in both orders).
+        The number as the authors count it, including the weights of products that are identically zero (a channel
+        coupled with itself by (l, l) to an odd degree) or repeated (of two channels in both orders).
     multiply_adds
-        Per sample: of linear maps one for each weight and order m, of tensor squares one for each product with a
-        nonzero Clebsch-Gordan coefficient. Norms and the forming of the products are not counted.
+        Multiply-adds per sample: for linear maps, one for each weight and order m; for tensor squares, one for each
+        product with a nonzero Clebsch-Gordan coefficient. Norms and the computation of the products are not counted.
     """
 
     name: str
@@ -46,33 +46,33 @@ class LayerSize:
 
 @attrs.frozen
 class Description:
-    """A network, layer by layer; as text a table.
+    """A network, layer by layer; its text form is a table.
 
     Parameters
     ----------
     layers
-        In the order in which data goes through them.
+        The layers in the order of the data flow.
     """
 
     layers: tuple[LayerSize, ...]
 
     @property
     def parameters(self) -> int:
-        """How many numbers are learned."""
+        """The number of learned parameters."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def nominal_parameters(self) -> int:
-        """The same as the authors count (see `LayerSize`)."""
+        """The number of parameters as the authors count it (see `LayerSize`)."""
         return sum(layer.nominal_parameters for layer in self.layers)
 
     @property
     def multiply_adds(self) -> int:
-        """Per sample, of the whole network (of an autoencoder encoder and decoder)."""
+        """The multiply-adds per sample of the whole network (for an autoencoder, of encoder and decoder)."""
         return sum(layer.multiply_adds for layer in self.layers)
 
     def __str__(self) -> str:
-        """Return the table, its totals, and what they count."""
+        """Return the table with its totals and what they count."""
         titles = ("layer", "irreps in", "irreps out", "paths", "parameters", "multiply-adds")
         rows = [
             (
@@ -103,7 +103,7 @@ class Description:
 
 
 def describe(config: ModelConfig | ClassifierConfig) -> Description:
-    """Return the sizes of every layer of the network that a configuration stands for.
+    """Return the sizes of every layer of the network that a configuration describes.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def describe(config: ModelConfig | ClassifierConfig) -> Description:
 
 
 def _short(irreps: str) -> str:
-    """Join neighboring degrees of one multiplicity.
+    """Join neighboring degrees of equal multiplicity.
 
     Examples
     --------
@@ -193,7 +193,7 @@ def _map(name: str, before: int, after: int, bias: bool = True) -> LayerSize:
 
 def _dense(name: str, *widths: int, first: int = 0) -> Iterator[LayerSize]:
     for place, (before, after) in enumerate(pairwise(widths)):
-        yield _map(f"{name}.{first + 2 * place}", before, after)  # between them are activations
+        yield _map(f"{name}.{first + 2 * place}", before, after)  # activations take the numbers between
 
 
 def _counts(irreps: Irreps) -> dict[int, int]:
@@ -227,7 +227,7 @@ def _blocks(
 
 
 def _rows(count1: int, count2: int, path: tuple[int, int, int], channels: ChannelRule) -> tuple[int, int]:
-    """Count the products of a path that are computed, and those that the authors count."""
+    """Return the number of products of a path that are computed, and the number that the authors count."""
     l1, l2, l3 = path
     if channels == "elementwise":
         return (0 if l1 == l2 and l3 % 2 else count1), count1
@@ -255,7 +255,7 @@ def _block(
         if computed:
             paths += 1
             coefficients = clebsch_gordan(l1, l2, l3)
-            if l1 == l2 and channels == "elementwise":  # x_m x_n is x_n x_m
+            if l1 == l2 and channels == "elementwise":  # x_m x_n equals x_n x_m
                 coefficients = coefficients.movedim(-1, 0).triu()
             multiply_adds += computed * int(coefficients.count_nonzero())
     weights = sum(live[degree] * count for degree, count in outputs.items())

@@ -1,4 +1,4 @@
-"""The only loader of models: of one that comes with holo-vae, from a folder, or from an MLflow registry."""
+"""The only loader of models: a model that comes with holo-vae, from a folder, or from an MLflow registry."""
 
 from pathlib import Path
 from typing import Any, overload
@@ -19,14 +19,14 @@ _SHIPPED = Path(__file__).parents[1] / "shipped" / "models"
 
 @attrs.frozen
 class Located:
-    """Where a model is.
+    """The location of a model.
 
     Parameters
     ----------
     folder
         The folder that holo-vae wrote.
     name, version
-        In the registry; None of a model of none.
+        Name and version in the registry; None for a model that is not from a registry.
     """
 
     folder: Path
@@ -35,7 +35,7 @@ class Located:
 
 
 def shipped_models() -> list[str]:
-    """Name the models that come with holo-vae; each has a model card, ``CARD.md``, beside its weights.
+    """Return the names of the models that come with holo-vae; each has a model card, ``CARD.md``, beside its weights.
 
     Examples
     --------
@@ -63,14 +63,14 @@ def load(source: Path | str, kind: type[TrainedNetwork[Any]] | None = None) -> A
         ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` in the registry that ``MLFLOW_TRACKING_URI`` names
         (extra ``mlflow``).
     kind
-        `Model` or `TrainedClassifier`, for who can use nothing else; by default whichever it is.
+        `Model` or `TrainedClassifier`, for callers that can use only one of them; by default either is loaded.
 
     Raises
     ------
     FormatError
         If there is no such folder, or it holds no readable model.
     HoloError
-        If it is of another kind, the registry has no such model, or mlflow is not installed.
+        If the model is of another kind, the registry has no such model, or mlflow is not installed.
 
     Examples
     --------
@@ -86,12 +86,12 @@ def load(source: Path | str, kind: type[TrainedNetwork[Any]] | None = None) -> A
 
 
 def locate(source: Path | str) -> Located:
-    """Find the folder of a model; one of a registry is fetched first.
+    """Find the folder of a model; a model in a registry is fetched first.
 
     Parameters
     ----------
     source
-        As `load` takes it.
+        As for `load`.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def locate(source: Path | str) -> Located:
     folder = _SHIPPED / text if text in shipped_models() else Path(source)
     if not folder.is_dir():
         raise FormatError(
-            f"{source}: no such model; give a folder that holo-vae wrote, models:/NAME@ALIAS, or one of "
+            f"{source}: no such model; name a folder that holo-vae wrote, models:/NAME@ALIAS, or one of "
             f"{', '.join(shipped_models())}"
         )
     return Located(folder)

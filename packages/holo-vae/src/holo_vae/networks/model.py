@@ -1,4 +1,4 @@
-"""A model: an autoencoder with its name and version, on typed data and on disk."""
+"""A model: an autoencoder with its name and version, applied to typed data and stored on disk."""
 
 from typing import Any, ClassVar
 
@@ -28,7 +28,7 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
     network
         The torch module.
     name, version
-        What `Embeddings` that it makes say of their origin.
+        Name and version that identify the origin of the `Embeddings` it makes.
 
     Examples
     --------
@@ -48,20 +48,20 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
 
     @property
     def config(self) -> ModelConfig:
-        """The architecture."""
+        """The architecture of the network."""
         return self.network.config
 
     def encode(
         self, holograms: Holograms, batch_size: int = 512, device: torch.device | str = "cpu"
     ) -> Embeddings:
-        """Return invariant embeddings and frames; of a variational model the means.
+        """Return invariant embeddings and frames; for a variational model, the means.
 
-        Computed and returned in the precision of the network's weights.
+        The computation and the result have the precision of the network's weights.
 
         Raises
         ------
         HoloError
-            If the holograms' basis is not the model's.
+            If the basis of the holograms is not that of the model.
         """
         self.check_basis(holograms)
         network = self.network.to(device).eval()
@@ -89,22 +89,22 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
         batch_size: int = 512,
         device: torch.device | str = "cpu",
     ) -> Holograms:
-        """Return the holograms that embeddings stand for, in the data's own scale.
+        """Return the holograms that embeddings represent, in the scale of the data.
 
         Parameters
         ----------
         embeddings
-            As `encode` gave them.
+            Embeddings as returned by `encode`.
         condition
             For a conditional model, the category of each row ``[n]``, such as a column of the index, or one
             for all rows.
         batch_size, device
-            How and where it is computed.
+            The rows that are computed at once, and the device.
 
         Raises
         ------
         HoloError
-            If another model made the embeddings; or the condition is missing, is no category, or is given to a
+            If another model made the embeddings; or the condition is missing, is not a category, or is passed to a
             model that has none.
         """
         if embeddings.model.digest != self.digest:
@@ -130,9 +130,9 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
         return Holograms(decoded, self.config.basis, embeddings.index, centers=embeddings.centers)
 
     def categories(self, index: Index) -> NDArray[Any] | None:
-        """Return what `decode` must be told of rows: the column that ``config.condition`` names.
+        """Return the condition that `decode` needs for rows: the column that ``config.condition`` names.
 
-        None of a model that is not conditional.
+        The result is None for a model that is not conditional.
 
         Raises
         ------
@@ -148,7 +148,7 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
         Raises
         ------
         HoloError
-            If the model is not conditional, there is no such column, or a value in it is no category.
+            If the model is not conditional, there is no such column, or a value in it is not a category.
         """
         condition = self._condition()
         return self._one_hot(category_numbers(condition, index.column(condition.column)))

@@ -15,16 +15,16 @@ __all__ = ["HologramNetwork", "HolographicAutoencoder", "Latent", "dense_layers"
 
 
 class Latent(NamedTuple):
-    """What the encoder gives.
+    """The output of the encoder.
 
     Attributes
     ----------
     mean
-        Invariant embedding z; of a variational model its mean.
+        Invariant embedding z; for a variational model, its mean.
     log_variance
-        The log variance of a variational model, else None.
+        The log variance of a variational model, otherwise None.
     frame
-        Rows are the axes, right-handed; axes that the input does not define are zero.
+        The right-handed frame, whose rows are its axes; axes that the input does not define are zero.
     """
 
     mean: Float[Tensor, "n d"]
@@ -37,7 +37,7 @@ def _uniform(channels: int, lmax: int) -> Irreps:
 
 
 def stages(config: BlocksConfig) -> list[Irreps]:
-    """Return the irreps that the first block takes, and those that each block gives.
+    """Return the irreps of the first block's input, followed by those of each block's output.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def stages(config: BlocksConfig) -> list[Irreps]:
 
 
 class HologramNetwork(nn.Module):
-    """What every network on holograms has: the scale, an optional linear projection, and blocks.
+    """The parts that all networks on holograms share: the scale, an optional linear projection, and blocks.
 
     Parameters
     ----------
@@ -63,9 +63,9 @@ class HologramNetwork(nn.Module):
     Attributes
     ----------
     scale : torch.Tensor
-        What holograms are divided by before anything else; part of the state, and 1 until it is filled.
+        The constant by which holograms are divided first; it is part of the state, and 1 until it is set.
     initial_projection, encoder : torch.nn.Module
-        The first layers; a network makes them in its own order, with `make_projection` and `make_blocks`.
+        The first layers; each network makes them in its own order, with `make_projection` and `make_blocks`.
     """
 
     scale: Tensor
@@ -78,14 +78,14 @@ class HologramNetwork(nn.Module):
         self.register_buffer("scale", torch.ones(()))
 
     def make_projection(self, mirrored: bool = False) -> nn.Module:
-        """Make the linear map from the data's irreps to the first stage's, or the one back."""
+        """Return the linear map from the irreps of the data to those of the first stage, or the map back."""
         if self.config.initial_projection is None:
             return nn.Identity()
         data, first = Irreps(str(self.config.basis.irreps)), stages(self.config)[0]
         return Linear(first, data) if mirrored else Linear(data, first)
 
     def make_blocks(self, mirrored: bool = False) -> Blocks:
-        """Make the blocks from the first stage to the last, or those that go the way back."""
+        """Return the blocks from the first stage to the last, or those that lead back."""
         config, step = self.config, -1 if mirrored else 1
         return Blocks(
             *(
@@ -108,13 +108,13 @@ class HologramNetwork(nn.Module):
         )
 
     def last_features(self, holograms: Float[Tensor, "n dim"]) -> Float[Tensor, "n features"]:
-        """Return what the last block makes of holograms."""
+        """Return the output of the last block for holograms."""
         features: Tensor = self.encoder(self.initial_projection(holograms / self.scale))
         return features
 
 
 def dense_layers(*widths: int) -> nn.Sequential:
-    """Make linear layers from width to width, each with a ReLU after it.
+    """Return linear layers between successive widths, each followed by a ReLU.
 
     Examples
     --------
@@ -133,9 +133,10 @@ def dense_layers(*widths: int) -> nn.Sequential:
 class HolographicAutoencoder(HologramNetwork):
     """H-(V)AE of Visani et al., Phys. Rev. Research 6, 023006 (2024), section "Model architecture".
 
-    The encoder's blocks lower lmax to 1; then l = 0 gives z, through the hidden layers of the bottleneck if
-    there are any, and l = 1 two vectors that Gram-Schmidt turns into a frame. The decoder mirrors it. `encode`
-    takes holograms as they are and divides them by `scale`; `decode` gives them in that divided scale.
+    The blocks of the encoder lower lmax to 1. The l = 0 features then give z, through the hidden layers of the
+    bottleneck if there are any, and the l = 1 features give two vectors that Gram-Schmidt turns into a frame. The
+    decoder mirrors the encoder. `encode` takes holograms in their own scale and divides them by `scale`; `decode`
+    returns holograms in the divided scale.
 
     Parameters
     ----------
@@ -165,16 +166,16 @@ class HolographicAutoencoder(HologramNetwork):
         self.mean = nn.Linear(before_z, latent)
         self.log_variance = nn.Linear(before_z, latent) if config.variational else None
         self.frame_vectors = Linear(f"{width}x1e", "2x1e")
-        # As the authors mirror hidden layers: the first map out of z is linear, each of the others has a ReLU.
+        # Hidden layers are mirrored as by the authors: the first map out of z is linear, the others each have a ReLU.
         self.bottleneck: nn.Module = nn.Linear(latent, before_z)
         if hidden:
             self.bottleneck = nn.Sequential(self.bottleneck, *dense_layers(*hidden[::-1], width))
-        # Of one-hot vectors: a bias would only add to that of the map after it.
+        # Applied to one-hot vectors: a bias would only add to that of the next map.
         categories = len(config.condition.categories) if config.condition else 0
         self.condition = nn.Linear(categories, latent, bias=False) if categories else None
         self.frame_projection = Linear("3x1e", f"{width}x1e")
         self.decoder = self.make_blocks(mirrored=True)
-        # Last, so that a network with heads begins with the weights of one without.
+        # The heads are made last, so that a network with heads begins with the weights of one without.
         self.heads = nn.ModuleList(nn.Linear(latent, len(head.categories)) for head in config.heads)
 
     def encode(self, holograms: Float[Tensor, "n dim"]) -> Latent:
@@ -184,8 +185,8 @@ class HolographicAutoencoder(HologramNetwork):
         scalars, vectors = torch.split(features, [width, 3 * width], dim=-1)
         with full_precision(features.device):
             first, second = self.frame_vectors(vectors).unflatten(-1, (2, 3)).unbind(-2)
-            # What counts as a zero vector is judged beside all that the last block carries: a symmetric input
-            # leaves rounding noise in l = 1, which must not become a direction.
+            # A vector counts as zero relative to all that the last block carries: a symmetric input leaves rounding
+            # noise in l = 1, which must not become a direction.
             frame = orthonormal_frame(first, second, scale=features.detach().norm(dim=-1)).axes
             scalars = self.hidden(scalars)
             log_variance = None if self.log_variance is None else self.log_variance(scalars)
@@ -197,19 +198,19 @@ class HolographicAutoencoder(HologramNetwork):
         frame: Float[Tensor, "n 3 3"],
         condition: Float[Tensor, "n categories"] | None = None,
     ) -> Float[Tensor, "n dim"]:
-        """Return the holograms, divided by `scale`, that z and a frame stand for.
+        """Return the holograms, divided by `scale`, that z and a frame represent.
 
         Parameters
         ----------
         z, frame
-            As `encode` gives them; rows of the frame are axes.
+            As returned by `encode`; the rows of the frame are its axes.
         condition
-            One-hot vectors of the categories; a conditional model must have them, another must not.
+            One-hot vectors of the categories; required for a conditional model, and not allowed for others.
 
         Raises
         ------
         HoloError
-            If a condition is missing, or given to a model that has none.
+            If a condition is missing, or is passed to a model that has none.
         """
         with full_precision(z.device):
             if self.condition is not None:
@@ -229,23 +230,23 @@ class HolographicAutoencoder(HologramNetwork):
         condition: Float[Tensor, "n categories"] | None = None,
         masked: Float[Tensor, "n dim"] | None = None,
     ) -> tuple[Float[Tensor, "n dim"], Latent]:
-        """Encode, draw z with standard normal noise if any is given, and decode.
+        """Encode, draw z if there is standard normal noise, and decode.
 
         Parameters
         ----------
         holograms
-            As they are; `encode` divides them by `scale`.
+            Holograms in their own scale; `encode` divides them by `scale`.
         noise
-            For an H-VAE, how many standard deviations z lies from its mean; None for the mean.
+            For an H-VAE, the deviation of z from its mean in standard deviations; None for the mean.
         condition
-            As `decode` takes it.
+            As for `decode`.
         masked
-            What is encoded in the place of the holograms (denoising); None for the holograms themselves.
+            Holograms to encode in place of `holograms` (denoising); None to encode `holograms`.
 
         Raises
         ------
         HoloError
-            As `decode`.
+            As for `decode`.
         """
         latent = self.encode(holograms if masked is None else masked)
         z = latent.mean

@@ -1,6 +1,6 @@
-"""The authors' checkpoints: their hyperparameters and state dict to a holo model.
+"""Import of the authors' checkpoints: from their hyperparameters and state dict to a holo model.
 
-The form is that of github gvisani/Holographic-VAE, commit 728b67c.
+The format is that of github gvisani/Holographic-VAE, commit 728b67c.
 """
 
 import json
@@ -29,15 +29,15 @@ _WEIGHTS = "lowest_total_loss_with_final_kl_model.pt"
 
 _MOST_CHANNELS = 1000
 
-# The settings that holo can follow, each with the values that it knows.
+# The settings that holo can adopt, each with the values that it supports.
 _KNOWN: Mapping[str, tuple[object, ...]] = {
     "use_additive_skip_connections": (True, False),
     "use_batch_norm": (True, False),
-    # Their layer norm adds its eps twice, and their instance norm centers scalars by the batch.
+    # Their layer norm adds its eps twice, and their instance norm centers scalars with the statistics of the batch.
     "norm_type": ("signal", None),
 }
 
-# The settings that holo's architecture stands for; another value would be another network.
+# The settings that holo's architecture implies; another value would describe another network.
 _EXPECTED: Mapping[str, object] = {
     "norm_location": "between",
     "normalization": "component",
@@ -57,25 +57,25 @@ _EXPECTED: Mapping[str, object] = {
 def import_reference(folder: Path | str) -> Model:
     """Read a checkpoint of the authors' implementation.
 
-    Rows of their linear layers that act on products that are identically zero are dropped.
+    The rows of their linear layers that act on products which are identically zero are dropped.
 
     Parameters
     ----------
     folder
-        Holds ``hparams.json`` and ``lowest_total_loss_with_final_kl_model.pt``.
+        A folder with ``hparams.json`` and ``lowest_total_loss_with_final_kl_model.pt``.
 
     Returns
     -------
     Model
-        Computes the same function; `encode` takes holograms in the authors' encoding (``floor`` radial
+        A model that computes the same function; `encode` takes holograms in the authors' encoding (``floor`` radial
         functions, ``component`` harmonics).
 
     Raises
     ------
     FormatError
-        If a file is missing, unreadable, or does not fit the other.
+        If a file is missing or unreadable, or the two do not match.
     HoloError
-        If a setting has a value that holo does not know, naming it.
+        If a setting has a value that holo does not support; the message names it.
     """
     folder = Path(folder)
     path = folder / "hparams.json"
@@ -129,7 +129,7 @@ def _config(hparams: dict[str, Any]) -> ModelConfig:
             raise HoloError(
                 f"ls_nonlin_rule_list has {rule!r}; holo knows {' and '.join(get_args(Connectivity))} only"
             )
-    # Pairs of channels count twice in their signal norm.
+    # Pairs of different channels count twice in their signal norm.
     if set(settings["ch_nonlin_rule_list"]) != {"elementwise"}:
         raise HoloError(
             f"ch_nonlin_rule_list is {settings['ch_nonlin_rule_list']}; holo imports elementwise only"
@@ -193,7 +193,7 @@ def _state_dict(network: HolographicAutoencoder, theirs: Mapping[str, Tensor]) -
 
 
 def _block(block: Block, rule: Connectivity, theirs: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
-    """Return the state of a block; their layers are numbered as they follow each other."""
+    """Return the state of a block; the authors number their layers consecutively."""
     ours = {}
     numbers = iter(range(4))
     degrees = range(block.tensor_square.irreps_out.lmax + 1)
@@ -218,7 +218,7 @@ def _block(block: Block, rule: Connectivity, theirs: Mapping[str, Tensor], sourc
 
 
 def _live_rows(block: Block, rule: Connectivity, degree: int) -> Tensor:
-    """Say which rows of the authors' linear act on products that are not identically zero."""
+    """Return which rows of the authors' linear layer act on products that are not identically zero."""
     channels = block.irreps_in[0].mul
     paths = connectivity(block.irreps_in.lmax, block.tensor_square.irreps_out.lmax, rule)
     live = [not (l1 == l2 and l3 % 2) for l1, l2, l3 in paths if l3 == degree]

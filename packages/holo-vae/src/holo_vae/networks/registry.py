@@ -16,7 +16,7 @@ from .stores import brief_requests, check_store, reason, shown
 __all__ = ["Registered", "fetch_registered", "open_registry", "where_now"]
 
 _SQLITE = "sqlite:///"
-_ARTIFACTS = "mlartifacts"  # beside a store that is a file
+_ARTIFACTS = "mlartifacts"  # folder beside a store that is a file
 _VERSION = re.compile(r"[1-9]\d*")
 
 
@@ -27,11 +27,11 @@ class Registered:
     Parameters
     ----------
     root
-        Folder of what was logged with it.
+        Folder of everything that was logged with the model.
     folder
-        The model's own, in `root`.
+        The folder of the model, inside `root`.
     name, version
-        In the registry.
+        Name and version in the registry.
     """
 
     root: Path
@@ -41,28 +41,28 @@ class Registered:
 
 
 def open_registry(store: str | None = None) -> tuple[mlflow.MlflowClient, str]:
-    """Connect to a registry, if it is there.
+    """Connect to a registry, after checking that it answers.
 
     Parameters
     ----------
     store
-        Its URI; by default the one that ``MLFLOW_TRACKING_URI`` names.
+        URI of the registry; by default the one that ``MLFLOW_TRACKING_URI`` names.
 
     Returns
     -------
     tuple
-        The client, and the URI.
+        The client and the URI.
 
     Raises
     ------
     HoloError
-        If it does not answer, which takes seconds, or MLflow has no such stores.
+        If the registry does not answer, which takes seconds to find out, or MLflow does not support such a store.
     """
     uri = store or mlflow.get_tracking_uri()
     check_store(uri)
     try:
         return mlflow.MlflowClient(uri, uri), uri
-    except MlflowException as error:  # such as a plain folder, which MLflow takes no more
+    except MlflowException as error:  # such as a plain folder, which MLflow no longer supports
         raise HoloError(f"{shown(uri)}: cannot be used as a store ({reason(error)})") from None
 
 
@@ -79,7 +79,7 @@ def fetch_registered(uri: str, store: str | None = None) -> Registered:
     Raises
     ------
     HoloError
-        If the registry has no such model or does not answer, or the model is none of ours.
+        If the registry has no such model or does not answer, or the model is not a holo-vae model.
     """
     reference = uri.removeprefix("models:/")
     name, at, alias = reference.partition("@")
@@ -92,29 +92,29 @@ def fetch_registered(uri: str, store: str | None = None) -> Registered:
         try:
             if at:
                 version = str(client.get_model_version_by_alias(name, alias).version)
-            # Not models:/NAME/VERSION: MLflow looks that up in its own store, whatever it is told.
+            # Not models:/NAME/VERSION, which MLflow always looks up in its own store, whatever store is named.
             source = where_now(client.get_model_version_download_uri(name, version), place)
             root = Path(mlflow.artifacts.download_artifacts(source, tracking_uri=place, registry_uri=place))
         except (MlflowException, OSError) as error:
             raise HoloError(f"{uri}: not found in the registry at {shown(place)} ({reason(error)})") from None
     found = sorted(root.glob("data/*/model.json"))
     if len(found) != 1:
-        raise HoloError(f"{uri}: is no holo-vae model")
+        raise HoloError(f"{uri}: is not a holo-vae model")
     return Registered(root, found[0].parent, name, version)
 
 
 def where_now(source: str, store: str) -> str:
-    """Say where artifacts are now that were beside a store which is a file, for its folder may have been moved.
+    """Return the current location of artifacts beside a store that is a file, since its folder may have been moved.
 
-    MLflow keeps absolute paths. Those of the folder that the store is in now come first: the folder that it was copied
-    from may be there too, and be another by now.
+    MLflow keeps absolute paths. Artifacts in the folder that holds the store now take precedence: the folder that it
+    was copied from may still exist, with other content.
 
     Parameters
     ----------
     source
-        URI of artifacts, as the store has it.
+        URI of the artifacts as recorded in the store.
     store
-        The store's URI.
+        URI of the store.
     """
     parts = urlsplit(source)
     if not store.startswith(_SQLITE) or parts.scheme not in ("", "file"):

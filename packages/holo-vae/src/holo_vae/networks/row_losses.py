@@ -1,4 +1,4 @@
-"""How far each row of holograms is from its reconstruction."""
+"""The distance of each row of holograms from its reconstruction."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ def row_cosine_losses(holograms: Holograms, reconstructed: Holograms) -> NDArray
 
 
 def row_squared_errors(holograms: Holograms, reconstructed: Holograms) -> NDArray[np.float64]:
-    """Return the mean squared error of each row's coefficients, in the data's own scale, which the cosine does not see.
+    """Return the mean squared error of each row's coefficients in the data's own scale, to which the cosine is blind.
 
     Examples
     --------

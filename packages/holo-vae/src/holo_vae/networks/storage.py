@@ -1,4 +1,4 @@
-"""Trained networks, whatever they compute: identity, basis, and the folder that holds them on disk."""
+"""Trained networks of any kind: their identity, their basis, and the folder that holds them on disk."""
 
 import hashlib
 import json
@@ -29,13 +29,13 @@ from .network import HologramNetwork
 __all__ = ["TrainedNetwork", "as_array", "as_tensor", "in_batches", "read_folder", "write_model"]
 
 FORMAT = "holo-vae model"
-# Version 1 knew autoencoders only and had no `kind`.
+# Version 1 supported only autoencoders, and had no `kind`.
 FORMAT_VERSION = 2
 _DESCRIPTION = "model.json"
 _TEXTS = ("name", "version", "digest", "clebsch_gordan_digest", "weights")
 
-# The settings of the first format. Those that came later are written, and count in the digest, only where they
-# are used: what a model is called must not change because the configuration has learned something new.
+# The settings of the first format. Later settings are written, and count in the digest, only where they are used:
+# the digest of a model must not change because the configuration has gained a setting.
 _FIRST_SETTINGS = frozenset(
     {"basis", "channel_rule", "channels", "connectivity", "initial_projection"}
     | {"latent_dim", "lmax", "variational"}
@@ -46,14 +46,14 @@ NetworkT = TypeVar("NetworkT", bound=HologramNetwork)
 
 @attrs.frozen(eq=False, repr=False)
 class TrainedNetwork(Displayed, Generic[NetworkT]):
-    """A network with its name and version; what `write_model` writes and `read_folder` reads.
+    """A network with its name and version; `write_model` writes it and `read_folder` reads it.
 
     Parameters
     ----------
     network
         The torch module.
     name, version
-        What is said of the origin of all that it makes.
+        Name and version that identify the origin of all that it makes.
     """
 
     kind: ClassVar[str]
@@ -66,21 +66,21 @@ class TrainedNetwork(Displayed, Generic[NetworkT]):
 
     @property
     def config(self) -> BlocksConfig:
-        """The architecture."""
+        """The architecture of the network."""
         return self.network.config
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the architecture and the weights."""
+        """The SHA-256 of the architecture and the weights."""
         return _digest(_settings(self.config), _tensors(self.network))
 
     @property
     def reference(self) -> ModelReference:
-        """What results carry to say which network made them."""
+        """The reference that results carry to identify the network that made them."""
         return ModelReference(self.name, self.version, self.digest, self.config.basis.digest)
 
     def summary(self) -> Summary:
-        """Return what is printed: the name, the basis, and how large the network is."""
+        """Return what is printed: the name, the basis, and the size of the network."""
         config = self.config
         weights = sum(parameter.numel() for parameter in self.network.parameters())
         blocks = (
@@ -106,7 +106,7 @@ class TrainedNetwork(Displayed, Generic[NetworkT]):
         Raises
         ------
         HoloError
-            Naming what differs.
+            If the basis differs; the message names the differences.
         """
         expected, actual = self.config.basis.to_dict(), holograms.basis.to_dict()
         if expected != actual:
@@ -120,13 +120,13 @@ TrainedT = TypeVar("TrainedT", bound=TrainedNetwork[Any])
 
 
 def in_batches(array: NDArray[Any], size: int) -> Iterator[NDArray[Any]]:
-    """Cut rows into batches; without any rows there is one, empty."""
+    """Divide rows into batches; without any rows there is one empty batch."""
     for start in range(0, max(len(array), 1), size):
         yield array[start : start + size]
 
 
 def as_tensor(array: NDArray[Any], network: HologramNetwork) -> Tensor:
-    """Return an array in the precision of a network and where it is."""
+    """Return an array in the precision of a network and on its device."""
     return torch.tensor(array, dtype=network.scale.dtype, device=network.scale.device)
 
 
@@ -137,7 +137,7 @@ def as_array(tensor: Tensor) -> NDArray[Any]:
 
 
 def _settings(config: BlocksConfig) -> dict[str, Any]:
-    """Return a configuration as plain values, without later settings that are at their defaults."""
+    """Return a configuration as plain values, without later settings that have their default."""
     assert isinstance(config, ModelConfig | ClassifierConfig)
     defaults = {field.name: field.default for field in attrs.fields(type(config))}
     return {
@@ -162,7 +162,7 @@ def _digest(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
 def write_model(model: TrainedNetwork[Any], folder: Path | str) -> None:
     """Write a model, or a trained classifier, as a folder of ``model.json`` and one safetensors file.
 
-    What stands there is replaced in one step: until `model.json` is swapped, the old one loads.
+    A model in the folder is replaced in one step: until `model.json` is swapped, the old one loads.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -190,19 +190,19 @@ def write_model(model: TrainedNetwork[Any], folder: Path | str) -> None:
 
 @reads("a model")
 def read_folder(folder: Path | str, kinds: tuple[type[TrainedT], ...]) -> TrainedT:
-    """Read a trained network of one of some kinds from the folder that `write_model` made.
+    """Read a trained network of one of several kinds from the folder that `write_model` made.
 
     Parameters
     ----------
     folder
         A folder of format version 1 or 2.
     kinds
-        The classes, such as `holo_vae.Model`, that are asked for.
+        The accepted classes, such as `holo_vae.Model`.
 
     Raises
     ------
     FormatError
-        If the folder holds no trained network, one of another format version, or one that was damaged or
+        If the folder holds no trained network, one of an unknown format version, or one that was damaged or
         changed.
     HoloError
         If the folder holds a trained network of another kind.
@@ -238,7 +238,7 @@ def read_folder(folder: Path | str, kinds: tuple[type[TrainedT], ...]) -> Traine
         raise FormatError(
             f"{weights}: does not fit the model's config ({shorten(str(error), 300)})"
         ) from None
-    # Over the settings as they stand in the file, so that whatever a format version wrote can be checked.
+    # The digest is over the settings as written in the file, so that every format version can be checked.
     digest = _digest(description["config"], tensors)
     if digest != description["digest"]:
         raise FormatError(
@@ -254,7 +254,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
     except FormatError:
         raise
     except (OSError, ValueError) as error:
-        raise FormatError(f"{folder}: holds no model, its {_DESCRIPTION} cannot be read ({error})") from None
+        raise FormatError(f"{folder}: holds no model: its {_DESCRIPTION} cannot be read ({error})") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise FormatError(f"{folder}: {_DESCRIPTION} does not describe a {FORMAT}")
     version = description.get("format_version")

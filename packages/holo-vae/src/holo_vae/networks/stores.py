@@ -1,4 +1,4 @@
-"""MLflow's stores, as they are spoken of and asked: no password is shown, and one that is gone is noticed soon."""
+"""MLflow's stores: messages about them show no password, and a store that is gone is noticed soon."""
 
 import os
 import re
@@ -22,7 +22,7 @@ _ANSWER_SECONDS = 8.0
 
 
 def shown(text: str) -> str:
-    """Return a text, such as a store's URI or an error that quotes it, with ``***`` for every password.
+    """Return a text, such as a store's URI or an error that quotes it, with ``***`` in place of every password.
 
     Examples
     --------
@@ -35,21 +35,21 @@ def shown(text: str) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Return the beginning of what a store's error says, without passwords."""
+    """Return the beginning of a store's error message, without passwords."""
     first = shown((str(error).splitlines() or [""])[0])
     return first if len(first) <= 160 else f"{first[:160]}…"
 
 
 @contextmanager
 def brief_requests(seconds: float = _ANSWER_SECONDS) -> Iterator[None]:
-    """Let requests of MLflow fail soon, unless the user has set how often and how long it tries.
+    """Make requests of MLflow fail soon, unless the user has set the number of tries or the timeout.
 
     MLflow's own retries take minutes.
 
     Parameters
     ----------
     seconds
-        How long an answer may take.
+        How long a request may take.
     """
     settings = {
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -66,30 +66,30 @@ def brief_requests(seconds: float = _ANSWER_SECONDS) -> Iterator[None]:
 
 
 def check_store(uri: str) -> None:
-    """See that a store is there, within seconds; MLflow itself tries for minutes to reach a database.
+    """Check within seconds that a store is there; MLflow itself tries for minutes to reach a database.
 
     Parameters
     ----------
     uri
-        A tracking URI: of a server, a database or a file.
+        A tracking URI of a server, a database or a file.
 
     Raises
     ------
     HoloError
-        If nothing listens at its address or answers there, or there is no such file.
+        If nothing answers at its address, or there is no such file.
     """
     if uri.startswith(_SQLITE):
         path = Path(uri.removeprefix(_SQLITE).partition("?")[0])
         if not path.is_file():
-            raise HoloError(f"{shown(uri)}: there is no such file; give the store that has the model")
+            raise HoloError(f"{shown(uri)}: there is no such file; name the store that has the model")
         return
     try:
         parts = urlsplit(uri)
         host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme.partition("+")[0])
     except ValueError:
-        raise HoloError(f"{shown(uri)}: is no address of a store") from None
+        raise HoloError(f"{shown(uri)}: is not the address of a store") from None
     if host is None or port is None:
-        return  # a kind of MLflow's own, such as databricks
+        return  # one of MLflow's own kinds, such as databricks
     try:
         socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
     except OSError as error:
@@ -99,7 +99,7 @@ def check_store(uri: str) -> None:
 
 
 def _check_answers(uri: str) -> None:
-    """See that a server says anything at all; what it says is for MLflow."""
+    """Check that a server answers at all; what it answers is left to MLflow."""
     import requests  # noqa: PLC0415 - it comes with mlflow
 
     try:
@@ -109,4 +109,4 @@ def _check_answers(uri: str) -> None:
             f"{shown(uri)}: the store does not answer (nothing came within {_ANSWER_SECONDS:g} s)"
         ) from None
     except requests.RequestException:
-        pass  # such as a certificate that is not known, of which MLflow tells more
+        pass  # such as an unknown certificate, about which MLflow says more

@@ -1,4 +1,4 @@
-"""z of rows that a model was trained on, kept beside it, and how far from them new rows are."""
+"""z of training rows, stored beside a model, and the distance of new rows from them."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from .model import Model
 __all__ = ["NAME", "ROWS", "TrainingDistance", "write_training_z"]
 
 NAME, ROWS = "training_z.h5", 2000
-_BLOCK = 256  # rows whose distances are computed at a time
+_BLOCK = 256  # rows whose distances are computed at once
 
 
 def write_training_z(model: Model, holograms: Holograms, folder: Path) -> None:
@@ -23,11 +23,11 @@ def write_training_z(model: Model, holograms: Holograms, folder: Path) -> None:
     Parameters
     ----------
     model
-        The model of that folder.
+        The model in that folder.
     holograms
-        Rows that it was trained on; if there are more than 2,000, so many of them at random.
+        Rows that the model was trained on; if there are more than 2,000, that many of them are drawn at random.
     folder
-        The model's.
+        The folder of the model.
     """
     if len(holograms) > ROWS:
         chosen = np.random.default_rng(0).choice(len(holograms), ROWS, replace=False)
@@ -37,7 +37,7 @@ def write_training_z(model: Model, holograms: Holograms, folder: Path) -> None:
 
 
 class TrainingDistance:
-    """How far z is from that of the training rows.
+    """The distance of z from the z of training rows.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class TrainingDistance:
 
     @classmethod
     def of(cls, folder: Path, digest: str) -> "TrainingDistance | None":
-        """Read what `write_training_z` wrote; None if the folder has no such file, or one of another model."""
+        """Read what `write_training_z` wrote; return None if there is no such file, or it belongs to another model."""
         path = folder / NAME
         if not path.exists():
             return None
@@ -72,7 +72,7 @@ class TrainingDistance:
     def __call__(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
         """Return the distance of each row to the nearest training row.
 
-        In units of the training rows' own: 1 is the median distance of a training row to its nearest other one.
+        The unit is the median distance of a training row to its nearest other training row.
         """
         nearest: NDArray[Any] = self._nearest(z.astype(np.float64), second=False) / self._scale
         return nearest

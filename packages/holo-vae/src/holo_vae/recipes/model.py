@@ -237,7 +237,7 @@ class ModelConfig(BlocksConfig):
     heads: tuple[Condition, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        BlocksConfig.__attrs_post_init__(self)  # attrs makes a class with slots anew, where a bare super() fails
+        BlocksConfig.__attrs_post_init__(self)  # attrs remakes slotted classes, which breaks super()
         columns = [head.column for head in self.heads]
         if len(set(columns)) < len(columns):
             raise HoloError(f"ModelConfig.heads are of {', '.join(columns)}; each column must come once")
@@ -277,7 +277,7 @@ class ClassifierConfig(BlocksConfig):
     hidden: tuple[int, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        BlocksConfig.__attrs_post_init__(self)  # attrs makes a class with slots anew, where a bare super() fails
+        BlocksConfig.__attrs_post_init__(self)  # attrs remakes slotted classes, which breaks super()
         if self.hidden and min(self.hidden) < 1:
             raise HoloError(f"ClassifierConfig.hidden is {self.hidden}; widths must be at least 1")
         self.check_weights()
