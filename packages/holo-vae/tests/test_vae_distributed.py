@@ -216,8 +216,8 @@ def test_a_lost_process_is_one_clear_error_of_the_other(way):
     assert pair[0].returncode == 1
     # torch sets the rank before each line.
     assert message.strip().splitlines()[-1].removeprefix("[rank0]: ") == (
-        "holo_types.errors.HoloError: process 0 of 2 lost another, which ended or was not heard of for 10 s; "
-        "what went wrong is said where that one runs"
+        "holo_types.errors.HoloError: process 0 of 2 lost another, which ended or did not respond for 10 s; "
+        "the output of that process says what went wrong"
     )
 
 

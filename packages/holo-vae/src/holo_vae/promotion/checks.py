@@ -1,4 +1,4 @@
-"""What the promotion gate checks of a model: by what it was trained on, its basis, equivariance and reconstruction."""
+"""The checks of the promotion gate: a model's training data, its basis, equivariance and reconstruction."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,8 +26,8 @@ __all__ = [
     "unseen_check",
 ]
 
-# Of rounding in float32, in which recorded rows are kept: relative to the largest value, frames absolute; what
-# depends on how well a row defines its axes at the 99th percentile of rows and rotations.
+# Bounds for rounding in float32, in which recorded rows are kept: relative to the largest value, but absolute for
+# frames. Errors that depend on how well a row defines its axes are the 99th percentile over rows and rotations.
 _EQUIVARIANCE = {"invariants": 1e-5, "frame_p99": 1e-4, "reconstruction_p99": 1e-4}
 _WORSE = 1.02
 _RESAMPLES = 10_000
@@ -35,18 +35,18 @@ _RESAMPLES = 10_000
 
 @attrs.frozen
 class Check:
-    """One thing that the gate measured.
+    """One check of the gate.
 
     Parameters
     ----------
     name
         What was measured.
     figure
-        What it gave.
+        The result of the measurement.
     bound
-        What it must be.
+        The condition on the result.
     held
-        Whether it is.
+        Whether the condition holds.
     """
 
     name: str
@@ -57,16 +57,16 @@ class Check:
 
 @attrs.frozen(eq=False)
 class Contender:
-    """A registered model before the gate.
+    """A registered model that the gate judges.
 
     Parameters
     ----------
     registered
-        Where it is.
+        Its location in the registry.
     model
         The model.
     trained
-        What it was trained on; None if it does not say.
+        What the model was trained on; None if that was not recorded.
     """
 
     registered: Registered
@@ -75,14 +75,14 @@ class Contender:
 
     @classmethod
     def of(cls, registered: Registered) -> "Contender":
-        """Load a registered model with what is known of it."""
+        """Load a registered model together with the record of its training data."""
         record = registered.root / TRAINED
         trained = read_training_record(record) if record.is_file() else None
         return cls(registered, load(registered.folder, Model), trained)
 
     @property
     def uri(self) -> str:
-        """How it is named."""
+        """The name of the version."""
         return f"models:/{self.registered.name}/{self.registered.version}"
 
 
@@ -94,7 +94,7 @@ def basis_check(
     data: Path | None,
     new_basis: bool,
 ) -> Check:
-    """See that the candidate takes the champion's basis, or that of the recorded rows, unless another is asked for."""
+    """Check that the candidate takes the basis of the champion, or of the recorded rows, unless another is allowed."""
     own = candidate.model.config.basis
     other = own if champion is None else champion.model.config.basis
     if champion is None and recorded is not None:
@@ -114,16 +114,16 @@ def basis_check(
 
 
 def unseen_check(contenders: Sequence[Contender], known: Sequence[Index], rows: Sequence[Holograms]) -> Check:
-    """See that nothing that measures was trained on by either.
+    """Check that neither model was trained on the rows that measure them.
 
     Parameters
     ----------
     contenders
         The candidate and, if there is one, the champion.
     known
-        What the rows are about, and what else is looked at.
+        The indices of the rows, and of whatever else takes part in the measurement.
     rows
-        The rows in the basis of each contender.
+        The rows in the basis of each model.
     """
     count = len(rows[0]) + sum(len(next(iter(index.values()))) for index in known[1:])
     words = []
@@ -139,13 +139,13 @@ def unseen_check(contenders: Sequence[Contender], known: Sequence[Index], rows: 
     return Check(
         "unseen",
         "; ".join(words) or f"none of {count} rows was trained on",
-        "none; give rows that neither model was trained on by --gate-data",
+        "none; use --gate-data with rows that neither model was trained on",
         not words,
     )
 
 
 def equivariance_checks(model: Model, rows: Holograms) -> list[Check]:
-    """See that a model is equivariant to rounding."""
+    """Check that a model is equivariant up to rounding."""
     errors = attrs.asdict(equivariance_errors(model, rows, rotations=4))
     return [
         Check(f"equivariance_{name}", f"{errors[name]:.1e}", f"at most {bound:.0e}", errors[name] <= bound)
@@ -154,7 +154,7 @@ def equivariance_checks(model: Model, rows: Holograms) -> list[Check]:
 
 
 def reconstruction_checks(candidate: Contender, champion: Contender | None, rows: Holograms) -> list[Check]:
-    """See that the candidate reconstructs not worse than the champion; a first one better than the mean hologram."""
+    """Check that the candidate reconstructs no worse than the champion; a first one, better than the mean hologram."""
     cosine, squares = _losses(candidate.model, rows)
     if champion is None:
         mean = _mean_hologram(rows)
@@ -192,7 +192,7 @@ def _losses(model: Model, rows: Holograms) -> tuple[NDArray[np.float64], NDArray
 def compare_losses(
     name: str, what: str, candidate: Float[np.ndarray, "n"], champion: Float[np.ndarray, "n"]
 ) -> Check:
-    """Compare losses on the same rows: the ratio of means, resampled by rows."""
+    """Compare losses on the same rows by the ratio of their means, resampled over rows."""
     chosen = np.random.default_rng(0).integers(len(candidate), size=(_RESAMPLES, len(candidate)))
     ratios = candidate[chosen].mean(axis=1) / champion[chosen].mean(axis=1)
     upper = float(np.quantile(ratios, 0.95))

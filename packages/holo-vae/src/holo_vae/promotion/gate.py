@@ -1,15 +1,15 @@
-"""The promotion gate: what a candidate and a champion are measured by, and what must hold.
+"""The promotion gate: the measurements of a candidate and a champion, and the conditions on them.
 
-A candidate cannot bring its own measure. It is measured on the rows that were recorded with the champion, or on data
-that a lab has fixed, and on none that either of the two was trained on:
+A candidate cannot bring its own test data. It is measured on the rows that were recorded with the champion, or on data
+that a lab has set aside, and on no rows that either of the two was trained on:
 
-- both say what they were trained on, and no row that is measured is of that;
-- the basis is the champion's, for what reads the alias hands it holograms of that basis, unless another is asked for;
-- z, frame and reconstruction are equivariant to rounding;
-- on one basis, the reconstruction is not worse. Both reconstruct the same rows; with 95 % confidence (one-sided, paired
-  bootstrap over rows) the candidate's mean cosine loss is at most 1.02 times the champion's, and so is its squared
-  error, which sees the scale. A first version must reconstruct better than the mean hologram;
-- each row of `worth` that is asked for is not worse beyond its 95 % interval.
+- both record what they were trained on, and none of the measured rows belong to that;
+- the basis is the champion's, unless another is allowed, since clients of the alias send holograms in that basis;
+- z, frame and reconstruction are equivariant up to rounding;
+- on the same basis, the reconstruction is no worse. Both reconstruct the same rows; with 95 % confidence (one-sided,
+  paired bootstrap over rows) the candidate's mean cosine loss is at most 1.02 times the champion's, and so is its
+  squared error, which depends on the scale. A first version must reconstruct better than the mean hologram;
+- each requested row of `worth` is no worse than its 95 % interval allows.
 """
 
 from collections.abc import Sequence
@@ -38,18 +38,18 @@ _EQUIVARIANCE_ROWS = 500
 
 @attrs.frozen
 class Verdict:
-    """What the gate says.
+    """The verdict of the gate.
 
     Parameters
     ----------
     checks
-        What was measured.
+        The checks that were made.
     rows
-        On how many rows.
+        The number of rows that were measured.
     data
-        Which rows: the path of what the lab has fixed, or whose recorded ones.
+        The origin of the rows: the path of the lab's data, or the model whose recorded rows they are.
     left_out
-        What of the data could not be used, with the reason.
+        The parts of the data that could not be used, with the reasons.
     """
 
     checks: tuple[Check, ...]
@@ -71,24 +71,25 @@ def judge(
     rows: Sequence[str] = (),
     new_basis: bool = False,
 ) -> Verdict:
-    """Measure a candidate beside the champion.
+    """Measure a candidate and compare it with the champion.
 
     Parameters
     ----------
     candidate, champion
-        The contenders; no champion for a first version.
+        The two models; there is no champion for a first version.
     data
-        What a lab has fixed to measure models on, see `read_gate_residues`; by default the champion's recorded rows.
+        Data that a lab has set aside to measure models on, see `read_gate_residues`; by default the champion's recorded
+        rows.
     rows
-        What is compared, rows or groups of `GROUPS`; by default the reconstruction on one basis, noise and probes
-        across bases. Anything but the reconstruction needs `data`.
+        The rows of `worth` to compare, or groups of them from `GROUPS`; by default the reconstruction on the same
+        basis, and noise and probes across bases. All but the reconstruction need `data`.
     new_basis
         Whether the candidate may have another basis than the champion; needs `data`.
 
     Raises
     ------
     HoloError
-        If there is nothing to measure on, or what is asked for cannot be measured.
+        If there is nothing to measure on, or a requested row cannot be measured.
     """
     given = "none" if data is None else str(data)
     both = [candidate] if champion is None else [candidate, champion]
@@ -103,7 +104,7 @@ def judge(
     recorded, whose = _recorded(both) if data is None else (None, given)
     basis = basis_check(candidate, champion, recorded, data=data, new_basis=new_basis)
     if not basis.held:
-        return Verdict((basis,), 0, whose)  # rows of another basis mean nothing to the model
+        return Verdict((basis,), 0, whose)  # the model cannot use rows of another basis
     across = champion is not None and champion.model.config.basis != candidate.model.config.basis
     asked = tuple(rows) or (("noise", "probes") if across else ("reconstruction",))
     if recorded is not None:
@@ -117,7 +118,7 @@ def judge(
 
 
 def _recorded(contenders: Sequence[Contender]) -> tuple[Holograms, str]:
-    """Return the champion's recorded rows; the candidate's own only where there is no champion that has some."""
+    """Return the champion's recorded rows, or the candidate's own if no champion has any."""
     for each in reversed(contenders):
         path = each.registered.root / RECORDED
         if path.is_file():

@@ -1,4 +1,4 @@
-"""The history of an alias: tags of the registered model, one for each event, which nothing later writes over."""
+"""The history of an alias: tags of the registered model, one for each event, which are never overwritten."""
 
 import getpass
 import json
@@ -15,31 +15,31 @@ import mlflow
 __all__ = ["Event", "Happening", "events_of", "note_event"]
 
 _TAG = "promotion.history."
-_MOST = 5000  # letters of a tag, in some of the registry's databases
+_MOST = 5000  # characters of a tag, in some of the registry's databases
 Happening = Literal["promoted", "refused", "rolled back", "overtaken"]
 
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """What happened to an alias.
+    """An event in the history of an alias.
 
     Parameters
     ----------
     time
-        When, in UTC, as ``2026-01-31T12:00:00.000000Z``.
+        The time in UTC, as ``2026-01-31T12:00:00.000000Z``.
     happening
-        ``"promoted"`` or ``"rolled back"``, which move the alias; ``"refused"``, or ``"overtaken"`` by a promotion at
-        the same time, which do not, or not for long.
+        ``"promoted"`` or ``"rolled back"``, which move the alias; ``"refused"``, which does not; or ``"overtaken"`` by
+        a promotion at the same time, which does not move it for long.
     alias, version
         The alias, and the version that was to get it.
     previous
-        The version that had it; None for a first one.
+        The version that had the alias before; None for the first one.
     by
-        Who did it, and where.
+        The user and the machine.
     data
-        What was measured on, and on how many rows.
+        The data that was measured on, and the number of rows.
     figures
-        What was measured, by the checks' names.
+        The measured figures, by the names of the checks.
     """
 
     time: str
@@ -71,7 +71,7 @@ def note_event(
     data: str = "",
     figures: Mapping[str, str] | None = None,
 ) -> Event:
-    """Add an event to the history of a registered model, at this time."""
+    """Add an event with the current time to the history of a registered model."""
     now = time.time_ns()
     second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 10**9))
     event = Event(
@@ -90,7 +90,7 @@ def note_event(
 
 
 def events_of(tags: Mapping[str, str], alias: str) -> tuple[Event, ...]:
-    """Return what happened to an alias, the oldest first, from the tags of a registered model.
+    """Return the events of an alias, the oldest first, from the tags of a registered model.
 
     Examples
     --------
@@ -103,14 +103,14 @@ def events_of(tags: Mapping[str, str], alias: str) -> tuple[Event, ...]:
             try:
                 event = _converter.structure(json.loads(value), Event)
             except (ValueError, cattrs.BaseValidationError):
-                continue  # none of ours
+                continue  # not one of our tags
             if event.alias == alias:
                 found.append(event)
     return tuple(sorted(found, key=lambda event: event.time))
 
 
 def _text(event: Event) -> str:
-    """Write an event, with as many of its figures as a tag holds."""
+    """Write an event as text, with as many of its figures as a tag holds."""
     plain = _converter.unstructure(event)
     figures = list(event.figures.items())
     while len(text := json.dumps(plain | {"figures": dict(figures)}, ensure_ascii=False)) > _MOST and figures:

@@ -1,9 +1,10 @@
-"""Moving an alias while others may: MLflow cannot compare and set, so promotions keep apart by tags.
+"""Moving an alias that others may move too: MLflow has no compare-and-set, so promotions exclude each other by tags.
 
-Every promotion of a model writes a tag while it measures, and another while it moves the alias. Who wants to move it
-writes its own tag first and then reads those of others: of two that do, one at least sees the other, and who sees
-another draws back and tries again. So the alias is read and moved by one at a time. A tag that stays unchanged for
-`STALE` seconds is that of a process which was killed, and is removed.
+Every promotion of a model writes one tag while it measures, and another while it moves the alias. A process that wants
+to move the alias writes its own tag first and then reads those of others. Of two that do so at the same time, at least
+one sees the other, and a process that sees another withdraws and tries again. The alias is therefore read and moved by
+one process at a time. A tag that stays unchanged for `STALE` seconds belongs to a process that was killed, and is
+removed.
 """
 
 import contextlib
@@ -22,10 +23,10 @@ from holo_types import HoloError
 __all__ = ["STALE", "Move", "alias_of", "promoting"]
 
 STALE = 30.0  # seconds
-_HOLD = STALE / 3  # seconds after which a mover that stood still does not move any more
-_PATIENCE = 10.0  # seconds that a promotion waits for others to end
-_FORGOTTEN = 3600.0  # seconds after which a promotion that is said to measure was killed
-_MOMENT = 1.0  # second in which those that began at the same time have said so
+_HOLD = STALE / 3  # seconds after which a mover that has stalled no longer moves
+_PATIENCE = 10.0  # seconds that a promotion waits for others to finish
+_FORGOTTEN = 3600.0  # seconds after which a promotion that is still marked as measuring counts as killed
+_MOMENT = 1.0  # second within which those that began at the same time have written their tags
 _LOOK = 0.1
 _MEASURING, _MOVING = "promotion.measuring.", "promotion.moving."
 
@@ -37,12 +38,12 @@ def alias_of(model: RegisteredModel, alias: str) -> str | None:
 
 
 class Move:
-    """A promotion under way; `promoting` makes it.
+    """A promotion in progress, made by `promoting`.
 
     Parameters
     ----------
     client, name, alias, version
-        Which version is to get which alias of which model.
+        The client, the registered model, the alias, and the version that is to get the alias.
     """
 
     def __init__(self, client: mlflow.MlflowClient, name: str, alias: str, version: str) -> None:
@@ -54,17 +55,17 @@ class Move:
         return alias_of(self._model(), self._alias)
 
     def move(self, expected: str | None) -> bool:
-        """Move the alias if it still points where it did; say whether it has moved.
+        """Move the alias if it still points at the expected version; return whether it was moved.
 
         Parameters
         ----------
         expected
-            The version that the candidate was measured beside.
+            The version that the candidate was compared with.
 
         Raises
         ------
         HoloError
-            If others keep it from moving.
+            If other processes keep it from moving.
         """
         with self._alone() as since:
             if self.current() != expected:
@@ -77,7 +78,7 @@ class Move:
         return True
 
     def settled(self) -> tuple[str | None, tuple[str, ...]]:
-        """Wait for promotions that are under way, and return where the alias points then, and who still measures."""
+        """Wait for other promotions; return the version that the alias points at and those still being measured."""
         end = time.monotonic() + _PATIENCE
         time.sleep(_MOMENT)
         while (others := self._others(_MEASURING)) and time.monotonic() < end:
@@ -86,7 +87,7 @@ class Move:
 
     @contextmanager
     def _alone(self) -> Iterator[float]:
-        """Keep others from moving; gives the time since when."""
+        """Keep others from moving the alias; yield the time at which this began."""
         key = _MOVING + self._key
         seen: dict[str, float] = {}
         while True:
@@ -100,14 +101,14 @@ class Move:
             for other, first in seen.items():
                 if since - first > STALE:
                     self._forget(other)
-            time.sleep(random.uniform(_LOOK / 4, 2 * _LOOK))  # nosec B311 # who draws back first is no secret
+            time.sleep(random.uniform(_LOOK / 4, 2 * _LOOK))  # nosec B311 # who withdraws first is no secret
         try:
             yield since
         finally:
             self._forget(key)
 
     def _others(self, kind: str) -> dict[str, str]:
-        """Return the tags of others about this alias, with the versions that they promote."""
+        """Return the tags of other promotions of this alias, with the versions that they promote."""
         found = {}
         for key, value in self._model().tags.items():
             if key.startswith(f"{kind}{self._alias}.") and not key.endswith(self._key):
@@ -117,7 +118,7 @@ class Move:
         return found
 
     def _forget(self, key: str) -> None:
-        with contextlib.suppress(MlflowException):  # others may have removed it
+        with contextlib.suppress(MlflowException):  # another process may have removed it
             self._client.delete_registered_model_tag(self._name, key)
 
     def _model(self) -> RegisteredModel:
@@ -126,7 +127,7 @@ class Move:
 
 @contextmanager
 def promoting(client: mlflow.MlflowClient, name: str, alias: str, version: str) -> Iterator[Move]:
-    """Say that a version is being measured for an alias, so that others which end meanwhile look once more."""
+    """Announce that a version is being measured for an alias, so that others that end meanwhile check once more."""
     move = Move(client, name, alias, version)
     key = _MEASURING + move._key
     client.set_registered_model_tag(name, key, f"{version} {time.time():.0f}")

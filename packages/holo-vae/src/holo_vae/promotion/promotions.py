@@ -1,4 +1,4 @@
-"""An alias moves to a version only if the gate lets it pass (extra ``mlflow``)."""
+"""Promotion: an alias moves to a version only if the version passes the gate (extra ``mlflow``)."""
 
 import re
 import time
@@ -20,31 +20,31 @@ from .registry_access import asked, check_alias, check_version, current_version,
 __all__ = ["Promotion", "PromotionRefused", "promote"]
 
 _NOT_IN_TAGS = re.compile(r"[^\w. /-]+")
-_ROUNDS = 5  # of measuring beside another champion, because the alias has moved meanwhile
+_ROUNDS = 5  # repetitions of the measurement because the alias has moved meanwhile
 
 
 class PromotionRefused(HoloError):
-    """A version that did not pass the gate; the message names each check that failed, its figure and bound."""
+    """A version did not pass the gate; the message names each failed check with its figure and bound."""
 
 
 @attrs.frozen
 class Promotion:
-    """A move of an alias.
+    """A completed move of an alias.
 
     Parameters
     ----------
     name, version, alias
-        What points at what now; of a dry run, what would.
+        The version that the alias now points at; in a dry run, that it would point at.
     previous
         The version that the alias pointed at before; None for a first one.
     rows, data
-        How many rows were measured on, and which.
+        The number of rows that were measured, and their origin.
     checks
-        All held.
+        The checks, all of which hold.
     left_out
-        What could not be measured, with the reason.
+        The parts of the data that could not be measured, with the reasons.
     under_way
-        Versions that others were still measuring for the alias when this one had it.
+        Versions that others were still measuring for the alias when this version got it.
     """
 
     name: str
@@ -71,36 +71,36 @@ def promote(
 ) -> Promotion:
     """Move an alias to a version of a registered model, if the version passes the gate.
 
-    The figures of every check, the verdict and where the alias was before are written as tags ``promotion.*``
-    of the version, also if it is refused, and added to the history of the registered model.
+    The figures of every check, the verdict, and the previous version of the alias are written as tags ``promotion.*``
+    of the version, even if it is refused, and added to the history of the registered model.
 
     Parameters
     ----------
     name, version
         The name and version of the registered model.
     alias
-        What is to point at the version. The version that it points at is the champion.
+        The alias that is to point at the version. The version that it points at now is the champion.
     store
         URI of the registry; by default the one that ``MLFLOW_TRACKING_URI`` names.
     gate_data
-        What to measure on in place of the champion's recorded rows: a folder as `measure_worth` takes, or a file of
+        Data to measure on instead of the champion's recorded rows: a folder as for `measure_worth`, or a file of
         `PointClouds`.
     gate_rows
-        What is compared: ``"reconstruction"``, ``"continuity"``, ``"noise"``, ``"probes"``, ``"matches"``, or single
-        rows of these. By default the reconstruction on one basis, noise and probes across bases.
+        What to compare: ``"reconstruction"``, ``"continuity"``, ``"noise"``, ``"probes"``, ``"matches"``, or single
+        rows of these. By default the reconstruction on the same basis, and noise and probes across bases.
     new_basis
         Whether the version may have another basis than the champion.
     dry_run
-        Measure, and write nothing.
+        Whether to measure without writing anything.
 
     Raises
     ------
     PromotionRefused
-        If a check does not hold; the alias stays where it was. Or if another version, promoted at the same time, has
-        passed the gate beside this one and has the alias now.
+        If a check does not hold, in which case the alias stays where it was; or if another version, promoted at the
+        same time, has passed the gate against this one and now has the alias.
     HoloError
-        If the registry does not answer or lacks the model, the alias is there already, or there is nothing to measure
-        on.
+        If the registry does not answer or lacks the model, the alias already points at the version, or there is nothing
+        to measure on.
     """
     check_alias(alias)
     check_version(version)
@@ -138,7 +138,7 @@ def promote(
 
 
 def _settled(client: mlflow.MlflowClient, move: Move, done: Promotion) -> Promotion:
-    """Look once more, when those who promoted at the same time have ended."""
+    """Check once more, after the promotions that ran at the same time have ended."""
     now, under_way = move.settled()
     if now != done.version:
         note_event(
@@ -173,7 +173,7 @@ def _refuse(name: str, version: str, alias: str, verdict: Verdict) -> None:
 
 
 def _note(client: mlflow.MlflowClient, happening: Happening, done: Promotion) -> None:
-    """Write what happened to the version's tags, as the newest, and to the model's history."""
+    """Write the event to the tags of the version, as its newest, and to the history of the model."""
     tags = {_NOT_IN_TAGS.sub("_", check.name): _words(check) for check in done.checks}
     tags |= {
         "alias": done.alias,

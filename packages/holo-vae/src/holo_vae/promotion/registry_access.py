@@ -1,4 +1,4 @@
-"""What promotions ask of a registry, which must answer soon."""
+"""The requests of promotions to a registry, which must answer soon."""
 
 import re
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ _VERSION = re.compile(r"[1-9]\d*")
 
 
 def check_alias(alias: str) -> None:
-    """Refuse what cannot be an alias, before anything is trained or measured for it.
+    """Refuse a name that cannot be an alias, before anything is trained or measured for it.
 
     Raises
     ------
     HoloError
-        Naming what it must be.
+        If it cannot; the message says what an alias must be.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def check_alias(alias: str) -> None:
 
 
 def check_version(version: str) -> None:
-    """Refuse what is no number of a version."""
+    """Refuse text that is not the number of a version."""
     if not _VERSION.fullmatch(version):
         raise HoloError(f"the version is {version!r}; it must be a number, such as 3")
 
@@ -64,7 +64,7 @@ def alias_version(name: str, alias: str, *, store: str | None = None) -> str | N
 
 @contextmanager
 def asked(what: str, store: str | None) -> Iterator[tuple[mlflow.MlflowClient, str]]:
-    """Connect to a registry that must answer soon, and word what it says."""
+    """Connect to a registry that must answer soon, and reword its errors."""
     client, uri = open_registry(store)
     with brief_requests():
         try:

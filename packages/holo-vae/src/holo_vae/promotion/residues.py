@@ -1,4 +1,4 @@
-"""What a lab has fixed to measure models on, in the basis of each."""
+"""Data that a lab has set aside to measure models on, in the basis of each model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ class Comparison:
     models
         The candidate and, if there is one, the champion.
     residues, holograms
-        For each model the residues, and these in its basis.
+        For each model, the residues, and their holograms in its basis.
     """
 
     models: tuple[Model, ...]
@@ -34,12 +34,12 @@ class Comparison:
 
     @classmethod
     def of(cls, data: Path, models: Sequence[Model]) -> "Comparison":
-        """Read residues for each model, and encode them.
+        """Read the residues for each model, and encode them.
 
         Raises
         ------
         HoloError
-            If nothing there can be used, or a model is conditional.
+            If nothing at the path can be used, or a model is conditional.
         """
         read: dict[tuple[float, tuple[str, ...]], GateResidues] = {}
         residues, holograms = [], []
@@ -59,13 +59,13 @@ def _reach(basis: Basis) -> tuple[float, tuple[str, ...]]:
 
 
 def compare(comparison: Comparison, rows: Sequence[str], left_out: list[str]) -> tuple[Compared, ...]:
-    """Compare candidate and champion by rows of `worth`; see `compare_models`."""
+    """Compare the candidate with the champion by rows of `worth`; see `compare_models`."""
     candidate, champion = zip(comparison.models, comparison.residues, strict=True)
     return compare_models(candidate, champion, rows, left_out)
 
 
 def indices(comparison: Comparison, rows: Sequence[str]) -> list[Index]:
-    """Return what is measured: the index of the residues, and one of the structures that residues are looked for in."""
+    """Return the indices of what is measured: of the residues, and of the structures that are searched for residues."""
     residues = comparison.residues[0]
     found = [residues.clouds.index]
     if residues.table is not None and {*rows} & {"matches", *GROUPS["matches"]}:

@@ -1,4 +1,4 @@
-"""Where an alias was before: rolled back to it, and its history (extra ``mlflow``)."""
+"""Rollback of an alias to its previous version, and its history (extra ``mlflow``)."""
 
 from collections.abc import Sequence
 
@@ -16,9 +16,9 @@ __all__ = ["promotion_history", "rollback", "version_before"]
 
 
 def rollback(name: str, alias: str = "champion", *, store: str | None = None) -> Event:
-    """Move an alias back to the version that it pointed at before, by its history.
+    """Move an alias back to the version that it pointed at before, according to its history.
 
-    A second one goes back one promotion more.
+    A second rollback goes back by one more promotion.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ def rollback(name: str, alias: str = "champion", *, store: str | None = None) ->
     Returns
     -------
     Event
-        As the history has it.
+        The event, as recorded in the history.
 
     Raises
     ------
     HoloError
-        If the registry does not answer or lacks the model or the alias, or no version is known that had it before.
+        If the registry does not answer or lacks the model or the alias, or no earlier version of the alias is known.
     """
     check_alias(alias)
     with asked(f"models:/{name}@{alias}", store) as (client, _):
@@ -58,14 +58,14 @@ def rollback(name: str, alias: str = "champion", *, store: str | None = None) ->
 
 
 def version_before(events: Sequence[Event], current: str) -> str | None:
-    """Return the version that had the alias before the current one, rolled back promotions left out.
+    """Return the version that had the alias before the current one, ignoring promotions that were rolled back.
 
     Parameters
     ----------
     events
         The history of an alias, the oldest first.
     current
-        The version that has it.
+        The version that has the alias now.
     """
     held: list[str] = []
     for event in events:
@@ -81,7 +81,7 @@ def version_before(events: Sequence[Event], current: str) -> str | None:
 
 
 def promotion_history(name: str, alias: str = "champion", *, store: str | None = None) -> tuple[Event, ...]:
-    """Return what happened to an alias, the oldest first: who was champion when, and by which figures.
+    """Return the history of an alias, the oldest event first: which versions had it when, and with which figures.
 
     Parameters
     ----------

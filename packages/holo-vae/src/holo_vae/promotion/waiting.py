@@ -1,4 +1,4 @@
-"""Registered models that wait for the promotion gate: of a run that has just ended, or whose store was away."""
+"""Registered models that wait for the promotion gate, after a run has ended or its store was unavailable."""
 
 import attrs
 
@@ -12,16 +12,16 @@ __all__ = ["Outcome", "promote_waiting"]
 
 @attrs.frozen
 class Outcome:
-    """What has become of a model that was registered for an alias.
+    """The result of a promotion that was requested at registration.
 
     Parameters
     ----------
     name, version, alias
-        What was registered, for which alias.
+        The registered model and version, and the alias that was requested.
     promoted
-        Whether the alias points at it.
+        Whether the alias points at the version now.
     refusal
-        Why not; empty if it does.
+        The reason if it does not; otherwise empty.
     """
 
     name: str
@@ -32,24 +32,24 @@ class Outcome:
 
 
 def promote_waiting(store: Store) -> tuple[Outcome, ...]:
-    """Let what a run has registered for an alias pass the gate, where it has not been there.
+    """Submit the models that a run has registered for an alias to the gate, unless that was done before.
 
     Parameters
     ----------
     store
-        Of the run; it has all that the run's journal holds.
+        The store of the run, with everything that the run's journal holds.
 
     Raises
     ------
     HoloError
-        If the registry does not answer; what waits goes on waiting.
+        If the registry does not answer; the models then remain waiting.
     """
     outcomes = []
     for entry in store.unjudged:
         assert entry.alias is not None
         version, refusal = store.sent.versions[entry.name], ""
         try:
-            # It may have been promoted by a process that was killed before it could note that.
+            # The model may have been promoted by a process that was killed before it could record that.
             if alias_version(entry.name, entry.alias, store=store.uri) != version:
                 promote(entry.name, version, entry.alias, store=store.uri)
         except PromotionRefused as error:

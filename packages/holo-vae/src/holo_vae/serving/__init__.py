@@ -1,4 +1,4 @@
-"""What a request for embeddings holds and what is refused, and a model behind MLflow's scoring server.
+"""The content of a request for embeddings, its limits, and a model behind MLflow's scoring server.
 
 The rows of a request enter; embeddings leave, or one clear error.
 """
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def _load_pyfunc(data_path: str) -> "ServedModel":
-    """Load a model folder (MLflow's entry point: logged models name this package)."""
-    from .service import _load_pyfunc as load  # noqa: PLC0415 - the processes that decode need neither torch nor mlflow
+    """Load a model folder (MLflow's entry point, since logged models name this package)."""
+    from .service import _load_pyfunc as load  # noqa: PLC0415 - processes that decode need neither torch nor mlflow
 
     return load(data_path)

@@ -1,4 +1,4 @@
-"""A process of `Decoders`: it reads and encodes the structures of one request after the other."""
+"""A process of `Decoders`, which reads and encodes the structures of one request after the other."""
 
 import contextlib
 import json
@@ -22,12 +22,12 @@ _TOO_LARGE = "decoding the structures takes more memory than a request may have"
 
 
 def work() -> None:
-    """Answer the requests that come through the input, until the service is gone."""
+    """Answer the requests that arrive on the input until the service has ended."""
     requests, answers = own_pipes()
     with contextlib.suppress(OSError, EOFError):
         setting = json.loads(receive(requests))
         basis, limits = Basis.from_dict(setting["basis"]), Limits(**setting["limits"])
-        # What is imported and computed once is then there.
+        # Import everything, and compute once what is reused, before the first request.
         list(_decode([(_EXAMPLE.name, _EXAMPLE.read_text(), None)], basis, Limits(), Deadline(60)))
         _limit_memory(limits.max_memory)
         fit = True
@@ -44,7 +44,7 @@ def work() -> None:
                 refused, fit = (_TOO_LARGE, "DEADLINE_EXCEEDED"), False
             except BrokenPipeError:
                 raise
-            except Exception as error:  # noqa: BLE001 - a fault of ours: the log has it, and the service lives on
+            except Exception as error:  # noqa: BLE001 - a bug in the service: it is logged, and the service continues
                 report("decoding", error)
                 refused = "the service failed; its log says why", "INTERNAL_ERROR"
             send(answers, json.dumps({"columns": None, "refused": refused, "fit": fit}).encode())
@@ -59,7 +59,7 @@ def _decode(rows: list[Row], basis: Basis, limits: Limits, deadline: Deadline) -
 
 
 def _limit_memory(most: int) -> None:
-    """Let the address space grow by so many bytes and no more, where the system can."""
+    """Limit how many bytes the address space may grow by, on systems that support it."""
     if sys.platform == "linux":
         import resource  # noqa: PLC0415
 
@@ -69,7 +69,7 @@ def _limit_memory(most: int) -> None:
 
 
 def _limit_time(seconds: float) -> None:
-    """Let the system end this process if the service, which would, is gone."""
+    """Let the system end this process in case the service, which would do so, no longer exists."""
     if sys.platform != "win32":
         import resource  # noqa: PLC0415
 

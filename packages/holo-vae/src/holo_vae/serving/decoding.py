@@ -1,7 +1,7 @@
-"""Structures of requests become holograms in other processes, of which one may be lost.
+"""Conversion of the structures in requests to holograms, in separate processes that may be lost.
 
-They are read nowhere else. A file that a reader never comes to the end of, or that fills the memory, takes with it a
-process that has no model and no other request.
+Structures are read nowhere else. A file on which a reader never finishes, or which fills the memory, thus ends only a
+process that holds no model and no other request.
 """
 
 import json
@@ -23,19 +23,19 @@ __all__ = ["Decoders", "Row", "send_holograms"]
 Row = tuple[str, str, str | None]  # a structure's name, content, and choice of residues
 
 _KEPT = os.cpu_count() or 1
-_GRACE = 0.25  # seconds after its time that a process has to say itself that it is over
+_GRACE = 0.25  # seconds that a process gets after its time is over to report that itself
 _OVER = "decoding the structures takes more memory than a request may have, or ends the process that does it"
 
 
 class Decoders:
-    """Processes that make holograms of requests' structures; there is always one that waits.
+    """Processes that turn the structures of requests into holograms; one of them is always waiting.
 
     Parameters
     ----------
     basis
-        The one to encode in.
+        The basis of the encoding.
     limits
-        What a request may ask for.
+        The limits of a request.
     """
 
     def __init__(self, basis: Basis, limits: Limits) -> None:
@@ -52,14 +52,14 @@ class Decoders:
         Raises
         ------
         RefusedRequest
-            If they cannot be used or are over a limit; with status 504 if the process had to be ended.
+            If the structures cannot be used or exceed a limit; with status 504 if the process had to be ended.
         """
         deadline.check()
         process = self._take()
         timer = threading.Timer(deadline.left + _GRACE, process.kill)
         timer.daemon = True
         timer.start()
-        fit = False  # for another request
+        fit = False  # whether the process can be used for another request
         try:
             send(process.stdin, json.dumps({"rows": rows, "seconds": deadline.left}).encode())
             while (answer := json.loads(receive(process.stdout)))["columns"] is not None:
@@ -75,7 +75,7 @@ class Decoders:
             raise RefusedRequest(_OVER, "DEADLINE_EXCEEDED") from None
         finally:
             timer.cancel()
-            self._give_back(process, fit=fit and deadline.left > 0)  # later the timer may have struck
+            self._give_back(process, fit=fit and deadline.left > 0)  # the timer may have ended it by then
 
     def _take(self) -> Process:
         with self._changing:
@@ -105,7 +105,7 @@ def _end_all(living: set[Process]) -> None:
 
 
 def send_holograms(pipe: IO[bytes], holograms: Holograms) -> None:
-    """Send holograms: the names of their index's columns, and the arrays."""
+    """Send holograms: the names of their index columns, and the arrays."""
     assert holograms.centers is not None
     send(pipe, json.dumps({"columns": list(holograms.index)}).encode())
     send(pipe, pack((holograms.coefficients, holograms.centers, *holograms.index.values())))

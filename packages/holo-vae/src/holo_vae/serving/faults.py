@@ -1,4 +1,4 @@
-"""Faults of ours in a log: where they are, and nothing of the request that met them."""
+"""Log messages for bugs in the service, which show where they are and nothing of the request."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ _FRAMES = 12
 
 
 def where(error: BaseException) -> str:
-    """Return an exception's type and the lines that led to it, without its message, which may quote what was sent.
+    """Return the type of an exception and the lines that led to it, without the message, which may quote the request.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def where(error: BaseException) -> str:
 
 
 def report(what: str, error: BaseException) -> None:
-    """Write a fault to the error output, as a line of the service's log."""
+    """Write an error to stderr, as a line of the service's log."""
     time = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = json.dumps({"time": time, "level": "error", "event": "fault", "what": what, "fault": where(error)})
     sys.stderr.write(f"{line}\n")

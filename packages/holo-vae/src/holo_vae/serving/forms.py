@@ -1,4 +1,4 @@
-"""The two forms of a request's rows: structures, or holograms."""
+"""The two forms of a request's rows: structures or holograms."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -15,19 +15,19 @@ _FORMS = "it must be name and content, with or without residues, or holograms an
 
 
 def given_rows(records: Iterable[Mapping[str, object]], limits: Limits) -> list[dict[str, str]]:
-    """Return what each row of a request holds, less the columns of other rows.
+    """Return the values of each row of a request, without columns that only other rows use.
 
     Parameters
     ----------
     records
-        The rows; a value that is missing is None or NaN.
+        The rows; a missing value is None or NaN.
     limits
-        What the request may ask for.
+        The limits of the request.
 
     Raises
     ------
     RefusedRequest
-        If a column is not known, a value is no text, or there are too many bytes.
+        If a column is unknown, a value is not text, or there are too many bytes.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def _given(record: Mapping[str, object], number: int) -> dict[str, str]:
             raise RefusedRequest(f"the request has a column that is not known; {_FORMS}")
         if isinstance(value, str):
             given[name] = value
-        # pandas' own missing value is equal to nothing, not even to itself, as NaN is.
+        # pandas' own missing value equals nothing, not even itself, like NaN.
         elif not (
             value is None
             or type(value).__name__ == "NAType"
@@ -58,12 +58,12 @@ def _given(record: Mapping[str, object], number: int) -> dict[str, str]:
 
 
 def is_of_structures(rows: Iterable[Mapping[str, str]]) -> bool:
-    """Say which of the two forms the rows have.
+    """Return whether the rows have the form of structures, and not that of holograms.
 
     Raises
     ------
     RefusedRequest
-        If they have neither, or both.
+        If they have neither form, or both.
     """
     forms = set()
     for number, row in enumerate(rows):
@@ -84,7 +84,7 @@ def is_of_structures(rows: Iterable[Mapping[str, str]]) -> bool:
 
 
 def structures_of(rows: Iterable[Mapping[str, str]]) -> list[Row]:
-    """Return rows of structures as they are decoded."""
+    """Return rows of structures in the form in which they are decoded."""
     return [(row["name"], row["content"], row.get(_RESIDUES)) for row in rows]
 
 

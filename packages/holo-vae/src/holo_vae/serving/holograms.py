@@ -1,4 +1,4 @@
-"""The second form of a request: a batch of holograms as one base64 ``.npy``."""
+"""The second form of a request: a batch of holograms as a base64-encoded ``.npy`` file."""
 
 import base64
 import binascii
@@ -22,12 +22,12 @@ _DTYPES = (np.dtype("<f4"), np.dtype("<f8"))
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-# Python 3.11 counts the depth of its parser for all threads together. If two parse at once, it may raise SystemError.
+# Python 3.11 counts the recursion depth of its parser for all threads together: two at once may raise SystemError.
 _PARSING = threading.Lock()
 
 
 def encode_coefficients(coefficients: NDArray[np.floating[Any]]) -> str:
-    """Return coefficients as a request carries them.
+    """Return coefficients in the form that a request carries.
 
     Examples
     --------
@@ -42,30 +42,30 @@ def encode_coefficients(coefficients: NDArray[np.floating[Any]]) -> str:
 def parse_holograms(text: str, digest: str, basis: Basis, limits: Limits, what: str) -> Holograms:
     """Parse a batch of holograms.
 
-    Nothing is made of a header's word: the array is as long as what was sent.
+    The header is not trusted: the array is only as long as the data that was sent.
 
     Parameters
     ----------
     text
         A ``.npy`` file in base64: float32 or float64 ``[n, dim]``, in C order.
     digest
-        Digest of the basis that the sender's holograms are in.
+        Digest of the basis of the sender's holograms.
     basis
-        The one that they must be in.
+        The basis that they must have.
     limits
-        How many they may be.
+        The limits of the request.
     what
-        What an error calls them, such as ``"row 0"``.
+        The name of the batch in errors, such as ``"row 0"``.
 
     Returns
     -------
     Holograms
-        Numbered in the index's column ``hologram``.
+        The holograms, numbered in the index column ``hologram``.
 
     Raises
     ------
     RefusedRequest
-        If they are anything else.
+        If the text or the digest is not valid.
     """
     if digest != basis.digest:
         raise RefusedRequest(f"{what}: basis is not that of the model, whose digest is {basis.digest}")
@@ -77,9 +77,9 @@ def parse_holograms(text: str, digest: str, basis: Basis, limits: Limits, what: 
     try:
         with _PARSING:
             shape, fortran, dtype = _READERS[npy.read_magic(file)](file)
-    # numpy reads the header as a Python literal, and raises whatever Python's parser does.
+    # numpy reads the header as a Python literal, and raises whatever Python's parser raises.
     except (ValueError, LookupError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError):
-        raise RefusedRequest(f"{what}: holograms are no .npy file of version 1.0 or 2.0") from None
+        raise RefusedRequest(f"{what}: holograms are not a .npy file of version 1.0 or 2.0") from None
     if dtype not in _DTYPES or fortran:
         raise RefusedRequest(f"{what}: holograms must be little-endian float32 or float64 in C order")
     if len(shape) != 2 or shape[1] != basis.dim or shape[0] < 1:

@@ -1,4 +1,4 @@
-"""What a request to the embedding service may ask for, and how one that asks for more is refused."""
+"""The limits of a request to the embedding service, and the refusal of requests that exceed them."""
 
 import json
 import time
@@ -25,17 +25,17 @@ _STATUS = {
 
 
 class RefusedRequest(Exception):
-    """A request that gets no embeddings; the caller gets a status and one line, which quotes nothing of it.
+    """A request that gets no embeddings; the client receives a status and one line that quotes nothing of the request.
 
-    It is raised without MLflow, which the processes that decode do without; `ServedModel.predict` makes it one of
-    MLflow's exceptions.
+    It can be raised without MLflow, which processes that decode do not load; `ServedModel.predict` converts it to one
+    of MLflow's exceptions.
 
     Parameters
     ----------
     reason
-        The line.
+        The line for the client.
     error_code
-        One of MLflow's codes, which gives the status; by default that of bad input, 400.
+        One of MLflow's codes, which determines the status; by default that of bad input, 400.
     """
 
     def __init__(self, reason: str, error_code: str = "INVALID_PARAMETER_VALUE") -> None:
@@ -48,30 +48,29 @@ class RefusedRequest(Exception):
         return _STATUS[self.error_code]
 
     def serialize_as_json(self) -> str:
-        """Return the body of the response; MLflow's own has a copy of the request."""
+        """Return the body of the response; the body that MLflow would write contains a copy of the request."""
         return json.dumps({"error_code": self.error_code, "message": self.reason})
 
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """What one request may ask for.
+    """The limits of one request.
 
     Parameters
     ----------
     max_bytes
-        Size of the request, and of its structures where they are unpacked.
+        Bytes of the request, and of its structures after they are unpacked.
     max_residues
-        Rows of the answer: residues, or holograms.
+        Rows of the answer: residues or holograms.
     max_seconds
-        Time for the answer.
+        Seconds until the answer.
     max_memory
-        Bytes that the process may take, beyond what it has when it waits, which decodes the request's structures
-        (Linux).
+        Bytes that decoding the request's structures may take, beyond what the process uses while it waits (Linux).
 
     Raises
     ------
     ValueError
-        If one is not > 0.
+        If a limit is not > 0.
 
     Examples
     --------
@@ -88,12 +87,12 @@ class Limits:
     def from_environment(cls, variables: Mapping[str, str]) -> "Limits":
         """Read ``HOLO_SERVING_MAX_BYTES``, ``..._RESIDUES``, ``..._SECONDS`` and ``..._MEMORY``.
 
-        The time is at most the scoring server's own: when that has passed, nobody waits for the answer.
+        The time is at most the timeout of the scoring server, after which nobody waits for the answer.
 
         Raises
         ------
         HoloError
-            If one is set to something else than a number > 0.
+            If one of them is not a number > 0.
 
         Examples
         --------
@@ -117,12 +116,12 @@ class Limits:
 
 @attrs.frozen
 class Deadline:
-    """When a request's time is over.
+    """The time at which a request expires.
 
     Parameters
     ----------
     seconds
-        The time that it has, from now.
+        The seconds from now until it expires.
     """
 
     seconds: float
@@ -130,11 +129,11 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """The seconds that are left; less than 0 when the time is over."""
+        """The seconds that are left; negative once the time is over."""
         return self._started + self.seconds - time.monotonic()
 
     def check(self) -> None:
-        """Return up on a request whose time is over.
+        """Give up on a request that has expired.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Models in MLflow's form, as folders that can be served wherever they are taken to."""
+"""Models in MLflow's format, as folders that can be served wherever they are copied to."""
 
 import shutil
 from pathlib import Path
@@ -15,22 +15,22 @@ from .service import input_example, signature
 
 __all__ = ["CARD", "write_logged", "write_served"]
 
-CARD = "CARD.md"  # of a logged model: what it is, for people
+CARD = "CARD.md"  # the description of a logged model for its readers
 
 
 def write_logged(model: Model, folder: Path, path: Path, card: str) -> None:
-    """Write a model in MLflow's form, with the wheels and the versions that it takes to run it.
+    """Write a model in MLflow's format, with the wheels and the versions that are needed to run it.
 
     Parameters
     ----------
     model
         The model.
     folder
-        Where `write_model` wrote it.
+        The folder to which `write_model` wrote it.
     path
-        To be made; it must not be there, or be empty.
+        The folder to make; it must not exist, or be empty.
     card
-        What the model is, in Markdown.
+        A description of the model in Markdown.
     """
     with TemporaryDirectory() as packed:
         mlflow.pyfunc.save_model(
@@ -48,16 +48,16 @@ def write_logged(model: Model, folder: Path, path: Path, card: str) -> None:
 
 
 def write_served(model: Model, folder: Path) -> None:
-    """Write a model in MLflow's form, as a folder that `mlflow.pyfunc.load_model` and `mlflow models serve` take.
+    """Write a model in MLflow's format, as a folder for `mlflow.pyfunc.load_model` and `mlflow models serve`.
 
-    For a model that is in no registry: one that comes with holo-vae, or a folder that holo-vae wrote.
+    This is for models that are in no registry: one that comes with holo-vae, or a folder that holo-vae wrote.
 
     Parameters
     ----------
     model
         The model.
     folder
-        To be made; it must not be there, or be empty.
+        The folder to make; it must not exist, or be empty.
     """
     with TemporaryDirectory() as weights:
         write_model(model, Path(weights, "model"))

@@ -1,7 +1,7 @@
-"""What a logged model brings so that it runs where there is no Holo: its wheels, and the versions of all else.
+"""The files that let a logged model run without Holo installed: Holo's wheels, and the versions of everything else.
 
-No index need know Holo's packages, and nobody who takes their names in one is asked: requirements name the wheels by
-their path in the model's folder.
+The packages need not be on an index, and no package of the same name on an index can take their place: requirements
+name the wheels by their path in the model's folder.
 """
 
 import base64
@@ -25,29 +25,29 @@ __all__ = ["WHEELS", "pack", "pinned"]
 WHEELS = "wheels"
 _SERVED = Requirement("holo-vae[mlflow,structures]")
 _OWN = "holo-"
-# Other models, which are twenty times as large as all code.
+# Other models are left out: they are twenty times as large as all of the code.
 _LEFT_OUT = ("__pycache__", "shipped/models")
-_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same code gives the same wheel
+_TIME = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same code always gives the same wheel
 _KEPT = ("METADATA", "WHEEL", "entry_points.txt")
 
 
 def pack(folder: Path) -> list[str]:
-    """Write wheels of Holo's packages that serve a model, and say what is to be installed to run it.
+    """Write wheels of the Holo packages that serve a model, and return what must be installed to run it.
 
     Parameters
     ----------
     folder
-        The model's folder, in MLflow's form; the wheels go to its ``wheels/``.
+        The model's folder in MLflow's format; the wheels are written to its ``wheels/``.
 
     Returns
     -------
     list of str
-        Lines of a ``requirements.txt`` that stands in the folder: paths of wheels, and exact versions.
+        The lines of a ``requirements.txt`` for that folder: paths of wheels, and exact versions.
 
     Raises
     ------
     HoloError
-        If a package cannot be found as files.
+        If the files of a package cannot be found.
 
     Examples
     --------
@@ -67,12 +67,12 @@ def pack(folder: Path) -> list[str]:
 
 
 def pinned(requirement: Requirement) -> tuple[list[str], list[str]]:
-    """Return what a requirement brings in this environment, with all that that needs.
+    """Return what a requirement installs in this environment, including its own requirements.
 
     Returns
     -------
     tuple
-        The names of Holo's packages; and of the others ``name==version``.
+        The names of Holo's packages, and ``name==version`` for the others.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def pinned(requirement: Requirement) -> tuple[list[str], list[str]]:
     >>> own, [line.partition("==")[0] for line in others if line.startswith("pan")]
     (['holo-types'], ['pandas'])
     """
-    found: dict[str, str] = {}  # with their versions
+    found: dict[str, str] = {}  # names and their versions
     asked: set[tuple[str, str]] = set()
     waiting = [requirement]
     while waiting:
@@ -90,13 +90,13 @@ def pinned(requirement: Requirement) -> tuple[list[str], list[str]]:
             try:
                 found[name] = distribution(name).version
             except PackageNotFoundError:
-                continue  # what another system needs, or an extra that nobody has installed
+                continue  # a requirement of another system, or of an extra that is not installed
         for extra in ("", *one.extras):
             if (name, extra) not in asked:
                 asked.add((name, extra))
                 waiting += _needed(name, extra)
     own = sorted(name for name in found if name.startswith(_OWN))
-    # A local version, such as torch's +cpu, is in no index.
+    # A local version, such as torch's +cpu, is on no index.
     others = [f"{name}=={Version(found[name]).public}" for name in sorted(found) if name not in own]
     return own, others
 
@@ -113,7 +113,7 @@ def _needed(name: str, extra: str) -> Iterator[Requirement]:
 
 @cache
 def _wheel(name: str) -> tuple[str, bytes]:
-    """Put an installed package, or one that is installed editable, into a wheel; return its file name and content."""
+    """Return an installed package as a wheel: its file name and content. An editable installation is also possible."""
     found, module = distribution(name), name.replace("-", "_")
     spec = find_spec(module)
     if spec is None or spec.origin is None:

@@ -1,6 +1,6 @@
 """Processes that work for the service, and the messages through their pipes.
 
-None is a pickle, as what comes from a process that has read a stranger's file is not to be trusted either.
+No message is a pickle, since a process that has read a stranger's file cannot be trusted either.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ __all__ = ["Process", "end", "own_pipes", "pack", "receive", "send", "start", "u
 
 Process = subprocess.Popen[bytes]
 
-# Ctrl-C in a terminal is the service's: these end when it does.
+# Ctrl-C in a terminal is for the service; these processes end when it does.
 _OWN_GROUP: dict[str, Any] = (
     {"process_group": 0} if os.name == "posix" else {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
 )
@@ -30,33 +30,33 @@ def start(function: str) -> Process:
     Parameters
     ----------
     function
-        Its module and name, such as ``"holo_vae.serving.decoder:work"``.
+        The module and name of the function, such as ``"holo_vae.serving.decoder:work"``.
     """
     module, name = function.split(":")
     return subprocess.Popen(
         [sys.executable, "-P", "-c", f"from {module} import {name}; {name}()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        # Each process has a thread: they are as many as there is work for.
+        # One thread per process: there are as many processes as there is work for.
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         **_OWN_GROUP,
     )
 
 
 def end(process: Process) -> None:
-    """End a process, and wait until it is gone."""
+    """End a process, and wait until it has ended."""
     process.kill()
     for pipe in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):  # what was not sent is not missed
+        with contextlib.suppress(OSError):  # data that was not sent is no longer needed
             pipe.close()  # type: ignore[union-attr]
     process.wait()
 
 
 def own_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Return what a process that `start` started hears and answers through; nothing else can use them."""
+    """Return the input and the output of a process that `start` started, which nothing else can then use."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # what libraries print must not become part of an answer
     return requests, answers
 
 
@@ -74,7 +74,7 @@ def receive(pipe: IO[bytes] | None) -> bytes:
     Raises
     ------
     EOFError
-        If the other process is gone.
+        If the other process has ended.
     """
     assert pipe is not None
     size = int.from_bytes(pipe.read(8))
@@ -87,8 +87,8 @@ def receive(pipe: IO[bytes] | None) -> bytes:
 def pack(arrays: Iterable[NDArray[Any]]) -> bytes:
     """Return arrays as the content of a message.
 
-    It is not in the ``.npy`` format, whose headers numpy reads with Python's parser: in Python 3.11 that may raise a
-    SystemError where several threads use it at once.
+    The format is not ``.npy``, whose headers numpy reads with Python's parser: in Python 3.11 that may raise a
+    SystemError when several threads use it at once.
     """
     packed = [np.ascontiguousarray(array) for array in arrays]
     header = json.dumps([(array.dtype.str, array.shape) for array in packed]).encode()
@@ -101,13 +101,13 @@ def unpack(content: bytes) -> list[NDArray[Any]]:
     Raises
     ------
     ValueError
-        If they are none that it could have packed.
+        If the content cannot come from `pack`.
     """
     start = 8 + int.from_bytes(content[:8])
     arrays = []
     for name, shape in json.loads(content[8:start]):
         dtype = np.dtype(name)
-        if dtype.hasobject or min(shape, default=0) < 0:  # numpy would take bytes for addresses
+        if dtype.hasobject or min(shape, default=0) < 0:  # numpy would interpret the bytes as addresses
             raise ValueError("a message holds arrays of objects or of no shape")
         array: NDArray[Any] = np.ndarray(shape, dtype, content, start)
         arrays.append(array.copy())  # torch writes

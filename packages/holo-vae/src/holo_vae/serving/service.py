@@ -1,7 +1,7 @@
-"""The MLflow flavour of a model: structures or holograms in, one row per residue or hologram out.
+"""The MLflow flavor of a model: structures or holograms go in, and one row per residue or hologram comes out.
 
-MLflow imports this module by name and calls `_load_pyfunc`: no pickle travels with a model, and what code travels, as
-wheels, is for environments that have none.
+MLflow imports this module by name and calls `_load_pyfunc`: no pickle travels with a model. The code that travels, as
+wheels, is for environments without Holo.
 """
 
 import base64
@@ -34,7 +34,7 @@ __all__ = ["ServedModel", "encode_content", "input_example", "signature"]
 _BINARY_SUFFIXES = (".gz", ".bcif")
 _EXAMPLE = Path(__file__).parents[1] / "shipped" / "tripeptide.pdb"
 _BATCH = 512
-_INDEX = {  # of the answer, in either form
+_INDEX = {  # index columns of the answer, in either form
     "structure": DataType.string,
     "model": DataType.long,
     "chain": DataType.string,
@@ -52,15 +52,15 @@ _logger = logging.getLogger(__name__)
 
 
 class _IgnoredColumns(logging.Filter):
-    """Sees that MLflow ignores columns which the signature does not name; it tells nobody but its log.
+    """Detect that MLflow ignores columns which the signature does not name; MLflow reports this only in its log.
 
-    A misspelt ``residues`` would otherwise embed all of them. Each request has a thread and context of its own.
+    Otherwise, a misspelt ``residues`` would embed all residues. Each request has its own thread and context.
     """
 
     seen: ContextVar[bool] = ContextVar("ignored_columns", default=False)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass but that one, which quotes the request."""
+        """Pass every record except that one, which quotes the request."""
         if "Found extra inputs" not in str(record.msg):
             return True
         self.seen.set(True)
@@ -69,13 +69,13 @@ class _IgnoredColumns(logging.Filter):
 
 def _watch_ignored_columns() -> None:
     source = logging.getLogger("mlflow.models.utils")
-    source.setLevel(logging.WARNING)  # whatever is shown
+    source.setLevel(logging.WARNING)  # regardless of what is shown
     if not any(isinstance(known, _IgnoredColumns) for known in source.filters):
         source.addFilter(_IgnoredColumns())
 
 
 def encode_content(path: Path) -> str:
-    """Give a structure file's content as a request carries it: text as it is, binary formats as base64."""
+    """Return the content of a structure file in the form that a request carries: text unchanged, binary as base64."""
     content = path.read_bytes()
     if path.name.lower().endswith(_BINARY_SUFFIXES):
         return base64.b64encode(content).decode("ascii")
@@ -83,7 +83,7 @@ def encode_content(path: Path) -> str:
 
 
 def input_example(model: Model) -> pd.DataFrame:
-    """Return a request that a model answers: a structure, or holograms if its basis is one of a sphere."""
+    """Return a request that a model can answer: a structure, or holograms if its basis is one of a sphere."""
     if model.config.basis.radial is not None:
         return pd.DataFrame([{"name": _EXAMPLE.name, "content": _EXAMPLE.read_text()}])
     holograms = _random_holograms(model)
@@ -93,10 +93,10 @@ def input_example(model: Model) -> pd.DataFrame:
 
 
 def signature(model: Model) -> ModelSignature:
-    """Return the columns that requests and answers have.
+    """Return the columns of requests and answers.
 
-    Those of requests are all optional, so that the two forms can be told apart and `ServedModel.predict`
-    words the refusal: MLflow's own quotes the request.
+    All columns of requests are optional, so that the two forms can be told apart and `ServedModel.predict` words the
+    refusal: MLflow's own message quotes the request.
     """
     values = to_table(embed_unnamed(model, _random_holograms(model)))
     kinds = {"float32": DataType.float, "float64": DataType.double, "bool": DataType.boolean}
@@ -118,14 +118,14 @@ def _random_holograms(model: Model) -> Holograms:
 
 
 class ServedModel:
-    """What an MLflow scoring server asks: a table of structures or of holograms to a table of embeddings.
+    """The interface to MLflow's scoring server: it turns a table of structures or holograms into one of embeddings.
 
     Parameters
     ----------
     model
         The model that embeds.
     limits
-        What one request may ask for; by default `Limits()`.
+        The limits of one request; by default `Limits()`.
 
     Examples
     --------
@@ -148,38 +148,37 @@ class ServedModel:
 
     @property
     def python_model(self) -> Model:
-        """The model itself, which MLflow's `unwrap_python_model` gives: its digest follows its weights."""
+        """The model itself, which MLflow's `unwrap_python_model` returns: its digest follows its weights."""
         return Model(self.model.network, self.model.name, self.model.version)
 
     def predict(self, request: pd.DataFrame, params: dict[str, object] | None = None) -> pd.DataFrame:
-        """Embed what a request holds.
+        """Embed the content of a request.
 
         Parameters
         ----------
         request
-            Either one row a structure: ``name``, a file name, whose ending gives the format; ``content``, the
-            file's text, or base64 where the name ends in ``.bcif`` or ``.gz``; and, if not all residues are to be
-            embedded, ``residues``, such as ``"A:10-50,B:7,C"``. Or a single row: ``holograms``, a ``.npy`` file
-            in base64, float32 or float64 [n, dim]; and ``basis``, the digest of the basis they are in.
+            Either one row per structure: ``name``, a file name whose ending gives the format; ``content``, the text of
+            the file, or base64 if the name ends in ``.bcif`` or ``.gz``; and, unless all residues are to be embedded,
+            ``residues``, such as ``"A:10-50,B:7,C"``. Or a single row: ``holograms``, a ``.npy`` file in base64,
+            float32 or float64 [n, dim]; and ``basis``, the digest of its basis.
         params
-            None are known.
+            No parameters are supported.
 
         Returns
         -------
         pandas.DataFrame
-            One row per residue or hologram, as `holo_types.to_table` gives it; holograms are numbered in the
-            column ``hologram``. Answers of a conditional model have no
-            ``reconstruction_cosine_loss`` (0 is perfect).
+            One row per residue or hologram, as returned by `holo_types.to_table`; holograms are numbered in the column
+            ``hologram``. Answers of a conditional model have no ``reconstruction_cosine_loss`` (0 is perfect).
 
         Raises
         ------
         RefusedRequest
-            If the request is another, or over a limit; one line says why, and in which row, counted from 0.
+            If the request is not valid or exceeds a limit; one line says why, and in which row, counted from 0.
         """
         ignored, deadline = _IgnoredColumns.seen.get(), Deadline(self.limits.max_seconds)
         _IgnoredColumns.seen.set(False)
         try:
-            # What MLflow does not pass on because the signature has no parameters comes as an empty mapping.
+            # Because the signature has no parameters, MLflow passes an empty mapping for any that it drops.
             if params is not None:
                 raise RefusedRequest("the request has params; there are none")
             if ignored:
@@ -187,7 +186,7 @@ class ServedModel:
             return self._table(request, deadline)
         except RefusedRequest as refused:
             raise _ToMlflow(refused.reason, refused.error_code) from None
-        except Exception as error:  # noqa: BLE001 - a fault of ours: the log has it, and the service lives on
+        except Exception as error:  # noqa: BLE001 - a bug in the service: it is logged, and the service continues
             _logger.error("a request failed: %s", where(error))
             raise _ToMlflow("the service failed; its log says why", "INTERNAL_ERROR") from None
 
@@ -224,7 +223,7 @@ class ServedModel:
 
 
 class _ToMlflow(RefusedRequest, MlflowException):
-    """A refusal as MLflow's scoring server takes it."""
+    """A refusal in the form that MLflow's scoring server expects."""
 
     def __init__(self, reason: str, error_code: str) -> None:
         super().__init__(reason, error_code)

@@ -1,4 +1,4 @@
-"""The first form of a request: structure files' text, with a choice of residues (needs holo-features)."""
+"""The first form of a request: the text of structure files, with a selection of residues (needs holo-features)."""
 
 import base64
 import binascii
@@ -31,12 +31,12 @@ from .limits import Deadline, Limits, RefusedRequest
 
 __all__ = ["RequestedStructure", "holograms_of", "read_structures"]
 
-_BLOCK = 256  # residues between two looks at the clock
+_BLOCK = 256  # residues between two checks of the time
 _LONGEST_NAME = 200
 _PACKED, _BINARY = ".gz", ".bcif"
-# Å³ that an atom has at least. In proteins it has 10 or more; where there is less, neighborhoods have no end.
+# The least volume of an atom in Å³. In proteins it is 10 or more; with less, neighborhoods would grow without bound.
 _ATOM_VOLUME = 2.0
-# What the readers say without a word of the file in it; their other errors quote the file.
+# Errors of the readers that contain nothing from the file; their other errors quote it.
 _REASONS = {
     "must be finite numbers": "a coordinate is not a finite number",
     "it has no amino acid residue": "it has no amino acid residue",
@@ -51,7 +51,7 @@ class RequestedStructure:
     Parameters
     ----------
     structure
-        What its file holds.
+        The content of its file.
     centers
         The Cα of the residues to embed.
     """
@@ -68,17 +68,17 @@ def read_structures(
     Parameters
     ----------
     rows
-        For each structure, the file's name, its content as text (base64 where the name ends in ``.bcif`` or
-        ``.gz``), and the residues to embed, None for all.
+        For each structure, the name of the file, its content as text (base64 if the name ends in ``.bcif`` or ``.gz``),
+        and the residues to embed, None for all.
     basis
-        The one to encode in.
+        The basis of the encoding.
     limits, deadline
-        What the request may ask for.
+        The limits of the request.
 
     Raises
     ------
     RefusedRequest
-        If a structure cannot be used, or together they are over a limit; it gives the row's number.
+        If a structure cannot be used, or all together exceed a limit; the message names the row.
     """
     assert basis.radial is not None
     left, residues = limits.max_bytes, 0
@@ -114,7 +114,7 @@ def read_structures(
 
 
 def holograms_of(requested: RequestedStructure, basis: Basis) -> Iterator[Holograms]:
-    """Encode the residues asked for, a block at a time."""
+    """Encode the requested residues, one block at a time."""
     assert basis.radial is not None
     blocks = cut_in_blocks(
         requested.structure,
@@ -129,7 +129,7 @@ def holograms_of(requested: RequestedStructure, basis: Basis) -> Iterator[Hologr
 
 
 def _path(name: str, what: str) -> Path:
-    path = Path(PureWindowsPath(name).name)  # knows / and \
+    path = Path(PureWindowsPath(name).name)  # handles both / and \
     if not path.name.isprintable() or path.name[:1] in ("", ".") or len(path.name) > _LONGEST_NAME:
         raise RefusedRequest(f"{what}: name must be a file's, such as 1abc.pdb")
     if not is_structure_path(path):
@@ -164,7 +164,7 @@ def _content(path: Path, text: str, most: int, what: str) -> bytes:
 
 
 def _structure(content: bytes, suffix: str, what: str) -> Structure:
-    # The readers take files. Nothing that the sender says is part of the path.
+    # The readers need files. No part of the path comes from the sender.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"structure{suffix}")
         path.write_bytes(content)
@@ -177,7 +177,7 @@ def _structure(content: bytes, suffix: str, what: str) -> Structure:
 
 
 def _check_crowding(structure: Structure, cutoff: float, what: str) -> None:
-    """Refuse a heap of atoms: a residue's neighborhood would be all of it."""
+    """Refuse atoms that are packed too densely: the neighborhood of one residue would contain all of them."""
     most = cutoff**3 / _ATOM_VOLUME
     if len(structure.atoms) > most:
         cells = np.floor(structure.atoms.coord.astype(np.float64) / cutoff)
@@ -190,7 +190,7 @@ def _check_crowding(structure: Structure, cutoff: float, what: str) -> None:
 def _chosen(
     centers: Centers, text: str, limits: Limits, deadline: Deadline, what: str
 ) -> Bool[np.ndarray, "n"]:
-    """Find the residues that a text such as ``A:10-50,A:52B,C`` chooses."""
+    """Return the residues that a text such as ``A:10-50,A:52B,C`` selects."""
     items = text.split(",")
     if len(items) > limits.max_residues:
         raise RefusedRequest(f"{what}: residues has more items than the request may have residues")

@@ -1,5 +1,5 @@
-"""What a training run leaves behind in MLflow: settings, curves, pictures, models and their promotion.
+"""The records of training runs in MLflow: settings, curves, pictures, models and their promotion.
 
-Records of steps and epochs enter, and a journal keeps them; what the tracking server has and the registry's aliases
-leave.
+Records of steps and epochs enter, and a journal keeps them; the content of the tracking server and the aliases of the
+registry leave.
 """

@@ -1,4 +1,4 @@
-"""What a logged model is, for people: the page that MLflow shows of it."""
+"""The description of a logged model for its readers: the page that MLflow shows."""
 
 import attrs
 
@@ -15,7 +15,7 @@ __all__ = ["Origin", "model_card"]
 
 @attrs.frozen(kw_only=True)
 class Origin:
-    """Where a model comes from.
+    """The origin of a model.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Origin:
         What the model was trained on.
     validation_rows
         How many rows chose its weights.
-    revision
+    The number of rows on which its weights were chosen.
         The revision of Holo's code.
     """
 
@@ -39,16 +39,16 @@ class Origin:
 
 
 def model_card(model: Model | TrainedClassifier, origin: Origin, evaluation: Evaluation | None) -> str:
-    """Write what a model is, what it was trained on and how good it is, in Markdown.
+    """Return a description of a model, its training data and its quality, in Markdown.
 
     Parameters
     ----------
     model
         The model.
     origin
-        Where it comes from.
+        The origin of the model.
     evaluation
-        What was measured on validation rows; None for a classifier.
+        The evaluation on validation rows; None for a classifier.
     """
     config = model.config
     basis, radial = config.basis, config.basis.radial
@@ -87,7 +87,7 @@ def model_card(model: Model | TrainedClassifier, origin: Origin, evaluation: Eva
     return f"# {origin.experiment}\n\n{what}\n\n| | |\n| --- | --- |\n{table}\n\n{_USE}"
 
 
-# MLflow's page breaks a line where the text does, so a paragraph is one line.
+# MLflow's page breaks lines where the text does, so each paragraph is one line.
 _USE = (
     "`requirements.txt` beside the model names the versions that it was made with, and the wheels of Holo that it "
     "brings: in its folder, `pip install -r requirements.txt` makes an environment that `mlflow.pyfunc.load_model` and "

@@ -1,8 +1,8 @@
-"""The journal of a tracked run: all that is to reach the tracking store, one line of JSON for each entry.
+"""The journal of a tracked run: everything that is to reach the tracking store, one line of JSON for each entry.
 
-An entry is on disk before anything else happens with it, so neither a tracking server that goes away nor a
-process that is killed loses it. `holo_vae.tracking.store` sends what is in a journal. Each line ends with its digest,
-so that a damaged one is not sent; lines of before there were digests have none.
+An entry is on disk before anything else happens with it, so it is lost neither if the tracking server goes away nor if
+the process is killed. `holo_vae.tracking.store` sends the content of a journal. Each line ends with its digest, so
+that a damaged one is not sent; older lines may have no digest.
 """
 
 import hashlib
@@ -40,20 +40,20 @@ __all__ = [
 
 @attrs.frozen
 class RunStart:
-    """The first entry: what a run is.
+    """The first entry: the identity of a run.
 
     Parameters
     ----------
     experiment
         Name of the MLflow experiment.
     store
-        Tracking URI, without its password; None for a sqlite file in the run's folder, wherever that is moved to.
+        Tracking URI without its password; None for a sqlite file in the run's folder, even after that is moved.
     key
-        Names the run before a store has given it an id, and so keeps it from being made twice.
+        Identifies the run before a store has given it an id, so that it is not created twice.
     time
         Milliseconds since 1970, as in all entries.
     tags
-        Of MLflow: who ran what.
+        Tags of MLflow: who ran what.
     """
 
     experiment: str
@@ -93,9 +93,9 @@ class DataSet:
     Parameters
     ----------
     name, source
-        What it is called and where it came from.
+        The name of the data, and where it came from.
     context
-        What it is used for, such as ``training``.
+        The purpose of the data, such as ``training``.
     digest
         SHA-256 of the coefficients.
     rows, dim, dtype
@@ -113,7 +113,7 @@ class DataSet:
 
 @attrs.frozen
 class File:
-    """A file, by its path, for a folder of the run's artifacts."""
+    """A file, by its path, that goes to a folder of the run's artifacts."""
 
     path: str
     target: str | None
@@ -121,14 +121,14 @@ class File:
 
 @attrs.frozen
 class LoggedModel:
-    """A model in MLflow's form, by its folder."""
+    """A model in MLflow's format, by its folder."""
 
     path: str
 
 
 @attrs.frozen
 class Registration:
-    """The registration of the last model under a name, and the alias that is to point at it if it passes the gate."""
+    """The registration of the last model under a name, with the alias that it gets if it passes the gate."""
 
     name: str
     alias: str | None = None
@@ -136,7 +136,7 @@ class Registration:
 
 @attrs.frozen
 class Status:
-    """What has become of the run: ``RUNNING`` (again), ``FINISHED``, ``FAILED`` or ``KILLED``."""
+    """The status of the run: ``RUNNING`` (again), ``FINISHED``, ``FAILED`` or ``KILLED``."""
 
     status: str
     time: int
@@ -146,23 +146,23 @@ Entry = RunStart | Parameters | Tags | Metrics | DataSet | File | LoggedModel | 
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
 configure_tagged_union(Entry, _converter, tag_name="entry")
-_DIGEST, _END = b', "line_digest": "', b'"}'  # the end of a line, about all before it
-_DIGITS = 16  # of a SHA-256
+_DIGEST, _END = b', "line_digest": "', b'"}'  # the end of a line; the digest covers all before it
+_DIGITS = 16  # number of digits kept of a SHA-256
 
 
 def read_journal(path: Path, offset: int = 0) -> Iterator[tuple[Entry, int]]:
-    """Read entries from a position on, each with the position after it. A last line that is not whole is left.
+    """Yield the entries from a position on, each with the position after it; an incomplete last line is ignored.
 
     Raises
     ------
     FormatError
-        If a line is no entry, or does not match its digest.
+        If a line is not an entry, or does not match its digest.
     """
     with path.open("rb") as file:
         file.seek(offset)
         for line in file:
             if not line.endswith(b"\n") and not _sealed(line[:-1]):
-                return  # what a killed process wrote of a line
+                return  # a line that a killed process did not complete
             offset += len(line)
             try:
                 entry: Entry = _converter.structure(json.loads(_content(line)), Entry)  # type: ignore[arg-type]
@@ -189,7 +189,7 @@ def _content(line: bytes) -> bytes:
 
 
 def _sealed(line: bytes) -> bool:
-    """Say whether a line without its end of line is whole, with a digest that it matches."""
+    """Return whether a line, without its newline, is complete and matches its digest."""
     content, _, end = line.rpartition(_DIGEST)
     return end == _digest(content + b"}") + _END
 
@@ -204,27 +204,27 @@ class Journal:
     Parameters
     ----------
     path
-        The file; made if there is none. What a killed process left of a line is cut off.
+        The file, which is created if it does not exist. An incomplete line of a killed process is cut off.
 
     Attributes
     ----------
     start
         The first entry; None if there was none when the journal was opened.
     last
-        The highest step of each curve that was there then.
+        The highest step of each curve when the journal was opened.
     files
-        The paths of the `File` and `LoggedModel` entries that were there then.
+        The paths of the `File` and `LoggedModel` entries when the journal was opened.
     described
-        Whether the run's settings and data were there, which `Tags` with their basis follow.
+        Whether the run's settings and data had been recorded, which ends with `Tags` that name the basis.
     finished, running
-        Whether the run had come to its end; whether it had come to none, not even by an error.
+        Whether the run had finished; whether it had not ended at all, not even with an error.
     size
-        Bytes that are written.
+        The number of bytes that have been written.
 
     Raises
     ------
     HoloError
-        If another process has it open, or it cannot be written.
+        If another process has the journal open, or it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -256,12 +256,12 @@ class Journal:
         os.ftruncate(self._descriptor, self.size)
 
     def append(self, entry: Entry) -> None:
-        """Write an entry; when this returns, it survives the process.
+        """Write an entry; once this returns, the entry survives the process.
 
         Raises
         ------
         HoloError
-            If it cannot be written, the disk being full for example.
+            If it cannot be written, for example because the disk is full.
         """
         line = _line(entry)
         with self._turn, write_errors(self.path):
@@ -270,19 +270,19 @@ class Journal:
                 while left:
                     left = left[os.write(self._descriptor, left) :]
             except OSError:
-                os.ftruncate(self._descriptor, self.size)  # half a line would spoil the next one
+                os.ftruncate(self._descriptor, self.size)  # an incomplete line would spoil the next one
                 raise
             self.size += len(line)
 
     def close(self) -> None:
-        """Give the journal free for others."""
+        """Release the journal for other processes."""
         os.close(self._descriptor)
 
 
 def open_journal(folder: Path, *, resume: bool) -> Journal:
-    """Open the journal of a new run in a folder, or with `resume` that of the last one.
+    """Open the journal of a new run in a folder or, with `resume`, that of the last run.
 
-    Each run of a folder has its own: ``tracking/1/journal.jsonl``, ``tracking/2/journal.jsonl`` and so on.
+    Each run in a folder has its own journal: ``tracking/1/journal.jsonl``, ``tracking/2/journal.jsonl`` and so on.
     """
     found = journals(folder)
     if resume and found:

@@ -1,4 +1,4 @@
-"""Curves of the machine: CPU, memory, disk, network and, where there are any, GPUs, by MLflow's monitors."""
+"""Curves of CPU, memory, disk, network and any GPUs of the machine, measured by MLflow's monitors."""
 
 import contextlib
 import threading
@@ -39,14 +39,14 @@ def _monitors() -> list[_Monitor]:
 
 
 class SystemMetrics:
-    """A thread that writes a point of each curve into a journal, every 10 s and once at the end.
+    """A thread that writes a point of each curve to a journal, every 10 s and once at the end.
 
-    MLflow's own thread would ask the server each time whether the run goes on, and end where there is no answer.
+    MLflow's own thread would ask the server each time whether the run continues, and end if there is no answer.
 
     Parameters
     ----------
     journal
-        Where to; the curves are called ``system/...`` as MLflow calls them.
+        The journal to write to; the curves are named ``system/...``, as in MLflow.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -60,7 +60,7 @@ class SystemMetrics:
         self._thread.start()
 
     def close(self) -> None:
-        """Write the last point and end."""
+        """Write the last point and end the thread."""
         self._ended.set()
         self._thread.join()
         self._journal.append(self._point())

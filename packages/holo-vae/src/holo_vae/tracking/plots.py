@@ -1,4 +1,4 @@
-"""Figures of a training: what it measured from epoch to epoch, and degree by degree."""
+"""Figures of a training run: its losses by epoch, and its cosine loss by degree."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,16 +21,16 @@ _MEASURED = {
 
 
 def tidy(figure: Figure) -> Figure:
-    """Take away the upper and the right line around each panel, and give the figure."""
+    """Remove the upper and the right line around each panel, and return the figure."""
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
 def learning_curves(history: Sequence[Epoch]) -> Figure:
-    """Draw what the objective measures in training and in validation over epochs, one panel each.
+    """Draw the quantities of the objective in training and in validation over epochs, in one panel each.
 
-    What is zero throughout, such as the divergence of a model that is not variational, is left out.
+    Quantities that are always zero, such as the divergence of a model that is not variational, are left out.
     """
     shown = [name for name in history[0].validation if any(epoch.validation[name] for epoch in history)]
     figure = Figure(figsize=(4.5 * max(len(shown), 1), 3.2), layout="constrained")

@@ -1,4 +1,4 @@
-"""What a run ran on: the code's revision, the packages and the machine."""
+"""The environment of a run: the code's revision, the packages and the machine."""
 
 import os
 import platform
@@ -10,15 +10,15 @@ import torch
 
 __all__ = ["checked_out", "environment", "git_revision", "packages"]
 
-_OWN_FOLDER = ("packages", "holo-vae", "src", "holo_vae")  # of this package, in a checkout of Holo
+_OWN_FOLDER = ("packages", "holo-vae", "src", "holo_vae")  # this package in a checkout of Holo
 _HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_MOST_REFERENCES = 5  # that name one another
+_MOST_REFERENCES = 5  # length of a chain of references
 
 
 def git_revision() -> str | None:
-    """Return the commit that Holo's code was checked out from; None where it was installed.
+    """Return the commit that Holo's code was checked out from; None if it was installed.
 
-    Whether the code differs from the commit is not asked.
+    This does not check whether the code differs from the commit.
     """
     package = Path(__file__).parents[1]
     if package.parts[-len(_OWN_FOLDER) :] != _OWN_FOLDER:
@@ -27,14 +27,14 @@ def git_revision() -> str | None:
 
 
 def checked_out(root: Path) -> str | None:
-    """Return the commit that a working tree stands on, read from git's files; None if they do not say.
+    """Return the commit of a working tree, read from git's files; None if they do not name one.
 
-    Git itself is not asked: it runs the programs that a repository's own configuration names.
+    Git itself is not run, because it executes programs that a repository's own configuration names.
 
     Parameters
     ----------
     root
-        The folder that holds ``.git``, a folder or, in a linked worktree, a file that names one.
+        The folder that holds ``.git``, which is a folder or, in a linked worktree, a file that names one.
     """
     try:
         git = root / ".git"
@@ -52,7 +52,7 @@ def checked_out(root: Path) -> str | None:
 
 
 def _referred(name: str, git: Path, common: Path) -> str:
-    """Return what a reference says: its own file, else the line about it in the file of packed ones."""
+    """Return the value of a reference: from its own file, or else from its line in the file of packed references."""
     if not name.startswith("refs/") or ".." in name:
         return ""
     for folder in (git, common):
@@ -82,12 +82,12 @@ def packages() -> dict[str, str]:
 
 
 def environment(device: torch.device | str) -> dict[str, str]:
-    """Return what a run's speed and rounding depend on.
+    """Return the properties that a run's speed and rounding depend on.
 
     Parameters
     ----------
     device
-        On which the run computes.
+        The device on which the run computes.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""MLflow (extra ``mlflow``): runs with settings, curves, data, pictures and models.
+"""MLflow runs with settings, curves, data, pictures and models (extra ``mlflow``).
 
-All that a run logs goes to a journal in its folder first (`holo_vae.tracking.journal`). A thread sends it on
-(`holo_vae.tracking.sender`): training never waits for a server, and what a server does not take is sent later,
-by the run itself or by `send_journals`.
+Everything that a run logs first goes to a journal in its folder (`holo_vae.tracking.journal`). A thread sends it to the
+store (`holo_vae.tracking.sender`). Training never waits for a server, and what a server does not accept is sent
+later, by the run itself or by `send_journals`.
 """
 
 import hashlib
@@ -66,19 +66,19 @@ from .training_record import (
 
 __all__ = ["RECORDED", "Run", "recorded_rows", "start_run", "tracking_uri"]
 
-RECORDED = "regression.h5"  # of a logged model: the rows that the promotion gate measures on
+RECORDED = "regression.h5"  # file of a logged model: the rows that the promotion gate measures on
 _RECORDED_ROWS = 500
 _RECORDED_BYTES = 4 << 20
 _NAME = str.maketrans(dict.fromkeys("()[]{}<>,;='\"", "_"))
 
 
 def tracking_uri(folder: Path) -> str:
-    """Return the tracking store: ``MLFLOW_TRACKING_URI``, else a sqlite file in a folder."""
+    """Return the URI of the tracking store: ``MLFLOW_TRACKING_URI``, or else a sqlite file in a folder."""
     return os.environ.get("MLFLOW_TRACKING_URI") or store_uri(folder)
 
 
 def recorded_rows(holograms: Holograms) -> Holograms:
-    """Return the rows that are kept with a model: 500 at random, or as many as fit into 4 MB.
+    """Return the rows that are kept with a model: 500 random rows, or as many as fit into 4 MB.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def _now() -> int:
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
-    """Name the numbers in nested records: ``evaluation/reconstruction/cosine_loss``."""
+    """Name the numbers in nested records, such as ``evaluation/reconstruction/cosine_loss``."""
     for key, value in values.items():
         name = f"{prefix}/{key}"
         if isinstance(value, Mapping):
@@ -111,9 +111,9 @@ def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]
 
 
 class Run:
-    """A tracked run under way; `start_run` makes it.
+    """A tracked run in progress, made by `start_run`.
 
-    Nothing here waits for the tracking store but `log_model` and `register`, which give what it answers.
+    Only `log_model` and `register` wait for the tracking store, whose answer they return.
     """
 
     def __init__(self, folder: Path, journal: Journal, origin: Origin) -> None:
@@ -122,7 +122,7 @@ class Run:
         self._journal = journal
         self._store = Store(journal.path, folder)
         self._sender = Sender(self._store, journal)
-        self._over = journal.finished  # it is looked at once more, to be registered for example
+        self._over = journal.finished  # the run is opened once more, for example to be registered
         self._ended = False
 
     @property
@@ -132,12 +132,12 @@ class Run:
 
     @property
     def store(self) -> Store:
-        """Where it is tracked, and how much of it is there."""
+        """The store that tracks the run, and how much of the run it has."""
         return self._store
 
     @property
     def note(self) -> str | None:
-        """What the user must know of what the store does not have; None if it has everything."""
+        """A message about what the store does not have; None if it has everything."""
         missing = self._store.sent.missing
         if not self._sender.done and (self._ended or self._sender.failure is not None):
             return (
@@ -145,10 +145,10 @@ class Run:
                 f"({self._sender.failure or 'it is slow'}); what is left is in {self._journal.path}, "
                 f"send it by: holo-vae track {self._folder}"
             )
-        return f"not tracked, for the files are gone: {', '.join(missing)}" if missing else None
+        return f"not tracked, because the files are gone: {', '.join(missing)}" if missing else None
 
     def log_values(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Add a point to curves. What a run that goes on has logged already is left out."""
+        """Add a point to curves. Points that a resumed run has already logged are left out."""
         last = self._journal.last
         new = {name: float(value) for name, value in values.items() if step > last.get(name, -1)}
         if new and not self._over:
@@ -181,7 +181,7 @@ class Run:
         self.log_values(values, epoch.number)
 
     def log_evaluation(self, evaluation: Evaluation) -> None:
-        """Log the final figures, ``evaluation/reconstruction/cosine_loss`` and others."""
+        """Log the final figures, such as ``evaluation/reconstruction/cosine_loss``."""
         self._evaluation = evaluation
         self.log_values(dict(_flat(attrs.asdict(evaluation), "evaluation")))
 
@@ -191,9 +191,9 @@ class Run:
         Parameters
         ----------
         path
-            It is read when it is sent: it must stay.
+            The file, which must not be removed: it is read when it is sent.
         target
-            Folder among the run's artifacts.
+            A folder among the run's artifacts.
         """
         if not self._over:
             self._journal.append(File(self._relative(path), target))
@@ -208,24 +208,24 @@ class Run:
     def log_model(
         self, model: Model | TrainedClassifier, folder: Path, recorded: Holograms | None = None
     ) -> str | None:
-        """Log a model, as safetensors and JSON, with what it was trained on and what it takes to run it.
+        """Log a model as safetensors and JSON, with the record of its training data and what is needed to run it.
 
         Parameters
         ----------
         model
-            What to log.
+            The model to log.
         folder
-            Where `write_model` wrote it.
+            The folder to which `write_model` wrote it.
         recorded
-            Validation rows, which the promotion gate measures on; see `recorded_rows`.
+            Validation rows for the measurements of the promotion gate; see `recorded_rows`.
 
         Returns
         -------
         str or None
-            Its URI; None if the store does not answer now, and the model is sent later.
+            The URI of the model; None if the store does not answer now, in which case the model is sent later.
         """
         path = self._journal.path.parent / f"model-{model.digest[:16]}"
-        # What a killed run has logged is whole, and may be on its way.
+        # A model that a killed run has logged is complete, and may be on its way.
         if self._relative(path) not in self._journal.files and not self._over:
             shutil.rmtree(path, ignore_errors=True)
             self._write_mlflow_model(model, folder, path)
@@ -242,12 +242,12 @@ class Run:
         name
             The name of the registered model.
         alias
-            What is to point at it, if it passes the gate; `holo_vae.promotion.waiting` moves it.
+            The alias that it gets if it passes the gate; `holo_vae.promotion.waiting` moves the alias.
 
         Returns
         -------
         str or None
-            The version; None if the store does not answer now, and the model is registered later.
+            The version; None if the store does not answer now, in which case the model is registered later.
         """
         self._journal.append(Registration(name, alias))
         return self._store.sent.versions[name] if self._sender.wait() else None
@@ -272,7 +272,7 @@ class Run:
         if not self._over:
             self._journal.append(Status(status, _now()))
         if status == "KILLED" or not self._journal.path.exists():
-            self._sender.close(patience=2.0)  # someone waits for the prompt, or the folder was removed
+            self._sender.close(patience=2.0)  # a user waits for the prompt, or the folder was removed
         else:
             self._sender.close()
         self._ended = True
@@ -290,25 +290,25 @@ def start_run(
     device: torch.device | str = "cpu",
     resume: bool = False,
 ) -> Iterator[Run]:
-    """Start a run that knows the recipe, the data, the code and the machine.
+    """Start a run that records the recipe, the data, the code and the machine.
 
     Parameters
     ----------
     folder
-        The folder of the run. Holds the journal; and the sqlite store and the artifacts, unless ``MLFLOW_TRACKING_URI``
-        names another store.
+        The folder of the run. It holds the journal and, unless ``MLFLOW_TRACKING_URI`` names another store, the sqlite
+        store and the artifacts.
     experiment
-        Name of the MLflow experiment; made if there is none.
+        Name of the MLflow experiment, which is created if it does not exist.
     recipe
-        Logged as parameters and as ``recipe.yaml``.
+        The recipe, logged as parameters and as ``recipe.yaml``.
     data
-        Its digests are logged, for which all of it is read once.
+        The data, whose digests are logged; this reads all of it once.
     source
         Where the data came from.
     device
-        Where the run computes.
+        The device on which the run computes.
     resume
-        Go on with the last MLflow run in the folder. One that is finished gets nothing but a registration.
+        Whether to resume the last MLflow run in the folder. To a finished run, only a registration can be added.
 
     Raises
     ------
@@ -327,10 +327,10 @@ def start_run(
             journal.append(Status("RUNNING", _now()))
         if (
             not journal.described
-        ):  # what a run that was killed in between has sent, a store does not take twice
+        ):  # a store does not accept twice what a run that was killed in between has sent
             _describe(journal, folder, recipe, data, source)
         trained = journal.path.parent / TRAINED
-        if not trained.exists():  # begun by a holo-vae that kept none
+        if not trained.exists():  # begun by a version of holo-vae that kept no record
             write_training_record(_read(data.training, recipe.training)[2], trained)
         if not journal.finished:
             journal.append(Tags(_machine(device)))
@@ -346,7 +346,7 @@ def start_run(
         journal.close()
         raise
     try:
-        # A run that is finished stays as it is.
+        # A finished run stays as it is.
         with (
             nullcontext() if journal.finished else closing(SystemMetrics(journal)),
             at_sigterm(lambda: run._close("KILLED")),
@@ -359,11 +359,11 @@ def start_run(
 
 
 def _use_store(uri: str) -> None:
-    # For the registry: whatever mlflow is told, it finds models:/NAME/VERSION in its own store only.
+    # For the registry: whatever store is passed to mlflow, it finds models:/NAME/VERSION only in its own.
     ours = "MLFLOW_TRACKING_URI" not in os.environ
     mlflow.set_tracking_uri(uri)
     if ours:
-        # mlflow puts what it is told into the environment; the next run would take it for the user's choice.
+        # mlflow puts the URI into the environment, where the next run would take it for the user's choice.
         os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
@@ -395,7 +395,7 @@ def _describe(journal: Journal, folder: Path, recipe: Recipe, data: RunData, sou
 
 
 def _read(rows: Rows, config: TrainingConfig) -> tuple[str, str, TrainingRecord]:
-    """Return the type of coefficients, the SHA-256 of all, row by row, and which rows they are."""
+    """Return the dtype of the coefficients, the SHA-256 of all of them row by row, and the record of the rows."""
     digest, dtype = hashlib.sha256(), [""]
 
     def digests() -> Iterator[UInt64[np.ndarray, "_"]]:

@@ -1,4 +1,4 @@
-"""Journals are sent to the tracking store: by a thread while training goes on, which never waits for it, or later."""
+"""Sending journals to the tracking store, in a thread that training never waits for, or after the run."""
 
 import logging
 import math
@@ -14,32 +14,32 @@ from .store import Store
 
 __all__ = ["Sender", "send_journals"]
 
-_EVERY = 2.0  # seconds between requests, each with all that has come meanwhile
-_LONGEST = 60.0  # between tries at a store that does not answer
-# Sending to a local store is work: 0.2 ms of CPU a metric, while which training gets no Python done. So the thread
-# rests nine times as long, and costs a tenth of training's time at most; what it then cannot send in time is sent
-# at the end.
+_EVERY = 2.0  # seconds between requests, each with everything recorded since the last
+_LONGEST = 60.0  # seconds between attempts to reach a store that does not answer
+# Sending to a local store takes 0.2 ms of CPU per metric, during which training cannot run any Python. The thread
+# therefore rests nine times as long, which costs training at most a tenth of its time; whatever it cannot send in time
+# is sent at the end.
 _REST = 9.0
-_PATIENCE = 10.0  # seconds that `wait` waits in all for a store that does not answer
-_LOOK = 0.05  # seconds after which `wait` looks again
+_PATIENCE = 10.0  # seconds in total that `wait` waits for a store that does not answer
+_LOOK = 0.05  # seconds between two checks of `wait`
 
 _logger = logging.getLogger(__name__)
 
 
 class Sender:
-    """Sends what comes into a journal, and tries again, ever less often, where the store does not answer.
+    """A thread that sends the entries of a journal, and retries at growing intervals if the store does not answer.
 
     Parameters
     ----------
     store
-        Where to send.
+        The store to send to.
     journal
-        What to send.
+        The journal to send.
 
     Attributes
     ----------
     failure
-        Why the store did not take what was sent last; None if it did.
+        Why the store did not accept the last entries; None if it did.
     """
 
     def __init__(self, store: Store, journal: Journal) -> None:
@@ -53,14 +53,13 @@ class Sender:
 
     @property
     def done(self) -> bool:
-        """Whether the store has all that is in the journal."""
+        """Whether the store has everything in the journal."""
         return self._store.sent.offset >= self._journal.size
 
     def wait(self) -> bool:
-        """Wait until the store has all that is in the journal, and say whether it has.
+        """Wait until the store has everything in the journal, and return whether it does.
 
-        That takes as long as it takes while the store answers; for one that does not, all waits together last
-        10 s at most.
+        If the store answers, this takes as long as needed; if it does not, all waits together last at most 10 s.
         """
         self._hurry.set()
         while not self.done and self._patience > 0:
@@ -71,12 +70,12 @@ class Sender:
         return self.done
 
     def close(self, patience: float = math.inf) -> None:
-        """Send what is left, within what `wait` has left of its time or less, and end."""
+        """Send what is left within `patience`, and within the remaining time of `wait`; then end the thread."""
         self._patience = min(self._patience, patience)
         self.wait()
         self._end.set()
         self._hurry.set()
-        # A request under way is not waited for: the thread is a daemon, and what it sends twice comes once.
+        # A request in progress is not waited for: the thread is a daemon, and what it sends twice is recorded once.
         self._thread.join(timeout=1.0)
 
     def _work(self) -> None:
@@ -89,7 +88,7 @@ class Sender:
             try:
                 self._spent = time.thread_time()
                 self._store.send(self._rest)
-            except Exception as error:  # noqa: BLE001 - whatever a store raises, training goes on
+            except Exception as error:  # noqa: BLE001 - whatever a store raises, training continues
                 self._failed(reason(error))
                 delay = min(2 * delay, _LONGEST)
             else:
@@ -119,28 +118,28 @@ class Sender:
 
 
 def send_journals(folder: Path | str) -> tuple[Store, ...]:
-    """Send what the runs in a folder could not send; what the store has is not sent again.
+    """Send what the runs in a folder could not send; what the store already has is not sent again.
 
     Parameters
     ----------
     folder
-        The folder of a training run. ``MLFLOW_TRACKING_URI`` may say where the server is now; the run must be known
-        there if it was before.
+        The folder of a training run. ``MLFLOW_TRACKING_URI`` may name the current address of the server; it must know
+        the run if the run has been sent to it before.
 
     Returns
     -------
     tuple of Store
-        Of each run, with what was `sent`.
+        The store of each run, with its state `sent`.
 
     Raises
     ------
     HoloError
-        If the folder holds no tracked run, one of them is still under way, or the store does not answer.
+        If the folder holds no tracked run, one of its runs is still in progress, or the store does not answer.
     """
     folder = Path(folder)
     found = journals(folder)
     if not found:
-        raise HoloError(f"{folder}: holds no tracked run; give the folder of a training run")
+        raise HoloError(f"{folder}: holds no tracked run; name the folder of a training run")
     return tuple(_sent(path, folder) for path in found)
 
 
@@ -148,15 +147,15 @@ def _sent(path: Path, folder: Path) -> Store:
     journal = Journal(path)
     try:
         if journal.start is None:
-            raise HoloError(f"{path}: holds no run; delete its folder, or go on with the training (--resume)")
-        if journal.running:  # its process was killed, for we have the journal
+            raise HoloError(f"{path}: holds no run; delete its folder, or resume the training (--resume)")
+        if journal.running:  # its process was killed, since the journal could be opened
             journal.append(Status("KILLED", time.time_ns() // 1_000_000))
         store = Store(path, folder)
         try:
             store.send()
-        except FormatError:  # of the journal
+        except FormatError:  # from the journal
             raise
-        except Exception as error:  # noqa: BLE001 - a store raises what its database and its server do
+        except Exception as error:  # noqa: BLE001 - a store raises whatever its database and its server raise
             raise HoloError(f"{path}: cannot be sent to {shown(store.uri)} ({reason(error)})") from None
     finally:
         journal.close()

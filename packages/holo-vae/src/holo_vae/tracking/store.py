@@ -1,4 +1,4 @@
-"""What is in a run's journal, sent to the MLflow store (extra ``mlflow``): each entry once."""
+"""Sending the entries of a run's journal to the MLflow store, each of them once (extra ``mlflow``)."""
 
 import json
 import os
@@ -49,12 +49,12 @@ __all__ = ["Sent", "Store", "store_uri"]
 
 _RUN_TAG = "holo.run"
 _MODEL_TAG = "holo.model"
-_NOTE_TAG = "mlflow.note.content"  # what MLflow shows on the page of a run or a model
-_LONGEST_NOTE = 5000  # that the registry's databases take
+_NOTE_TAG = "mlflow.note.content"  # the text that MLflow shows on the page of a run or a model
+_LONGEST_NOTE = 5000  # characters that the registry's databases accept
 _ENTRY_TAG = "holo.entry"
 _SQLITE = "sqlite:///"
-_METRICS = 500  # in a request: MLflow takes twice as many, but a busy server does not answer them in time
-_ANSWER_SECONDS = 30.0  # a request that fails is tried again by us, later
+_METRICS = 500  # per request: MLflow accepts twice as many, but a busy server does not answer them in time
+_ANSWER_SECONDS = 30.0  # per request; a request that fails is repeated later
 
 
 def store_uri(folder: Path) -> str:
@@ -63,14 +63,14 @@ def store_uri(folder: Path) -> str:
 
 
 def _make_database(uri: str) -> None:
-    """Make MLflow's sqlite file, if the store is one and is not there: whole or not at all.
+    """Create MLflow's sqlite file, if the store is one and does not exist: completely or not at all.
 
-    MLflow makes its tables one by one; killed meanwhile, it leaves a file that it cannot use any more.
+    MLflow creates its tables one by one; if it is killed in between, it leaves a file that it can no longer use.
     """
     if not uri.startswith(_SQLITE) or (path := Path(uri.removeprefix(_SQLITE))).exists():
         return
     with PathLock(path):
-        if not path.exists():  # nobody has made it meanwhile
+        if not path.exists():  # no other process has created it meanwhile
             with replacing(path) as new:
                 artifacts = path.resolve().with_name("mlartifacts").as_uri()
                 SqlAlchemyStore(f"{_SQLITE}{new}", artifacts).engine.dispose()  # type: ignore[no-untyped-call]
@@ -78,24 +78,24 @@ def _make_database(uri: str) -> None:
 
 @attrs.frozen
 class Sent:
-    """How far a journal has been sent; it stands beside the journal.
+    """How far a journal has been sent; kept in a file beside the journal.
 
     Parameters
     ----------
     offset
-        Bytes of the journal that the store has.
+        The number of bytes of the journal that the store has.
     run_id, experiment_id
-        In the store, once there.
+        The ids in the store, once the run exists there.
     model_id, model_location
-        The id and the location of the last model, once there.
+        The id and the location of the last model, once it exists there.
     card
-        What the last model says of itself.
+        The description of the last model.
     versions
-        The version of each name it was registered under.
+        The registered version for each name.
     missing
-        Files that were gone when they were to be sent.
+        Files that no longer existed when they were to be sent.
     judged
-        Names under which the promotion gate has seen the model, whatever it said.
+        Names whose model the promotion gate has judged, with whatever verdict.
     """
 
     offset: int = 0
@@ -120,7 +120,7 @@ class Store:
     journal
         Path of the journal; paths in it are relative to the run's folder.
     folder
-        The run's folder.
+        The folder of the run.
     """
 
     def __init__(self, journal: Path, folder: Path) -> None:
@@ -132,7 +132,7 @@ class Store:
 
     @cached_property
     def uri(self) -> str:
-        """Where the journal is sent: a server may be elsewhere by now, a store in the folder is where that is."""
+        """The URI to send to: a server may have moved since, and a store in the folder is where the folder is now."""
         start, _ = next(read_journal(self.journal))
         assert isinstance(start, RunStart)
         if start.store is None:
@@ -140,30 +140,30 @@ class Store:
         uri = os.environ.get("MLFLOW_TRACKING_URI") or start.store
         if MASK in uri:
             raise HoloError(
-                f"{uri}: the store's password is not kept with the run; give it by MLFLOW_TRACKING_URI"
+                f"{uri}: the store's password is not kept with the run; provide it in MLFLOW_TRACKING_URI"
             )
         return uri
 
     @cached_property
     def client(self) -> mlflow.MlflowClient:
-        """The connection; a database that is not there yet is made."""
+        """The client of the store; a database that does not exist is created."""
         _make_database(self.uri)
         check_store(self.uri)
         return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     @property
     def unjudged(self) -> tuple[Registration, ...]:
-        """What was registered so that an alias is moved to it, and has not come before the promotion gate."""
+        """The registrations that are to move an alias, and that the promotion gate has not judged."""
         entries = (entry for entry, _ in read_journal(self.journal) if isinstance(entry, Registration))
         last = {entry.name: entry for entry in entries if entry.alias is not None}
         return tuple(entry for name, entry in last.items() if name not in self.sent.judged)
 
     def note_judged(self, name: str) -> None:
-        """Note that the promotion gate has seen the model that was registered under a name."""
+        """Record that the promotion gate has judged the model that was registered under a name."""
         self._note(judged=tuple(dict.fromkeys((*self.sent.judged, name))))
 
     def send(self, between: Callable[[], None] = lambda: None) -> None:
-        """Send all that the journal holds and the store has not; what is sent is noted as it goes.
+        """Send everything in the journal that the store does not have; progress is recorded as it is made.
 
         Parameters
         ----------
@@ -173,7 +173,7 @@ class Store:
         Raises
         ------
         MlflowException, OSError
-            If the store does not answer or does not take an entry; the next call goes on from there.
+            If the store does not answer or does not accept an entry; the next call continues from there.
         """
         with brief_requests(_ANSWER_SECONDS):
             metrics: list[Metric] = []
@@ -193,26 +193,26 @@ class Store:
                     self._send_one(entry)
                     self._note(offset=end)
                     if isinstance(entry, LoggedModel):
-                        # The store has it, and the run its own.
+                        # The store has it now, and the run's folder holds another copy.
                         shutil.rmtree(self.folder / entry.path, ignore_errors=True)
                 offset = end
             self._send_metrics(metrics, offset)
 
     def _note(self, **changes: Any) -> None:  # fields of `Sent`
-        with self._turn:  # of who sends, and who promotes
+        with self._turn:  # senders and promotions take turns
             self.sent = attrs.evolve(self.sent, **changes)
             write_json(self._file, _converter.unstructure(self.sent))
 
     def _send_metrics(self, metrics: list[Metric], end: int) -> None:
-        # A batch that arrived although the answer did not is sent again. Times and values are the same, and a
-        # store knows points that it has: (run, name, time, step, value) is its key.
+        # A batch that arrived without its answer arriving is sent again. Times and values are the same, and a store
+        # recognizes points that it has: its key is (run, name, time, step, value).
         for start in range(0, len(metrics), _METRICS):
             self._log_batch(metrics=metrics[start : start + _METRICS])
         if end > self.sent.offset:
             self._note(offset=end)
 
     def _log_batch(self, **items: list[Any]) -> None:
-        # Synchronously whatever the user has set: what is noted as sent must be there.
+        # Synchronous whatever the user has set: what is recorded as sent must have arrived.
         self.client.log_batch(self.sent.run_id, **items, synchronous=True)
 
     def _send_one(self, entry: Entry) -> None:
@@ -257,7 +257,7 @@ class Store:
         self._note(run_id=run_id, experiment_id=experiment_id)
 
     def _send_model(self, path: Path) -> None:
-        if not path.is_dir():  # sent before: earlier versions noted a model again when a run went on
+        if not path.is_dir():  # sent before: earlier versions recorded a model again when a run was resumed
             if self.sent.model_id is None:
                 self._note(missing=(*self.sent.missing, str(path)))
             return
@@ -290,7 +290,7 @@ class Store:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        # The registry's databases do not keep which logged model a version is of.
+        # The registry's databases do not record which logged model a version belongs to.
         mine = f"name = '{name}' and tags.`{_MODEL_TAG}` = '{model_id}'"
         found = self.client.search_model_versions(mine)
         version = found[0] if found else self.client.create_model_version(
@@ -305,7 +305,7 @@ class Store:
 
 
 def _card(path: Path) -> str:
-    """Return what a logged model says of itself, for MLflow's pages."""
+    """Return the description of a logged model for MLflow's pages."""
     card = path / CARD
     return card.read_text(encoding="utf-8")[:_LONGEST_NOTE] if card.is_file() else ""
 
@@ -316,13 +316,13 @@ def _read_sent(path: Path) -> Sent:
 
 
 def _dataset(entry: DataSet) -> Dataset:
-    # A source of this kind is a note; the others would make MLflow guess what a path means.
+    # A source of this type is a note; with the others MLflow would guess what a path means.
     source = CodeDatasetSource({"path": entry.source})
     schema = TensorDatasetSchema(Schema([TensorSpec(np.dtype(entry.dtype), (-1, entry.dim))]))
     profile = {"features_shape": [entry.rows, entry.dim], "sha256": entry.digest}
     return Dataset(
         name=entry.name,
-        digest=entry.digest[:32],  # the most that MLflow takes
+        digest=entry.digest[:32],  # the longest that MLflow accepts
         source_type="code",
         source=source.to_json(),
         schema=json.dumps(schema.to_dict()),

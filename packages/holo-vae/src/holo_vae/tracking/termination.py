@@ -1,4 +1,4 @@
-"""What is done when a scheduler ends a process that nothing else prepares for that."""
+"""Actions when a scheduler ends a process that does not handle this otherwise."""
 
 import os
 import signal
@@ -11,19 +11,20 @@ from types import FrameType
 
 __all__ = ["at_sigterm"]
 
-_TERMINATED = 143  # exit status after a SIGTERM, as shells have it
+_TERMINATED = 143  # exit status after a SIGTERM, as in shells
 
 
 @contextmanager
 def at_sigterm(do: Callable[[], None]) -> Iterator[None]:
-    """Do something when SIGTERM comes, and end the process, unless the program has a handler of its own.
+    """Do something when SIGTERM arrives, and then end the process, unless the program has its own handler.
 
-    A handler of Python's runs in the main thread, and not while that waits for another process; a thread does not wait.
+    A Python handler runs in the main thread, and not while that waits for another process; a separate thread can always
+    run.
 
     Parameters
     ----------
     do
-        Called in a thread.
+        The function, called in a thread.
     """
     if (
         sys.platform == "win32"
@@ -45,7 +46,7 @@ def at_sigterm(do: Callable[[], None]) -> Iterator[None]:
                     os._exit(_TERMINATED)
 
     def pass_on(_number: int, _frame: FrameType | None) -> None:
-        """Let the thread do it."""
+        """Leave the work to the thread, which the signal wakes."""
 
     thread = threading.Thread(target=watch, name="holo-vae SIGTERM", daemon=True)
     thread.start()

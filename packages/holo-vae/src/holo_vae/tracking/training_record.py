@@ -1,4 +1,4 @@
-"""What a model was trained on: kept with it, so that nothing of that is taken for a measure of it."""
+"""The record of a model's training data, kept with the model so that none of it is used to measure the model."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ from holo_vae.recipes.training import TrainingConfig
 
 __all__ = ["TRAINED", "TrainingRecord", "read_training_record", "row_digests", "write_training_record"]
 
-TRAINED = "training.json"  # of a logged model
+TRAINED = "training.json"  # file of a logged model
 _FORMAT = "holo-vae training record"
 _MOST_DIGESTS = 1 << 15
 _DIGEST_BYTES = 8
@@ -27,17 +27,17 @@ _DIGEST_BYTES = 8
 
 @attrs.frozen(eq=False)
 class TrainingRecord:
-    """Which structures, clusters and rows a model was trained on.
+    """The structures, clusters and rows that a model was trained on.
 
     Parameters
     ----------
     groups
-        For each column of the index that says what a row is of, such as ``structure`` and ``cluster30``, its values.
+        The values of each index column that identifies rows, such as ``structure`` and ``cluster30``.
     rows
-        How many rows there were.
+        The number of rows.
     digests : UInt64[ndarray, "m"]
-        Of the coefficients of rows, ascending: of all, or of more than 32,768 rows the smallest ones, a sample in which
-        other rows are found as often as they were trained on.
+        Digests of the rows' coefficients in ascending order: of all rows, or, of more than 32,768 rows, the smallest
+        digests, which are a random sample of the rows.
 
     Examples
     --------
@@ -54,18 +54,18 @@ class TrainingRecord:
     def of(
         cls, rows: Rows, config: TrainingConfig, digests: Iterable[UInt64[np.ndarray, "_"]]
     ) -> "TrainingRecord":
-        """Describe rows to train on.
+        """Describe training rows.
 
         Parameters
         ----------
         rows
             The rows.
         config
-            Says by which columns rows belong together.
+            Determines the columns by which rows belong together.
         digests
-            Those of all rows, in parts.
+            The digests of all rows, in parts.
         """
-        # Clusterings too that the recipe does not use: others may measure by them.
+        # Clusterings that the recipe does not use are included, because others may measure by them.
         named = {
             *group_columns(rows.columns, config),
             *(name for name in rows.columns if name.startswith("cluster")),
@@ -77,20 +77,20 @@ class TrainingRecord:
         return cls(groups, len(rows), smallest)
 
     def comparable(self, index: Index) -> bool:
-        """Say whether any column says of rows whether they were trained on."""
+        """Return whether any column of an index can tell whether rows were trained on."""
         return any(name in index for name in self.groups)
 
     def seen(
         self, index: Index, coefficients: Float[np.ndarray, "n dim"] | None = None
     ) -> Bool[np.ndarray, "n"]:
-        """Say of each row whether the model was trained on it, or on one of its structure or cluster.
+        """Return for each row whether the model was trained on it, or on one of the same structure or cluster.
 
         Parameters
         ----------
         index
-            What the rows are about; columns that the record does not have say nothing.
+            The index of the rows; columns that the record lacks are ignored.
         coefficients
-            The rows themselves, in the model's basis, where they are known.
+            The rows themselves, in the model's basis, if they are available.
         """
         count = len(next(iter(index.values()), ())) if coefficients is None else len(coefficients)
         seen: NDArray[np.bool_] = np.zeros(count, dtype=bool)
@@ -124,7 +124,7 @@ def _texts(values: Shaped[np.ndarray, "n"]) -> tuple[str, ...]:
 
 
 def write_training_record(record: TrainingRecord, path: Path) -> None:
-    """Write a record as JSON, with the digest of what it says."""
+    """Write a record as JSON, with a digest of its content."""
     write_json(
         path,
         {
@@ -143,7 +143,7 @@ def read_training_record(path: Path) -> TrainingRecord:
     Raises
     ------
     FormatError
-        If the file is no record, or is damaged.
+        If the file is not a record, or is damaged.
     """
     content = read_json(path)
     if not isinstance(content, dict) or content.get("format") != _FORMAT:

@@ -1,4 +1,4 @@
-"""The state of a training run on disk: what it takes to go on to the bit."""
+"""The state of a training run on disk: everything that is needed to resume it with identical bits."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -31,29 +31,29 @@ _PROGRESS = "state.json"
 
 @attrs.frozen(kw_only=True)
 class Epoch:
-    """What one epoch of training gave.
+    """The results of one epoch of training.
 
     Parameters
     ----------
     number
-        Counted from 0.
+        The number of the epoch, counted from 0.
     loss
         The weighted sum of `parts`, on the training rows.
     parts, validation
-        What the objective measures (such as ``mse``, ``kl``, ``cosine_loss``): means over the training samples, as
-        they were trained on, and over the validation rows.
+        The quantities of the objective (such as ``mse``, ``kl``, ``cosine_loss``): means over the training samples in
+        the form in which they were trained on, and over the validation rows.
     validation_loss
         The weighted sum of `validation`.
     learning_rate
         The learning rate of the epoch's last step.
     gradient_norm
-        Mean over the steps, before clipping.
+        The mean over the steps, before clipping.
     seconds
-        That the training took, without validation.
+        The duration of the training, without validation.
     samples_per_second
-        The samples per second of training.
+        Training samples per second.
     best
-        Whether the validation loss was lower than in all epochs before; those weights are kept.
+        Whether the validation loss was lower than in all epochs before; the weights are kept if so.
     """
 
     number: int
@@ -75,16 +75,16 @@ class Progress:
     Parameters
     ----------
     run
-        Digest of all that decides the run: recipe, data, precision.
+        Digest of everything that determines the run: recipe, data, precision.
     step
-        Steps done, over all epochs.
+        The number of completed steps, over all epochs.
     epochs
-        The epochs done.
+        The records of the completed epochs.
     sums
-        Over the samples of the epoch under way: of each thing measured, then the loss, then of each step's
-        gradient norm.
+        Sums over the samples of the current epoch: of each quantity, then of the loss, then of the gradient norm of
+        each step.
     seconds
-        That the epoch under way has taken so far.
+        The duration of the current epoch so far.
     """
 
     run: str
@@ -96,7 +96,7 @@ class Progress:
 
 @attrs.frozen(eq=False)
 class Checkpoint:
-    """A run's progress, and its tensors by name: weights, optimizer, averages, the best weights so far."""
+    """A run's progress, and its tensors by name: weights, optimizer, averages, and the best weights so far."""
 
     progress: Progress
     tensors: Mapping[str, Tensor]
@@ -106,17 +106,17 @@ _converter = cattrs.Converter(forbid_extra_keys=True)
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Say whether a run's state is in a folder."""
+    """Return whether a folder holds the state of a run."""
     return (folder / _PROGRESS).is_file()
 
 
 def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write a state into a folder that is there; until its last file is swapped in, the one before it is whole.
+    """Write a state into an existing folder; the previous state stays intact until the last file is swapped in.
 
     Raises
     ------
     HoloError
-        If it cannot be written, or the folder is gone.
+        If it cannot be written, or the folder no longer exists.
     """
     tensors = f"state-{checkpoint.progress.step}.safetensors"
     content = safetensors.torch.save(dict(checkpoint.tensors))
@@ -134,7 +134,7 @@ def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
 
 
 def read_progress(folder: Path) -> Progress:
-    """Read of a state how far the run has come.
+    """Read how far the run of a state has come.
 
     Raises
     ------
@@ -145,12 +145,12 @@ def read_progress(folder: Path) -> Progress:
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Read a state.
+    """Read a state from a folder.
 
     Raises
     ------
     FormatError
-        If it is none, is of another format version, or is damaged.
+        If the folder holds no state, one of another format version, or a damaged one.
     """
     progress, tensors, digest = _read(folder)
     with _named(folder / _PROGRESS):
@@ -161,7 +161,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 
 def _read(folder: Path) -> tuple[Progress, Path, str | None]:
-    """Return the progress, and the file with the tensors and its digest, None in states from before there was one."""
+    """Return the progress, the file with the tensors, and its digest, which is None in older states."""
     path = folder / _PROGRESS
     with _named(path):
         description = read_json(path)
@@ -181,7 +181,7 @@ def _read(folder: Path) -> tuple[Progress, Path, str | None]:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Turn what goes wrong in reading into one error that names the file."""
+    """Turn any error while reading into one that names the file."""
     try:
         yield
     except FormatError:
@@ -191,13 +191,13 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _name_the_loss(measured: dict[str, float]) -> None:
-    """Call the cosine loss what it is in states that were written while it was called ``cosine``."""
+    """Rename the cosine loss in states that were written while it was called ``cosine``."""
     if "cosine" in measured:
         measured["cosine_loss"] = measured.pop("cosine")
 
 
 def _clear(folder: Path, keep: str) -> None:
-    # Also what a killed process left half written.
+    # This includes files that a killed process left incomplete.
     for pattern in ("state-*.safetensors", ".state*.tmp"):
         for old in folder.glob(pattern):
             if old.name != keep:

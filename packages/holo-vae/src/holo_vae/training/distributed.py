@@ -1,8 +1,8 @@
-"""Several processes that train one network together, as ``torchrun`` starts them: one a GPU, or on CPUs.
+"""Several processes that train one network together, as started by ``torchrun``: one per GPU, or on CPUs.
 
-Each process has the whole network and a part of every batch. What they exchange: the statistics of batch norms
-(`holo_nn.synchronize_batch_norms`), the gradients, and sums of what is measured. All processes then take the
-same step, bit for bit, which is the step that one process would take with the whole batch.
+Each process has the whole network and a part of every batch. The processes exchange the statistics of batch norms
+(`holo_nn.synchronize_batch_norms`), the gradients, and sums of the measured quantities. All of them then take the same
+step, bit for bit, which is the step that one process would take with the whole batch.
 """
 
 import hashlib
@@ -27,16 +27,16 @@ TIMEOUT = timedelta(minutes=10)
 
 @attrs.frozen
 class Processes:
-    """The processes that train together, seen from one of them.
+    """The processes that train together, as seen from one of them.
 
     Parameters
     ----------
     rank
-        The number of this one, from 0.
+        The number of this process, from 0.
     count
-        How many there are; 1 where a network is trained by one, as usual: then nothing below costs anything.
+        The number of processes; it is usually 1, and then the methods below cost nothing.
     device
-        Where this one works.
+        The device of this process.
 
     Examples
     --------
@@ -53,17 +53,17 @@ class Processes:
 
     @classmethod
     def from_environment(cls, device: torch.device | str = "cpu") -> "Processes":
-        """Read what ``torchrun`` tells the processes that it starts; without it there is one.
+        """Read the variables that ``torchrun`` sets for the processes it starts; without them there is one process.
 
         Parameters
         ----------
         device
-            ``cpu``, or ``cuda``: then each process of a machine gets a GPU of its own.
+            ``cpu`` or ``cuda``; with ``cuda``, each process on a machine gets its own GPU.
 
         Raises
         ------
         HoloError
-            If the environment has a part of torchrun's variables only, or there are fewer GPUs than processes.
+            If only some of torchrun's variables are set, or there are fewer GPUs than processes.
         """
         device = torch.device(device)
         if "WORLD_SIZE" not in os.environ:
@@ -82,12 +82,12 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes files and speaks to the user."""
+        """Whether this is the process that writes files and prints messages."""
         return self.rank == 0
 
     @contextmanager
     def joined(self, timeout: timedelta = TIMEOUT) -> Iterator[None]:
-        """Connect the processes for as long as the context lasts.
+        """Connect the processes for the duration of the context.
 
         Parameters
         ----------
@@ -97,7 +97,7 @@ class Processes:
         Raises
         ------
         HoloError
-            If another process ends early, or is not heard of for so long.
+            If another process ends early, or does not respond within the timeout.
         """
         if self.count == 1:
             yield
@@ -118,8 +118,8 @@ class Processes:
             if not _is_of_a_connection(error):
                 raise
             raise HoloError(
-                f"process {self.rank} of {self.count} lost another, which ended or was not heard of for "
-                f"{timeout.total_seconds():g} s; what went wrong is said where that one runs"
+                f"process {self.rank} of {self.count} lost another, which ended or did not respond for "
+                f"{timeout.total_seconds():g} s; the output of that process says what went wrong"
             ) from error
         finally:
             if dist.is_initialized():
@@ -127,13 +127,13 @@ class Processes:
 
     @contextmanager
     def sharing(self, *networks: nn.Module) -> Iterator[None]:
-        """Let all processes begin with the first one's weights, and batch norms see whole batches.
+        """Start all processes with the weights of the first, and let batch norms use whole batches.
 
         Parameters
         ----------
         *networks
-            Those that are trained, with `sum_gradients` after each backward in the context, and what follows them,
-            such as an average.
+            The network that is trained, with `sum_gradients` after each backward in the context, and networks that
+            follow it, such as an average.
         """
         if self.count == 1:
             yield
@@ -149,7 +149,7 @@ class Processes:
                 synchronize_batch_norms(network, False)
 
     def part(self, samples: int) -> slice:
-        """Say which samples of a batch are this process's, as `torch.tensor_split` cuts.
+        """Return which samples of a batch belong to this process, divided as by `torch.tensor_split`.
 
         Raises
         ------
@@ -167,21 +167,21 @@ class Processes:
     def sum_gradients(self, gradient: Float[Tensor, " weights"]) -> None:
         """Replace the gradient of all parameters by its sum over all processes.
 
-        The loss of each process is then its share of the whole batch's: the sum over its own samples, divided by
-        the number of samples of all.
+        The loss of each process must therefore be its share of the loss of the whole batch: the sum over its own
+        samples, divided by the number of samples of all processes.
 
         Notes
         -----
-        One sum over all parameters in a fixed order, after the backward. `DistributedDataParallel` begins sums
-        while the backward still runs, but cuts them otherwise in the first step after a start than later: with
-        more than two processes a resumed run then rounds otherwise. These networks' gradients, under 25 MB, are
-        not worth that.
+        All parameters are summed at once in a fixed order after the backward pass. `DistributedDataParallel` begins its
+        sums while the backward pass still runs, but divides the parameters differently in the first step after a start
+        than later: with more than two processes, a resumed run then rounds differently. The gradients of these
+        networks, below 25 MB, are not worth that.
         """
         if self.count > 1:
             dist.all_reduce(gradient)
 
     def sum(self, tensor: Tensor) -> Tensor:
-        """Return the sum of a tensor over all processes, to each the same bits."""
+        """Return the sum of a tensor over all processes, with identical bits in each."""
         if self.count == 1:
             return tensor
         total = tensor.clone(memory_format=torch.contiguous_format)
@@ -189,24 +189,24 @@ class Processes:
         return total
 
     def wait(self) -> None:
-        """Wait until all processes have come here."""
+        """Wait until all processes have reached this point."""
         if self.count > 1:
             self.sum(torch.zeros(1, device=self.device)).item()
 
     def check_same(self, value: object, name: str) -> None:
-        """Make sure that a value is the same in all processes, such as the step that a run goes on from.
+        """Check that a value is the same in all processes, such as the step at which a run resumes.
 
         Parameters
         ----------
         value
-            What its text says is compared.
+            The value, compared by its text.
         name
-            What it is, for the error.
+            The name of the value in the error.
 
         Raises
         ------
         HoloError
-            In all processes, if it differs between any.
+            In all processes, if the value differs between any two.
         """
         if self.count == 1:
             return
@@ -234,5 +234,5 @@ def _whole_number(variable: str) -> int:
 
 
 def _is_of_a_connection(error: RuntimeError) -> bool:
-    # NCCL's errors and those of starting have types of their own; gloo's only name its files.
+    # NCCL's errors and those at the start have their own types; gloo's can be recognized only by the file they name.
     return isinstance(error, dist.DistError) or "gloo" in str(error)

@@ -1,8 +1,8 @@
-"""The training engine: from holograms to a network, resumable to the bit.
+"""The training engine: from holograms to a trained network, resumable with identical bits.
 
-Nothing that chance decides is state. The order of the rows, the noise of z and the masks are functions of the
-recipe's seed and the step's number, drawn for the whole batch in its order: so a run that is killed goes on as
-if it had not been, and several processes together take the steps that one would take.
+No random decision is part of the state. The order of the rows, the noise of z and the masks are functions of the
+recipe's seed and of the step number, drawn for the whole batch in its order. A run that was killed therefore continues
+as if it had not been, and several processes together take the steps that one process would take.
 """
 
 import copy
@@ -44,29 +44,29 @@ from .schedules import epochs_since_best, learning_rate
 
 __all__ = ["Epoch", "Step", "check_state", "run_digest", "train"]
 
-_STEPS_AT_ONCE = 20  # losses are fetched so many at a time: fetching makes a GPU wait
+_STEPS_AT_ONCE = 20  # the number of losses that are fetched together, since each fetch makes a GPU wait
 
 
 @attrs.frozen(kw_only=True)
 class Step:
-    """What one step of training gave.
+    """The results of one training step.
 
     Parameters
     ----------
     number
-        Counted from 0 over the whole run.
+        The number of the step, counted from 0 over the whole run.
     epoch
-        Counted from 0.
+        The number of the epoch, counted from 0.
     total
-        Steps of the whole run.
+        The number of steps of the whole run.
     loss, parts
-        The loss and parts of the batch, as `Epoch` has them.
+        The loss of the batch and its parts, as in `Epoch`.
     learning_rate, gradient_norm
-        The norm is that before clipping.
+        The learning rate, and the norm of the gradient before clipping.
     seconds
-        That the step took, its share of the steps fetched together.
+        The duration of the step: its share of the steps that were fetched together.
     samples
-        In the batch, over all processes.
+        The number of samples in the batch, over all processes.
     """
 
     number: int
@@ -81,9 +81,9 @@ class Step:
 
 
 def run_digest(recipe: Recipe, training: Rows, validation: Rows, objective: Objective | None = None) -> str:
-    """Return a digest of what decides a run's weights: the recipe, an own objective, the data's sizes and basis."""
+    """Return a digest of what determines the weights: the recipe, a custom objective, the data's sizes and basis."""
     decided = to_plain(recipe)
-    decided["training"].pop("checkpoint_minutes")  # how often a state is written changes nothing
+    decided["training"].pop("checkpoint_minutes")  # how often the state is written changes nothing
     plain: dict[str, object] = {
         "recipe": decided,
         "rows": [len(training), len(validation)],
@@ -95,19 +95,19 @@ def run_digest(recipe: Recipe, training: Rows, validation: Rows, objective: Obje
 
 
 def check_state(state: Path, run: str) -> None:
-    """Check that a folder's state is that of a run.
+    """Check that the state in a folder belongs to a run.
 
     Parameters
     ----------
     state
         Folder with a state.
     run
-        From `run_digest`.
+        The digest of the run, from `run_digest`.
 
     Raises
     ------
     HoloError
-        If it is another run's.
+        If the state belongs to another run.
     FormatError
         If it cannot be read.
     """
@@ -129,39 +129,39 @@ def train(
     processes: Processes = ALONE,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Iterator[Epoch]:
-    """Train a network in place, yielding a record of each epoch.
+    """Train a network in place, and yield a record of each epoch.
 
-    Whenever an epoch is given, and at the end, the network holds the weights that had the lowest validation loss
-    so far; of a variational model only epochs at the full KL weight count.
+    Whenever an epoch is yielded, and at the end, the network holds the weights with the lowest validation loss so far;
+    for a variational model, only epochs at the full KL weight count.
 
     Parameters
     ----------
     network
-        A `HolographicAutoencoder` or a `Classifier`, as the recipe's model says.
+        A `HolographicAutoencoder` or a `Classifier`, according to the recipe's model.
     training, validation
-        From `holo_vae.data.batches.open_rows`.
+        Rows from `holo_vae.data.batches.open_rows`.
     recipe
-        What to train and how.
+        What to train, and how.
     objective
-        What to train for; by default reconstruction or classification, as the recipe's model says.
+        The objective of the training; by default reconstruction or classification, according to the recipe's model.
     state
-        Folder for the run's state. If there is one, the run goes on from it: epochs that it has done are given
-        again, from the record.
+        Folder for the state of the run. If it holds a state, the run resumes from it, and completed epochs are yielded
+        again from the record.
     processes
-        Who trains, and where; connected (see `Processes.joined`) if they are several. The network comes back to
-        the CPU.
+        The processes that train; if there are several, they must be connected (see `Processes.joined`). The network is
+        moved back to the CPU at the end.
     on_step
-        Called for each step, some at a time; of several processes in each.
+        Called for each step, a few steps at a time; with several processes, in each of them.
 
     Yields
     ------
     Epoch
-        After each epoch.
+        The record of each epoch.
 
     Raises
     ------
     HoloError
-        If there are too few rows, the state is that of another run, or the loss is no longer finite.
+        If there are too few rows, the state belongs to another run, or the loss is no longer finite.
     """
     if training.epoch_rows < 2 or not len(validation):
         raise HoloError(
@@ -181,7 +181,7 @@ def train(
 
 
 class _Run:
-    """A training run under way: the network, the optimizer, and how far it has come."""
+    """A training run in progress: the network, the optimizer, and how far the run has come."""
 
     def __init__(
         self,
@@ -229,7 +229,7 @@ class _Run:
         return self.network if self.average is None else self.average
 
     def epochs(self) -> Iterator[Epoch]:
-        """Go through the epochs that are done, then those that are to come."""
+        """Yield the epochs that are completed, then those that follow."""
         with self._best_weights():
             yield from self.progress.epochs
         averages = () if self.average is None else (self.average,)
@@ -245,7 +245,7 @@ class _Run:
 
     @contextmanager
     def _best_weights(self) -> Iterator[None]:
-        """Let the network hold the best weights so far, as long as others look at it."""
+        """Let the network hold the best weights so far while the caller uses it."""
         if not self.best:
             yield
             return
@@ -255,7 +255,7 @@ class _Run:
         self.network.load_state_dict(current)
 
     def _losses(self) -> list[float]:
-        """Return the validation losses that can be compared with one another."""
+        """Return the validation losses that can be compared with each other."""
         done = self.progress.epochs
         return [each.validation_loss for each in done if self.objective.comparable(each.number)]
 
@@ -307,7 +307,7 @@ class _Run:
     def _step(
         self, batch: Batch, step: int, rate: float, weights: Float[Tensor, " k"], samples: int
     ) -> Float[Tensor, " k2"]:
-        """Take a step; gives the sums over the batch of what is measured and of the loss, and the norm."""
+        """Take a step; return the sums over the batch of the quantities and of the loss, and the gradient norm."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         holograms = batch.coefficients.to(self.device, self.dtype, non_blocking=True)
@@ -336,12 +336,12 @@ class _Run:
         }
 
     def _told(self, batch: Batch) -> Draws:
-        """Return what a batch tells beside its rows: views of them, and categories for the heads."""
+        """Return the contents of a batch other than its rows: views of them, and categories for the heads."""
         views = {name: rows.to(self.device, self.dtype) for name, rows in batch.views.items()}
         return views if batch.heads is None else {**views, "heads": batch.heads.to(self.device)}
 
     def _record(self, epoch: int, row: Sequence[float], samples: int, rate: float, seconds: float) -> None:
-        """Count a step as done."""
+        """Record a completed step."""
         *parts, loss, norm = row
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise HoloError(
@@ -417,12 +417,12 @@ class _Run:
         self.written = time.monotonic()
 
     def _tensors(self) -> dict[str, Tensor]:
-        """Name all tensors of the run."""
+        """Return all tensors of the run by name."""
         parts: dict[str, Mapping[str, Tensor]] = {"network": self.network.state_dict(), "best": self.best}
         if self.average is not None:
             parts["average"] = self.average.state_dict()
         parts |= {f"optimizer.{name}": state for name, state in self.flat.state(self.optimizer).items()}
-        # Clones: what shares memory cannot be stored, such as the best weights just after they were kept.
+        # Clones, as tensors that share memory cannot be stored, such as the best weights just after they were kept.
         return {
             f"{part}/{name}": tensor.detach().cpu().clone().contiguous()
             for part, tensors in parts.items()
@@ -460,9 +460,9 @@ def _optimizer(config: TrainingConfig, flat: FlatParameters) -> torch.optim.Opti
 
 
 def _follow(average: nn.Module, network: nn.Module, config: TrainingConfig, step: int) -> None:
-    """Move the averaged weights, and the statistics of norms, a step towards the network's."""
+    """Move the averaged weights, and the statistics of norms, one step towards those of the network."""
     assert config.ema_decay is not None
-    # The average of the first steps must not hang on to the initial weights.
+    # The average in the first steps must not retain the initial weights.
     decay = min(config.ema_decay, (1 + step) / (10 + step))
     ours, theirs = [], []
     for mine, its in zip(average.state_dict().values(), network.state_dict().values(), strict=True):

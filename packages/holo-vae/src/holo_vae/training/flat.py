@@ -1,4 +1,4 @@
-"""All weights of a network side by side: an optimizer then has one tensor to step, and not some hundred."""
+"""All weights of a network in one tensor, so that an optimizer has one tensor to step instead of some hundred."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,13 +12,13 @@ __all__ = ["FlatParameters"]
 class FlatParameters:
     """The parameters of a network as one tensor, and their gradients as another.
 
-    From now on each parameter, and its gradient, is a piece of these: what is done to the whole is done to all of them.
-    Gradients are added to what is there, so they must be set to zero before each backward.
+    Each parameter, and its gradient, becomes a slice of these, so that an operation on the whole applies to all of
+    them. Gradients are accumulated, so they must be set to zero before each backward pass.
 
     Parameters
     ----------
     network
-        Whose parameters with gradients are taken; all of one dtype, on one device.
+        The network whose trainable parameters are used; all must have one dtype and be on one device.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class FlatParameters:
             parameter.data, parameter.grad = values[name], gradients[name]
 
     def pieces(self, tensor: Float[Tensor, " weights"]) -> dict[str, Tensor]:
-        """Cut a tensor as long as all parameters into one of the shape of each, by name; they share its memory."""
+        """Split a tensor as long as all parameters into tensors of their shapes, by name; they share its memory."""
         pieces = torch.split(tensor, [p.numel() for p in self._parameters.values()])
         return {
             name: piece.view_as(p) for (name, p), piece in zip(self._parameters.items(), pieces, strict=True)
@@ -56,21 +56,21 @@ class FlatParameters:
 
     @property
     def gradient(self) -> Float[Tensor, " weights"]:
-        """Of all parameters."""
+        """The gradient of all parameters."""
         assert self.values.grad is not None
         return self.values.grad
 
     def clip(self, longest: float) -> Float[Tensor, ""]:
-        """Scale the gradient down to a norm where it is longer, and give the norm that it had.
+        """Scale the gradient down to a norm if it is longer, and return its norm before that.
 
-        As `torch.nn.utils.clip_grad_norm_` does, in a fourth of its time.
+        It does the same as `torch.nn.utils.clip_grad_norm_`, in a quarter of the time.
         """
         norm: Tensor = torch.linalg.vector_norm(self.gradient)
         self.gradient.mul_((longest / (norm + 1e-6)).clamp(max=1.0))
         return norm
 
     def state(self, optimizer: torch.optim.Optimizer) -> dict[str, dict[str, Tensor]]:
-        """Return what an optimizer of `values` remembers of each parameter, by its name."""
+        """Return the state that an optimizer of `values` keeps for each parameter, by name."""
         found: dict[str, dict[str, Tensor]] = {name: {} for name in self._parameters}
         for key, tensor in optimizer.state[self.values].items():
             pieces = self.pieces(tensor) if tensor.shape == self.values.shape else None
@@ -79,10 +79,10 @@ class FlatParameters:
         return found
 
     def load_state(self, optimizer: torch.optim.Optimizer, state: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """Let an optimizer of `values` remember what `state` gave."""
+        """Restore the state of an optimizer of `values` that `state` returned."""
         pieces = {key: [state[name][key] for name in self._parameters] for key in next(iter(state.values()))}
         optimizer.state[self.values] = {
-            # What is as large as the parameter is its own; the number of steps is that of all.
+            # A tensor as large as the parameter is specific to it; the number of steps is common to all.
             key: (torch.cat([each.flatten() for each in some]) if self._fits(some) else some[0]).to(
                 self.values.device
             )
@@ -93,6 +93,6 @@ class FlatParameters:
         return all(t.shape == p.shape for t, p in zip(tensors, self._parameters.values(), strict=True))
 
     def release(self) -> None:
-        """Give each parameter memory of its own again."""
+        """Give each parameter its own memory again."""
         for parameter in self._parameters.values():
             parameter.data, parameter.grad = parameter.data.clone(), None

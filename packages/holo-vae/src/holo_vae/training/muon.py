@@ -1,4 +1,4 @@
-"""Muon: steps of matrices along their nearest orthogonal matrix."""
+"""Muon: steps of matrices along the nearest orthogonal matrix."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,12 +10,12 @@ from .flat import FlatParameters
 
 __all__ = ["Muon", "orthogonalized"]
 
-# Of the polynomial a x + b x³ + c x⁵, five times: singular values from 0.01 to 1 come to lie between 0.68 and 1.13.
+# For a x + b x³ + c x⁵, applied five times: singular values from 0.01 to 1 end up between 0.68 and 1.13.
 _POLYNOMIAL = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 _MOMENTUM = 0.95
 _SECOND_MOMENT = 0.99
-# The root mean square of a matrix' step, in learning rates: that of a typical step of Adam.
+# The root mean square of a matrix's step in units of the learning rate: that of a typical Adam step.
 _MATRIX_STEP = 0.2
 
 
@@ -23,16 +23,16 @@ class Muon(torch.optim.Optimizer):
     """Muon for the matrices of a network, Adam for its vectors.
 
     The momentum of a matrix is replaced by the nearest matrix with orthonormal rows (or columns), so that each step
-    moves all of its directions alike; see K. Jordan et al., *Muon: an optimizer for hidden layers in neural networks*
-    (2024). The root mean square of a step is 0.2 learning rates, as J. Liu et al. (arXiv:2502.16982) scale it.
-    `torch.optim.Muon` does the same with one parameter at a time; this one has all of them side by side.
+    moves all of its directions equally; see K. Jordan et al., *Muon: an optimizer for hidden layers in neural networks*
+    (2024). The root mean square of a step is 0.2 learning rates, as in J. Liu et al. (arXiv:2502.16982).
+    `torch.optim.Muon` does the same for one parameter at a time; this optimizer handles all of them together.
 
     Parameters
     ----------
     flat
-        The parameters, and their gradients.
+        The parameters and their gradients.
     learning_rate
-        Changed from step to step as that of other optimizers, ``param_groups[0]["lr"]``.
+        The learning rate, which may be changed between steps as for other optimizers, ``param_groups[0]["lr"]``.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class Muon(torch.optim.Optimizer):
         Raises
         ------
         TypeError
-            If there is a closure: this optimizer evaluates the network once a step.
+            If there is a closure: this optimizer evaluates the network once per step.
         """
         if closure is not None:
             raise TypeError("Muon.step takes no closure")
@@ -73,7 +73,7 @@ class Muon(torch.optim.Optimizer):
         count = int(state["step"])
         momentum = state["momentum"].lerp_(gradient, 1 - _MOMENTUM)
         second = state["second_moment"].lerp_(gradient.square(), 1 - _SECOND_MOMENT)
-        # Adam's step for all; then that of each matrix is overwritten.
+        # Adam's step is taken for all parameters; then that of each matrix is overwritten.
         step = momentum / (1 - _MOMENTUM**count)
         step /= (second / (1 - _SECOND_MOMENT**count)).sqrt_().add_(1e-8)
         ahead = self._flat.pieces(gradient.lerp(momentum, _MOMENTUM))  # Nesterov's
@@ -85,10 +85,10 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalized(matrices: Sequence[Float[Tensor, "_ _"]]) -> list[Float[Tensor, "_ _"]]:
-    """Return nearly the nearest matrix with orthonormal rows, or columns where these are fewer, for each matrix.
+    """Return, for each matrix, nearly the nearest matrix with orthonormal rows, or columns where these are fewer.
 
-    The Newton-Schulz iteration of Muon. It is done with the products of rows with rows, which are small where one side
-    of a matrix is much longer than the other, and together for all matrices whose shorter sides are alike.
+    This is the Newton-Schulz iteration of Muon. It uses the products of rows with rows, which are small if one side of
+    a matrix is much longer than the other, and treats all matrices with shorter sides of equal length together.
 
     Examples
     --------
@@ -101,13 +101,13 @@ def orthogonalized(matrices: Sequence[Float[Tensor, "_ _"]]) -> list[Float[Tenso
     for rows in {matrix.shape[0] for matrix in wide}:
         where = [i for i, matrix in enumerate(wide) if matrix.shape[0] == rows]
         products = torch.stack([wide[i] @ wide[i].T for i in where])
-        # Their traces, the squares of the matrices' norms, bound the squares of the largest singular values.
+        # The trace of each product, the squared norm of the matrix, bounds the square of its largest singular value.
         norms = products.diagonal(dim1=1, dim2=2).sum(dim=1).clamp(min=torch.finfo(products.dtype).tiny)
         products = products / norms[:, None, None]
         factors = torch.eye(rows, dtype=products.dtype, device=products.device).expand_as(products)
         a, b, c = _POLYNOMIAL
         for _ in range(_ITERATIONS):
-            # The odd polynomial of X is this even one, of X Xᵀ, times X.
+            # The odd polynomial of X is this even polynomial of X Xᵀ, times X.
             even = torch.baddbmm(products, products, products, beta=b, alpha=c)
             even.diagonal(dim1=1, dim2=2).add_(a)
             factors = even @ factors

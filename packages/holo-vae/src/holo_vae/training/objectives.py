@@ -1,6 +1,6 @@
-"""What a network is trained for: the losses of each sample, and what they weigh.
+"""Training objectives: the loss terms of each sample, and their weights.
 
-A new loss is a new class: an `Objective`, which `holo_vae.train` takes.
+A new loss is a new class, an `Objective`, which can be passed to `holo_vae.train`.
 """
 
 from collections.abc import Mapping
@@ -26,20 +26,20 @@ from .view_terms import view_terms
 __all__ = ["Autoencoding", "Classification", "Draws", "Objective", "kl_divergence", "objective_of"]
 
 
-# What chance decides for each sample of a batch, by names that the objective chooses.
+# The random numbers for each sample of a batch, by names that the objective chooses.
 Draws = Mapping[str, Shaped[Tensor, "n ..."]]
 
 
 @runtime_checkable
 class Objective(Protocol):
-    """What a network is trained for: the quantities measured of each sample, and their weights in the loss.
+    """A training objective: the quantities that are measured for each sample, and their weights in the loss.
 
-    The loss of an epoch is the sum of the quantities, each times its weight, averaged over the samples. Classes
-    that derive from this one need give only `names`, `weights` and `values`.
+    The loss of an epoch is the weighted sum of the quantities, averaged over the samples. Subclasses need to define
+    only `names`, `weights` and `values`.
 
     Examples
     --------
-    A classifier trained for the squared error of its probabilities, the Brier score:
+    A classifier trained on the squared error of its probabilities, the Brier score:
 
     >>> class BrierScore(Objective):
     ...     names = ("brier",)
@@ -55,26 +55,26 @@ class Objective(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name the quantities that are measured in training."""
+        """Return the names of the quantities that are measured in training."""
         ...
 
     @property
     def validated(self) -> tuple[str, ...]:
-        """Name those measured in validation too, the first of `names`: by default all."""
+        """Return the names of those also measured in validation, the first ones of `names`: by default all."""
         return self.names
 
     def weights(self, epoch: int) -> tuple[float, ...]:
-        """Return the weight of each of `names` in the loss of an epoch, counted from 0; 0 for what is only watched."""
+        """Return the weight of each of `names` in the loss of an epoch, counted from 0; 0 for those only monitored."""
         ...
 
     def comparable(self, epoch: int) -> bool:
-        """Say whether an epoch's validation loss can be compared with others, to choose the best weights."""
+        """Return whether an epoch's validation loss can be compared with others, to choose the best weights."""
         return True
 
     def draw(self, generator: torch.Generator, count: int) -> Draws:
-        """Draw what chance decides for a whole batch: tensors with a row for each sample, in training only.
+        """Draw the random numbers for a whole training batch: tensors with one row for each sample.
 
-        Chance must come from the generator alone, so that runs can be resumed and shared among processes.
+        They must come from the generator alone, so that runs can be resumed and shared among processes.
         """
         return {}
 
@@ -90,14 +90,15 @@ class Objective(Protocol):
         Parameters
         ----------
         network
-            The one that is trained.
+            The network that is trained.
         holograms
-            A batch, in the data's own scale.
+            A batch in the data's own scale.
         labels
-            Number of each sample's category, where the recipe's model has a condition or classes.
+            The number of each sample's category, if the recipe's model has a condition or classes.
         draws
-            These samples' rows of what `draw` gave, floating point in the network's precision, and what the batch tells
-            beside its rows, see `holo_vae.data.batches.Batch`: views, and ``heads``. Empty in validation.
+            The rows of these samples from the result of `draw`, with floating-point values in the network's precision,
+            and what the batch contains other than its rows, see `holo_vae.data.batches.Batch`: views, and ``heads``.
+            Empty in validation.
         """
         ...
 
@@ -112,7 +113,7 @@ def kl_divergence(latent: Latent) -> Float[Tensor, " n"]:
 
 @cache
 def _coefficient_weights(basis: Basis, channel_weights: tuple[float, ...]) -> Float[Tensor, " dim"]:
-    """Return the weight of each coefficient's channel: of a degree, the channels come one after another."""
+    """Return the weight of each coefficient's channel; within a degree, the channels follow each other."""
     weights = np.array(channel_weights, dtype=np.float32)
     parts = [
         np.repeat(weights, multiplicity // len(weights) * (2 * degree + 1))
@@ -123,16 +124,16 @@ def _coefficient_weights(basis: Basis, channel_weights: tuple[float, ...]) -> Fl
 
 @attrs.frozen
 class Autoencoding(Objective):
-    """The objective of an autoencoder: α MSE + β KL / d; the cosine loss (s = +1) is measured beside.
+    """The objective of an autoencoder, α MSE + β KL / d; the cosine loss (s = +1) is monitored as well.
 
-    Where the recipe has weights of channels, the mean of the squared errors is weighed by them.
+    If the recipe has channel weights, the mean of the squared errors is weighted by them.
 
-    Where there are views of a row, these are encoded, and the row as it is is the target; of two views, what is
-    measured is the mean of both, and z of the two may be asked to be alike, to vary and not to repeat itself. A
-    cross-entropy is added for each head.
+    If there are views of a row, the views are encoded, and the unchanged row is the target. With two views, the
+    quantities are averaged over both, and the terms of VICReg may be added: z of the two views should be alike, vary,
+    and have uncorrelated dimensions. A cross-entropy is added for each head.
 
-    Where the training rows lie in one pose, γ times the frame's squared error is added: without it the frame of
-    each sort of rows settles on a pose of its own, and rows that look alike can be far from each other in z.
+    If the training rows all have one pose, γ times the squared error of the frame is added: without it, the frame of
+    each kind of rows settles on its own pose, and rows that look alike can be far apart in z.
     """
 
     model: ModelConfig
@@ -145,7 +146,7 @@ class Autoencoding(Objective):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name what is measured in training."""
+        """Return the names of the quantities measured in training."""
         return (
             *self.validated,
             *(("frame",) if self.training.frame_weight else ()),
@@ -155,11 +156,11 @@ class Autoencoding(Objective):
 
     @property
     def validated(self) -> tuple[str, ...]:
-        """Name what is measured in validation, whose rows may lie in any pose: the first of `names`."""
+        """Return the names of those measured in validation, the first ones of `names`; its rows may have any pose."""
         return ("mse", "kl", "cosine_loss")
 
     def weights(self, epoch: int) -> tuple[float, ...]:
-        """Return (α, β / d, 0), and γ where it counts."""
+        """Return (α, β / d, 0), and γ where it applies."""
         config = self.training
         beta = config.kl_weight_at(epoch) if self.model.variational else 0.0
         views = self.views
@@ -175,11 +176,11 @@ class Autoencoding(Objective):
         )
 
     def comparable(self, epoch: int) -> bool:
-        """Of an H-VAE, only epochs at the full KL weight can be compared."""
+        """Return whether the KL weight has its final value; for an H-VAE, only such epochs can be compared."""
         return not self.model.variational or self.training.kl_weight_at(epoch) == self.training.kl_weight
 
     def draw(self, generator: torch.Generator, count: int) -> Draws:
-        """Draw ``noise``, with which z is drawn, and ``kept``, which coefficients masking leaves of each view."""
+        """Draw ``noise``, with which z is sampled, and ``kept``, the coefficients that masking keeps in each view."""
         draws = {}
         if self.model.variational:
             draws["noise"] = torch.randn(
@@ -195,7 +196,7 @@ class Autoencoding(Objective):
         return draws
 
     def _kept(self, generator: torch.Generator, count: int) -> Bool[Tensor, "n dim"]:
-        """Draw which coefficients masking leaves: all orders of a channel and degree, or none."""
+        """Draw which coefficients masking keeps: all orders of a channel and degree, or none."""
         blocks = [(channels, 2 * degree + 1) for channels, degree in self.model.basis.irreps]
         share = torch.rand(
             (count, sum(channels for channels, _ in blocks)),
@@ -215,7 +216,7 @@ class Autoencoding(Objective):
         labels: Int[Tensor, " n"] | None,
         draws: Draws,
     ) -> Float[Tensor, "n k"]:
-        """Return the mean squared error, the divergence and the cosine loss of each sample, as `names` says."""
+        """Return the mean squared error, the divergence, the cosine loss and the rest of `names` for each sample."""
         condition = None
         if self.model.condition is not None:
             assert labels is not None
@@ -233,7 +234,7 @@ class Autoencoding(Objective):
         if kept is not None:
             given = given * kept
         decoded, latent = network(targets, noise, condition, None if given is targets else given)
-        scale = torch.as_tensor(network.scale)  # not get_buffer: torch.compile's wrapper has none
+        scale = torch.as_tensor(network.scale)  # not get_buffer, which torch.compile's wrapper lacks
         target = targets / scale
         decoded = decoded.to(target.dtype)
         cosine = cosine_loss(decoded.detach(), target, str(self.model.basis.irreps))
@@ -245,7 +246,7 @@ class Autoencoding(Objective):
         if self.training.frame_weight:
             axes = torch.eye(3, dtype=torch.float32, device=mse.device)
             measured.append((latent.frame - axes).square().mean(dim=(1, 2)).to(mse))
-        # Of two views the mean: each sample counts once.
+        # The mean of two views, so that each sample counts once.
         found = torch.stack(measured, dim=1).view(1 + two, -1, len(measured)).mean(dim=0)
         z = latent.mean.view(1 + two, -1, self.model.latent_dim)
         columns = [found]
@@ -259,7 +260,7 @@ class Autoencoding(Objective):
     def _heads(
         network: nn.Module, z: Float[Tensor, "views n d"], categories: Int[Tensor, "n heads"]
     ) -> Float[Tensor, "n heads"]:
-        """Return the cross-entropy of each head, the mean of all views; 0 for rows without a category."""
+        """Return the cross-entropy of each head, averaged over all views; 0 for rows without a category."""
         heads = network.heads
         assert isinstance(heads, nn.ModuleList)
         losses = [
@@ -276,15 +277,15 @@ class Autoencoding(Objective):
 
 @attrs.frozen
 class Classification(Objective):
-    """The objective of a classifier: cross-entropy; the share of wrong classes is measured beside."""
+    """The objective of a classifier: the cross-entropy; the share of wrong classes is monitored as well."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name what is measured in training."""
+        """Return the names of the quantities measured in training."""
         return ("cross_entropy", "errors")
 
     def weights(self, epoch: int) -> tuple[float, ...]:
-        """Only the cross-entropy counts."""
+        """Return 1 for the cross-entropy and 0 for the share of wrong classes."""
         return (1.0, 0.0)
 
     def values(
@@ -302,7 +303,7 @@ class Classification(Objective):
 
 
 def objective_of(recipe: Recipe) -> Objective:
-    """Return what a recipe trains for."""
+    """Return the objective of a recipe."""
     if isinstance(recipe.model, ClassifierConfig):
         return Classification()
     return Autoencoding(recipe.model, recipe.training, recipe.views)

@@ -1,4 +1,4 @@
-"""Learning rates and stopping, as functions of the step and of the epochs so far: nothing to store."""
+"""Learning rates and early stopping, as functions of the step and of past losses, without any state."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ __all__ = ["epochs_since_best", "learning_rate"]
 
 
 def epochs_since_best(losses: Sequence[float]) -> int:
-    """Say how many epochs ago the lowest validation loss was; 0 if it is the last, or there is none.
+    """Return how many epochs ago the lowest validation loss was; 0 if it is the last, or there is none.
 
     Examples
     --------
@@ -20,7 +20,7 @@ def epochs_since_best(losses: Sequence[float]) -> int:
 
 
 def _plateaus(losses: Sequence[float], patience: int) -> int:
-    """Count how often the loss had not fallen for `patience` epochs, counting anew after each time."""
+    """Count how often the loss did not fall for `patience` epochs, where counting restarts each time."""
     count, waited, lowest = 0, 0, math.inf
     for loss in losses:
         waited = 0 if loss < lowest else waited + 1
@@ -38,13 +38,13 @@ def learning_rate(
     Parameters
     ----------
     config
-        Says the schedule.
+        Determines the schedule.
     step
-        Counted from 0 over the whole run.
+        The number of the step, counted from 0 over the whole run.
     steps_per_epoch
-        Steps that an epoch has.
+        The number of steps per epoch.
     validation_losses
-        The validation losses of the epochs so far that can be compared; only ``"plateau"`` looks at them.
+        The validation losses so far that can be compared with each other; only ``"plateau"`` uses them.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What is asked of z of two views of the same rows: VICReg's three terms, over the batch of all processes."""
+"""The three terms of VICReg on z of two views of the same rows, over the batch of all processes."""
 
 import torch
 from jaxtyping import Float
@@ -8,21 +8,21 @@ from holo_nn import sum_over_processes
 
 __all__ = ["view_terms"]
 
-_LEAST_VARIANCE = 1e-4  # below it the root of a variance is too steep
+_LEAST_VARIANCE = 1e-4  # below this, the square root of a variance is too steep
 
 
 def view_terms(first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> Float[Tensor, "n 3"]:
-    """Return invariance, variance and covariance, the last two the same for each row.
+    """Return invariance, variance and covariance for each row; the last two are the same for all rows.
 
-    Invariance is the mean squared difference of a row's two z. Variance is the mean over numbers and views of
-    max(0, 1 - s), s the standard deviation over the batch; covariance the sum of squares of the covariances of
-    different numbers, over d, the mean of both views.
+    Invariance is the mean squared difference between the two z of a row. Variance is the mean over dimensions and views
+    of max(0, 1 - s), with s the standard deviation over the batch. Covariance is the sum of the squared covariances of
+    different dimensions, divided by d, averaged over both views.
 
     Parameters
     ----------
     first, second
-        z of the two views of the same rows. Of several processes each has its rows; the batch is that of all, and all
-        must go backward.
+        z of the two views of the same rows. With several processes, each passes its own rows; the batch is that of all
+        processes, and all of them must run the backward pass.
 
     Notes
     -----

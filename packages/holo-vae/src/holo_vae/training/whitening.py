@@ -1,4 +1,4 @@
-"""z in units of how much views of one thing differ: a linear map of z that the decoder undoes."""
+"""Whitening of z by the differences between views of one thing: a linear map of z that the decoder undoes."""
 
 import numpy as np
 import torch
@@ -11,24 +11,24 @@ from holo_vae.networks.network import HolographicAutoencoder
 
 __all__ = ["whiten_within"]
 
-_SHRINKAGE = 0.001  # of the mean variance, added to each: a direction in which views hardly differ must not be all of z
+_SHRINKAGE = 0.001  # share of the mean variance, added to each, so that no direction dominates z
 
 
 def whiten_within(network: HolographicAutoencoder, rows: Rows, column: str) -> None:
-    """Bring z to the mean 0, and to the covariance 1 within rows that are views of one another.
+    """Transform z to mean 0, and to covariance 1 within rows that are views of one another.
 
-    Distances of z then count by how much more two things differ than views of one do, whatever the directions in
-    which reconstruction has laid them out. The map is linear and invertible, and goes into the last layer before z
-    and, undone, into the first after it: what is decoded does not change.
+    Distances in z then measure how much more two things differ than views of one thing do, regardless of the directions
+    in which reconstruction has arranged them. The map is linear and invertible. It is absorbed into the last layer
+    before z, and its inverse into the first layer after z, so that decoded holograms do not change.
 
     Parameters
     ----------
     network
-        An H-AE, which is changed.
+        An H-AE, which is changed in place.
     rows
-        Of training.
+        The training rows.
     column
-        The index column whose rows of one value are views of one another.
+        The index column in which views of one another have the same value.
 
     Raises
     ------
@@ -38,13 +38,13 @@ def whiten_within(network: HolographicAutoencoder, rows: Rows, column: str) -> N
     Notes
     -----
     Hatch, Kajarekar, Stolcke, *Within-class covariance normalization for SVM-based speaker recognition*, Interspeech
-    (2006). The classes are things that there are views of, no labels.
+    (2006). Here, the classes are the things that have several views, not labels.
     """
     _, members = np.unique(rows.column(column), return_inverse=True)
     counts = np.bincount(members)
     if counts.max() < 2:
         raise HoloError(
-            f"no two rows have the same {column}; z can be whitened only where some are views of one thing"
+            f"no two rows have the same {column}; z can be whitened only if some are views of the same thing"
         )
     network.eval()
     with torch.inference_mode():
@@ -69,7 +69,7 @@ def _map_z(
     there: Float[torch.Tensor, "d d"],
     back: Float[torch.Tensor, "d d"],
 ) -> None:
-    """Let z become there (z - mean), and all that takes z undo it."""
+    """Replace z by there (z - mean), and undo this in all layers that take z."""
     after = network.bottleneck[0] if isinstance(network.bottleneck, nn.Sequential) else network.bottleneck
     with torch.no_grad():
         weight, bias = network.mean.weight, network.mean.bias

@@ -1,6 +1,6 @@
-"""Which version an alias of the registry names, asked again and again in a process of its own.
+"""A process that regularly asks the registry which version an alias points at.
 
-MLflow takes seconds to import and, where the registry is gone, minutes to say so; neither is for who answers requests.
+MLflow takes seconds to import and, if the registry is gone, minutes to report it; neither may delay requests.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ __all__ = ["follow", "watch"]
 
 
 def watch() -> None:
-    """Say which version the alias names whenever it is another, until the service is gone."""
+    """Report the version of the alias whenever it changes, until the service ends."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
     from holo_vae.networks.registry import open_registry  # noqa: PLC0415
@@ -30,7 +30,7 @@ def watch() -> None:
         threading.Thread(target=_end_with, args=(requests,), daemon=True).start()
         known = None
         while True:
-            # Through MLflow alone, a database that is down fills the log, and one that is not there is made.
+            # With MLflow alone, a database that is down would fill the log, and one that is missing would be created.
             with contextlib.suppress(MlflowException, HoloError, OSError), brief_requests():
                 client, _ = open_registry()
                 version = str(client.get_model_version_by_alias(name, alias).version)
@@ -48,21 +48,21 @@ def _end_with(requests: object) -> None:
 
 
 def follow(source: str, seconds: float, moved: Callable[[str], None]) -> Callable[[], None]:
-    """Watch an alias.
+    """Watch an alias from a separate process.
 
     Parameters
     ----------
     source
         ``models:/NAME@ALIAS``.
     seconds
-        How often the registry is asked.
+        The interval in seconds between two requests to the registry.
     moved
-        Called in a thread with the version that the alias names, at first and whenever that is another.
+        Called in a thread with the version that the alias points at, first and whenever it changes.
 
     Returns
     -------
     callable
-        Ends it.
+        A function that ends the process.
     """
     name, alias = source.removeprefix("models:/").split("@", 1)
     process = start("holo_vae.web.alias:watch")

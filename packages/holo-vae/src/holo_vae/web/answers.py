@@ -28,15 +28,15 @@ __all__ = [
 JSON = "application/json"
 PARQUET = "application/vnd.apache.parquet"
 ARROW = "application/vnd.apache.arrow.stream"
-MODEL = b"holo.model"  # key of a table's metadata: which model it is of, as JSON
-_GZIP_LEAST = 1024  # bytes; less is not worth it
-_GZIP_LEVEL = 1  # digits of random numbers: higher levels take ten times as long and save a few percent
+MODEL = b"holo.model"  # key in a table's metadata: the model that made it, as JSON
+_GZIP_LEAST = 1024  # bytes; shorter bodies are not worth compressing
+_GZIP_LEVEL = 1  # for digits of random numbers, higher levels take ten times as long and save a few percent
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 
 def chosen_type(headers: Headers) -> str:
-    """Return the type of answer that a client asks for: JSON, unless it names another that there is.
+    """Return the media type of the answer that a client asks for: JSON, unless it names another supported one.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def chosen_type(headers: Headers) -> str:
 
 
 def accepts_gzip(headers: Headers) -> bool:
-    """Say whether a client takes answers in gzip.
+    """Return whether a client accepts answers compressed with gzip.
 
     Examples
     --------
@@ -76,9 +76,9 @@ def body_of(embeddings: Embeddings, media_type: str) -> bytes:
     Parameters
     ----------
     embeddings
-        What to answer.
+        The embeddings to answer with.
     media_type
-        One that `chosen_type` returned.
+        A media type that `chosen_type` returned.
     """
     return table_body(to_table(embeddings), embeddings.model, media_type)
 
@@ -89,11 +89,11 @@ def table_body(table: pd.DataFrame, model: ModelReference, media_type: str) -> b
     Parameters
     ----------
     table
-        What to answer.
+        The table to answer with.
     model
-        What made it.
+        The model that made it.
     media_type
-        One that `chosen_type` returned.
+        A media type that `chosen_type` returned.
     """
     if media_type == JSON:
         columns = [table[name].tolist() for name in table]
@@ -111,5 +111,5 @@ def table_body(table: pd.DataFrame, model: ModelReference, media_type: str) -> b
 
 
 def packed(body: bytes) -> bytes | None:
-    """Return a body in gzip; None if it is too short to be worth it."""
+    """Return a body compressed with gzip; None if it is too short to be worth it."""
     return gzip.compress(body, _GZIP_LEVEL, mtime=0) if len(body) >= _GZIP_LEAST else None

@@ -1,4 +1,4 @@
-"""The service as an ASGI application: its pages, who may come in, and what each request's answer says."""
+"""The service as an ASGI application: its pages, its admission of requests, and its answers."""
 
 import asyncio
 import contextlib
@@ -33,13 +33,13 @@ __all__ = ["App"]
 
 _Headers = list[tuple[bytes, bytes]]
 _ASKED = ("/invocations", "/neighbors")
-_KEPT_BODIES = 16  # of the longest that may be in memory at once
-_LONGEST_WAIT = 60  # seconds that a client is told to wait
+_KEPT_BODIES = 16  # number of bodies of the maximum length that may be in memory at once
+_LONGEST_WAIT = 60  # seconds that a client is asked to wait
 
 
 @attrs.define
 class _Answer:
-    """An answer, and what the log says of it."""
+    """An answer, and what is logged about it."""
 
     status: int
     body: bytes
@@ -51,18 +51,18 @@ class _Answer:
 
 
 class App:
-    """The service.
+    """The ASGI application of the service.
 
     Parameters
     ----------
     settings
-        How it runs.
+        The settings of the service.
     metrics
-        What it counts.
+        The metrics that it updates.
     load
-        Gives the model's processes; called in a thread once the service listens.
+        Returns the processes of the model; called in a thread once the service listens.
     failed
-        Called with the error if it cannot.
+        Called with the error if loading fails.
     """
 
     def __init__(
@@ -82,12 +82,12 @@ class App:
         self._begun = threading.Event()
         self._stopping = False
         self._under_way = 0
-        self._usual = 0.1  # seconds of work that a request takes, as far as is known
+        self._usual = 0.1  # estimated seconds of work per request
 
-    # What the server calls
+    # Called by the server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or take part in the server's start and end (ASGI's entry point)."""
+        """Answer a request, or handle the server's start and end (ASGI's entry point)."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
@@ -95,7 +95,7 @@ class App:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        # A thread that nobody waits for: a registry that is gone may keep it for minutes.
+        # A thread that nobody waits for: a registry that is gone may block it for minutes.
         threading.Thread(target=self._begin, daemon=True).start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -110,23 +110,23 @@ class App:
     def _begin(self) -> None:
         try:
             self.use(self._load())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the service has no model and must say so
+        except Exception as error:  # noqa: BLE001 - whatever it is, the service has no model and must report it
             self._failed(error)
         finally:
             self._begun.set()
 
     def search_in(self, search: IndexSearch) -> None:
-        """Let requests ask for neighbors in an index."""
+        """Enable requests for neighbors in an index."""
         self._search = search
         say("index", rows=len(search.index))
 
     def version_in_use(self) -> str | None:
-        """Return the version of the model that answers, once the first is loaded; None if that failed."""
+        """Return the version of the model in use, once the first is loaded; None if loading failed."""
         self._begun.wait()
         return None if self._crew is None else self._crew.reference.version
 
     def use(self, crew: Crew) -> None:
-        """Let a model answer from now on; requests that another has begun are finished by that one."""
+        """Use a model from now on; requests that another model has begun are finished by that one."""
         before, self._crew = self._crew, crew
         self._metrics.use(crew.reference)
         say("model", **_said(crew.reference), batches=str(crew.together).lower())
@@ -149,7 +149,7 @@ class App:
         except Gone:
             self._metrics.answered(499, time.monotonic() - started)
             return
-        except Exception as error:  # noqa: BLE001 - a fault of ours: the log has it, and the service lives on
+        except Exception as error:  # noqa: BLE001 - a bug in the service: it is logged, and the service continues
             complain("fault", id=number, fault=where(error))
             answer = _refusal(RefusedRequest("the service failed; its log says why", "INTERNAL_ERROR"))
         seconds = time.monotonic() - started
@@ -216,7 +216,7 @@ class App:
         return answer
 
     def _engaged(self) -> Crew:
-        """Return the processes that answer now; they stay until they are released."""
+        """Return the processes of the model in use; they are kept until they are released."""
         while (crew := self._crew) is not None:
             if crew.engage():
                 return crew
@@ -227,7 +227,7 @@ class App:
     def _work(
         self, crew: Crew, body: bytes, media_type: str, asked: Asked | None, request: Request
     ) -> tuple[Done, bytes]:
-        """Embed what a request holds, and look for neighbors if it asks for them."""
+        """Embed the content of a request, and search for neighbors if it asks for them."""
         if asked is None:
             done = request.embed(body)
             return done, body_of(done.embeddings, media_type)
@@ -241,7 +241,7 @@ class App:
     async def _finished(
         self, crew: Crew, work: Callable[[Request], tuple[Done, bytes]], receive: Receive
     ) -> tuple[Done, bytes]:
-        """Work on a request until it is done, or its client gone."""
+        """Work on a request until it is done or its client has disconnected."""
         request = Request(crew, self._settings.limits, self._decoding)
         self._requests.add(request)
         started = time.monotonic()
@@ -267,7 +267,7 @@ class App:
         return done, answer
 
     def _wait(self) -> int:
-        """Return the seconds after which a client may come again."""
+        """Return the seconds after which a client may try again."""
         return min(max(1, math.ceil(self._usual * self._under_way / self._settings.workers)), _LONGEST_WAIT)
 
 

@@ -1,4 +1,4 @@
-"""The body of a request, as far as it is read, and the rows in it."""
+"""Reading the body of a request, and the rows in it."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from .answers import JSON
 
 __all__ = ["BodyReader", "Gone", "Message", "Receive", "Scope", "Send", "check_content_type", "records_of"]
 
-# The protocol's own words, of ASGI 3.
+# The terms of the protocol, ASGI 3.
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -24,20 +24,20 @@ _ROWS = "the rows of the request are not in the form that its key says"
 
 
 class Gone(Exception):
-    """The client is gone."""
+    """The client has disconnected."""
 
 
 class BodyReader:
-    """Reads bodies, of which so many bytes are kept at once and no more.
+    """A reader of bodies that keeps a limited number of bytes at once.
 
     Parameters
     ----------
     max_bytes
-        The longest body.
+        The length of the longest body.
     max_seconds
-        Time for it to arrive.
+        The seconds within which a body must arrive.
     kept_bytes
-        Bytes of all that are not yet answered.
+        The total length of all bodies that have not been answered yet.
     """
 
     def __init__(self, max_bytes: int, max_seconds: float, kept_bytes: int) -> None:
@@ -48,14 +48,14 @@ class BodyReader:
     async def reading(self, receive: Receive) -> AsyncIterator[bytes]:
         """Read a body, and keep it while it is used.
 
-        One that is too long is read to its end, without keeping it, as else the client hears nothing.
+        A body that is too long is read to its end without keeping it; otherwise the client would not see the answer.
 
         Raises
         ------
         RefusedRequest
-            If it is too long, comes too slowly, or (429) others fill the memory.
+            If the body is too long, arrives too slowly, or (status 429) others fill the memory.
         Gone
-            If the client went.
+            If the client has disconnected.
         """
         parts: list[bytes] = []
         try:
@@ -94,12 +94,12 @@ class BodyReader:
 
 
 def check_content_type(scope: Scope) -> None:
-    """Refuse what is not said to be JSON.
+    """Refuse a request whose content type is not JSON.
 
     Raises
     ------
     RefusedRequest
-        If the content type is missing or another.
+        If the content type is missing or different.
     """
     found = [text for name, text in scope["headers"] if name.lower() == b"content-type"]
     if len(found) != 1 or found[0].split(b";")[0].strip().lower() != JSON.encode():
@@ -107,12 +107,12 @@ def check_content_type(scope: Scope) -> None:
 
 
 def records_of(body: bytes) -> list[dict[str, object]]:
-    """Return the rows of a request, which is in one of the forms of MLflow's scoring server.
+    """Return the rows of a request, which must have one of the formats of MLflow's scoring server.
 
     Raises
     ------
     RefusedRequest
-        If it is in none; the line quotes nothing of it.
+        If it has none of them; the message quotes nothing of it.
 
     Examples
     --------
@@ -122,9 +122,7 @@ def records_of(body: bytes) -> list[dict[str, object]]:
     try:
         request = orjson.loads(body)
     except ValueError:
-        raise RefusedRequest(
-            "the request is no JSON, or one that is nested too deeply", "BAD_REQUEST"
-        ) from None
+        raise RefusedRequest("the request is not JSON, or is nested too deeply", "BAD_REQUEST") from None
     if (
         isinstance(request, dict)
         and set(request) == {"params"} | (set(request) & set(_FORMS))

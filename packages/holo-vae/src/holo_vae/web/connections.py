@@ -1,4 +1,4 @@
-"""Connections that may not wait for ever, as uvicorn lets them: for headers, or for a client that does not read."""
+"""Limits on connections that uvicorn would let wait forever: for headers, or for a client that does not read."""
 
 import asyncio
 import sys
@@ -9,14 +9,14 @@ from .metrics import Metrics
 
 __all__ = ["connection_class", "possible_connections"]
 
-_SPARE = 128  # files that are no connections: pipes of processes, libraries
-_UNREAD_SECONDS = 30.0  # in which a client must take something of its answer
+_SPARE = 128  # file descriptors that are not connections: pipes of processes, libraries
+_UNREAD_SECONDS = 30.0  # within which a client must read some of its answer
 
 
 def possible_connections(most: int) -> int:
-    """Return how many connections there may be, at most as many as the system lets this process have files.
+    """Return the number of connections to allow, limited by the files that the system lets this process open.
 
-    One more, and Python would log thousands of lines for each.
+    Beyond this number, Python would log thousands of lines for each connection.
     """
     if sys.platform == "win32":
         return most
@@ -33,19 +33,20 @@ def possible_connections(most: int) -> int:
 def connection_class(most: int, header_seconds: float, metrics: Metrics) -> type[H11Protocol]:
     """Return uvicorn's protocol with limits.
 
-    Where there are too many connections, the one is closed that waits longest for its headers: a crowd that sends none
-    keeps out nobody who does.
+    If there are too many connections, the one that has waited longest for its headers is closed: many clients that send
+    no headers thus cannot keep out those that do.
 
     Parameters
     ----------
     most
-        Connections that are open at once.
+        The number of connections that may be open at once.
     header_seconds
-        Time for a request's headers, from the connection or from the first byte after another request.
+        The seconds within which the headers must arrive, from the connection or from the first byte after another
+        request.
     metrics
-        Counts connections, and those that were closed.
+        Counts the connections, and those that were closed.
     """
-    waiting: dict[Connection, None] = {}  # for their headers, in the order in which they began to
+    waiting: dict[Connection, None] = {}  # those that wait for their headers, the longest first
 
     class Connection(H11Protocol):
         _headers_due: asyncio.TimerHandle | None = None

@@ -1,4 +1,4 @@
-"""The processes that hold one model, and what they are given to do."""
+"""The processes that hold a model, and their jobs."""
 
 import contextlib
 import json
@@ -21,10 +21,10 @@ from .waiting import EmbeddedRows, Job, NotFinite, Waiting
 
 __all__ = ["Crew"]
 
-_GRACE = 5.0  # seconds beyond a request's time after which its process is taken for lost
-_AGAIN = 1.0  # seconds between two starts of a process that does not start
+_GRACE = 5.0  # seconds beyond a request's time after which its process counts as lost
+_AGAIN = 1.0  # seconds between two attempts to start a process
 _FAULT = "the service failed; its log says why"
-Noted = Callable[[int, int], None]  # of a batch: how many requests and rows
+Noted = Callable[[int, int], None]  # receives the number of requests and of rows in a batch
 
 
 @attrs.frozen(eq=False)
@@ -36,16 +36,16 @@ class _Hello:
 
 
 class Crew:
-    """Processes that hold one model.
+    """The processes that hold one model.
 
     Parameters
     ----------
     source
-        The model, as `holo_vae.load` takes it.
+        The model, as for `holo_vae.load`.
     settings
-        How many processes there are, and what a request may ask for.
+        The settings, with the number of processes and the limits of a request.
     on_batch
-        Called with the number of requests and of rows of each batch.
+        Called with the number of requests and of rows in each batch.
 
     Raises
     ------
@@ -62,7 +62,7 @@ class Crew:
         first, hello = self._start(source)
         self.reference, self.basis = hello.model, hello.basis
         self.together, self.training_z = hello.alike, hello.training_z
-        # The alias may move meanwhile: all processes hold what the first one found.
+        # The alias may move meanwhile: all processes hold the version that the first one found.
         name, version = hello.model.name, hello.model.version
         self.source = f"models:/{name}/{version}" if source.startswith("models:/") else source
         self.waiting = Waiting(hello.alike)
@@ -75,23 +75,23 @@ class Crew:
 
     @property
     def ready(self) -> int:
-        """Processes that hold the model now."""
+        """The number of processes that hold the model now."""
         return self._ready
 
     def engage(self) -> bool:
-        """Keep the processes for a request, until `release`; False if they are ending."""
+        """Keep the processes for a request until `release`; return False if they are ending."""
         with self._changing:
             self._used += not self._ending
             return not self._ending
 
     def release(self) -> None:
-        """Let go of what `engage` kept."""
+        """Release what `engage` kept."""
         with self._changing:
             self._used -= 1
             self._changing.notify_all()
 
     def close(self) -> None:
-        """End the processes, when nobody uses them any more."""
+        """End the processes once nobody uses them any more."""
         with self._changing:
             self._ending = True
             while self._used:
@@ -132,7 +132,7 @@ class Crew:
         return process, found
 
     def _started(self) -> Process | None:
-        """Start a process with the model, however often it takes; None once there is nothing to do."""
+        """Start a process with the model, repeatedly if needed; return None once there is nothing left to do."""
         while not self._closed:
             with contextlib.suppress(HoloError, OSError):
                 process, hello = self._start(self.source)
@@ -159,7 +159,7 @@ class Crew:
             self._ready += change
 
     def _embed(self, process: Process, jobs: list[Job]) -> bool:
-        """Embed a batch; False if the process is lost."""
+        """Embed a batch; return False if the process is lost."""
         began = time.monotonic()
         over = threading.Event()
 
@@ -188,7 +188,7 @@ class Crew:
                     job.future.set_exception(NotFinite())
                 else:
                     self._retry(job, batch=len(jobs) > 1, over=False)
-        except Exception as error:  # noqa: BLE001 - whatever it is, this thread goes on with another process
+        except Exception as error:  # noqa: BLE001 - whatever it is, this thread continues with another process
             if not isinstance(error, (OSError, EOFError)):
                 complain("fault", fault=where(error))
             for job in left:
@@ -200,7 +200,7 @@ class Crew:
         return True
 
     def _retry(self, job: Job, *, batch: bool, over: bool) -> None:
-        """Give a job of a batch that failed another try, alone: which one it was due to, nobody knows."""
+        """Repeat a job of a failed batch alone, since it is unknown which job caused the failure."""
         if batch:
             self.waiting.put_back(job)
         elif over:

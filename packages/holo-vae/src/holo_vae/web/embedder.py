@@ -1,4 +1,4 @@
-"""A process of `Crew`: it holds the model, and embeds what it is sent."""
+"""A process of `Crew`, which holds the model and embeds what it receives."""
 
 import contextlib
 import json
@@ -24,12 +24,12 @@ from .waiting import MOST_ROWS
 
 __all__ = ["alike", "embed_parts", "work"]
 
-_LEAST_ROWS = 8  # products of fewer take other paths through the libraries, with other last bits
+_LEAST_ROWS = 8  # with fewer rows, libraries compute products differently, with different last bits
 _FIELDS = ("degenerate", "log_variances", "reconstruction_cosine_loss")
 
 
 def work() -> None:
-    """Load the model, say which it is, and embed until the service is gone."""
+    """Load the model, report which one it is, and embed until the service ends."""
     import torch  # noqa: PLC0415
 
     requests, answers = own_pipes()
@@ -42,7 +42,7 @@ def work() -> None:
         except (HoloError, OSError) as error:
             send(answers, json.dumps({"refused": str(error)}).encode())
             os._exit(1)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a model, the service says it in one line
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a model, the service reports it in one line
             send(
                 answers,
                 json.dumps({"refused": f"{setting['model']}: cannot be used ({where(error)})"}).encode(),
@@ -60,7 +60,7 @@ def work() -> None:
             parts = unpack(receive(requests))
             try:
                 found = embed_parts(model, parts)
-            except Exception as error:  # noqa: BLE001 - a fault of ours: the log has it, and the service lives on
+            except Exception as error:  # noqa: BLE001 - a bug in the service: it is logged, and the service continues
                 report("embedding", error)
                 found = ["fault"] * len(parts)
             for each in found:
@@ -84,12 +84,12 @@ def embed_parts(model: Model, parts: Sequence[NDArray[Any]]) -> list[Embeddings 
     model
         The model.
     parts
-        Coefficients ``[n, dim]`` of each request, of one dtype.
+        Coefficients ``[n, dim]`` of each request, all of the same dtype.
 
     Returns
     -------
     list
-        The embeddings of each; or ``"infinite"`` where they would not be finite.
+        The embeddings of each request; or ``"infinite"`` if they would not be finite.
     """
     try:
         return _embedded(model, parts)
@@ -113,7 +113,7 @@ def _embedded(model: Model, parts: Sequence[NDArray[Any]]) -> list[Embeddings | 
         losses = None
         if (
             decoded is not None
-        ):  # of each part by itself: how a sum is taken depends on how many there are beside it
+        ):  # for each part by itself, since the way in which a sum is computed depends on the number of rows
             losses = row_cosine_losses(Holograms(part, basis), decoded[some])
             losses = losses.astype(embeddings.invariants.dtype, copy=False)
         found.append(attrs.evolve(embeddings[some], reconstruction_cosine_loss=losses))
@@ -121,10 +121,10 @@ def _embedded(model: Model, parts: Sequence[NDArray[Any]]) -> list[Embeddings | 
 
 
 def alike(model: Model) -> bool:
-    """Say whether a row's embedding has the same bits whatever rows are in its batch, on this machine.
+    """Return whether a row's embedding has the same bits on this machine whatever rows are in its batch.
 
-    It depends on the libraries, the processor and the model's sizes: of very small matrices a product takes other
-    paths for other numbers of rows. Where it does not hold, requests are not put into one batch.
+    This depends on the libraries, the processor and the sizes of the model: products of very small matrices are
+    computed differently for different numbers of rows. If it does not hold, requests are not combined into one batch.
     """
     rows = np.random.default_rng(0).normal(size=(MOST_ROWS, model.config.basis.dim)).astype(np.float32)
     parts = np.split(rows, (1, 3, 20, 31, 64, 67))

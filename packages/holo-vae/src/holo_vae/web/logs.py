@@ -1,4 +1,4 @@
-"""The service's log: one line of JSON for each request and each event, and nothing of what was sent."""
+"""The log of the service: one line of JSON for each request and each event, without any content of requests."""
 
 import json
 import logging
@@ -14,10 +14,10 @@ _logger = logging.getLogger("holo_vae.web")
 
 
 class _Lines(logging.Formatter):
-    """Libraries' lines in the same form; of an exception where it was, for its message may quote a request."""
+    """Formatter of libraries' log records; of an exception it writes the place, as the message may quote a request."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return a record as a line."""
+        """Return a record as a line of JSON."""
         fields = getattr(record, "fields", None)
         if fields is None:
             fields = {
@@ -31,13 +31,13 @@ class _Lines(logging.Formatter):
 
 
 def set_up() -> None:
-    """Send all that is logged in this process to the error output, in lines of JSON."""
+    """Send everything that is logged in this process to stderr, as lines of JSON."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     _logger.setLevel(logging.INFO)
     for name in ("uvicorn", "uvicorn.error"):
-        # It warns of each request that is no HTTP, which is the client's fault; and says what `say` says.
+        # It warns of each request that is not HTTP, which is the client's fault, and repeats what `say` logs.
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
@@ -47,15 +47,15 @@ def say(event: str, **fields: str | int | float | None) -> None:
     Parameters
     ----------
     event
-        Its name.
+        The name of the event.
     **fields
-        What is said of it; None is left out.
+        Properties of the event; those that are None are left out.
     """
     _log(logging.INFO, event, fields)
 
 
 def complain(event: str, **fields: str | int | float | None) -> None:
-    """Log an event that somebody must look at; see `say`."""
+    """Log an event that needs attention; see `say`."""
     _log(logging.ERROR, event, fields)
 
 

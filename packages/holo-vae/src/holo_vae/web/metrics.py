@@ -1,6 +1,6 @@
-"""What the service counts, for Prometheus.
+"""The metrics of the service, for Prometheus.
 
-One process speaks with all clients, so its sums are those of all workers.
+One process communicates with all clients, so its counts cover all workers.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Metrics:
-    """Counters, gauges and histograms of a service."""
+    """The counters, gauges and histograms of a service."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
@@ -28,19 +28,19 @@ class Metrics:
         )
         self.seconds = Histogram(
             "holo_request_seconds",
-            "From a request's headers to its answer.",
+            "Time from a request's headers to its answer.",
             ["status"],
             buckets=_SECONDS,
             registry=registry,
         )
         self.waited = Histogram(
             "holo_queue_seconds",
-            "What of it a request waited for others.",
+            "Time that a request waited for others.",
             buckets=_SECONDS,
             registry=registry,
         )
         self.queue = Gauge(
-            "holo_queue_requests", "Requests that are answered or wait to be.", registry=registry
+            "holo_queue_requests", "Requests that are being answered or are waiting.", registry=registry
         )
         self.connections = Gauge("holo_connections", "Connections that are open.", registry=registry)
         self.closed = Counter(
@@ -58,13 +58,13 @@ class Metrics:
         )
         self._loss = Histogram(
             "holo_reconstruction_cosine_loss",
-            "Of each residue or hologram: 0 is perfect.",
+            "Cosine loss of each residue or hologram: 0 is perfect.",
             buckets=_LOSSES,
             registry=registry,
         )
         self._distance = Histogram(
             "holo_training_distance",
-            "Of each z to the nearest of the training rows, in units of their own distances.",
+            "Distance of each z to the nearest training row, in units of their own distances.",
             buckets=_DISTANCES,
             registry=registry,
         )
@@ -75,16 +75,16 @@ class Metrics:
         self.seconds.labels(str(status)).observe(seconds)
 
     def embedded(self, losses: NDArray[np.floating] | None, distances: NDArray[np.floating] | None) -> None:
-        """Count the rows of an answer where they lie."""
+        """Count the rows of an answer by their losses and distances."""
         for histogram, values in ((self._loss, losses), (self._distance, distances)):
             for value in () if values is None else values.tolist():
                 histogram.observe(value)
 
     def use(self, model: ModelReference) -> None:
-        """Say which model answers."""
+        """Set which model answers."""
         self.model.clear()
         self.model.labels(model.name, model.version, model.digest).set(1)
 
     def page(self) -> bytes:
-        """Return all of it in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)

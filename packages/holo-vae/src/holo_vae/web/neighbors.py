@@ -1,4 +1,4 @@
-"""Neighbors of a request's residues, in the index that the service was given (extra ``evaluation``)."""
+"""Neighbors of a request's residues, in the search index of the service (extra ``evaluation``)."""
 
 import threading
 from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "IndexSearch", "read_index"]
 
-_BLOCK = 128  # residues that are compared with the index at a time
+_BLOCK = 128  # residues that are compared with the index at once
 _MOST = 100
 _FIELDS = 3
 Other = Literal["structure", "cluster", "none"]  # as in holo-downstream, which is an extra
@@ -27,16 +27,16 @@ _OTHERS: tuple[Other, ...] = ("structure", "cluster", "none")
 
 @attrs.frozen
 class Asked:
-    """Which neighbors a request asks for.
+    """The neighbors that a request asks for.
 
     Parameters
     ----------
     count
-        How many of each residue.
+        The number of neighbors for each residue.
     other
-        What is left out, as for `holo_downstream.search_residues`.
+        Which residues are left out, as for `holo_downstream.search_residues`.
     any_type
-        Whether residues of any type count.
+        Whether neighbors may be of another residue type.
     """
 
     count: int = 10
@@ -45,12 +45,12 @@ class Asked:
 
     @classmethod
     def parse(cls, query: bytes) -> "Asked":
-        """Read the part of an address behind the question mark.
+        """Parse the query string of an address.
 
         Raises
         ------
         RefusedRequest
-            If a parameter is not known, or has another value than it may have.
+            If a parameter is unknown, or has a value that is not allowed.
 
         Examples
         --------
@@ -59,7 +59,7 @@ class Asked:
         """
         try:
             found = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_FIELDS)
-        except ValueError:  # there are more
+        except ValueError:  # there are more parameters
             found = [("", "")]
         given = dict(found)
         if len(given) < len(found) or not set(given) <= {"count", "other", "any_type"}:
@@ -82,12 +82,12 @@ class Asked:
 
 
 class IndexSearch:
-    """An index in memory, in which requests take turns.
+    """An index in memory, which requests search one at a time.
 
     Parameters
     ----------
     index
-        Of a model's residues.
+        The search index of a model's residues.
     """
 
     def __init__(self, index: "SearchIndex") -> None:
@@ -95,12 +95,12 @@ class IndexSearch:
         self._turn = threading.Lock()
 
     def check_model(self, model: ModelReference) -> None:
-        """Refuse a model that is not the index's.
+        """Refuse a model other than that of the index.
 
         Raises
         ------
         RefusedRequest
-            If it is another.
+            If the model is another one.
         """
         mine = self.index.model
         if model.digest != mine.digest:
@@ -110,21 +110,22 @@ class IndexSearch:
             )
 
     def table(self, embeddings: Embeddings, asked: Asked, deadline: Callable[[], Deadline]) -> pd.DataFrame:
-        """Return the neighbors of residues, as `holo_downstream.neighbor_table` gives them.
+        """Return the neighbors of residues, as returned by `holo_downstream.neighbor_table`.
 
         Parameters
         ----------
         embeddings
-            Of the index's model.
+            Embeddings made by the model of the index.
         asked
-            Which neighbors.
+            The neighbors that are requested.
         deadline
-            Gives when the request's time is over, and raises what ends it.
+            Returns when the time of the request is over, or raises an error to end it.
 
         Raises
         ------
         RefusedRequest
-            If they are of no residues, a cluster that is to be left out is not known, or it takes too long.
+            If the embeddings are not of residues, a cluster that is to be left out is unknown, or the search takes too
+            long.
         """
         from holo_downstream import neighbor_table, search_residues  # noqa: PLC0415 - an extra
 
@@ -140,7 +141,7 @@ class IndexSearch:
                     found = search_residues(
                         self.index, block, count=asked.count, other=asked.other, any_type=asked.any_type
                     )
-                except HoloError:  # its line would quote the request
+                except HoloError:  # its message would quote the request
                     raise RefusedRequest(
                         "the cluster of a structure is not known to the index; other must be structure or none"
                     ) from None
@@ -155,12 +156,12 @@ class IndexSearch:
 
 
 def read_index(folder: Path) -> IndexSearch:
-    """Read the index of a service.
+    """Read the search index of a service.
 
     Raises
     ------
     HoloError
-        If holo-downstream is missing, or the folder is no index, is damaged, or has no residue.
+        If holo-downstream is missing, or the folder is not an index, is damaged, or has no residue.
     """
     with extra("holo-vae[evaluation]"):
         from holo_downstream import read_search_index  # noqa: PLC0415 - an extra

@@ -1,4 +1,4 @@
-"""What is done with one request to ``/invocations``: from its body to embeddings."""
+"""The processing of one request to ``/invocations``, from its body to embeddings."""
 
 import contextlib
 import threading
@@ -22,7 +22,7 @@ from .waiting import EmbeddedRows, Job, NotFinite
 __all__ = ["Abandoned", "Done", "Request"]
 
 _BATCH = 512
-_LOOK = 0.5  # seconds between two looks at whether the client is still there
+_LOOK = 0.5  # seconds between two checks whether the client is still connected
 
 
 class Abandoned(Exception):
@@ -31,16 +31,16 @@ class Abandoned(Exception):
 
 @attrs.frozen(eq=False)
 class Done:
-    """What came of a request.
+    """The result of a request.
 
     Parameters
     ----------
     embeddings
         One row for each residue or hologram.
     distances
-        Of each row to the training rows, if the model carries them.
+        The distance of each row to the training rows, if the model carries them.
     waited
-        Seconds that it waited for others.
+        The seconds that it waited for others.
     """
 
     embeddings: Embeddings
@@ -49,16 +49,16 @@ class Done:
 
 
 class Request:
-    """A request under way.
+    """A request in progress.
 
     Parameters
     ----------
     crew
-        Who embeds.
+        The processes that embed.
     limits
-        What the request may ask for. Its time is that of its own work.
+        The limits of the request. Its time includes only its own work.
     decoding
-        How many requests' structures are decoded at once.
+        Limits how many requests' structures are decoded at once.
     """
 
     def __init__(self, crew: Crew, limits: Limits, decoding: threading.Semaphore) -> None:
@@ -69,18 +69,18 @@ class Request:
         self._used = self._waited = 0.0
 
     def abandon(self) -> None:
-        """Let nobody work on it any more."""
+        """Let nobody work on the request any more."""
         self._abandoned.set()
 
     def embed(self, body: bytes) -> Done:
-        """Embed what its body holds.
+        """Embed the content of the request's body.
 
         Raises
         ------
         RefusedRequest
             If the request cannot be answered; one line says why.
         Abandoned
-            If it was abandoned.
+            If the request was abandoned.
         """
         try:
             rows = given_rows(records_of(body), self._limits)
@@ -101,12 +101,12 @@ class Request:
                 job.future.cancel()
 
     def deadline(self) -> Deadline:
-        """Return when the time that is left to it is over.
+        """Return when the remaining time of the request is over.
 
         Raises
         ------
         Abandoned
-            If it was abandoned.
+            If the request was abandoned.
         """
         if self._abandoned.is_set():
             raise Abandoned
@@ -175,5 +175,5 @@ def _embeddings(found: EmbeddedRows, block: Holograms, model: ModelReference) ->
             degenerate=arrays.get("degenerate"),
             reconstruction_cosine_loss=arrays.get("reconstruction_cosine_loss"),
         )
-    except HoloError as error:  # a process of ours sent it
+    except HoloError as error:  # a process of the service sent it
         raise RuntimeError(str(error)) from error

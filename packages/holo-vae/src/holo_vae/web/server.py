@@ -1,4 +1,4 @@
-"""The service from its settings to its end."""
+"""The service, from its settings to its end."""
 
 import os
 import time
@@ -23,18 +23,18 @@ from .settings import Settings
 
 __all__ = ["serve"]
 
-_AGAIN = (1.0, 10.0, 60.0)  # seconds after which a version that cannot be loaded is tried again
+_AGAIN = (1.0, 10.0, 60.0)  # seconds after which loading a version is attempted again
 _REGISTERED = "models:/"
-_KEPT_OPEN = 20  # seconds between two requests of a connection
+_KEPT_OPEN = 20  # seconds between two requests on a connection
 
 
 def serve(settings: Settings) -> None:
-    """Serve a model until a SIGTERM or Ctrl-C; requests under way are finished.
+    """Serve a model until a SIGTERM or Ctrl-C; requests in progress are finished.
 
     Parameters
     ----------
     settings
-        How.
+        The settings of the service.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def serve(settings: Settings) -> None:
     """
     set_up()
     if settings.model.startswith(_REGISTERED) and (store := os.environ.get("MLFLOW_TRACKING_URI")):
-        check_store(store)  # at once; else a process that takes seconds to start finds it out
+        check_store(store)  # now, because a process that takes seconds to start would otherwise find out
     metrics = Metrics()
     failures: list[Exception] = []
 
@@ -87,7 +87,7 @@ def serve(settings: Settings) -> None:
     leave = _follow(settings, app, crew_of) if _is_alias(settings.model) else lambda: None
     try:
         server.run()
-    except KeyboardInterrupt:  # uvicorn raises the signal once more when all is done
+    except KeyboardInterrupt:  # uvicorn raises the signal once more at the end
         pass
     except SystemExit:
         raise HoloError(f"{settings.host}:{settings.port} cannot be listened on; the log says why") from None
@@ -103,7 +103,7 @@ def _is_alias(source: str) -> bool:
 
 
 def _follow(settings: Settings, app: App, crew_of: Callable[[str], Crew]) -> Callable[[], None]:
-    """Let the version answer that the alias names, whenever that is another."""
+    """Switch to the version that the alias points at whenever it changes."""
     name = settings.model.removeprefix(_REGISTERED).split("@", 1)[0]
 
     def moved(version: str) -> None:
@@ -113,7 +113,7 @@ def _follow(settings: Settings, app: App, crew_of: Callable[[str], Crew]) -> Cal
             try:
                 app.use(crew_of(f"models:/{name}/{version}"))
                 return
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the version before goes on
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the previous version continues
                 reason = str(error) if isinstance(error, HoloError) else where(error)
                 complain("model not taken up", version=version, reason=reason)
                 time.sleep(pause)

@@ -1,4 +1,4 @@
-"""What the service can be told: each setting is a variable of the environment and an option of ``holo-vae serve``."""
+"""The settings of the service: each is an environment variable and an option of ``holo-vae serve``."""
 
 import difflib
 import os
@@ -21,7 +21,7 @@ _PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") e
 
 
 def variable_of(setting: str) -> str:
-    """Return the variable of the environment that gives a setting.
+    """Return the environment variable of a setting.
 
     Examples
     --------
@@ -38,38 +38,38 @@ def _given(setting: str, least: int = 0, most: int | None = None, above: int | N
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """How the service runs.
+    """The settings of the embedding service.
 
     Parameters
     ----------
     model
-        Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
+        Name of a model that comes with holo-vae, the folder of a model, or models:/NAME@ALIAS.
     host
-        The address it listens on.
+        The address to listen on.
     port
-        The port it listens on.
+        The port to listen on.
     workers
         Number of processes that share the work.
     max_bytes
-        Size of a request, and of its structures where they are unpacked.
+        Bytes of a request, and of its structures after they are unpacked.
     max_residues
-        Rows of an answer: residues, or holograms.
+        Rows of an answer: residues or holograms.
     max_seconds
-        Time that a request may take, without the time that it waits for others.
+        Seconds that a request may take, not counting the time that it waits for others.
     max_memory
-        Bytes that decoding a request's structures may take (Linux).
+        Bytes of memory that decoding a request's structures may take (Linux).
     max_queue
-        Requests that are answered or wait to be; what comes beyond gets 429 and when to come again.
+        Requests that are being answered or are waiting; further ones get status 429 and the time to try again.
     max_connections
-        Connections that are open at once; beyond it, those are closed that wait longest for their headers.
+        Connections that are open at once; beyond that, those that have waited longest for their headers are closed.
     header_seconds
-        Time for the headers of a request to arrive.
+        Seconds within which the headers of a request must arrive.
     stop_seconds
-        Time that requests under way have after a SIGTERM.
+        Seconds that requests in progress have after a SIGTERM.
     refresh_seconds
-        How often the registry is asked whether the alias names another version now.
+        Seconds between checks whether the alias in the registry points at another version.
     index
-        Folder of a search index of the model, in which neighbors are looked for; by default there is none.
+        Folder of a search index of the model, in which neighbors are searched for; by default there is none.
 
     Examples
     --------
@@ -94,7 +94,7 @@ class Settings:
 
     @property
     def limits(self) -> Limits:
-        """What one request may ask for."""
+        """The limits of one request."""
         return Limits(
             max_bytes=self.max_bytes,
             max_residues=self.max_residues,
@@ -104,12 +104,12 @@ class Settings:
 
 
 def check_variables(variables: Mapping[str, str]) -> None:
-    """Refuse a variable of the environment that looks like a setting and is none.
+    """Refuse an environment variable that looks like a setting but is not.
 
     Raises
     ------
     HoloError
-        If there is one; it names the setting that may be meant.
+        If there is one; the message names the setting that may be meant.
 
     Examples
     --------

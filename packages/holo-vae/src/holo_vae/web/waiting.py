@@ -13,26 +13,26 @@ from numpy.typing import NDArray
 
 __all__ = ["MOST_ROWS", "EmbeddedRows", "Job", "NotFinite", "Waiting"]
 
-MOST_ROWS = 128  # of several requests in a batch: more are not faster
-_ROW_SECONDS = 0.004  # about what a row takes; see `Waiting.put`
+MOST_ROWS = 128  # in a batch of several requests; larger batches are not faster
+_ROW_SECONDS = 0.004  # approximate time for one row; see `Waiting.put`
 
 
 class NotFinite(Exception):
-    """Of a job's rows not all have an embedding that is finite."""
+    """Some rows of a job have an embedding that is not finite."""
 
 
 @attrs.frozen(eq=False)
 class EmbeddedRows:
-    """What came of a job.
+    """The result of a job.
 
     Parameters
     ----------
     arrays
         The fields of `Embeddings`, and ``training_distance`` if the model carries training rows.
     seconds
-        What the job took, its share of a batch.
+        The duration of the job: its share of a batch.
     waited
-        Seconds before it began.
+        Seconds before it started.
     """
 
     arrays: dict[str, NDArray[Any]]
@@ -42,30 +42,30 @@ class EmbeddedRows:
 
 @attrs.define(eq=False)
 class Job:
-    """Rows of one request.
+    """The rows of one request.
 
     Parameters
     ----------
     coefficients
-        Of each row, ``[n, dim]``.
+        The coefficients of each row, ``[n, dim]``.
     turn
-        When it is its turn, in seconds of the clock.
+        The time of its turn, in seconds of the clock.
     """
 
     coefficients: NDArray[Any]
     turn: float
     future: "Future[EmbeddedRows]" = attrs.field(factory=Future, init=False)
     put: float = attrs.field(factory=time.monotonic, init=False)
-    alone: bool = attrs.field(default=False, init=False)  # it was in a batch whose process was lost
+    alone: bool = attrs.field(default=False, init=False)  # whether it was in a batch whose process was lost
 
 
 class Waiting:
-    """Jobs for the processes of one model.
+    """The jobs that wait for the processes of one model.
 
     Parameters
     ----------
     together
-        Whether small ones may be put into one batch.
+        Whether small jobs may be combined into one batch.
     """
 
     def __init__(self, together: bool) -> None:
@@ -79,16 +79,16 @@ class Waiting:
         return len(self._jobs)
 
     def put(self, coefficients: NDArray[Any], before: int = 0) -> Job:
-        """Let rows wait.
+        """Add rows to the jobs that wait.
 
         Parameters
         ----------
         coefficients
             The rows.
         before
-            How many of the same request were put already. They have their turn first, and so much later is that of
-            these, as if they came one after the other: a request of ten thousand rows holds up no small one, and is
-            held up by none for ever.
+            The number of rows of the same request that were added before. They have their turn first, and the turn of
+            these rows is later by the time that they take, as if the rows came one after the other. A request of ten
+            thousand rows therefore does not delay small ones, and is not delayed by others forever.
         """
         job = Job(coefficients, time.monotonic() + _ROW_SECONDS * before)
         self._put(job)
@@ -105,7 +105,7 @@ class Waiting:
             self._changed.notify()
 
     def take(self) -> list[Job]:
-        """Wait for jobs, and take those of one batch; none if there will be no more."""
+        """Wait for jobs, and return those of one batch; none if there will be no more."""
         with self._changed:
             while not (taken := self._next()):
                 if self._closed:
@@ -141,7 +141,7 @@ class Waiting:
         return self.together and small and not job.alone
 
     def close(self) -> None:
-        """Let nobody wait for more once all is done."""
+        """Stop waiting for more jobs once all are done."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
