@@ -174,5 +174,5 @@ def test_lines_that_are_no_list(tmp_path, line):
     (tmp_path / "000001").write_text(f"000001 0\n{line}\n")
     with pytest.raises(FormatError, match=r"line 2 is .*; it must be a name and a distance"):
         read_ranked_lists(tmp_path)
-    with pytest.raises(FormatError, match="is no folder"):
+    with pytest.raises(FormatError, match="is not a folder"):
         read_ranked_lists(tmp_path / "absent")

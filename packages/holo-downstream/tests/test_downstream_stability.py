@@ -175,7 +175,7 @@ def test_a_file_whose_parts_do_not_fit_is_refused(
     ("header", "message"),
     [
         ({"format": 7}, "of format 7"),
-        ({"half_width": "wide"}, "is no finite number"),
+        ({"half_width": "wide"}, "is not a finite number"),
         ({"blocks": ["elsewhere"]}, "elsewhere"),
         ({"columns": 3}, "does not describe"),
         ({"settings": {"noise": 1.0}}, "does not describe"),

@@ -47,7 +47,7 @@ from .datasets import (
     example_series as example_series,
 )
 
-# What vectors know: probes, classes, clusters, retrieval.
+# What vectors encode: probes, classes, clusters, retrieval.
 from .probes.classification import (
     knn_accuracy as knn_accuracy,
     linear_accuracy as linear_accuracy,
@@ -80,7 +80,7 @@ from .probes.table import (
     write_probes as write_probes,
 )
 
-# Where else there is a residue, or a site, like this one.
+# Search for similar residues and sites.
 from .search.building import (
     build_search_index as build_search_index,
 )
@@ -108,7 +108,7 @@ from .search.sites import (
     write_site_hits as write_site_hits,
 )
 
-# What exchanges of amino acids cost in stability.
+# Effects of amino acid substitutions on stability.
 from .stability.fitting import (
     StabilityFit as StabilityFit,
     fit_stability as fit_stability,
@@ -127,7 +127,7 @@ from .stability.substitutions import (
     Substitutions as Substitutions,
 )
 
-# How a figure is measured: splits, scores, intervals, tests.
+# Evaluation: splits, scores, intervals, tests.
 from .validation.bootstrap import (
     Interval as Interval,
     bootstrap_mean as bootstrap_mean,
@@ -145,7 +145,7 @@ from .validation.statistics import (
     scores_by_family as scores_by_family,
 )
 
-# One vector a complex, or a residue.
+# One vector per complex, or per residue.
 from .vectors.embedding_files import (
     read_embeddings as read_embeddings,
 )

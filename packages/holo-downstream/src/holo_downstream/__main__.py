@@ -1,4 +1,4 @@
-"""The program ``holo-downstream``, also as ``python -m holo_downstream``."""
+"""The program ``holo-downstream``, which also runs as ``python -m holo_downstream``."""
 
 import sys
 
@@ -8,7 +8,7 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """Run the command line and give its exit status."""
+    """Run the command line and return its exit status."""
     return launch("holo_downstream.cli.program")
 
 

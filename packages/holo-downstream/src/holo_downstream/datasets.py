@@ -9,14 +9,14 @@ _SHIPPED = Path(__file__).parent / "shipped"
 
 
 class ExampleSeries(NamedTuple):
-    """Files of a series of complexes."""
+    """The files of a series of complexes."""
 
     vectors: Path
     labels: Path
 
 
 def example_series() -> ExampleSeries:
-    """Return contact counts and measured free energies of p38 kinase with 34 ligands.
+    """Return the files of contact counts and measured free energies of p38 kinase with 34 ligands.
 
     They are of Schrödinger's free energy benchmark (MIT); ``shipped/p38/README.md`` beside them says more.
 

@@ -1,6 +1,6 @@
-"""Studies in MLflow (extra ``mlflow``): logged as runs, their predictors registered.
+"""Studies in MLflow (extra ``mlflow``): logged as runs, with their predictors registered.
 
-MLflow loads a predictor by this module's name and `_load_pyfunc`: neither code nor pickle travels with it.
+MLflow loads a predictor by the name of this module and `_load_pyfunc`: neither code nor a pickle travels with it.
 """
 
 import math
@@ -33,13 +33,13 @@ def log_study(study: Study, folder: Path, *, experiment: str, name: str | None =
     Parameters
     ----------
     study
-        What to log.
+        The study to log.
     folder
-        Where `write_study` wrote it.
+        The folder to which `write_study` wrote it.
     experiment
-        Of MLflow; made if there is none.
+        Name of the MLflow experiment, which is created if it does not exist.
     name
-        The name of the registered model; by default it is only logged.
+        The name of the registered model; by default the predictor is only logged.
 
     Returns
     -------
@@ -80,25 +80,25 @@ def log_study(study: Study, folder: Path, *, experiment: str, name: str | None =
 
 @attrs.frozen
 class ServedPredictor:
-    """A predictor as MLflow calls it.
+    """A predictor with the interface that MLflow calls.
 
     Parameters
     ----------
     predictor
-        What predicts.
+        The predictor.
     """
 
     predictor: Predictor
 
     def predict(self, model_input: pd.DataFrame, params: Mapping[str, str] | None = None) -> pd.DataFrame:
-        """Predict from pooled vectors, a row a complex.
+        """Predict from pooled vectors, one row per complex.
 
         Parameters
         ----------
         model_input
-            The columns of the table learned from, or z_0, z_1, ... of pooled vectors.
+            The columns of the table that the predictor learned from, or z_0, z_1, ... of pooled vectors.
         params
-            ``model_digest`` and ``basis_digest``: what made the vectors; checked where they are given.
+            ``model_digest`` and ``basis_digest``: the origin of the vectors, which is checked if given.
 
         Returns
         -------
@@ -108,7 +108,7 @@ class ServedPredictor:
         Raises
         ------
         HoloError
-            If the vectors were made by another model or basis, or a value is not finite.
+            If the vectors come from another model or basis, or a value is not finite.
         """
         source = self.predictor.source
         ours = {
@@ -129,7 +129,7 @@ class ServedPredictor:
 
 def _columns(predictor: Predictor) -> list[str]:
     names = list(predictor.source.columns)
-    # What is set beside a table has no names of its own.
+    # Further tables of vectors have no column names of their own.
     return names if len(names) == predictor.width else [f"z_{column}" for column in range(predictor.width)]
 
 

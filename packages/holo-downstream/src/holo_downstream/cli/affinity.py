@@ -64,8 +64,8 @@ def study_command(
 ) -> int:
     """Fit a predictor of affinities to vectors of complexes, choose its settings on validation complexes, and test it.
 
-    Exit status: 0, every label was used; 3, some complexes were left out (skipped.csv says why); 1, nothing
-    useful came out; 2, wrong usage.
+    Exit status: 0, every label was used; 3, some complexes were left out (skipped.csv says why); 1, nothing useful came
+    out; 2, wrong usage.
 
     Parameters
     ----------
@@ -73,22 +73,22 @@ def study_command(
         HDF5 file of embeddings of pocket residues, or of their holograms; or a table with one vector per complex
         (.csv, .parquet: the column id and numbers; .npz: id, vectors).
     labels
-        CSV file with the columns id and label (or pK), and if known cluster, split (train, val, test; series for
-        complexes that are only ranked within their cluster), unit, measurement, ligand_key; other columns are ignored.
-        Without splits the complexes are split by cluster.
+        CSV file with the columns id and label (or pK) and, if known, cluster, split (train, val, test; or series for
+        complexes that are only ranked within their cluster), unit, measurement and ligand_key; other columns are
+        ignored. Without splits, the complexes are split by cluster.
     out
         Folder for report.json, predictions.csv, skipped.csv and the predictor, model/.
     regressor
         Kind of regressor: mean (of the training labels), linear, ridge, kernel-ridge, forest, boosting, or ensemble,
-        the mean of histogram boosting, extra trees and support vector regression.
+        which is the mean of histogram boosting, extra trees and support vector regression.
     pooling
-        How the vectors of residues become one vector per complex: sum, mean, max, or sum_count.
+        How the vectors of residues are pooled to one vector per complex: sum, mean, max, or sum_count.
     by
-        Index column that names the complex of a residue.
+        Index column that names the complex of each residue.
     invariants
-        What is pooled of holograms: scalars, their l = 0 coefficients; or power, the norms of all degrees.
+        Invariants of holograms that are pooled: scalars, the l = 0 coefficients; or power, the norms of all degrees.
     beside
-        Further files of the same kinds, whose vectors are appended to those of the first.
+        Further files of the same kinds, whose vectors are appended to those of the first file.
     unit
         Unit of the labels: pK; M, mM, uM, nM, pM or fM for Ki, Kd or IC50; kcal/mol or kJ/mol for a free energy; or
         column, to take the unit of each row from the column unit.
@@ -99,8 +99,8 @@ def study_command(
     cluster_column
         Name of the column of sequence clusters; by default cluster or, without it, one such as cluster30.
     ligands
-        CSV file with the columns id and ligand_key, such as holo-features ligands writes, by which complexes that
-        share a ligand are found.
+        CSV file with the columns id and ligand_key, such as holo-features ligands writes, by which complexes with the
+        same ligand are found.
     seeds
         Number of members, each with its own seed.
     seed
@@ -110,7 +110,7 @@ def study_command(
     coverage
         Share of labels that the intervals are meant to contain.
     validation_only
-        Leave the test complexes and the series untouched, as long as something is still to be chosen.
+        Leave the test complexes and the series unused while anything is still to be chosen.
     mlflow_experiment
         Log the study to this MLflow experiment (needs the extra mlflow).
     register
@@ -167,11 +167,11 @@ def apply_command(
     study
         Folder of a study, or its folder model/.
     embeddings
-        Vectors of the complexes, in a file as study takes it. Embeddings of another model or basis are refused.
+        Vectors of the complexes, in a file as for study. Embeddings of another model or basis are refused.
     out
         CSV file for id, prediction, lower and upper.
     invariants
-        What was pooled of holograms when the predictor was fitted: scalars or power.
+        Invariants of holograms that were pooled when the predictor was fitted: scalars or power.
     beside
         Further files, as when the predictor was fitted.
     """
@@ -183,7 +183,7 @@ def apply_command(
     write_predictions(predictions, out)
     lines = [f"{len(table)} complexes predicted; {_interval(predictor)}"]
     if table.repeated:
-        lines.append(f"left out, since the table has several rows of each: {', '.join(table.repeated)}")
+        lines.append(f"left out, because the table has several rows for each: {', '.join(table.repeated)}")
     say(*lines)
     return SOME_FILES_FAILED if table.repeated else OK
 
@@ -212,7 +212,7 @@ def compare_command(
     out
         File for the tables, .md or .csv.
     part
-        Complexes to compare on: test, or val as long as something is still to be chosen.
+        Complexes to compare on: test, or val while anything is still to be chosen.
     against
         Name of a study to compare all others with; by default all pairs are compared.
     by_cluster
@@ -251,7 +251,7 @@ def leaks_command(
     Parameters
     ----------
     labels
-        CSV file as for study, with splits; ligands are identical if their ligand_key is.
+        CSV file as for study, with splits; ligands are the same if their ligand_key is.
     label_column
         Name of the column of labels; by default label or, without it, pK.
     cluster_column
@@ -301,7 +301,7 @@ def _remarks(study: Study) -> list[str]:
 
 
 def _unknown(complexes: Sequence[Labeled]) -> list[str]:
-    """Say what the leak check could not compare."""
+    """Return lines that say what the leak check could not compare."""
     lines = []
     for name, known in (
         ("cluster", sum(bool(complex_.cluster) for complex_ in complexes)),

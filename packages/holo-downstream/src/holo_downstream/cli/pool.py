@@ -24,21 +24,22 @@ def pool_command(
     out: Output,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Pool the embeddings of residues to one vector a protein, a chain or a domain.
+    """Pool the embeddings of residues to one vector per protein, chain or domain.
 
     Parameters
     ----------
     embeddings
-        HDF5 files, Parquet tables, or folders of Parquet parts, of one model.
+        HDF5 files, Parquet tables, or folders of Parquet parts, all from one model.
     by
-        What has one vector: structure; chain, of its structure; or a column of the embeddings, such as one of domains
-        that you added to the Parquet table: residues with the same text or number there have one, whatever structure
-        they are of, and those without text none. Several columns, such as structure domain, count together.
+        What the residues are pooled by: structure; chain, of its structure; or an index column, such as one of domains
+        that you added to the Parquet table. Residues with the same text or number in that column are pooled, whatever
+        structure they belong to, and those without text are left out. Several columns, such as structure domain, are
+        combined.
     how
-        How the residues of one are pooled: mean, sum, max of each number, or sum_count, the sum and then the number of
+        How the residues are pooled: sum, mean or max of each number, or sum_count, the sum followed by the number of
         residues.
     out
-        CSV file, Parquet table or .npz for the vectors, with the column id, as affinity study takes them.
+        CSV file, Parquet table or .npz for the vectors, with the column id, as affinity study reads them.
     """
     check_vectors_path(out)
     read = read_embeddings(embeddings)

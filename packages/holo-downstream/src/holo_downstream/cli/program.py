@@ -25,7 +25,7 @@ __all__ = ["app", "main"]
 
 app = program(
     "holo-downstream",
-    "From embeddings to predictions and scores.",
+    "Predictions and scores from embeddings.",
     __version__,
     [
         "holo-downstream probe embeddings.h5",
@@ -72,17 +72,16 @@ def probe_command(
     out: OptionalOutput = None,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Predict a property of each residue from its embedding, beside the majority class and l = 0.
+    """Predict a property of each residue from its embedding, and compare with the majority class and l = 0.
 
-    Cross-validated by structure, never by residue; 95 % intervals are bootstraps over structures.
+    The cross-validation is by structure, never by residue; 95 % intervals are bootstraps over structures.
 
     Parameters
     ----------
     embeddings
-        HDF5 file of embeddings, of structures that the model did not learn from.
+        HDF5 file of embeddings, of structures that the model was not trained on.
     holograms
-        HDF5 file of the holograms that were embedded, row by row: adds the baseline of their l = 0
-        coefficients.
+        HDF5 file of the holograms that were embedded, row by row, which adds the baseline of their l = 0 coefficients.
     target
         Index column to predict, such as secondary_structure or residue_name.
     groups
@@ -114,7 +113,7 @@ def probe_command(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit status: 0, 1 nothing useful came out, 2 wrong usage."""
+    """Run the command line and return its exit status: 0, 1 nothing useful came out, 2 wrong usage."""
     return run(app, argv)
 
 
@@ -129,7 +128,7 @@ def _figures(result: ProbeResult) -> dict[str, object]:
 
 
 def _rendered(table: ProbeTable) -> str:
-    # Without lines between the columns it fits a terminal of 80 characters.
+    # Without lines between the columns, the table fits a terminal of 80 characters.
     title = escape(visible(f"Probe of {table.target}, {table.folds} folds by {table.groups}"))
     rendered = Table(title=title, box=SIMPLE_HEAD, padding=0, pad_edge=False)
     rendered.add_column("")

@@ -28,10 +28,10 @@ def retrieve_command(
     out: Path | None = None,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Let every row look for the rows of its own class among all rows, and score what it finds as SHREC17 does.
+    """Let every row search all rows for those of its own class, and score the results as SHREC17 does.
 
-    Each row is a query and gives back all rows, itself first, 1,000 at most. Rows without a class are in the
-    lists and not in the scores; where no row has one, only the lists are written.
+    Each row is a query and returns all rows, beginning with itself, at most 1,000. Rows without a class are in the
+    lists, but not in the scores; if no row has a class, only the lists are written.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ def retrieve_command(
     label
         Index column of the classes.
     metric
-        By which rows are near: cosine or euclidean.
+        Distance between rows: cosine or euclidean.
     out
-        Folder for the lists, a file for each query, in the form that SHREC17's evaluator reads.
+        Folder for the lists, one file for each query, in the format of SHREC17's evaluator.
     """
     read = read_embeddings([embeddings])
     classes = read.index.column(label).astype(str)

@@ -22,18 +22,19 @@ __all__ = ["SearchOptions", "index_command", "search_and_show", "search_command"
 
 @attrs.frozen
 class SearchOptions:
-    """What is searched among, and what comes of it.
+    """The residues to search among, and the output of a search.
 
     Parameters
     ----------
     other
-        What is left out: structure, the query's own; cluster, its whole cluster, where the index knows it; or none.
+        Residues to leave out: structure, those of the query's own structure; cluster, those of its whole cluster, if
+        the index knows it; or none.
     any_type
-        Look for residues of any type, not only of the query's.
+        Search for residues of any type, not only of the query's type.
     count
-        How many hits at most.
+        Maximum number of hits.
     out
-        CSV file for the hits; of sites with the rotation and translation that lay each on the query.
+        CSV file for the hits; for sites, with the rotation and translation that superpose each on the query.
     """
 
     other: Other = "structure"
@@ -54,22 +55,22 @@ def index_command(
     standard: Standard = "standardized",
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Make embeddings searchable: an index, in which sites and residues that are like others are found.
+    """Make embeddings searchable: write an index in which similar sites and residues can be found.
 
-    Minutes for a thousand proteins: random sites of them tell what chance gives. Beyond a million residues it needs the
-    extra search.
+    This takes minutes for a thousand proteins, because random sites of them show what is found by chance. Beyond a
+    million residues it needs the extra search.
 
     Parameters
     ----------
     embeddings
-        HDF5 files, Parquet tables, or folders of Parquet parts, of one model.
+        HDF5 files, Parquet tables, or folders of Parquet parts, all from one model.
     out
         A new folder for the index.
     clusters
-        CSV file with the columns structure and cluster, of related proteins: chance is then told by unrelated ones, and
-        a search may leave out the query's cluster.
+        CSV file with the columns structure and cluster, of related proteins: chance is then estimated from unrelated
+        proteins, and a search can leave out the query's cluster.
     standard
-        How distances are measured: standardized, each number of z by its variance; or whitened, by the covariance.
+        How distances are measured: standardized, each dimension of z by its variance; or whitened, by the covariance.
     """
     read = read_embeddings(embeddings)
     index = write_search_index(
@@ -95,20 +96,21 @@ def search_command(
     options: Annotated[SearchOptions, Together] = _NO_OPTIONS,
     summary: SummaryOptions = IN_LINES,
 ) -> int:
-    """Find residues, or sites of several, that are like those of a query, with E, how many chance gives as good.
+    """Find residues, or sites of several residues, that are similar to a query; E is the number expected by chance.
 
-    One residue: its nearest neighbors by z. Several: sites that have a partner for each, alike in z and in space.
+    For one residue, these are its nearest neighbors by z. For several, these are sites with a partner for each residue,
+    similar in z and superposable in space.
 
     Parameters
     ----------
     index
-        Folder that index wrote.
+        Folder that the command index wrote.
     embeddings
-        HDF5 file, Parquet table, or folder of parts, with the query, by the index's model.
+        HDF5 file, Parquet table, or folder of parts that contains the query, by the model of the index.
     residues
-        Which residues, such as A:57,102,195; of several chains A:57 B:12.
+        Residues of the query, such as A:57,102,195, or A:57 B:12 for several chains.
     structure
-        Which structure of the embeddings, where there are several.
+        Structure of the embeddings that contains the query, if there are several.
     """
     search_and_show(read_search_index(index), read_embeddings([embeddings]), residues, structure, options)
     return OK
@@ -121,7 +123,7 @@ def search_and_show(
     structure: str | None,
     options: SearchOptions,
 ) -> None:
-    """Search, say the hits, and write them where that is asked for."""
+    """Search, print the hits, and write them to a file if one is requested."""
     rows = site_rows(embeddings.index, *residues, structure=structure)
     if len(rows) == 1:
         found = search_residues(

@@ -1,4 +1,4 @@
-"""What an embedding knows: classifiers, neighbors and clusters on vectors.
+"""What an embedding encodes, measured with classifiers, neighbors and clusters on vectors.
 
 Embeddings with labels enter; accuracies and scores leave.
 """

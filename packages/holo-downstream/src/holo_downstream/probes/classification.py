@@ -1,4 +1,4 @@
-"""How well simple classifiers that learn from vectors of some rows name the class of others."""
+"""The accuracy of simple classifiers that are trained on the vectors of some rows and applied to others."""
 
 from collections.abc import Sequence
 
@@ -16,14 +16,14 @@ __all__ = ["KNNAccuracy", "knn_accuracy", "linear_accuracy"]
 
 @attrs.frozen
 class KNNAccuracy:
-    """The accuracy of a vote of the k nearest neighbors, k chosen on validation rows.
+    """The accuracy of a vote of the k nearest neighbors, with k chosen on validation rows.
 
     Parameters
     ----------
     k
         The chosen number of neighbors.
     validation, test
-        The accuracy with it.
+        The accuracies with this number.
     """
 
     k: int
@@ -42,18 +42,18 @@ def linear_accuracy(
     Parameters
     ----------
     train : Float[ndarray, "train d"]
-        What is learned from; it also gives the mean and scale by which all is standardized.
+        The vectors to train on; their mean and scale also standardize the test vectors.
     train_labels : ArrayLike, [train]
-        The class of each, text or integers.
+        The class of each vector, text or integers.
     test : Float[ndarray, "test d"]
-        What is predicted.
+        The vectors to predict.
     test_labels : ArrayLike, [test]
-        What should be predicted.
+        Their true classes.
 
     Raises
     ------
     HoloError
-        If shapes do not fit each other, a vector is not finite, or there is a single class to learn.
+        If shapes do not match each other, a vector is not finite, or there is only one class to learn.
 
     Examples
     --------
@@ -78,25 +78,25 @@ def knn_accuracy(  # noqa: PLR0917 - three parts of vectors and labels, in the o
     test_labels: ArrayLike,
     ks: Sequence[int] = (1, 3, 5, 10, 15, 20, 30, 50),
 ) -> KNNAccuracy:
-    """Return the accuracy of a vote of the k nearest training rows, k chosen on validation.
+    """Return the accuracy of a vote of the k nearest training rows, with k chosen on validation rows.
 
-    Distances are Euclidean, votes weigh the same, and of classes with equal votes the first in alphabetical
-    order wins. The neighbors of test rows are training rows only.
+    Distances are Euclidean, and all votes have the same weight. Of classes with equally many votes, the first in
+    alphabetical order wins. The neighbors of test rows are training rows only.
 
     Parameters
     ----------
     train, validation, test : Float[ndarray, "... d"]
-        The vectors, as they are: standardize them before, if at all.
+        The vectors, which are used unchanged: standardize them beforehand if needed.
     train_labels, validation_labels, test_labels : ArrayLike
         The class of each row, text or integers.
     ks
-        The numbers of neighbors to choose from; those beyond the number of training rows are left out. Of
-        equally good ones the first is chosen.
+        The numbers of neighbors to choose from; those beyond the number of training rows are left out. Of equally good
+        numbers, the first is chosen.
 
     Raises
     ------
     HoloError
-        If shapes do not fit each other, a vector is not finite, or no k can be used.
+        If shapes do not match each other, a vector is not finite, or no k can be used.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def _right_votes(
     wanted: Shaped[np.ndarray, "n"],
     ks: list[int],
 ) -> list[float]:
-    """Return the share of rows that the k nearest training rows name right, for each k."""
+    """Return, for each k, the share of rows that the k nearest training rows classify correctly."""
     from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415
 
     classes, class_of_row = np.unique(known, return_inverse=True)

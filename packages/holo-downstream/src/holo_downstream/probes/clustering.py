@@ -10,27 +10,26 @@ from holo_types import HoloError
 
 __all__ = ["ClusterScores", "cluster_scores", "kmeans_clusters", "purity"]
 
-# The silhouette needs every pair of rows: of more rows a sample gives it to two digits.
+# The silhouette compares every pair of rows; of more rows than this, a sample is accurate to two digits.
 _SILHOUETTE_ROWS = 3000
 
 
 @attrs.frozen
 class ClusterScores:
-    """Agreement of clusters with labels, each in [0, 1] but the silhouette, and 1 when perfect.
+    """Agreement of clusters with labels; all scores except the silhouette are in [0, 1], and 1 is perfect.
 
     Parameters
     ----------
     purity
-        The share of rows whose label is the commonest one of their cluster.
+        The share of rows that have the most frequent label of their cluster.
     v_measure
         The harmonic mean of homogeneity and completeness.
     homogeneity
-        1 when every cluster holds rows of a single label.
+        1 if every cluster holds rows with a single label.
     completeness
-        1 when all rows of a label are in one cluster.
+        1 if all rows with a label are in one cluster.
     silhouette
-        In [-1, 1]: how much closer rows are to their own cluster than to the nearest other one; it needs no
-        labels.
+        How much closer rows are to their own cluster than to the nearest other one, in [-1, 1]; it needs no labels.
     """
 
     purity: float
@@ -49,33 +48,33 @@ def cluster_scores(
     n_init: int = 10,
     seed: int = 0,
 ) -> ClusterScores:
-    """Cluster vectors by K-means and compare the clusters with labels; means over several clusterings.
+    """Cluster vectors by K-means, and compare the clusters with labels; scores are means over several clusterings.
 
     Parameters
     ----------
     vectors : Float[ndarray, "n d"]
-        Clustered as they are: standardize them before, if at all.
+        The vectors, which are used unchanged: standardize them beforehand if needed.
     labels : ArrayLike, [n]
         The class of each row, text or integers.
     clusters
-        How many; by default as many as there are classes.
+        The number of clusters; by default the number of classes.
     starts
-        How many clusterings, each from its own seed, the scores are means of.
+        The number of clusterings, each with its own seed, over which the scores are averaged.
     n_init
-        The number of random initializations of which each clustering keeps the one of least inertia.
+        The number of random initializations, of which each clustering keeps the one with the least inertia.
     seed
         The clusterings have the seeds ``seed``, ``seed + 1``, ...
 
     Returns
     -------
     ClusterScores
-        V-measure as [1]_ defines it, with weight 1; the silhouette is that of at most 3,000 rows drawn at
-        random, the same for every clustering.
+        The mean scores, with the V-measure as defined in [1]_ with weight 1; the silhouette is that of at most 3,000
+        random rows, which are the same for every clustering.
 
     Raises
     ------
     HoloError
-        If lengths differ, a vector is not finite, or there are not 2 <= clusters < n.
+        If lengths differ, a vector is not finite, or not 2 <= clusters < n.
 
     References
     ----------
@@ -87,7 +86,7 @@ def cluster_scores(
     >>> cluster_scores(vectors, ["cat", "cat", "dog", "cat"]).purity
     0.75
     """
-    from sklearn.cluster import KMeans  # noqa: PLC0415 - a second that --help must not wait for
+    from sklearn.cluster import KMeans  # noqa: PLC0415 - takes a second, which --help must not
     from sklearn.metrics import homogeneity_completeness_v_measure, silhouette_score  # noqa: PLC0415
 
     rows = len(check_vectors("vectors", vectors))
@@ -111,28 +110,28 @@ def cluster_scores(
 def kmeans_clusters(
     vectors: Float[np.ndarray, "n d"], clusters: int = 8, *, seed: int = 0
 ) -> Int[np.ndarray, "n"]:
-    """Return the number of each row's cluster by K-means, from 1, the largest cluster.
+    """Return the number of each row's cluster from K-means; the largest cluster has the number 1.
 
     Parameters
     ----------
     vectors : Float[ndarray, "n d"]
-        Clustered as they are: standardize them before, if at all.
+        The vectors, which are used unchanged: standardize them beforehand if needed.
     clusters
-        How many.
+        The number of clusters.
     seed
-        Of the ten random initializations, of which the one of least inertia is kept.
+        The seed of the ten random initializations, of which the one with the least inertia is kept.
 
     Raises
     ------
     HoloError
-        If a vector is not finite, or there are not 2 <= clusters <= n.
+        If a vector is not finite, or not 2 <= clusters <= n.
 
     Examples
     --------
     >>> kmeans_clusters(np.array([[0.0], [5.0], [5.1], [0.1], [5.2]]), 2).tolist()
     [2, 1, 1, 2, 1]
     """
-    from sklearn.cluster import KMeans  # noqa: PLC0415 - a second that --help must not wait for
+    from sklearn.cluster import KMeans  # noqa: PLC0415 - takes a second, which --help must not
 
     rows = len(check_vectors("vectors", vectors))
     if not 2 <= clusters <= rows:
@@ -146,7 +145,7 @@ def kmeans_clusters(
 
 
 def purity(clusters: Shaped[np.ndarray, "n"], labels: Shaped[np.ndarray, "n"]) -> float:
-    """Return the share of rows whose label is the commonest one of their cluster.
+    """Return the share of rows that have the most frequent label of their cluster.
 
     Examples
     --------

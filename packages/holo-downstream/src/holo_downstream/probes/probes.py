@@ -1,4 +1,4 @@
-"""Probes: how well simple estimators read a property of each row from features that never saw it."""
+"""Probes: how well simple estimators predict a property of each row from features."""
 
 from typing import Literal
 
@@ -29,25 +29,25 @@ _EXACT = attrs.cmp_using(eq=np.array_equal)
 
 @attrs.frozen(hash=False)
 class ProbeResult:
-    """The out-of-fold scores of one estimator on one kind of features.
+    """The out-of-fold scores of one estimator on one set of features.
 
     Parameters
     ----------
     features
-        What was predicted from: ``"z"``, ``"l=0"``, ``"features"``, or ``"none"`` for the majority class.
+        The features: ``"z"``, ``"l=0"``, ``"features"``, or ``"none"`` for the majority class.
     estimator
         ``"majority"``, ``"linear"`` or ``"forest"``.
     predictions : Shaped[ndarray, "n"]
-        The class predicted for each row by an estimator that saw no row of its group; empty text for rows
+        The class predicted for each row by an estimator that was trained without the row's group; empty text for rows
         without a label.
     accuracy
-        The accuracy of all rows with a label; the interval is a bootstrap over groups.
+        The accuracy over all rows with a label; the interval is a bootstrap over groups.
     balanced_accuracy
-        The mean over classes of the share of their rows that is predicted right.
+        The mean over classes of the share of their rows that are predicted correctly.
     above_majority
-        Accuracy minus that of the majority class, paired; None for the majority class itself.
+        The accuracy minus that of the majority class, paired; None for the majority class itself.
     above_scalars
-        Accuracy minus that of the same estimator on the l = 0 coefficients, paired; None without them.
+        The accuracy minus that of the same estimator on the l = 0 coefficients, paired; None without them.
     """
 
     features: str
@@ -60,12 +60,12 @@ class ProbeResult:
 
     @property
     def beats_majority(self) -> bool:
-        """Whether the accuracy is above the majority class's by more than the 95 % interval."""
+        """Whether the accuracy exceeds that of the majority class by more than the 95 % interval."""
         return self.above_majority is not None and self.above_majority.lower > 0
 
     @property
     def beats_scalars(self) -> bool:
-        """Whether the accuracy is above that of l = 0 by more than the 95 % interval."""
+        """Whether the accuracy exceeds that of l = 0 by more than the 95 % interval."""
         return self.above_scalars is not None and self.above_scalars.lower > 0
 
 
@@ -76,17 +76,17 @@ class ProbeTable:
     Parameters
     ----------
     target, groups
-        The index columns that were predicted, and kept together.
+        The index column that was predicted, and the one whose groups were kept together.
     folds
-        How many folds.
+        The number of folds.
     rows, left_out
-        How many rows were scored, and how many have no label.
+        The number of scored rows, and the number of rows without a label.
     group_count
-        How many groups (structures) the scored rows are of.
+        The number of groups (structures) among the scored rows.
     classes
         The classes, in alphabetical order.
     results
-        One a row of the table, the majority class first.
+        The results, one for each row of the table, with the majority class first.
     """
 
     target: str
@@ -106,7 +106,7 @@ class ProbeTable:
         raise KeyError(f"no result of {key}; there are {[(r.features, r.estimator) for r in self.results]}")
 
     def summary(self) -> str:
-        """Say in one line whether z beats its baselines."""
+        """Return one line that says whether z beats its baselines."""
         parts = []
         for estimator in _PROBES:
             result = self["z", estimator]
@@ -127,7 +127,7 @@ def _verdict(difference: Interval) -> str:
 
 @attrs.frozen(eq=False)
 class _Task:
-    """Labeled rows in their folds, and the majority baseline that every result is compared with."""
+    """Labeled rows in their folds, and the majority-class baseline that every result is compared with."""
 
     kept: Bool[np.ndarray, "n"]
     labels: Shaped[np.ndarray, "m"]
@@ -203,21 +203,21 @@ def probe(
 ) -> ProbeResult:
     """Score how well an estimator predicts labels from features, cross-validated by group.
 
-    Folds consist of whole groups, so that no residue is predicted from residues of its own structure. Rows
-    without a label (empty text) are left out. Degenerate rows are kept: they are rows like any other.
+    Folds consist of whole groups, so that no residue is predicted from residues of its own structure. Rows without a
+    label (empty text) are left out. Degenerate rows are kept and treated like all others.
 
     Parameters
     ----------
     features : Float[ndarray, "n d"] | Embeddings | Holograms
-        What to predict from; of embeddings the invariants, of holograms the l = 0 coefficients.
+        The features to predict from: of embeddings the invariants are used, of holograms the l = 0 coefficients.
     labels : ArrayLike, [n]
         The class of each row, text or integers.
     groups : ArrayLike, [n]
-        What must stay together, such as the structure of each residue.
+        The group of each row, which stays together, such as the structure of each residue.
     estimator
         ``"linear"`` (standardized features, logistic regression) or ``"forest"`` (random forest).
     folds
-        How many folds; there must be at least as many groups.
+        The number of folds; there must be at least as many groups.
     seed
         The seed of the forest and of the bootstrap.
     regularization
@@ -226,12 +226,12 @@ def probe(
     Returns
     -------
     ProbeResult
-        With the paired difference to the majority class of the same training folds.
+        The scores, with the paired difference from the majority class of the same training folds.
 
     Raises
     ------
     HoloError
-        If lengths differ, a feature is not finite, there are fewer groups than folds, or a single class.
+        If lengths differ, a feature is not finite, there are fewer groups than folds, or there is only one class.
 
     Examples
     --------
@@ -256,33 +256,33 @@ def probe_embeddings(
     folds: int = 5,
     seed: int = 0,
 ) -> ProbeTable:
-    """Probe embeddings for a column of their index, beside two baselines, all on the same folds.
+    """Probe embeddings for a column of their index, and compare them with two baselines on the same folds.
 
-    The rows are the majority class; the l = 0 coefficients of the holograms (linear, forest), where these are
-    given; and z (linear, forest). Rows without a label (empty text) are left out and counted; degenerate rows
+    The results are those of the majority class; of the l = 0 coefficients of the holograms (linear, forest), if these
+    are given; and of z (linear, forest). Rows without a label (empty text) are left out and counted; degenerate rows
     are kept.
 
     Parameters
     ----------
     embeddings
-        Rows that no model learned from: embed held-out structures.
+        Embeddings of rows that the model was not trained on, such as those of held-out structures.
     target
         The index column to predict, such as ``"secondary_structure"`` or ``"residue_name"``.
     groups
-        The index column whose equal values stay in one fold. Where structures are related, a column that
-        names their family or fold is the stricter choice.
+        The index column whose equal values stay in one fold. If structures are related, a column that names their
+        family or fold is the stricter choice.
     holograms
-        What the embeddings were made of, row by row.
+        The holograms from which the embeddings were made, row by row.
     folds
-        How many folds; there must be at least as many groups.
+        The number of folds; there must be at least as many groups.
     seed
         The seed of the forest and of the bootstrap.
 
     Raises
     ------
     HoloError
-        If a column is missing, the holograms are not those of the embeddings (the first difference is
-        named), there are fewer groups than folds, or a single class.
+        If a column is missing, the holograms are not those of the embeddings (the message names the first difference),
+        there are fewer groups than folds, or there is only one class.
 
     Examples
     --------
@@ -341,7 +341,7 @@ def _column(index: Index, name: str) -> Shaped[np.ndarray, "n"]:
 
 
 def _check_same_rows(embeddings: Embeddings, holograms: Holograms) -> None:
-    """Refuse holograms that are not what the embeddings were made of."""
+    """Refuse holograms from which the embeddings were not made."""
     ours, theirs = embeddings.index, holograms.index
     if len(embeddings) != len(holograms):
         raise HoloError(

@@ -1,4 +1,4 @@
-"""How strongly a linear probe is to be regularized, found on rows that it is not scored on."""
+"""The choice of the regularization of a linear probe, on rows that are not used for scoring."""
 
 import numpy as np
 from jaxtyping import Float
@@ -15,31 +15,31 @@ _CHOICES = tuple(10.0**exponent for exponent in range(1, -5, -1))
 def best_regularization(
     features: Float[np.ndarray, "n d"], labels: ArrayLike, groups: ArrayLike, *, folds: int = 3
 ) -> float:
-    """Find the C with which logistic regression predicts most rows of other groups right.
+    """Find the C with which logistic regression predicts the most rows of other groups correctly.
 
-    It falls from the weakest penalty, with which a fit of many numbers takes the fewest iterations, and the search ends
-    once the accuracy has fallen twice. A third of the groups is predicted from the others.
+    C decreases from the weakest penalty, with which a fit to many features takes the fewest iterations, until the
+    accuracy has fallen twice. One fold of the groups, by default a third, is predicted from the others.
 
     Parameters
     ----------
     features : Float[ndarray, "n d"]
-        The features of rows that are not scored on afterwards; they are standardized.
+        The features of rows that are not used for scoring afterwards; they are standardized.
     labels : ArrayLike, [n]
-        The class of each row; those of empty text are left out.
+        The class of each row; rows with empty text are left out.
     groups : ArrayLike, [n]
-        What must stay together.
+        The group of each row, which stays together.
     folds
-        One of so many parts of the groups is predicted.
+        The number of parts of the groups, of which one is predicted.
 
     Returns
     -------
     float
-        A power of ten from 1e-4 to 10, for `probe`'s ``regularization``.
+        A power of ten from 1e-4 to 10, for the parameter ``regularization`` of `probe`.
 
     Raises
     ------
     HoloError
-        If lengths differ, a feature is not finite, there are fewer groups than folds, or a single class.
+        If lengths differ, a feature is not finite, there are fewer groups than folds, or there is only one class.
 
     Examples
     --------
@@ -55,13 +55,13 @@ def best_regularization(
     matrix, names, parts = matrix[known], names[known], parts[known]
     fold: Fold = grouped_folds(names, parts, folds)[0]
     wide = matrix.astype(np.float64)
-    # Each fit begins with the weights of the one before.
+    # Each fit begins with the weights of the previous one.
     classifier = make_classifier("linear").set_params(logisticregression__warm_start=True)
     best, most, fallen = _CHOICES[0], -1.0, 0
     for choice in _CHOICES:
         classifier.set_params(logisticregression__C=choice).fit(wide[fold.training], names[fold.training])
         accuracy = float((classifier.predict(wide[fold.test]) == names[fold.test]).mean())
-        if accuracy >= most:  # of equals the strongest penalty
+        if accuracy >= most:  # of equal accuracies, the strongest penalty
             best, most, fallen = choice, accuracy, 0
         else:
             fallen += 1

@@ -1,4 +1,4 @@
-"""How well the nearest vectors retrieve what has the same label: SHREC17's scores."""
+"""How well nearest neighbors retrieve rows with the same label: the scores of SHREC17."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -16,28 +16,28 @@ __all__ = ["Average", "Distance", "RetrievalScores", "ranked_lists", "retrieval_
 Average = Literal["micro", "macro"]
 Distance = Literal["cosine", "euclidean"]
 
-LIST_LENGTH = 1000  # as many as SHREC17 takes of one query
+LIST_LENGTH = 1000  # the number of results per query that SHREC17 uses
 _QUERIES_AT_ONCE = 512
 
 
 @attrs.frozen
 class RetrievalScores:
-    """Averages over queries of what their ranked lists of N rows are worth, each in [0, 1].
+    """Scores of the ranked lists of N rows, averaged over queries, each in [0, 1].
 
     Parameters
     ----------
     precision
         The share of the list that is relevant.
     recall
-        The share of what is relevant that is in the list.
+        The share of the relevant rows that are in the list.
     f1
-        The harmonic mean of precision and recall, taken for each query.
+        The harmonic mean of precision and recall, computed for each query.
     map
-        Mean average precision: the precision at the rank of each relevant row of the list, summed, over the
-        number of relevant rows, whether they are in the list or not.
+        Mean average precision: the sum of the precisions at the rank of each relevant row of the list, divided by the
+        number of relevant rows, whether or not they are in the list.
     ndcg
-        Normalized discounted cumulative gain: Σ 1/log2(1 + rank) over the relevant rows of the list, over
-        what the sum would be if all that is relevant came first.
+        Normalized discounted cumulative gain: Σ 1/log2(1 + rank) over the relevant rows of the list, divided by the
+        value of this sum if all relevant rows came first.
     """
 
     precision: float
@@ -56,30 +56,28 @@ def retrieval_scores(
     metric: Distance = "cosine",
     average: Average = "micro",
 ) -> RetrievalScores:
-    """Score a retrieval in which every row searches all rows for those of its own label.
+    """Score a retrieval in which every row searches all rows for those with its own label.
 
-    As in SHREC17 [1]_ every row is a query, the rows searched include the query itself, relevant is what
-    has the query's label, and the scores are those of the whole list of N rows that a query gives back,
-    where N may differ between queries. Average precision and NDCG are divided by what the whole ground
-    truth allows, not the list. SHREC17 also grades relevance in NDCG by subcategories; labels here have
-    none, so relevance is 0 or 1.
+    As in SHREC17 [1]_, every row is a query, the searched rows include the query itself, rows with the query's label
+    are relevant, and the scores are those of the whole list of N rows that a query returns, where N may differ between
+    queries. Average precision and NDCG are divided by the maximum for the whole ground truth, not for the list. SHREC17
+    also grades relevance in NDCG by subcategories; the labels here have none, so relevance is 0 or 1.
 
     Parameters
     ----------
     vectors : Float[ndarray, "n d"]
-        The rows, as they are.
+        The rows, which are used unchanged.
     labels : ArrayLike, [n]
         The class of each row, text or integers.
     predicted : ArrayLike, [n], optional
-        The class that a classifier gives to each row: a query then gives back only rows of its own
-        predicted class, as most entries of SHREC17 did.
+        The class that a classifier assigns to each row: a query then returns only rows of its own predicted class, as
+        in most entries of SHREC17.
     limit
-        A query gives back at most so many rows, the nearest.
+        The maximum number of rows that a query returns, the nearest ones.
     metric
-        By which rows are near: ``"cosine"`` (1 minus the cosine) or ``"euclidean"``. Equally near rows keep
-        their order.
+        The distance: ``"cosine"`` (1 minus the cosine) or ``"euclidean"``. Rows at equal distances keep their order.
     average
-        ``"micro"``: over queries. ``"macro"``: over queries of each class, then over classes.
+        ``"micro"``: over queries. ``"macro"``: over the queries of each class, and then over classes.
 
     Raises
     ------
@@ -102,7 +100,7 @@ def retrieval_scores(
     rows = len(vectors)
     _, class_of_row = np.unique(text_labels("labels", labels, rows), return_inverse=True)
     sizes = np.bincount(class_of_row)
-    # The gain of each rank, and the most that so many relevant rows can gain.
+    # The gain at each rank, and the maximum gain of a number of relevant rows.
     discounts = 1 / np.log2(np.arange(2, rows + 2))
     ideal = np.cumsum(discounts)
 
@@ -115,7 +113,7 @@ def retrieval_scores(
         scores[query] = (
             precision,
             recall,
-            2 * precision * recall / (precision + recall),  # the query finds itself: never 0 / 0
+            2 * precision * recall / (precision + recall),  # never 0 / 0, because the query finds itself
             (found / np.arange(1, len(order) + 1))[relevant].sum() / wanted,
             discounts[: len(order)][relevant].sum() / ideal[wanted - 1],
         )
@@ -132,22 +130,22 @@ def ranked_lists(
     limit: int = LIST_LENGTH,
     metric: Distance = "cosine",
 ) -> Iterator[tuple[Int[np.ndarray, "N"], Float[np.ndarray, "N"]]]:
-    """Return what each row gives back as a query: rows, itself first, and their distances.
+    """Return the results of each row as a query: rows, beginning with itself, and their distances.
 
     Parameters
     ----------
     vectors, predicted, limit, metric
-        As `retrieval_scores` has them.
+        As for `retrieval_scores`.
 
     Yields
     ------
     tuple
-        Of the rows that the next query gives back, nearest first, and how far they are.
+        The rows that the next query returns, the nearest first, and their distances.
 
     Raises
     ------
     HoloError
-        As `retrieval_scores`.
+        As for `retrieval_scores`.
 
     Examples
     --------
@@ -166,7 +164,7 @@ def ranked_lists(
 
 
 def _points(vectors: Float[np.ndarray, "n d"], metric: Distance) -> Float[np.ndarray, "n d"]:
-    """Return points whose Euclidean distances have the order of the metric."""
+    """Return points whose Euclidean distances have the same order as the metric."""
     if metric == "euclidean":
         return vectors
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -185,7 +183,7 @@ def _lists(
     squares = (points**2).sum(axis=1)
     for start in range(0, len(points), _QUERIES_AT_ONCE):
         queries = np.arange(start, min(start + _QUERIES_AT_ONCE, len(points)))
-        # |a - b|² without |a|², which is the same for all rows of a query.
+        # |a - b|² without |a|², which is the same for all results of a query.
         ranks = squares - 2 * points[queries] @ points.T
         ranks[np.arange(len(queries)), queries] = -np.inf
         orders = np.argsort(ranks, axis=1, kind="stable")

@@ -1,4 +1,4 @@
-"""Ranked lists as files, in the form that SHREC17's evaluator reads."""
+"""Ranked lists as files, in the format of SHREC17's evaluator."""
 
 import math
 import os
@@ -30,24 +30,24 @@ def write_ranked_lists(
     limit: int = LIST_LENGTH,
     metric: Distance = "cosine",
 ) -> None:
-    """Write what each row gives back as a query, a file for each: SHREC17's ``test_normal/`` or ``test_perturbed/``.
+    """Write the results of each row as a query to a file, as in SHREC17's ``test_normal/`` or ``test_perturbed/``.
 
-    A file has the query's name, without a suffix, and a line for each row that the query gives back, nearest first:
-    its name, a blank, and its distance.
+    A file has the query's name, without a suffix, and one line for each row that the query returns, the nearest first:
+    its name, a space, and its distance.
 
     Parameters
     ----------
     folder
-        The folder, which is made if there is none.
+        The folder, which is created if it does not exist.
     names
         The name of each row, such as ``000009``, each once.
     vectors, predicted, limit, metric
-        As `retrieval_scores` has them.
+        As for `retrieval_scores`.
 
     Raises
     ------
     HoloError
-        If a name is given twice, is none for a file or has a blank, or the files cannot be written; or as
+        If a name is repeated, cannot be a file name or contains a space, or the files cannot be written; or as for
         `retrieval_scores`.
 
     Examples
@@ -83,17 +83,17 @@ def write_ranked_lists(
 
 
 def read_ranked_lists(folder: str | os.PathLike[str]) -> dict[str, list[tuple[str, float]]]:
-    r"""Read ranked lists as `write_ranked_lists`, or an entry of SHREC17, has them.
+    r"""Read ranked lists in the format of `write_ranked_lists` and of entries of SHREC17.
 
     Returns
     -------
     dict
-        For the name of each query the names that it gives back, with their distances.
+        For the name of each query, the names that it returns, with their distances.
 
     Raises
     ------
     FormatError
-        If the folder is none or empty, or a line is not a name and a finite number.
+        If there is no such folder or it is empty, or a line is not a name and a finite number.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def read_ranked_lists(folder: str | os.PathLike[str]) -> dict[str, list[tuple[st
     """
     place = Path(folder)
     if not place.is_dir():
-        raise FormatError(f"{place} is no folder; it must be one with a file for each query")
+        raise FormatError(f"{place} is not a folder; it must be one with a file for each query")
     lists = {path.name: _read(path) for path in sorted(place.iterdir()) if path.is_file()}
     if not lists:
         raise FormatError(f"{place}: there is no file in the folder; there must be one for each query")

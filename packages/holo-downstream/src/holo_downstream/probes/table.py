@@ -26,7 +26,7 @@ _HEADER = (
 
 
 def write_probes(table: ProbeTable, path: Path) -> None:
-    """Write a probe table to a CSV file, one line a result; an interval that does not exist is empty.
+    """Write a probe table to a CSV file, one line per result; the cells of a missing interval are empty.
 
     Raises
     ------

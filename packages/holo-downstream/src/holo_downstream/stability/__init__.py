@@ -1,4 +1,4 @@
-"""What exchanges of amino acids cost in stability: learned from numbers of sites and substitutions, and predicted.
+"""The effect of amino acid substitutions on stability, learned from features of sites and substitutions.
 
-Tables of numbers with measured values enter; a predictor, its cross-validated predictions and its file leave.
+Tables of features with measured values enter; a predictor, its cross-validated predictions and its file leave.
 """

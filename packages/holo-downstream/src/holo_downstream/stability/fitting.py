@@ -1,4 +1,4 @@
-"""Learning what exchanges cost, with predictions of each family that the others gave."""
+"""Fitting a predictor of stability changes, with predictions of each family from the other families."""
 
 import attrs
 import numpy as np
@@ -16,7 +16,7 @@ from .substitutions import Substitutions
 
 __all__ = ["SETTINGS", "StabilityFit", "fit_stability"]
 
-# Chosen by the ten folds by family of the measured exchanges of docs/results/mutations.md.
+# Chosen with ten folds by family on the measured mutations of docs/results/mutations.md.
 SETTINGS = KernelSettings(
     sharpness={"around": 0.5, "kinds": 0.2, "backbone": 0.2, "chain": 0.1},
     type_sharpness=0.3,
@@ -32,16 +32,16 @@ SETTINGS = KernelSettings(
 
 @attrs.frozen(eq=False)
 class StabilityFit:
-    """A predictor, and what it is worth.
+    """A fitted predictor, and its cross-validated predictions.
 
     Parameters
     ----------
     predictor
-        The predictor that has learned from all rows.
+        The predictor, trained on all rows.
     predicted : Float[ndarray, "n"]
-        The prediction of each row, in kcal/mol, from the families of the other folds.
+        The prediction of each row from the families of the other folds, in kcal/mol.
     odd : Float[ndarray, "n"]
-        The odd part of it alone.
+        The odd part of this prediction alone.
     """
 
     predictor: StabilityPredictor
@@ -58,36 +58,36 @@ def fit_stability(
     folds: int = 10,
     coverage: float = 0.9,
 ) -> StabilityFit:
-    """Fit a predictor of how exchanges change stability.
+    """Fit a predictor of how substitutions change stability.
 
-    A Gaussian process whose covariance is the sum of `odd_kernel` and `natural_kernel`: the mean that it gives is the
-    sum of an odd part and of a term for natural residues, fitted together.
+    The predictor is a Gaussian process whose covariance is the sum of `odd_kernel` and `natural_kernel`: its mean is
+    the sum of an odd part and of a term for natural residues, which are fitted together.
 
     Parameters
     ----------
     exchanges
-        What was exchanged.
+        The features of the substitutions.
     ddg : Float[ndarray, "n"]
-        What was measured, in kcal/mol; negative destabilizes.
+        The measured changes in kcal/mol; negative values are destabilizing.
     families
-        The families of the proteins: rows of one family are predicted from rows of others.
+        The families of the proteins: the rows of a family are predicted from rows of other families.
     settings
         The settings of the kernels.
     folds
-        How many folds of whole families.
+        The number of folds of whole families.
     coverage
         The coverage of the intervals.
 
     Raises
     ------
     HoloError
-        If the rows differ in number, a value is not finite, a block of the settings is missing, or there are fewer
+        If the numbers of rows differ, a value is not finite, a block of the settings is missing, or there are fewer
         families than folds.
 
     Notes
     -----
-    The folds need no fit of their own: with the inverse A of the covariance of all rows and a fold G, what the others
-    predict of G is off by A_GG⁻¹ (A y)_G [1]_.
+    The folds need no separate fits: with the inverse A of the covariance of all rows and a fold G, the predictions of G
+    from the other rows have the errors A_GG⁻¹ (A y)_G [1]_.
 
     References
     ----------
@@ -114,7 +114,7 @@ def fit_stability(
             f"fit_stability: ddg are {len(ddg)} numbers, {int((~np.isfinite(ddg)).sum())} of them not finite; they "
             f"must be {len(exchanges)} finite ones, one for each exchange"
         )
-    # Scales are of the numbers, not of what was measured: a fold's own rows may have a part in them.
+    # The scales come from the features, not from the measured values, so a fold's own rows may contribute.
     scales = Scales.of(exchanges, settings)
     scaled = scales.scale(exchanges)
     odd, natural = odd_kernel(scaled, scaled, settings), natural_kernel(scaled, scaled, settings)
@@ -127,7 +127,7 @@ def fit_stability(
         predicted[rows] = ddg[rows] - errors
         others = (
             weights - inverse[:, rows] @ errors
-        )  # 0 at the rows of the fold: what the others alone would give
+        )  # 0 at the rows of the fold: only the other rows contribute
         of_odd[rows] = np.delete(odd[rows], rows, axis=1) @ np.delete(others, rows)
     width, reached = conformal_half_width(predicted - ddg, coverage)
     odd_width, _ = conformal_half_width(of_odd - ddg, coverage)

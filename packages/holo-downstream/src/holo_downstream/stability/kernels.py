@@ -1,4 +1,4 @@
-"""How alike two exchanges are: an odd part by construction, and one for natural residues."""
+"""The similarity of two substitutions: one kernel that is odd by construction, and one for natural residues."""
 
 from collections.abc import Mapping
 
@@ -12,23 +12,23 @@ __all__ = ["KernelSettings", "Scaled", "natural_kernel", "odd_kernel"]
 
 @attrs.frozen
 class KernelSettings:
-    """Weights of the parts of the kernels and how fast they fall off.
+    """The weights of the parts of the kernels, and how fast they fall off.
 
     Parameters
     ----------
     sharpness
-        The sharpness of each block of the sites: two that differ by a standard deviation in each of its numbers are
-        alike by exp(-sharpness). A block that is not named here is not looked at.
+        The sharpness for each block of site features: two sites that differ by one standard deviation in each feature
+        have the similarity exp(-sharpness). Blocks that are not named here are ignored.
     type_sharpness
-        Likewise of the numbers of amino acids.
+        The same for the features of amino acids.
     type_weight, site_weight, change_weight
-        The weights of the odd part: what an amino acid is worth anywhere, what it is worth at such a site, and what is
+        The weights of the odd part: the value of an amino acid anywhere, its value at such a site, and the term that is
         linear in the changes.
     offset, natural_site_weight, natural_type_weight
-        The weights of the term of natural residues: what every exchange costs, what one costs at such a site, and what
-        one costs such a residue there.
+        The weights of the term for natural residues: the cost of any substitution, its cost at such a site, and its
+        cost for such a residue at such a site.
     noise
-        Variance of the measured values about what can be known, in the units of the weights.
+        Variance of the measured values around what can be predicted, in the units of the weights.
     """
 
     sharpness: Mapping[str, float]
@@ -44,16 +44,16 @@ class KernelSettings:
 
 @attrs.frozen(eq=False)
 class Scaled:
-    """Exchanges whose numbers are scaled so that kernels are plain functions of them.
+    """Substitutions with scaled features, so that the kernels are plain functions of them.
 
     Parameters
     ----------
     sites
-        Squared distances are exponents.
+        Scaled so that squared distances are exponents.
     wild_types, mutants
-        Likewise.
+        Scaled in the same way.
     changes
-        Inner products are a kernel.
+        Scaled so that inner products are a kernel.
     """
 
     sites: Float[np.ndarray, "n s"]
@@ -68,9 +68,9 @@ class Scaled:
 def odd_kernel(ones: Scaled, others: Scaled, settings: KernelSettings) -> Float[np.ndarray, "ones others"]:
     """Return the covariance of g(mutant, site) - g(wild type, site), for g a Gaussian process.
 
-    With k(a, b) of amino acids and s of sites, g(a, x) and g(b, y) have the covariance
-    k(a, b) (type_weight + site_weight s(x, y)); that of two differences is a sum of four such terms. To it comes the
-    inner product of the changes. The reverse of an exchange has the negative of its row.
+    With kernels k(a, b) of amino acids and s(x, y) of sites, g(a, x) and g(b, y) have the covariance k(a, b)
+    (type_weight + site_weight s(x, y)); that of two differences is a sum of four such terms. The inner product of the
+    changes is added. The row of the reverse substitution is the negative of the row of the substitution.
     """
     types = (
         _gaussian(ones.mutants, others.mutants)
@@ -87,9 +87,9 @@ def odd_kernel(ones: Scaled, others: Scaled, settings: KernelSettings) -> Float[
 def natural_kernel(
     ones: Scaled, others: Scaled, settings: KernelSettings
 ) -> Float[np.ndarray, "ones others"]:
-    """Return the covariance of what an exchange costs because evolution chose what is there.
+    """Return the covariance of the cost of replacing a residue that evolution has selected.
 
-    It looks at the site and the wild type only: what is lost, whatever comes.
+    It depends only on the site and the wild type: on what is lost, whatever replaces it.
     """
     kernel: NDArray[np.float64] = settings.offset + _gaussian(ones.sites, others.sites) * (
         settings.natural_site_weight

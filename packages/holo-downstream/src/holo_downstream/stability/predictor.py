@@ -1,4 +1,4 @@
-"""A fitted predictor of what exchanges cost, and its file."""
+"""A fitted predictor of the effect of substitutions on stability, and its file."""
 
 import math
 from collections.abc import Mapping
@@ -26,19 +26,19 @@ __all__ = [
 ]
 
 _FORMAT, _KIND = 1, "StabilityPredictor"
-_LEAST_DEVIATION = 1e-9  # of a column that is the same everywhere, which then says nothing
-_BLOCK = 1024  # exchanges that are predicted at once
+_LEAST_DEVIATION = 1e-9  # of a column that is practically constant, and is ignored
+_BLOCK = 1024  # substitutions that are predicted at once
 _PARTS = ("sites", "wild_types", "mutants", "changes")
 
 
 @attrs.frozen(eq=False)
 class StabilityChanges:
-    """Predicted changes of stability with intervals, in kcal/mol; negative destabilizes.
+    """Predicted changes of stability with intervals, in kcal/mol; negative values are destabilizing.
 
     Parameters
     ----------
     values, lower, upper : Float[ndarray, "n"]
-        The prediction, and where most measured values lie.
+        The predictions, and the intervals that contain most measured values.
     """
 
     values: Float[np.ndarray, "n"]
@@ -48,16 +48,16 @@ class StabilityChanges:
 
 @attrs.frozen(eq=False)
 class Scales:
-    """What the columns are shifted by and multiplied with before they are compared.
+    """The shifts and factors that are applied to the columns before they are compared.
 
     Parameters
     ----------
     blocks
-        Those of the sites that are looked at, in this order.
+        The blocks of site features that are used, in this order.
     site_means, site_factors
-        The site means and site factors of the columns of the blocks.
+        The means of the columns of these blocks, and their factors.
     type_factors, change_factors
-        Factors of amino acids and of changes; differences need no mean.
+        The factors of the features of amino acids and of changes; differences need no mean.
     """
 
     blocks: tuple[str, ...]
@@ -68,7 +68,7 @@ class Scales:
 
     @classmethod
     def of(cls, exchanges: Substitutions, settings: KernelSettings) -> "Scales":
-        """Take them from exchanges to learn from.
+        """Compute the scales from the substitutions to learn from.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class Scales:
         changes = exchanges.changes.values
         sizes = np.sqrt(
             (changes**2).mean(axis=0)
-        )  # a change has no mean that is taken away: its sign means something
+        )  # no mean is subtracted from a change, since its sign is meaningful
         return cls(
             blocks,
             np.concatenate([each.mean(axis=0) for each in values]),
@@ -100,7 +100,7 @@ class Scales:
         )
 
     def scale(self, exchanges: Substitutions) -> Scaled:
-        """Scale exchanges."""
+        """Return substitutions with scaled features."""
         sites = np.concatenate([exchanges.sites[name].values for name in self.blocks], axis=1)
         return Scaled(
             (sites - self.site_means) * self.site_factors,
@@ -116,30 +116,30 @@ def _deviations(values: Float[np.ndarray, "n d"]) -> NDArray[np.float64]:
 
 
 def _inverse(sizes: Float[np.ndarray, "d"]) -> NDArray[np.float64]:
-    """Return 1 / size, and next to 0 where a column does not vary."""
+    """Return 1 / size, or practically 0 for a column that does not vary."""
     return 1 / np.where(sizes > _LEAST_DEVIATION, sizes, 1 / _LEAST_DEVIATION)
 
 
 @attrs.frozen(eq=False)
 class StabilityPredictor:
-    """A Gaussian process on exchanges, and what it takes.
+    """A Gaussian process on substitutions, with its training data.
 
     Parameters
     ----------
     settings
         The settings of its kernels.
     columns
-        The names of the numbers that it learned from, by part.
+        The names of the features that it learned from, by part.
     scales
-        The scales of these numbers.
+        The scales of these features.
     learned
-        The exchanges that it learned from.
+        The substitutions that it learned from.
     weights
-        The weights of each of them, in kcal/mol.
+        The weight of each of them, in kcal/mol.
     half_width, odd_half_width
-        Half the width of the interval about a prediction, and about the odd part alone, in kcal/mol.
+        Half the width of the interval around a prediction, and around the odd part alone, in kcal/mol.
     coverage
-        The share of measured values that the intervals are meant to hold.
+        The share of measured values that the intervals are intended to contain.
     """
 
     settings: KernelSettings
@@ -152,23 +152,23 @@ class StabilityPredictor:
     coverage: float
 
     def predict(self, exchanges: Substitutions, *, natural: bool = True) -> StabilityChanges:
-        """Predict what exchanges cost.
+        """Predict the effect of substitutions on stability.
 
-        Intervals are as wide for every exchange (conformal, from the residuals of families that were predicted from
-        others).
+        Intervals have the same width for every substitution (conformal, from the residuals of families that were
+        predicted from other families).
 
         Parameters
         ----------
         exchanges
-            With the numbers that were learned from.
+            The substitutions, with the features that the predictor learned from.
         natural
-            Whether the residue that is there is one that evolution chose: adds the term of natural residues. Without it
-            the reverse of an exchange at the same site costs the negative.
+            Whether the residue in the structure was selected by evolution: this adds the term for natural residues.
+            Without it, the reverse of a substitution at the same site has the negative value.
 
         Raises
         ------
         HoloError
-            If the numbers are others than those learned from.
+            If the features are not those that the predictor learned from.
         """
         there = exchanges.columns(self.scales.blocks)
         for part, names in self.columns.items():
@@ -194,16 +194,16 @@ class StabilityPredictor:
 def write_stability_predictor(
     predictor: StabilityPredictor, path: Path, header: Mapping[str, object] | None = None
 ) -> None:
-    """Write a predictor as one file, in Holo's HDF5 form.
+    """Write a predictor to one file, in Holo's HDF5 format.
 
     Parameters
     ----------
     predictor
-        What to write.
+        The predictor to write.
     path
-        Ends in ``.h5``.
+        The file, which must end in ``.h5``.
     header
-        What else is to be known of it, plain values by name, such as the model whose numbers it takes.
+        Additional plain values by name, such as the model whose features the predictor uses.
 
     Raises
     ------
@@ -229,12 +229,12 @@ def write_stability_predictor(
 
 @reads("a predictor of stability")
 def read_stability_predictor(path: Path) -> tuple[StabilityPredictor, dict[str, Any]]:
-    """Read a predictor, and what else its file says of it.
+    """Read a predictor, and the additional values in its file.
 
     Raises
     ------
     FormatError
-        If it is none, is damaged, of another format, or its parts do not fit one another.
+        If the file is not a predictor, is damaged, has another format, or its parts do not match each other.
     """
     stored = holo_types.load(path, kind=NamedArrays)
     plain, arrays = stored.header, stored.arrays
@@ -267,12 +267,12 @@ def read_stability_predictor(path: Path) -> tuple[StabilityPredictor, dict[str, 
 
 def _number(value: object) -> float:
     if type(value) not in (int, float) or not math.isfinite(value):  # type: ignore[arg-type]
-        raise ValueError(f"{value!r} is no finite number")
+        raise ValueError(f"{value!r} is not a finite number")
     return float(value)  # type: ignore[arg-type]
 
 
 def _check(predictor: StabilityPredictor) -> None:
-    """Refuse parts that do not fit one another."""
+    """Refuse parts that do not match each other."""
     columns, learned, scales = predictor.columns, predictor.learned, predictor.scales
     widths = {
         "sites": sum(len(columns[f"site {name}"]) for name in scales.blocks),

@@ -1,4 +1,4 @@
-"""Exchanges of amino acids as the numbers that are learned from."""
+"""Amino acid substitutions, described by the features that are learned from."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -15,19 +15,19 @@ __all__ = ["Columns", "Substitutions"]
 
 @attrs.frozen(eq=False)
 class Columns:
-    """Numbers of rows, with the names of the columns.
+    """Features of rows, with the names of the columns.
 
     Parameters
     ----------
     names
-        One for each column.
+        One name for each column.
     values : Float[ndarray, "n columns"]
-        Finite numbers.
+        The features, which must be finite.
 
     Raises
     ------
     HoloError
-        If there is not one name for each column, or a value is not finite.
+        If there is not exactly one name for each column, or a value is not finite.
     """
 
     names: tuple[str, ...]
@@ -39,7 +39,7 @@ class Columns:
             raise HoloError(f"Columns: {len(self.names)} names for {self.values.shape[1]} columns")
 
     def take(self, rows: Int[np.ndarray, "rows"]) -> "Columns":
-        """Return some rows."""
+        """Return some of the rows."""
         return Columns(self.names, self.values[rows])
 
 
@@ -49,16 +49,16 @@ def _blocks(blocks: Mapping[str, Columns]) -> Mapping[str, Columns]:
 
 @attrs.frozen(eq=False)
 class Substitutions:
-    """Exchanges of one amino acid each, a row for each.
+    """Amino acid substitutions, one per row.
 
     Parameters
     ----------
     sites
-        Numbers of what is around, in blocks by name; the same whichever amino acid is there.
+        Features of the surroundings, in blocks by name; they do not depend on the amino acid at the site.
     wild_types, mutants
-        Numbers of the amino acid that is there and of the one that comes, the same columns.
+        Features of the wild-type amino acid and of the mutant, with the same columns.
     changes
-        Numbers of the mutant minus the wild type at the site; those of the reverse exchange are their negatives.
+        Features of the mutant minus those of the wild type at the site; the reverse substitution has their negatives.
 
     Raises
     ------
@@ -102,7 +102,7 @@ class Substitutions:
         return len(self.changes.values)
 
     def take(self, rows: Int[np.ndarray, "rows"]) -> "Substitutions":
-        """Return some of the exchanges."""
+        """Return some of the substitutions."""
         return Substitutions(
             {name: block.take(rows) for name, block in self.sites.items()},
             self.wild_types.take(rows),
@@ -111,11 +111,11 @@ class Substitutions:
         )
 
     def reverse(self) -> "Substitutions":
-        """Return the exchanges the other way round, at the same sites."""
+        """Return the reverse substitutions at the same sites."""
         back = Columns(self.changes.names, -self.changes.values)
         return Substitutions(self.sites, self.mutants, self.wild_types, back)
 
     def columns(self, blocks: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Return the names of the numbers, by part, of the sites those of some blocks that are there."""
+        """Return the names of the features by part; of the sites, those of the given blocks that exist."""
         named = {f"site {name}": self.sites[name].names for name in blocks if name in self.sites}
         return {**named, "amino acid": self.wild_types.names, "change": self.changes.names}

@@ -1,4 +1,4 @@
-"""How a figure is measured: folds and splits that leak nothing, intervals, paired tests.
+"""Evaluation of predictions: folds and splits without leaks, intervals, and paired tests.
 
 Vectors, labels and predictions enter; splits, scores and their intervals leave.
 """

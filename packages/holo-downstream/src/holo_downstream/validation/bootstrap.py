@@ -1,4 +1,4 @@
-"""Bootstrap intervals over whole groups of rows, such as the residues of one structure."""
+"""Bootstrap intervals over whole groups of rows, such as the residues of a structure."""
 
 import attrs
 import numpy as np
@@ -16,9 +16,9 @@ class Interval:
     Parameters
     ----------
     estimate
-        On the data as they are.
+        The estimate on the data itself.
     lower, upper
-        The 2.5 % and 97.5 % quantiles of the resamples; NaN where they say nothing.
+        The 2.5 % and 97.5 % quantiles of the resamples; NaN where there is no interval.
 
     Examples
     --------
@@ -45,17 +45,17 @@ def bootstrap_mean(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Return the mean over all rows and its percentile bootstrap interval, where whole groups are drawn.
+    """Return the mean over all rows with its percentile bootstrap interval, resampling whole groups.
 
-    Rows of one group (residues of one structure) are alike, so they are no independent observations: a
-    resample draws as many groups as there are, with replacement, each with all its rows, and takes the mean
-    over all rows drawn [1]_. Equal groups and seed give equal resamples, so the interval of ``a - b`` is that
-    of the paired difference of the means of a and b.
+    Rows of one group (residues of one structure) are similar, so they are not independent observations. A resample
+    draws as many groups as there are, with replacement, each with all its rows, and takes the mean over all rows drawn
+    [1]_. The same groups and seed give the same resamples, so the interval of ``a - b`` is that of the paired
+    difference of the means of a and b.
 
     Parameters
     ----------
     values : Shaped[ndarray, "n"]
-        Numbers, or booleans such as "the prediction is right".
+        Numbers, or booleans such as "the prediction is correct".
     groups : Shaped[ndarray, "n"]
         The group of each row.
     resamples
@@ -66,8 +66,8 @@ def bootstrap_mean(
     Returns
     -------
     Interval
-        The mean and its 95 % interval. It is too narrow when groups are few: simulated groups that differ
-        were covered by 84 % of the intervals of 5 groups, 88 % of 8, 91 % of 10, 92 % of 20.
+        The mean and its 95 % interval. The interval is too narrow if there are few groups: in simulations of groups
+        that differ, it covered the mean in 84 % of cases with 5 groups, 88 % with 8, 91 % with 10, and 92 % with 20.
 
     Raises
     ------
@@ -101,9 +101,9 @@ def bootstrap_mean(
 
 
 def resample_counts(count: int, resamples: int, seed: int) -> Int[np.ndarray, "resamples count"]:
-    """Draw with replacement as many of ``count`` things as there are; give how often each was drawn.
+    """Return how often each of ``count`` things is drawn in resamples of ``count`` draws with replacement.
 
-    That says all about a resample.
+    These counts describe a resample completely.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def resample_counts(count: int, resamples: int, seed: int) -> Int[np.ndarray, "r
 def percentile_interval(estimate: float, resampled: Float[np.ndarray, "resamples"]) -> Interval:
     """Return an estimate with the 2.5 % and 97.5 % quantiles of its resamples.
 
-    Resamples that have no value (the correlation of labels that are all equal) are NaN and left out.
+    Resamples without a value (such as the correlation of labels that are all equal) are NaN and are left out.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Out-of-fold predictions, where no group of rows stands on both sides of a fold."""
+"""Out-of-fold predictions, in which no group of rows is on both sides of a fold."""
 
 import os
 from typing import Any, Literal
@@ -14,20 +14,20 @@ __all__ = ["Estimator", "Fold", "group_folds", "grouped_folds", "make_classifier
 Estimator = Literal["majority", "linear", "forest"]
 
 _TREES = 200
-# lbfgs needs some hundred iterations on standardized features; beyond this it would never converge.
+# lbfgs needs some hundred iterations on standardized features; if it needs more than this, it never converges.
 _ITERATIONS = 10_000
 
 
 @attrs.frozen(eq=False)
 class Fold:
-    """The rows to learn from, and the rows to predict.
+    """The rows to train on, and the rows to predict.
 
     Parameters
     ----------
     training : Int[ndarray, "training"]
-        Row numbers.
+        Row numbers of the training rows.
     test : Int[ndarray, "test"]
-        Row numbers; no group of theirs is among the training rows.
+        Row numbers of the test rows, none of whose groups is among the training rows.
     """
 
     training: Int[np.ndarray, "training"]
@@ -35,14 +35,14 @@ class Fold:
 
 
 def group_folds(groups: Shaped[np.ndarray, "n"], folds: int) -> tuple[Fold, ...]:
-    """Split rows into folds of whole groups, of about equally many rows.
+    """Split rows into folds of whole groups, with about equally many rows in each.
 
     Parameters
     ----------
     groups : Shaped[ndarray, "n"]
-        What must stay together, such as the family of each protein.
+        The group of each row, which stays together, such as the family of each protein.
     folds
-        How many; every row is a test row in exactly one.
+        The number of folds; every row is a test row in exactly one of them.
 
     Raises
     ------
@@ -54,14 +54,14 @@ def group_folds(groups: Shaped[np.ndarray, "n"], folds: int) -> tuple[Fold, ...]
     >>> [fold.test.tolist() for fold in group_folds(np.array(["1", "1", "2"]), folds=2)]
     [[0, 1], [2]]
     """
-    from sklearn.model_selection import GroupKFold  # noqa: PLC0415 - a second that --help must not wait for
+    from sklearn.model_selection import GroupKFold  # noqa: PLC0415 - takes a second, which --help must not
 
     if folds < 2:
         raise HoloError(f"folds is {folds}; it must be at least 2")
     count = len(np.unique(groups))
     if count < folds:
         raise HoloError(
-            f"there are {count} groups for {folds} folds; at least one group a fold is needed, "
+            f"there are {count} groups for {folds} folds; at least one group per fold is needed, "
             "so use fewer folds or more structures"
         )
     return tuple(Fold(training, test) for training, test in GroupKFold(folds).split(groups, groups=groups))
@@ -70,22 +70,22 @@ def group_folds(groups: Shaped[np.ndarray, "n"], folds: int) -> tuple[Fold, ...]
 def grouped_folds(
     labels: Shaped[np.ndarray, "n"], groups: Shaped[np.ndarray, "n"], folds: int
 ) -> tuple[Fold, ...]:
-    """Split rows into folds of whole groups, of about equally many rows.
+    """Split rows into folds of whole groups, with about equally many rows in each, for classification.
 
     Parameters
     ----------
     labels : Shaped[ndarray, "n"]
         The class of each row.
     groups : Shaped[ndarray, "n"]
-        What must stay together, such as the structure of each residue.
+        The group of each row, which stays together, such as the structure of each residue.
     folds
-        How many; every row is a test row in exactly one.
+        The number of folds; every row is a test row in exactly one of them.
 
     Raises
     ------
     HoloError
-        If there are fewer than 2 folds, fewer groups than folds, a single class, or a fold whose training
-        rows are of a single class.
+        If there are fewer than 2 folds, fewer groups than folds, only one class, or a fold with only one class among
+        its training rows.
 
     Examples
     --------
@@ -116,19 +116,19 @@ def out_of_fold(
     seed: int = 0,
     regularization: float = 1.0,
 ) -> Shaped[np.ndarray, "n"]:
-    """Predict every row by an estimator that has learned from the other folds only.
+    """Predict every row with an estimator that was trained only on the other folds.
 
     Parameters
     ----------
     features : Float[ndarray, "n d"]
-        What to predict from; `majority` does not look at it.
+        The features to predict from; `majority` ignores them.
     labels : Shaped[ndarray, "n"]
         The class of each row.
     folds
-        From `grouped_folds`.
+        Folds from `grouped_folds`.
     estimator
-        ``"majority"``: the commonest class of the training rows. ``"linear"``: features standardized by the
-        training rows, then multinomial logistic regression (L2). ``"forest"``: 200 trees.
+        ``"majority"``: the most frequent class of the training rows. ``"linear"``: multinomial logistic regression
+        (L2), on features standardized by the training rows. ``"forest"``: 200 trees.
     seed
         The seed of the forest.
     regularization
@@ -153,21 +153,21 @@ def out_of_fold(
         model = make_classifier(estimator, seed, regularization)
         model.fit(wide[fold.training], labels[fold.training])
         if estimator == "forest":
-            # Threads add up the trees' votes in the order in which they finish; one thread has one order.
+            # Threads add the trees' votes in the order in which they finish; with one thread, the order is fixed.
             model.set_params(n_jobs=1)
         predictions[fold.test] = model.predict(wide[fold.test])
     return predictions
 
 
 def make_classifier(estimator: Estimator, seed: int = 0, regularization: float = 1.0) -> Any:
-    """Return an unfitted scikit-learn classifier, as `out_of_fold` describes it.
+    """Return an unfitted scikit-learn classifier, as described in `out_of_fold`.
 
     Examples
     --------
     >>> make_classifier("linear").fit([[0.0], [1.0]], ["x", "y"]).predict([[0.9]]).tolist()
     ['y']
     """
-    # scikit-learn takes a second to import, which --help and `import holo_downstream` must not wait for.
+    # scikit-learn takes a second to import, for which --help and `import holo_downstream` must not wait.
     from sklearn.dummy import DummyClassifier  # noqa: PLC0415
     from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What must not stand on both sides of a fold: clusters of proteins, or else scaffolds of ligands."""
+"""Groups of complexes that must not be on both sides of a fold: clusters of proteins, or else ligand scaffolds."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -9,22 +9,22 @@ from jaxtyping import Int, Shaped
 
 __all__ = ["Grouping", "group_complexes"]
 
-_LARGEST = 0.75  # share of all complexes that one group may be: what is left must be enough to learn from
+_LARGEST = 0.75  # largest share of all complexes in one group: the rest must be enough to train on
 
 
 @attrs.frozen(eq=False)
 class Grouping:
-    """Groups of complexes, and what figures of folds of whole groups stand for.
+    """Groups of complexes, and what figures from folds of whole groups mean.
 
     Parameters
     ----------
     by
         ``"cluster"``: sequence clusters of the proteins; ``"scaffold"``: scaffolds of the ligands; ``"none"``: each
-        complex by itself.
+        complex is its own group.
     groups : Shaped[ndarray, "n"]
-        The group of each complex, text.
+        The group of each complex, as text.
     caveat
-        Why it is not by cluster, and what the figures do not say; empty if it is.
+        Why the groups are not clusters, and what the figures therefore do not show; empty if they are clusters.
     """
 
     by: Literal["cluster", "scaffold", "none"]
@@ -32,14 +32,14 @@ class Grouping:
     caveat: str
 
     def folds(self, count: int, seed: int) -> Int[np.ndarray, "n"]:
-        """Return the fold of each complex: whole groups, about equally many complexes a fold.
+        """Return the fold of each complex: whole groups, with about equally many complexes in each fold.
 
         Parameters
         ----------
         count
-            How many folds.
+            The number of folds.
         seed
-            Which groups of equal size go where.
+            The seed that decides the folds of groups of equal size.
         """
         names, group_of_row, sizes = np.unique(self.groups, return_inverse=True, return_counts=True)
         shuffled = np.random.default_rng(seed).permutation(len(names))
@@ -55,17 +55,17 @@ class Grouping:
 def group_complexes(
     ids: Sequence[str], clusters: Sequence[str], scaffolds: Sequence[str], folds: int
 ) -> Grouping:
-    """Group complexes by cluster where each has one and they are enough, or else by scaffold, or else not at all.
+    """Group complexes by cluster if all have one and the clusters suffice, otherwise by scaffold or not at all.
 
-    They are enough if there is one for each fold and none has more than three quarters of the complexes.
+    Groups suffice if there is at least one for each fold, and none has more than three quarters of the complexes.
 
     Parameters
     ----------
     ids, clusters, scaffolds
-        The id, the cluster and the scaffold of each complex; a cluster or scaffold is empty where there is none. A
-        ligand without a scaffold is a group of its own.
+        The id, the cluster and the scaffold of each complex; a cluster or scaffold is empty if there is none. A ligand
+        without a scaffold is a group of its own.
     folds
-        How many there will be.
+        The number of folds that will be made.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def group_complexes(
         why = "all complexes are of one cluster"
     else:
         why = f"{count} clusters are too few, or one has most complexes"
-    # No scaffold is an id in brackets.
+    # No scaffold is an id in brackets, so the names cannot collide.
     series = [scaffold or f"[{name}]" for name, scaffold in zip(ids, scaffolds, strict=True)]
     if any(scaffolds) and _are_enough(series, folds):
         caveat = f"{why}, so folds hold whole scaffolds of ligands; on new targets, errors will be larger"

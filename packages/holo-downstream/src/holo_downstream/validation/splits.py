@@ -1,4 +1,4 @@
-"""Splits by cluster, and the check that a split does not leak."""
+"""Splits by cluster, and a check that splits do not leak."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ _PARTS: tuple[Part, ...] = ("train", "val", "test")
 
 @attrs.frozen
 class Leak:
-    """A held-out complex that has something in common with one that was learned from.
+    """A held-out complex that shares a cluster or a ligand with a training complex.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class Leak:
     by
         ``"cluster"`` or ``"ligand"``.
     value
-        The cluster or ligand that both have.
+        The cluster or ligand that they share.
     learned
-        The complexes with it that were learned from.
+        The training complexes that share it.
     """
 
     id: str
@@ -58,12 +58,12 @@ def leak_check(
     clusters
         The sequence cluster of each id. Ids without one, or with empty text, are not checked.
     ligands
-        Likewise what is the same for the same ligand, such as its InChIKey.
+        The ligand of each id likewise, by a key that is the same for the same ligand, such as its InChIKey.
 
     Returns
     -------
     tuple of Leak
-        In the order of ``test``; one complex may leak in both ways.
+        The leaks in the order of ``test``; one complex may leak in both ways.
 
     Examples
     --------
@@ -94,10 +94,10 @@ def split_by_cluster(
     *,
     seed: int = 0,
 ) -> Shaped[np.ndarray, "n"]:
-    """Put every cluster whole into training, validation or test.
+    """Assign every cluster as a whole to training, validation or test.
 
-    Clusters are taken in random order, and each goes where most complexes are still missing; so the parts
-    come near their fractions unless a cluster is larger than a part.
+    Clusters are assigned in random order, each to the part that lacks the most complexes. The parts therefore come
+    close to their fractions unless a cluster is larger than a part.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def split_by_cluster(
     part_of_cluster = np.empty(len(unique), dtype=np.int64)
     order = np.random.default_rng(seed).permutation(len(unique))
     for position, cluster in enumerate(order):
-        # The last clusters must not leave a part empty.
+        # The last clusters are reserved for parts that would otherwise be empty.
         must = len(order) - position <= empty.sum()
         part = int(np.argmax(np.where(empty | (not must), missing, -np.inf)))
         part_of_cluster[cluster] = part

@@ -1,4 +1,4 @@
-"""How good predicted affinities are, and whether one model is better than another on the same complexes."""
+"""The quality of predicted affinities, and whether one model is better than another on the same complexes."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
@@ -34,22 +34,22 @@ Numbers = Float[np.ndarray, "n"]
 Draws = Int[np.ndarray, "resamples n"] | Float[np.ndarray, "resamples n"]
 Resampled = Float[np.ndarray, "resamples"]
 
-# A variance below this share of the mean square is rounding: the values are all equal.
+# A variance below this share of the mean square is a rounding error: all values are equal.
 _FLAT = 1e-12
-# Two families of complexes give no interval.
+# With two families of complexes, there is no interval.
 _FAMILIES = 3
-# Correlations of two complexes are 1 or -1.
+# Correlations over two complexes are always 1 or -1.
 _COMPLEXES = 3
 
 
 @attrs.frozen
 class Score:
-    """A score of several models of one kind that differ in their seed.
+    """A score of several models of one kind that differ only in their seed.
 
     Parameters
     ----------
     interval
-        The mean over the models; its 95 % interval is over complexes.
+        The mean over the models, with a 95 % interval over complexes.
     deviation
         The standard deviation over the models; 0 for a single one.
     """
@@ -63,12 +63,12 @@ class Score:
 
 @attrs.frozen
 class RegressionScores:
-    """What predictions are worth; correlations are NaN where predictions are all equal.
+    """Scores of predictions; correlations are NaN if all predictions are equal.
 
     Parameters
     ----------
     complexes
-        How many were predicted.
+        The number of predicted complexes.
     rmsd, mae
         Root mean squared deviation and mean absolute error, in units of the labels.
     pearson, spearman, kendall
@@ -85,14 +85,14 @@ class RegressionScores:
 
 @attrs.frozen
 class FamilyScores:
-    """The scores inside one target family; means over models.
+    """The scores within one target family, as means over models.
 
     Parameters
     ----------
     family
-        Its name, such as the number of its sequence cluster.
+        The name of the family, such as the number of its sequence cluster.
     complexes
-        How many of it were predicted; of fewer than three the correlations are NaN.
+        The number of predicted complexes in it; with fewer than three, the correlations are NaN.
     rmsd, mae, pearson, spearman, kendall
         As in `RegressionScores`.
     """
@@ -108,17 +108,17 @@ class FamilyScores:
 
 @attrs.frozen
 class PairedTest:
-    """The difference of two models in one score, on the same complexes.
+    """The difference between two models in one score, on the same complexes.
 
     Parameters
     ----------
     metric
         The score.
     difference
-        Ours minus theirs; the interval is that of resamples of complexes, the same for both.
+        Our score minus theirs; the interval comes from resamples of complexes that are the same for both.
     p_value
-        Two-sided, of the permutation test: how often the difference would be as large if it did not matter
-        which of the two models a prediction is from.
+        The two-sided p-value of the permutation test: how often the difference would be as large if the predictions of
+        the two models were interchangeable.
     """
 
     metric: Metric
@@ -127,7 +127,7 @@ class PairedTest:
 
     @property
     def is_real(self) -> bool:
-        """Whether both the interval leaves out 0 and p < 0.05."""
+        """Whether the interval excludes 0 and p < 0.05."""
         return (self.difference.lower > 0 or self.difference.upper < 0) and self.p_value < 0.05
 
 
@@ -141,26 +141,26 @@ def regression_scores(
 ) -> RegressionScores:
     """Score predictions, with bootstrap intervals over complexes [1]_.
 
-    Every resample draws as many complexes as there are, with replacement, and takes the mean over the models
-    of the score of what was drawn; ranks are ranks among what was drawn.
+    Every resample draws as many complexes as there are, with replacement, and takes the mean over the models of the
+    score on the complexes drawn; ranks are among the complexes drawn.
 
     Parameters
     ----------
     predictions : Float[ndarray, "models n"]
-        The predictions of models that differ in their seed; of one model ``[1, n]``.
+        The predictions of models that differ in their seed; for one model ``[1, n]``.
     labels : Float[ndarray, "n"]
-        What was measured.
+        The measured values.
     groups : Shaped[ndarray, "n"], optional
-        Draw whole groups, such as sequence clusters, in place of complexes.
+        Resample whole groups, such as sequence clusters, instead of complexes.
     resamples
-        How often complexes are drawn.
+        The number of resamples.
     seed
-        The seed of the draws.
+        The seed of the resamples.
 
     Raises
     ------
     HoloError
-        If a shape does not fit, there is no complex, or a value is not finite.
+        If a shape does not match, there is no complex, or a value is not finite.
 
     References
     ----------
@@ -187,26 +187,26 @@ def score_by_group(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Score one model's predictions, with a bootstrap interval that draws whole groups.
+    """Score the predictions of one model, with a bootstrap interval that resamples whole groups.
 
     Parameters
     ----------
     metric
-        Which score.
+        The score.
     predictions, labels : Float[ndarray, "n"]
-        The predictions of one model, and what was measured.
+        The predictions of one model, and the measured values.
     groups : Shaped[ndarray, "n"]
         The group of each complex, such as its sequence cluster.
     most
-        How many complexes a group weighs at most, so that a large one does not decide the score; None: as many as it
-        has.
+        The maximum weight of a group in complexes, so that a large group does not dominate the score; None for no
+        maximum.
     resamples, seed
-        How often groups are drawn, and of the draws.
+        The number of resamples, and their seed.
 
     Raises
     ------
     HoloError
-        If a shape does not fit, there is no complex, or a value is not finite.
+        If a shape does not match, there is no complex, or a value is not finite.
 
     Examples
     --------
@@ -231,7 +231,7 @@ def scores_by_family(
     *,
     seed: int = 0,
 ) -> tuple[tuple[FamilyScores, ...], Interval]:
-    """Score predictions inside each target family, the largest first.
+    """Score predictions within each target family, the largest family first.
 
     Parameters
     ----------
@@ -245,8 +245,8 @@ def scores_by_family(
     Returns
     -------
     tuple of (tuple of FamilyScores) and Interval
-        The second is the mean over families of Spearman's correlation, over those where it is defined; its
-        interval draws families, and is NaN where they are fewer than three.
+        The scores, and the mean of Spearman's correlation over the families in which it is defined; its interval
+        resamples families, and is NaN if there are fewer than three.
 
     Examples
     --------
@@ -289,36 +289,36 @@ def paired_test(
 ) -> PairedTest:
     """Compare two models on the same complexes: paired bootstrap of the difference, and a permutation test.
 
-    The permutation test swaps, for a random half of the complexes, what the two models predict; where a model
-    stands for several seeds, those of one complex are swapped together.
+    The permutation test swaps the predictions of the two models for a random half of the complexes; if a model has
+    several seeds, all of its predictions for a complex are swapped together.
 
     Parameters
     ----------
     ours, theirs : Float[ndarray, "models n"]
-        Predictions of the same complexes, of equally many seeds.
+        Predictions of the same complexes, from the same number of seeds.
     labels : Float[ndarray, "n"]
-        What was measured.
+        The measured values.
     metric
         The score: the mean over the seeds of ``"rmsd"``, ``"mae"``, ``"pearson"``, ``"spearman"`` or
         ``"kendall"``.
     groups : Shaped[ndarray, "n"], optional
-        Draw and swap whole groups in place of complexes.
+        Resample and swap whole groups instead of complexes.
     most
-        How many complexes a group weighs at most, as in `score_by_group`; None: as many as it has.
+        The maximum weight of a group in complexes, as in `score_by_group`; None for no maximum.
     resamples
-        How many bootstrap resamples, and how many permutations.
+        The number of bootstrap resamples, and of permutations.
     seed
-        The seed of the draws and swaps.
+        The seed of the resamples and swaps.
 
     Returns
     -------
     PairedTest
-        p is NaN if the score is undefined for one of the models.
+        The comparison; p is NaN if the score is undefined for one of the models.
 
     Raises
     ------
     HoloError
-        If a shape does not fit, there is no complex, or a value is not finite.
+        If a shape does not match, there is no complex, or a value is not finite.
 
     Examples
     --------
@@ -345,13 +345,13 @@ def paired_test(
     permuted = np.zeros(resamples)
     for our, their in zip(ours, theirs, strict=True):
         permuted += _permuted_difference(metric, our, their, labels, swaps, weights=weights) / len(ours)
-    # Swaps that give the same difference must count, whatever the rounding.
+    # Swaps that give the same difference up to rounding must count.
     as_large = int(np.sum(np.abs(permuted) >= abs(observed) * (1 - 1e-9)))
     return PairedTest(metric, difference, (1 + as_large) / (1 + resamples))
 
 
 def holm_adjusted(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values for their number by Holm's step-down method [1]_; NaN stay.
+    """Return p-values adjusted for their number by Holm's step-down method [1]_; NaN values are kept.
 
     References
     ----------
@@ -372,7 +372,7 @@ def holm_adjusted(p_values: Sequence[float]) -> list[float]:
 
 
 def metric_of(metric: Metric, predictions: Numbers, labels: Numbers) -> float:
-    """Return one score of one model.
+    """Return one score of one model's predictions.
 
     Examples
     --------
@@ -403,7 +403,7 @@ def _spearman(x: Numbers, y: Numbers, draws: Draws) -> Resampled:
 
 
 def _kendall(x: Numbers, y: Numbers, draws: Draws) -> Resampled:
-    # Pairs of one complex with its own copies are ties in both.
+    # Pairs of a complex with its own copies are ties in both.
     weights = draws.astype(np.float64)
     sign_x, sign_y = np.sign(x[:, None] - x), np.sign(y[:, None] - y)
     untied = _pairs(weights, sign_x**2) * _pairs(weights, sign_y**2)
@@ -445,7 +445,7 @@ def _divided(
 
 
 def _ranks(x: Numbers, draws: Draws) -> Float[np.ndarray, "resamples n"]:
-    """Return the rank of each value among what was drawn; equal values share the mean of their ranks."""
+    """Return the rank of each value among the values drawn; equal values share the mean of their ranks."""
     order = np.argsort(x, kind="stable")
     first = np.concatenate([[True], np.diff(x[order]) > 0])
     drawn = np.add.reduceat(draws[:, order], np.flatnonzero(first), axis=1)
@@ -489,8 +489,8 @@ def _permuted_difference(
     *,
     weights: Numbers,
 ) -> Resampled:
-    """Return the difference of the score after each swap."""
-    # A swap draws each complex once, from one model or the other.
+    """Return the difference of the scores after each swap."""
+    # A swap takes each complex once, from one model or the other.
     both, twice = np.concatenate([ours, theirs]), np.concatenate([labels, labels])
     score = _WEIGHTED[metric]
     kept, swapped = (np.hstack(each) * np.tile(weights, 2) for each in ([~swaps, swaps], [swaps, ~swaps]))
@@ -498,7 +498,7 @@ def _permuted_difference(
 
 
 def _row_weights(groups: Shaped[np.ndarray, "n"] | None, rows: int, most: int | None) -> Numbers:
-    """Return what each complex weighs where a group weighs as many complexes at most."""
+    """Return the weight of each complex if the weight of a group is limited."""
     names = np.arange(rows) if groups is None else text_labels("groups", groups, rows)
     _, group_of_row, sizes = np.unique(names, return_inverse=True, return_counts=True)
     weights: Float[np.ndarray, n] = np.minimum(1.0, (rows if most is None else most) / sizes)[group_of_row]

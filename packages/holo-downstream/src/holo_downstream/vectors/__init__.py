@@ -1,4 +1,4 @@
-"""A vector a row: embeddings, holograms and tables as the vectors that are learned from.
+"""One vector per row: embeddings, holograms and tables in the form that predictors learn from.
 
-Files of embeddings, holograms or columns enter; checked vectors leave, pooled over structures where it is asked for.
+Files of embeddings, holograms or columns enter; validated vectors leave, pooled over structures on request.
 """

@@ -12,12 +12,12 @@ __all__ = ["read_csv"]
 
 
 def read_csv(path: Path) -> Mapping[str, list[str]]:
-    r"""Read a CSV file (UTF-8, a header, lines of equal length) column by column; empty lines are left out.
+    r"""Read a CSV file (UTF-8, with a header and lines of equal length) column by column; empty lines are skipped.
 
     Raises
     ------
     FormatError
-        If it cannot be read, has no header, a column comes twice, or a line has more or fewer values.
+        If it cannot be read, has no header, a column is repeated, or a line has more or fewer values than the header.
 
     Examples
     --------

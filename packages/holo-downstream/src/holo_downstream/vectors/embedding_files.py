@@ -11,7 +11,7 @@ __all__ = ["read_embeddings"]
 
 
 def read_embeddings(paths: Sequence[Path]) -> Embeddings:
-    """Read embeddings from files, one after the other.
+    """Read embeddings from several files, and concatenate them in order.
 
     Parameters
     ----------
@@ -21,14 +21,14 @@ def read_embeddings(paths: Sequence[Path]) -> Embeddings:
     Returns
     -------
     Embeddings
-        All their rows, which one model made.
+        All rows of the files, which must come from the same model.
 
     Raises
     ------
     FormatError
-        If a file cannot be read, or holds no embeddings.
+        If a file cannot be read, or does not hold embeddings.
     HoloError
-        If the files differ in model or columns, none is given, or what reads Parquet is missing.
+        If the files differ in model or columns, no file is given, or the package that reads Parquet is missing.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""One vector a structure, a chain, or whatever else a column names, of the vectors of residues."""
+"""Pooling of the vectors of residues to one vector per structure, per chain, or per value of any other column."""
 
 from collections.abc import Sequence
 
@@ -16,27 +16,28 @@ _STRUCTURE, _CHAIN = "structure", "chain"
 
 
 def pool_groups(embeddings: Embeddings, by: Sequence[str], how: Pooling = "mean") -> VectorTable:
-    """Pool what residues have to one vector a structure, a chain, a domain, or whatever else columns name.
+    """Pool embeddings of residues to one vector per structure, chain, domain, or any other values of columns.
 
     Parameters
     ----------
     embeddings
-        Of which the invariants are pooled.
+        The embeddings, whose invariants are pooled.
     by
-        Columns of the index. Residues with the same values in all of them have one vector, whose id is these values
-        with ``_`` between them. ``"chain"`` alone means a chain of its structure.
+        Columns of the index. Residues with the same values in all of them share one vector, whose id is these values
+        joined by ``_``. ``"chain"`` alone means a chain of its structure.
     how
         ``"mean"``, ``"sum"``, ``"max"`` or ``"sum_count"``, as for `pool`.
 
     Returns
     -------
     VectorTable
-        In the order in which ids first come. Residues whose value in a column is empty are left out.
+        One vector per group, in the order in which the ids first occur. Residues with an empty value in one of the
+        columns are left out.
 
     Raises
     ------
     HoloError
-        If a column is not there or holds numbers with fractions, all residues are left out, or two groups have one id.
+        If a column does not exist or holds floats, all residues are left out, or two groups have the same id.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What every score asks of its input: vectors that are finite, and one label a row."""
+"""Checks that all scores make of their input: finite vectors, and one label per row."""
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -10,12 +10,12 @@ __all__ = ["check_vectors", "text_labels"]
 
 
 def check_vectors(name: str, vectors: NDArray[np.generic]) -> Float[np.ndarray, "n d"]:
-    """Return the vectors back, refused unless they are ``[n, d]`` finite floats with d >= 1.
+    """Return the vectors unchanged if they are ``[n, d]`` finite floats with d >= 1; refuse them otherwise.
 
     Raises
     ------
     HoloError
-        If a shape, dtype or value does not fit.
+        If the shape, the dtype or a value does not match.
 
     Examples
     --------
@@ -35,12 +35,12 @@ def check_vectors(name: str, vectors: NDArray[np.generic]) -> Float[np.ndarray, 
 
 
 def text_labels(name: str, values: ArrayLike, rows: int) -> Shaped[np.ndarray, "rows"]:
-    """Return labels of rows as text, whether they were text or integers.
+    """Return the labels of rows as text, whether they are text or integers.
 
     Raises
     ------
     HoloError
-        If there is not one a row, or they are neither text nor integers.
+        If there is not one label per row, or they are neither text nor integers.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""numpy's files: arrays whose size is that of their bytes, whatever a header claims; never pickled objects."""
+"""Numpy's files, read safely: arrays have the size of their data, whatever a header claims; no pickled objects."""
 
 import io
 import zipfile
@@ -21,12 +21,12 @@ _READ_HEADER = {
 
 
 def npy_array(content: bytes) -> NDArray[Any]:
-    """Read an array of the bytes of a .npy file.
+    """Read an array from the bytes of a .npy file.
 
     Raises
     ------
     ValueError
-        If it is none, of a version of the format that is not known, or of objects.
+        If the bytes are not such a file, or one of an unknown version of the format, or one of objects.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def check_archive(path: Path, archive: zipfile.ZipFile) -> None:
     Raises
     ------
     FormatError
-        If they do.
+        If they do so.
     """
     size = sum(member.file_size for member in archive.infolist())
     most = most_unpacked(path.stat().st_size)
@@ -61,24 +61,24 @@ def check_archive(path: Path, archive: zipfile.ZipFile) -> None:
 
 
 def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Read a member, of which no more is unpacked than the archive says that it has.
+    """Read a member of an archive; no more is unpacked than the size that the archive states.
 
     Raises
     ------
     KeyError
-        If there is none of this name.
+        If there is no member of this name.
     """
     with archive.open(name) as file:
         return file.read(archive.getinfo(name).file_size + 1)
 
 
 def read_npz(path: Path, names: Collection[str]) -> dict[str, NDArray[Any]]:
-    """Read those of the named arrays that a .npz file has.
+    """Read the arrays of a .npz file that are among the given names.
 
     Raises
     ------
     FormatError
-        If it is no regular file, or unpacks to too much.
+        If it is not a regular file, or unpacks to too much data.
     Exception
         If it is damaged; see `holo_types.reading`.
 

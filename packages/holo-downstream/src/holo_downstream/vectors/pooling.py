@@ -1,4 +1,4 @@
-"""From vectors of residues to one vector a complex."""
+"""Pooling of the vectors of residues to one vector per complex."""
 
 from typing import Literal
 
@@ -18,15 +18,15 @@ def pool_vectors(vectors: Float[np.ndarray, "n d"], how: Pooling) -> Float[np.nd
     Parameters
     ----------
     vectors : Float[ndarray, "n d"]
-        The vectors of its residues, n >= 1.
+        The vectors of its residues, with n >= 1.
     how
-        ``"sum"``; ``"mean"``; ``"max"``, of each component; ``"sum_count"``, the sum and then the number of
+        ``"sum"``, ``"mean"`` or ``"max"`` of each component; or ``"sum_count"``, the sum followed by the number of
         residues.
 
     Returns
     -------
     Float[ndarray, "width"]
-        float64; width is d, or d + 1 for ``"sum_count"``.
+        The pooled vector in float64; its width is d, or d + 1 for ``"sum_count"``.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def pool_vectors(vectors: Float[np.ndarray, "n d"], how: Pooling) -> Float[np.nd
 
 
 def pooled_width(width: int, how: Pooling) -> int:
-    """Return the number of components of what is pooled from vectors of a width.
+    """Return the number of components after vectors of a given width are pooled.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def pooled_width(width: int, how: Pooling) -> int:
 def pool_rows(
     vectors: Float[np.ndarray, "rows d"], ids: Shaped[np.ndarray, "rows"], how: Pooling
 ) -> tuple[Shaped[np.ndarray, "n"], Float[np.ndarray, "n width"]]:
-    """Pool the rows that have one id, which need not be neighbors.
+    """Pool the rows that have the same id; they need not be adjacent.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def pool_rows(
     Returns
     -------
     tuple of Shaped[ndarray, "n"] and Float[ndarray, "n width"]
-        The ids as text, each once, in the order in which they first come; and what was pooled.
+        The ids as text, each once, in the order in which they first occur; and the pooled vectors.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Distances between vectors of any kind, measured in one way: by the mean and covariance of given rows."""
+"""Scaling of vectors of any kind, so that distances are measured by the mean and covariance of given rows."""
 
 import attrs
 import numpy as np
@@ -11,27 +11,27 @@ from .inputs import check_vectors
 
 __all__ = ["Scaling", "effective_dimension", "standardization", "whitening"]
 
-# Directions of so little variance, beside the largest, are the rounding of single precision.
+# Directions with this little variance, relative to the largest, are rounding errors of single precision.
 _LEAST_VARIANCE = 1e-10
 
 
 @attrs.frozen(eq=False)
 class Scaling:
-    """A linear map that gives the rows which it was made of the variance 1; made by `whitening` or `standardization`.
+    """A linear map that gives the rows it was fitted to variance 1; made by `whitening` or `standardization`.
 
     Parameters
     ----------
     mean : Float[ndarray, "d"]
-        What is subtracted first.
+        The vector that is subtracted first.
     factors : Float[ndarray, "d"] or Float[ndarray, "d k"]
-        By what is multiplied: each number by its own, or all by a matrix.
+        The factors to multiply by: one for each dimension, or a matrix.
     """
 
     mean: Float[np.ndarray, "d"]
     factors: Float[np.ndarray, "d"] | Float[np.ndarray, "d k"]
 
     def of(self, rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
-        """Scale rows, in their own precision."""
+        """Return the scaled rows, in their own precision."""
         kind = rows.dtype
         moved = rows - self.mean.astype(kind)
         factors = self.factors.astype(kind)
@@ -40,7 +40,7 @@ class Scaling:
 
 
 def standardization(rows: Float[np.ndarray, "n d"]) -> Scaling:
-    """Return the map that gives each number the mean 0 and the variance 1; one that does not vary becomes 0.
+    """Return the map that gives each dimension mean 0 and variance 1; a constant dimension becomes 0.
 
     Raises
     ------
@@ -59,14 +59,14 @@ def standardization(rows: Float[np.ndarray, "n d"]) -> Scaling:
 
 
 def whitening(rows: Float[np.ndarray, "n d"]) -> Scaling:
-    """Return the map that gives rows the covariance 1: distances are then Mahalanobis distances.
+    """Return the map that gives the rows covariance 1, so that distances become Mahalanobis distances.
 
     Directions without variance are left out.
 
     Raises
     ------
     HoloError
-        If there are not more rows than numbers, or a value is not finite.
+        If the rows do not outnumber the dimensions, or a value is not finite.
 
     Examples
     --------
@@ -87,12 +87,12 @@ def whitening(rows: Float[np.ndarray, "n d"]) -> Scaling:
 
 
 def effective_dimension(rows: Float[np.ndarray, "n d"]) -> float:
-    """Return the number of dimensions that standardized rows fill: (Σλ)² / Σλ² of the correlations' eigenvalues λ.
+    """Return the number of dimensions that standardized rows fill, (Σλ)² / Σλ² for eigenvalues λ of the correlations.
 
     Raises
     ------
     HoloError
-        If there are fewer than two rows, a value is not finite, or no number varies.
+        If there are fewer than two rows, a value is not finite, or no dimension varies.
 
     Examples
     --------

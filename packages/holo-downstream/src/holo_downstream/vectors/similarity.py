@@ -1,4 +1,4 @@
-"""How alike vectors are, in units that mean something: 1 for the same, 0 for two random ones."""
+"""The similarity of vectors on a meaningful scale: 1 for identical vectors, 0 for two random ones."""
 
 import numpy as np
 from jaxtyping import Float
@@ -13,26 +13,26 @@ _PAIRS = 20_000
 
 
 def similarities(vectors: Float[np.ndarray, "n d"], row: int, *, seed: int = 0) -> Float[np.ndarray, "n"]:
-    """Return how like one row each row is: 1 - d / r, where d is its distance and r that of two random rows.
+    """Return the similarity of each row to one row: 1 - d / r, with its distance d and the distance r of random rows.
 
     Parameters
     ----------
     vectors : Float[ndarray, "n d"]
-        Distances are Euclidean after each number was divided by its standard deviation over all rows.
+        The rows. Distances are Euclidean, after each dimension is divided by its standard deviation over all rows.
     row
-        The one that all are compared with.
+        The row that all others are compared with.
     seed
-        Of the 20,000 pairs whose median distance is r.
+        The seed of the 20,000 random pairs, whose median distance is r.
 
     Returns
     -------
     Float[ndarray, "n"]
-        1 for the row itself, 0 for a row as far as two random ones are, below 0 for rows that are farther.
+        1 for the row itself, 0 for rows as far away as two random rows, and below 0 for rows farther away.
 
     Raises
     ------
     HoloError
-        If there are fewer than two rows, a value is not finite, the row is not one of them, or all rows are the same.
+        If there are fewer than two rows, a value is not finite, there is no such row, or all rows are identical.
 
     Examples
     --------

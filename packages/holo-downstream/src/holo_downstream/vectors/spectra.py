@@ -1,4 +1,4 @@
-"""Invariants of holograms that no network is needed for."""
+"""Invariants of holograms that need no network."""
 
 import math
 
@@ -11,17 +11,17 @@ __all__ = ["full_power_spectrum", "power_spectrum", "scalar_coefficients"]
 
 
 def scalar_coefficients(holograms: Holograms) -> Float[np.ndarray, "n m"]:
-    """Return the l = 0 coefficients, the part of a hologram that is invariant without any network.
+    """Return the l = 0 coefficients, the part of a hologram that is invariant by itself.
 
     Parameters
     ----------
     holograms
-        The holograms of n rows, with m channels times radial orders at l = 0.
+        The holograms of n rows; m is the number of channels times radial orders at l = 0.
 
     Returns
     -------
     Float[ndarray, "n m"]
-        In the order of the basis.
+        The coefficients, in the order of the basis.
 
     Examples
     --------
@@ -34,12 +34,12 @@ def scalar_coefficients(holograms: Holograms) -> Float[np.ndarray, "n m"]:
 
 
 def power_spectrum(holograms: Holograms) -> Float[np.ndarray, "n m"]:
-    """Return the norm of each channel, radial order and degree: invariants of all degrees, without mixing.
+    """Return the norm of each channel, radial order and degree: invariants of all degrees, without mixed products.
 
     Parameters
     ----------
     holograms
-        The holograms of n rows, with m = Σ_l channels times radial orders.
+        The holograms of n rows; m = Σ_l channels times radial orders.
 
     Returns
     -------
@@ -59,12 +59,12 @@ def power_spectrum(holograms: Holograms) -> Float[np.ndarray, "n m"]:
 
 
 def full_power_spectrum(holograms: Holograms) -> Float[np.ndarray, "n m"]:
-    """Return all products of two channels and radial orders within a degree, as SOAP has them.
+    """Return all products of two channels and radial orders within a degree, as in SOAP.
 
     Parameters
     ----------
     holograms
-        The holograms of n rows, with m = Σ_l M_l (M_l + 1) / 2, M_l channels times radial orders of degree l.
+        The holograms of n rows; m = Σ_l M_l (M_l + 1) / 2, where M_l is channels times radial orders of degree l.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""One vector a complex, and what made it: from embeddings, holograms, or any table with numbers."""
+"""One vector per complex, and its origin: from embeddings, holograms, or any table of numbers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,27 +26,27 @@ Invariants = Literal["scalars", "power"]
 Kind = Literal["z", "scalars", "power", "table"]
 
 _EXACT = attrs.cmp_using(eq=np.array_equal)
-# What a table may say of a complex beside its vector.
+# Columns that a table may have for each complex in addition to its vector.
 _NO_VECTOR = ("label", "split", "cluster", "family", "measurement", "unit", "ligand_key")
 
 
 @attrs.frozen
 class Source:
-    """What vectors are, so that a predictor refuses others.
+    """The origin of vectors, by which a predictor refuses vectors of another kind.
 
     Parameters
     ----------
     kind
         ``"z"``: embeddings; ``"scalars"``: the l = 0 coefficients of holograms; ``"power"``: their power
-        spectrum; ``"table"``: numbers of unknown meaning, known by the names of their columns.
+        spectrum; ``"table"``: numbers of unknown meaning, identified by the names of their columns.
     model
-        What made embeddings; None for the others.
+        The model that made embeddings; None for other vectors.
     basis_digest
         `Basis.digest` of the holograms; empty for a table.
     columns
-        The names of a table's columns; empty for the others.
+        The column names of a table; empty for other vectors.
     beside
-        What further vectors are, set beside these.
+        The origins of further vectors that are appended to these.
     """
 
     kind: Kind
@@ -56,12 +56,12 @@ class Source:
     beside: tuple["Source", ...] = ()
 
     def check(self, other: "Source") -> None:
-        """Refuse vectors that are not of this source.
+        """Refuse vectors of another origin.
 
         Raises
         ------
         HoloError
-            If they are of another kind, model, basis, or have other columns; the difference is named.
+            If their kind, model, basis or columns differ; the message names the difference.
         """
         if other.kind != self.kind:
             raise HoloError(
@@ -112,23 +112,23 @@ def _model(model: ModelReference | None) -> str:
 
 @attrs.frozen(hash=False)
 class VectorTable:
-    """One vector a complex.
+    """One vector per complex.
 
     Parameters
     ----------
     ids : Shaped[ndarray, "n"]
-        Text, each once.
+        The ids as text, each once.
     vectors : Float[ndarray, "n d"]
-        float64, finite.
+        The vectors as finite float64.
     source
-        What they are.
+        The origin of the vectors.
     repeated
-        Ids that a table had several rows of, and which were left out, since nothing says which is meant.
+        Ids that occur in several rows of a table, which were left out because nothing says which row is meant.
 
     Raises
     ------
     HoloError
-        If an id comes twice, or a shape or value does not fit.
+        If an id is repeated, or a shape or value does not match.
     """
 
     ids: Shaped[np.ndarray, "n"] = attrs.field(eq=_EXACT)
@@ -150,14 +150,14 @@ class VectorTable:
 
 
 def set_beside(first: VectorTable, others: Sequence[VectorTable]) -> VectorTable:
-    """Return the complexes that all tables have, each with one vector: theirs, one after the other.
+    """Return the complexes that are in all tables, with their vectors concatenated.
 
     Parameters
     ----------
     first
-        Decides the order.
+        The table that determines the order.
     others
-        What is set beside it.
+        The tables whose vectors are appended.
 
     Examples
     --------
@@ -186,22 +186,22 @@ def pool(
     *,
     invariants: Invariants = "scalars",
 ) -> VectorTable:
-    """Pool what residues have to one vector a complex.
+    """Pool the vectors of residues to one vector per complex.
 
     Degenerate rows are rows like any other.
 
     Parameters
     ----------
     data
-        Embeddings, of which the invariants are pooled, or holograms.
+        Embeddings, whose invariants are pooled, or holograms.
     by
         The column of the index that names the complex of a row.
     how
-        ``"sum"``; ``"mean"``; ``"max"``, of each component; ``"sum_count"``, the sum and then the number of
+        ``"sum"``, ``"mean"`` or ``"max"`` of each component; or ``"sum_count"``, the sum followed by the number of
         residues.
     invariants
-        What of holograms is pooled: ``"scalars"``, the l = 0 coefficients, or ``"power"``, the power spectrum
-        of all degrees.
+        The invariants of holograms that are pooled: ``"scalars"``, the l = 0 coefficients, or ``"power"``, the power
+        spectrum of all degrees.
 
     Raises
     ------
@@ -233,19 +233,19 @@ def read_vectors(
     Parameters
     ----------
     path
-        ``.h5``: embeddings or holograms, which are pooled; ``.csv`` or ``.parquet``: a row a complex, with the
-        column ``id``; ``.npz``: the arrays ``id`` and ``vectors``. Of a table with the columns ``z_0``,
-        ``z_1``, ... these are taken; of others all columns but ``id``, label, split, cluster, family,
-        measurement, unit and ligand_key.
+        ``.h5``: embeddings or holograms, which are pooled; ``.csv`` or ``.parquet``: one row per complex, with the
+        column ``id``; ``.npz``: the arrays ``id`` and ``vectors``. From a table with the columns ``z_0``, ``z_1``, ...
+        these are read; from other tables, all columns except ``id``, label, split, cluster, family, measurement, unit
+        and ligand_key.
     by, how, invariants
         As for `pool`.
 
     Raises
     ------
     FormatError
-        If the file cannot be read or does not hold that.
+        If the file cannot be read or does not hold such data.
     HoloError
-        If the index has no such column, or the package for Parquet is missing.
+        If the index has no such column, or the package that reads Parquet is missing.
 
     Examples
     --------
@@ -267,7 +267,7 @@ def read_vectors(
 
 
 def _read_columns(path: Path) -> dict[str, list[Any]]:
-    """Read a table as text or numbers, column by column."""
+    """Read a table column by column, as text or numbers."""
     if path.suffix == ".csv":
         return dict(read_csv(path))
     with extra("holo-downstream[table]"):

@@ -1,4 +1,4 @@
-"""Pooling as a scikit-learn transformer, for pipelines that choose it."""
+"""Pooling as a scikit-learn transformer, for use in pipelines."""
 
 from typing import Any, no_type_check
 
@@ -17,8 +17,8 @@ __all__ = ["BagPooling"]
 class BagPooling(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Pool bags of vectors, such as the embeddings of a pocket's residues, to one row each.
 
-    scikit-learn's samples are then the bags: cross-validation splits complexes, never residues, and a
-    pipeline has as many rows after this step as before it.
+    The samples of scikit-learn are then the bags: cross-validation splits complexes, never residues, and a pipeline has
+    as many rows after this step as before it.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class BagPooling(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
     Attributes
     ----------
     n_features_in_ : int
-        The width d of the vectors.
+        The dimension d of the vectors.
 
     Notes
     -----
@@ -45,12 +45,12 @@ class BagPooling(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
     how: Pooling
 
-    @no_type_check  # scikit-learn's form: it only assigns, and fit validates
+    @no_type_check  # scikit-learn's convention: __init__ only assigns, and fit validates
     def __init__(self, how: Pooling = "sum") -> None:
         self.how = how
 
     def fit(self, X: Any, y: Any = None) -> "BagPooling":
-        """Learn the width of the vectors."""
+        """Store the dimension of the vectors."""
         del y
         if self.how not in ("sum", "mean", "max", "sum_count"):
             raise HoloError(f"BagPooling.how is {self.how!r}; it must be 'sum', 'mean', 'max' or 'sum_count'")
@@ -68,7 +68,7 @@ class BagPooling(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         Returns
         -------
         Float[ndarray, "n width"]
-            float64; width is d, or d + 1 for ``"sum_count"``.
+            The pooled vectors in float64; their width is d, or d + 1 for ``"sum_count"``.
         """
         check_is_fitted(self, "n_features_in_")
         bags = _bags(X)

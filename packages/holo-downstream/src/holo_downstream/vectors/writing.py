@@ -1,4 +1,4 @@
-"""Vectors as files, which `read_vectors` and other programs read."""
+"""Writing vectors to files that `read_vectors` and other programs can read."""
 
 from pathlib import Path
 
@@ -18,33 +18,33 @@ _SUFFIXES = (".csv", ".parquet", ".npz")
 
 
 def check_vectors_path(path: Path) -> None:
-    """Refuse a name that says no format which `write_vectors` writes.
+    """Refuse a file name whose ending is not a format of `write_vectors`.
 
     Raises
     ------
     HoloError
-        If it ends otherwise.
+        If it has another ending.
     """
     if path.suffix not in _SUFFIXES:
         raise HoloError(f"{path}: must end in {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}")
 
 
 def write_vectors(table: VectorTable, path: Path) -> None:
-    """Write one vector a row, in a form that `read_vectors` reads back to the bit.
+    """Write one vector per row, in a format from which `read_vectors` restores identical bits.
 
     Parameters
     ----------
     table
-        What to write.
+        The vectors to write.
     path
         ``.csv`` or ``.parquet``: the columns ``id``, and ``z_0``, ``z_1``, ... or those of the table's source;
-        ``.npz``: the arrays ``id`` and ``vectors``. The file appears whole or not at all. What made the vectors is
-        not written.
+        ``.npz``: the arrays ``id`` and ``vectors``. The file appears completely or not at all. The origin of the
+        vectors is not written.
 
     Raises
     ------
     HoloError
-        If the path ends otherwise, the file cannot be written, or what writes Parquet is missing.
+        If the path has another ending, the file cannot be written, or the package that writes Parquet is missing.
 
     Examples
     --------
