@@ -198,7 +198,7 @@ def test_what_describes_no_predictor_is_named(change, message, tmp_path):
 
 
 def test_folders_that_hold_no_predictor(tmp_path):
-    with pytest.raises(FormatError, match="nowhere: is no predictor of affinities: No such file"):
+    with pytest.raises(FormatError, match="nowhere: is not a predictor of affinities: No such file"):
         read_predictor(tmp_path / "nowhere")
     basis = Basis(lmax=1, radial=None, channels=("image",))
     holo_types.save(Holograms(np.eye(4), basis, {"image": range(4)}), tmp_path / "predictor.h5")
@@ -277,8 +277,8 @@ def test_trees_of_format_1_are_looked_at(field, value, tmp_path):
     [
         (lambda text: text.replace("RandomForestRegressor", "KDTree"), "a predictor has no KDTree"),
         (lambda text: text.replace("RandomForestRegressor", "system"), "a predictor has no system"),
-        (lambda _: "{", "is no file of skops"),
-        (lambda _: "[" * 100_000, "is no file of skops"),
+        (lambda _: "{", "is not a file of skops"),
+        (lambda _: "[" * 100_000, "is not a file of skops"),
         (lambda _: '{"__loader__": "JsonNode", "content": "3"}', "holds no list of estimators"),
         (lambda text: text.replace("estimators_", "others_"), "does not describe a predictor"),
     ],
@@ -292,7 +292,7 @@ def test_schemas_of_format_1_make_nothing(change, message, tmp_path):
 def test_sizes_that_format_1_claims_are_not_believed(tmp_path):
     name, nodes = nodes_of_a_tree()
     content = npy(nodes).replace(f"({len(nodes)},)".encode(), f"({10**12},)".encode())
-    with pytest.raises(FormatError, match="is no file of skops"):
+    with pytest.raises(FormatError, match="is not a file of skops"):
         read_predictor(rewritten(tmp_path / "claims", name, content))
     with pytest.raises(FormatError, match=r"unpacks to .* bytes; it may hold \d+"):
         read_predictor(rewritten(tmp_path / "bomb", "more", bytes((1 << 30) + 1)))

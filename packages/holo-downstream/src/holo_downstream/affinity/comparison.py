@@ -1,4 +1,4 @@
-"""Studies of different vectors or regressors side by side, on the same complexes."""
+"""Comparison of studies of different vectors or regressors on the same complexes."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -30,7 +30,7 @@ __all__ = ["Comparison", "Pair", "compare_studies", "write_comparison"]
 
 @attrs.frozen
 class Pair:
-    """Two studies in one score.
+    """Two studies, compared in one score.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Pair:
     test
         The difference, ours minus theirs.
     adjusted_p_value
-        By Holm's method, for all pairs of studies in this score; NaN where undefined.
+        The p-value adjusted by Holm's method for all pairs of studies in this score; NaN if undefined.
     """
 
     ours: str
@@ -49,26 +49,26 @@ class Pair:
 
     @property
     def is_real(self) -> bool:
-        """Whether the interval leaves out 0 and the adjusted p is below 0.05."""
+        """Whether the interval excludes 0 and the adjusted p is below 0.05."""
         return self.test.is_real and self.adjusted_p_value < 0.05
 
 
 @attrs.frozen
 class Comparison:
-    """Scores of several studies and the tests of their differences.
+    """Scores of several studies, and tests of their differences.
 
     Parameters
     ----------
     part
         ``"test"`` or ``"val"``.
     complexes
-        How many all studies predicted.
+        The number of complexes that all studies predicted.
     left_out
-        How many only some did.
+        The number of complexes that only some studies predicted.
     scores
         The name of each study with its scores.
     pairs
-        All pairs of studies, in each score that was tested.
+        All pairs of studies, for each score that was tested.
     """
 
     part: Literal["test", "val"]
@@ -122,7 +122,7 @@ _HEADINGS: dict[Metric, str] = {
 
 @attrs.frozen(eq=False)
 class _Predicted:
-    """What one study predicted of one part."""
+    """The predictions of one study for one part."""
 
     name: str
     ids: tuple[str, ...]
@@ -146,25 +146,25 @@ def compare_studies(
     Parameters
     ----------
     folders
-        Folders of studies, as `write_study` writes them; their names name the studies.
+        Folders of studies, as written by `write_study`; their names become the names of the studies.
     part
-        Which complexes: while you still decide on anything, ``"val"``.
+        The complexes to compare on; use ``"val"`` while anything is still to be decided.
     metrics
         The scores whose differences are tested.
     against
-        Name of the one study that each of the others is compared with; None compares all pairs.
+        Name of a study that all others are compared with; None compares all pairs.
     by_cluster
-        Resample and swap whole sequence clusters in place of complexes.
+        Resample and swap whole sequence clusters instead of complexes.
     resamples
-        Bootstrap resamples, and permutations.
+        The number of bootstrap resamples, and of permutations.
     seed
         The seed of both.
 
     Raises
     ------
     HoloError
-        If there are fewer than two studies, two of one name, none of the name to compare with, no complex is
-        common to all, or a label or the number of seeds differs.
+        If there are fewer than two studies, two have the same name, there is no study with the name to compare with, no
+        complex is common to all, or a label or the number of seeds differs.
     FormatError
         If a folder holds no study.
     """
@@ -221,14 +221,14 @@ def compare_studies(
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
-    """Write a comparison as Markdown (``.md``) or its scores and tests as one table (``.csv``).
+    """Write a comparison as Markdown (``.md``), or its scores and tests as one table (``.csv``).
 
-    The table has a row for each score of each study, with empty ``theirs``, and one for each test.
+    The table has one row for each score of each study, with empty ``theirs``, and one for each test.
 
     Raises
     ------
     HoloError
-        If the ending is another or the file cannot be written.
+        If the path has another ending, or the file cannot be written.
     """
     if path.suffix == ".md":
         with replacing(path) as new:
@@ -263,7 +263,7 @@ def _read(folder: Path, part: str) -> _Predicted:
     seeds = [name for name in table if name.startswith("seed_")]
     needed = {"id", "split", "cluster", "label", *(seeds or ["seed_0"])}
     if missing := sorted(needed - set(table)):
-        raise FormatError(f"{path}: has no column {missing[0]!r}; it is no study's")
+        raise FormatError(f"{path}: has no column {missing[0]!r}; it is not from a study")
     rows = [row for row, split in enumerate(table["split"]) if split == part]
     if not rows:
         raise HoloError(f"{folder} has no predictions of {part} complexes")
@@ -286,7 +286,7 @@ def _numbers(column: Sequence[str], rows: Sequence[int]) -> Float[np.ndarray, "n
 
 
 def _only(study: _Predicted, common: set[str]) -> _Predicted:
-    """Return the common complexes, in the order of their ids."""
+    """Return the common complexes of a study, in the order of their ids."""
     rows = sorted((row for row, name in enumerate(study.ids) if name in common), key=study.ids.__getitem__)
     return _Predicted(
         study.name,

@@ -1,4 +1,4 @@
-"""A predictor of affinities from features of complexes, with intervals, and flags of what is unlike its training."""
+"""A predictor of affinities from features of complexes, with intervals, and flags for unusual complexes."""
 
 import math
 from pathlib import Path
@@ -30,25 +30,25 @@ __all__ = [
 ]
 
 _FORMAT, _KIND, _FILE = 1, "ComplexPredictor", "predictor.h5"
-_ARRAYS = ("ids", "vectors", "means", "scales", "lowest", "highest")  # of the domain
+_ARRAYS = ("ids", "vectors", "means", "scales", "lowest", "highest")  # arrays of the domain
 
 
 @attrs.frozen(eq=False)
 class FlaggedPredictions:
-    """Predicted affinities with intervals, and what is unlike the training complexes.
+    """Predicted affinities with intervals, and flags for complexes unlike those of the training.
 
     Parameters
     ----------
     ids : Shaped[ndarray, "n"]
         The ids of the complexes.
     values, lower, upper : Float[ndarray, "n"]
-        pK.
+        The predictions and their intervals, in pK.
     flags
         Why a complex is unlike all training complexes, in words; empty text if it is not.
     nearest : Shaped[ndarray, "n"]
-        The id of the training complex whose features are nearest.
+        The id of the training complex with the nearest features.
     distances : Float[ndarray, "n"]
-        To it, see `Domain.nearest`.
+        The distance to that complex, see `Domain.nearest`.
     """
 
     ids: Shaped[np.ndarray, "n"]
@@ -62,18 +62,18 @@ class FlaggedPredictions:
 
 @attrs.frozen(eq=False)
 class ComplexPredictor:
-    """Regressors on the same features, whose mean is predicted, and what they learned from.
+    """Regressors on the same features, whose predictions are averaged, and what they learned from.
 
     Parameters
     ----------
     blocks
-        Names of the blocks of features, for who computes them.
+        Names of the blocks of features, for callers that compute them.
     names
         The names of all features that a table must have.
     kept : Int[ndarray, "kept"]
-        Which of them are used.
+        The indices of the features that are used.
     members
-        Fitted regressors.
+        The fitted regressors.
     domain
         The training complexes.
     widths
@@ -104,7 +104,7 @@ class ComplexPredictor:
         Raises
         ------
         HoloError
-            If the table has other features than those learned from.
+            If the features of the table are not those that were learned from.
         """
         if table.names != self.names:
             missing = [name for name in self.names if name not in table.names]
@@ -129,7 +129,7 @@ class ComplexPredictor:
         )
 
     def vectors(self, values: Float[np.ndarray, "n features"]) -> Float[np.ndarray, "n kept"]:
-        """Return what members take of a table's values: of NaN the training mean, of infinity the end of the range."""
+        """Return the used features; NaN is replaced by the training mean, infinity by the end of the range."""
         vectors = values[:, self.kept].astype(np.float32).astype(np.float64)  # as trees compare them
         filled = np.where(np.isnan(vectors), self.domain.means, vectors)
         infinite = np.isinf(filled)
@@ -144,7 +144,7 @@ class ComplexPredictor:
 
 
 def write_complex_predictor(predictor: ComplexPredictor, folder: Path) -> None:
-    """Write a predictor to a folder, as ``predictor.h5``: arrays, and what they mean, in Holo's HDF5 form.
+    """Write a predictor to a folder as ``predictor.h5``: arrays and their meaning, in Holo's HDF5 format.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def read_complex_predictor(folder: Path) -> ComplexPredictor:
     Raises
     ------
     FormatError
-        If it is none, is damaged, of another format, or holds what no predictor of ours has.
+        If the folder holds no predictor, one that is damaged or has another format, or content that Holo never writes.
     """
     path = folder / _FILE
     if not path.exists():
@@ -200,7 +200,7 @@ def _read(arrays: Any, plain: dict[str, Any]) -> ComplexPredictor:
     _check("names", arrays["names"], "U")
     texts = {name: tuple(plain[name]) for name in ("blocks", "elements")}
     if not all(isinstance(word, str) for words in texts.values() for word in words):
-        raise ValueError("its blocks or elements are no text")
+        raise ValueError("its blocks or elements are not text")
     limit = math.inf if plain["limit"] is None else plain["limit"]
     if type(limit) is not float or type(plain["most_outside"]) is not int:
         raise ValueError(f"its limit is {limit!r}, and most_outside {plain['most_outside']!r}")

@@ -1,4 +1,4 @@
-"""A predictor from all labeled complexes, and what it is worth: each predicted once by a model that did not see it."""
+"""A predictor from all labeled complexes, evaluated by predicting each of them with a model that did not see it."""
 
 from collections.abc import Callable, Sequence
 
@@ -22,26 +22,26 @@ from .widths import fit_widths
 __all__ = ["MOST_OF_A_GROUP", "CrossFit", "CrossFitSettings", "CurvePoint", "cross_fit", "fits_of"]
 
 METRICS: tuple[Metric, ...] = ("rmsd", "mae", "pearson", "spearman")
-MOST_OF_A_GROUP = 20  # complexes that a group weighs at most in capped scores
-_FRACTIONS = (0.125, 0.25, 0.5)  # of the training complexes, on the learning curve, before all
+MOST_OF_A_GROUP = 20  # the maximum weight of a group in capped scores, in complexes
+_FRACTIONS = (0.125, 0.25, 0.5)  # of the training complexes, on the learning curve, before all of them
 _LEAST = 10  # complexes
-# Shares of the complexes that are not flagged for their distance, and for features out of range, by other folds.
+# Shares of complexes that the other folds do not flag, for their distance and for features out of range.
 _NEAR, _INSIDE = 0.99, 0.95
-_SMALLEST = 1e-6  # a distance: complexes may all be copies of others
+_SMALLEST = 1e-6  # least distance, because all complexes may be copies of others
 
 
 @attrs.frozen
 class CrossFitSettings:
-    """How a predictor is made.
+    """The settings of a cross-validated fit.
 
     Parameters
     ----------
     regressor
-        What learns, and with which settings.
+        The regressor with its settings.
     folds
-        Into how many parts the complexes are split; each is predicted by a model of the others.
+        The number of parts of the complexes; each part is predicted by a model of the others.
     coverage
-        The share of labels that intervals are meant to hold.
+        The share of labels that intervals are intended to contain.
     seed
         The seed of estimators, folds and intervals.
     """
@@ -60,14 +60,14 @@ class CrossFitSettings:
 
 @attrs.frozen
 class CurvePoint:
-    """The error after learning from a part of the complexes.
+    """The error after training on a part of the complexes.
 
     Parameters
     ----------
     complexes
-        How many were learned from, the mean over folds.
+        The number of training complexes, averaged over folds.
     rmsd
-        The RMSD of all complexes, each predicted by a model of other folds; its interval draws whole groups.
+        The RMSD over all complexes, each predicted by a model of other folds; its interval resamples whole groups.
     """
 
     complexes: int
@@ -76,28 +76,28 @@ class CurvePoint:
 
 @attrs.frozen(eq=False)
 class CrossFit:
-    """A predictor, and the prediction of each complex by a model that saw nothing of its group.
+    """A predictor, with a prediction for each complex by a model that saw nothing of its group.
 
     Parameters
     ----------
     settings, grouping
-        How it was made.
+        The settings of the fit, and the groups of the complexes.
     complexes
-        With their labels.
+        The complexes with their labels.
     folds : Int[ndarray, "n"]
-        The folds of each complex.
+        The fold of each complex.
     unseen
         Predictions with intervals and flags, each by the other folds.
     scores
-        Each metric with its interval, which draws whole groups.
+        Each metric with its interval, which resamples whole groups.
     capped
-        The same where no group weighs more than 20 complexes.
+        The same, with a weight of at most 20 complexes for each group.
     held
-        The share of labels inside of the intervals.
+        The share of labels inside the intervals.
     curve
-        From few to all complexes.
+        The learning curve, from few to all complexes.
     predictor
-        Learned from all.
+        The predictor, trained on all complexes.
     """
 
     settings: CrossFitSettings
@@ -118,11 +118,11 @@ class CrossFit:
 
     @property
     def has_large_groups(self) -> bool:
-        """Whether a group has more complexes than it weighs in capped scores."""
+        """Whether a group has more complexes than its maximum weight in capped scores."""
         return bool(np.unique(self.grouping.groups, return_counts=True)[1].max() > MOST_OF_A_GROUP)
 
     def summary(self) -> str:
-        """Say in a few sentences what the predictor is worth."""
+        """Return a few sentences on the accuracy of the predictor."""
         by, folds = self.grouping.by, self.settings.folds
         scores = [f"RMSE {each['rmsd']}, Pearson {each['pearson']}" for each in (self.scores, self.capped)]
         groups = "" if by == "none" else f" of {len(np.unique(self.grouping.groups))} {by}s"
@@ -146,7 +146,7 @@ class CrossFit:
 
 
 def fits_of(settings: CrossFitSettings) -> int:
-    """Return how many fits `cross_fit` makes, to show how far it is."""
+    """Return the number of fits that `cross_fit` makes, for a progress display."""
     return settings.folds * (1 + len(_FRACTIONS)) + 1
 
 
@@ -163,13 +163,13 @@ def cross_fit(
     Parameters
     ----------
     table
-        Features of the complexes. Those that are not finite, or the same, in all rows are left aside.
+        Features of the complexes. Features that are not finite in some rows, or are equal in all rows, are ignored.
     complexes
         Their labels and clusters, row by row.
     settings
-        How.
+        The settings of the fit.
     blocks
-        What the blocks of features are called.
+        The names of the blocks of features.
     advance
         Called after each fit, `fits_of` times.
 
@@ -201,7 +201,7 @@ def cross_fit(
         raise HoloError(f"all {len(ids)} labels are {measured[0]:g}; they must differ")
     grouping = group_complexes(ids, [one.cluster for one in complexes], table.scaffolds, settings.folds)
     folds = grouping.folds(settings.folds, settings.seed)
-    values = table.values.astype(np.float32).astype(np.float64)  # as trees compare them
+    values = table.values.astype(np.float32).astype(np.float64)  # the precision in which trees compare
     kept = np.flatnonzero(np.isfinite(values).all(axis=0) & (np.ptp(np.nan_to_num(values), axis=0) > 0))
     if not len(kept):
         raise HoloError("no feature is finite in all complexes and differs among them")

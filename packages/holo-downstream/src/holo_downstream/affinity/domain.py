@@ -1,4 +1,4 @@
-"""What a predictor has learned from, and whether a new complex is like it: its applicability domain."""
+"""The applicability domain of a predictor: what it has learned from, and whether a new complex is similar to it."""
 
 import math
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from holo_types import HoloError
 
 __all__ = ["Domain"]
 
-_FARTHEST = 5.0  # standard deviations; a rare number that is farther out must not outweigh all others
-_ROWS = 256  # whose distances to all that was learned from are in memory at a time
-_NAMED = 3  # features in a flag
+_FARTHEST = 5.0  # standard deviations; a rare value farther out must not outweigh all others
+_ROWS = 256  # rows whose distances to all training complexes are in memory at once
+_NAMED = 3  # features that a flag names
 
 
 @attrs.frozen(eq=False)
 class Domain:
-    """The complexes that were learned from.
+    """The complexes that a predictor learned from.
 
     Parameters
     ----------
@@ -27,13 +27,13 @@ class Domain:
     vectors : Float[ndarray, "learned width"]
         Their features, standardized and clipped at five standard deviations.
     means, scales, lowest, highest : Float[ndarray, "width"]
-        The means, scales, lowest and highest values of their features.
+        The mean, scale, minimum and maximum of each feature.
     elements
         All chemical elements of their ligands.
     limit
-        The distance to the nearest of them beyond which a complex is unlike them.
+        The distance to the nearest of them beyond which a complex is flagged.
     most_outside
-        How many features may lie outside of their ranges before a complex is unlike them.
+        The number of features that may lie outside their ranges before a complex is flagged.
     """
 
     ids: Shaped[np.ndarray, "learned"]
@@ -68,7 +68,7 @@ class Domain:
         vectors: Float[np.ndarray, "learned width"],
         elements: Sequence[frozenset[str]],
     ) -> "Domain":
-        """Return the domain of complexes, of features that are finite; none is unlike it before a limit is set."""
+        """Return the domain of complexes with finite features; no complex is flagged before a limit is set."""
         deviations = vectors.std(axis=0)
         means, scales = vectors.mean(axis=0), np.where(deviations > 0, deviations, 1.0)
         standardized = _standardized(vectors, means, scales)
@@ -78,17 +78,17 @@ class Domain:
     def nearest(
         self, vectors: Float[np.ndarray, "n width"]
     ) -> tuple[Float[np.ndarray, "n"], Int[np.ndarray, "n"]]:
-        """Find the complex that each is nearest to.
+        """Find the nearest training complex for each complex.
 
         Parameters
         ----------
         vectors : Float[ndarray, "n width"]
-            Features, not standardized.
+            Features that have not been standardized.
 
         Returns
         -------
         tuple of Float[ndarray, "n"] and Int[ndarray, "n"]
-            The distance, root mean square over standardized features, and the row of the learned complex.
+            The distance, a root mean square over standardized features, and the row of the training complex.
 
         Examples
         --------
@@ -106,7 +106,7 @@ class Domain:
         return np.sqrt(np.mean((asked - self.vectors[rows]) ** 2, axis=1)), rows
 
     def outside(self, vectors: Float[np.ndarray, "n width"]) -> Bool[np.ndarray, "n width"]:
-        """Say which features lie outside of the range of what was learned from."""
+        """Return which features lie outside the range of the training complexes."""
         return np.asarray((vectors < self.lowest) | (vectors > self.highest))
 
     def flags(
@@ -116,12 +116,12 @@ class Domain:
         elements: Sequence[frozenset[str]],
         names: Sequence[str],
     ) -> tuple[str, ...]:
-        """Say in words why each complex is unlike what was learned from; empty text where it is not.
+        """Say in words why each complex is unlike the training complexes; the text is empty if it is not.
 
         Parameters
         ----------
         vectors, distances
-            Features, and what `nearest` gives of them.
+            The features, and the distances that `nearest` returns for them.
         elements
             The elements of each ligand.
         names

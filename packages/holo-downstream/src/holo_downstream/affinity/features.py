@@ -1,4 +1,4 @@
-"""What is known of complexes before anything is learned: named numbers, elements and scaffolds, a row a complex."""
+"""Features of complexes before training: named numbers, elements and scaffolds, one row per complex."""
 
 from collections.abc import Sequence
 
@@ -13,25 +13,25 @@ __all__ = ["FeatureTable"]
 
 @attrs.frozen(eq=False)
 class FeatureTable:
-    """Named numbers of complexes, and what else says whether one is like another.
+    """Named numbers of complexes, and properties by which complexes are compared.
 
     Parameters
     ----------
     ids : Shaped[ndarray, "n"]
-        Text, each once.
+        The ids as text, each once.
     names
-        What each number is, each once.
+        The name of each number, each once.
     values : Float[ndarray, "n features"]
-        float64. A number that a complex does not have is NaN.
+        The numbers, in float64; a number that is not available for a complex is NaN.
     elements
         The chemical elements of each ligand.
     scaffolds
-        What is the same for ligands of one series, such as the Murcko scaffold; empty text where there is none.
+        A key that is the same for ligands of one series, such as the Murcko scaffold; empty text if there is none.
 
     Raises
     ------
     HoloError
-        If a name or id comes twice, or a shape does not fit.
+        If a name or id is repeated, or a shape does not match.
     """
 
     ids: Shaped[np.ndarray, "n"]

@@ -1,7 +1,7 @@
-"""Fitted regressors as plain arrays, which predict what scikit-learn's estimators do.
+"""Fitted regressors as plain arrays, with the same predictions as scikit-learn's estimators.
 
-A file of estimators makes whatever types it names, and compiled code that trusts its numbers: a tree whose child is out
-of range ends the process, one that is its own ancestor never ends. Arrays are checked when they are made.
+A file of estimators can create any types that it names, and compiled code trusts its numbers: a tree with a child out
+of range ends the process, and one that is its own ancestor never ends. These arrays are validated when they are made.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +22,7 @@ _LEAF = -1
 def _array(
     dtype: type[np.generic], dimensions: int
 ) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
-    """Return the check of a field that is an array, whose floating-point numbers are finite."""
+    """Return the validator of a field that is an array, whose floating-point numbers must be finite."""
 
     def check(_: object, field: "attrs.Attribute[Any]", value: object) -> None:
         if not isinstance(value, np.ndarray) or value.dtype != dtype or value.ndim != dimensions:
@@ -45,7 +45,7 @@ def _number(_: object, field: "attrs.Attribute[Any]", value: object) -> None:
 
 @attrs.frozen(eq=False)
 class Constant:
-    """One prediction for all.
+    """The same prediction for all vectors.
 
     Parameters
     ----------
@@ -57,11 +57,11 @@ class Constant:
 
     @property
     def width(self) -> int | None:
-        """How many components a vector must have; None if any will do."""
+        """The required number of components of a vector; None if there is no requirement."""
         return None
 
     def predict(self, vectors: Float[np.ndarray, "n width"]) -> Float[np.ndarray, "n"]:
-        """Predict a value for each vector."""
+        """Return a prediction for each vector."""
         return np.full(len(vectors), self.value)
 
 
@@ -74,7 +74,7 @@ class LinearModel:
     means, scales, weights : Float[ndarray, "width"]
         The prediction is intercept + Σ weight (component - mean) / scale.
     intercept
-        As above.
+        The intercept in this formula.
     """
 
     means: Float[np.ndarray, "width"] = attrs.field(validator=_FLOATS)
@@ -87,32 +87,32 @@ class LinearModel:
 
     @property
     def width(self) -> int | None:
-        """How many components a vector must have."""
+        """The required number of components of a vector."""
         return len(self.weights)
 
     def predict(self, vectors: Float[np.ndarray, "n width"]) -> Float[np.ndarray, "n"]:
-        """Predict a value for each vector."""
+        """Return a prediction for each vector."""
         return np.asarray((vectors - self.means) / self.scales @ self.weights + self.intercept)
 
 
 @attrs.frozen(eq=False)
 class KernelModel:
-    """A weighted sum of Gaussians of the distances to learned vectors.
+    """A weighted sum of Gaussians of the distances to training vectors.
 
     Parameters
     ----------
     means, scales : Float[ndarray, "width"]
-        The means and scales of the components, which are standardized.
+        The means and scales by which the components are standardized.
     vectors : Float[ndarray, "learned width"]
-        Those learned from, standardized.
+        The training vectors, standardized.
     weights : Float[ndarray, "learned"]
         The weights of their Gaussians exp(-sharpness |x - y|²).
     sharpness
-        As above.
+        The sharpness in this formula.
     label_mean, label_scale
         The prediction is label_mean + label_scale Σ weight Gaussian.
     lower, upper : Float[ndarray, "width"], optional
-        Between which components are clipped before they are standardized; None: they are not.
+        The bounds to which components are clipped before they are standardized; None for no clipping.
     """
 
     means: Float[np.ndarray, "width"] = attrs.field(validator=_FLOATS)
@@ -137,14 +137,14 @@ class KernelModel:
 
     @property
     def width(self) -> int | None:
-        """How many components a vector must have."""
+        """The required number of components of a vector."""
         return int(self.vectors.shape[1])
 
     def predict(self, vectors: Float[np.ndarray, "n width"]) -> Float[np.ndarray, "n"]:
-        """Predict a value for each vector."""
-        from sklearn.metrics.pairwise import rbf_kernel  # noqa: PLC0415 - a second that --help must not wait for
+        """Return a prediction for each vector."""
+        from sklearn.metrics.pairwise import rbf_kernel  # noqa: PLC0415 - takes a second, which --help must not
 
-        if not len(self.vectors):  # no label was outside of the tube
+        if not len(self.vectors):  # no label was outside the tube
             return np.full(len(vectors), self.label_mean)
         if self.lower is not None or self.upper is not None:
             vectors = np.clip(vectors, self.lower, self.upper)
@@ -154,22 +154,22 @@ class KernelModel:
 
 @attrs.frozen(eq=False)
 class Trees:
-    """Binary trees, whose leaves' values are added up.
+    """Binary trees, whose leaf values are added up.
 
     Parameters
     ----------
     roots : Int[ndarray, "trees"]
-        The number of each tree's first node; its nodes are those up to the next tree's.
+        The number of each tree's root; the nodes of a tree extend to the root of the next.
     left, right : Int[ndarray, "nodes"]
-        The numbers of a node's children, larger than its own; -1 both, of a leaf.
+        The numbers of a node's children, which are larger than its own; -1 for both if it is a leaf.
     components : Int[ndarray, "nodes"]
-        Which component of a vector, in float32, decides: left if it is not larger than the threshold.
+        The component of a vector, in float32, that is compared: left if it does not exceed the threshold.
     thresholds, values : Float[ndarray, "nodes"]
-        The thresholds and values of the nodes; values matter of leaves only.
+        The thresholds and values of the nodes; only the values of leaves are used.
     start, rate, divisor
         The prediction is (start + rate Σ value) / divisor.
     width
-        How many components a vector must have.
+        The required number of components of a vector.
     """
 
     roots: Int[np.ndarray, "trees"] = attrs.field(validator=_INTEGERS)
@@ -202,8 +202,8 @@ class Trees:
             raise HoloError("the divisor of a forest is 0; it must not be")
 
     def predict(self, vectors: Float[np.ndarray, "n width"]) -> Float[np.ndarray, "n"]:
-        """Predict a value for each vector."""
-        with np.errstate(over="ignore"):  # beyond float32 is beyond every threshold
+        """Return a prediction for each vector."""
+        with np.errstate(over="ignore"):  # values beyond float32 exceed every threshold
             compared = vectors.astype(np.float32)
         total = np.full(len(vectors), self.start)
         for root in self.roots.tolist():
@@ -244,13 +244,13 @@ def fitted(estimator: Any) -> Fitted:
     Parameters
     ----------
     estimator
-        An estimator of scikit-learn; or what a file says of one, with the same attributes and the name of its class as
-        ``of_class``.
+        An estimator of scikit-learn; or the content of a file about one, with the same attributes and the name of its
+        class as ``of_class``.
 
     Raises
     ------
     HoloError
-        If it is none that `regressors` makes.
+        If it is not an estimator that `regressors` makes.
 
     Examples
     --------
@@ -280,7 +280,7 @@ def fitted(estimator: Any) -> Fitted:
 
 
 def fitted_members(estimator: Any) -> tuple[Fitted, ...]:
-    """Return the members of a fitted ensemble as arrays, or those of the one estimator that it is.
+    """Return the members of a fitted ensemble as arrays, or the estimator itself as the only member.
 
     Examples
     --------
@@ -345,7 +345,7 @@ def _trees(trees: Iterable[Any], start: float, rate: float, divisor: float, widt
 
 
 def _histogram_trees(estimator: Any) -> Trees:
-    """Return boosted trees on bins, whose nodes hold each split's threshold between the values of the training rows."""
+    """Return boosted trees on bins; each node holds a threshold between the values of the training rows."""
     nodes = [tree.nodes for (tree,) in estimator._predictors]
     sizes = np.array([len(each) for each in nodes])
     roots = np.cumsum(sizes) - sizes

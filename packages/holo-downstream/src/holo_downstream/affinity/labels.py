@@ -1,4 +1,4 @@
-"""Measured affinities of complexes, as pK, from a CSV file."""
+"""Measured affinities of complexes, read from a CSV file as pK."""
 
 import math
 import re
@@ -23,10 +23,10 @@ Split = Literal["train", "val", "test", "series"]
 _MOLAR: Mapping[str, float] = {"M": 1, "mM": 1e-3, "uM": 1e-6, "nM": 1e-9, "pM": 1e-12, "fM": 1e-15}
 _GAS_CONSTANT = 8.31446261815324e-3  # kJ/(mol K)
 _KJ_OF_KCAL = 4.184
-# No pK is beyond these: pure water is 55 M, and the tightest ligands known are some femtomolar.
+# No pK is outside this range: pure water is 55 M, and the tightest known ligands are in the femtomolar range.
 _LOWEST_PK, _HIGHEST_PK = -2.0, 16.0
-_LARGE_RANGE = 10.0  # of whole numbers, which rounded pK do not span
-_SMALL = 0.01  # what is below it throughout are concentrations in mol/l
+_LARGE_RANGE = 10.0  # of integers; rounded pK do not span as much
+_SMALL = 0.01  # if all values are smaller, they are concentrations in mol/l
 _CLUSTER = re.compile(r"cluster_?\d+")
 _SPLITS: Mapping[str, Split] = {
     "train": "train",
@@ -41,17 +41,16 @@ _SPLITS: Mapping[str, Split] = {
 
 @attrs.frozen
 class LabelColumns:
-    """What the columns of a table of labels are called.
+    """The names of the columns in a table of labels.
 
     Parameters
     ----------
     id, label
-        Must be there. Unless it is told, the label is the column ``label``, or else ``pK``.
+        Required columns. By default, the label is the column ``label``, or else ``pK``.
     cluster, split, measurement, unit, ligand_key
-        May be there: the sequence cluster of the protein, unless it is told the column ``cluster`` or else the one
-        such as ``cluster30`` that also says at which identity; train, val, test, or series; what was measured,
-        such as Ki or ``Ki=5nM``; the unit of the label; and what is the same for the same ligand, such as its
-        InChIKey.
+        Optional columns: the sequence cluster of the protein, by default the column ``cluster`` or else the one, such
+        as ``cluster30``, that also states the identity; train, val, test, or series; what was measured, such as Ki or
+        ``Ki=5nM``; the unit of the label; and a key that is the same for the same ligand, such as its InChIKey.
     """
 
     id: str = "id"
@@ -65,22 +64,22 @@ class LabelColumns:
 
 @attrs.frozen
 class Labeled:
-    """A complex and what is known of it; text is empty where nothing is.
+    """A complex with its label and properties; text is empty where a property is unknown.
 
     Parameters
     ----------
     id
-        Its name.
+        The id of the complex.
     label
         pK = -log10 of Ki, Kd or IC50 in mol/l.
     cluster
         The sequence cluster of its protein.
     split
-        ``"train"``, ``"val"``, ``"test"``; ``"series"``: only ranked inside its cluster; or None.
+        ``"train"``, ``"val"``, ``"test"``; ``"series"``, which is only ranked within its cluster; or None.
     measurement
-        What was measured: Ki, Kd, IC50, ...
+        The measured quantity: Ki, Kd, IC50, ...
     ligand_key
-        The same for the same ligand.
+        A key that is the same for the same ligand.
     """
 
     id: str
@@ -98,9 +97,9 @@ class LabelTable:
     Parameters
     ----------
     complexes
-        In the order of the file.
+        The complexes, in the order of the file.
     skipped
-        What was left out, and why.
+        The rows that were left out, with the reasons.
     """
 
     complexes: tuple[Labeled, ...]
@@ -108,7 +107,7 @@ class LabelTable:
 
     @property
     def measurements(self) -> dict[str, int]:
-        """How many labels are of each kind of measurement, the commonest first."""
+        """The number of labels for each kind of measurement, the most frequent first."""
         return dict(Counter(c.measurement for c in self.complexes if c.measurement).most_common())
 
 
@@ -122,7 +121,7 @@ def pk_of(value: float, unit: Unit, temperature: float = 298.15) -> float:
     unit
         The unit of the value.
     temperature
-        In K; only free energies need it.
+        The temperature in K, which only free energies need.
 
     Raises
     ------
@@ -154,33 +153,33 @@ def read_labels(
     columns: LabelColumns = LabelColumns(),
     ask: bool = True,
 ) -> LabelTable:
-    r"""Read labels; rows that cannot be used are left out and named.
+    r"""Read labels; rows that cannot be used are left out and listed.
 
-    Left out are rows of an id that comes twice (all of them: nothing says which is right), labels that are
-    not numbers, rows whose unit column names another unit than the one told, and unknown splits. Nothing is
-    converted unless a unit is told.
+    Left out are rows with a repeated id (all of them, since nothing says which is right), labels that are not numbers,
+    rows whose unit column names a unit other than `unit`, and unknown splits. Nothing is converted unless a unit is
+    given.
 
     Parameters
     ----------
     path
-        CSV file with the columns of `LabelColumns`; others are ignored.
+        CSV file with the columns of `LabelColumns`; other columns are ignored.
     unit
-        The unit of the labels; ``"column"``: each row's own, from the column of units.
+        The unit of the labels; ``"column"`` takes that of each row from the column of units.
     temperature
-        At which free energies were measured, in K.
+        The temperature at which free energies were measured, in K.
     columns
-        What the columns are called.
+        The names of the columns.
     ask
-        Refuse labels that are said to be pK and cannot be. False where labels do not matter.
+        Refuse labels that are declared as pK but cannot be. Use False if labels do not matter.
 
     Raises
     ------
     FormatError
-        If the file cannot be read, or lacks a column that it must have.
+        If the file cannot be read, or lacks a required column.
     HoloError
-        If no temperature is meant, several columns may be the cluster, labels that a column calls pK are said to be in
-        another unit, or labels without a unit cannot be pK: one is beyond -2 to 16, all are whole numbers that span
-        more than 10, or all are positive and below 0.01. The message names the unit that they may be in.
+        If the temperature is not positive, several columns could be the cluster, labels in a column named pK are
+        declared in another unit, or labels without a unit cannot be pK: one is outside -2 to 16, all are integers that
+        span more than 10, or all are positive and below 0.01. The message names the unit that they are probably in.
 
     Examples
     --------
@@ -227,14 +226,14 @@ def with_ligand_keys(labels: LabelTable, path: Path) -> LabelTable:
     Parameters
     ----------
     labels
-        Complexes that the table does not have keep what they have.
+        The labels; complexes that are not in the table keep their keys.
     path
         CSV file with the columns id and ligand_key.
 
     Raises
     ------
     FormatError
-        If the file cannot be read, lacks a column, or gives a complex two keys.
+        If the file cannot be read, lacks a column, or has two keys for a complex.
 
     Examples
     --------
@@ -259,7 +258,7 @@ def with_ligand_keys(labels: LabelTable, path: Path) -> LabelTable:
 
 
 def _names(path: Path, table: Mapping[str, list[str]], columns: LabelColumns) -> dict[str, str]:
-    """Say what the columns are called in a table."""
+    """Return the names of the columns in a table."""
     label, cluster = columns.label, columns.cluster
     if label is None:
         label = "pK" if "label" not in table and "pK" in table else "label"
@@ -272,7 +271,7 @@ def _names(path: Path, table: Mapping[str, list[str]], columns: LabelColumns) ->
 
 
 def _check_pk(path: Path, column: str, rows: Sequence[Mapping[str, str]]) -> None:
-    """Ask what a column is whose values cannot be pK; rows with a unit of their own are judged by it."""
+    """Refuse a column whose values cannot be pK; rows with their own unit are judged by that."""
     values = {row["id"]: _number(row["label"]) for row in rows if not row["unit"]}
     known = {name: value for name, value in values.items() if value is not None}
     if not known:
@@ -298,7 +297,7 @@ def _check_pk(path: Path, column: str, rows: Sequence[Mapping[str, str]]) -> Non
 
 
 def _likely_unit(lowest: float, highest: float) -> Unit:
-    """Return the unit that labels that are no pK are most often in."""
+    """Return the unit in which labels that are not pK most often are."""
     if highest <= 0:
         return "kcal/mol" if lowest > -25 else "kJ/mol"
     return "M" if highest < _SMALL else "nM"
@@ -338,5 +337,5 @@ def _labeled(row: Mapping[str, str], unit: Unit | Literal["column"], temperature
 
 
 def _kind(measurement: str) -> str:
-    """Return what was measured: Ki of ``Ki=5nM``."""
+    """Return the measured quantity, such as Ki for ``Ki=5nM``."""
     return re.split(r"[\s=<>~(]|->", measurement, maxsplit=1)[0]

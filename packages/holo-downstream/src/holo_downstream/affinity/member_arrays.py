@@ -1,4 +1,4 @@
-"""Fitted regressors as the arrays and the plain values of a file, and back."""
+"""Conversion of fitted regressors to the arrays and plain values of a file, and back."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _NAMES = {form: name for name, form in FORMS.items()}
 
 
 def split_members(members: Sequence[Fitted]) -> tuple[dict[str, NDArray[Any]], list[dict[str, object]]]:
-    """Return the arrays of members, each named by its member's number, and what else is to be said of each.
+    """Return the arrays of members, named by the number of the member, and the remaining plain values of each member.
 
     Examples
     --------
@@ -34,14 +34,14 @@ def split_members(members: Sequence[Fitted]) -> tuple[dict[str, NDArray[Any]], l
 
 
 def members_of(arrays: Mapping[str, NDArray[Any]], said: object) -> tuple[Fitted, ...]:
-    """Put members together of what `split_members` gave, or of what a file has in its place.
+    """Return members made from the results of `split_members`, or from the content of a file.
 
     Raises
     ------
     HoloError
-        If a value or shape does not fit.
+        If a value or shape does not match.
     KeyError, TypeError
-        If something is missing, or of another kind.
+        If something is missing or has another type.
     """
     if not isinstance(said, list) or not all(isinstance(plain, dict) for plain in said):
         raise TypeError(f"its members are {said!r}")

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _FORMAT, _KIND, _FILE = 2, "AffinityPredictor", "predictor.h5"
-_JSON, _SKOPS = "predictor.json", "predictor.skops"  # of format 1
+_JSON, _SKOPS = "predictor.json", "predictor.skops"  # files of format 1
 
 
 @attrs.frozen(eq=False)
@@ -46,7 +46,7 @@ class Predictions:
     ids : Shaped[ndarray, "n"]
         The ids of the complexes.
     values, lower, upper : Float[ndarray, "n"]
-        pK.
+        The predictions and their intervals, in pK.
     """
 
     ids: Shaped[np.ndarray, "n"]
@@ -57,22 +57,22 @@ class Predictions:
 
 @attrs.frozen(eq=False)
 class Predictor:
-    """Regressors that differ in their seed, whose mean is predicted, and what they take.
+    """Regressors that differ in their seed, whose predictions are averaged, and the vectors that they take.
 
     Parameters
     ----------
     members
-        Fitted regressors.
+        The fitted regressors.
     source
-        What the vectors must be.
+        The required origin of the vectors.
     by, pooling
-        How residues are pooled to complexes.
+        How the vectors of residues are pooled to complexes.
     width
         The width of the pooled vectors.
     half_width
-        Half the width of the interval about each prediction, in pK.
+        Half the width of the interval around each prediction, in pK.
     coverage
-        The share of labels that the interval is meant to hold.
+        The share of labels that the interval is intended to contain.
     """
 
     members: tuple[Fitted, ...]
@@ -86,12 +86,12 @@ class Predictor:
     def predict(self, table: VectorTable) -> Predictions:
         """Predict the affinity of each complex.
 
-        The interval is as wide for every complex (split conformal, from the residuals of validation complexes).
+        The interval has the same width for every complex (split conformal, from the residuals of validation complexes).
 
         Raises
         ------
         HoloError
-            If the vectors are of another model, basis or kind than those learned from.
+            If the vectors come from another model, basis or kind than those that were learned from.
         """
         self.source.check(table.source)
         if table.vectors.shape[1] != self.width:
@@ -109,22 +109,22 @@ class Predictor:
 
 
 def conformal_half_width(residuals: Float[np.ndarray, "n"], coverage: float) -> tuple[float, float]:
-    """Return how far from a prediction the label of a new complex is, at most, with a probability.
+    """Return the largest distance of the label of a new complex from its prediction, with a given probability.
 
-    That is the ceil((n + 1) coverage)-th smallest of n absolute residuals of complexes that the model did not
-    learn from [1]_. It holds for complexes like those; of new families more labels may be outside.
+    This is the ceil((n + 1) coverage)-th smallest of n absolute residuals of complexes that the model did not learn
+    from [1]_. It holds for similar complexes; for new families, more labels may be outside.
 
     Parameters
     ----------
     residuals : Float[ndarray, "n"]
-        Prediction minus label.
+        Predictions minus labels.
     coverage
-        The probability asked for.
+        The requested probability.
 
     Returns
     -------
     tuple of float and float
-        The half width, and the coverage that it has: n residuals allow at most n / (n + 1).
+        The half width, and its actual coverage: with n residuals, at most n / (n + 1).
 
     Raises
     ------
@@ -146,13 +146,13 @@ def conformal_half_width(residuals: Float[np.ndarray, "n"], coverage: float) -> 
             "coverage between 0 and 1"
         )
     count = len(residuals)
-    # A coverage such as 0.9 is a little more than nine tenths: no residual more for that.
+    # In floating point, a coverage such as 0.9 may be slightly too large, which must not require one more residual.
     rank = min(math.ceil((count + 1) * coverage - 1e-9), count)
     return float(np.sort(np.abs(residuals))[rank - 1]), min(coverage, count / (count + 1))
 
 
 def write_predictor(predictor: Predictor, folder: Path) -> None:
-    """Write a predictor to a folder, as ``predictor.h5``: arrays, and what they mean, in Holo's HDF5 form.
+    """Write a predictor to a folder as ``predictor.h5``: arrays and their meaning, in Holo's HDF5 format.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def write_predictor(predictor: Predictor, folder: Path) -> None:
     """
     about = attrs.asdict(predictor, filter=lambda field, _: field.name != "members")
     arrays, members = split_members(predictor.members)
-    arrays["members"] = np.arange(len(members))  # constants have no arrays, and a file has one at least
+    arrays["members"] = np.arange(len(members))  # constants have no arrays, and a file needs at least one
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     header = {"format": _FORMAT, **about, "members": members}
@@ -172,19 +172,19 @@ def write_predictor(predictor: Predictor, folder: Path) -> None:
 def read_predictor(folder: Path) -> Predictor:
     """Read a predictor from its folder, or from the folder of its study.
 
-    Those of format 1, which scikit-learn's estimators were written in by skops, are read too, without skops.
+    Predictors of format 1, in which skops wrote scikit-learn's estimators, can also be read, without skops.
 
     Raises
     ------
     FormatError
-        If it is none, is damaged, of another format, or holds what no predictor of ours has.
+        If the folder holds no predictor, one that is damaged or has another format, or content that Holo never writes.
     """
     folder = next((each for each in (folder, folder / "model") if _is_predictor(each)), folder)
     path = folder / (_FILE if (folder / _FILE).exists() else _JSON)
     try:
         return _read(path) if path.name == _FILE else _read_format_1(path)
     except OSError as error:
-        raise FormatError(f"{folder}: is no predictor of affinities: {error.strerror or error}") from None
+        raise FormatError(f"{folder}: is not a predictor of affinities: {error.strerror or error}") from None
     except FormatError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -214,13 +214,13 @@ def _read_format_1(path: Path) -> Predictor:
     digest = hashlib.sha256(read_content(estimators)).hexdigest()
     if plain.get("skops_sha256") != digest:
         raise FormatError(
-            f"{estimators}: its digest is {digest[:12]}; {_JSON} says another, so it is damaged"
+            f"{estimators}: its digest is {digest[:12]}, but {_JSON} has another one, so it is damaged"
         )
     return _predictor([fitted(each) for each in read_estimators(estimators)], plain)
 
 
 def _predictor(members: Sequence[Fitted], plain: Mapping[str, Any]) -> Predictor:
-    """Put a predictor together of what a file says."""
+    """Return a predictor made from the content of a file."""
     by, pooling, width = plain["by"], plain["pooling"], plain["width"]
     half_width, coverage = plain["half_width"], plain["coverage"]
     if not isinstance(by, str) or pooling not in get_args(Pooling) or type(width) is not int:
@@ -236,7 +236,7 @@ def _predictor(members: Sequence[Fitted], plain: Mapping[str, Any]) -> Predictor
 
 def _source(plain: object) -> Source:
     if not isinstance(plain, dict) or plain["kind"] not in KINDS or type(plain["basis_digest"]) is not str:
-        raise ValueError("its source is none")
+        raise ValueError("its source is not valid")
     return Source(
         plain["kind"],
         None if plain["model"] is None else ModelReference(**plain["model"]),

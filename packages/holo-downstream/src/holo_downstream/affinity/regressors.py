@@ -1,4 +1,4 @@
-"""Regressors with the settings that a study chooses from, by validation alone."""
+"""Regressors, and the grids of settings from which a study chooses by validation."""
 
 import copy
 import os
@@ -33,13 +33,13 @@ __all__ = [
 
 Regressor = Literal["mean", "linear", "ridge", "kernel-ridge", "forest", "boosting", "ensemble"]
 
-# Each method imports what it makes: scikit-learn takes a second, which a command line's --help must not wait for.
+# Each method imports what it needs: scikit-learn takes a second, for which --help of a command must not wait.
 # ruff: noqa: PLC0415
 
 
 @attrs.frozen
 class Mean:
-    """The mean of the training labels, whatever the vectors: what every regressor has to beat."""
+    """The mean of the training labels, whatever the vectors: the baseline for all regressors."""
 
     def make(self, seed: int, width: int) -> Any:
         """Return the unfitted scikit-learn estimator."""
@@ -90,7 +90,7 @@ class KernelRidge:
     alpha
         Weight of the penalty.
     sharpness
-        The kernel is exp(-sharpness |x - y|² / d), d the width of the vectors.
+        The kernel is exp(-sharpness |x - y|² / d), with the width d of the vectors.
     """
 
     alpha: float
@@ -104,7 +104,7 @@ class KernelRidge:
 
         del seed
         kernel = Estimator(alpha=self.alpha, kernel="rbf", gamma=self.sharpness / width)
-        # It has no intercept: the labels are centered too.
+        # It has no intercept, so the labels are also centered.
         return TransformedTargetRegressor(_standardized(kernel), transformer=StandardScaler())
 
 
@@ -115,11 +115,11 @@ class Forest:
     Parameters
     ----------
     max_features
-        The share of the components that a split chooses from, or ``"sqrt"`` of their number.
+        The share of the components from which a split chooses, or ``"sqrt"`` of their number.
     min_samples_leaf
-        The fewest training rows of a leaf.
+        The minimum number of training rows in a leaf.
     trees
-        How many.
+        The number of trees.
     """
 
     max_features: float | Literal["sqrt"]
@@ -147,7 +147,7 @@ class Boosting:
     Parameters
     ----------
     trees
-        How many.
+        The number of trees.
     depth
         The depth of each tree.
     learning_rate
@@ -180,17 +180,17 @@ class HistogramBoosting:
     Parameters
     ----------
     trees
-        How many.
+        The number of trees.
     leaves
-        The most of each tree.
+        The maximum number of leaves of each tree.
     min_samples_leaf
-        The fewest training rows of a leaf.
+        The minimum number of training rows in a leaf.
     learning_rate
         The share of each tree's prediction that is added.
     penalty
-        L2, on the values of leaves.
+        The L2 penalty on the values of leaves.
     max_features
-        The share of the components that a split chooses from.
+        The share of the components from which a split chooses.
     """
 
     trees: int
@@ -219,16 +219,16 @@ class HistogramBoosting:
 
 @attrs.frozen
 class ExtraTrees:
-    """Extremely randomized trees: a forest whose thresholds are drawn, on all training rows.
+    """Extremely randomized trees: a forest with random thresholds, trained on all training rows.
 
     Parameters
     ----------
     max_features
-        The share of the components that a split chooses from.
+        The share of the components from which a split chooses.
     min_samples_leaf
-        The fewest training rows of a leaf.
+        The minimum number of training rows in a leaf.
     trees
-        How many.
+        The number of trees.
     """
 
     max_features: float
@@ -256,13 +256,13 @@ class SupportVectors:
     Parameters
     ----------
     penalty
-        The penalty for what is outside of the tube, per unit of the labels.
+        The penalty for errors outside the tube, per unit of the labels.
     tube
-        Half its width, in units of the labels: errors within cost nothing.
+        Half the width of the tube, in units of the labels; smaller errors have no penalty.
     sharpness
-        The kernel is exp(-sharpness |x - y|² / d), d the width of the vectors.
+        The kernel is exp(-sharpness |x - y|² / d), with the width d of the vectors.
     clipped
-        The share of the training rows that is clipped, on each side of each component.
+        The share of the training rows that is clipped on each side of each component.
     """
 
     penalty: float
@@ -280,7 +280,7 @@ class SupportVectors:
 
 
 class ClippedKernel:
-    """An estimator with a kernel on vectors that are clipped at quantiles of the training rows, then standardized."""
+    """A kernel estimator on vectors that are clipped at quantiles of the training rows, then standardized."""
 
     def __init__(self, clipped: float, kernel: Any) -> None:
         from sklearn.preprocessing import StandardScaler
@@ -288,13 +288,13 @@ class ClippedKernel:
         self.clipped, self.scaler, self.kernel = clipped, StandardScaler(), kernel
 
     def fit(self, vectors: Float[np.ndarray, "n d"], labels: Float[np.ndarray, "n"]) -> "ClippedKernel":
-        """Learn quantiles, means, scales and the kernel's weights."""
+        """Fit the quantiles, means, scales and the weights of the kernel."""
         self.lower, self.upper = np.quantile(vectors, [self.clipped, 1 - self.clipped], axis=0)
         self.kernel.fit(self.scaler.fit_transform(np.clip(vectors, self.lower, self.upper)), labels)
         return self
 
     def predict(self, vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
-        """Predict a value for each vector."""
+        """Return a prediction for each vector."""
         within = np.clip(vectors, self.lower, self.upper)
         return np.asarray(self.kernel.predict(self.scaler.transform(within)))
 
@@ -311,7 +311,7 @@ class Ensemble:
     Parameters
     ----------
     members
-        Their settings.
+        The settings of the regressors.
     """
 
     members: tuple[Single, ...]
@@ -322,13 +322,13 @@ class Ensemble:
 
 
 class MeanOf:
-    """Estimators whose mean is predicted, of vectors in float32, which their trees are kept for."""
+    """Estimators whose predictions are averaged, on vectors in float32, the precision in which trees are stored."""
 
     def __init__(self, estimators: Sequence[Any]) -> None:
         self.estimators = tuple(estimators)
 
     def fit(self, vectors: Float[np.ndarray, "n d"], labels: Float[np.ndarray, "n"]) -> "MeanOf":
-        """Let each learn from all rows."""
+        """Fit each estimator to all rows."""
         for estimator in self.estimators:
             estimator.fit(_rounded(vectors), labels)
             if hasattr(estimator, "n_jobs"):
@@ -336,7 +336,7 @@ class MeanOf:
         return self
 
     def predict(self, vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
-        """Predict a value for each vector."""
+        """Return a prediction for each vector."""
         return np.asarray(np.mean([each.predict(_rounded(vectors)) for each in self.estimators], axis=0))
 
 
@@ -346,7 +346,7 @@ def _rounded(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
 
 Settings = Single | Ensemble
 
-# What complexes are predicted with where nothing else is said.
+# The default regressor for complexes.
 ENSEMBLE = Ensemble(
     (
         HistogramBoosting(
@@ -364,7 +364,7 @@ GRIDS: dict[Regressor, tuple[Settings, ...]] = {
     "kernel-ridge": tuple(
         KernelRidge(10.0**power, sharpness) for power in range(-2, 2) for sharpness in (0.03, 0.1, 0.3, 1.0)
     ),
-    # The forest's settings are those of the paper (32 to 200 trees).
+    # The settings of the forest are those of the paper (32 to 200 trees).
     "forest": tuple(
         Forest(max_features, leaf, trees)
         for max_features in (1.0, 0.333, "sqrt")
@@ -385,14 +385,13 @@ class Chosen:
     Parameters
     ----------
     settings
-        The settings of the grid.
+        The chosen settings of the grid.
     validation_rmsd
         Root mean squared deviation on the validation rows.
     estimator
         A scikit-learn regressor, fitted on the training rows only.
-    unseen : Float[ndarray, "validation"]
-        What is predicted of each validation row with the settings that are best on the others: without it
-        having had a say, as it is with new rows.
+    The prediction of each validation row, with the settings that are best on the other validation rows: the row
+    itself has no influence on the choice, just like a new row.
     """
 
     settings: Settings
@@ -410,23 +409,23 @@ def choose(
     *,
     seed: int = 0,
 ) -> Chosen:
-    """Fit every setting of a regressor's grid on training rows and keep the one best on validation rows.
+    """Fit every setting of a regressor's grid to training rows, and keep the one that is best on validation rows.
 
     Parameters
     ----------
     regressor
-        A name of `GRIDS`.
+        A name in `GRIDS`.
     train, validation : Float[ndarray, "... d"]
-        Vectors.
+        The vectors.
     train_labels, validation_labels : Float[ndarray, "..."]
-        What they should give.
+        The labels to predict.
     seed
-        The seed of forests and boosting; the others do not depend on it.
+        The seed of forests and boosting; the other regressors do not depend on it.
 
     Returns
     -------
     Chosen
-        The first of the grid, among equally good settings.
+        The best settings with their estimator; of equally good settings, the first of the grid.
 
     Raises
     ------
@@ -466,7 +465,7 @@ def fit(
     *,
     seed: int = 0,
 ) -> Any:
-    """Return a scikit-learn regressor of given settings, fitted.
+    """Return a fitted scikit-learn regressor with given settings.
 
     Examples
     --------
@@ -475,7 +474,7 @@ def fit(
     """
     estimator = settings.make(seed, train.shape[1]).fit(train, labels)
     if isinstance(settings, Forest | ExtraTrees):
-        # Threads add up the trees in the order in which they finish; one thread has one order.
+        # Threads add the trees in the order in which they finish; with one thread, the order is fixed.
         estimator.set_params(n_jobs=1)
     return estimator
 
@@ -486,9 +485,10 @@ def _fitted(
     labels: Float[np.ndarray, "train"],
     seed: int,
 ) -> Iterator[tuple[Settings, Any]]:
-    """Return the estimators of a grid; forests that differ in their number of trees are grown once.
+    """Yield the estimators of a grid; forests that differ only in the number of trees are grown once.
 
-    scikit-learn draws the seeds of trees one after the other: those of a smaller forest are a larger one's first.
+    scikit-learn draws the seeds of trees one after the other, so the trees of a smaller forest are the first of a
+    larger one.
     """
     grown: dict[Forest, Any] = {}
     for settings in grid:

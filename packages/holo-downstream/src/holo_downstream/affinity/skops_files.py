@@ -1,7 +1,7 @@
-"""Predictors of format 1, which skops wrote: read as what they say, without making any object that they name.
+"""Predictors of format 1, written by skops, read as plain data without creating any object that they name.
 
-Such a file is a zip of ``schema.json``, nested nodes that say of what class each object was, and of arrays in numpy's
-format. Only numbers, text, lists and arrays are taken from it; of an object, its attributes.
+Such a file is a zip archive of ``schema.json``, nested nodes that state the class of each object, and of arrays in
+numpy's format. Only numbers, text, lists and arrays are read from it; of an object, only its attributes.
 """
 
 import json
@@ -23,12 +23,12 @@ _SEQUENCES = ("ListNode", "TupleNode")
 
 
 def read_estimators(path: Path) -> list[Any]:
-    """Return what a file says of each of its estimators: objects with attributes, and their class as ``of_class``.
+    """Return the content of a file for each of its estimators: attributes, and the name of the class as ``of_class``.
 
     Raises
     ------
     FormatError
-        If it is no such file, or unpacks to too much.
+        If it is not such a file, or unpacks to too much data.
     """
     try:
         with zipfile.ZipFile(regular_file(path)) as archive:
@@ -45,7 +45,7 @@ def read_estimators(path: Path) -> list[Any]:
     ) as error:
         if isinstance(error, FormatError):
             raise
-        raise FormatError(f"{path}: is no file of skops ({error})") from None
+        raise FormatError(f"{path}: is not a file of skops ({error})") from None
     if not isinstance(found, list):
         raise FormatError(f"{path}: holds no list of estimators")
     return found
@@ -59,7 +59,7 @@ class _Archive:
         self._arrays: dict[str, NDArray[Any]] = {}
 
     def value(self, node: Mapping[str, Any]) -> Any:
-        """Return what a node says; None if it is of a kind that no prediction needs."""
+        """Return the content of a node; None if it is of a kind that no prediction needs."""
         loader = node["__loader__"]
         if loader == "JsonNode":
             return json.loads(node["content"])

@@ -1,4 +1,4 @@
-"""A whole study of affinities: choose on validation, score the test complexes once, keep the predictor."""
+"""A complete study of affinities: choose on validation, score the test complexes once, and keep the predictor."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -31,7 +31,7 @@ _FRACTIONS = (0.125, 0.25, 0.5, 1.0)  # of the training complexes, on the learni
 
 @attrs.frozen
 class StudySettings:
-    """How a study is made.
+    """The settings of a study.
 
     Parameters
     ----------
@@ -39,17 +39,18 @@ class StudySettings:
         ``"mean"`` (of the training labels), ``"linear"``, ``"ridge"``, ``"kernel-ridge"``, ``"forest"``,
         ``"boosting"``, or ``"ensemble"``, the mean of histogram boosting, extra trees and support vector regression.
     seeds
-        How many members: each chooses its own settings and has its own seed.
+        The number of members; each chooses its own settings and has its own seed.
     seed
         The seed of the first member, of splits and of intervals.
     resample
-        Each member learns from its own bootstrap resample of the training complexes, in place of all.
+        Whether each member learns from its own bootstrap resample of the training complexes instead of from all of
+        them.
     coverage
         The coverage of the intervals of predictions.
     test
-        Whether the test complexes are scored, and the series. Leave them alone while you still decide on anything.
+        Whether the test complexes and the series are scored. Use False while anything is still to be decided.
     by, pooling
-        How the vectors were pooled, which the predictor must do likewise.
+        How the vectors were pooled; the predictor must pool in the same way.
     """
 
     regressor: Regressor = "forest"
@@ -72,16 +73,16 @@ class StudySettings:
 
 @attrs.frozen
 class Member:
-    """What one seed chose.
+    """The choice of one seed.
 
     Parameters
     ----------
     seed
-        Its seed.
+        The seed.
     settings
         The settings of the regressor.
     validation_rmsd
-        With them.
+        The validation error with these settings.
     """
 
     seed: int
@@ -91,15 +92,14 @@ class Member:
 
 @attrs.frozen
 class LearningPoint:
-    """The validation error after learning from a part of the training complexes.
+    """The validation error after training on a part of the training complexes.
 
     Parameters
     ----------
     complexes
-        How many were learned from; each member drew its own.
+        The number of training complexes; each member drew its own.
     rmsd, deviation
-        Mean and standard deviation over the members; these keep the settings that they chose with all
-        complexes.
+        Mean and standard deviation over the members, which keep the settings that they chose with all complexes.
     """
 
     complexes: int
@@ -109,38 +109,38 @@ class LearningPoint:
 
 @attrs.frozen(eq=False)
 class Study:
-    """The outcome of a study.
+    """The results of a study.
 
     Parameters
     ----------
     settings
-        How it was made.
+        The settings of the study.
     source
-        What the vectors are.
+        The origin of the vectors.
     complexes
-        Those used, in the order of the labels.
+        The complexes that were used, in the order of the labels.
     splits : Shaped[ndarray, "n"]
-        ``"train"``, ``"val"``, ``"test"`` or ``"series"`` of each.
+        ``"train"``, ``"val"``, ``"test"`` or ``"series"`` for each complex.
     predictions : Float[ndarray, "members n"]
-        The predictions of each member; NaN for complexes that were not to be scored.
+        The predictions of each member; NaN for complexes that were not scored.
     members
-        What each seed chose.
+        The choice of each seed.
     validation, test
-        Scores; the second is None if the test was left alone or is empty.
+        The scores; those of the test are None if it was not used or is empty.
     test_coverage
         The share of test labels inside the interval of the mean prediction; None without a test.
     families
-        Scores inside the clusters of the test.
+        The scores within the clusters of the test.
     series, series_spearman
-        Scores inside the clusters of the series, and the mean of Spearman's correlation over them; the second
-        is None without series.
+        The scores within the clusters of the series, and the mean of Spearman's correlation over them; the latter is
+        None without series.
     learning_curve
-        On validation.
+        The learning curve on validation.
     measurements
-        How many labels are of each kind.
+        The number of labels of each kind of measurement.
     leaks
-        Held-out complexes that have a cluster or ligand of one that was learned from. Those that share a cluster
-        are not used; those that share only a ligand are.
+        Held-out complexes that share a cluster or ligand with a training complex. Those that share a cluster are not
+        used; those that share only a ligand are.
     skipped
         What was not used, and why.
     predictor
@@ -171,7 +171,7 @@ class Study:
         return np.array([complex_.label for complex_ in self.complexes])
 
     def summary(self) -> str:
-        """Say in one line what came out."""
+        """Return the results in one line."""
         count = {part: int((self.splits == part).sum()) for part in ("train", "val", "test", "series")}
         sizes = ", ".join(f"{number} {part}" for part, number in count.items() if number)
         scores, part = (self.validation, "validation") if self.test is None else (self.test, "test")
@@ -193,27 +193,27 @@ def run_study(
     *,
     advance: Callable[[], None] = lambda: None,
 ) -> Study:
-    """Choose a regressor's settings on validation, score the test once, and keep the predictor.
+    """Choose the settings of a regressor on validation, score the test once, and keep the predictor.
 
-    Complexes that cannot be used are left out and named, and do not keep the others from being used. Where no
-    label has a split, one is made by cluster.
+    Complexes that cannot be used are left out and listed, and do not prevent the others from being used. If no label
+    has a split, the complexes are split by cluster.
 
     Parameters
     ----------
     table
-        A vector a complex.
+        One vector per complex.
     labels
         Affinities and splits.
     settings
-        How.
+        The settings of the study.
     advance
         Called after each member.
 
     Returns
     -------
     Study
-        The predictor has learned from training complexes only, and its interval is of validation residuals, each
-        with the settings that are best on the other validation complexes.
+        The results. The predictor was trained on training complexes only, and its interval is based on validation
+        residuals, each with the settings that are best on the other validation complexes.
 
     Raises
     ------
@@ -305,7 +305,7 @@ def run_study(
 def _joined(
     table: VectorTable, labels: LabelTable
 ) -> tuple[list[Labeled], Float[np.ndarray, "n d"], list[Skipped]]:
-    """Return the complexes that have a label and a vector, and name the others."""
+    """Return the complexes that have a label and a vector, and list the others."""
     row_of = {name: row for row, name in enumerate(table.ids.tolist())}
     used = [complex_ for complex_ in labels.complexes if complex_.id in row_of]
     skipped = [
@@ -348,7 +348,7 @@ def _splits(used: Sequence[Labeled], seed: int) -> Shaped[np.ndarray, "n"]:
 def _without_leaks(
     used: Sequence[Labeled], splits: Shaped[np.ndarray, "n"]
 ) -> tuple[Int[np.ndarray, "kept"], tuple[Leak, ...], list[Skipped]]:
-    """Return the rows without held-out complexes whose cluster was learned from, and what was found."""
+    """Return the rows without held-out complexes of training clusters, and all leaks that were found."""
     ids = [complex_.id for complex_ in used]
     part_of = dict(zip(ids, splits.tolist(), strict=True))
     clusters = {complex_.id: complex_.cluster for complex_ in used}
@@ -359,7 +359,7 @@ def _without_leaks(
 
     validation = leak_check(of("train"), of("val"), clusters, ligands)
     gone = {leak.id for leak in validation if leak.by == "cluster"}
-    # Settings and intervals come of the validation complexes: they are learned from too.
+    # Settings and intervals depend on the validation complexes, so these also count as learned from.
     learned = [name for name in of("train", "val") if name not in gone]
     leaks = (*validation, *leak_check(learned, of("test"), clusters, ligands))
     reasons = {leak.id: f"it leaks: {leak}" for leak in leaks if leak.by == "cluster"}

@@ -1,4 +1,4 @@
-"""The folder of a study: report, predictions, what was skipped, and the predictor."""
+"""The folder of a study: the report, the predictions, the skipped complexes, and the predictor."""
 
 import contextlib
 import hashlib
@@ -31,23 +31,23 @@ _REPORT, _MODEL, _DIGEST = "report.json", "model", "predictions_digest"
 
 @contextlib.contextmanager
 def new_study_folder(folder: Path) -> Iterator[PathLock]:
-    """Make a folder for a study, and keep it from other fits meanwhile.
+    """Create a folder for a study, and lock it against other fits.
 
     Parameters
     ----------
     folder
-        If nothing comes into it, it is not there afterwards.
+        The folder; it is removed again if nothing is written into it.
 
     Yields
     ------
-    PathLock
+    The lock of the folder.
         The folder's.
 
     Raises
     ------
     HoloError
-        If it holds a study, whose test was scored and is not scored again unseen; if another fit is to write into
-        it; or if no folder can be made there.
+        If the folder holds a study, whose test has already been scored; another fit is writing into it; or no folder
+        can be created there.
     """
     with PathLock(folder, folder=True) as lock:
         remove_unfinished(folder / _MODEL)

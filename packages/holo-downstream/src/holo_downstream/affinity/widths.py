@@ -1,4 +1,4 @@
-"""How wide the interval of each prediction is: normalized split-conformal intervals."""
+"""The width of the interval of each prediction: normalized split-conformal intervals."""
 
 import attrs
 import numpy as np
@@ -13,19 +13,20 @@ __all__ = ["Widths", "fit_widths"]
 
 @attrs.frozen
 class Widths:
-    """Half widths of intervals, which grow with how unlike a complex is and how far members of an ensemble disagree.
+    """Half widths of intervals, which grow with the distance of a complex and the disagreement of the ensemble.
 
     Parameters
     ----------
     base, by_distance, by_spread
-        The error that is expected, up to a factor, is (base + by_distance · distance + by_spread · spread) ·
-        max(1, distance / usual); none is negative.
+        The expected error is, up to a factor, (base + by_distance · distance + by_spread · spread) · max(1, distance /
+        usual); no coefficient is negative.
     usual
-        The distance beyond which the expected error grows in proportion to it, whatever was seen nearer.
+        The distance beyond which the expected error grows in proportion to it, whatever was observed at smaller
+        distances.
     factor
-        What the expected error is multiplied with.
+        The factor by which the expected error is multiplied.
     coverage
-        The share of labels that intervals are meant to hold.
+        The share of labels that intervals are intended to contain.
 
     Raises
     ------
@@ -50,7 +51,7 @@ class Widths:
     def expected(
         self, distances: Float[np.ndarray, "n"], spreads: Float[np.ndarray, "n"]
     ) -> Float[np.ndarray, "n"]:
-        """Return the error that is expected of each prediction, up to a factor."""
+        """Return the expected error of each prediction, up to a factor."""
         near = self.base + self.by_distance * distances + self.by_spread * spreads
         return near * np.maximum(1, distances / self.usual)
 
@@ -62,9 +63,9 @@ class Widths:
         Parameters
         ----------
         distances : Float[ndarray, "n"]
-            To the nearest complex learned from.
+            The distances to the nearest training complex.
         spreads : Float[ndarray, "n"]
-            Standard deviation of the members' predictions.
+            The standard deviations of the members' predictions.
         """
         return self.factor * self.expected(distances, spreads)
 
@@ -78,26 +79,27 @@ def fit_widths(
     coverage: float,
     usual: float,
 ) -> tuple[Widths, Float[np.ndarray, "n"]]:
-    """Learn how wide intervals must be from predictions of complexes that were not learned from [1]_.
+    """Fit the widths of intervals to predictions of complexes that were not trained on [1]_.
 
-    The expected error is fitted to absolute residuals by least squares without negative weights. The factor is the
-    conformal quantile of |residual| / expected error, the latter fitted on the other folds.
+    The expected error is fitted to absolute residuals by non-negative least squares. The factor is the conformal
+    quantile of |residual| / expected error, where the expected error is fitted on the other folds.
 
     Parameters
     ----------
     residuals, distances, spreads : Float[ndarray, "n"]
-        Prediction minus label, and as for `Widths.half_widths`, each by a model of the other folds.
+        Predictions minus labels, and the inputs of `Widths.half_widths`, each from a model of the other folds.
     folds : Int[ndarray, "n"]
         The fold of each complex.
     coverage
-        The share of labels that intervals are to hold.
+        The share of labels that intervals should contain.
     usual
-        As in `Widths`: a distance that few complexes are beyond.
+        As in `Widths`: a distance that few complexes exceed.
 
     Returns
     -------
     tuple of Widths and Float[ndarray, "n"]
-        For new complexes; and the half width of each complex here, expected error and factor by the other folds.
+        The widths for new complexes; and the half width of each complex here, with error and factor from the other
+        folds.
 
     References
     ----------
@@ -136,7 +138,7 @@ def _fit(
     spreads: Float[np.ndarray, "n"],
     usual: float,
 ) -> Widths:
-    from sklearn.linear_model import LinearRegression  # noqa: PLC0415 - a second that --help must not wait for
+    from sklearn.linear_model import LinearRegression  # noqa: PLC0415 - takes a second, which --help must not
 
     causes = np.stack([np.ones(len(errors)), distances, spreads], axis=1)
     scales = causes.max(axis=0)
@@ -144,5 +146,5 @@ def _fit(
         causes / np.where(scales > 0, scales, 1), errors
     )
     base, by_distance, by_spread = (weights.coef_ / np.where(scales > 0, scales, 1)).tolist()
-    # Predictions without an error have intervals of some width all the same.
+    # Predictions without any error must still have intervals of some width.
     return Widths(max(base, 1e-3), by_distance, by_spread, usual, 1.0, 0.0)

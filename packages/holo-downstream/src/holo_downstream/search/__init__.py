@@ -1,5 +1,5 @@
-"""Search: where else there is a residue, or a site of several, like this one, and how often chance gives as much.
+"""Search for residues, or sites of several residues, that are similar to a query, with the number expected by chance.
 
-Embeddings enter, and become an index, a folder of files. Neighbors of residues and matches of sites leave, each with
-the number of hits as good that residues of unrelated proteins have by chance.
+Embeddings enter and become an index, a folder of files. Neighbors of residues and matches of sites leave, each with the
+number of equally good hits that are expected by chance among unrelated proteins.
 """

@@ -1,4 +1,4 @@
-"""An index of embeddings, with what is to be known of unrelated residues."""
+"""Building an index of embeddings, including the statistics of unrelated residues."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -19,7 +19,7 @@ __all__ = ["Standard", "build_search_index"]
 
 Standard = Literal["standardized", "whitened"]
 
-_SCALING_ROWS = 200_000  # from which means and covariances are known well enough
+_SCALING_ROWS = 200_000  # enough to estimate means and covariances
 _SCALINGS = {"standardized": standardization, "whitened": whitening}
 
 
@@ -31,23 +31,23 @@ def build_search_index(
     Parameters
     ----------
     embeddings
-        Of two structures at least. Pairs of different ones tell what chance gives; of different clusters where the
-        index has the column ``cluster``.
+        Embeddings of at least two structures. Pairs of residues from different structures show what is found by chance;
+        if the index has the column ``cluster``, pairs from different clusters are used.
     standard
-        How distances are measured: ``"standardized"``, each number of z by its variance, or ``"whitened"``, by the
-        covariance of all.
+        How distances are measured: ``"standardized"``, each dimension of z by its variance, or ``"whitened"``, by the
+        covariance of all dimensions.
     seed
-        Of the samples from which scales and chance are known.
+        The seed of the samples from which scales and chance are estimated.
 
     Returns
     -------
     SearchIndex
-        In memory; `write_search_index` keeps it.
+        The index in memory; `write_search_index` writes it to disk.
 
     Raises
     ------
     HoloError
-        If a residue comes twice, a column is missing, or there is one structure only.
+        If a residue is repeated, a column is missing, or there is only one structure.
 
     Examples
     --------

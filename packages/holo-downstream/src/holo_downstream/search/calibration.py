@@ -1,4 +1,4 @@
-"""What random sites of an index's own residues find in it: the measure of what chance gives."""
+"""Searches for random sites of an index within the index itself, which show what is found by chance."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,21 +10,21 @@ from .site_chance import SiteChance
 __all__ = ["random_sites", "site_chance_of", "site_of"]
 
 SIZES = (2, 3, 4)
-_SITES = 400  # of each size
-_MOST = 100  # matches of each; E above that is not told apart
-_WITHIN = 12.0  # Å, of the residue about which a random site is
-_STRUCTURES = 600  # among which random sites are looked for; more are a sample
+_SITES = 400  # for each size
+_MOST = 100  # matches of each site; larger values of E are not distinguished
+_WITHIN = 12.0  # Å from the residue around which a random site is drawn
+_STRUCTURES = 600  # that are searched for random sites; of more structures, a sample is used
 
 
 def site_chance_of(index: SearchIndex, *, seed: int = 0) -> SiteChance:
-    """Look for random sites in all other structures, or clusters where they are known, and keep how well they match.
+    """Search for random sites in all other structures, or other clusters if known, and keep the scores of the hits.
 
     Parameters
     ----------
     index
-        With centers.
+        An index with centers.
     seed
-        Of the sites.
+        The seed of the random sites.
     """
     assert index.centers is not None
     generator = np.random.default_rng(seed)
@@ -32,7 +32,7 @@ def site_chance_of(index: SearchIndex, *, seed: int = 0) -> SiteChance:
     among = np.ones(len(index), bool)
     if len(numbers) > _STRUCTURES:
         among = np.isin(index.structures, generator.choice(numbers, _STRUCTURES, replace=False))
-    times = len(index) / int(among.sum())  # as many hits are in all rows
+    times = len(index) / int(among.sum())  # the factor by which all rows contain more hits
     scores: dict[int, NDArray[np.float64]] = {}
     for size in SIZES:
         found = [np.empty(0)]
@@ -46,18 +46,18 @@ def site_chance_of(index: SearchIndex, *, seed: int = 0) -> SiteChance:
 def random_sites(
     index: SearchIndex, size: int, count: int, generator: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """Draw sites of an index: residues that are near to one, of one structure; fewer where proteins are too small.
+    """Draw sites of an index: neighboring residues of one structure, or fewer sites if the proteins are too small.
 
     Parameters
     ----------
     index
-        With centers.
+        An index with centers.
     size
-        How many residues a site has.
+        The number of residues of a site.
     count
-        How many sites.
+        The number of sites.
     generator
-        What is drawn from.
+        The random generator.
     """
     assert index.centers is not None
     order = np.argsort(index.structures, kind="stable")

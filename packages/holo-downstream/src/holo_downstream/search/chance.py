@@ -1,4 +1,4 @@
-"""What a distance means: how often residues of unrelated proteins are as near to each other."""
+"""The meaning of a distance: how often residues of unrelated proteins are equally near to each other."""
 
 from collections.abc import Iterator
 
@@ -11,27 +11,27 @@ from holo_types import HoloError
 
 __all__ = ["ANY_TYPE", "ChanceDistances", "chance_distances"]
 
-ANY_TYPE = ""  # the row of pairs of any residue types
-_PAIRS = 10_000_000  # of each type; a sample of them where there are more
+ANY_TYPE = ""  # the row for pairs of any residue types
+_PAIRS = 10_000_000  # for each type; if there are more, a sample is used
 _CANDIDATES = 20_000  # rows that a sampled row is compared with
-_TAIL = 100_000  # of the nearest pairs each counts; of the others a part
+_TAIL = 100_000  # nearest pairs of which each one counts; of the others, a part is used
 _LEVELS = 256
 
 
 @attrs.frozen(eq=False)
 class ChanceDistances:
-    """Quantiles of distances between residues of unrelated proteins: of any two, and of two of each residue type.
+    """Quantiles of distances between residues of unrelated proteins, for any two residues and for each residue type.
 
     Parameters
     ----------
     types : Shaped[ndarray, "t"]
-        Residue types; the first is empty, of any two residues.
+        Residue types; the first is empty and stands for any two residues.
     distances : Float[ndarray, "t levels"]
-        Ascending; how many of the pairs are as near or nearer is in `p_values`.
+        Distances in ascending order; `p_values` holds the share of pairs that are at most as far apart.
     p_values : Float[ndarray, "t levels"]
-        The first is one of all pairs.
+        The shares; the first is one of all pairs.
     pairs : Int[ndarray, "t"]
-        How many pairs were compared.
+        The number of pairs that were compared.
     """
 
     types: Shaped[np.ndarray, "t"]
@@ -40,14 +40,14 @@ class ChanceDistances:
     pairs: Int[np.ndarray, "t"]
 
     def of(self, residue_type: str, distances: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-        """Return the share of unrelated pairs that are as near; at least `least`, which stands for "less than".
+        """Return the share of unrelated pairs that are as near; the minimum is `least`, which stands for "less than".
 
         Parameters
         ----------
         residue_type
-            Of both residues; `ANY_TYPE`, or one of which there are no pairs, for any two.
+            The type of both residues; `ANY_TYPE`, or a type without pairs, for any two residues.
         distances : Float[ndarray, "n"]
-            Of scaled z.
+            Distances between scaled z.
         """
         row = self._row(residue_type)
         logarithms = np.log(self.p_values[row])
@@ -55,7 +55,7 @@ class ChanceDistances:
         return shares
 
     def least(self, residue_type: str) -> float:
-        """Return the smallest share that can be told: one of the pairs that were compared."""
+        """Return the smallest share that can be resolved: one of the pairs that were compared."""
         return float(self.p_values[self._row(residue_type), 0])
 
     def _row(self, residue_type: str) -> int:
@@ -70,7 +70,7 @@ def chance_distances(
     *,
     seed: int = 0,
 ) -> ChanceDistances:
-    """Compare residues with those of other groups.
+    """Compute distances between residues of different groups.
 
     Parameters
     ----------
@@ -79,19 +79,19 @@ def chance_distances(
     types : Shaped[ndarray, "n"]
         Residue types.
     groups : Int[ndarray, "n"]
-        Numbers of clusters, or of structures: pairs are of two of them.
+        Numbers of clusters or of structures; the two residues of a pair are from different groups.
     seed
-        Of the sample of pairs, where there are more than ten million.
+        The seed of the sample of pairs, if there are more than ten million.
 
     Returns
     -------
     ChanceDistances
-        For any two residues, and for each type of which there are pairs.
+        The quantiles for any two residues, and for each type for which there are pairs.
 
     Raises
     ------
     HoloError
-        If there is one group only.
+        If there is only one group.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def chance_distances(
         if not len(sample):
             continue
         ranks = np.unique(np.rint(np.geomspace(1, len(sample), _LEVELS)).astype(np.int64))
-        ranks = np.pad(ranks, (0, _LEVELS - len(ranks)), mode="edge")  # of few pairs each is there
+        ranks = np.pad(ranks, (0, _LEVELS - len(ranks)), mode="edge")  # with few pairs, each of them is kept
         kept.append(name)
         found.append(_of_rank(sample, ranks))
         shares.append(ranks / len(sample))
@@ -130,7 +130,7 @@ def _pairs(
     rows: Int[np.ndarray, "m"],
     generator: np.random.Generator,
 ) -> Iterator[NDArray[np.float32]]:
-    """Compare sampled rows with the others, a block of them at a time."""
+    """Yield the distances of sampled rows to the others, a block of rows at a time."""
     among = generator.permutation(rows)[:_CANDIDATES]
     count = min(len(rows), max(1, _PAIRS // max(len(among), 1)))
     sampled = generator.permutation(rows)[:count]
@@ -143,7 +143,7 @@ def _pairs(
 
 
 def _of_rank(sample: NDArray[np.float32], ranks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the distances of some ranks, from 1; those far from the nearest by a part of the sample."""
+    """Return the distances at some ranks, counted from 1; those far from the nearest are taken from a subsample."""
     tail = min(len(sample), _TAIL)
     nearest = np.sort(np.partition(sample, tail - 1)[:tail])
     thinned = np.sort(sample[:: -(-len(sample) // _TAIL)])

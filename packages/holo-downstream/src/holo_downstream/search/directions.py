@@ -1,4 +1,4 @@
-"""Where side chains point, from the centers of residues alone."""
+"""The directions of side chains, computed from the centers of residues alone."""
 
 import numpy as np
 from jaxtyping import Float
@@ -8,23 +8,23 @@ from holo_types import Index
 
 __all__ = ["side_directions"]
 
-_BONDED = 4.5  # Å between two Cα that follow each other in a chain: 3.8, or 2.9 where the peptide is cis
+_BONDED = 4.5  # Å between consecutive Cα in a chain: 3.8, or 2.9 if the peptide bond is cis
 
 
 def side_directions(index: Index, centers: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-    """Return the direction of each side chain: from the middle of the Cα before and after a residue to its own.
+    """Return the direction of each side chain: from the midpoint of the Cα before and after a residue to its own Cα.
 
     Parameters
     ----------
     index
-        With structure and chain; the residues of a chain follow each other.
+        The index, with structure and chain; the residues of a chain are consecutive.
     centers : Float[ndarray, "n 3"]
-        The Cα, in Å.
+        The positions of the Cα, in Å.
 
     Returns
     -------
     Float[ndarray, "n 3"]
-        Of length 1; 0 at the ends of chains and beside gaps.
+        Directions of length 1; 0 at the ends of chains and next to gaps.
 
     Examples
     --------

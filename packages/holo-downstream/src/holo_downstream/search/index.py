@@ -1,4 +1,4 @@
-"""An index in memory: scaled vectors of residues, where they are, and how near unrelated ones are."""
+"""An index in memory: scaled vectors of residues, their positions, and the distances between unrelated residues."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -27,28 +27,28 @@ NEEDED = ("structure", "chain", "residue_number", "insertion_code", "residue_nam
 
 @attrs.frozen(eq=False)
 class SearchIndex:
-    """Residues to search among; made by `build_search_index` or read by `read_search_index`.
+    """The residues to search among; made by `build_search_index` or read by `read_search_index`.
 
     Parameters
     ----------
     vectors : Float[ndarray, "n d"]
-        Scaled z, float32.
+        Scaled z, in float32.
     frames : Float[ndarray, "n 3 3"]
-        As in `Embeddings`.
+        The frames, as in `Embeddings`.
     centers : Float[ndarray, "n 3"], optional
-        In Å; sites need them.
+        The centers in Å, which are needed for sites.
     index
-        What each row is: structure, chain, residue_number, insertion_code, residue_name; cluster, where it is known.
+        The columns structure, chain, residue_number, insertion_code and residue_name; and cluster, if it is known.
     model
-        What made z.
+        The model that made z.
     scaling
-        How z was scaled.
+        The scaling of z.
     chance
-        How near residues of unrelated proteins are.
+        The distances between residues of unrelated proteins.
     site_chance
-        How well sites of unrelated proteins match; None where there are no centers.
+        The scores of matches between sites of unrelated proteins; None if there are no centers.
     lists
-        For approximate search; None where it is exact.
+        The inverted lists for approximate search; None if the search is exact.
     """
 
     vectors: Float[np.ndarray, "n d"]
@@ -76,7 +76,7 @@ class SearchIndex:
 
     @cached_property
     def squares(self) -> Float[np.ndarray, "n"]:
-        """The square of each vector's length."""
+        """The squared length of each vector."""
         squares: NDArray[np.float32] = np.einsum("nd,nd->n", self.vectors, self.vectors)
         return squares
 
@@ -88,12 +88,12 @@ class SearchIndex:
 
     @cached_property
     def groups(self) -> Int[np.ndarray, "n"]:
-        """The number of each row's cluster, or of its structure where clusters are not known."""
+        """The number of each row's cluster, or of its structure if clusters are unknown."""
         return groups_of(self.index)
 
     @cached_property
     def directions(self) -> Float[np.ndarray, "n 3"]:
-        """Where the side chain of each row points, see `side_directions`."""
+        """The direction of each row's side chain, see `side_directions`."""
         if self.centers is None:
             raise HoloError(
                 "the index's embeddings have no centers; sites need them: embed the structures anew"
@@ -106,12 +106,12 @@ class SearchIndex:
         return {str(name): np.flatnonzero(self.types == name) for name in np.unique(self.types)}
 
     def scaled(self, query: Embeddings) -> Float[np.ndarray, "q d"]:
-        """Scale the z of a query as the index's.
+        """Scale the z of a query in the same way as those of the index.
 
         Raises
         ------
         HoloError
-            If another model made it.
+            If another model made the query.
         """
         asked, mine = query.model, self.model
         if asked.basis_digest != mine.basis_digest:
@@ -128,19 +128,19 @@ class SearchIndex:
         return scaled
 
     def others(self, query: Embeddings, other: Other) -> Bool[np.ndarray, "n"]:
-        """Say which rows are not of the query's structure, or not of its cluster.
+        """Return which rows are not from the query's structure, or not from its cluster.
 
         Parameters
         ----------
         query
-            Of one structure.
+            Embeddings of a single structure.
         other
-            ``"structure"``, ``"cluster"``, or ``"none"``, which leaves nothing out.
+            ``"structure"``, ``"cluster"``, or ``"none"`` to leave nothing out.
 
         Raises
         ------
         HoloError
-            If the cluster of the query, or of the index, is not known.
+            If the cluster of the query, or of the index, is unknown.
         """
         name = str(query.index.column("structure")[0])
         if other == "none":
@@ -160,7 +160,7 @@ class SearchIndex:
 
 
 def groups_of(index: Index) -> Int[np.ndarray, "n"]:
-    """Return the number of each row's cluster, or of its structure where clusters are not known."""
+    """Return the number of each row's cluster, or of its structure if clusters are unknown."""
     column = index.column(CLUSTER if CLUSTER in index else "structure")
     return _numbers(column)
 

@@ -1,9 +1,9 @@
-"""The files of an index, a folder.
+"""The files of an index, which is a folder.
 
-``embeddings.h5`` holds the embeddings as they were given, ``search.h5`` what else is known of them, and ``lists.h5``,
-which only large indices have, the inverted lists. Each says which embeddings it belongs to by their digest. What the
-library for approximate search writes itself is never read: its lists are arrays like all others, which are checked, and
-are made anew where they do not belong to the embeddings.
+``embeddings.h5`` holds the unchanged embeddings, ``search.h5`` everything else about them, and ``lists.h5``, which only
+large indices have, the inverted lists. Each file records the digest of the embeddings that it belongs to. Files of the
+library for approximate search are never read: its lists are stored as arrays like all others, which are validated, and
+they are made anew if they do not belong to the embeddings.
 """
 
 import contextlib
@@ -46,12 +46,12 @@ def write_search_index(
     embeddings, standard, seed
         As for `build_search_index`.
     folder
-        A new folder; one that is empty, or in which a run was interrupted, is taken too.
+        A new folder; one that is empty, or in which a run was interrupted, is also accepted.
 
     Raises
     ------
     HoloError
-        As `build_search_index`; also if the folder holds anything, or cannot be written.
+        As for `build_search_index`; also if the folder is not empty or cannot be written.
 
     Examples
     --------
@@ -67,31 +67,31 @@ def write_search_index(
     """
     with PathLock(folder, folder=True) as lock:
         if (folder / _SEARCH).exists() or not _unfinished(folder):
-            raise HoloError(f"{folder}: is not empty, and is not replaced; give another folder")
+            raise HoloError(f"{folder}: is not empty, and is not replaced; name another folder")
         index = build_search_index(embeddings, standard=standard, seed=seed)
         save(embeddings, folder / _EMBEDDINGS)
         digest = _digest(folder / _EMBEDDINGS)
         if index.lists is not None:
             _write_lists(index.lists, digest, folder)
         lock.check()
-        _write_search(index, digest, folder)  # last: with it the index is whole
+        _write_search(index, digest, folder)  # last, because it completes the index
     return index
 
 
 def read_search_index(folder: Path) -> SearchIndex:
     """Read an index.
 
-    Inverted lists that are damaged, or belong to other embeddings, are made anew in memory, which takes minutes.
+    Inverted lists that are damaged or belong to other embeddings are made anew in memory, which takes minutes.
 
     Parameters
     ----------
     folder
-        What `write_search_index` wrote.
+        The folder that `write_search_index` wrote.
 
     Raises
     ------
     FormatError
-        If it is no whole index, or is damaged.
+        If it is not a complete index, or is damaged.
     HoloError
         If it has more than a million rows and faiss is missing (extra ``search``).
 
@@ -117,19 +117,19 @@ def read_search_index(folder: Path) -> SearchIndex:
 
 
 def with_clusters(embeddings: Embeddings, table: Path) -> Embeddings:
-    """Return embeddings with the column ``cluster``, by their structures.
+    """Return embeddings with the column ``cluster``, looked up by structure.
 
     Parameters
     ----------
     embeddings
-        Of structures that the table names.
+        Embeddings of structures that are all in the table.
     table
         CSV file with the columns structure and cluster.
 
     Raises
     ------
     HoloError
-        If the table lacks a column or a structure, or has one twice.
+        If the table lacks a column or a structure, or a structure is repeated.
     """
     columns = read_csv(table)
     if lacking := [name for name in ("structure", CLUSTER) if name not in columns]:
@@ -145,7 +145,7 @@ def with_clusters(embeddings: Embeddings, table: Path) -> Embeddings:
 
 
 def _unfinished(folder: Path) -> bool:
-    """Say whether a folder has nothing but what an interrupted run leaves."""
+    """Return whether a folder contains only what an interrupted run leaves."""
     return {path.name for path in folder.iterdir() if path.name[0] != "."} <= {_EMBEDDINGS, _LISTS}
 
 
@@ -202,7 +202,7 @@ def _write_lists(lists: InvertedLists, digest: str, folder: Path) -> None:
 
 
 def _lists(folder: Path, digest: str) -> NamedArrays | None:
-    """Read the lists of an index; None where there are none that belong to its embeddings."""
+    """Return the lists of an index; None if there are none that belong to its embeddings."""
     try:
         lists = holo_types.load(folder / _LISTS, kind=NamedArrays)
     except FormatError:

@@ -1,7 +1,8 @@
-"""Approximate neighbors among millions: inverted lists of faiss, which are kept as plain arrays (extra ``search``).
+"""Approximate neighbors among millions of rows: inverted lists of faiss, stored as plain arrays (extra ``search``).
 
-faiss can read and write its indices; what it reads becomes native memory without a check. So none of its files is ever
-read: what is kept are the centroids and the list of each row, in Holo's own form, and faiss takes the vectors anew.
+faiss can write and read its own indices, but what it reads becomes native memory without validation. Its files are
+therefore never read: only the centroids and the list of each row are stored, in Holo's own format, and faiss is given
+the vectors anew.
 """
 
 from functools import cached_property
@@ -16,22 +17,22 @@ from holo_types.extras import extra
 
 __all__ = ["EXACT_ROWS", "InvertedLists", "build_inverted_lists"]
 
-EXACT_ROWS = 1_000_000  # as many are compared one by one in a tenth of a second
+EXACT_ROWS = 1_000_000  # an exact comparison with this many takes a tenth of a second
 _ROWS_PER_CENTROID = 64  # from which the centroids are learned
 _ROUNDS = 10
-_PROBES = 64  # lists that a query looks into
+_PROBES = 64  # number of lists that are searched for a query
 
 
 @attrs.frozen(eq=False)
 class InvertedLists:
-    """Rows by the nearest of some centroids: a query looks only into the lists that are near to it.
+    """Rows grouped by their nearest centroid: a query searches only the lists near to it.
 
     Parameters
     ----------
     vectors : Float[ndarray, "n d"]
-        Scaled z, float32.
+        Scaled z, in float32.
     centroids : Float[ndarray, "lists d"]
-        float32.
+        The centroids, in float32.
     list_of_row : Int[ndarray, "n"]
         The nearest centroid of each row.
     """
@@ -61,12 +62,12 @@ class InvertedLists:
         lists = np.ascontiguousarray(self.list_of_row, np.int64)
         vectors = np.ascontiguousarray(self.vectors, np.float32)
         searcher.add_core(len(vectors), faiss.swig_ptr(vectors), None, faiss.swig_ptr(lists), None)
-        return searcher, quantizer  # which must live as long
+        return searcher, quantizer  # which must live equally long
 
     def nearest(
         self, queries: Float[np.ndarray, "q d"], allowed: Bool[np.ndarray, "n"], count: int
     ) -> Int[np.ndarray, "q count"]:
-        """Return the rows that are probably the nearest to each query, -1 where there are fewer."""
+        """Return the rows that are probably nearest to each query, -1 if there are fewer."""
         faiss = _faiss()
         searcher, _ = self._searcher
         chosen = np.packbits(allowed, bitorder="little")
@@ -79,14 +80,14 @@ class InvertedLists:
 
 
 def build_inverted_lists(vectors: Float[np.ndarray, "n d"], *, seed: int = 0) -> InvertedLists:
-    """Learn centroids and give each row the nearest.
+    """Learn centroids, and assign each row to the nearest one.
 
     Parameters
     ----------
     vectors : Float[ndarray, "n d"]
-        Scaled z, float32.
+        Scaled z, in float32.
     seed
-        Of the sample from which the centroids are learned.
+        The seed of the sample from which the centroids are learned.
 
     Raises
     ------

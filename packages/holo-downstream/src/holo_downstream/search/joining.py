@@ -1,4 +1,4 @@
-"""Sets of residues that lie to each other as those of a site do."""
+"""Sets of residues whose relative positions match those of a site."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 __all__ = ["joined_rows"]
 
-_MOST = 2_000_000  # pairs that are looked at a time
+_MOST = 2_000_000  # pairs that are processed at once
 
 
 def joined_rows(
@@ -18,20 +18,20 @@ def joined_rows(
     site: Float[np.ndarray, "k 3"],
     tolerance: float,
 ) -> Int[np.ndarray, "sets k"]:
-    """Choose one candidate for each residue of a site, so that all their distances are those of the site.
+    """Choose one candidate for each residue of a site, such that all pairwise distances match those of the site.
 
     Parameters
     ----------
     candidates
-        For each residue of the site the rows that may stand for it.
+        For each residue of the site, the rows that may correspond to it.
     structures : Int[ndarray, "n"]
-        The number of each row's structure; the rows of a set are of one.
+        The number of each row's structure; all rows of a set are from one structure.
     centers : Float[ndarray, "n 3"]
-        Where each row is, in Å.
+        The position of each row, in Å.
     site : Float[ndarray, "k 3"]
-        Where the residues of the site are, in Å.
+        The positions of the residues of the site, in Å.
     tolerance
-        By how much a distance may differ, in Å.
+        The largest difference between two distances, in Å.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def joined_rows(
 def _blocks(
     by_structure: Sequence[NDArray[np.int64]], structures: NDArray[np.int64]
 ) -> Iterator[NDArray[np.int64]]:
-    """Cut the candidates of the first residue, so that not too many pairs with the second are made at a time."""
+    """Divide the candidates of the first residue, to limit the pairs with the second that are made at once."""
     first, second = by_structure[0], by_structure[1]
     codes = structures[second]
     partners = np.searchsorted(codes, structures[first], "right") - np.searchsorted(codes, structures[first])
@@ -79,7 +79,7 @@ def _extended(
     apart: NDArray[np.floating],
     tolerance: float,
 ) -> NDArray[np.int64]:
-    """Add to each set every candidate of its structure that is as far from each member as asked."""
+    """Extend each set by every candidate of its structure that has the required distance from each member."""
     codes = structures[candidates]
     low = np.searchsorted(codes, structures[sets[:, 0]])
     counts = np.searchsorted(codes, structures[sets[:, 0]], "right") - low

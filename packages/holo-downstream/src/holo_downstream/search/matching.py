@@ -1,4 +1,4 @@
-"""Where the residues of a site have partners that are like them in z and lie like them in space."""
+"""Matches of a site: residues that are similar to its residues in z and arranged alike in space."""
 
 from collections.abc import Sequence
 from math import factorial
@@ -15,15 +15,15 @@ from .superposition import superpose
 
 __all__ = ["MOST_RMSD", "Matches", "Site", "match_site"]
 
-MOST_RMSD = 1.5  # Å, of the centers of a site and its match
-_TOLERANCE = 2.0  # Å, of a distance of two centers
-_EXACT = 0.05  # Å, and radians: nearer is not told apart, as structures are not known better
-_OF_ANY_TYPE = 0.05  # of all residues, those that are nearest in z
+MOST_RMSD = 1.5  # Å, between the centers of a site and of its match
+_TOLERANCE = 2.0  # Å, for the distance between two centers
+_EXACT = 0.05  # Å and radians: smaller differences are below the precision of structures
+_OF_ANY_TYPE = 0.05  # share of all residues that are considered, those nearest in z
 
 
 @attrs.frozen(eq=False)
 class Site:
-    """The residues of a query, as they are compared.
+    """The residues of a query in the form in which they are compared.
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ class Site:
     types
         Residue types.
     centers : Float[ndarray, "k 3"]
-        In Å.
+        Positions in Å.
     directions : Float[ndarray, "k 3"]
-        Of the side chains, of length 1; 0 where it is not known.
+        Directions of the side chains, of length 1; 0 if unknown.
     """
 
     vectors: Float[np.ndarray, "k d"]
@@ -45,24 +45,25 @@ class Site:
 
 @attrs.frozen(eq=False)
 class Matches:
-    """Matches of a site, the best first, without duplicates.
+    """Matches of a site without duplicates, the best first.
 
     Parameters
     ----------
     rows : Int[ndarray, "m k"]
-        The partner of each residue of the site, as rows of the index.
+        The partner of each residue of the site, as a row of the index.
     scores : Float[ndarray, "m"]
-        The logarithm of how many matches as good there would be, were z and place independent; the lower, the better.
+        The logarithm of the number of equally good matches expected if z and position were independent; lower is
+        better.
     distances, p_values : Float[ndarray, "m k"]
-        Of each pair of partners.
+        Distance and p-value for each pair of partners.
     rmsd : Float[ndarray, "m"]
-        Of the centers, in Å.
+        RMSD of the centers, in Å.
     rotations : Float[ndarray, "m 3 3"]
-        R, with R x + t where the match lies on the site.
+        R, where R x + t moves the match onto the site.
     translations : Float[ndarray, "m 3"]
         t, in Å.
     copies : Int[ndarray, "m"]
-        How many matches were taken for this one: of like chains, or with most residues in common.
+        How many matches this one represents: those of equal chains, or with most residues in common.
     """
 
     rows: Int[np.ndarray, "m k"]
@@ -87,15 +88,15 @@ def match_site(
     Parameters
     ----------
     index
-        Where; it has centers.
+        The index to search, which must have centers.
     site
-        Of two residues or more.
+        A site of two or more residues.
     allowed : Bool[ndarray, "n"]
         Rows that may be partners.
     most
-        How many matches at most.
+        The maximum number of matches.
     any_type
-        Take residues of any type that are among the twentieth nearest in z, not only those of the site's types.
+        Allow residues of any type that are among the nearest twentieth in z, not only those of the site's types.
     """
     assert index.centers is not None
     size, share = len(site.types), _OF_ANY_TYPE if any_type else 1.0
@@ -109,7 +110,7 @@ def match_site(
     rows, rmsd, rotations = rows[near], rmsd[near], rotations[near]
     cosines = np.einsum("tij,tkj,ki->tk", rotations, index.directions[rows], site.directions)
     known = index.directions[rows].any(axis=2) & site.directions.any(axis=1)
-    turned = np.where(known, (1 - cosines) / 2, 1.0)  # of all directions, those that are as near
+    turned = np.where(known, (1 - cosines) / 2, 1.0)  # the share of all directions that are as near
     apart = np.stack(
         [
             np.linalg.norm(index.vectors[rows[:, place]] - site.vectors[place], axis=1).astype(np.float64)
@@ -144,11 +145,11 @@ def _near(index: SearchIndex, site: Site, allowed: NDArray[np.bool_]) -> list[ND
 def _scores(
     rmsd: NDArray[np.float64], turned: NDArray[np.float64], p_values: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the logarithm of how many of the matches in space would be as good by chance in everything.
+    """Return the logarithm of the number of matches in space that would be as good by chance in all respects.
 
-    In space: places at random fill their 3k - 6 degrees of freedom evenly, so that the share of matches within an RMSD
-    grows with its power. In directions of side chains, and in z: Fisher's method, the product of all shares. In
-    everything: the product of the three, likewise.
+    In space, random positions fill their 3k - 6 degrees of freedom uniformly, so that the share of matches within an
+    RMSD grows as the power 3k - 6 of it. For the directions of side chains, and for z, it is Fisher's method: the
+    product of all shares. For all respects together, it is likewise the product of the three.
     """
     matches, size = p_values.shape
     in_space = max(3 * size - 6, 1) * np.log(np.maximum(rmsd, _EXACT) / MOST_RMSD)
@@ -159,13 +160,13 @@ def _scores(
 
 
 def _log_share_of_product(logarithm: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Return how often the product of so many numbers, even between 0 and 1, is as small, both as logarithms."""
+    """Return how often the product of `count` numbers, uniform in [0, 1], is as small; both values are logarithms."""
     terms = [(-logarithm) ** power / factorial(power) for power in range(count)]
     return np.asarray(logarithm + np.log(np.sum(terms, axis=0)))
 
 
 def _merged(found: Matches, index: SearchIndex, most: int) -> Matches:
-    """Order matches and leave out those that say the same again: of like chains, or with most residues in common."""
+    """Sort matches, and leave out redundant ones: those of equal chains, or with most residues in common."""
     best = np.argsort(found.scores, kind="stable")
     names = [index.index[name] for name in ("residue_number", "insertion_code", "residue_name")]
     kept: list[int] = []

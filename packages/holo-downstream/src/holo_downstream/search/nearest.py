@@ -1,4 +1,4 @@
-"""The rows of other groups whose vectors are nearest, of all rows at once and without an index."""
+"""The nearest rows of other groups, for all rows at once and without an index."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,30 +15,30 @@ _DISTANCES_AT_ONCE = 1 << 24
 def nearest_rows(
     vectors: Float[np.ndarray, "n d"], groups: Int[np.ndarray, "n"], count: int
 ) -> tuple[Int[np.ndarray, "n count"], Float[np.ndarray, "n count"]]:
-    """Return for each row the nearest rows of other groups, by Euclidean distance, the nearest first.
+    """Return for each row the nearest rows of other groups by Euclidean distance, the nearest first.
 
-    Every row is compared with every other, which takes a minute for 100,000 rows of 128 numbers.
+    Every row is compared with every other row, which takes a minute for 100,000 rows with 128 dimensions.
 
     Parameters
     ----------
     vectors : Float[ndarray, "n d"]
-        On one scale, see `holo_downstream.standardization`.
+        The vectors, on a common scale, see `holo_downstream.standardization`.
     groups : Int[ndarray, "n"]
-        Rows of one group are no neighbors of each other, such as the residues of one structure.
+        Rows of one group, such as the residues of a structure, are never neighbors of each other.
     count
-        How many neighbors of each row.
+        The number of neighbors for each row.
 
     Returns
     -------
     Int[ndarray, "n count"]
-        Row numbers; -1 where there are fewer.
+        Row numbers; -1 if there are fewer neighbors.
     Float[ndarray, "n count"]
-        Distances; NaN where there is no row.
+        Distances; NaN if there is no such neighbor.
 
     Raises
     ------
     HoloError
-        If `count` is below 1, or there is not one group for each vector.
+        If `count` is below 1, or there is not exactly one group for each vector.
 
     Examples
     --------
@@ -59,13 +59,13 @@ def nearest_rows(
     step = max(1, _DISTANCES_AT_ONCE // max(len(short), 1))
     for start in range(0, len(short), step):
         block = slice(start, start + step)
-        # The square of a query's own length is left out, since it does not change the order.
+        # The squared length of the query is left out, since it does not change the order.
         apart: NDArray[np.float32] = squares - 2 * short[block] @ short.T
         apart[groups[block, None] == groups] = np.inf
         kept = min(count, len(short))
         near = np.argpartition(apart, kept - 1, axis=1)[:, :kept]
         near = np.where(np.isfinite(np.take_along_axis(apart, near, 1)), near, NONE)
-        # What the differences give is exact, where the product of long vectors is not.
+        # Differences give exact distances, unlike the product of long vectors.
         exact = np.linalg.norm(vectors[near] - vectors[block, None], axis=2)
         exact[near == NONE] = np.nan
         order = np.argsort(exact, axis=1, kind="stable")

@@ -1,4 +1,4 @@
-"""The residues of an index that are nearest to others, each with what its distance means."""
+"""The residues of an index that are nearest to a query's residues, and the significance of their distances."""
 
 from pathlib import Path
 
@@ -15,28 +15,29 @@ from .residues import residue_names
 
 __all__ = ["Neighbors", "neighbor_table", "search_residues", "write_neighbors"]
 
-_BLOCK = 1 << 16  # rows that are compared at a time
+_BLOCK = 1 << 16  # rows that are compared at once
 
 
 @attrs.frozen(eq=False)
 class Neighbors:
-    """The nearest residues of each residue of a query, from the nearest on.
+    """The nearest residues for each residue of a query, in ascending order of distance.
 
     Parameters
     ----------
     query
-        What was looked for.
+        The embeddings that were searched for.
     rows : Int[ndarray, "q count"]
-        Rows of the index; -1 where there are fewer.
+        Rows of the index; -1 if there are fewer neighbors.
     distances : Float[ndarray, "q count"]
-        Of scaled z; NaN where there is no row.
+        Distances between scaled z; NaN if there is no such neighbor.
     p_values : Float[ndarray, "q count"]
-        The share of pairs of unrelated residues that are as near: of two residues of the query's type, or of any two
-        where other types were looked for too. A value of `least` means "less than".
+        The share of pairs of unrelated residues that are as near: pairs of residues of the query's type, or of any two
+        residues if other types were also searched. A value of `least` means "less than".
     expected : Float[ndarray, "q count"]
-        E, how many residues of the index are as near by chance: the share times the number of rows searched.
+        E, the number of residues of the index expected to be as near by chance: the share times the number of rows
+        searched.
     least : Float[ndarray, "q"]
-        The smallest share that the index can tell.
+        The smallest share that the index can resolve.
     """
 
     query: Embeddings
@@ -55,30 +56,32 @@ def search_residues(
     other: Other = "structure",
     any_type: bool = False,
 ) -> Neighbors:
-    """Find the residues whose surroundings are most like those of each residue of a query.
+    """Find the residues whose surroundings are most similar to those of each residue of a query.
 
     Parameters
     ----------
     index
-        Where to search.
+        The index to search.
     query
-        Of the index's model.
+        Embeddings made by the model of the index.
     count
-        How many neighbors of each.
+        The number of neighbors for each residue.
     other
-        What is left out: ``"structure"``, the query's own; ``"cluster"``, its whole cluster; ``"none"``, nothing.
+        Residues to leave out: ``"structure"``, those of the query's own structure; ``"cluster"``, those of its whole
+        cluster; ``"none"``, no residues.
     any_type
-        Look for residues of any type, not only of the query's.
+        Search for residues of any type, not only of the query's type.
 
     Returns
     -------
     Neighbors
-        Exact up to a million rows in the index; beyond, what inverted lists find, with exact distances.
+        The neighbors, exact for up to a million rows in the index; beyond that, those that inverted lists find, with
+        exact distances.
 
     Raises
     ------
     HoloError
-        If another model made the query, or its cluster is to be left out and not known.
+        If another model made the query, or its cluster is to be left out but is unknown.
 
     Examples
     --------
@@ -125,7 +128,7 @@ def _nearest(
     if index.lists is not None:
         return index.lists.nearest(queries, allowed, count)
     candidates = np.flatnonzero(allowed)
-    if 2 * len(candidates) > len(allowed):  # to compare with all then takes less time than to choose
+    if 2 * len(candidates) > len(allowed):  # comparing with all rows then takes less time than selecting
         candidates = np.arange(len(allowed))
     best_rows = np.empty((len(queries), 0), np.int64)
     best = np.empty((len(queries), 0), np.float32)
@@ -133,7 +136,7 @@ def _nearest(
         block = candidates[start : start + _BLOCK]
         whole = len(candidates) == len(allowed)
         vectors = index.vectors[start : start + _BLOCK] if whole else index.vectors[block]
-        # What is the same for all rows of a query does not change their order.
+        # Terms that are the same for all rows do not change the order for a query.
         apart = np.where(allowed[block], index.squares[block] - 2 * queries @ vectors.T, np.inf)
         best = np.hstack([best, apart])
         best_rows = np.hstack([best_rows, np.broadcast_to(block, apart.shape)])
@@ -144,21 +147,21 @@ def _nearest(
 
 
 def neighbor_table(found: Neighbors, index: SearchIndex) -> Index:
-    """Return neighbors as columns, a row for each.
+    """Return neighbors as columns, with one row for each neighbor.
 
     Parameters
     ----------
     found
-        What was found.
+        The neighbors.
     index
-        Where.
+        The index that was searched.
 
     Returns
     -------
     Index
-        structure, chain, residue_number, insertion_code and residue_name of the query; rank, from 1; the same five of
-        the neighbor, as neighbor_structure and so on; distance; p_value, expected, and less_than, 1 where both stand
-        for "less than", as the index cannot tell a smaller number.
+        structure, chain, residue_number, insertion_code and residue_name of the query; rank, from 1; the same five
+        columns for the neighbor, as neighbor_structure and so on; distance; p_value; expected; and less_than, which is
+        1 if both mean "less than", because the index cannot resolve a smaller number.
     """
     query, place = np.nonzero(found.rows >= 0)
     rows = found.rows[query, place]
@@ -182,11 +185,11 @@ def write_neighbors(found: Neighbors, index: SearchIndex, path: Path) -> None:
     Parameters
     ----------
     found
-        What was found.
+        The neighbors.
     index
-        Where.
+        The index that was searched.
     path
-        The file, which appears whole or not at all.
+        The file, which appears completely or not at all.
     """
     asked = residue_names(found.query.index, np.arange(len(found.query)))
     structures = found.query.index.column("structure").tolist()

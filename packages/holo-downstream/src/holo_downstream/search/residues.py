@@ -1,4 +1,4 @@
-"""Residues of embeddings that are named as people name them, such as A:57,102,195."""
+"""Selection of residues in embeddings by their usual names, such as A:57,102,195."""
 
 import re
 from collections.abc import Sequence
@@ -11,31 +11,31 @@ from holo_types import Embeddings, HoloError, Index
 __all__ = ["residue_names", "select_site", "site_rows"]
 
 _COLUMNS = ("structure", "chain", "residue_number", "insertion_code", "residue_name")
-_SHOWN = 100  # characters of a text that names no residue
+_SHOWN = 100  # characters shown of a text that names no residue
 
 
 def select_site(embeddings: Embeddings, *residues: str, structure: str | None = None) -> Embeddings:
-    """Return the rows of some residues.
+    """Return the embeddings of some residues.
 
     Parameters
     ----------
     embeddings
-        Of one structure or of several.
+        Embeddings of one or more structures.
     *residues
-        Each a chain with one number or more, such as ``"A:57,102,195"``; an insertion code follows its number, as in
-        ``"H:52A"``.
+        Each is a chain with one or more numbers, such as ``"A:57,102,195"``; an insertion code follows its number, as
+        in ``"H:52A"``.
     structure
-        Which structure; by default the only one.
+        The structure; by default the only one.
 
     Returns
     -------
     Embeddings
-        One row for each residue, in the order in which they are named.
+        One row for each residue, in the order of the names.
 
     Raises
     ------
     HoloError
-        If a text is written otherwise, or there is no such structure or residue, or several of that name.
+        If a text has another form, or there is no such structure or residue, or more than one.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def select_site(embeddings: Embeddings, *residues: str, structure: str | None = 
 
 
 def site_rows(index: Index, *residues: str, structure: str | None = None) -> Int[np.ndarray, "k"]:
-    """Return the rows of some residues, as numbers; the arguments and errors are those of `select_site`."""
+    """Return the row numbers of some residues; the arguments and errors are those of `select_site`."""
     columns = {name: index.column(name) for name in _COLUMNS}
     there = np.unique(columns["structure"])
     if structure is None and len(there) != 1:
@@ -77,7 +77,7 @@ def site_rows(index: Index, *residues: str, structure: str | None = None) -> Int
 
 
 def residue_names(index: Index, rows: Int[np.ndarray, "n"]) -> list[str]:
-    """Name rows of an index as residues.
+    """Return the names of residues for rows of an index.
 
     Examples
     --------

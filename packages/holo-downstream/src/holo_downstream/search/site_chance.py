@@ -1,4 +1,4 @@
-"""How well sites of unrelated proteins match by chance, as numbers of an index."""
+"""How well sites of unrelated proteins match by chance, as stored in an index."""
 
 from collections.abc import Mapping
 
@@ -12,29 +12,28 @@ __all__ = ["SiteChance"]
 
 @attrs.frozen(eq=False)
 class SiteChance:
-    """What random sites of the index's own residues found in it.
+    """The scores of hits of random sites in the index that they come from.
 
     Parameters
     ----------
     scores
-        For sites of each number of residues the scores of all their hits, ascending; the lower, the better.
+        The scores of all hits for sites of each number of residues, in ascending order; lower is better.
     sites
-        How many random sites of each number of residues there were, times the share of the index in which they were
-        looked for.
+        The number of random sites for each number of residues, times the share of the index that was searched for them.
     """
 
     scores: Mapping[int, NDArray[np.float64]]
     sites: float
 
     def expected(self, size: int, scores: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-        """Return how many hits as good a random site has; at least `least`, which stands for "less than".
+        """Return the number of hits as good for a random site; the minimum is `least`, which stands for "less than".
 
         Parameters
         ----------
         size
-            The number of residues of the site; more than were measured are taken for the most that were.
+            The number of residues of the site; sites larger than any measured are treated like the largest measured.
         scores : Float[ndarray, "n"]
-            Of hits.
+            The scores of the hits.
         """
         known = max((each for each in self.scores if each <= size), default=min(self.scores))
         found = np.searchsorted(self.scores[known], scores, "right")
@@ -42,5 +41,5 @@ class SiteChance:
 
     @property
     def least(self) -> float:
-        """The smallest number that can be told: one hit of all the random sites."""
+        """The smallest number that can be resolved: one hit of all random sites."""
         return 1 / self.sites

@@ -1,4 +1,4 @@
-"""Sites of an index that are like a site: its residues one by one in z, and together in space."""
+"""Sites of an index that are similar to a query: residue by residue in z, and together in space."""
 
 from pathlib import Path
 
@@ -19,31 +19,31 @@ __all__ = ["SiteHit", "SiteHits", "search_sites", "write_site_hits"]
 
 @attrs.frozen(eq=False)
 class SiteHit:
-    """One site that is like the query.
+    """One site that is similar to the query.
 
     Parameters
     ----------
     structure
-        Where it is.
+        The structure of the site.
     residues
         The partner of each residue of the query, such as ``"A:64 HIS"``.
     rows : Int[ndarray, "k"]
-        The same as rows of the index.
+        The partners as rows of the index.
     rmsd
-        Of the centers after superposition, in Å.
+        RMSD of the centers after superposition, in Å.
     distances, p_values : Float[ndarray, "k"]
-        Of each pair of partners in scaled z, and the share of unrelated pairs that are as near.
+        The distance of each pair of partners in scaled z, and the share of unrelated pairs that are as near.
     expected
-        E, how many hits as good a random site of as many residues has in the index by chance; above a hundred they are
-        not told apart.
+        E, the number of hits as good that a random site of the same size has in the index by chance; values above a
+        hundred are not distinguished.
     at_least
-        Whether `expected` is the smallest number that the index can tell, and stands for "less than".
+        Whether `expected` is the smallest number that the index can resolve, and means "less than".
     rotation : Float[ndarray, "3 3"]
-        R: the hit lies on the query at R x + t.
+        R: R x + t moves the hit onto the query.
     translation : Float[ndarray, "3"]
         t, in Å.
     copies
-        How many sites were taken for this one: of like chains, or with most residues in common.
+        How many sites this hit represents: those of equal chains, or with most residues in common.
     """
 
     structure: str
@@ -65,14 +65,14 @@ class SiteHit:
 
 @attrs.frozen(eq=False)
 class SiteHits:
-    """Sites that are like a query, the best first.
+    """Sites that are similar to a query, the best first.
 
     Parameters
     ----------
     query
-        What was looked for.
+        The embeddings of the query.
     hits
-        What was found.
+        The sites that were found.
     """
 
     query: Embeddings
@@ -88,37 +88,38 @@ def search_sites(
     other: Other = "structure",
     any_type: bool = False,
 ) -> SiteHits:
-    """Find sites whose residues resemble those of a query in z, one by one, and lie alike in space.
+    """Find sites whose residues are similar to those of a query in z, and are arranged alike in space.
 
-    A hit has one partner for each residue of the site, in one structure, with an RMSD of the centers of at most 1.5 Å.
-    Its score joins how well the centers lie on each other, how well side chains point the same way, as the centers
-    before and after tell, and the shares of unrelated residues that are as near in z. What a score means is known from
-    random sites of the index's own residues: E is how many hits as good they have.
+    A hit has one partner for each residue of the site, in a single structure, with an RMSD of the centers of at most
+    1.5 Å. Its score combines how well the centers superpose, how well the directions of side chains agree (estimated
+    from the centers before and after each residue), and the shares of unrelated residues that are as near in z. The
+    significance of a score is calibrated with random sites of the index's own residues: E is the number of hits as good
+    that they have.
 
     Parameters
     ----------
     index
-        Where to search; its embeddings had centers.
+        The index to search, made from embeddings with centers.
     embeddings
-        Of the index's model, with the residues of the site and those before and after them in the chain, which tell
-        where side chains point.
+        Embeddings made by the model of the index, with the residues of the site and those before and after them in the
+        chain, from which the directions of side chains are estimated.
     *residues
-        The site, as for `select_site`: two residues or more.
+        The site, as for `select_site`: two or more residues.
     structure
-        Which structure of the embeddings; by default the only one.
+        The structure in the embeddings; by default the only one.
     count
-        How many sites at most.
+        The maximum number of sites.
     other
-        What is left out: ``"structure"``, the query's own; ``"cluster"``, its whole cluster; ``"none"``, nothing.
+        Residues to leave out: ``"structure"``, those of the query's own structure; ``"cluster"``, those of its whole
+        cluster; ``"none"``, no residues.
     any_type
-        Take residues of any type for a partner that are among the nearest twentieth in z, not only those of the same
-        type.
+        Allow partners of any type that are among the nearest twentieth in z, not only those of the same type.
 
     Raises
     ------
     HoloError
-        If there are fewer than two residues, one of them is not there, another model made them, centers are not
-        known, or the query's cluster is to be left out and not known.
+        If there are fewer than two residues, one of them does not exist, another model made them, centers are unknown,
+        or the query's cluster is to be left out but is unknown.
 
     Examples
     --------
@@ -138,9 +139,7 @@ def search_sites(
     rows = site_rows(embeddings.index, *residues, structure=structure)
     query = embeddings[rows]
     if len(query) < 2:
-        raise HoloError(
-            f"the site has {len(query)} residues; it must have two or more, which lie to each other"
-        )
+        raise HoloError(f"the site has {len(query)} residues; it must have at least two")
     if embeddings.centers is None or index.centers is None or index.site_chance is None:
         whose = "query's" if embeddings.centers is None else "index's"
         raise HoloError(f"the {whose} embeddings have no centers; sites need them: embed the structures anew")
@@ -169,17 +168,17 @@ def search_sites(
 
 
 def write_site_hits(found: SiteHits, path: Path) -> None:
-    """Write sites as CSV, one a line.
+    """Write sites to a CSV file, one per line.
 
-    The columns are rank, structure, residues, rmsd, expected, less_than (1 where the index cannot tell a smaller
+    The columns are rank, structure, residues, rmsd, expected, less_than (1 if the index cannot resolve a smaller
     number), distances, p_values, copies, r_11 to r_33 and t_1 to t_3.
 
     Parameters
     ----------
     found
-        What was found.
+        The sites.
     path
-        The file, which appears whole or not at all.
+        The file, which appears completely or not at all.
     """
     motion = [f"r_{i}{j}" for i in (1, 2, 3) for j in (1, 2, 3)] + ["t_1", "t_2", "t_3"]
     write_csv(

@@ -1,4 +1,4 @@
-"""Rotations and translations that lay one set of points on another."""
+"""Rotations and translations that superpose one set of points on another."""
 
 import numpy as np
 from jaxtyping import Float
@@ -13,25 +13,25 @@ def superpose(
     moved_directions: Float[np.ndarray, "sets k 3"],
     target_directions: Float[np.ndarray, "k 3"],
 ) -> tuple[Float[np.ndarray, "sets 3 3"], Float[np.ndarray, "sets 3"], Float[np.ndarray, "sets"]]:
-    """Lay sets of points on one set, point by point, with the least root-mean-square distance (Kabsch's method).
+    """Superpose sets of points on one set, point by point, with the least RMSD (Kabsch's method).
 
-    Two points leave the rotation about their line open; there the directions decide.
+    Two points leave the rotation around their axis undetermined; it is then determined by the directions.
 
     Parameters
     ----------
     moved : Float[ndarray, "sets k 3"]
-        In Å.
+        The points to move, in Å.
     target : Float[ndarray, "k 3"]
-        In Å.
+        The points to superpose them on, in Å.
     moved_directions : Float[ndarray, "sets k 3"]
-        A direction at each point, of length 1, or 0 where there is none.
+        A direction of length 1 at each point, or 0 if there is none.
     target_directions : Float[ndarray, "k 3"]
-        Likewise.
+        The same for the target.
 
     Returns
     -------
     tuple of Float[ndarray, "sets 3 3"], Float[ndarray, "sets 3"] and Float[ndarray, "sets"]
-        R and t, by which R x + t lies on the target, and the root-mean-square distance that is left, in Å.
+        R and t, such that R x + t superposes the points on the target, and the remaining RMSD, in Å.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def superpose(
     if len(target) < 3:
         products = products + np.einsum("tki,kj->tij", moved_directions, target_directions)
     left, _, right = np.linalg.svd(products)
-    # A reflection lays them on each other too, and is no motion of a protein.
+    # A reflection would also superpose them, but no motion of a protein is a reflection.
     left[:, :, 2] *= np.sign(np.linalg.det(left) * np.linalg.det(right))[:, None]
     rotations = np.swapaxes(left @ right, 1, 2)
     apart = np.einsum("tij,tkj->tki", rotations, centered) - wanted
