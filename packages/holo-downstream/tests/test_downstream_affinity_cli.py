@@ -201,7 +201,7 @@ def test_ligands_and_what_stands_beside_come_from_other_files(pockets, capsys):
         (["study", "pockets.h5", "labels.csv", "--regressor", "magic", "--out", "s"], 2, "magic"),
         (["study", "pockets.h5", "labels.csv", "--unit", "stones", "--out", "s"], 2, "stones"),
         (["study", "pockets.h5"], 2, "LABELS"),
-        (["apply", "absent", "pockets.h5", "--out", "p.csv"], 1, "absent: is no predictor"),
+        (["apply", "absent", "pockets.h5", "--out", "p.csv"], 1, "absent: is not a predictor"),
         (["compare", "pockets.h5"], 1, "1 studies to compare"),
     ],
 )

@@ -390,8 +390,9 @@ class Chosen:
         Root mean squared deviation on the validation rows.
     estimator
         A scikit-learn regressor, fitted on the training rows only.
-    The prediction of each validation row, with the settings that are best on the other validation rows: the row
-    itself has no influence on the choice, just like a new row.
+    unseen : Float[ndarray, "validation"]
+        The prediction of each validation row, with the settings that are best on the other validation rows: the row
+        itself has no influence on the choice, just like a new row.
     """
 
     settings: Settings

@@ -40,8 +40,8 @@ def new_study_folder(folder: Path) -> Iterator[PathLock]:
 
     Yields
     ------
-    The lock of the folder.
-        The folder's.
+    PathLock
+        The lock of the folder.
 
     Raises
     ------

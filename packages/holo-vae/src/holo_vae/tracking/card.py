@@ -26,8 +26,8 @@ class Origin:
     trained
         What the model was trained on.
     validation_rows
-        How many rows chose its weights.
-    The number of rows on which its weights were chosen.
+        The number of rows on which its weights were chosen.
+    revision
         The revision of Holo's code.
     """
 
