@@ -143,7 +143,7 @@ def test_rows_that_cannot_be_used_do_not_keep_others_from_being_used(pockets, ca
         "file,residue,reason",
         "39ab,,its id comes 2 times; it must come once",
         "51ab,,its label is 'low'; it must be a number",
-        '52ab,,"its label is in kJ/mol, the others are said to be in nM"',
+        '52ab,,"its label is in kJ/mol, the others are declared to be in nM"',
         "50ab,,it has no embedding",
     ]
 
@@ -178,7 +178,7 @@ def test_ligands_and_what_stands_beside_come_from_other_files(pockets, capsys):
     assert report["leaks"] == [{"id": "38ab", "by": "ligand", "value": "C6-0", "learned": ["03ab"]}]
     assert report["source"]["beside"][0]["columns"] == ["heavy_atoms"]
     assert main(["affinity", "apply", "study", "pockets.h5", "--out", "p.csv"]) == 1
-    assert "0 tables are set beside the vectors" in capsys.readouterr().err
+    assert "0 tables are appended to the vectors" in capsys.readouterr().err
     predict = ["affinity", "apply", "study", "pockets.h5", "--beside", "ligands.csv", "--out", "p.csv"]
     assert main(predict) == 0
     (pockets / "pk.csv").write_text((pockets / "labels.csv").read_text().replace("nM", ""))
@@ -232,7 +232,7 @@ def test_other_embeddings_and_studies_that_exist_are_refused(capsys):
     assert main(["affinity", "apply", "study", "other.h5", "--out", "p.csv"]) == 1
     assert "the embeddings were made by demo 1 (cccccccccccc)" in capsys.readouterr().err
     assert main(fit) == 1
-    assert "study holds a study; give another folder" in capsys.readouterr().err
+    assert "study holds a study; name another folder" in capsys.readouterr().err
 
 
 def test_a_study_is_logged_and_its_predictor_served_without_pickle(pockets, monkeypatch, capsys):

@@ -232,14 +232,14 @@ def test_widths_are_numbers_that_are_not_negative():
             [""] * 12,
             ["s", "t", "u"] * 4,
             "scaffold",
-            "the complexes have no clusters, so folds hold whole scaffolds",
+            "the complexes have no clusters, so folds consist of whole ligand scaffolds",
         ),
         (["7"] * 12, ["s", "t", ""] * 4, "scaffold", "all complexes are of one cluster"),
         (
             ["7"] * 11 + [""],
             ["s"] * 12,
             "none",
-            "1 of 12 complexes have no cluster, and the ligands too few scaffolds",
+            "1 of 12 complexes have no cluster, and scaffolds of ligands are too few",
         ),
         (["1"] * 10 + ["2", "3"], ["s"] * 12, "none", "3 clusters are too few, or one has most complexes"),
         ([""] * 12, [""] * 12, "none", "so folds are random"),
@@ -259,7 +259,7 @@ def test_the_summary_has_the_caveat_of_one_series():
     table, complexes = example()
     found = cross_fit(table, [attrs.evolve(one, cluster="") for one in complexes], LINEAR)
     assert found.grouping.by == "none"
-    assert found.summary().endswith("on all that is new, errors will be larger.")
+    assert found.summary().endswith("of all that is new errors will be larger.")
 
 
 def test_a_group_weighs_no_more_than_it_may():

@@ -66,7 +66,7 @@ def test_usual_names_of_columns_need_not_be_told(write):
     with pytest.raises(HoloError, match="has the clusters cluster30, cluster95; say which one is meant"):
         read_labels(several)
     assert read_labels(several, columns=LabelColumns(cluster="cluster95")).complexes[0].cluster == "8"
-    with pytest.raises(HoloError, match="said to be in nM, and its only column of labels is pK"):
+    with pytest.raises(HoloError, match="declared to be in nM, and the only column of labels is pK"):
         read_labels(write("id,pK\n1abc,5\n"), unit="nM")
 
 

@@ -77,7 +77,7 @@ def test_what_cannot_be_pooled_is_refused_in_one_line(
 def test_groups_that_would_share_an_id_are_refused() -> None:
     index = {"structure": ["1abc", "1abc_A"], "chain": ["A_B", "B"]}
     model = ModelReference("demo", "1", "", "")
-    with pytest.raises(HoloError, match="have one id, '1abc_A_B'; rename one"):
+    with pytest.raises(HoloError, match="have the same id, '1abc_A_B'; rename one"):
         pool_groups(Embeddings(np.ones((2, 1)), np.zeros((2, 3, 3)), model, index), ["chain"])
     empty = {"structure": ["1abc", "1abc"], "domain": ["", ""]}
     with pytest.raises(HoloError, match="no residue has a value of domain"):

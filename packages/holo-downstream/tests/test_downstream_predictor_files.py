@@ -101,7 +101,7 @@ def test_a_kernel_without_support_vectors_predicts_its_intercept(tmp_path):
 
 def test_bounds_of_a_kernel_fit_its_components():
     kernel = fitted(regressors.fit(regressors.KernelRidge(0.1, 0.1), *rows(20, 0)))
-    with pytest.raises(HoloError, match="3 bounds stand beside 4 components"):
+    with pytest.raises(HoloError, match="3 bounds for 4 components"):
         attrs.evolve(kernel, lower=np.zeros(3))
 
 

@@ -52,9 +52,9 @@ def test_effective_dimension_of_independent_and_of_equal_numbers() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: whitening(ROWS[:4]), "there are 4 rows of 4 numbers; their covariance needs more rows"),
+        (lambda: whitening(ROWS[:4]), "there are 4 rows of 4 dimensions; their covariance needs more rows"),
         (lambda: standardization(ROWS[:1]), "there are 1 rows; at least two"),
-        (lambda: effective_dimension(np.ones((3, 2))), "no number varies"),
+        (lambda: effective_dimension(np.ones((3, 2))), "no dimension varies"),
         (lambda: whitening(np.full((9, 2), np.nan)), "row 0 is not finite"),
     ],
 )

@@ -363,7 +363,7 @@ def test_the_commands(
     assert main(["search", "proteins", "query.h5", "--residues", "A:99"]) == 1
     assert capsys.readouterr().err == "Error: there is no residue A:99; there must be one\n"
     assert main(["search", "second", "query.h5", "--residues", "A:11"]) == 1
-    assert "second: is no index" in capsys.readouterr().err
+    assert "second: is not an index" in capsys.readouterr().err
 
 
 def test_nearest_rows_are_those_of_all_distances_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,7 +201,7 @@ def test_wrong_values_and_missing_blocks_are_refused() -> None:
         fit_stability(some, np.zeros(119), FAMILIES[:119], SETTINGS)
     with pytest.raises(HoloError, match="120 numbers, 1 of them not finite"):
         fit_stability(some, np.where(np.arange(120) == 3, np.nan, 0.0), FAMILIES, SETTINGS)
-    with pytest.raises(HoloError, match="'z' is asked for and missing"):
+    with pytest.raises(HoloError, match="'z' is needed and missing"):
         fit_stability(some, np.zeros(120), FAMILIES, attrs.evolve(SETTINGS, sharpness={"z": 1.0}))
     with pytest.raises(HoloError, match="13 groups for 20 folds"):
         fit_stability(some, measured(some), FAMILIES, SETTINGS, folds=20)

@@ -248,7 +248,7 @@ def test_what_stands_beside_the_vectors_belongs_to_the_predictor(tmp_path):
     predictor = read_predictor(tmp_path)
     assert predictor.width == 6
     assert len(predictor.predict(both).values) == 114
-    with pytest.raises(HoloError, match="0 tables are set beside the vectors; the predictor learned with 1"):
+    with pytest.raises(HoloError, match="0 tables are appended to the vectors; the predictor learned with 1"):
         predictor.predict(table)
     other = attrs.evolve(size, source=attrs.evolve(size.source, columns=("bonds",)))
     with pytest.raises(HoloError, match="the table lacks 'atoms'"):
@@ -360,7 +360,7 @@ def test_studies_that_cannot_be_compared_are_named(studies, tmp_path):
     with pytest.raises(HoloError, match=r"other has the label .* for 075x and good has"):
         compare_studies([studies[1], tmp_path / "other"])
     write_study(run_study(table, labels, StudySettings("ridge", seeds=1)), tmp_path / "single")
-    with pytest.raises((HoloError, TypeError), match=r"to be paired they must be as many|f64\[1,18\]"):
+    with pytest.raises((HoloError, TypeError), match=r"to be paired, they must be equally many|f64\[1,18\]"):
         compare_studies([studies[1], tmp_path / "single"])
     with pytest.raises(HoloError, match="two studies are called 'good'"):
         compare_studies([studies[1], studies[1]])

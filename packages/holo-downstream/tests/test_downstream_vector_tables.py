@@ -150,7 +150,7 @@ def test_tables_are_set_beside_each_other_by_their_ids():
     assert both.ids.tolist() == ["a", "b", "c"]
     np.testing.assert_array_equal(both.vectors, np.hstack([first[:3], second[[3, 2, 1]]]))
     assert (both.source.kind, both.source.beside, both.repeated) == ("z", (two.source,), ("d",))
-    with pytest.raises(HoloError, match="1 tables are set beside the vectors; the predictor learned with 0"):
+    with pytest.raises(HoloError, match="1 tables are appended to the vectors; the predictor learned with 0"):
         one.source.check(both.source)
 
 

@@ -322,7 +322,7 @@ def test_a_file_that_is_damaged_or_changed_is_named(tmp_path: Path) -> None:
     content = path.read_bytes()
     rows = opened(path, shuffle_rows=100)
     holo_types.save(numbered(300, 1), path)
-    with pytest.raises(FormatError, match=r"a.h5: was written to after training began"):
+    with pytest.raises(FormatError, match=r"a.h5: was changed after training began"):
         list(rows.epoch(0, 0, 10))
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(FormatError, match=r"a.h5: is cut short or damaged"):

@@ -289,9 +289,9 @@ def test_atoms_of_ligands_are_embedded_as_their_holograms_are(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--ligand", "--pocket"], "--pocket and --ligand are given; it must be one of the two"),
+        (["--ligand", "--pocket"], "--pocket and --ligand are both given; it must be one of the two"),
         (["--ligand", "--secondary-structure"], "--secondary-structure is of residues"),
-        (["--ligand", "--chains", "A"], "--chains, --assembly, --hetero and what else"),
+        (["--ligand", "--chains", "A"], "--chains, --assembly, --hetero and similar options"),
         (["--pocket", "--residues", "A:1"], "--residues: only for structures"),
         (["--ligand", "--minimum-plddt", "50"], "--minimum-plddt: only for structures"),
     ],

@@ -234,7 +234,7 @@ def test_errors_of_ones_own_are_not_taken_for_a_lost_process(monkeypatch):
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({"WORLD_SIZE": "2", "LOCAL_RANK": "0"}, "RANK is None; it must be a whole number"),
+        ({"WORLD_SIZE": "2", "LOCAL_RANK": "0"}, "RANK is None; it must be an integer"),
         ({"WORLD_SIZE": "two", "RANK": "0", "LOCAL_RANK": "0"}, "WORLD_SIZE is 'two'; it must be"),
         ({"WORLD_SIZE": "2", "RANK": "2", "LOCAL_RANK": "0"}, "RANK is 2; it must be below WORLD_SIZE, 2"),
     ],

@@ -76,7 +76,7 @@ def test_some_sites_and_one_type_for_each(structure: Structure) -> None:
     expected = [some.log_probabilities[0, 0], some.log_probabilities[1, 19]]
     np.testing.assert_array_equal(some.of(["ALA", "VAL"]), expected)
     for wrong in (["ALA"], ["ALA", "MSE"]):
-        with pytest.raises(HoloError, match="there must be one each of ALA"):
+        with pytest.raises(HoloError, match="each needs one of ALA"):
             some.of(wrong)
 
 

@@ -68,7 +68,7 @@ def test_a_smooth_encoding_may_follow_a_sharp_one_and_not_the_other_way_round(fo
     smooth, sharp = contender(a_model(1.5), "2"), contender(a_model(None), "1")
     refused = judge(smooth, sharp, data=folder)
     assert checks(refused) == {"basis": False}
-    assert "or another by --new-basis with --gate-data" in refused.failed[0].bound
+    assert "or another one with --new-basis and --gate-data" in refused.failed[0].bound
     passed = judge(smooth, sharp, data=folder, new_basis=True)
     assert not passed.failed
     assert {"noise of 0.1 Å, white", "nearest to itself at 0.4 Å, std", "burial"} < set(checks(passed))
@@ -129,9 +129,7 @@ def test_what_was_trained_on_measures_nothing(folder: Path, groups: Mapping[str,
         figure = verdict.failed[0].figure
         seen = int(figure.partition(" of ")[0])
         assert 50 < seen < count / 2
-        assert (
-            f"{seen} of {count} rows are of what models:/small/{2 if both[0] else 1} was trained on" == figure
-        )
+        assert f"models:/small/{2 if both[0] else 1} was trained on {seen} of {count} rows" == figure
 
 
 def test_a_row_itself_is_known_by_whatever_name(folder: Path) -> None:

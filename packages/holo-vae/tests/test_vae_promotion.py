@@ -240,7 +240,7 @@ def test_a_model_that_was_trained_on_the_rows_is_refused(versions, rows: Hologra
     seen = sum(np.isin(rows.index["structure"], rows.index["structure"][:3]))
     assert_refused(
         versions["of its structures"],
-        rf"unseen is {seen} of 60 rows are of what models:/small/\d+ was trained on, it must be none; .*--gate-data",
+        rf"unseen is models:/small/\d+ was trained on {seen} of 60 rows, it must be none; .*--gate-data",
     )
     assert_refused(versions["of its rows"], r"unseen is 3 of 60 rows are of what")
     # Nor does a champion measure others on what it has learned itself.
@@ -282,7 +282,7 @@ def test_a_dry_run_writes_nothing(versions) -> None:
 def test_a_rollback_goes_back_and_the_history_keeps_all(versions) -> None:
     client = mlflow.MlflowClient()
     promote("small", versions["good"], "first")
-    with pytest.raises(HoloError, match=r"@first is version \d+; its history knows none before"):
+    with pytest.raises(HoloError, match=r"@first is version \d+; its history has none before"):
         rollback("small", "first")
     promote("small", versions["the same"], "first")
     with pytest.raises(PromotionRefused):

@@ -228,7 +228,7 @@ BAD_HOLOGRAMS = {
     "more than it says": (header(described(f"(3, {DIM})"), b"\0" * 4 * (3 * DIM + 1)), "not as many bytes"),
     "NaN": (npy(with_value(np.nan)), "hologram 1 .* not a finite"),
     "infinity": (npy(with_value(-np.inf)), "hologram 1 .* not a finite"),
-    "overflow": (npy(with_value(3e38)), "of rows 0 to 2 of the answer not all would be finite"),
+    "overflow": (npy(with_value(3e38)), "not all of rows 0 to 2 of the answer would be finite"),
     "overflow of float32": (npy(ROWS.astype(float) * 1e200), "not all would be finite"),
 }
 
@@ -327,7 +327,7 @@ def test_half_a_surrogate_is_refused(served: ServedModel) -> None:
         ("A:5-", "item 1 of residues must be"),
         ("A:1234567890", "item 1 of residues must be"),
         ("A:30B-35", "item 1 of residues must be"),
-        (f"A:30,{SECRET}", "item 2 of residues is no residue"),
+        (f"A:30,{SECRET}", "item 2 of residues is not a residue"),
         ("A:35-30", "item 1 of residues is no residue"),
         ("A:30Q", "item 1 of residues is no residue"),
         ("A," * 10_000, "residues has more items"),
@@ -352,7 +352,7 @@ def is_one_line_of_ours(message: str) -> bool:
 
 @pytest.mark.parametrize("params", [{}, {SECRET: 1}])
 def test_parameters_are_refused(served: ServedModel, params: dict[str, object]) -> None:
-    with pytest.raises(RefusedRequest, match="has params; there are none"):
+    with pytest.raises(RefusedRequest, match="has params, which are not supported"):
         served.predict(input_example(served.model), params)
 
 
@@ -655,7 +655,7 @@ def test_the_server_refuses_in_one_line(server: str) -> None:
 @pytest.mark.parametrize("params", [{SECRET: 1}, {}, [SECRET]])
 def test_the_server_refuses_parameters(server: str, params: object) -> None:
     status, answer = post(server, json.dumps({"dataframe_records": GOOD, "params": params}).encode())
-    assert (status, answer["message"]) == (400, "the request has params; there are none")
+    assert (status, answer["message"]) == (400, "the request has params, which are not supported")
 
 
 def test_columns_are_watched_whatever_is_logged(served: ServedModel, registry: str) -> None:

@@ -175,7 +175,7 @@ def test_bad_files_are_told_and_passed_over(source: Path, tmp_path: Path) -> Non
         ),
         (
             HEADER + "x.pdb\t0\ta\ttrain\ny.pdb\t0\ta\ttest\n",
-            "no file with split valid; each split needs one",
+            "no file with split valid; each split needs at least one",
         ),
         (
             HEADER + "twice.pdb\t0\ta\ttrain\n",

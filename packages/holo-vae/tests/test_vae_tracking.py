@@ -382,7 +382,9 @@ def test_a_damaged_bit_of_a_journal_is_told(tmp_path: Path) -> None:
         damaged = bytearray(content)
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
-        with pytest.raises(FormatError, match=r"journal\.jsonl: the line that ends at byte \d+ is no entry"):
+        with pytest.raises(
+            FormatError, match=r"journal\.jsonl: the line that ends at byte \d+ is not an entry"
+        ):
             list(read_journal(path))
     before = [line[: line.index(b', "line_digest"')] + b"}\n" for line in content.splitlines()]
     path.write_bytes(b"".join(before))  # as journals were before lines had digests
@@ -608,7 +610,7 @@ def test_a_server_that_is_killed_and_comes_back_has_everything_once(
         wait_for(lambda: run._store.sent.offset > 20_000, "the first requests")
         server.kill()
         log_steps(run, 500, 600)
-        wait_for(lambda: "does not take" in caplog.text, "the warning")
+        wait_for(lambda: "does not accept" in caplog.text, "the warning")
         server.start()
         log_steps(run, 600, 700)
     assert run.note is None

@@ -265,7 +265,7 @@ def test_a_head_counts_as_a_layer() -> None:
             lambda: Recipe(model=MODEL, training=TrainingConfig(channel_weights=(1.0, 2.0, 3.0))),
             "channel_weights has 3 values; there must be one for each of the channels",
         ),
-        (lambda: ViewsConfig(pairs=3), "pairs is 3, and nothing is asked of them"),
+        (lambda: ViewsConfig(pairs=3), "pairs is 3, and no term uses them"),
         (
             lambda: Recipe(
                 model=MODEL, views=ViewsConfig(pairs=3, invariance=1.0), data=StructureData(kind="structures")
@@ -277,7 +277,7 @@ def test_a_head_counts_as_a_layer() -> None:
             lambda: Recipe(
                 model=MODEL, views=ViewsConfig(pairs=3, invariance=1.0), training=TrainingConfig(masking=0.5)
             ),
-            "views.pairs go neither with training.masking",
+            "views.pairs cannot be combined with training.masking",
         ),
         (
             lambda: EncodedClouds(

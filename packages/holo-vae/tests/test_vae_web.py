@@ -261,7 +261,7 @@ def test_neighbors_are_those_of_residues(service: Running) -> None:
     status, body, _ = service.post(of_holograms(holograms(1)), "/neighbors")
     assert (status, json.loads(body)["message"]) == (
         400,
-        "neighbors are those of residues; the request must hold structures",
+        "only residues have neighbors; the request must hold structures",
     )
 
 
@@ -324,7 +324,7 @@ def test_requests_that_come_together_have_the_bits_of_lone_ones(service: Running
     assert together == [(200, body) for body in lone * 3]
     assert {each.result()[0] for each in busy} == {200}
     assert spoilt.result()[0] == 400
-    assert b"of rows 0 to 1 of the answer not all would be finite" in spoilt.result()[1]
+    assert b"not all of rows 0 to 1 of the answer would be finite" in spoilt.result()[1]
     requests, batches = (service.metric(name) - was for name, was in zip(counts, before, strict=True))
     (said,) = [line for line in service.lines() if line["event"] == "model"]
     assert (requests > batches) == (
@@ -588,12 +588,12 @@ def test_an_index_of_another_model_is_refused_at_the_start(tmp_path: Path) -> No
         (
             {"HOLO_SERVING_MAX_BYTE": "5"},
             [],
-            "HOLO_SERVING_MAX_BYTE is no setting .* HOLO_SERVING_MAX_BYTES is",
+            "HOLO_SERVING_MAX_BYTE is not a setting .* HOLO_SERVING_MAX_BYTES is",
         ),
         ({}, ["--workers", "0"], 'Invalid value "0" for --workers. Must be >= 1'),
         ({}, ["--max-residue", "5"], "--max-residue. Did you mean --max-residues"),
         ({}, ["--model", "no-such-model"], "no-such-model: no such model"),
-        ({}, ["--index", "no-such-index"], "no-such-index: is no index"),
+        ({}, ["--index", "no-such-index"], "no-such-index: is not an index"),
         ({}, ["--host", "203.0.113.1"], "203.0.113.1:5001 cannot be listened on"),
         (
             {"MLFLOW_TRACKING_URI": "postgresql://holo:secret@127.0.0.1:1/mlflow"},

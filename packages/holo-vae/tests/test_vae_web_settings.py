@@ -29,5 +29,7 @@ def test_the_page_lists_every_setting() -> None:
 
 def test_a_misspelt_variable_is_named() -> None:
     check_variables({variable_of(field.name): "1" for field in attrs.fields(Settings)} | {"HOLO_DATA": "x"})
-    with pytest.raises(HoloError, match=r"HOLO_SERVING_MAXQUEUE is no setting .*; HOLO_SERVING_MAX_QUEUE is"):
+    with pytest.raises(
+        HoloError, match=r"HOLO_SERVING_MAXQUEUE is not a setting .*; HOLO_SERVING_MAX_QUEUE is"
+    ):
         check_variables({"HOLO_SERVING_MAXQUEUE": "7"})

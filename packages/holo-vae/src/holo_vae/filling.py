@@ -81,8 +81,8 @@ class FilledIn:
         unknown = sorted(set(residue_names) - set(columns))
         if unknown or len(residue_names) != len(self.log_probabilities):
             raise HoloError(
-                f"types are {len(residue_names)} for {len(self.log_probabilities)} residues, of which the model does "
-                f"not know {', '.join(unknown) or 'none'}; there must be one each of {', '.join(self.residue_names)}"
+                f"there are {len(residue_names)} types for {len(self.log_probabilities)} residues, of which the model "
+                f"does not know {', '.join(unknown) or 'none'}; each needs one of {', '.join(self.residue_names)}"
             )
         rows = np.arange(len(residue_names))
         chosen: NDArray[np.float64] = self.log_probabilities[rows, [columns[name] for name in residue_names]]
@@ -138,8 +138,8 @@ def fill_in(structure: "Structure", model: Model, sites: "Centers | None" = None
     columns = [head.column for head in model.config.heads]
     if basis.radial is None or _COLUMN not in columns:
         raise HoloError(
-            f"model {model.name!r} has {'heads on ' + ', '.join(columns) if columns else 'no head'}; to say what a "
-            f"residue is from its surroundings it must be one of structures with a head on {_COLUMN}"
+            f"model {model.name!r} has {'heads on ' + ', '.join(columns) if columns else 'no head'}; to predict "
+            f"residues from their surroundings it must be one of structures with a head on {_COLUMN}"
         )
     number = columns.index(_COLUMN)
     clouds = neighborhoods(structure, basis.radial.cutoff, basis.channels, centers=sites, own_atoms=True)
@@ -190,7 +190,7 @@ def imprint(ones: FilledIn, others: FilledIn) -> Float[np.ndarray, "n"]:
     """
     names = [each.surroundings.index["residue_name"] for each in (ones, others)]
     if len(names[0]) != len(names[1]):
-        raise HoloError(f"imprint: {len(names[0])} residues beside {len(names[1])}; each needs a partner")
+        raise HoloError(f"imprint: {len(names[0])} residues and {len(names[1])}; each needs a partner")
     rows = np.flatnonzero(names[0] != names[1])
     one, other = ones.take(rows), others.take(rows)
     mine, theirs = (each[rows].tolist() for each in names)

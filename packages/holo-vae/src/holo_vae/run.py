@@ -175,7 +175,7 @@ def run_training(
     alias
         The alias that is moved to the new version.
     on_step
-        Called after each step.
+        Called for each step.
 
     Raises
     ------

@@ -129,9 +129,9 @@ class KernelModel:
         _check_scales(self.means, self.scales, self.width)
         for bounds in (self.lower, self.upper):
             if bounds is not None and len(bounds) != self.width:
-                raise HoloError(f"{len(bounds)} bounds stand beside {self.width} components")
+                raise HoloError(f"{len(bounds)} bounds for {self.width} components")
         if len(self.weights) != len(self.vectors):
-            raise HoloError(f"{len(self.weights)} weights stand beside {len(self.vectors)} vectors")
+            raise HoloError(f"{len(self.weights)} weights for {len(self.vectors)} vectors")
         if self.sharpness < 0:
             raise HoloError(f"sharpness is {self.sharpness:g}; it must not be negative")
 
@@ -230,7 +230,7 @@ FORMS: dict[str, type[Fitted]] = {
 
 def _check_scales(means: NDArray[Any], scales: NDArray[Any], width: int | None) -> None:
     if not len(means) == len(scales) == width:
-        raise HoloError(f"{len(means)} means and {len(scales)} scales stand beside {width} components")
+        raise HoloError(f"{len(means)} means and {len(scales)} scales for {width} components")
     if not (scales > 0).all():
         raise HoloError("a scale is not positive; each must be")
 

@@ -198,7 +198,9 @@ def read_labels(
         if name not in table:
             raise FormatError(f"{path}: has no column {name!r}; it has {', '.join(table)}")
     if columns.label is None and names["label"] == "pK" and unit != "pK":
-        raise HoloError(f"{path}: the labels are said to be in {unit}, and its only column of labels is pK")
+        raise HoloError(
+            f"{path}: the labels are declared to be in {unit}, and the only column of labels is pK"
+        )
     size = len(table[columns.id])
     fields = {field: table.get(name, [""] * size) for field, name in names.items()}
     rows = [{field: values[row].strip() for field, values in fields.items()} for row in range(size)]
@@ -280,13 +282,13 @@ def _check_pk(path: Path, column: str, rows: Sequence[Mapping[str, str]]) -> Non
     beyond = {name: value for name, value in known.items() if not _LOWEST_PK <= value <= _HIGHEST_PK}
     if beyond:
         name, value = max(beyond.items(), key=lambda item: abs(item[1]))
-        why = f"no pK is beyond {_LOWEST_PK:g} to {_HIGHEST_PK:g}"
+        why = f"no pK is outside {_LOWEST_PK:g} to {_HIGHEST_PK:g}"
     elif lowest > 0 and highest < _SMALL:
         name, value = next(iter(known.items()))
-        why = f"all labels are between 0 and {_SMALL:g}, as no pK are"
+        why = f"all labels are between 0 and {_SMALL:g}, unlike pK"
     elif highest - lowest > _LARGE_RANGE and all(value.is_integer() for value in known.values()):
         name, value = max(known.items(), key=lambda item: item[1])
-        why = f"all labels are whole numbers, from {lowest:g} to {highest:g}, as no pK are"
+        why = f"all labels are whole numbers, from {lowest:g} to {highest:g}, unlike pK"
     else:
         return
     unit = _likely_unit(lowest, highest)
@@ -323,7 +325,7 @@ def _labeled(row: Mapping[str, str], unit: Unit | Literal["column"], temperature
     if told not in UNITS:
         raise HoloError(f"its unit is {row['unit']!r}; it must be one of {', '.join(UNITS)}")
     if own not in ("", told):
-        raise HoloError(f"its label is in {row['unit']}, the others are said to be in {told}")
+        raise HoloError(f"its label is in {row['unit']}, the others are declared to be in {told}")
     if row["split"] and row["split"].lower() not in _SPLITS:
         raise HoloError(f"its split is {row['split']!r}; it must be train, val, test or series")
     return Labeled(

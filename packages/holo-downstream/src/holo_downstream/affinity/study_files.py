@@ -52,7 +52,7 @@ def new_study_folder(folder: Path) -> Iterator[PathLock]:
     with PathLock(folder, folder=True) as lock:
         remove_unfinished(folder / _MODEL)
         if (folder / _REPORT).exists():
-            raise HoloError(f"{folder} holds a study; give another folder, so that no result is overwritten")
+            raise HoloError(f"{folder} holds a study; name another folder, so that no result is overwritten")
         yield lock
 
 
@@ -102,7 +102,7 @@ def check_predictions(folder: Path) -> None:
     """
     report = read_json(folder / _REPORT)
     if not isinstance(report, dict):
-        raise FormatError(f"{folder / _REPORT}: is no study's report")
+        raise FormatError(f"{folder / _REPORT}: is not the report of a study")
     if report.get(_DIGEST, said := _digest(folder / PREDICTIONS)) != said:
         raise FormatError(
             f"{folder / PREDICTIONS}: does not match its digest in {_REPORT}; the file is damaged or was changed"

@@ -102,8 +102,8 @@ def chance_distances(
     """
     if len(np.unique(groups)) < 2:
         raise HoloError(
-            "all residues are of one structure or cluster; pairs of two different ones tell what chance gives, so "
-            "there must be two at least"
+            "all residues are of one structure or cluster; pairs from different ones show what is found by "
+            "chance, so there must be at least two"
         )
     generator = np.random.default_rng(seed)
     names, rows = [ANY_TYPE], [np.arange(len(vectors))]

@@ -100,12 +100,10 @@ def read_search_index(folder: Path) -> SearchIndex:
     >>> read_search_index(Path("absent"))
     Traceback (most recent call last):
     ...
-    holo_types.errors.FormatError: absent: is no index; it must be a folder with search.h5 that the command index wrote
+    holo_types.errors.FormatError: absent: is not an index; it must be a folder with search.h5 that index wrote
     """
     if not (folder / _SEARCH).is_file():
-        raise FormatError(
-            f"{folder}: is no index; it must be a folder with {_SEARCH} that the command index wrote"
-        )
+        raise FormatError(f"{folder}: is not an index; it must be a folder with {_SEARCH} that index wrote")
     said = holo_types.load(folder / _SEARCH, kind=NamedArrays)
     embeddings = holo_types.load(folder / _EMBEDDINGS, kind=Embeddings)
     digest = _digest(folder / _EMBEDDINGS)

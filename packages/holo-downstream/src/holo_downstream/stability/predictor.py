@@ -78,7 +78,7 @@ class Scales:
         missing = [name for name in settings.sharpness if name not in exchanges.sites]
         if missing:
             raise HoloError(
-                f"the sites have the blocks {', '.join(exchanges.sites)}; {missing[0]!r} is asked for and missing"
+                f"the sites have the blocks {', '.join(exchanges.sites)}; {missing[0]!r} is needed and missing"
             )
         blocks = tuple(settings.sharpness)
         values = [exchanges.sites[name].values for name in blocks]

@@ -72,7 +72,7 @@ def group_complexes(
     >>> group_complexes(["1abc", "2abc"], ["7", "8"], ["", ""], folds=2).by
     'cluster'
     >>> group_complexes(["1abc", "2abc"], ["7", "7"], ["c1ccccc1", ""], folds=2).caveat
-    'all complexes are of one cluster, so folds hold whole scaffolds of ligands; on new targets, errors will be larger'
+    'all complexes are of one cluster, so folds consist of whole ligand scaffolds: errors on new targets will be larger'
     """
     missing = sum(not cluster for cluster in clusters)
     if not missing and _are_enough(clusters, folds):
@@ -88,9 +88,9 @@ def group_complexes(
     # No scaffold is an id in brackets, so the names cannot collide.
     series = [scaffold or f"[{name}]" for name, scaffold in zip(ids, scaffolds, strict=True)]
     if any(scaffolds) and _are_enough(series, folds):
-        caveat = f"{why}, so folds hold whole scaffolds of ligands; on new targets, errors will be larger"
+        caveat = f"{why}, so folds consist of whole ligand scaffolds: errors on new targets will be larger"
         return Grouping("scaffold", np.array(series), caveat)
-    caveat = f"{why}, and the ligands too few scaffolds, so folds are random; on all that is new, errors will be larger"
+    caveat = f"{why}, and scaffolds of ligands are too few, so folds are random: errors on new complexes will be larger"
     return Grouping("none", np.array(list(ids)), caveat)
 
 

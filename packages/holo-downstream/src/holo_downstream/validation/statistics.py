@@ -331,7 +331,7 @@ def paired_test(
     _check(theirs, labels)
     if len(ours) != len(theirs):
         raise HoloError(
-            f"ours are {len(ours)} models and theirs {len(theirs)}; to be paired they must be as many"
+            f"ours are {len(ours)} models and theirs {len(theirs)}; to be paired, they must be equally many"
         )
     weights = _row_weights(groups, len(labels), most)
     observed = _mean_of(metric, ours, labels, weights) - _mean_of(metric, theirs, labels, weights)

@@ -48,7 +48,7 @@ def read_embeddings(paths: Sequence[Path]) -> Embeddings:
         if embeddings.model != read[0].model:
             raise HoloError(
                 f"{path}: was made by {embeddings.model.name} {embeddings.model.version} "
-                f"({embeddings.model.digest[:12]}); it must be by the model of {parts[0]}, "
+                f"({embeddings.model.digest[:12]}); it must be made by the model of {parts[0]}, "
                 f"{read[0].model.name} {read[0].model.version} ({read[0].model.digest[:12]})"
             )
     return read[0] if len(read) == 1 else concatenate(read)

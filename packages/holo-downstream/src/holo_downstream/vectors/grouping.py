@@ -82,5 +82,5 @@ def _check_apart(columns: Sequence[Shaped[np.ndarray, "n"]], ids: Shaped[np.ndar
             one = seen.setdefault("_".join(group), group)
             if one != group:
                 raise HoloError(
-                    f"{' and '.join(map(str, (one, group)))} have one id, {'_'.join(group)!r}; rename one"
+                    f"{' and '.join(map(str, (one, group)))} have the same id, {'_'.join(group)!r}; rename one"
                 )

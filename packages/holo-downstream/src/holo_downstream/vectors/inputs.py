@@ -49,7 +49,9 @@ def text_labels(name: str, values: ArrayLike, rows: int) -> Shaped[np.ndarray, "
     """
     array = np.asarray(values)
     if array.shape != (rows,):
-        raise HoloError(f"{name}: has shape {list(array.shape)}; it must be [{rows}], one a row of features")
+        raise HoloError(
+            f"{name}: has shape {list(array.shape)}; it must be [{rows}], one for each row of features"
+        )
     is_text = array.dtype.kind == "U" or all(isinstance(value, str) for value in array)
     if array.dtype.kind not in "iu" and not is_text:
         raise HoloError(f"{name}: has dtype {array.dtype}; it must hold text or integers")

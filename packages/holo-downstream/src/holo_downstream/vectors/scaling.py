@@ -77,7 +77,7 @@ def whitening(rows: Float[np.ndarray, "n d"]) -> Scaling:
     standard = standardization(rows)
     if len(rows) <= rows.shape[1]:
         raise HoloError(
-            f"whitening: there are {len(rows)} rows of {rows.shape[1]} numbers; their covariance needs more rows"
+            f"whitening: there are {len(rows)} rows of {rows.shape[1]} dimensions; their covariance needs more rows"
         )
     scaled = standard.of(rows.astype(np.float64))
     variances, directions = np.linalg.eigh(scaled.T @ scaled / len(scaled))
@@ -103,7 +103,7 @@ def effective_dimension(rows: Float[np.ndarray, "n d"]) -> float:
     correlations = scaled.T @ scaled / len(scaled)
     total = float(np.trace(correlations))
     if total == 0:
-        raise HoloError("effective_dimension: no number varies")
+        raise HoloError("effective_dimension: no dimension varies")
     return total**2 / float((correlations**2).sum())
 
 

@@ -92,7 +92,7 @@ class Source:
             )
         if len(other.beside) != len(self.beside):
             raise HoloError(
-                f"{len(other.beside)} tables are set beside the vectors; the predictor learned with {len(self.beside)}"
+                f"{len(other.beside)} tables are appended to the vectors; the predictor learned with {len(self.beside)}"
             )
         for mine, theirs in zip(self.beside, other.beside, strict=True):
             mine.check(theirs)

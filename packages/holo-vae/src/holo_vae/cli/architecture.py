@@ -86,7 +86,7 @@ def import_command(
     from holo_vae.networks.storage import write_model
 
     if out.exists():
-        raise HoloError(f"--out is {out}, which is there already; give another folder")
+        raise HoloError(f"--out is {out}, which already exists; name another folder")
     model = import_reference(folder)
     write_model(model, out)
     kind = "H-VAE" if model.config.variational else "H-AE"

@@ -94,16 +94,16 @@ def embed_command(
     if half and out.suffix:
         raise HoloError(f"--half is for a folder of Parquet files; --out is {out}")
     if any(os.path.realpath(path) == os.path.realpath(out) for path in inputs):
-        raise HoloError(f"--out is {out}, which is an input; give another file")
+        raise HoloError(f"--out is {out}, which is an input; name another file")
     centers: Literal["pocket", "ligand"] | None = "pocket" if pocket else "ligand" if ligand else None
     if pocket and ligand:
-        raise HoloError("--pocket and --ligand are given; it must be one of the two")
+        raise HoloError("--pocket and --ligand are both given; it must be one of the two")
     if centers is not None:
         _check_complexes(inputs, centers, secondary_structure=secondary_structure)
     if centers is not None or inputs[0].suffix == ".h5":
         for given, names in (
             (confidence != _NO_CONFIDENCE, "--minimum-plddt"),
-            (selection != _NO_SELECTION, "--chains, --assembly, --hetero and what else chooses of a file"),
+            (selection != _NO_SELECTION, "--chains, --assembly, --hetero and similar options"),
             (residues is not None, "--residues"),
         ):
             if given:

@@ -283,7 +283,7 @@ def check_out(out: Path, *inputs: str) -> None:
     if out.suffix != ".h5":
         raise HoloError(f"--out is {out}; it must end in .h5")
     if any(os.path.realpath(_file_and_row(text)[0]) == os.path.realpath(out) for text in inputs):
-        raise HoloError(f"--out is {out}, which is an input; give another file")
+        raise HoloError(f"--out is {out}, which is an input; name another file")
 
 
 def write_generated(holograms: Holograms, out: Path) -> None:

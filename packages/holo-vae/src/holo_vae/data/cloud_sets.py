@@ -118,7 +118,7 @@ def _cut(data: StructureData, basis: Basis, row: TableRow, margin: float) -> Poi
     columns = {name: np.full(len(centers), value) for name, value in row.columns.items()}
     columns["burial"] = holo_features.burial(structure)
     if clash := [name for name in columns if name in centers.index]:
-        raise HoloError(f"data.columns has {', '.join(clash)}, which the index of clouds has already")
+        raise HoloError(f"data.columns has {', '.join(clash)}, which the index of clouds already has")
     centers = attrs.evolve(centers, index=centers.index.assign(**columns))
     ligand, surroundings = row.columns.get(data.ligand or "", ""), structure
     if ligand:

@@ -66,7 +66,7 @@ def read_shape_splits(data: ShapeData, source: Path) -> "dict[str, list[MeshFile
         splits["train"] = [splits["train"][place] for place in rest]
     if len(splits["train"]) < 2:
         raise HoloError(
-            f"{source}: {len(splits['train'])} meshes are to train on; there must be two at least"
+            f"{source}: {len(splits['train'])} meshes are for training; there must be at least two"
         )
     return {split: found for split, found in splits.items() if found}
 

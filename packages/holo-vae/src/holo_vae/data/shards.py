@@ -208,7 +208,7 @@ class Shards:
         reader = holo_types.open(shard.path)
         if _state(shard.path) != shard.state:
             reader.close()
-            raise FormatError(f"{shard.path}: was written to after training began; begin it anew")
+            raise FormatError(f"{shard.path}: was changed after training began; start the training again")
         return reader
 
 

@@ -97,7 +97,7 @@ def read_table(data: StructureData, source: Path) -> dict[str, list[TableRow]]:
         named.add(found)
         splits[line["split"]].append(TableRow(found, {name: line[name] for name in further}, source))
     if empty := [split for split, rows in splits.items() if not rows]:
-        raise HoloError(f"{path}: has no file with split {', '.join(empty)}; each split needs one at least")
+        raise HoloError(f"{path}: has no file with split {', '.join(empty)}; each split needs at least one")
     return splits
 
 
@@ -229,7 +229,7 @@ def _encode(
 
 def _with_columns(holograms: Holograms, columns: dict[str, str]) -> Holograms:
     if clash := [name for name in columns if name in holograms.index]:
-        raise HoloError(f"data.columns has {', '.join(clash)}, which the index of holograms has already")
+        raise HoloError(f"data.columns has {', '.join(clash)}, which the index of holograms already has")
     added = {name: np.full(len(holograms), value) for name, value in columns.items()}
     return attrs.evolve(holograms, index={**holograms.index, **added})
 

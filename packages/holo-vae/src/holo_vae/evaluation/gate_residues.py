@@ -106,7 +106,9 @@ def _of_folder(folder: Path, cutoff: float, channels: tuple[str, ...], seed: int
 def _of_clouds(path: Path, clouds: PointClouds, seed: int) -> GateResidues:
     column = next((name for name in ("cluster", "structure") if name in clouds.index), None)
     if column is None:
-        raise HoloError(f"{path}: its index has neither cluster nor structure, which say what is alike")
+        raise HoloError(
+            f"{path}: its index has neither cluster nor structure; one is needed to group residues"
+        )
     groups = clouds.index[column].astype(np.str_)
     names, members = np.unique(groups, return_inverse=True)
     if len(names) < 2:

@@ -244,7 +244,7 @@ def find_matches(
             matches = match(pool, measured.invariants, measured.scalings, channels, seed=measured.seed)
         if matches is None:
             left_out.append(
-                f"{name}: no residue of a pocket has one by the columns protein, relative and ligand"
+                f"{name}: no residue of a pocket has one, according to the columns protein, relative and ligand"
             )
             continue
         yield _found(name, matches, [read.row.protein for read in reads[question]])

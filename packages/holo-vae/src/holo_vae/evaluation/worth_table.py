@@ -33,8 +33,8 @@ def worth_table(worth: Worth) -> str:
     facts = (
         f"{worth.model} ({worth.digest[:12]}), split {worth.split}: {worth.residues} residues of {worth.clusters} "
         f"clusters; distances by the covariance (white) or the variances (std) of {worth.training_residues} clean "
-        "training residues, noise and turns in median distances of two residues. Invariants of more than half as many "
-        "numbers as there are training residues have no sure covariance, and no white rows."
+        "training residues, noise and turns in median distances of two residues. Invariants with more than half as "
+        "many dimensions as there are training residues have no reliable covariance, and no white rows."
     )
     notes = [f"- left out: {reason}" for reason in worth.left_out]
     return "\n\n".join([facts, table, *(["\n".join(notes)] if notes else [])]) + "\n"

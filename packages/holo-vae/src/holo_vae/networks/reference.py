@@ -89,7 +89,7 @@ def import_reference(folder: Path | str) -> Model:
         raise FormatError(f"{path}: cannot be read as the authors' hyperparameters ({error!r})") from None
     weights = folder / _WEIGHTS
     if not (weights.is_file() and zipfile.is_zipfile(weights)):
-        raise FormatError(f"{weights}: is missing, or no state dict that torch.save has written")
+        raise FormatError(f"{weights}: is missing, or is not a state dict that torch.save wrote")
     try:
         theirs = torch.load(weights, weights_only=True, map_location="cpu")
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
@@ -110,15 +110,17 @@ def _config(hparams: dict[str, Any]) -> ModelConfig:
     settings = hparams["model_hparams"]
     for name, expected in _EXPECTED.items():
         if settings[name] != expected:
-            raise HoloError(f"{name} is {settings[name]!r}; holo knows {expected!r} only")
+            raise HoloError(f"{name} is {settings[name]!r}; holo supports only {expected!r}")
     for name, known in _KNOWN.items():
         if settings[name] not in known:
-            raise HoloError(f"{name} is {settings[name]!r}; holo knows {' and '.join(map(repr, known))} only")
+            raise HoloError(
+                f"{name} is {settings[name]!r}; holo supports only {' and '.join(map(repr, known))}"
+            )
     if settings.get("is_conditional"):
-        raise HoloError("is_conditional is True; holo imports models without a condition only")
+        raise HoloError("is_conditional is True; holo imports only models without a condition")
     if hparams.get("collected_lmax", hparams["lmax"]) != hparams["lmax"]:
         raise HoloError(
-            f"collected_lmax is {hparams['collected_lmax']}; holo knows lmax, {hparams['lmax']}, only"
+            f"collected_lmax is {hparams['collected_lmax']}; holo supports only lmax, {hparams['lmax']}"
         )
     blocks = len(settings["ch_size_list"])
     degrees = settings["lmax_list"] or [
@@ -127,12 +129,12 @@ def _config(hparams: dict[str, Any]) -> ModelConfig:
     for rule in settings["ls_nonlin_rule_list"]:
         if rule not in get_args(Connectivity):
             raise HoloError(
-                f"ls_nonlin_rule_list has {rule!r}; holo knows {' and '.join(get_args(Connectivity))} only"
+                f"ls_nonlin_rule_list has {rule!r}; holo supports only {' and '.join(get_args(Connectivity))}"
             )
     # Pairs of different channels count twice in their signal norm.
     if set(settings["ch_nonlin_rule_list"]) != {"elementwise"}:
         raise HoloError(
-            f"ch_nonlin_rule_list is {settings['ch_nonlin_rule_list']}; holo imports elementwise only"
+            f"ch_nonlin_rule_list is {settings['ch_nonlin_rule_list']}; holo imports only elementwise"
         )
     normalizations: dict[str | None, PointNormalization] = {"square": "unit", None: "none"}
     if hparams["rst_normalization"] not in normalizations:
@@ -141,7 +143,7 @@ def _config(hparams: dict[str, Any]) -> ModelConfig:
         str(i) for i in range(min(hparams["n_channels"], _MOST_CHANNELS + 1))
     ]
     if len(channels) > _MOST_CHANNELS:
-        raise HoloError(f"it has more than {_MOST_CHANNELS} channels; holo imports so many at most")
+        raise HoloError(f"it has more than {_MOST_CHANNELS} channels, the most that holo imports")
     sphere = hparams["rmax"] is None
     return ModelConfig(
         basis=Basis(

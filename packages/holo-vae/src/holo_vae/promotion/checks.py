@@ -104,7 +104,7 @@ def basis_check(
     allowed = new_basis and data is not None
     bound = ", ".join(f"{key} {must[key]!r}" for key in differing) or other.digest[:12]
     if differing:
-        bound += ", or another by --new-basis with --gate-data"
+        bound += ", or another one with --new-basis and --gate-data"
     return Check(
         "basis",
         ", ".join(f"{key} {was[key]!r}" for key in differing) or own.digest[:12],
@@ -131,11 +131,13 @@ def unseen_check(contenders: Sequence[Contender], known: Sequence[Index], rows: 
         trained = each.trained
         assert trained is not None
         if not len(trained.digests) and not any(trained.comparable(index) for index in known):
-            raise HoloError(f"{each.uri}: nothing says whether it was trained on what is to measure it")
+            raise HoloError(
+                f"{each.uri}: it is not recorded whether it was trained on the rows that measure it"
+            )
         seen = int(trained.seen(known[0], own.coefficients).sum())
         seen += sum(int(trained.seen(index).sum()) for index in known[1:])
         if seen:
-            words.append(f"{seen} of {count} rows are of what {each.uri} was trained on")
+            words.append(f"{each.uri} was trained on {seen} of {count} rows")
     return Check(
         "unseen",
         "; ".join(words) or f"none of {count} rows was trained on",

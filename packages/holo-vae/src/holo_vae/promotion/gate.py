@@ -110,7 +110,7 @@ def judge(
     if recorded is not None:
         if asked != ("reconstruction",):
             raise HoloError(
-                f"--gate-rows is {', '.join(asked)}; recorded rows tell the reconstruction only, give --gate-data"
+                f"--gate-rows is {', '.join(asked)}; recorded rows show only the reconstruction, use --gate-data"
             )
         return _on_rows(candidate, champion, recorded, basis, whose)
     assert data is not None
@@ -174,7 +174,7 @@ def _on_data(
                     f"{one.row}{', ' if one.scaling else ''}{one.scaling}",
                     f"{one.candidate:.4f} beside {one.champion:.4f}, worse by {one.worse.estimate:.4f} "
                     f"[{one.worse.lower:.4f}, {one.worse.upper:.4f}]",
-                    "not worse beyond its 95 % interval",
+                    "no worse than its 95 % interval allows",
                     one.held,
                 )
             )

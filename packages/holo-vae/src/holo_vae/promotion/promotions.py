@@ -146,7 +146,7 @@ def _settled(client: mlflow.MlflowClient, move: Move, done: Promotion) -> Promot
         )
         raise PromotionRefused(
             f"models:/{done.name}/{done.version} had {done.alias} and lost it: version {now}, promoted at the same "
-            "time, has passed the gate beside it"
+            "time, has passed the gate against it"
         )
     return attrs.evolve(done, under_way=under_way)
 

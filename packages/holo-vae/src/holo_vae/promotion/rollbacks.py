@@ -45,9 +45,7 @@ def rollback(name: str, alias: str = "champion", *, store: str | None = None) ->
             raise HoloError(f"models:/{name} has no alias {alias}; there is nothing to roll back")
         before = version_before(events_of(model.tags, alias), current)
         if before is None:
-            raise HoloError(
-                f"models:/{name}@{alias} is version {current}; its history knows none before that"
-            )
+            raise HoloError(f"models:/{name}@{alias} is version {current}; its history has none before that")
         _check_there(client, name, before)
         with promoting(client, name, alias, before) as move:
             if not move.move(current):

@@ -168,7 +168,7 @@ class BlocksConfig:
         """
         count = sum(self._widths())
         if count > most:
-            raise HoloError(f"{type(self).__name__} has {count} weights or more; it may have {most}")
+            raise HoloError(f"{type(self).__name__} has {count} weights or more; it may have at most {most}")
 
     def _widths(self) -> Iterator[int]:
         """Return the minimum number of weights of each layer."""

@@ -90,13 +90,17 @@ class Recipe:
             self._check_views_on_spheres(views)
             return
         if views.whitened:
-            raise HoloError("views.whitened is for images on a sphere; the model's basis is of surroundings")
+            raise HoloError(
+                "views.whitened is for images on a sphere; the model's basis is one of surroundings"
+            )
         if data is not None and not isinstance(data, StructureData):
-            raise HoloError(f"views of surroundings are of structures; data.kind is {data.kind!r}")
+            raise HoloError(f"views of surroundings need structures; data.kind is {data.kind!r}")
         if views.pairs and (training.masking or self.model.variational):
-            raise HoloError("views.pairs go neither with training.masking nor with a variational model")
+            raise HoloError("views.pairs cannot be combined with training.masking or a variational model")
         if views.pairs and isinstance(data, StructureData) and data.alike is None:
-            raise HoloError("views.pairs is above 0; data.alike must name the column that says what is alike")
+            raise HoloError(
+                "views.pairs is above 0; data.alike must name the column of structures that are alike"
+            )
 
     def _check_views_on_spheres(self, views: ViewsConfig) -> None:
         """Refuse views of images on a sphere that would have to be made anew: there, the rows of a group are views."""

@@ -65,7 +65,7 @@ class ViewsConfig:
             )
         if self.pairs and not self.two:
             raise HoloError(
-                f"ViewsConfig.pairs is {self.pairs}, and nothing is asked of them; one of invariance, variance and "
+                f"ViewsConfig.pairs is {self.pairs}, and no term uses them; one of invariance, variance and "
                 "covariance must be above 0"
             )
 

@@ -37,11 +37,11 @@ def read_yaml(path: Path) -> Any:
         with regular_file(path).open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:
-            raise FormatError(f"{path}: is longer than {_MOST_BYTES} bytes, which is too long")
+            raise FormatError(f"{path}: is longer than {_MOST_BYTES} bytes, the most that is allowed")
         text = content.decode("utf-8")
         count = _values(yaml.compose(text, yaml.SafeLoader), {})
         if count > _MOST_VALUES:
-            raise FormatError(f"{path}: has {count:.3g} values; it may have {_MOST_VALUES}")
+            raise FormatError(f"{path}: has {count:.3g} values; it may have at most {_MOST_VALUES}")
         return yaml.safe_load(text)
     except RecursionError:
         raise FormatError(f"{path}: is nested too deeply, or contains itself") from None

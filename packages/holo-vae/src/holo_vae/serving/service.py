@@ -180,7 +180,7 @@ class ServedModel:
         try:
             # Because the signature has no parameters, MLflow passes an empty mapping for any that it drops.
             if params is not None:
-                raise RefusedRequest("the request has params; there are none")
+                raise RefusedRequest("the request has params, which are not supported")
             if ignored:
                 raise RefusedRequest("the request has a column that is not known")
             return self._table(request, deadline)
@@ -201,7 +201,7 @@ class ServedModel:
             except HoloError:
                 first = sum(map(len, embeddings))
                 raise RefusedRequest(
-                    f"of rows {first} to {first + len(block) - 1} of the answer not all would be finite; a value "
+                    f"not all of rows {first} to {first + len(block) - 1} of the answer would be finite; a value "
                     "that was sent is too large for the model's precision"
                 ) from None
         if not embeddings:

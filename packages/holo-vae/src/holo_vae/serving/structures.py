@@ -212,6 +212,6 @@ def _chosen(
         elif first is not None:
             found &= (numbers == int(first)) & (codes == (code or ""))
         if not found.any():
-            raise RefusedRequest(f"{what}: item {count} of residues is no residue of content that has a Cα")
+            raise RefusedRequest(f"{what}: item {count} of residues is not a residue of content with a Cα")
         chosen |= found
     return chosen

@@ -91,7 +91,7 @@ def model_card(model: Model | TrainedClassifier, origin: Origin, evaluation: Eva
 _USE = (
     "`requirements.txt` beside the model names the versions that it was made with, and the wheels of Holo that it "
     "brings: in its folder, `pip install -r requirements.txt` makes an environment that `mlflow.pyfunc.load_model` and "
-    "`mlflow models serve` work in. What the model was trained on stands in `training.json`.\n"
+    "`mlflow models serve` work in. `training.json` records what the model was trained on.\n"
 )
 
 

@@ -168,7 +168,7 @@ def read_journal(path: Path, offset: int = 0) -> Iterator[tuple[Entry, int]]:
                 entry: Entry = _converter.structure(json.loads(_content(line)), Entry)  # type: ignore[arg-type]
             except (ValueError, TypeError, KeyError, RecursionError, cattrs.BaseValidationError):
                 raise FormatError(
-                    f"{path}: the line that ends at byte {offset} is no entry of a journal, or is damaged"
+                    f"{path}: the line that ends at byte {offset} is not an entry of a journal, or is damaged"
                 ) from None
             yield entry, offset
 

@@ -141,9 +141,9 @@ class Run:
         missing = self._store.sent.missing
         if not self._sender.done and (self._ended or self._sender.failure is not None):
             return (
-                f"the tracking store {shown(self._store.uri)} did not take all of the run "
-                f"({self._sender.failure or 'it is slow'}); what is left is in {self._journal.path}, "
-                f"send it by: holo-vae track {self._folder}"
+                f"the tracking store {shown(self._store.uri)} did not accept all of the run "
+                f"({self._sender.failure or 'it is slow'}); the rest is in {self._journal.path}; "
+                f"send it with: holo-vae track {self._folder}"
             )
         return f"not tracked, because the files are gone: {', '.join(missing)}" if missing else None
 

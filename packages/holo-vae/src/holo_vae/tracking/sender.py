@@ -102,7 +102,7 @@ class Sender:
     def _failed(self, failure: str) -> None:
         if self.failure is None:
             _logger.warning(
-                "%s: the tracking store does not take what is sent; the run goes on, and keeps it in %s (%s)",
+                "%s: the tracking store does not accept what is sent; the run continues, and keeps it in %s (%s)",
                 shown(self._store.uri),
                 self._journal.path,
                 failure,

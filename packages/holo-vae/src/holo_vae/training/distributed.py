@@ -158,7 +158,7 @@ class Processes:
         """
         if samples < self.count:
             raise HoloError(
-                f"a batch of {samples} is too small for {self.count} processes; each must have a sample at least"
+                f"a batch of {samples} is too small for {self.count} processes; each must have at least one sample"
             )
         size, longer = divmod(samples, self.count)
         begin, end = (rank * size + min(rank, longer) for rank in (self.rank, self.rank + 1))
@@ -227,7 +227,7 @@ def _whole_number(variable: str) -> int:
     text = os.environ.get(variable)
     if text is None or not text.isdecimal():
         raise HoloError(
-            f"the environment's {variable} is {text!r}; it must be a whole number beside WORLD_SIZE, as torchrun "
+            f"the environment's {variable} is {text!r}; it must be an integer if WORLD_SIZE is set, as torchrun "
             "sets it"
         )
     return int(text)

@@ -217,8 +217,8 @@ class _Run:
             self._resume(read_checkpoint(state))
         elif state is not None and processes.first:
             state.mkdir(parents=True, exist_ok=True)
-        processes.check_same(self.progress.run, "what decides the run")
-        processes.check_same(self.progress.step, "the step that the run goes on from")
+        processes.check_same(self.progress.run, "what determines the run")
+        processes.check_same(self.progress.step, "the step at which the run resumes")
 
     def _no_sums(self) -> tuple[float, ...]:
         return (0.0,) * (len(self.objective.names) + 2)

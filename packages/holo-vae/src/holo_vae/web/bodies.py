@@ -128,7 +128,7 @@ def records_of(body: bytes) -> list[dict[str, object]]:
         and set(request) == {"params"} | (set(request) & set(_FORMS))
         and len(request) == 2
     ):
-        raise RefusedRequest("the request has params; there are none")
+        raise RefusedRequest("the request has params, which are not supported")
     if not isinstance(request, dict) or len(request) != 1 or next(iter(request)) not in _FORMS:
         raise RefusedRequest(
             f"the request must be a JSON object with one key, which is one of {', '.join(_FORMS)}",

@@ -130,7 +130,7 @@ class IndexSearch:
         from holo_downstream import neighbor_table, search_residues  # noqa: PLC0415 - an extra
 
         if "residue_name" not in embeddings.index:
-            raise RefusedRequest("neighbors are those of residues; the request must hold structures")
+            raise RefusedRequest("only residues have neighbors; the request must hold structures")
         parts, left = [], deadline()
         for start in range(0, len(embeddings), _BLOCK):
             with self._turn:

@@ -140,7 +140,7 @@ class Request:
                 found = self._result(job)
             except NotFinite:
                 raise RefusedRequest(
-                    f"of rows {first} to {first + len(block) - 1} of the answer not all would be finite; a value "
+                    f"not all of rows {first} to {first + len(block) - 1} of the answer would be finite; a value "
                     "that was sent is too large for the model's precision"
                 ) from None
             self._used += found.seconds

@@ -115,10 +115,10 @@ def check_variables(variables: Mapping[str, str]) -> None:
     --------
     >>> check_variables({"HOLO_SERVING_WORKER": "4"})
     Traceback (most recent call last):
-    holo_types.errors.HoloError: HOLO_SERVING_WORKER is no setting of the service; HOLO_SERVING_WORKERS is
+    holo_types.errors.HoloError: HOLO_SERVING_WORKER is not a setting of the service; HOLO_SERVING_WORKERS is
     """
     known = [variable_of(field.name) for field in attrs.fields(Settings)]
     for name in variables:
         if name.startswith(PREFIX) and name not in known:
             close = difflib.get_close_matches(name, known, 1, cutoff=0)
-            raise HoloError(f"{name} is no setting of the service; {close[0]} is")
+            raise HoloError(f"{name} is not a setting of the service; {close[0]} is")
