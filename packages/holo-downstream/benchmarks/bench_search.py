@@ -1,9 +1,9 @@
-"""Search by inverted lists beside exact search: recall, time to build, memory, time of a query.
+"""Search by inverted lists compared with exact search: recall, build time, memory, and time per query.
 
-``nox -s bench -- holo-downstream``; on numbers drawn at random in sixteen dimensions, or on real z with
-``--embeddings chains.h5``. The residues of every twentieth structure are queries and not in the index. Rows are drawn
-from the others, each once: where there are fewer than asked for, as many as there are. Each size is measured in a
-process of its own, for its peak memory.
+Run it with ``nox -s bench -- holo-downstream``, on random vectors in sixteen dimensions, or with ``--embeddings
+chains.h5`` on real z. The residues of every twentieth structure are queries and are not in the index. Rows are drawn
+from the others, each at most once: if there are fewer than requested, all of them. Each size is measured in its own
+process, for its peak memory.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from holo_downstream.search.inverted_lists import build_inverted_lists
 from holo_types import Embeddings
 
 QUERIES = 300
-_EVERY = 20  # structures of which one is queries
+_EVERY = 20  # one structure out of this many provides queries
 
 
 def rows_and_queries(path: Path | None, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -44,13 +44,13 @@ def rows_and_queries(path: Path | None, count: int) -> tuple[NDArray[np.float32]
 
 
 def measure(path: Path | None, count: int) -> None:
-    """Measure one size and print its row."""
+    """Measure one size, and print its row."""
     rows, queries = rows_and_queries(path, count)
     allowed = np.ones(len(rows), bool)
     started = time.process_time()
     lists = build_inverted_lists(rows)
     built = time.process_time() - started
-    lists.nearest(queries[:1], allowed, 1)  # faiss takes the vectors
+    lists.nearest(queries[:1], allowed, 1)  # passes the vectors to faiss
     started = time.process_time()
     found = lists.nearest(queries, allowed, 100)
     quick = (time.process_time() - started) / len(queries)
@@ -70,7 +70,7 @@ def measure(path: Path | None, count: int) -> None:
 
 
 def main() -> None:
-    """Measure all sizes, each in a process."""
+    """Measure all sizes, each in its own process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--embeddings", type=Path, help="HDF5 file of real z")
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000], help="sizes")

@@ -24,7 +24,7 @@ def small_forest(monkeypatch):
 
 @pytest.fixture
 def pockets(tmp_path, monkeypatch):
-    """Embeddings of 40 pockets whose sums say the affinity, labels of their own units, and bad rows."""
+    """Embeddings of 40 pockets whose sums determine the affinity, labels with their own units, and bad rows."""
     random = np.random.default_rng(0)
     sizes = random.integers(3, 9, size=40)
     names = [f"{number:02}ab" for number in range(40)]

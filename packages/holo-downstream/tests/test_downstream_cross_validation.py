@@ -34,7 +34,7 @@ def test_what_only_names_the_structure_predicts_nothing(estimator):
 
 
 def test_majority_is_learned_from_the_training_rows():
-    """Seen with its own test rows, "x" would be the commonest class in every fold."""
+    """If the test rows were included, "x" would be the most frequent class in every fold."""
     groups = np.repeat(["1", "2", "3"], 10)
     labels = np.array(["x"] * 10 + ["x"] * 4 + ["y"] * 6 + ["x"] * 4 + ["y"] * 6)
     predictions = out_of_fold(np.zeros((30, 1)), labels, grouped_folds(labels, groups, 3), "majority")

@@ -16,7 +16,7 @@ COLUMNS = ["structure", "chain", "domain"]
 
 @pytest.fixture
 def embeddings() -> Embeddings:
-    """Give 60 residues of three structures with two chains each, some of which are in no domain."""
+    """Return 60 residues of three structures with two chains each, some of which are in no domain."""
     rng = np.random.default_rng(0)
     order = rng.permutation(60)
     index = {

@@ -12,7 +12,7 @@ BASIS = Basis(lmax=1, radial=Zernike(nmax=3, cutoff=10.0), channels=("C", "N"))
 
 @pytest.fixture(autouse=True)
 def small_forests(monkeypatch):
-    """Let forests have 40 trees: growing 200 is what these tests would spend their time on."""
+    """Use forests of 40 trees, since growing 200 would take most of the time of these tests."""
     monkeypatch.setattr(cross_validation, "_TREES", 40)
 
 

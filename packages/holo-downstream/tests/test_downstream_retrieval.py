@@ -55,7 +55,7 @@ def test_whole_lists_agree_with_scikit_learn(shapes, metric, average):
 
 
 def test_lists_end_at_the_limit(shapes):
-    """Of cut lists, what is not retrieved counts as never found."""
+    """In truncated lists, rows that are not retrieved count as never found."""
     vectors, labels = shapes
     distances = cdist(vectors, vectors)
     np.fill_diagonal(distances, -1)

@@ -45,7 +45,7 @@ TURN = Rotation.from_euler("xyz", [0.3, -1.1, 2.0]).as_matrix()
 
 
 def protein(number: int, generator: np.random.Generator) -> Embeddings:
-    """Draw a chain folded into a ball, with surroundings that say nothing."""
+    """Draw a chain folded into a ball, with uninformative surroundings."""
     steps = generator.normal(size=(LENGTH, 3))
     centers = np.cumsum(3.8 * steps / np.linalg.norm(steps, axis=1, keepdims=True), axis=0) * 0.7
     index: dict[str, ArrayLike] = {
@@ -61,7 +61,7 @@ def protein(number: int, generator: np.random.Generator) -> Embeddings:
 
 
 def planted(first: Embeddings, second: Embeddings) -> Embeddings:
-    """Give the second protein the site of the first at 20, 25 and 50, with what is before and after each."""
+    """Copy the site of the first protein to 20, 25 and 50 of the second, with the residues before and after each."""
     assert first.centers is not None
     assert second.centers is not None
     z, centers = second.invariants.copy(), second.centers.copy()
@@ -90,7 +90,7 @@ def index(proteins: Embeddings) -> SearchIndex:
 
 @pytest.fixture
 def few_random_sites(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Save time where what chance gives is not what is tested."""
+    """Save time in tests that do not depend on the calibration of chance."""
     monkeypatch.setattr(calibration, "_SITES", 20)
 
 
@@ -133,7 +133,7 @@ def test_a_share_is_that_of_all_pairs_of_the_type_in_other_structures(
 
 
 def test_chance_gives_as_many_neighbors_as_expected(proteins: Embeddings, index: SearchIndex) -> None:
-    """Half of all residues, whose true neighbors are two planted sites: one hit with E < 1, to a tenth."""
+    """Half of all residues are queries, whose true neighbors are two planted sites: one hit with E < 1, to a tenth."""
     found = search_residues(index, proteins[::2], count=40)
     assert (found.expected < 1).sum() / len(found.query) == pytest.approx(1, abs=0.1)
     assert (found.expected < 0.1).sum() / len(found.query) == pytest.approx(0.1, abs=0.04)
@@ -189,7 +189,7 @@ def test_an_rmsd_is_that_of_scipy(proteins: Embeddings, index: SearchIndex) -> N
 
 @pytest.mark.parametrize("size", [2, 3])
 def test_chance_gives_as_many_sites_as_expected(index: SearchIndex, size: int) -> None:
-    """Other random sites than those by which E was measured: a hit with E < 1 each, to a factor of 1.5."""
+    """Random sites other than those used for calibration: one hit with E < 1 each, to a factor of 1.5."""
     assert index.site_chance is not None
     counts = []
     for rows in random_sites(index, size, 200, np.random.default_rng(99)):

@@ -54,7 +54,7 @@ def exchanges(count: int = 120, seed: int = 0) -> Substitutions:
 
 
 def measured(some: Substitutions) -> NDArray[np.float64]:
-    """Give an odd part, something that every exchange costs, and noise."""
+    """Return an odd part, plus a cost of every substitution, plus noise."""
     noise = np.random.default_rng(9).normal(size=len(some))
     return np.asarray(some.changes.values.sum(axis=1) - 1.5 + 0.2 * noise)
 

@@ -93,7 +93,7 @@ def test_constant_predictions_have_no_correlation(measured):
 
 
 def test_permutation_test_agrees_with_all_swaps():
-    """Of 9 complexes all 512 swaps can be written out."""
+    """With 9 complexes, all 512 swaps can be enumerated."""
     random = np.random.default_rng(6)
     labels = random.normal(size=9)
     ours, theirs = labels + random.normal(0, 0.7, size=9), labels + random.normal(0, 1.0, size=9)

@@ -83,7 +83,7 @@ def test_a_study_is_what_its_steps_are():
 
 
 def test_nothing_of_the_test_reaches_the_predictor():
-    """Other labels and vectors of test complexes change scores, and nothing else."""
+    """Changed labels and vectors of test complexes change the scores, and nothing else."""
     table, labels = made_up()
     study = run_study(table, labels, StudySettings(seeds=2))
     vectors = table.vectors.copy()
@@ -196,7 +196,7 @@ def test_studies_of_nothing_are_refused():
 
 
 def test_intervals_cover_what_they_say():
-    """Of exchangeable complexes, over many data sets; 47 residuals allow exactly 44/48 for 0.9."""
+    """This holds for exchangeable complexes over many data sets; 47 residuals allow exactly 44/48 for 0.9."""
     random = np.random.default_rng(0)
     covered = []
     for _ in range(4000):

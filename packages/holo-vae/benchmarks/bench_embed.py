@@ -1,12 +1,12 @@
-"""Residues per second of ``holo-vae embed``, from structure files to a table, and where the time goes.
+"""Residues per second of ``holo-vae embed``, from structure files to a table, and the time of each part.
 
-``nox -s bench -- holo-vae``; on the example structures, each several times, or on ``--structures DIR``, with the
-model that comes with holo-vae. The command runs as a process of its own, with its start; the median of several
-runs is printed, wall time and processor time (user and system) of the process. Where others compute at the same
-time only the processor time says something. Of the start the import of torch, which is not ours, is told apart.
+Run it with ``nox -s bench -- holo-vae``, on several copies of the example structures, or with ``--structures DIR``. It
+uses the model that comes with holo-vae. The command runs in its own process, including its start. The median of several
+runs is printed, as wall time and as processor time (user and system) of the process. If other work runs at the same
+time, only the processor time is meaningful. Of the start, the import of torch is reported separately.
 
-The parts are then measured in this process, on one thread, one after the other, as processor time: for what runs
-in several threads the command takes less wall time than their sum.
+The parts are then measured in this process, on one thread, one after the other, as processor time. For parts that run
+in several threads, the command takes less wall time than their sum.
 """
 
 import argparse
@@ -39,7 +39,7 @@ MODEL = "microenvironment-z128"
 
 @attrs.frozen
 class Run:
-    """What a process took, in seconds, and how many rows it gave."""
+    """The duration of a process in seconds, and the number of rows that it wrote."""
 
     rows: int
     wall: float
@@ -47,7 +47,7 @@ class Run:
 
 
 def repeated_examples(folder: Path, count: int) -> None:
-    """Fill a folder with so many copies of the example structures."""
+    """Fill a folder with several copies of the example structures."""
     examples = example_structures()
     for number in range(count):
         example = examples[number % len(examples)]
@@ -55,7 +55,7 @@ def repeated_examples(folder: Path, count: int) -> None:
 
 
 def run_process(command: list[str], threads: int) -> Run:
-    """Run a process, which gives no rows that are known of here."""
+    """Run a process whose number of rows is not known here."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(
         command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": str(threads)}
@@ -76,7 +76,7 @@ def run(structures: Path, out: Path, threads: int) -> Run:
 
 @contextmanager
 def timed(parts: dict[str, float], name: str) -> Iterator[None]:
-    """Note the processor time of what is done in the context."""
+    """Record the processor time of the context."""
     started = time.process_time()
     yield
     parts[name] = time.process_time() - started
@@ -90,14 +90,14 @@ def parts_of(structures: Path, out: Path) -> dict[str, float]:
     (warm,) = encode_structures(paths[:1], model.config.basis)
     if warm.holograms is None:
         raise warm.error or RuntimeError(f"{paths[0]} gave nothing")
-    embed_holograms(model, warm.holograms)  # what is computed once is the start's
+    embed_holograms(model, warm.holograms)  # what is computed only once belongs to the start
     parts: dict[str, float] = {}
     with timed(parts, "reading files"):
         for path in paths:
             read_structure(path)
     with timed(parts, "neighborhoods and Zernike transform"):
         encoded = [found.holograms for found in encode_structures(paths, model.config.basis)]
-    parts["neighborhoods and Zernike transform"] -= parts["reading files"]  # it reads them too
+    parts["neighborhoods and Zernike transform"] -= parts["reading files"]  # it includes reading them
     holograms = [each for each in encoded if each is not None]
     network, scale = model.network, model.network.scale
     inputs = [torch.from_numpy(each.coefficients) for each in holograms]
@@ -120,13 +120,13 @@ def parts_of(structures: Path, out: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the rate, and one line a part."""
+    """Print the rate, and one line for each part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--structures", type=Path, help="folder of structure files")
     parser.add_argument("--copies", type=int, default=100, help="how many files of the examples")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=5)
-    arguments, _ = parser.parse_known_args()  # others are of the package's other benchmarks
+    arguments, _ = parser.parse_known_args()  # other arguments are for the other benchmarks of the package
     with tempfile.TemporaryDirectory() as folder:
         out, structures = Path(folder, "embeddings.h5"), arguments.structures
         few = Path(folder, "one")

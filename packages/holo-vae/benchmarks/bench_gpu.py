@@ -1,7 +1,8 @@
-"""Training steps and encoding of the published autoencoders on a GPU, beside the authors' implementation.
+"""Training steps and encoding of the published autoencoders on a GPU, compared with the authors' implementation.
 
-``nox -s bench -- holo-vae --reference DIR`` with DIR a checkout of github gvisani/Holographic-VAE; says so where there
-is no GPU. Both run in one process, in turns, the median of several calls; they must agree first, on the CPU.
+Run it with ``nox -s bench -- holo-vae --reference DIR``, where DIR is a checkout of github gvisani/Holographic-VAE.
+Without a GPU it only says so. Both run alternately in one process, and the median of several calls is taken; first,
+they must agree on the CPU.
 """
 
 import argparse
@@ -24,7 +25,7 @@ def on_gpu(case: Case, reference: Path | None) -> dict[str, Ours | Theirs]:
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """Time a call until the GPU has done it."""
+    """Time a call until the GPU has finished it."""
     torch.cuda.synchronize()
     start = time.perf_counter()
     call()
@@ -33,7 +34,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def table(case: Case, sides: dict[str, Ours | Theirs], batch: int, rounds: int) -> None:
-    """Print the rates at one batch."""
+    """Print the rates for one batch."""
     x = holograms(attrs.evolve(case, batch=batch)).cuda()
 
     def encode(side: Ours | Theirs) -> None:
@@ -49,7 +50,7 @@ def table(case: Case, sides: dict[str, Ours | Theirs], batch: int, rounds: int) 
             for name, side in sides.items():
                 side.network.train(training)
                 took = seconds(lambda side=side, function=function: function(side))  # type: ignore[misc]
-                if turn > 1:  # the first ones compile and choose
+                if turn > 1:  # the first calls compile and select kernels
                     taken[name].append(took)
         rates = {name: batch / statistics.median(values) for name, values in taken.items()}
         words = "   ".join(f"{name} {rate:10,.0f}" for name, rate in rates.items())
@@ -58,11 +59,11 @@ def table(case: Case, sides: dict[str, Ours | Theirs], batch: int, rounds: int) 
 
 
 def main() -> None:
-    """Print two lines a configuration and batch."""
+    """Print two lines for each configuration and batch."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=Path, metavar="DIR", help="a checkout of gvisani/Holographic-VAE")
     parser.add_argument("--rounds", type=int, default=7)
-    arguments, _ = parser.parse_known_args()  # others are of the package's other benchmarks
+    arguments, _ = parser.parse_known_args()  # other arguments are for the other benchmarks of the package
     if not torch.cuda.is_available():
         print("training steps on a GPU: there is none here")
         return

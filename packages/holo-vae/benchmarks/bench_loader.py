@@ -1,8 +1,8 @@
-"""Batches from memory and from HDF5 files, beside the training of the published networks that take them.
+"""Batches from memory and from HDF5 files, compared with the training of the published networks.
 
-``nox -s bench -- holo-vae``; on data sets that it writes to a temporary folder. Loader and training run in
-one process, in turns, and the ratio of their rates is what counts: its inverse is the share of one core that
-loading takes from training.
+Run it with ``nox -s bench -- holo-vae``; it writes data sets to a temporary folder. Loader and training run alternately
+in one process, and the ratio of their rates is the result: its inverse is the share of one core that loading takes from
+training.
 """
 
 import argparse
@@ -24,12 +24,12 @@ from holo_vae.data.batches import Batch, Rows, open_rows
 from holo_vae.networks.network import HolographicAutoencoder
 
 ROWS = {"spherical MNIST": 60_000, "protein": 12_000}
-STEPS = {"spherical MNIST": 24, "protein": 4}  # of training, in a round
+STEPS = {"spherical MNIST": 24, "protein": 4}  # of training, per round
 WINDOWS = 4  # in the streamed data set
 
 
 def write(case: Case, path: Path) -> None:
-    """Write random holograms whose coefficients fall with the degree, as those of data do."""
+    """Write random holograms whose coefficients decrease with the degree, as those of real data do."""
     basis, rng = case.config.basis, np.random.default_rng(0)
     sizes = np.empty(basis.dim, np.float32)
     for (_, degree), where in zip(basis.irreps, basis.irreps.slices, strict=True):
@@ -48,19 +48,19 @@ def opened(case: Case, path: Path, *, streamed: bool, workers: int) -> Rows:
 
 
 def rate(rows: Iterable[int]) -> float:
-    """Return the rows per second of what gives their numbers."""
+    """Return the rows per second of an iterator that yields their numbers."""
     start = time.perf_counter()
     total = sum(rows)
     return total / (time.perf_counter() - start)
 
 
 def loaded(batches: Iterable[Batch]) -> Iterable[int]:
-    """Take batches and do nothing with them."""
+    """Iterate over batches without using them."""
     return (len(batch.rows) for batch in batches)
 
 
 def trained(side: Ours, batch: Batch, steps: int) -> Iterable[int]:
-    """Take steps of training on one batch."""
+    """Take training steps on one batch."""
     for _ in range(steps):
         side.step(batch.coefficients)
         yield len(batch.rows)
@@ -95,7 +95,7 @@ def table(case: Case, path: Path, rounds: int, workers: int) -> None:
 
 
 def peak(case: Case, path: Path, workers: int) -> float:
-    """Return by how many MiB an epoch, streamed, raises this process's peak memory."""
+    """Return by how many MiB streaming an epoch raises the peak memory of this process."""
     rows = opened(case, path, streamed=True, workers=workers)
     start = _memory("VmRSS")
     rate(loaded(rows.epoch(0, 0, case.batch)))
@@ -109,7 +109,7 @@ def _memory(field: str) -> float:
 
 
 def memory(case: Case, path: Path, workers: int) -> None:
-    """Print the memory of streaming, in a fresh process."""
+    """Print the memory of streaming, measured in a fresh process."""
     command = [sys.executable, __file__, "--peak-of", case.name, str(path), "--workers", str(workers)]
     rise = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     window = ROWS[case.name] // WINDOWS * 4 * case.config.basis.dim / 2**20
@@ -121,13 +121,13 @@ def memory(case: Case, path: Path, workers: int) -> None:
 
 
 def main() -> None:
-    """Print one line a figure."""
+    """Print one line for each figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, nargs="+", default=[1])
     parser.add_argument("--case", choices=[case.name for case in CASES])
     parser.add_argument("--peak-of", nargs=2, metavar=("CASE", "FILE"), help=argparse.SUPPRESS)
-    arguments, _ = parser.parse_known_args()  # others are of the package's other benchmarks
+    arguments, _ = parser.parse_known_args()  # other arguments are for the other benchmarks of the package
     if arguments.peak_of:
         name, file = arguments.peak_of
         (case,) = (case for case in CASES if case.name == name)

@@ -1,8 +1,8 @@
-"""The published autoencoders: training step, encoding and memory, beside the authors' implementation.
+"""The published autoencoders: training step, encoding and memory, compared with the authors' implementation.
 
-``nox -s bench -- holo-vae --reference DIR`` with DIR a checkout of github gvisani/Holographic-VAE; without it,
-all but that. Both run in one process, in turns, and must agree first; repetitions during which the machine was
-disturbed, as a fixed piece of work before and after each shows, are not counted.
+Run it with ``nox -s bench -- holo-vae --reference DIR``, where DIR is a checkout of github gvisani/Holographic-VAE;
+without it, the comparison is left out. Both run alternately in one process, and must first agree. Repetitions during
+which the machine was disturbed, as a fixed piece of work before and after each shows, are not counted.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from holo_vae.networks.network import HolographicAutoencoder
 from holo_vae.recipes.model import ModelConfig
 from holo_vae.training.flat import FlatParameters
 
-QUIET = 1.15  # a repetition counts if the fixed piece of work took at most so many times its fastest
+QUIET = 1.15  # a repetition counts if the fixed piece of work took at most this factor of its fastest time
 
 
 @attrs.frozen
@@ -167,7 +167,7 @@ class Theirs:
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=1e-3)
 
     def parts(self, x: Tensor) -> dict[int, Tensor]:
-        """Cut flat features into degrees, as their data loader's collation does."""
+        """Split flat features into degrees, as the collation of their data loader does."""
         return {
             term.ir.l: x[:, where].reshape(len(x), term.mul, term.ir.dim)
             for term, where in zip(self.irreps, self.irreps.slices(), strict=True)
@@ -199,7 +199,7 @@ def make(case: Case, reference: Path | None) -> dict[str, Ours | Theirs]:
         return {"holo": Ours(case, HolographicAutoencoder(case.config))}
     theirs = Theirs(case, reference)
     x = holograms(case)
-    theirs.reconstruct(x)  # in training: statistics of their own
+    theirs.reconstruct(x)  # in training mode, to get statistics
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "hparams.json").write_text(json.dumps(settings(case)))
         torch.save(theirs.network.state_dict(), Path(folder, "lowest_total_loss_with_final_kl_model.pt"))
@@ -234,7 +234,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 def compare(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Time functions in turns; give the median of the quiet repetitions of each, and how many there were."""
+    """Time functions in turns; return the median of the quiet repetitions of each, and their number."""
     matrix = torch.randn(384, 384)
 
     def fixed() -> float:
@@ -258,9 +258,9 @@ def compare(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str
 
 
 def products_alone(case: Case, network: HolographicAutoencoder) -> Callable[[], None]:
-    """Return a call that takes the matrix products of a training step and nothing else, those of the linear maps.
+    """Return a call that computes only the matrix products of a training step, those of the linear maps.
 
-    They are torch's own, of a whole batch at a time: forward, and for the gradients of features and of weights.
+    They are torch's own products for a whole batch: in the forward pass, and for the gradients of features and weights.
     """
     pairs = []
     for block in network.modules():
@@ -312,7 +312,7 @@ def table(case: Case, reference: Path | None, threads: int, rounds: int) -> None
 
 
 def peak(case: Case, reference: Path | None) -> float:
-    """Return by how many MiB three training steps raise this process's peak memory."""
+    """Return by how many MiB three training steps raise the peak memory of this process."""
     torch.manual_seed(0)
     side = Ours(case, HolographicAutoencoder(case.config)) if reference is None else Theirs(case, reference)
     x = holograms(case)
@@ -323,14 +323,14 @@ def peak(case: Case, reference: Path | None) -> float:
 
 
 def _memory(field: str) -> float:
-    # Not getrusage: its peak of a new process begins with that of the process that started it.
+    # Not getrusage, whose peak for a new process starts with that of its parent.
     lines = Path("/proc/self/status").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith(f"{field}:"))
     return float(line.split()[1]) / 1024
 
 
 def memory(case: Case, reference: Path | None) -> None:
-    """Print the memory of both, each in a fresh process."""
+    """Print the memory of both, each measured in a fresh process."""
     rises = {}
     for name, folder in {"holo": None, "reference": reference}.items():
         if name == "holo" or folder is not None:
@@ -343,7 +343,7 @@ def memory(case: Case, reference: Path | None) -> None:
 
 
 def main() -> None:
-    """Print one line a figure."""
+    """Print one line for each figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=Path, metavar="DIR", help="a checkout of gvisani/Holographic-VAE")
     parser.add_argument("--rounds", type=int, default=7)

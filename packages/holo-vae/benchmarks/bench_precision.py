@@ -1,8 +1,9 @@
-"""What mixed precision and `torch.compile` cost and give: equivariance, learning, and the time of a training step.
+"""The cost and benefit of mixed precision and `torch.compile`: equivariance, learning, and the time of a step.
 
-``nox -s bench -- holo-vae``. A small autoencoder and the published ones, with random weights and after a short
-training in float32 and in mixed precision (`holo_vae.data.precision`). Each is used in float32, in TF32 as GPUs have it
-(emulated: the operands of linear maps rounded to ten bits), and in mixed precision. Times are taken in turns.
+Run it with ``nox -s bench -- holo-vae``. It takes a small autoencoder and the published ones, with random weights and
+after a short training in float32 and in mixed precision (`holo_vae.data.precision`). Each is used in float32, in TF32
+as on GPUs (emulated: the operands of linear maps are rounded to ten bits), and in mixed precision. Times are taken
+alternately.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from holo_vae.recipes.model import ModelConfig
 
 CPU = torch.device("cpu")
 BATCH, TEST_ROWS = 32, 256
-# Small enough that many steps take a minute: what is learned in each precision can be compared.
+# Small enough to take many steps in a minute, so that learning in each precision can be compared.
 SMALL = Case(
     "small",
     ModelConfig(
@@ -38,11 +39,11 @@ SMALL = Case(
     ),
     batch=100,
 )
-STEPS = {"small": 400, "spherical MNIST": 40, "protein": 10}  # of the short training
+STEPS = {"small": 400, "spherical MNIST": 40, "protein": 10}  # in the short training
 
 
 def holograms(case: Case, rows: int, seed: int) -> Tensor:
-    """Draw signals that can be learned: a few points in random directions, each with weights of its own."""
+    """Draw signals that can be learned: a few points in random directions, each with its own weights."""
     basis, generator = case.config.basis, torch.Generator().manual_seed(seed)
     directions = torch.randn(rows, 4, 3, generator=generator, dtype=torch.float64)
     total = torch.zeros(rows, basis.dim, dtype=torch.float64)
@@ -53,7 +54,7 @@ def holograms(case: Case, rows: int, seed: int) -> Tensor:
         end = begin + channels * (2 * degree + 1)
         total[:, begin:end] = torch.einsum("npc,npm->ncm", weights, harmonics).flatten(1)
         begin = end
-    # Coefficients of size one, about what the scale of training data makes of them.
+    # Coefficients of order one, similar to training data divided by its scale.
     return total / total.square().mean().sqrt()
 
 
@@ -76,7 +77,7 @@ class Learner:
 
     @classmethod
     def of(cls, case: Case) -> "Learner":
-        """Begin from random weights."""
+        """Start from random weights."""
         torch.manual_seed(0)
         network = HolographicAutoencoder(case.config)
         return cls(network, torch.optim.Adam(network.parameters(), lr=1e-3), case.config.latent_dim)
@@ -91,7 +92,7 @@ class Learner:
 
 
 def trained(case: Case, precision: Precision, steps: int) -> HolographicAutoencoder:
-    """Train for so many steps; for none, only let the norms see data."""
+    """Train for a number of steps; for 0, only let the norms see data."""
     learner = Learner.of(case)
     data = holograms(case, BATCH * 16, seed=1).float()
     for step in range(steps):
@@ -112,7 +113,7 @@ def ten_bits(x: Tensor) -> Tensor:
 
 
 def in_tf32(network: HolographicAutoencoder) -> HolographicAutoencoder:
-    """Return a copy whose linear maps round their operands. The tensor square never does: its kernel has no TF32."""
+    """Return a copy whose linear maps round their operands. The tensor square does not: its kernel has no TF32."""
     network = copy.deepcopy(network)
     for module in network.modules():
         if isinstance(module, Linear | nn.Linear):
@@ -123,7 +124,7 @@ def in_tf32(network: HolographicAutoencoder) -> HolographicAutoencoder:
 
 
 def print_errors(case: Case, network: HolographicAutoencoder, what: str) -> None:
-    """Print what turning the input does to z, to the frame and to the reconstruction, and how good that is."""
+    """Print how rotating the input changes z, the frame and the reconstruction, and the reconstruction error."""
     x, rotations = holograms(case, TEST_ROWS, seed=2), random_rotations(TEST_ROWS)
     irreps = str(case.config.basis.irreps)
 
@@ -177,7 +178,7 @@ def print_times(case: Case, rounds: int, *, compiled: bool) -> None:
 
 
 def main() -> None:
-    """Print one line a figure."""
+    """Print one line for each figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--case", choices=list(STEPS))
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,9 +1,10 @@
-"""What more threads give: training, encoding and projection in one process, beside as many processes of one thread.
+"""Scaling with threads: training, encoding and projection in one process, and in as many single-threaded processes.
 
-``nox -s bench -- holo-vae``, or by itself with ``--threads 1 2 4 8 16`` and ``--batch N``. So many processes of one
-thread each, side by side, are the bound: nothing in them waits for anything else, so what they lack of a multiple is
-the machine's memory and clock. All take turns; rates are medians. A bar ends where the bound does, and its full part is
-what one process with so many threads reaches. ``--levels v3 v4`` compares instruction sets in the same turns.
+Run it with ``nox -s bench -- holo-vae``, or by itself with ``--threads 1 2 4 8 16`` and ``--batch N``. The same number
+of single-threaded processes side by side is the upper bound: nothing in them waits for anything else, so what they lack
+of a multiple is due to the machine's memory and clock. All run alternately; rates are medians. A bar ends at the bound,
+and its filled part is what one process with that many threads reaches. ``--levels v3 v4`` compares instruction sets in
+the same way.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from holo_features import datasets, neighborhoods, read_structure, zernike_trans
 from holo_types import PointClouds, concatenate
 from holo_vae.networks.network import HolographicAutoencoder
 
-BAR = 40  # characters that stand for as many times one thread as there are threads
+BAR = 40  # characters that represent perfect scaling: as many times one thread as there are threads
 DIGITS, PROTEIN = CASES
 
 
@@ -58,7 +59,7 @@ def _projection(case: Case) -> Callable[[], None]:
     return call
 
 
-# Name, configuration, and what makes a call of it, which computes a batch.
+# Name, configuration, and a function that makes a call which computes a batch.
 WORKLOADS: dict[str, tuple[Case, Callable[[Case], Callable[[], None]]]] = {
     "training, digits": (DIGITS, _training),
     "training, protein": (PROTEIN, _training),
@@ -69,7 +70,7 @@ WORKLOADS: dict[str, tuple[Case, Callable[[Case], Callable[[], None]]]] = {
 
 
 def work(name: str, threads: int, batch: int | None) -> None:
-    """Be a process that computes for as many seconds as each line of its input says, and answers with its rate."""
+    """Compute for as many seconds as each line of the input says, and answer with the rate (in a child process)."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     case, make = WORKLOADS[name]
@@ -79,7 +80,7 @@ def work(name: str, threads: int, batch: int | None) -> None:
         call()
     print("ready", flush=True)
     for line in sys.stdin:
-        call()  # the caches are another one's
+        call()  # another process has filled the caches meanwhile
         start, calls = time.perf_counter(), 0
         while time.perf_counter() - start < float(line):
             call()
@@ -88,12 +89,12 @@ def work(name: str, threads: int, batch: int | None) -> None:
 
 
 class Worker:
-    """Such a process."""
+    """A child process that computes."""
 
     def __init__(self, name: str, threads: int, batch: int | None, level: str | None = None) -> None:
         command = [sys.executable, __file__, "--work", name, "--threads", str(threads)]
         command += [] if batch is None else ["--batch", str(batch)]
-        # OpenMP's threads sleep soon, as in the programs of Holo.
+        # OpenMP's threads go to sleep soon, as in the programs of Holo.
         environment = {"GOMP_SPINCOUNT": "10000"} | os.environ
         environment |= {} if level is None else {"HOLO_KERNELS_LEVEL": level}
         self.process = subprocess.Popen(
@@ -106,13 +107,13 @@ class Worker:
         )
 
     def wait(self) -> None:
-        """Wait until it can begin."""
+        """Wait until it is ready."""
         assert self.process.stdout is not None
         if self.process.stdout.readline() != "ready\n":
             raise SystemExit(f"a worker ended: {self.process.args}")
 
     def begin(self, seconds: float) -> None:
-        """Let it compute."""
+        """Start the computation."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{seconds}\n")
         self.process.stdin.flush()
@@ -123,7 +124,7 @@ class Worker:
         return float(self.process.stdout.readline())
 
     def end(self) -> None:
-        """Let it end."""
+        """End the process."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
@@ -132,7 +133,7 @@ class Worker:
 def measure(
     name: str, counts: list[int], batch: int | None, levels: list[str], plan: tuple[int, float]
 ) -> None:
-    """Print the rates of a workload, measured in so many rounds of so many seconds."""
+    """Print the rates of a workload, measured in several rounds of several seconds."""
     rounds, seconds = plan
     alone = [Worker(name, 1, batch) for _ in range(max(counts))]
     together = {count: Worker(name, count, batch) for count in counts if count > 1}
@@ -174,7 +175,7 @@ def measure(
 
 
 def main() -> None:
-    """Print a few lines a workload."""
+    """Print a few lines for each workload."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     powers = [1 << power for power in range(cpus.bit_length())]
     parser = argparse.ArgumentParser(description=__doc__)
@@ -185,7 +186,7 @@ def main() -> None:
     parser.add_argument("--only", choices=list(WORKLOADS), nargs="+", default=list(WORKLOADS))
     parser.add_argument("--levels", nargs="+", default=[], help="instruction sets, v3 or v4, to compare")
     parser.add_argument("--work", choices=list(WORKLOADS), help=argparse.SUPPRESS)
-    arguments, _ = parser.parse_known_args()  # others are of the package's other benchmarks
+    arguments, _ = parser.parse_known_args()  # other arguments are for the other benchmarks of the package
     if arguments.work:
         work(arguments.work, arguments.threads[0], arguments.batch)
         return

@@ -62,12 +62,12 @@ def _perturb_one_weight() -> None:
 
 
 def _change_of_sign() -> None:
-    """Give the coefficients of one triple with the other sign."""
+    """Return the coefficients with the sign of one triple reversed."""
     _change_coefficients((2, 1, 1), torch.neg)
 
 
 def _times_ten() -> None:
-    """Let decoders make everything ten times as large, behind the digest's back."""
+    """Make decoders return everything ten times as large, without a change of the digest."""
     read = holo_vae.networks.loading.read_folder
 
     def read_and_scale(folder: Any, kinds: Any) -> Any:
@@ -83,7 +83,7 @@ def _times_ten() -> None:
 
 
 def _change_of_sign_in_the_pure_form() -> None:
-    """Give the products of two different degrees with the other sign, where no compiled loop computes them."""
+    """Reverse the sign of products of two different degrees where no compiled loop computes them."""
     square = importlib.import_module("holo_nn.layers.tensor_square").TensorSquare
     products = square._products
 

@@ -22,7 +22,7 @@ def recipe(basis: Basis) -> Recipe:
 
 @pytest.fixture
 def holograms(basis: Basis) -> Holograms:
-    """Give 80 rows of 8 structures that share a few directions of variation."""
+    """Return 80 rows of 8 structures that share a few directions of variation."""
     rng = np.random.default_rng(0)
     coefficients = rng.normal(size=(80, 3)) @ rng.normal(size=(3, basis.dim)) + rng.normal(size=basis.dim)
     structures = [f"s{i % 8}" for i in range(80)]

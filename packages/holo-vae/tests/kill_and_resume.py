@@ -1,4 +1,4 @@
-"""Train in processes that are killed with SIGKILL again and again, and print what came of it as JSON.
+"""Train in processes that are killed with SIGKILL again and again, and print the results as JSON.
 
 Run by test_vae_resume.py. The trainings are forked, so that torch is imported once.
 """
@@ -43,7 +43,7 @@ STEPS = 32  # of the whole run
 
 
 def weights(state: Path | None, on_step: Callable[[Step], None] = lambda _: None) -> dict[str, torch.Tensor]:
-    """Train, or go on training, to the end; gives the weights and the history's losses."""
+    """Train, or resume training, to the end; return the weights and the losses of the history."""
     rng = np.random.default_rng(0)
     data = Holograms(rng.normal(size=(95, BASIS.dim)).astype(np.float32), BASIS)
     torch.manual_seed(0)
@@ -85,7 +85,7 @@ def killed_in_writing(state: Path, write: int) -> None:
 
 
 def fork(work: Callable[[], object]) -> int:
-    """Do work in a new process; gives its number."""
+    """Do work in a new process, and return its process id."""
     process = os.fork()
     if process:
         return process
@@ -97,7 +97,7 @@ def fork(work: Callable[[], object]) -> int:
 
 
 def main(folder: Path, kills: int, seed: int) -> None:
-    """Kill a training so many times, then let it end; beside it one that nobody disturbs."""
+    """Kill a training several times, then let it finish; compare it with an undisturbed one."""
     random.seed(seed)
     started = time.perf_counter()
     undisturbed = weights(None)
@@ -108,7 +108,7 @@ def main(folder: Path, kills: int, seed: int) -> None:
         if kill % 3 == 0:
             process = fork(lambda: killed_in_writing(state, random.randrange(3)))
         else:
-            # Killed at any time after its first or second step: every run gets on, none gets to the end.
+            # They are killed at any time after the first or second step: every run advances, none finishes.
             reader, writer = os.pipe()
             process = fork(lambda pipe=writer: weights(state, lambda _: os.write(pipe, b".")))
             os.read(reader, 1)

@@ -1,4 +1,4 @@
-"""Two promotions at once, 200 times: the better model stands, and the other one is told.
+"""Run two promotions at once, 200 times: the better model must win, and the other promotion must be told so.
 
 Run it with ``python packages/holo-vae/tests/race_promotions.py [RACES]``; it prints one line. Two processes promote a
 good version and a worse one for an alias that a third version has; each race begins when both are ready.
@@ -38,7 +38,7 @@ OLD, BETTER, WORSE = "1", "2", "3"
 
 
 def spoilt(model: Model, by: float) -> Model:
-    """Give a model whose decoder's weights are off by a part of their deviation."""
+    """Return a model whose decoder's weights are off by a part of their deviation."""
     network = HolographicAutoencoder(model.config)
     network.load_state_dict(model.network.state_dict())
     generator = torch.Generator().manual_seed(0)
@@ -66,7 +66,7 @@ def make_registry(folder: Path) -> str:
 
 
 def keep_what_is_known() -> None:
-    """Load each version once, and let the gate judge each pair once: it would say the same every time."""
+    """Load each version once, and let the gate judge each pair once, since it would always say the same."""
     module: Any = promotions
     of, judge = Contender.of, module.judge
     loaded: dict[str, Contender] = {}
@@ -90,7 +90,7 @@ def keep_what_is_known() -> None:
 
 
 def racer(version: str, store: str, start: Barrier, answers: Connection, seed: int) -> None:
-    """Promote a version whenever a race starts, after a moment that chance decides."""
+    """Promote a version whenever a race starts, after a random moment."""
     mlflow.set_tracking_uri(store)
     torch.set_num_threads(1)
     keep_what_is_known()
@@ -107,7 +107,7 @@ def racer(version: str, store: str, start: Barrier, answers: Connection, seed: i
 
 
 def main(races: int) -> int:
-    """Race, count how it ended, and say so."""
+    """Race, count the outcomes, and print them."""
     with tempfile.TemporaryDirectory() as folder:
         store = make_registry(Path(folder))
         client = mlflow.MlflowClient(store)

@@ -25,7 +25,7 @@ COUNT = 1000
 
 
 def numbered(count: int = COUNT, first: int = 0, dtype: str = "float32") -> Holograms:
-    """Give holograms whose first coefficient is the row's number."""
+    """Return holograms whose first coefficient is the row's number."""
     coefficients = np.random.default_rng(first).normal(size=(count, BASIS.dim)).astype(dtype)
     coefficients[:, 0] = np.arange(first, first + count)
     index = {
@@ -37,7 +37,7 @@ def numbered(count: int = COUNT, first: int = 0, dtype: str = "float32") -> Holo
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Give three files, one of which has no rows."""
+    """Return three files, one of which has no rows."""
     folder = tmp_path_factory.mktemp("shards")
     for name, part in {"a": numbered(430), "b": numbered(0), "c": numbered(570, 430)}.items():
         holo_types.save(part, folder / f"{name}.h5")
@@ -145,7 +145,7 @@ LONG = 200 * CHUNK
 
 @pytest.fixture(scope="module")
 def long_rows(tmp_path_factory: pytest.TempPathFactory) -> Rows:
-    """Give 200 chunks, of which a window holds 25."""
+    """Return 200 chunks, of which a window holds 25."""
     path = tmp_path_factory.mktemp("long") / "long.h5"
     basis = Basis(lmax=0, radial=None, channels=("image",))
     holo_types.save(Holograms(np.ones((LONG, 1), np.float32), basis), path)

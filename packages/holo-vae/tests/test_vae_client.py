@@ -38,7 +38,7 @@ def embeddings(count: int = 3) -> Embeddings:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[list[Answer]], str]]:
-    """Give what starts a server of given answers, one after the other; that returns its address."""
+    """Return a function that starts a server with given answers, one after the other, and returns its address."""
     servers = []
 
     def start(answers: list[Answer]) -> str:

@@ -23,7 +23,7 @@ QUOTAS = {"many": 24, "two": 36, "one": 60}  # the means; 35.5 is rounded to the
 
 
 def in_families(basis: Basis) -> Holograms:
-    """Give the rows of structures in families, one structure after the other, families mixed."""
+    """Return the rows of structures in families, one structure after the other, families mixed."""
     names = [
         (family, f"{family}{n}", size) for family, sizes in SIZES.items() for n, size in enumerate(sizes)
     ]

@@ -39,7 +39,7 @@ WRONG = {
 
 
 def changed(path: str, value: object) -> dict[str, Any]:
-    """Give a good recipe with one other value."""
+    """Return a good recipe with one other value."""
     plain = to_plain(Recipe(model=CONFIG))
     *places, key = path.split(".")
     inner = plain

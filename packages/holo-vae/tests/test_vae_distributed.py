@@ -75,7 +75,7 @@ def random_clouds(index):
 
 
 def trained(name, processes, state):
-    """Train for two epochs of ten steps; give the kept weights, and what was told of steps and epochs."""
+    """Train for two epochs of ten steps; return the kept weights, and the records of steps and epochs."""
     chosen = recipe(name)
     family = chosen.training.cluster_column
     count = ROWS if family is None else ROWS + TWINS

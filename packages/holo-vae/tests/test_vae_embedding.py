@@ -119,7 +119,7 @@ def test_two_structures_are_superposed_by_centers_and_frames_alone(model: Model,
 
 
 def test_the_command_imports_nothing_that_it_does_not_use(tmp_path: Path) -> None:
-    # Each takes a second or a part of one, which who embeds a single structure waits for.
+    # Each import takes a second or part of one, which a user who embeds a single structure would wait for.
     absent = (
         "e3nn",
         "holo_vae.evaluation",

@@ -126,7 +126,7 @@ def test_chunks_change_nothing(recipe: Recipe, holograms: Holograms, monkeypatch
 
 
 def _two_kinds(embeddings: Embeddings, seed: int) -> Embeddings:
-    """Give z in which the label shows, but not perfectly."""
+    """Return z from which the label can be predicted, but not perfectly."""
     labels = np.arange(len(embeddings)) % 3
     z = np.random.default_rng(seed).normal(size=(len(embeddings), 2)) + 1.5 * labels[:, None]
     return attrs.evolve(embeddings, invariants=z, index={"kind": labels})

@@ -91,7 +91,7 @@ def test_a_model_that_cannot_say_it_is_refused(structure: Structure) -> None:
 
 
 def of_odds(names: list[str], log_odds: np.ndarray) -> FilledIn:
-    """Give what a model would expect whose log-odds of all types are these, at residues of these names."""
+    """Return the predictions of a model with these log-odds of all types, at residues with these names."""
     z = Embeddings(
         np.zeros((len(names), 2)),
         np.broadcast_to(np.eye(3), (len(names), 3, 3)).copy(),
@@ -104,7 +104,7 @@ def of_odds(names: list[str], log_odds: np.ndarray) -> FilledIn:
 
 @given(st.integers(0, 2**32 - 1), st.floats(-3, 3))
 def test_a_planted_imprint_is_found_and_taken_away(seed: int, planted: float) -> None:
-    """Both relatives have the same odds at each place, but for their own residue, which has so many nats more."""
+    """Both relatives have the same odds at each position, except that their own residue has an imprint in nats."""
     random = np.random.default_rng(seed)
     same, types = random.normal(size=(30, 20)) * 3, np.array(STANDARD_AMINO_ACIDS)
     names = [types[random.integers(20, size=30)] for _ in range(2)]
@@ -121,7 +121,7 @@ def test_a_planted_imprint_is_found_and_taken_away(seed: int, planted: float) ->
 
 def test_each_residue_has_its_other() -> None:
     filled = of_odds(["ALA", "GLY"], np.zeros((2, 20)))
-    with pytest.raises(HoloError, match="imprint: 2 residues beside 1"):
+    with pytest.raises(HoloError, match="imprint: 2 residues and 1"):
         imprint(filled, filled.take(np.array([0])))
     modified = of_odds(["ALA", "MSE"], np.zeros((2, 20)))
     with pytest.raises(HoloError, match="does not know MSE"):

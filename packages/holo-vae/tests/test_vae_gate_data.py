@@ -40,7 +40,7 @@ def contender(model: Model, version: str, groups: Mapping[str, tuple[str, ...]] 
 
 @pytest.fixture(scope="module", name="folder")
 def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder of which half scales distances."""
+    """Return a folder of structures, half of which set the scale of distances."""
     folder = tmp_path_factory.mktemp("gate")
     with (folder / "structures.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -53,7 +53,7 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", name="clouds")
 def _clouds(folder: Path) -> Path:
-    """Give the same residues as a file of clouds."""
+    """Return the same residues as a file of clouds."""
     reads = [read_row(row, CHANNELS) for row in read_structure_table(folder).rows]
     path = folder.parent / "clouds.h5"
     holo_types.save(concatenate([labeled_clouds(read, 10.5, CHANNELS) for read in reads]), path)
@@ -104,7 +104,7 @@ def test_on_one_basis_the_reconstruction_counts(folder: Path) -> None:
     worse = contender(Model(network.eval(), "worse"), "2")
     verdict = judge(worse, contender(model, "1"), data=folder)
     assert [check.name for check in verdict.failed] == ["squared_error"]
-    # What z tells is the same, and that is all that is asked for here.
+    # z is equally informative in both bases, which is all that is required here.
     assert not judge(worse, contender(model, "1"), data=folder, rows=("secondary structure", "noise")).failed
     first = judge(worse, None, data=folder)
     assert "mean hologram's" in first.failed[0].bound

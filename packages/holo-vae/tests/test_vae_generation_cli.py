@@ -33,7 +33,7 @@ def _write(recipe: Recipe, name: str, *, variational: bool, condition: Condition
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: Recipe, holograms: Holograms) -> Path:
-    """Give a folder with an H-AE, an H-VAE, a conditional one, and rows of two classes."""
+    """Return a folder with an H-AE, an H-VAE, a conditional one, and rows of two classes."""
     monkeypatch.chdir(tmp_path)
     _write(recipe, "hae", variational=False)
     _write(recipe, "hvae", variational=True)

@@ -60,7 +60,7 @@ def _network(config: ModelConfig, dtype: torch.dtype) -> HolographicAutoencoder:
 
 
 def _slack(config: ModelConfig) -> int:
-    """Say how much more of rounding errors an instance norm leaves: it brings weak channels to the size of all."""
+    """Return how much an instance norm amplifies rounding errors, since it scales up weak channels."""
     return 10 if config.norm == "instance" else 1
 
 
@@ -91,7 +91,7 @@ def _harmonics(direction: Tensor) -> Tensor:
 
 
 def _point(direction: Tensor, config: ModelConfig) -> Tensor:
-    """Give a hologram of one point: every channel and radial order of a degree along one direction."""
+    """Return a hologram of one point: every channel and radial order of a degree along one direction."""
     y = _harmonics(direction)
     blocks, start = [], 0
     for multiplicity, degree in config.basis.irreps:
@@ -103,7 +103,7 @@ def _point(direction: Tensor, config: ModelConfig) -> Tensor:
 
 
 def _degenerate(config: ModelConfig) -> dict[str, tuple[Tensor, int]]:
-    """Give inputs and how many axes they define."""
+    """Return inputs, and the number of axes that they define."""
     direction = torch.tensor([0.6, -0.48, 0.64], dtype=torch.float64)
     cube = torch.tensor([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], dtype=torch.float64)
     scalar = torch.zeros(config.basis.dim, dtype=torch.float64)

@@ -44,7 +44,7 @@ def test_arrays_come_out_as_they_went_in() -> None:
 
 @pytest.mark.parametrize(("dtype", "shape"), [("|O", [1]), ("<f4,|O", [1]), ("<f4", [-1]), ("<f4", [5])])
 def test_no_array_is_made_of_what_is_none(dtype: str, shape: list[int]) -> None:
-    """Of bytes that are taken for addresses a program reads anything, or dies."""
+    """Interpreting bytes as addresses would read arbitrary memory, or crash."""
     header = json.dumps([(dtype, shape)]).encode()
     with pytest.raises((ValueError, TypeError)):
         unpack(len(header).to_bytes(8) + header + bytes(16))

@@ -40,7 +40,7 @@ def _untrained(basis: Basis) -> Model:
 
 
 def _worse(model: Model) -> Model:
-    """Give a model with weights of the decoder that are a little off."""
+    """Return a model with weights of the decoder that are a little off."""
     network = HolographicAutoencoder(model.config)
     network.load_state_dict(model.network.state_dict())
     generator = torch.Generator().manual_seed(0)
@@ -51,7 +51,7 @@ def _worse(model: Model) -> Model:
 
 
 def _times_ten(model: Model) -> Model:
-    """Give a model whose decoder makes everything ten times as large, which no cosine sees."""
+    """Return a model whose decoder makes everything ten times as large, which the cosine loss does not detect."""
     network = HolographicAutoencoder(model.config)
     network.load_state_dict(model.network.state_dict())
     with torch.no_grad():
@@ -115,7 +115,7 @@ def _location(version: str) -> Path:
 
 @pytest.fixture(autouse=True)
 def champion(versions: dict[str, str]) -> None:
-    """Let the good model be the champion, whatever a test before has moved."""
+    """Make the good model the champion, whatever an earlier test has moved."""
     client = mlflow.MlflowClient()
     client.set_registered_model_alias("small", "champion", versions["good"])
     model = client.get_registered_model("small")
@@ -162,7 +162,7 @@ def test_another_basis_is_refused(versions) -> None:
 
 @pytest.fixture
 def forget_coefficients() -> Iterator[Callable[[], None]]:
-    """Give what makes holo-nn forget the coefficients that it keeps; that happens after the test as well."""
+    """Return a function that clears the coefficients cached by holo-nn, which is also called after the test."""
 
     def forget() -> None:
         for name, module in list(sys.modules.items()):

@@ -41,7 +41,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def logged(tmp_path: Path, recipe: Recipe, holograms: Holograms) -> Callable[[], tracking.Run]:
-    """Give what tracks a run that logs a model, with rows to measure it on, for the alias ``champion``."""
+    """Return a function that tracks a run which logs a model, with rows to measure it on, for ``champion``."""
     data = RunData(
         open_rows(holograms, rows=np.arange(60), shuffle_rows=100),
         open_rows(holograms, rows=np.arange(60, 80), shuffle_rows=100),

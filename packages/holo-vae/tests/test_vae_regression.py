@@ -1,7 +1,7 @@
 """A trained model still gives what it gave, and is still equivariant (golden/make_regression.py).
 
-Each by the compiled loops, where they run, and by the pure form, which is what other devices, export and second
-derivatives get. `test_vae_regression_red.py` shows that each of these fails when what it guards is broken.
+Each is tested with the compiled loops, where they run, and with the pure form, which other devices, export and second
+derivatives use. `test_vae_regression_red.py` shows that each of these tests fails when what it guards is broken.
 """
 
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ def test_the_reconstruction_is_as_good_as_recorded() -> None:
 
 
 def test_the_reconstruction_has_the_recorded_scale() -> None:
-    """The cosine sees no scale: a decoder times ten has the same."""
+    """The cosine loss does not depend on the scale: a decoder times ten has the same loss."""
     holograms, _ = _recorded()
     assert reconstruction(load_model(GOLDEN / "model"), holograms).mse == pytest.approx(MSE, rel=1e-4)
 

@@ -457,7 +457,7 @@ ENDLESS, HEAVY = "a", "b"  # residues of requests whose decoding is made so
 
 
 def decode_badly(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Let the processes that decode never end over some choices of residues, and fill the memory over others."""
+    """Make the decoding processes never end for some selections of residues, and fill the memory for others."""
     (folder / "sitecustomize.py").write_text(
         f"""
 import holo_vae.serving.structures as structures
@@ -532,7 +532,7 @@ def test_processes_that_decode_need_no_model() -> None:
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory, served: ServedModel) -> Iterator[str]:
-    """Register the model in a sqlite store; gives the store's address."""
+    """Register the model in a sqlite store; return the address of the store."""
     folder = tmp_path_factory.mktemp("registry")
     store = f"sqlite:///{folder / 'mlflow.db'}"
     write_model(served.model, folder / "small")
@@ -568,7 +568,7 @@ GOOD = of_holograms(holograms(1))
 
 @pytest.fixture(scope="module")
 def server(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run `mlflow models serve`; gives its address."""
+    """Run `mlflow models serve`, and return its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

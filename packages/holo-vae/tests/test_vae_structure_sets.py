@@ -33,7 +33,7 @@ def examples() -> list[Path]:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Give a folder as such data sets are published: a table, and the files in a folder of their own."""
+    """Return a folder in the published layout of such data sets: a table, and the files in a subfolder."""
     folder = tmp_path / "proteins"
     (folder / "chains").mkdir(parents=True)
     lines = [HEADER]

@@ -45,7 +45,7 @@ CURVES = ("loss", "mse", "learning_rate", "gradient_norm", "seconds", "samples_p
 
 @pytest.fixture(scope="module")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a store without runs, of which others are copies: mlflow takes seconds to make its tables."""
+    """Return a store without runs, from which others are copied, since mlflow takes seconds to make its tables."""
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
@@ -53,7 +53,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def stores(empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let runs be tracked in their folder, in a store whose tables are there."""
+    """Track runs in their folder, in a store whose tables already exist."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
     def made(folder: Path) -> str:

@@ -53,7 +53,7 @@ DATA = StructureData(kind="structures", columns=("family",), alike="protein")
 
 @pytest.fixture(scope="module", name="source")
 def _source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give two proteins, one of them twice, and one to validate and one to test with."""
+    """Return two proteins, one of them twice, and one to validate and one to test with."""
     folder = tmp_path_factory.mktemp("proteins")
     paths = sorted(example_structures(), key=lambda path: path.stat().st_size)[:4]
     lines = ["file\tfamily\tprotein\tsplit"]

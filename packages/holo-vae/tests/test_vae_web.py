@@ -483,7 +483,7 @@ def test_nothing_of_a_request_reaches_the_log(service: Running) -> None:
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Register two models under one name, of which the first is the champion; gives the store's address."""
+    """Register two models under one name, of which the first is the champion; return the address of the store."""
     folder = tmp_path_factory.mktemp("registry")
     store = f"sqlite:///{folder / 'mlflow.db'}"
     with pytest.MonkeyPatch.context() as patch:

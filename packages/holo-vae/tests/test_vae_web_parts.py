@@ -79,7 +79,7 @@ Pieces = list[bytes | float | None]
 
 
 def body(*pieces: bytes | float | None) -> Callable[[], Coroutine[Any, Any, dict[str, Any]]]:
-    """Give what receives pieces; a number waits so many seconds, None is the end of the connection."""
+    """Return a receiver of pieces; a number waits that many seconds, None ends the connection."""
     left = list(pieces)
 
     async def receive() -> dict[str, Any]:

@@ -30,7 +30,7 @@ def _holograms() -> Holograms:
 
 
 def _randomized(network: Any) -> Any:
-    """Give every parameter and statistic a value that is not where it starts."""
+    """Set every parameter and statistic to a value other than its initial one."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, tensor in network.state_dict().items():
