@@ -33,11 +33,11 @@ class BodyReader:
     Parameters
     ----------
     max_bytes
-        The length of the longest body.
+        The maximum length of a body.
     max_seconds
         The seconds within which a body must arrive.
     kept_bytes
-        The total length of all bodies that have not been answered yet.
+        The maximum total length of bodies that have not been answered yet.
     """
 
     def __init__(self, max_bytes: int, max_seconds: float, kept_bytes: int) -> None:
