@@ -75,7 +75,7 @@ def embed_command(
         File for the embeddings, .h5; or a table, .parquet or .csv. An existing file is replaced unless --resume is
         given. A name without an ending stands for a folder of Parquet files that are read as one table.
     model
-        Name of a model that comes with holo-vae, the folder of a model, or models:/NAME@ALIAS.
+        Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     pocket
         Embed the residues that have an atom within 6 Å of the ligand; the ligand's atoms count among their neighbors.
     ligand

@@ -43,7 +43,7 @@ class Settings:
     Parameters
     ----------
     model
-        Name of a model that comes with holo-vae, the folder of a model, or models:/NAME@ALIAS.
+        Name of a model that comes with holo-vae, folder of a model, or models:/NAME@ALIAS.
     host
         The address to listen on.
     port
