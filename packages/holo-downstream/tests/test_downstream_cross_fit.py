@@ -259,7 +259,7 @@ def test_the_summary_has_the_caveat_of_one_series():
     table, complexes = example()
     found = cross_fit(table, [attrs.evolve(one, cluster="") for one in complexes], LINEAR)
     assert found.grouping.by == "none"
-    assert found.summary().endswith("of all that is new errors will be larger.")
+    assert found.summary().endswith("errors on new complexes will be larger.")
 
 
 def test_a_group_weighs_no_more_than_it_may():

@@ -94,7 +94,7 @@ def test_rows_that_cannot_be_used_are_named_and_the_others_are_used(write):
         ("1bbb", "its label is 'high'; it must be a number"),
         ("1ccc", "the label is nan; it must be a finite number"),
         ("1ddd", "its id comes 2 times; it must come once"),
-        ("1eee", "its label is in nM, the others are said to be in pK"),
+        ("1eee", "its label is in nM, the others are declared to be in pK"),
         ("1fff", "its split is 'holdout'; it must be train, val, test or series"),
         ("", "it has no id"),
     ]
@@ -176,4 +176,4 @@ def test_what_can_be_pk_is_read_as_pk(write, labels):
 def test_rows_of_another_unit_are_left_out_not_asked_about(write):
     table = read_labels(write("id,label,unit\n1abc,6.5,pK\n2abc,1500,nM\n3abc,7.5,\n"))
     assert [one.id for one in table.complexes] == ["1abc", "3abc"]
-    assert table.skipped[0].reason == "its label is in nM, the others are said to be in pK"
+    assert table.skipped[0].reason == "its label is in nM, the others are declared to be in pK"
