@@ -229,7 +229,7 @@ BAD_HOLOGRAMS = {
     "NaN": (npy(with_value(np.nan)), "hologram 1 .* not a finite"),
     "infinity": (npy(with_value(-np.inf)), "hologram 1 .* not a finite"),
     "overflow": (npy(with_value(3e38)), "not all of rows 0 to 2 of the answer would be finite"),
-    "overflow of float32": (npy(ROWS.astype(float) * 1e200), "not all would be finite"),
+    "overflow of float32": (npy(ROWS.astype(float) * 1e200), "not all of rows .* would be finite"),
 }
 
 

@@ -197,7 +197,7 @@ def test_a_column_that_the_index_has_is_refused(source: Path, tmp_path: Path) ->
     data = attrs.evolve(DATA, columns=("structure",))
     table = source / "index.tsv"
     table.write_text(table.read_text().replace("family", "structure"))
-    with pytest.raises(HoloError, match=r"data.columns has structure, which the index .* has already"):
+    with pytest.raises(HoloError, match=r"data.columns has structure, which the index .* already has"):
         prepare(data, BASIS, source, tmp_path / "data")
 
 
