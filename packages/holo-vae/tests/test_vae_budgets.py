@@ -28,7 +28,7 @@ PLAIN = {
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"latent_dim": 10**9}, r"8000000\d+ weights or more; it may have 268435456"),
+        ({"latent_dim": 10**9}, r"8000000\d+ weights or more; it may have at most 268435456"),
         ({"channels": [10**6, 10**6]}, "weights or more"),
         ({"bottleneck": [10**9]}, "weights or more"),
         ({"bottleneck": [50_000, 50_000]}, "weights or more"),

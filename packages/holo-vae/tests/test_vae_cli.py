@@ -290,7 +290,7 @@ def test_atoms_of_ligands_are_embedded_as_their_holograms_are(
     ("options", "message"),
     [
         (["--ligand", "--pocket"], "--pocket and --ligand are both given; it must be one of the two"),
-        (["--ligand", "--secondary-structure"], "--secondary-structure is of residues"),
+        (["--ligand", "--secondary-structure"], "--secondary-structure is for residues"),
         (["--ligand", "--chains", "A"], "--chains, --assembly, --hetero and similar options"),
         (["--pocket", "--residues", "A:1"], "--residues: only for structures"),
         (["--ligand", "--minimum-plddt", "50"], "--minimum-plddt: only for structures"),
