@@ -129,7 +129,7 @@ def test_what_was_trained_on_measures_nothing(folder: Path, groups: Mapping[str,
         figure = verdict.failed[0].figure
         seen = int(figure.partition(" of ")[0])
         assert 50 < seen < count / 2
-        assert f"models:/small/{2 if both[0] else 1} was trained on {seen} of {count} rows" == figure
+        assert f"{seen} of {count} rows were used to train models:/small/{2 if both[0] else 1}" == figure
 
 
 def test_a_row_itself_is_known_by_whatever_name(folder: Path) -> None:

@@ -240,12 +240,14 @@ def test_a_model_that_was_trained_on_the_rows_is_refused(versions, rows: Hologra
     seen = sum(np.isin(rows.index["structure"], rows.index["structure"][:3]))
     assert_refused(
         versions["of its structures"],
-        rf"unseen is models:/small/\d+ was trained on {seen} of 60 rows, it must be none; .*--gate-data",
+        rf"unseen is {seen} of 60 rows were used to train models:/small/\d+, it must be none; .*--gate-data",
     )
-    assert_refused(versions["of its rows"], r"unseen is 3 of 60 rows are of what")
+    assert_refused(versions["of its rows"], r"unseen is 3 of 60 rows were used to train")
     # Nor does a champion measure others on what it has learned itself.
     mlflow.MlflowClient().set_registered_model_alias("small", "champion", versions["of its rows"])
-    assert_refused(versions["the same"], rf"3 of 60 rows are of what models:/small/{versions['of its rows']}")
+    assert_refused(
+        versions["the same"], rf"3 of 60 rows were used to train models:/small/{versions['of its rows']}"
+    )
 
 
 def test_a_model_that_does_not_say_what_it_was_trained_on_is_refused(versions) -> None:

@@ -366,7 +366,7 @@ def test_what_a_killed_process_left_of_a_line_is_cut_off(tmp_path: Path) -> None
         start, Metrics(2, 7, {"loss": 1.0}), Metrics(3, 8, {"loss": 2.0}),
     ]  # fmt: skip
     path.write_text("{}\n")
-    with pytest.raises(FormatError, match="no entry"):
+    with pytest.raises(FormatError, match="not an entry"):
         Journal(path)
 
 

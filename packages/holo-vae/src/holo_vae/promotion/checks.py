@@ -137,7 +137,7 @@ def unseen_check(contenders: Sequence[Contender], known: Sequence[Index], rows: 
         seen = int(trained.seen(known[0], own.coefficients).sum())
         seen += sum(int(trained.seen(index).sum()) for index in known[1:])
         if seen:
-            words.append(f"{each.uri} was trained on {seen} of {count} rows")
+            words.append(f"{seen} of {count} rows were used to train {each.uri}")
     return Check(
         "unseen",
         "; ".join(words) or f"none of {count} rows was trained on",
