@@ -125,6 +125,10 @@ def test_an_unknown_key_of_a_classifier_is_refused_by_name(place: tuple[str, ...
         ({"connectivity": ("full",)}, r"ModelConfig\.connectivity has 1 rules"),
         ({"channel_rule": ("full",) * 9}, r"ModelConfig\.channel_rule has 9 rules"),
         ({"bottleneck": (8, 0)}, r"ModelConfig\.bottleneck is \(8, 0\)"),
+        (
+            {"prior_components": 3},
+            r"ModelConfig\.prior_components is 3; it must be 0 where variational is false",
+        ),
     ],
 )
 def test_a_model_that_cannot_be_is_refused(change: dict[str, object], message: str) -> None:

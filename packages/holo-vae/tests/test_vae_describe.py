@@ -70,6 +70,7 @@ def test_each_layer_has_the_size_of_its_module() -> None:
         norm="instance",
         bottleneck=(7, 8),
         condition=Condition(column="label", categories=("a", "b")),
+        prior_components=3,
     )
     network = HolographicAutoencoder(config)
     layers = describe(config).layers

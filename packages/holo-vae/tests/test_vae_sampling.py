@@ -71,6 +71,32 @@ def test_samples_of_a_category_carry_it_and_differ_from_others(conditional: Mode
         sample_prior(conditional, 2)
 
 
+def test_samples_of_a_learned_prior_are_of_the_mixture_of_their_category(
+    conditional: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counts, means and deviations of both components, of a category whose mixture is set by hand."""
+    config = attrs.evolve(conditional.config, prior_components=2)
+    learned = Model(HolographicAutoencoder(config).double(), "learned")
+    prior = learned.network.prior
+    assert prior is not None
+    with torch.no_grad():
+        prior.means[3] = torch.tensor([[-50.0], [50.0]])
+        prior.log_variances[3] = torch.tensor([[0.0], [2.0]])
+        prior.logits[3] = torch.tensor([0.75, 0.25]).log()
+    given = _recorded(monkeypatch)
+    sample_prior(learned, 4000, "s3")
+    z = given[-1].invariants
+    first = z[:, 0] < 0
+    assert (first == (z < 0).T).all()  # one component in all dimensions
+    assert first.mean() == pytest.approx(0.75, abs=0.03)
+    np.testing.assert_allclose(z[first].mean(axis=0), -50, atol=0.1)
+    np.testing.assert_allclose(z[~first].mean(axis=0), 50, atol=0.4)
+    np.testing.assert_allclose(z[first].std(axis=0), 1, atol=0.1)
+    np.testing.assert_allclose(z[~first].std(axis=0), np.e, atol=0.3)
+    with pytest.raises(HoloError, match="is conditional"):
+        sample_prior(learned, 2)
+
+
 def test_posterior_samples_scatter_as_the_encoder_says(model: Model, holograms: Holograms) -> None:
     """Samples of a tiny variance are the reconstruction; the index repeats each row."""
     assert model.network.log_variance is not None

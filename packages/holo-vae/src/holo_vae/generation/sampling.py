@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from holo_nn import rotate
 from holo_types import Embeddings, HoloError, Holograms, Index
 from holo_vae.networks.model import Model
+from holo_vae.networks.storage import as_array, as_tensor
 
 __all__ = [
     "canonical",
@@ -48,7 +49,10 @@ def _normal(shape: tuple[int, ...], seed: int, dtype: np.dtype[Any]) -> NDArray[
 def sample_prior(
     model: Model, count: int, condition: NDArray[Any] | int | str | None = None, seed: int = 0
 ) -> Holograms:
-    """Draw z from the prior, the standard normal distribution, and decode it in the canonical frame.
+    """Draw z from the prior, and decode it in the canonical frame.
+
+    The prior is the standard normal distribution or, where the configuration has `prior_components`, the mixture
+    that the model learned, of a conditional model that of the category.
 
     Parameters
     ----------
@@ -83,7 +87,27 @@ def sample_prior(
     3
     """
     _check_variational(model, "prior")
-    return decode_canonical(model, _normal((count, model.config.latent_dim), seed, _dtype(model)), condition)
+    return decode_canonical(model, _draw_prior(model, count, condition, seed), condition)
+
+
+def _draw_prior(
+    model: Model, count: int, condition: NDArray[Any] | int | str | None, seed: int
+) -> Float[np.ndarray, "n d"]:
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal((count, model.config.latent_dim)).astype(_dtype(model))
+    prior = model.network.prior
+    if prior is None or (condition is None) != (model.config.condition is None):
+        return noise  # decoding says what is wrong with a condition, or without one
+    numbers = np.zeros(count, dtype=np.int64)
+    if condition is not None:
+        numbers = model.category_numbers(condition, count)
+    with torch.inference_mode():
+        drawn = prior.draw(
+            torch.tensor(numbers, device=model.network.scale.device),
+            as_tensor(rng.random(count), model.network),
+            as_tensor(noise, model.network),
+        )
+    return as_array(drawn)
 
 
 def decode_canonical(

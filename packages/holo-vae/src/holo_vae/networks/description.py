@@ -154,6 +154,8 @@ def describe(config: ModelConfig | ClassifierConfig) -> Description:
         _map(f"heads.{number}", config.latent_dim, len(head.categories))
         for number, head in enumerate(config.heads)
     ]
+    if config.prior_components:
+        layers.append(_prior(config))
     layers.append(_linear("frame_projection", Irreps("3x1e"), Irreps(f"{width}x1e")))
     layers += _blocks("decoder", config, path[::-1], config.connectivities[::-1], config.channel_rules[::-1])
     if config.initial_projection is not None:
@@ -188,6 +190,19 @@ def _map(name: str, before: int, after: int, bias: bool = True) -> LayerSize:
         parameters=parameters,
         nominal_parameters=parameters,
         multiply_adds=before * after,
+    )
+
+
+def _prior(config: ModelConfig) -> LayerSize:
+    categories = len(config.condition.categories) if config.condition else 1
+    parameters = categories * config.prior_components * (2 * config.latent_dim + 1)
+    return LayerSize(
+        name="prior",
+        irreps_in=f"{categories}x0e",
+        irreps_out=f"{config.latent_dim}x0e",
+        parameters=parameters,
+        nominal_parameters=parameters,
+        multiply_adds=0,  # nothing that is encoded or decoded goes through it
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -113,7 +113,9 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
                 f"this is {self.name!r} ({self.digest[:12]})"
             )
         network = self.network.to(device).eval()
-        given = None if condition is None else self._one_hot(self._given(condition, len(embeddings)))
+        given = (
+            None if condition is None else self._one_hot(self.category_numbers(condition, len(embeddings)))
+        )
         if given is None and self.config.condition is not None:
             raise HoloError(
                 f"condition is None; model {self.name!r} is conditional and needs the "
@@ -153,18 +155,25 @@ class Model(TrainedNetwork[HolographicAutoencoder]):
         condition = self._condition()
         return self._one_hot(category_numbers(condition, index.column(condition.column)))
 
-    def _condition(self) -> Condition:
-        if self.config.condition is None:
-            raise HoloError(f"model {self.name!r} is not conditional; it takes no condition")
-        return self.config.condition
+    def category_numbers(self, condition: NDArray[Any] | int | str, count: int) -> Int[np.ndarray, " count"]:
+        """Return the place of each of so many rows' category among the model's categories.
 
-    def _given(self, condition: NDArray[Any] | int | str, count: int) -> NDArray[np.int64]:
+        Raises
+        ------
+        HoloError
+            If the model is not conditional, a value is no category, or there is neither one nor one for each row.
+        """
         numbers = category_numbers(self._condition(), condition)
         if numbers.ndim and numbers.shape != (count,):
             raise HoloError(
                 f"condition has shape {numbers.shape}; it must be one category, or have shape ({count},)"
             )
         return np.broadcast_to(numbers, (count,))
+
+    def _condition(self) -> Condition:
+        if self.config.condition is None:
+            raise HoloError(f"model {self.name!r} is not conditional; it takes no condition")
+        return self.config.condition
 
     def _one_hot(self, numbers: NDArray[np.int64]) -> Tensor:
         return as_tensor(np.eye(len(self._condition().categories))[numbers], self.network)

@@ -11,6 +11,8 @@ from holo_nn import Block, Blocks, Irreps, Linear, full_precision, orthonormal_f
 from holo_types import HoloError
 from holo_vae.recipes.model import BlocksConfig, ModelConfig
 
+from .prior import MixturePrior
+
 __all__ = ["HologramNetwork", "HolographicAutoencoder", "Latent", "dense_layers", "stages"]
 
 
@@ -175,8 +177,10 @@ class HolographicAutoencoder(HologramNetwork):
         self.condition = nn.Linear(categories, latent, bias=False) if categories else None
         self.frame_projection = Linear("3x1e", f"{width}x1e")
         self.decoder = self.make_blocks(mirrored=True)
-        # The heads are made last, so that a network with heads begins with the weights of one without.
+        # Made last, so that a network with heads or a learned prior begins with the weights of one without them.
         self.heads = nn.ModuleList(nn.Linear(latent, len(head.categories)) for head in config.heads)
+        mixtures = config.prior_components
+        self.prior = MixturePrior(categories or 1, mixtures, latent) if mixtures else None
 
     def encode(self, holograms: Float[Tensor, "n dim"]) -> Latent:
         """Return z and the frame of holograms."""

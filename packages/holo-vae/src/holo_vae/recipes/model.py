@@ -214,6 +214,9 @@ class ModelConfig(BlocksConfig):
     heads
         What z is trained to predict in addition to the hologram: for each head, an index column and its categories,
         which a linear layer on z predicts. Rows with another value, or with none, are skipped.
+    prior_components
+        The prior of z: 0 for the standard normal distribution; otherwise a mixture of this many normal distributions,
+        which is trained with the network. A conditional model has one mixture for each category.
 
     Raises
     ------
@@ -235,6 +238,7 @@ class ModelConfig(BlocksConfig):
     bottleneck: tuple[int, ...] = ()
     condition: Condition | None = None
     heads: tuple[Condition, ...] = ()
+    prior_components: int = attrs.field(default=0, validator=at_least(0))
 
     def __attrs_post_init__(self) -> None:
         BlocksConfig.__attrs_post_init__(self)  # attrs remakes slotted classes, which breaks super()
@@ -245,12 +249,18 @@ class ModelConfig(BlocksConfig):
             raise HoloError(f"ModelConfig.lmax ends in {self.lmax[-1]}; it must end in 1, the frame's degree")
         if self.bottleneck and min(self.bottleneck) < 1:
             raise HoloError(f"ModelConfig.bottleneck is {self.bottleneck}; widths must be at least 1")
+        if self.prior_components and not self.variational:
+            raise HoloError(
+                f"ModelConfig.prior_components is {self.prior_components}; it must be 0 where variational is false"
+            )
         self.check_weights()
 
     def _widths(self) -> Iterator[int]:
         yield from BlocksConfig._widths(self)
         yield from starmap(mul, pairwise((self.channels[-1], *self.bottleneck, self.latent_dim)))
         told = [self.condition] if self.condition else []
+        mixtures = len(self.condition.categories) if self.condition else 1
+        yield mixtures * self.prior_components * (2 * self.latent_dim + 1)
         yield from (self.latent_dim * len(each.categories) for each in (*told, *self.heads))
 
 

@@ -167,7 +167,13 @@ _converter.register_unstructure_hook(
     ),
 )
 _converter.register_unstructure_hook(
-    ModelConfig, make_dict_unstructure_fn(ModelConfig, _converter, heads=override(omit_if_default=True))
+    ModelConfig,
+    make_dict_unstructure_fn(
+        ModelConfig,
+        _converter,
+        heads=override(omit_if_default=True),
+        prior_components=override(omit_if_default=True),
+    ),
 )
 _converter.register_unstructure_hook(
     TrainingConfig,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from holo_nn import cosine_loss
 from holo_types import Basis
 from holo_vae.networks.network import Latent
+from holo_vae.networks.prior import MixturePrior
 from holo_vae.recipes.model import ClassifierConfig, ModelConfig
 from holo_vae.recipes.recipe import Recipe
 from holo_vae.recipes.training import TrainingConfig
@@ -130,7 +131,8 @@ class Autoencoding(Objective):
 
     If there are views of a row, the views are encoded, and the unchanged row is the target. With two views, the
     quantities are averaged over both, and the terms of VICReg may be added: z of the two views should be alike, vary,
-    and have uncorrelated dimensions. A cross-entropy is added for each head.
+    and have uncorrelated dimensions. A cross-entropy is added for each head. KL is the divergence from the prior of the
+    model; if the prior is learned, it is an upper bound of the divergence.
 
     If the training rows all have one pose, γ times the squared error of the frame is added: without it, the frame of
     each kind of rows settles on its own pose, and rows that look alike can be far apart in z.
@@ -242,7 +244,10 @@ class Autoencoding(Objective):
         if self.training.channel_weights is not None:
             errors = errors * _coefficient_weights(self.model.basis, self.training.channel_weights).to(errors)
         mse = errors.mean(dim=1)
-        measured = [mse, kl_divergence(latent).to(mse), cosine]
+        kl = kl_divergence(latent)
+        if self.model.prior_components:
+            kl = self._from_prior(network, latent, condition)
+        measured = [mse, kl.to(mse), cosine]
         if self.training.frame_weight:
             axes = torch.eye(3, dtype=torch.float32, device=mse.device)
             measured.append((latent.frame - axes).square().mean(dim=(1, 2)).to(mse))
@@ -255,6 +260,19 @@ class Autoencoding(Objective):
         if "heads" in draws:
             columns.append(self._heads(network, z, draws["heads"]).to(mse))
         return torch.cat(columns, dim=1)
+
+    @staticmethod
+    def _from_prior(
+        network: nn.Module, latent: Latent, condition: Float[Tensor, "n categories"] | None
+    ) -> Float[Tensor, " n"]:
+        """Return the bound of the divergence from the learned prior, see `MixturePrior.divergence`."""
+        prior = network.prior
+        assert isinstance(prior, MixturePrior)
+        assert latent.log_variance is not None
+        numbers = latent.mean.new_zeros(len(latent.mean), dtype=torch.int64)
+        if condition is not None:
+            numbers = condition.argmax(dim=1)
+        return prior.divergence(latent.mean, latent.log_variance, numbers)
 
     @staticmethod
     def _heads(

@@ -1,0 +1,90 @@
+"""The prior of z that an H-VAE learns: a mixture of normal distributions for each category."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+__all__ = ["MixturePrior"]
+
+
+class MixturePrior(nn.Module):
+    """A mixture of normal distributions with diagonal covariances for each category, learned with the network.
+
+    It begins as standard normal distributions whose means are drawn from another one: equal components would learn
+    the same.
+
+    Parameters
+    ----------
+    categories
+        How many mixtures there are.
+    components
+        Normal distributions in each mixture.
+    latent_dim
+        Length of z.
+
+    Notes
+    -----
+    N. Dilokthanakul et al., Deep unsupervised clustering with Gaussian mixture variational autoencoders,
+    arXiv:1611.02648 (2016); J. Tomczak and M. Welling, VAE with a VampPrior, AISTATS (2018).
+
+    Examples
+    --------
+    >>> prior = MixturePrior(categories=10, components=5, latent_dim=3)
+    >>> mean, log_variance = torch.zeros(2, 3), torch.zeros(2, 3)
+    >>> prior.divergence(mean, log_variance, torch.tensor([7, 0])).shape
+    torch.Size([2])
+    """
+
+    def __init__(self, categories: int, components: int, latent_dim: int) -> None:
+        super().__init__()
+        shape = (categories, components, latent_dim)
+        self.means = nn.Parameter(torch.randn(shape))
+        self.log_variances = nn.Parameter(torch.zeros(shape))
+        self.logits = nn.Parameter(torch.zeros(shape[:2]))
+
+    def divergence(
+        self, mean: Float[Tensor, "n d"], log_variance: Float[Tensor, "n d"], numbers: Int[Tensor, " n"]
+    ) -> Float[Tensor, " n"]:
+        """Return an upper bound of the KL divergence of normal distributions from the mixtures of their categories.
+
+        The bound is -log Σₖ πₖ exp(-KL(q ‖ pₖ)), which follows from Jensen's inequality and needs no samples. With
+        one component it is the divergence itself.
+
+        Parameters
+        ----------
+        mean, log_variance
+            The posterior of each row, as the encoder gives it.
+        numbers
+            The place of each row's category among the categories.
+
+        Notes
+        -----
+        J. Hershey and P. Olsen, Approximating the Kullback Leibler divergence between Gaussian mixture models,
+        ICASSP (2007), equation 20 for one component against several.
+        """
+        wide = self.log_variances[numbers]
+        ratio = (log_variance.unsqueeze(1) - wide).exp()
+        distance = (mean.unsqueeze(1) - self.means[numbers]).square() * (-wide).exp()
+        divergences = 0.5 * (ratio + distance - 1 - log_variance.unsqueeze(1) + wide).sum(dim=-1)
+        return -(self.logits.log_softmax(dim=-1)[numbers] - divergences).logsumexp(dim=-1)
+
+    def draw(
+        self, numbers: Int[Tensor, " n"], uniform: Float[Tensor, " n"], noise: Float[Tensor, "n d"]
+    ) -> Float[Tensor, "n d"]:
+        """Return z of categories from random numbers.
+
+        Parameters
+        ----------
+        numbers
+            The place of each row's category among the categories.
+        uniform
+            Between 0 and 1: which component.
+        noise
+            From the standard normal distribution: where in the component.
+        """
+        shares = self.logits.double().softmax(dim=-1).cumsum(dim=-1)[numbers]
+        # A sum of shares may end below 1 by rounding, and a number beyond it is of the last component.
+        below = (shares < uniform.double().unsqueeze(1)).sum(dim=1)
+        chosen = below.clamp(max=self.logits.shape[1] - 1)
+        deviations = (0.5 * self.log_variances[numbers, chosen]).exp()
+        return self.means[numbers, chosen] + deviations * noise
