@@ -45,7 +45,9 @@ def test_a_learned_prior_is_nearer_to_z_than_the_standard_normal(
     recipe = attrs.evolve(
         recipe,
         model=attrs.evolve(recipe.model, variational=True, condition=condition, prior_components=4),
-        training=attrs.evolve(recipe.training, epochs=8, learning_rate=1e-2, kl_weight=0.1, kl_warmup=0),
+        training=attrs.evolve(
+            recipe.training, epochs=40, batch_size=20, learning_rate=2e-2, kl_weight=1.0, kl_warmup=0
+        ),
     )
     rows = open_rows(labelled, shuffle_rows=100, condition=condition)
     model = initial_model(recipe, 4.0, "learned")
