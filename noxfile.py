@@ -482,6 +482,8 @@ def docs(session: nox.Session) -> None:
         "docs/results/test_split.py",
         "docs/results/test_search.py",
         "docs/results/test_ligand_queries.py",
+        "docs/results/test_mnist_generation.py",
+        "docs/results/test_residues.py",
     )
     examples = ("-m", "pytest", "--quiet", "--doctest-modules", *sources, *tests)
     session.run(python, *examples, env=ONE_THREAD)

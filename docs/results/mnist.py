@@ -1,11 +1,13 @@
 """Score the runs on spherical MNIST, and write the tables of mnist.md: ``python docs/results/mnist.py RUNS``.
 
 RUNS contains a folder for each run, RECIPE-seedN, as written by ``holo train``, and ``classifier``, the network that
-judges samples. Scores of a run are never computed again, so that its test digits are seen only once.
+judges samples. Scores of a run are never computed again, so that its test digits are seen only once. Rows of the page
+for recipes without a run in RUNS are kept.
 """
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -219,15 +221,37 @@ def _mean(values: Iterable[float | None]) -> float:
     return sum(given) / len(given)
 
 
+def _of_recipes(rows: Iterable[str]) -> dict[str, list[str]]:
+    """Return the rows of each recipe, the first name in backquotes; one without is about the next."""
+    found: dict[str, list[str]] = {}
+    before: list[str] = []
+    for row in rows:
+        named = re.search("`([^`]+)`", row)
+        before.append(row)
+        if named:
+            found.setdefault(named[1], []).extend(before)
+            before = []
+    return found
+
+
+def _merged(old: str, new: str) -> str:
+    """Return a table with the rows of an older one for the recipes that it lacks, in the order of the recipes."""
+    head, rules, *rows = new.splitlines()
+    kept = [line for line in old.splitlines() if line.startswith("| ")][2:]
+    merged = _of_recipes(kept) | _of_recipes(rows)
+    return "\n".join([head, rules, *(row for recipe in sorted(merged) for row in merged[recipe])])
+
+
 def write_page(tables: Mapping[str, str], page: Path) -> None:
-    """Write each table between its marks, ``<!-- NAME -->`` and ``<!-- end -->``."""
+    """Write each table between its marks, ``<!-- NAME -->`` and ``<!-- end -->``; keep rows of other recipes."""
     text = page.read_text(encoding="utf-8")
     for name, written in tables.items():
         before, mark, rest = text.partition(f"<!-- {name} -->\n")
-        _, end, after = rest.partition("<!-- end -->")
+        rest, end, after = rest.partition("<!-- end -->")
         if not end:
             raise HoloError(f"{page}: has no marks <!-- {name} --> and <!-- end -->")
-        text = f"{before}{mark}\n{written}\n\n{end}{after}"
+        if written:
+            text = f"{before}{mark}\n{_merged(rest, written)}\n\n{end}{after}"
     with replacing(page) as new:
         new.write_text(text, encoding="utf-8")
 

@@ -21,6 +21,19 @@ from holo_vae import (
 BASIS = Basis(lmax=2, radial=None, channels=("image",))
 DIGITS = Condition(column="label", categories=(0, 1))
 
+PAGE = """before
+<!-- generation -->
+
+| recipe | of what |
+| --- | --- |
+| of what | is told first |
+| `another` | stays |
+| `cond` | goes |
+
+<!-- end -->
+after
+"""
+
 
 def digits(count: int, seed: int) -> Holograms:
     """Draw digits of two classes, each about a direction of its own."""
@@ -42,7 +55,7 @@ def runs(tmp_path: Path) -> Path:
     for name in ("classifier", "second-classifier"):
         judge = ClassifierConfig(basis=BASIS, lmax=(2, 1), channels=(6, 6), classes=DIGITS)
         write_model(initial_classifier(Recipe(model=judge), 1.0, name), tmp_path / name / "model")
-    (tmp_path / "page.md").write_text("before\n<!-- generation -->\n<!-- end -->\nafter\n", encoding="utf-8")
+    (tmp_path / "page.md").write_text(PAGE, encoding="utf-8")
     return tmp_path
 
 
@@ -60,6 +73,10 @@ def test_the_table_holds_each_kind_beside_the_digits(runs: Path, monkeypatch: py
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    assert text.index("| of what | is told first |") < text.index(
+        rows[0][1]
+    )  # with the recipe that it is about
+    assert rows.pop(0)[1] == "stays |"
     assert [row[1] for row in rows] == [
         "the digits themselves",
         "samples of the prior",

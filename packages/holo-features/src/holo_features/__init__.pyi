@@ -200,6 +200,7 @@ from .transforms.grids import (
 from .transforms.harmonics import (
     solid_harmonics as solid_harmonics,
 )
+from .transforms.points import find_points as find_points
 from .transforms.spherical import (
     inverse_spherical_transform as inverse_spherical_transform,
     spherical_transform as spherical_transform,
