@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from bonds import Atoms, atoms_of, bonded, bonds_of
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from residue_scores import RealResidues
+from real_residues import Atoms, RealResidues, atoms_of, bonded
+from residue_scores import matches
 
 from holo_features import density_map, find_points
 from holo_types import Holograms, PointClouds
@@ -21,23 +21,24 @@ ENDS = ("LEU", "GLU", "HIS")  # of which interpolations are drawn
 STEPS = 9
 _COLORS = {"C": "#4d5a66", "N": "#2f62c9", "O": "#d3382f", "S": "#d9a514"}
 _RIGHT, _WRONG = "#3f7d4a", "#c0504d"
+_SOUND = 0.2  # Å
 _SPACING = 0.25  # Å
 _REACH = 4.6  # Å
 
 
 def residue_figure(
-    kinds: Mapping[str, Holograms], points: Mapping[str, PointClouds], real: RealResidues
+    kinds: Mapping[str, Holograms], points: Mapping[str, PointClouds], real: Mapping[str, RealResidues]
 ) -> Figure:
     """Draw a residue of some types and of each kind: its density, summed along the line of sight, and its points."""
     rows = []
     for kind, made in kinds.items():
         labels = made.index["label"]
-        chosen = [int(np.flatnonzero(labels == name)[0]) for name in SHOWN]
+        chosen = np.array([np.flatnonzero(labels == name)[0] for name in SHOWN])
         rows.append((kind, made[chosen], points[kind][chosen]))
     return _tiles(rows, SHOWN, real)
 
 
-def interpolation_figure(model: Model, test: Holograms, real: RealResidues) -> Figure:
+def interpolation_figure(model: Model, test: Holograms, real: Mapping[str, RealResidues]) -> Figure:
     """Draw the way from a residue to another of its type whose side chain lies elsewhere."""
     labels = test.index["label"]
     encoded = model.encode(test)
@@ -46,28 +47,25 @@ def interpolation_figure(model: Model, test: Holograms, real: RealResidues) -> F
         members = np.flatnonzero(labels == name)
         z = encoded.invariants[members].astype(np.float64)
         other = members[np.linalg.norm(z - z[0], axis=1).argmax()]
-        way = interpolate(
-            model, encoded[[members[0]]], encoded[[other]], STEPS, frames="canonical", condition=name
-        )
+        first, last = (encoded[row : row + 1] for row in (int(members[0]), int(other)))
+        way = interpolate(model, first, last, STEPS, frames="canonical", condition=name)
         way = Holograms(way.coefficients, way.basis, {"label": np.full(STEPS, name)})
         rows.append((name, way, find_points(way)))
     return _tiles(rows, [f"{step / (STEPS - 1):g}" for step in range(STEPS)], real)
 
 
 def _tiles(
-    rows: Sequence[tuple[str, Holograms, PointClouds]], titles: Sequence[str], real: RealResidues
+    rows: Sequence[tuple[str, Holograms, PointClouds]],
+    titles: Sequence[str],
+    real: Mapping[str, RealResidues],
 ) -> Figure:
     figure = Figure(figsize=(1.35 * len(titles), 1.5 * len(rows)), layout="constrained", facecolor="white")
     axes = figure.subplots(len(rows), len(titles), squeeze=False)
     for line, (kind, made, points) in zip(axes, rows, strict=True):
-        for column, axis in enumerate(line):
-            atoms, label = atoms_of(points, column), str(made.index["label"][column])
-            _draw(axis, made, column, atoms)
-            reference = real.references[label]
-            right = tuple(sorted(atoms.elements)) == reference.elements
-            error = reference.largest_error(bonds_of(atoms)) if right else np.inf
-            text = f"{error:.2f} Å" if np.isfinite(error) else "wrong bonds" if right else "wrong atoms"
-            axis.set_xlabel(text, fontsize=7, color=_RIGHT if error <= 0.2 else _WRONG, labelpad=2)
+        for column, (axis, match) in enumerate(zip(line, matches(points, real), strict=True)):
+            _draw(axis, made, column, atoms_of(points, column))
+            color = _RIGHT if match.largest_error <= _SOUND else _WRONG
+            axis.set_xlabel(match.verdict, fontsize=7, color=color, labelpad=2)
         line[0].set_ylabel(kind.replace(" ", "\n", 1), fontsize=7)
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(title, fontsize=8)

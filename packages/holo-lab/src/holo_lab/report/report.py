@@ -329,6 +329,7 @@ def _sample_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
         return ""
     per_class = 6
     condition = model.config.condition
+    prior_name = "the learned prior" if model.config.prior_components else "the prior N(0, 1)"
     if condition is not None:
         classes: tuple[Label, ...] = condition.categories[:COLUMNS]
         columns = []
@@ -342,7 +343,7 @@ def _sample_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
         prior = page.figure(
             plots.tiles(grid, titles, scene.channels),
             "samples from the prior, class by class",
-            f"z drawn from the prior N(0, 1) and decoded with the class above the column ({condition.column}).",
+            f"z drawn from {prior_name} and decoded with the class above the column ({condition.column}).",
         )
     else:
         samples = scene.turn(sample_prior(model, 3 * COLUMNS, seed=seed), None)
@@ -351,7 +352,7 @@ def _sample_section(evaluation: Evaluation, scene: Scene, seed: int) -> str:
         prior = page.figure(
             plots.tiles(grid, channels=scene.channels),
             "samples from the prior",
-            "z drawn from the prior N(0, 1), decoded in the canonical frame.",
+            f"z drawn from {prior_name}, decoded in the canonical frame.",
         )
     rows, titles = scene.chosen()
     drawn = sample_posterior(model, scene.rows[rows], 4, seed, frames="canonical")
@@ -402,7 +403,7 @@ def _sample_scores(evaluation: Evaluation) -> str:
         [row(name, scores) for name, scores in kinds.items()],
         (
             "the rows themselves, as an upper limit for samples",
-            "z from N(0, 1)",
+            "z from the prior",
             "z from the encoder's posterior of each row",
         ),
     )

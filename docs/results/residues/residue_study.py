@@ -1,4 +1,4 @@
-"""Residues that a conditional H-VAE makes, as atoms: ``python docs/results/residues --help``."""
+"""Residues that a conditional H-VAE makes, as atoms: ``python docs/results/residues/residue_study.py --help``."""
 
 import json
 import sys
@@ -9,9 +9,10 @@ from pathlib import Path
 import attrs
 import numpy as np
 from cyclopts import App
+from real_residues import RealResidues
 from residue_clouds import balanced, read_residues, split_chains
 from residue_pictures import interpolation_figure, residue_figure
-from residue_scores import TOLERANCES, RealResidues, ResidueScores, score_residues
+from residue_scores import TOLERANCES, ResidueScores, score_residues
 
 import holo_types
 import holo_vae
@@ -25,7 +26,6 @@ HERE = Path(__file__).parent
 RECIPE = HERE / "residue-cond-hvae-z16.yaml"
 SEED = 0
 TRAINING_CHAINS, TRAINING_EACH, TEST_EACH = 300, 1430, 40
-STEPS = 9  # of an interpolation; the one in the middle is scored
 
 app = App(
     name="residues", help="Train a conditional H-VAE on single residues, and score what it makes as atoms."
@@ -53,7 +53,8 @@ def residues(directory: Path, /, *, out: Path, recipe: Path = RECIPE, pictures: 
     clouds = _clouds(directory, settings.model, out)
     rows = {split: zernike_transform(some, settings.model.basis) for split, some in clouds.items()}
     model = _model(settings, rows, out)
-    real, test = RealResidues.of(clouds["train"]), rows["test"]
+    types = map(str, settings.model.condition.categories)
+    real, test = {name: RealResidues.of(clouds["train"], name) for name in types}, rows["test"]
     kinds = _kinds(model, test)
     points = {kind: find_points(made) for kind, made in kinds.items()}
     scores = {kind: score_residues(some, real) for kind, some in points.items()}
@@ -129,11 +130,10 @@ def _half_way(model: Model, test: Holograms) -> Holograms:
     middles = []
     for name in np.unique(labels):
         rows = np.flatnonzero(labels == name)
-        for one, other in zip(rows, np.roll(rows, -1), strict=True):
-            way = interpolate(
-                model, encoded[[one]], encoded[[other]], STEPS, frames="canonical", condition=str(name)
-            )
-            middles.append(attrs.evolve(way[[STEPS // 2]], index={"label": np.array([name])}))
+        for one, other in zip(rows.tolist(), np.roll(rows, -1).tolist(), strict=True):
+            ends = encoded[one : one + 1], encoded[other : other + 1]
+            middle = interpolate(model, *ends, 3, frames="canonical", condition=str(name))[1:2]
+            middles.append(attrs.evolve(middle, index={"label": np.array([name])}))
     return holo_types.concatenate(middles)
 
 
