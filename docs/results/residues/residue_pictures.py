@@ -84,7 +84,9 @@ def _draw(axis: Axes, made: Holograms, row: int, atoms: Atoms) -> None:
     )
     _draw_bonds(axis, atoms.places, atoms)
     colors = [_COLORS[element] for element in atoms.elements]
-    axis.scatter(*atoms.places[:, :2].T, s=14, c=colors, edgecolors="white", linewidths=0.6, zorder=3)
+    axis.scatter(
+        atoms.places[:, 0], atoms.places[:, 1], s=14, c=colors, edgecolors="white", linewidths=0.6, zorder=3
+    )
     axis.set(xlim=(-_REACH, _REACH), ylim=(-_REACH, _REACH), xticks=[], yticks=[])
     for spine in axis.spines.values():
         spine.set_color("#cfd5d9")
@@ -92,4 +94,5 @@ def _draw(axis: Axes, made: Holograms, row: int, atoms: Atoms) -> None:
 
 def _draw_bonds(axis: Axes, places: Float[np.ndarray, "atoms 3"], atoms: Atoms) -> None:
     for first, second in np.argwhere(np.triu(bonded(atoms))).tolist():
-        axis.plot(*places[[first, second], :2].T, color="#3b4750", lw=1, zorder=2)
+        ends = places[[first, second]]
+        axis.plot(ends[:, 0], ends[:, 1], color="#3b4750", lw=1, zorder=2)

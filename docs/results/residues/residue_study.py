@@ -20,11 +20,21 @@ from holo_features import find_points, zernike_transform
 from holo_types import HoloError, Holograms, PointClouds
 from holo_types.console import progress, run
 from holo_types.files.atomic import replacing
-from holo_vae import Model, ModelConfig, Recipe, canonical, interpolate, sample_prior, to_canonical_frame
+from holo_vae import (
+    Model,
+    ModelConfig,
+    Recipe,
+    canonical,
+    interpolate,
+    sample_fitted,
+    sample_prior,
+    to_canonical_frame,
+)
 
 HERE = Path(__file__).parent
 RECIPE = HERE / "residue-cond-hvae-z16.yaml"
 SEED = 0
+COMPONENTS = 60  # normal distributions of the fitted density, for each type
 TRAINING_CHAINS, TRAINING_EACH, TEST_EACH = 300, 1430, 40
 
 app = App(
@@ -55,7 +65,7 @@ def residues(directory: Path, /, *, out: Path, recipe: Path = RECIPE, pictures: 
     model = _model(settings, rows, out)
     types = map(str, settings.model.condition.categories)
     real, test = {name: RealResidues.of(clouds["train"], name) for name in types}, rows["test"]
-    kinds = _kinds(model, test)
+    kinds = _kinds(model, rows["train"], test)
     points = {kind: find_points(made) for kind, made in kinds.items()}
     scores = {kind: score_residues(some, real) for kind, some in points.items()}
     with replacing(out / "figures.json") as new:
@@ -63,8 +73,12 @@ def residues(directory: Path, /, *, out: Path, recipe: Path = RECIPE, pictures: 
         new.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
     with replacing(pictures / "tables.md") as new:
         new.write_text(_table(scores), encoding="utf-8")
-    residue_figure(kinds, points, real).savefig(pictures / "residues.png", dpi=110)
-    interpolation_figure(model, test, real).savefig(pictures / "interpolation.png", dpi=110)
+    for name, figure in (
+        ("residues", residue_figure(kinds, points, real)),
+        ("interpolation", interpolation_figure(model, test, real)),
+    ):
+        with replacing(pictures / f"{name}.webp") as new:
+            figure.savefig(new, format="webp", dpi=110)
     return 0
 
 
@@ -112,7 +126,7 @@ def _model(recipe: Recipe, rows: Mapping[str, Holograms], out: Path) -> Model:
     return model
 
 
-def _kinds(model: Model, test: Holograms) -> dict[str, Holograms]:
+def _kinds(model: Model, training: Holograms, test: Holograms) -> dict[str, Holograms]:
     """Return real residues and all that the model makes, in the canonical frame and with the type of each."""
     encoded = model.encode(test)
     labels = test.index["label"]
@@ -120,6 +134,9 @@ def _kinds(model: Model, test: Holograms) -> dict[str, Holograms]:
         "test residues themselves": to_canonical_frame(test, encoded.frames),
         "their reconstructions": canonical(model, encoded),
         "samples of the prior": sample_prior(model, len(test), labels, SEED),
+        "samples of a fitted density": sample_fitted(
+            model, training, len(test), labels, components=COMPONENTS, seed=SEED
+        ),
         "half-way from one to another": _half_way(model, test),
     }
 

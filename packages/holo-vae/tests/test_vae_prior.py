@@ -8,7 +8,7 @@ import torch
 from holo_types import Holograms
 from holo_vae import Condition, Recipe, initial_model, open_rows, train
 from holo_vae.networks.network import Latent
-from holo_vae.networks.prior import MixturePrior
+from holo_vae.networks.prior import RATE, MixturePrior
 from holo_vae.training.objectives import kl_divergence
 
 
@@ -20,8 +20,8 @@ def test_the_bound_of_a_mixture_is_above_its_divergence_and_meets_it_where_one_c
     numbers = torch.tensor([1, 0, 1])
     for components in (1, 3):
         prior = MixturePrior(2, components, 4)
-        torch.nn.init.normal_(prior.logits)
-        torch.nn.init.normal_(prior.log_variances)
+        torch.nn.init.normal_(prior.slow_logits, std=1 / RATE)
+        torch.nn.init.normal_(prior.slow_log_variances, std=1 / RATE)
         mixture = torch.distributions.MixtureSameFamily(
             torch.distributions.Categorical(logits=prior.logits[numbers]),
             torch.distributions.Independent(

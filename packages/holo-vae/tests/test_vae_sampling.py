@@ -22,6 +22,7 @@ from holo_vae.generation.sampling import (
     to_canonical_frame,
     traverse,
 )
+from holo_vae.networks.prior import RATE
 from holo_vae.networks.row_losses import row_cosine_losses
 from holo_vae.recipes.model import Condition
 
@@ -80,9 +81,9 @@ def test_samples_of_a_learned_prior_are_of_the_mixture_of_their_category(
     prior = learned.network.prior
     assert prior is not None
     with torch.no_grad():
-        prior.means[3] = torch.tensor([[-50.0], [50.0]])
-        prior.log_variances[3] = torch.tensor([[0.0], [2.0]])
-        prior.logits[3] = torch.tensor([0.75, 0.25]).log()
+        prior.slow_means[3] = torch.tensor([[-50.0], [50.0]]) / RATE
+        prior.slow_log_variances[3] = torch.tensor([[0.0], [2.0]]) / RATE
+        prior.slow_logits[3] = torch.tensor([0.75, 0.25]).log() / RATE
     given = _recorded(monkeypatch)
     sample_prior(learned, 4000, "s3")
     z = given[-1].invariants

@@ -172,7 +172,7 @@ class _Search:
         cutoff = self.basis.radial.cutoff
         step = _SPACING * cutoff / self.basis.radial.nmax / 2
         while step > _PRECISION:
-            near = place + step * _NEIGHBORS
+            near: NDArray[np.float64] = place + step * _NEIGHBORS
             near = near[np.linalg.norm(near, axis=1) < cutoff]
             coefficients = _points(near, self.basis)
             norms = np.linalg.norm(coefficients, axis=1)

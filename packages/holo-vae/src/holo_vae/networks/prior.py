@@ -4,7 +4,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-__all__ = ["MixturePrior"]
+__all__ = ["RATE", "MixturePrior"]
+
+# Adam moves every number by about the learning rate, and those of the prior have farther to go than the weights of
+# networks: from N(0, 1) to narrow distributions around z. What is learned is therefore a fraction of each.
+RATE = 4.0
 
 
 class MixturePrior(nn.Module):
@@ -38,9 +42,24 @@ class MixturePrior(nn.Module):
     def __init__(self, categories: int, components: int, latent_dim: int) -> None:
         super().__init__()
         shape = (categories, components, latent_dim)
-        self.means = nn.Parameter(torch.randn(shape))
-        self.log_variances = nn.Parameter(torch.zeros(shape))
-        self.logits = nn.Parameter(torch.zeros(shape[:2]))
+        self.slow_means = nn.Parameter(torch.randn(shape) / RATE)
+        self.slow_log_variances = nn.Parameter(torch.zeros(shape))
+        self.slow_logits = nn.Parameter(torch.zeros(shape[:2]))
+
+    @property
+    def means(self) -> Float[Tensor, "categories components d"]:
+        """The mean of each component."""
+        return RATE * self.slow_means
+
+    @property
+    def log_variances(self) -> Float[Tensor, "categories components d"]:
+        """The log variances of each component."""
+        return RATE * self.slow_log_variances
+
+    @property
+    def logits(self) -> Float[Tensor, "categories components"]:
+        """The log shares of the components, up to a constant."""
+        return RATE * self.slow_logits
 
     def divergence(
         self, mean: Float[Tensor, "n d"], log_variance: Float[Tensor, "n d"], numbers: Int[Tensor, " n"]
