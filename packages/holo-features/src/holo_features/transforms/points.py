@@ -163,7 +163,8 @@ class _Search:
         if not len(places):
             return np.zeros(0), row
         coefficients = _points(places, self.basis)
-        weights: NDArray[np.float64] = np.linalg.lstsq(coefficients.T, row, rcond=None)[0]
+        solved = np.linalg.lstsq(coefficients.T, row, rcond=None)[0]
+        weights: NDArray[np.float64] = np.asarray(solved, dtype=np.float64)
         return weights, row - weights @ coefficients
 
     def _moved(self, place: NDArray[np.float64], rest: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -172,7 +173,7 @@ class _Search:
         cutoff = self.basis.radial.cutoff
         step = _SPACING * cutoff / self.basis.radial.nmax / 2
         while step > _PRECISION:
-            near: NDArray[np.float64] = place + step * _NEIGHBORS
+            near = place + step * _NEIGHBORS
             near = near[np.linalg.norm(near, axis=1) < cutoff]
             coefficients = _points(near, self.basis)
             norms = np.linalg.norm(coefficients, axis=1)
