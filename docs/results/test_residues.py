@@ -81,7 +81,7 @@ def test_the_program_scores_each_kind(tmp_path: Path, monkeypatch: pytest.Monkey
     # What the basis tells apart is found again; the model has learned nothing.
     assert figures["test residues themselves"]["right_atoms"] > 0.8
     assert figures["samples of the prior"]["sound"][0] == 0
-    table = (tmp_path / "tables.md").read_text(encoding="utf-8").splitlines()
+    table = (out / "tables.md").read_text(encoding="utf-8").splitlines()
     assert [line.split(" | ")[0] for line in table[2:]] == [f"| {kind}" for kind in figures]
     for name in ("residues.webp", "interpolation.webp"):
         assert (tmp_path / name).read_bytes()[8:12] == b"WEBP"

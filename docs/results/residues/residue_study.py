@@ -51,11 +51,11 @@ def residues(directory: Path, /, *, out: Path, recipe: Path = RECIPE, pictures: 
     directory
         Folder of chains with index.tsv: file, cluster30, split.
     out
-        Folder for the data, the model and figures.json; what is there already is not made again.
+        Folder for the data, the model, the figures and their table; data and model that are there are used.
     recipe
         What is trained.
     pictures
-        Folder for the table and the pictures.
+        Folder for the pictures.
     """
     settings = holo_vae.read_recipe(recipe)
     if not isinstance(settings.model, ModelConfig) or settings.model.condition is None:
@@ -71,7 +71,7 @@ def residues(directory: Path, /, *, out: Path, recipe: Path = RECIPE, pictures: 
     with replacing(out / "figures.json") as new:
         plain = {kind: attrs.asdict(score) for kind, score in scores.items()}
         new.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
-    with replacing(pictures / "tables.md") as new:
+    with replacing(out / "tables.md") as new:
         new.write_text(_table(scores), encoding="utf-8")
     for name, figure in (
         ("residues", residue_figure(kinds, points, real)),
@@ -137,7 +137,7 @@ def _kinds(model: Model, training: Holograms, test: Holograms) -> dict[str, Holo
         "samples of a fitted density": sample_fitted(
             model, training, len(test), labels, components=COMPONENTS, seed=SEED
         ),
-        "half-way from one to another": _half_way(model, test),
+        "half-way between two residues": _half_way(model, test),
     }
 
 
