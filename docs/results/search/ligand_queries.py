@@ -9,6 +9,7 @@ another cluster, has the same ligand, with a residue of the hit within 8 Å.
 
 import argparse
 import csv
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,11 +27,14 @@ from holo_vae import embed
 
 MODEL = "microenvironment-z128"
 QUERIES, OTHERS = 60, 120
-WITHIN, ON_LIGAND = 4.0, 8.0  # Å
-# For a whole pocket with residues of any type there would be too many sets to examine.
-VARIANTS = (
-    *((f"{most} nearest", most, any_type) for most in (3, 4, 5) for any_type in (False, True)),
-    ("all within 4 Å", 99, False),
+WITHIN, ON_LIGAND = 10.0, 8.0  # Å
+VARIANTS = tuple(
+    (what, most, within, any_type)
+    for what, most, within in (
+        *((f"{most} nearest", most, WITHIN) for most in (3, 4, 6, 10, 20)),
+        ("all within 4 Å, 20 at most", 20, 4.0),
+    )
+    for any_type in (False, True)
 )
 Row = Mapping[str, str]
 
@@ -53,8 +57,8 @@ def chosen(labels: Path) -> list[Row]:
     return [*once.values(), *list(rest.values())[:OTHERS]]
 
 
-def site(row: Row, folder: Path, there: set[tuple[str, ...]]) -> list[str]:
-    """Return the residues of a pocket that have embeddings, the nearest to the ligand first."""
+def site(row: Row, folder: Path, there: set[tuple[str, ...]]) -> dict[str, float]:
+    """Return how far residues with embeddings are from the ligand, by name, the nearest first."""
     protein, ligand = read_structure(folder / row["protein"]), read_ligand(folder / row["ligand"])
     atoms = protein.atoms[pocket(Complex(row["id"], protein, ligand), WITHIN)]
     apart = np.linalg.norm(atoms.coord[:, None] - ligand.atoms.coord, axis=2).min(axis=1)
@@ -63,7 +67,7 @@ def site(row: Row, folder: Path, there: set[tuple[str, ...]]) -> list[str]:
     for (chain, number, code), each in zip(names, apart.tolist(), strict=True):
         if (row["id"], chain, str(number), code) in there:
             nearest[f"{chain}:{number}{code}"] = min(each, nearest.get(f"{chain}:{number}{code}", each))
-    return sorted(nearest, key=lambda name: nearest[name])
+    return dict(sorted(nearest.items(), key=lambda item: item[1]))
 
 
 @attrs.frozen
@@ -98,7 +102,7 @@ class Searched:
         )
         return [
             self.rows[hit.structure]["ligand_name"] == self.rows[query]["ligand_name"]
-            and self._apart(hit.structure, hit.rows) <= ON_LIGAND
+            and self._apart(hit.structure, hit.rows[hit.rows >= 0]) <= ON_LIGAND
             for hit in found.hits
         ]
 
@@ -161,18 +165,20 @@ def main() -> None:
     print(
         f"a structure drawn at random has the ligand in {np.mean(list(map(among.share, queries))):.1%} of cases"
     )
-    print("| searched for | residues of | first hit right | one of five right | no hit |")
+    print("| searched for | residues of | first hit right | one of five right | no hit | s a query |")
     figures = []
-    for what, most, any_type in VARIANTS:
-        found = []
+    for what, most, within, any_type in VARIANTS:
+        started, found = time.process_time(), []
         for name in queries:
             try:
-                found.append(among.right(name, sites[name][:most], any_type=any_type))
-            except HoloError:  # The pocket has a single residue.
+                asked_for = [residue for residue, apart in sites[name].items() if apart <= within]
+                found.append(among.right(name, asked_for[:most], any_type=any_type))
+            except HoloError:  # a pocket of one residue
                 found.append([])
         first, five, none = sum(each[:1] == [True] for each in found), sum(map(any, found)), found.count([])
+        seconds = (time.process_time() - started) / len(queries)
         print(
-            f"| {what} | {'any type' if any_type else 'the same type'} | {first} | {five} | {none} |",
+            f"| {what} | {'any type' if any_type else 'the same type'} | {first} | {five} | {none} | {seconds:.2f} |",
             flush=True,
         )
         figures.append({"what": what, "any_type": any_type, "first": first, "five": five, "none": none})

@@ -36,7 +36,8 @@ from holo_vae import embed_structures
 MODEL = "microenvironment-z128"
 QUERIES = {"1acb_E": "E:55,100,191", "1ppf_E": "E:41,88,173"}
 SOUGHT, TRIAD = "1cse_E", ("E:63 HIS", "E:32 ASP", "E:220 SER")
-SITES, RESIDUES = 200, 300
+SITES, RESIDUES = 100, 300
+SIZES = (3, 12, 20)  # of which 12 is between two that E was measured for
 
 
 @attrs.frozen
@@ -104,9 +105,16 @@ def look_for_triads(index: SearchIndex, embeddings: Embeddings) -> list[Found]:
     return found
 
 
-def calibration(index: SearchIndex, embeddings: Embeddings) -> dict[str, tuple[float, float, float]]:
-    """Count the hits of new random queries with E < 1 and E < .01, and the queries with any of the latter."""
-    assert index.site_chance is not None
+Rates = tuple[float, float, float]
+
+
+def calibration(index: SearchIndex, embeddings: Embeddings) -> dict[str, Rates]:
+    """Say how many hits new random queries have with E < 1 and E < .01, and how many of them have any with E < .01."""
+    return {**residue_calibration(index, embeddings), **site_calibration(index)}
+
+
+def residue_calibration(index: SearchIndex, embeddings: Embeddings) -> dict[str, Rates]:
+    """Look for random residues."""
     generator = np.random.default_rng(2026)
     measured = {}
     rows = np.sort(generator.choice(len(embeddings), RESIDUES, replace=False))
@@ -114,18 +122,28 @@ def calibration(index: SearchIndex, embeddings: Embeddings) -> dict[str, tuple[f
         found = search_residues(index, embeddings[rows], count=50, other="cluster", any_type=any_type)
         counts = [((each < 1).sum(), (each < 0.01).sum()) for each in found.expected]
         measured[f"residues of {'any type' if any_type else 'one type'}"] = _rates(counts)
-    for size in (2, 3, 4):
-        counts = []
-        for site in random_sites(index, size, SITES, generator):
-            unrelated = index.groups != index.groups[site[0]]
-            matches = match_site(index, site_of(index, site), unrelated, 100)
-            expected = index.site_chance.expected(size, matches.scores)
-            counts.append(((expected < 1).sum(), (expected < 0.01).sum()))
-        measured[f"sites of {size} residues"] = _rates(counts)
     return measured
 
 
-def _rates(counts: list[tuple[int, int]]) -> tuple[float, float, float]:
+def site_calibration(index: SearchIndex) -> dict[str, Rates]:
+    """Look for random sites, others than those by which E was measured."""
+    assert index.site_chance is not None
+    generator, measured = np.random.default_rng(2026), {}
+    for size in SIZES:
+        sites = random_sites(index, size, SITES, generator)
+        for any_type in (False, True):
+            counts = []
+            for site in sites:
+                unrelated = index.groups != index.groups[site[0]]
+                matches = match_site(index, site_of(index, site), unrelated, 50, any_type=any_type)
+                expected = index.site_chance.expected(size, matches.scores, any_type=any_type)
+                counts.append(((expected < 1).sum(), (expected < 0.01).sum()))
+            kind = "any type" if any_type else "one type"
+            measured[f"sites of {size} residues, {kind}"] = _rates(counts)
+    return measured
+
+
+def _rates(counts: list[tuple[int, int]]) -> Rates:
     few, rare = np.array(counts).T
     return float(few.mean()), float(rare.mean()), float((rare > 0).mean())
 

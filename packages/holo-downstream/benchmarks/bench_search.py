@@ -1,12 +1,15 @@
 """Search by inverted lists compared with exact search: recall, build time, memory, and time per query.
 
-Run it with ``nox -s bench -- holo-downstream``, on random vectors in sixteen dimensions, or with ``--embeddings
-chains.h5`` on real z. The residues of every twentieth structure are queries and are not in the index. Rows are drawn
-from the others, each at most once: if there are fewer than requested, all of them. Each size is measured in its own
-process, for its peak memory.
+``nox -s bench -- holo-downstream``; on numbers drawn at random in sixteen dimensions, or on real z with
+``--embeddings chains.h5``, also a folder of parts. The residues of every twentieth protein are queries and not in the
+index. Rows are drawn from the others, each once: where there are fewer than asked for, as many as there are. Copies of
+a protein are structures with one name up to ``#``, as docs/results/search/copies.py writes them; an answer has each
+residue once, whichever of its copies is nearest. Each size and number of threads is measured in a process of its own,
+for its peak memory.
 """
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
@@ -17,73 +20,96 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-import holo_types
-from holo_downstream import standardization
+from holo_downstream import read_embeddings, standardization
 from holo_downstream.search.inverted_lists import build_inverted_lists
-from holo_types import Embeddings
 
 QUERIES = 300
 _EVERY = 20  # one structure out of this many provides queries
 
 
-def rows_and_queries(path: Path | None, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return scaled rows to search among, and scaled queries."""
+def rows_and_queries(
+    path: Path | None, count: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """Return scaled rows to search among, scaled queries, and which residue each row is of."""
     generator = np.random.default_rng(0)
     if path is None:
         seen = generator.normal(size=(count + QUERIES, 16)) @ generator.normal(size=(16, 128))
         z = seen.astype(np.float32)
-        rows, queries = np.arange(count), np.arange(count, count + QUERIES)
-    else:
-        embeddings = holo_types.load(path, kind=Embeddings)
-        z = embeddings.invariants.astype(np.float32, copy=False)
-        structures = np.unique(embeddings.index.column("structure"), return_inverse=True)[1].ravel()
-        rows = generator.permutation(np.flatnonzero(structures % _EVERY != 0))[:count]
-        queries = generator.permutation(np.flatnonzero(structures % _EVERY == 0))[:QUERIES]
-    scaling = standardization(z[rows[:200_000]])
-    return scaling.of(z[rows]), scaling.of(z[queries])
-
-
-def measure(path: Path | None, count: int) -> None:
-    """Measure one size, and print its row."""
-    rows, queries = rows_and_queries(path, count)
-    allowed = np.ones(len(rows), bool)
-    started = time.process_time()
-    lists = build_inverted_lists(rows)
-    built = time.process_time() - started
-    lists.nearest(queries[:1], allowed, 1)  # passes the vectors to faiss
-    started = time.process_time()
-    found = lists.nearest(queries, allowed, 100)
-    quick = (time.process_time() - started) / len(queries)
-    started = time.process_time()
-    exact = NearestNeighbors(n_neighbors=100, algorithm="brute").fit(rows).kneighbors(queries)[1]
-    slow = (time.process_time() - started) / len(queries)
-    recalls = [
-        np.mean(
-            [len(set(a[:k]) & set(b[:k])) / k for a, b in zip(found.tolist(), exact.tolist(), strict=True)]
+        rows, queries, residues = (
+            np.arange(count),
+            np.arange(count, count + QUERIES),
+            np.arange(count + QUERIES),
         )
-        for k in (10, 100)
-    ]
+    else:
+        embeddings = read_embeddings([path])
+        z = embeddings.invariants.astype(np.float32, copy=False)
+        names, copies = np.char.partition(embeddings.index.column("structure"), "#").T[[0, 2]]
+        proteins = np.unique(names, return_inverse=True)[1].ravel()
+        residues = proteins
+        for column in ("chain", "residue_number", "insertion_code"):
+            codes = np.unique(embeddings.index.column(column), return_inverse=True)[1].ravel()
+            residues = np.unique(residues * (codes.max() + 1) + codes, return_inverse=True)[1].ravel()
+        asked = np.isin(copies, ["", "0"]) & (proteins % _EVERY == 0)
+        rows = generator.permutation(np.flatnonzero(proteins % _EVERY != 0))[:count]
+        queries = generator.permutation(np.flatnonzero(asked))[:QUERIES]
+    scaling = standardization(z[rows[:200_000]])
+    return scaling.of(z[rows]), scaling.of(z[queries]), residues[rows]
+
+
+def once_each(found: NDArray[np.int64], residues: NDArray[np.int64], count: int) -> list[list[int]]:
+    """Return the first residues of each answer, each once."""
+    return [list(dict.fromkeys(residues[answer[answer >= 0]].tolist()))[:count] for answer in found]
+
+
+def measure(path: Path | None, count: int, threads: int) -> None:
+    """Measure one size and print its row."""
+    rows, queries, residues = rows_and_queries(path, count)
+    copies = int(np.bincount(residues).max())
+    allowed = np.ones(len(rows), bool)
+    asked = min(len(rows), 100 * copies)
+    started, busy = time.perf_counter(), time.process_time()
+    lists = build_inverted_lists(rows)
+    built, built_busy = time.perf_counter() - started, time.process_time() - busy
+    lists.nearest(queries[:1], allowed, 1)  # faiss takes the vectors
+    started, busy = time.perf_counter(), time.process_time()
+    found = lists.nearest(queries, allowed, asked)
+    waited, quick = time.perf_counter() - started, time.process_time() - busy
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    cells = (f"{len(rows):,}", str(len(lists.centroids)), *(f"{recall:.3f}" for recall in recalls))
-    times = (f"{built:.1f}", f"{memory:.2f}", f"{1000 * quick:.2f}", f"{1000 * slow:.2f}")
-    print(f"| {' | '.join((*cells, *times))} |")
+    busy = time.process_time()
+    exact = NearestNeighbors(n_neighbors=asked, algorithm="brute").fit(rows).kneighbors(queries)[1]
+    slow = time.process_time() - busy
+    mine, its = (once_each(each, residues, 100) for each in (found, exact))
+    recalls = [
+        np.mean([len(set(a[:k]) & set(b[:k])) / k for a, b in zip(mine, its, strict=True)]) for k in (10, 100)
+    ]
+    cells = (f"{len(rows):,}", str(copies), str(threads), str(len(lists.centroids)))
+    figures = (*(f"{recall:.3f}" for recall in recalls), f"{built:.1f}", f"{built_busy:.1f}", f"{memory:.2f}")
+    times = [f"{1000 * seconds / len(queries):.2f}" for seconds in (waited, quick, slow)]
+    print(f"| {' | '.join((*cells, *figures, *times))} |")
 
 
 def main() -> None:
     """Measure all sizes, each in its own process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--embeddings", type=Path, help="HDF5 file of real z")
+    parser.add_argument("--embeddings", type=Path, help="HDF5 file, or folder of parts, of real z")
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000], help="sizes")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1], help="numbers of threads")
     parser.add_argument("--alone", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.alone is not None:
-        measure(given.embeddings, given.alone)
+        measure(given.embeddings, given.alone, *given.threads)
         return
-    print("| rows | lists | recall at 10 | at 100 | build, s | peak memory, GB | query, ms | exact, ms |")
-    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
+    print(
+        "| rows | copies | threads | lists | recall at 10 | at 100 | build, s | processor | peak memory, GB "
+        "| query, ms | processor | exact, ms, processor |"
+    )
+    print(f"|{' ---: |' * 12}", flush=True)
     of = [] if given.embeddings is None else ["--embeddings", str(given.embeddings)]
     for count in given.rows:
-        subprocess.run([sys.executable, __file__, "--alone", str(count), *of], check=True)
+        for threads in given.threads:
+            alone = ("--alone", str(count), "--threads", str(threads))
+            variables = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+            subprocess.run([sys.executable, __file__, *alone, *of], check=True, env=variables)
 
 
 if __name__ == "__main__":

@@ -22,10 +22,11 @@ from holo_downstream import (
     write_search_index,
 )
 from holo_downstream.cli.program import main
+from holo_downstream.matching import triples
+from holo_downstream.matching.correspondences import Correspondences, Site
 from holo_downstream.search import calibration, index_files, inverted_lists, nearest
 from holo_downstream.search.calibration import random_sites, site_of
 from holo_downstream.search.inverted_lists import build_inverted_lists
-from holo_downstream.search.joining import joined_rows
 from holo_downstream.search.matching import match_site
 from holo_types import (
     Embeddings,
@@ -41,6 +42,8 @@ MODEL = ModelReference("demo", "1", "0" * 64, "1" * 64)
 PROTEINS, LENGTH = 24, 60
 TYPES = np.array(["ALA", "ASP", "HIS", "LEU", "SER"])
 SITE = np.array([10, 12, 31])  # of the first protein; the second has it too, elsewhere and turned
+POCKET = np.arange(2, 38, 3)  # of the third protein; of these twelve residues the fourth has seven
+FOUND = np.array([0, 2, 3, 5, 8, 9, 11])
 TURN = Rotation.from_euler("xyz", [0.3, -1.1, 2.0]).as_matrix()
 
 
@@ -60,18 +63,19 @@ def protein(number: int, generator: np.random.Generator) -> Embeddings:
     return Embeddings(z, frames, MODEL, index, centers=centers)
 
 
-def planted(first: Embeddings, second: Embeddings) -> Embeddings:
-    """Copy the site of the first protein to 20, 25 and 50 of the second, with the residues before and after each."""
+def planted(
+    first: Embeddings, second: Embeddings, here: NDArray[np.int64], there: NDArray[np.int64]
+) -> Embeddings:
+    """Give the second protein residues of the first, with what is before and after each, elsewhere and turned."""
     assert first.centers is not None
     assert second.centers is not None
     z, centers = second.invariants.copy(), second.centers.copy()
     names = second.index["residue_name"].copy()
-    for here, there in zip(SITE, (20, 25, 50), strict=True):
-        z[there] = first.invariants[here] + 0.01
-        names[there] = first.index["residue_name"][here]
-        centers[there - 1 : there + 2] = first.centers[here - 1 : here + 2] @ TURN.T + np.array(
-            [5.0, -3.0, 40.0]
-        )
+    for mine, its in zip(here.tolist(), there.tolist(), strict=True):
+        z[its] = first.invariants[mine] + 0.01
+        names[its] = first.index["residue_name"][mine]
+        moved = first.centers[mine - 1 : mine + 2] @ TURN.T + np.array([5.0, -3.0, 40.0])
+        centers[its - 1 : its + 2] = moved
     return attrs.evolve(second, invariants=z, centers=centers, index=second.index.assign(residue_name=names))
 
 
@@ -79,7 +83,8 @@ def planted(first: Embeddings, second: Embeddings) -> Embeddings:
 def proteins() -> Embeddings:
     generator = np.random.default_rng(1)
     drawn = [protein(number, generator) for number in range(PROTEINS)]
-    drawn[1] = planted(drawn[0], drawn[1])
+    drawn[1] = planted(drawn[0], drawn[1], SITE, np.array([20, 25, 50]))
+    drawn[3] = planted(drawn[2], drawn[3], POCKET[FOUND], 20 + POCKET[FOUND])
     return concatenate(drawn)
 
 
@@ -139,22 +144,51 @@ def test_chance_gives_as_many_neighbors_as_expected(proteins: Embeddings, index:
     assert (found.expected < 0.1).sum() / len(found.query) == pytest.approx(0.1, abs=0.04)
 
 
-def test_sets_are_those_of_trying_all() -> None:
+def test_sets_are_those_of_trying_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in ("_OF_STRUCTURE", "_OF_ALL"):
+        monkeypatch.setattr(triples, limit, 10**6)
     generator = np.random.default_rng(3)
     centers, structures = generator.uniform(0, 12, size=(24, 3)), np.repeat([0, 1, 2], 8)
-    site = generator.uniform(0, 8, size=(3, 3))
-    candidates = [np.arange(0, 24, 2), np.arange(24), np.arange(1, 24, 3)]
-    wanted = np.linalg.norm(site[:, None] - site, axis=2)
-    expected = [
-        rows
-        for rows in itertools.product(*(each.tolist() for each in candidates))
-        if len(set(rows)) == 3
-        and len(set(structures[list(rows)])) == 1
-        and np.abs(np.linalg.norm(centers[list(rows)][:, None] - centers[list(rows)], axis=2) - wanted).max()
-        <= 3
-    ]
-    assert len(expected) > 3
-    assert joined_rows(candidates, structures, centers, site, 3.0).tolist() == sorted(map(list, expected))
+    places, rows = (
+        np.repeat(np.arange(4), 12),
+        np.concatenate([np.arange(0, 24, 2)] * 2 + [np.arange(1, 24, 2)] * 2),
+    )
+    order = np.argsort(structures[rows], kind="stable")
+    places, rows = places[order], rows[order]
+    site = Site(np.zeros((4, 1)), ["ALA"] * 4, generator.uniform(0, 8, size=(4, 3)), np.zeros((4, 3)))
+    found = Correspondences(
+        places, rows, np.full(48, 0.1), structures[rows], centers[rows], np.zeros((48, 3))
+    )
+    wanted = np.linalg.norm(site.centers[:, None] - site.centers, axis=2)
+    expected = []
+    for some in itertools.combinations(range(48), 3):
+        each = list(some)
+        if len(set(places[each])) < 3 or len(set(rows[each])) < 3 or len(set(structures[rows[each]])) > 1:
+            continue
+        apart = np.linalg.norm(centers[rows[each]][:, None] - centers[rows[each]], axis=2)
+        if np.abs(apart - wanted[np.ix_(places[each], places[each])]).max() <= 2:
+            expected.append(each)
+    assert len(expected) > 10
+    assert sorted(map(sorted, triples.seed_sets(found, site).tolist())) == expected
+
+
+def test_part_of_a_pocket_is_found_in_a_turned_copy_that_lacks_the_rest(
+    proteins: Embeddings, index: SearchIndex
+) -> None:
+    """Seven of twelve residues, with the same transformation as all of them; nothing that is random is as good."""
+    assert proteins.centers is not None
+    asked = "A:" + ",".join(map(str, POCKET + 1))
+    best, *others = search_sites(index, proteins, asked, structure="p02", any_type=True).hits
+    expected = np.full(12, -1)
+    expected[FOUND] = 3 * LENGTH + 20 + POCKET[FOUND]
+    assert best.rows[FOUND].tolist() == expected[FOUND].tolist()
+    assert (best.rows >= 0).sum() <= 8  # one of the others may have a partner by chance
+    assert np.allclose(best.rotation, TURN.T, atol=0.1)
+    assert best.at_least
+    assert f"{(best.rows >= 0).sum()} of 12, RMSD" in str(best)
+    assert [name == "" for name in best.residues] == (best.rows < 0).tolist()
+    assert (np.isnan(best.p_values) == (best.rows < 0)).all()
+    assert all(hit.expected > 0.01 for hit in others)
 
 
 def test_a_planted_site_is_found_first_with_its_transformation(
@@ -170,8 +204,8 @@ def test_a_planted_site_is_found_first_with_its_transformation(
     laid = proteins.centers[best.rows] @ best.rotation.T + best.translation
     assert np.allclose(laid, proteins.centers[SITE], atol=1e-5)
     assert best.at_least
-    assert best.expected == pytest.approx(1 / 400)
-    assert str(best).endswith("RMSD 0.00 Å, E <0.0025")
+    assert best.expected == pytest.approx(1 / 200)
+    assert str(best).endswith("RMSD 0.00 Å, E <0.005")
     assert all(hit.expected > 0.01 for hit in found.hits[1:])
     assert all(hit.structure != "p00" for hit in found.hits)
 
@@ -187,14 +221,15 @@ def test_an_rmsd_is_that_of_scipy(proteins: Embeddings, index: SearchIndex) -> N
         assert hit.rmsd == pytest.approx(left / np.sqrt(3), abs=1e-5)
 
 
-@pytest.mark.parametrize("size", [2, 3])
-def test_chance_gives_as_many_sites_as_expected(index: SearchIndex, size: int) -> None:
-    """Random sites other than those used for calibration: one hit with E < 1 each, to a factor of 1.5."""
+@pytest.mark.parametrize(("size", "any_type"), [(2, False), (3, False), (6, True)])
+def test_chance_gives_as_many_sites_as_expected(index: SearchIndex, size: int, any_type: bool) -> None:
+    """Other random sites than those by which E was measured: a hit with E < 1 each, to a factor of 1.5."""
     assert index.site_chance is not None
     counts = []
     for rows in random_sites(index, size, 200, np.random.default_rng(99)):
-        found = match_site(index, site_of(index, rows), index.groups != index.groups[rows[0]], 50)
-        expected = index.site_chance.expected(size, found.scores)
+        unrelated = index.groups != index.groups[rows[0]]
+        found = match_site(index, site_of(index, rows), unrelated, 50, any_type=any_type)
+        expected = index.site_chance.expected(size, found.scores, any_type=any_type)
         counts.append([(expected < 1).sum(), (expected < 0.01).sum()])
     hits, rare = np.mean(counts, axis=0)
     assert 1 / 1.5 < hits < 1.5
@@ -248,7 +283,7 @@ def test_an_index_comes_back_from_its_files(proteins: Embeddings, index: SearchI
     mine, its = (search_sites(each, proteins, "A:11,13,32", structure="p00") for each in (index, back))
     assert [hit.rows.tolist() for hit in its.hits] == [hit.rows.tolist() for hit in mine.hits]
     assert its.hits[0].expected == 1 / 20
-    assert mine.hits[0].expected == 1 / 400
+    assert mine.hits[0].expected == 1 / 200
     with pytest.raises(HoloError, match="index: is not empty, and is not replaced"):
         write_search_index(proteins, tmp_path / "index")
 
@@ -279,6 +314,8 @@ def test_what_does_not_belong_together_is_refused_in_one_line(
     bare = attrs.evolve(proteins, centers=None)
     with pytest.raises(HoloError, match="the index's embeddings have no centers"):
         search_sites(build_search_index(bare), proteins, "A:11,13", structure="p00")
+    with pytest.raises(HoloError, match="the site has 21 residues; it must have 20 at most"):
+        search_sites(index, proteins, "A:" + ",".join(map(str, range(1, 22))), structure="p00")
 
 
 def test_residues_that_are_not_there_are_named(proteins: Embeddings) -> None:

@@ -98,8 +98,8 @@ def search_command(
 ) -> int:
     """Find residues, or sites of several residues, that are similar to a query; E is the number expected by chance.
 
-    For one residue, these are its nearest neighbors by z. For several, these are sites with a partner for each residue,
-    similar in z and superposable in space.
+    For one residue, these are its nearest neighbors by z. For several, at most 20, these are sites with partners for
+    three of them or more, similar in z and superposable in space.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def search_and_show(
         ],
     )
     if not sites.hits:
-        say("no site has a partner for each residue within an RMSD of 1.5 Å")
+        say("no site has partners for three of the residues within an RMSD of 1.5 Å")
     if options.out is not None:
         write_site_hits(sites, options.out)
 

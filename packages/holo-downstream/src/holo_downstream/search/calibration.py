@@ -1,17 +1,19 @@
 """Searches for random sites of an index within the index itself, which show what is found by chance."""
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from holo_downstream.matching.correspondences import Site
+
 from .index import SearchIndex
-from .matching import Site, match_site
-from .site_chance import SiteChance
+from .matching import match_site
+from .site_chance import SIZES, SiteChance
 
 __all__ = ["random_sites", "site_chance_of", "site_of"]
 
-SIZES = (2, 3, 4)
-_SITES = 400  # for each size
-_MOST = 100  # matches of each site; larger values of E are not distinguished
+_SITES = 200  # for each size
+_MOST = 50  # matches of each site; larger values of E are not distinguished
 _WITHIN = 12.0  # Å from the residue around which a random site is drawn
 _STRUCTURES = 600  # that are searched for random sites; of more structures, a sample is used
 
@@ -26,21 +28,40 @@ def site_chance_of(index: SearchIndex, *, seed: int = 0) -> SiteChance:
     seed
         The seed of the random sites.
     """
-    assert index.centers is not None
     generator = np.random.default_rng(seed)
-    numbers = np.unique(index.structures)
-    among = np.ones(len(index), bool)
-    if len(numbers) > _STRUCTURES:
-        among = np.isin(index.structures, generator.choice(numbers, _STRUCTURES, replace=False))
-    times = len(index) / int(among.sum())  # the factor by which all rows contain more hits
-    scores: dict[int, NDArray[np.float64]] = {}
+    chosen = _sample(index, generator)
+    among, groups = _part(index, chosen), index.groups[chosen]
+    scores: dict[bool, dict[int, NDArray[np.float64]]] = {False: {}, True: {}}
     for size in SIZES:
-        found = [np.empty(0)]
-        for rows in random_sites(index, size, _SITES, generator):
-            unrelated = among & (index.groups != index.groups[rows[0]])
-            found.append(match_site(index, site_of(index, rows), unrelated, _MOST).scores + np.log(times))
-        scores[size] = np.sort(np.concatenate(found))
-    return SiteChance(scores, _SITES / times)
+        sites = random_sites(index, size, _SITES, generator)
+        for any_type, of_size in scores.items():
+            found = [np.empty(0)]
+            for rows in sites:
+                unrelated = groups != index.groups[rows[0]]
+                matches = match_site(among, site_of(index, rows), unrelated, _MOST, any_type=any_type)
+                found.append(matches.scores)
+            of_size[size] = np.sort(np.concatenate(found))
+    return SiteChance(scores[False], scores[True], _SITES * len(among) / len(index))
+
+
+def _sample(index: SearchIndex, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Return the rows of some of the structures."""
+    numbers = np.unique(index.structures)
+    chosen = generator.choice(numbers, min(_STRUCTURES, len(numbers)), replace=False)
+    return np.flatnonzero(np.isin(index.structures, chosen))
+
+
+def _part(index: SearchIndex, rows: NDArray[np.int64]) -> SearchIndex:
+    """Return some rows of an index, with what is known of all."""
+    assert index.centers is not None
+    return attrs.evolve(
+        index,
+        vectors=index.vectors[rows],
+        frames=index.frames[rows],
+        centers=index.centers[rows],
+        index=index.index.take(rows),
+        lists=None,
+    )
 
 
 def random_sites(

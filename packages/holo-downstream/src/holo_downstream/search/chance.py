@@ -54,6 +54,19 @@ class ChanceDistances:
         shares: NDArray[np.float64] = np.exp(np.interp(distances, self.distances[row], logarithms))
         return shares
 
+    def within(self, residue_type: str, share: float) -> float:
+        """Return the distance within which a share of unrelated pairs is.
+
+        Parameters
+        ----------
+        residue_type
+            As for `of`.
+        share
+            Above 0, at most 1.
+        """
+        row = self._row(residue_type)
+        return float(np.interp(np.log(share), np.log(self.p_values[row]), self.distances[row]))
+
     def least(self, residue_type: str) -> float:
         """Return the smallest share that can be resolved: one of the pairs that were compared."""
         return float(self.p_values[self._row(residue_type), 0])

@@ -8,6 +8,7 @@ they are made anew if they do not belong to the embeddings.
 
 import contextlib
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
@@ -22,17 +23,17 @@ from holo_types.files.locks import PathLock
 from holo_types.reading import reads
 
 from .building import Standard, build_search_index
-from .calibration import SIZES
 from .chance import ChanceDistances
 from .index import CLUSTER, SearchIndex
 from .inverted_lists import EXACT_ROWS, InvertedLists, build_inverted_lists
-from .site_chance import SiteChance
+from .site_chance import SIZES, SiteChance
 
 __all__ = ["read_search_index", "with_clusters", "write_search_index"]
 
 _EMBEDDINGS, _SEARCH, _LISTS = "embeddings.h5", "search.h5", "lists.h5"
 _KIND, _LISTS_KIND = "SearchIndex", "InvertedLists"
-_FORMAT = 1
+_SCORES, _SCORES_OF_ANY_TYPE = "site_scores_", "site_scores_of_any_type_"
+_FORMAT = 2
 _PIECE = 1 << 24
 
 
@@ -156,22 +157,36 @@ def _write_search(index: SearchIndex, digest: str, folder: Path) -> None:
         "chance_distances": chance.distances,
         "chance_p_values": chance.p_values,
         "chance_pairs": chance.pairs,
-        **({} if sites is None else {f"site_scores_{size}": each for size, each in sites.scores.items()}),
+        **({} if sites is None else _named(_SCORES, sites.scores)),
+        **({} if sites is None else _named(_SCORES_OF_ANY_TYPE, sites.scores_of_any_type)),
     }
     header = {"format": _FORMAT, "embeddings": digest, "sites": None if sites is None else sites.sites}
     save(NamedArrays(_KIND, arrays, header), folder / _SEARCH)
 
 
+def _named(prefix: str, scores: Mapping[int, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    return {f"{prefix}{size}": each for size, each in scores.items()}
+
+
+def _site_chance(arrays: Mapping[str, NDArray[np.generic]], sites: float) -> SiteChance:
+    of_type, of_any_type = (
+        {size: arrays[f"{prefix}{size}"].astype(np.float64, copy=False) for size in SIZES}
+        for prefix in (_SCORES, _SCORES_OF_ANY_TYPE)
+    )
+    return SiteChance(of_type, of_any_type, sites)
+
+
 @reads("a search index")
 def _joined(path: Path, said: NamedArrays, embeddings: Embeddings, lists: NamedArrays | None) -> SearchIndex:
     if said.header["format"] != _FORMAT:
-        raise FormatError(f"{path}: has the format {said.header['format']}; it must be {_FORMAT}")
+        raise FormatError(
+            f"{path}: has the format {said.header['format']}; it must be {_FORMAT}: make the index anew"
+        )
     arrays, sites = said.arrays, said.header["sites"]
     scaling = Scaling(arrays["mean"], arrays["factors"])
     chance = ChanceDistances(
         *(arrays[f"chance_{name}"] for name in ("types", "distances", "p_values", "pairs"))
     )
-    scores = {size: arrays[f"site_scores_{size}"] for size in SIZES if f"site_scores_{size}" in arrays}
     vectors = scaling.of(embeddings.invariants.astype(np.float32, copy=False))
     inverted = _inverted(vectors, lists) if len(vectors) > EXACT_ROWS else None
     return SearchIndex(
@@ -182,7 +197,7 @@ def _joined(path: Path, said: NamedArrays, embeddings: Embeddings, lists: NamedA
         embeddings.model,
         scaling,
         chance,
-        None if sites is None else SiteChance(scores, float(sites)),
+        None if sites is None else _site_chance(arrays, float(sites)),
         inverted,
     )
 

@@ -7,7 +7,10 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-__all__ = ["SiteChance"]
+__all__ = ["MOST_RESIDUES", "SIZES", "SiteChance"]
+
+SIZES = (2, 3, 4, 8, 20)  # for which chance is measured
+MOST_RESIDUES = SIZES[-1]
 
 
 @attrs.frozen(eq=False)
@@ -17,27 +20,42 @@ class SiteChance:
     Parameters
     ----------
     scores
-        The scores of all hits for sites of each number of residues, in ascending order; lower is better.
+        For sites of each number of residues the scores of all their hits, ascending; the lower, the better.
+    scores_of_any_type
+        Likewise, where partners are of any type.
     sites
         The number of random sites for each number of residues, times the share of the index that was searched for them.
     """
 
     scores: Mapping[int, NDArray[np.float64]]
+    scores_of_any_type: Mapping[int, NDArray[np.float64]]
     sites: float
 
-    def expected(self, size: int, scores: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-        """Return the number of hits as good for a random site; the minimum is `least`, which stands for "less than".
+    def expected(
+        self, size: int, scores: Float[np.ndarray, "n"], *, any_type: bool = False
+    ) -> Float[np.ndarray, "n"]:
+        """Return how many hits as good a random site has; at least `least`, which stands for "less than".
 
         Parameters
         ----------
         size
-            The number of residues of the site; sites larger than any measured are treated like the largest measured.
+            The number of residues of the site, at most `MOST_RESIDUES`. Between two that were measured, their numbers
+            of hits are interpolated, as logarithms.
         scores : Float[ndarray, "n"]
-            The scores of the hits.
+            Of hits.
+        any_type
+            Whether partners are of any type.
         """
-        known = max((each for each in self.scores if each <= size), default=min(self.scores))
-        found = np.searchsorted(self.scores[known], scores, "right")
-        return np.maximum(found, 1) / self.sites
+        of_size = self.scores_of_any_type if any_type else self.scores
+        known = sorted(of_size)
+        logarithms = np.stack(
+            [np.log(np.maximum(np.searchsorted(of_size[each], scores, "right"), 1)) for each in known]
+        )
+        place = np.interp(np.log(size), np.log(known), np.arange(len(known)))
+        below, part = int(place), place - int(place)
+        above = min(below + 1, len(known) - 1)
+        hits: NDArray[np.float64] = np.exp((1 - part) * logarithms[below] + part * logarithms[above])
+        return hits / self.sites
 
     @property
     def least(self) -> float:

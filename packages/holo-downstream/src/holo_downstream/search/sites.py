@@ -1,4 +1,4 @@
-"""Sites of an index that are similar to a query: residue by residue in z, and together in space."""
+"""Sites of an index that are similar to a query or to part of it: residue by residue in z, and together in space."""
 
 from pathlib import Path
 
@@ -6,13 +6,15 @@ import attrs
 import numpy as np
 from jaxtyping import Float, Int
 
+from holo_downstream.matching.correspondences import Site
 from holo_types import Embeddings, HoloError
 from holo_types.files.csv_files import write_csv
 
 from .directions import side_directions
 from .index import Other, SearchIndex
-from .matching import Site, match_site
+from .matching import match_site
 from .residues import residue_names, site_rows
+from .site_chance import MOST_RESIDUES
 
 __all__ = ["SiteHit", "SiteHits", "search_sites", "write_site_hits"]
 
@@ -26,13 +28,14 @@ class SiteHit:
     structure
         The structure of the site.
     residues
-        The partner of each residue of the query, such as ``"A:64 HIS"``.
+        The partner of each residue of the query, such as ``"A:64 HIS"``; empty where it has none.
     rows : Int[ndarray, "k"]
-        The partners as rows of the index.
+        The partners as rows of the index, or -1.
     rmsd
         RMSD of the centers after superposition, in Å.
     distances, p_values : Float[ndarray, "k"]
-        The distance of each pair of partners in scaled z, and the share of unrelated pairs that are as near.
+        The distance of each pair of partners in scaled z, and the share of unrelated pairs that are as near; NaN where
+        there is no partner.
     expected
         E, the number of hits as good that a random site of the same size has in the index by chance; values above a
         hundred are not distinguished.
@@ -60,7 +63,9 @@ class SiteHit:
 
     def __str__(self) -> str:
         less = "<" if self.at_least else ""
-        return f"{self.structure} {', '.join(self.residues)}: RMSD {self.rmsd:.2f} Å, E {less}{self.expected:.2g}"
+        partners = [name for name in self.residues if name]
+        part = "" if len(partners) == len(self.residues) else f"{len(partners)} of {len(self.residues)}, "
+        return f"{self.structure} {', '.join(partners)}: {part}RMSD {self.rmsd:.2f} Å, E {less}{self.expected:.2g}"
 
 
 @attrs.frozen(eq=False)
@@ -90,11 +95,11 @@ def search_sites(
 ) -> SiteHits:
     """Find sites whose residues are similar to those of a query in z, and are arranged alike in space.
 
-    A hit has one partner for each residue of the site, in a single structure, with an RMSD of the centers of at most
-    1.5 Å. Its score combines how well the centers superpose, how well the directions of side chains agree (estimated
-    from the centers before and after each residue), and the shares of unrelated residues that are as near in z. The
-    significance of a score is calibrated with random sites of the index's own residues: E is the number of hits as good
-    that they have.
+    A hit has partners for at least three residues of the site (for both of two), in a single structure, with an RMSD of
+    the centers of at most 1.5 Å. Its score improves with every further partner and combines how well the centers
+    superpose, how well the directions of side chains agree (estimated from the centers before and after each residue),
+    and the shares of unrelated residues that are as near in z. The significance of a score is calibrated with random
+    sites of the index's own residues, of as many residues: E is the number of hits as good that they have.
 
     Parameters
     ----------
@@ -104,7 +109,7 @@ def search_sites(
         Embeddings made by the model of the index, with the residues of the site and those before and after them in the
         chain, from which the directions of side chains are estimated.
     *residues
-        The site, as for `select_site`: two or more residues.
+        The site, as for `select_site`: 2 to 20 residues.
     structure
         The structure in the embeddings; by default the only one.
     count
@@ -118,8 +123,8 @@ def search_sites(
     Raises
     ------
     HoloError
-        If there are fewer than two residues, one of them does not exist, another model made them, centers are unknown,
-        or the query's cluster is to be left out but is unknown.
+        If there are fewer than 2 residues or more than 20, one of them does not exist, another model made them, centers
+        are unknown, or the query's cluster is to be left out but is unknown.
 
     Examples
     --------
@@ -140,6 +145,10 @@ def search_sites(
     query = embeddings[rows]
     if len(query) < 2:
         raise HoloError(f"the site has {len(query)} residues; it must have at least two")
+    if len(query) > MOST_RESIDUES:
+        raise HoloError(
+            f"the site has {len(query)} residues; it must have {MOST_RESIDUES} at most: name those that matter"
+        )
     if embeddings.centers is None or index.centers is None or index.site_chance is None:
         whose = "query's" if embeddings.centers is None else "index's"
         raise HoloError(f"the {whose} embeddings have no centers; sites need them: embed the structures anew")
@@ -147,11 +156,11 @@ def search_sites(
     directions = side_directions(embeddings.index, embeddings.centers)[rows]
     site = Site(index.scaled(query), types, embeddings.centers[rows], directions)
     found = match_site(index, site, index.others(query, other), count, any_type=any_type)
-    expected = index.site_chance.expected(len(query), found.scores)
+    expected = index.site_chance.expected(len(query), found.scores, any_type=any_type)
     hits = [
         SiteHit(
-            str(index.index["structure"][found.rows[number, 0]]),
-            tuple(residue_names(index.index, found.rows[number])),
+            str(index.index["structure"][found.rows[number].max()]),
+            _partners(index, found.rows[number]),
             found.rows[number],
             float(found.rmsd[number]),
             found.distances[number],
@@ -167,11 +176,19 @@ def search_sites(
     return SiteHits(query, tuple(hits))
 
 
+def _partners(index: SearchIndex, rows: Int[np.ndarray, "k"]) -> tuple[str, ...]:
+    return tuple(
+        name if row >= 0 else ""
+        for row, name in zip(rows.tolist(), residue_names(index.index, rows), strict=True)
+    )
+
+
 def write_site_hits(found: SiteHits, path: Path) -> None:
     """Write sites to a CSV file, one per line.
 
-    The columns are rank, structure, residues, rmsd, expected, less_than (1 if the index cannot resolve a smaller
-    number), distances, p_values, copies, r_11 to r_33 and t_1 to t_3.
+    The columns are rank, structure, residues, rmsd, expected, less_than (1 where the index cannot tell a smaller
+    number), distances, p_values, copies, r_11 to r_33 and t_1 to t_3. Between the semicolons of residues, distances and
+    p_values nothing stands for a residue without a partner.
 
     Parameters
     ----------
@@ -205,11 +222,15 @@ def write_site_hits(found: SiteHits, path: Path) -> None:
                 f"{hit.rmsd:.3f}",
                 f"{hit.expected:.4g}",
                 int(hit.at_least),
-                "; ".join(f"{value:.4g}" for value in hit.distances),
-                "; ".join(f"{value:.4g}" for value in hit.p_values),
+                _written(hit.distances),
+                _written(hit.p_values),
                 hit.copies,
                 *(f"{value:.6f}" for value in (*hit.rotation.ravel(), *hit.translation)),
             )
             for rank, hit in enumerate(found.hits, start=1)
         ),
     )
+
+
+def _written(values: Float[np.ndarray, "k"]) -> str:
+    return "; ".join("" if np.isnan(value) else f"{value:.4g}" for value in values.tolist())

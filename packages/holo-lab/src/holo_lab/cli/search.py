@@ -17,7 +17,7 @@ from holo_types.options import IN_LINES, SummaryOptions, Together
 __all__ = ["search_command"]
 
 _NO_OPTIONS = SearchOptions()
-_SITE = 3  # residues of a pocket; for more, another family seldom has a partner for each
+_LEAST = 3  # residues of a pocket, for which a hit has partners at least
 Distance = Annotated[float, Parameter(validator=Number(gt=0))]
 
 
@@ -36,11 +36,11 @@ def search_command(
 
     The structure is embedded by the model of the index. If that model does not come with holo-vae, name it by --model.
 
-    For one residue, its nearest neighbors in z are found; for several residues, sites that have a partner for each of
-    them, similar in z and in space.
+    For one residue, its nearest neighbors in z are found; for several residues, at most 20, sites that have
+    partners for three of them or more, similar in z and in space.
 
-    For a ligand, sites are found that resemble the three residues of its pocket that are nearest to it, with residues
-    of any type. The ligand itself is not embedded.
+    For a ligand, sites are found that resemble its pocket, at most the 20 residues that are nearest to it, with
+    residues of any type. The ligand itself is not embedded.
 
     Parameters
     ----------
@@ -78,15 +78,16 @@ def search_command(
 
 def _pocket(structure: Path, ligand: str, distance: float) -> tuple[str, ...]:
     """Return the residues of a pocket to be searched for, and print all residues of the pocket."""
+    from holo_downstream.search.site_chance import MOST_RESIDUES
     from holo_features import ligand_pocket
 
     found = ligand_pocket(structure, ligand, distance)
-    if len(found.residues) < _SITE:
+    if len(found.residues) < _LEAST:
         raise HoloError(
             f"{structure}: the pocket of {ligand} has {len(found.residues)} residues within {distance:g} Å; a search "
-            f"needs {_SITE}: give a larger --distance, or name residues"
+            f"needs {_LEAST}: give a larger --distance, or name residues"
         )
-    chosen = tuple(map(str, found.residues[:_SITE]))
+    chosen = tuple(map(str, found.residues[:MOST_RESIDUES]))
     say(
         *(remark.reason for remark in found.ligand.remarks),
         f"pocket of {found.ligand.name}, {len(found.residues)} residues within {distance:g} Å, nearest first: "
