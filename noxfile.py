@@ -470,7 +470,8 @@ def docs(session: nox.Session) -> None:
     """Build the site with warnings as errors; run every example of code and pages, and the tests of the results."""
     python = holo(session, PACKAGES, *DOCS_TOOLS)
     target = "docs/_build/html"
-    session.run(python, "-m", "sphinx", "-W", "--keep-going", "--quiet", "-b", "html", "docs", target)
+    build = (python, "-m", "sphinx", "-W", "--keep-going", "--quiet", "-b", "html", "docs", target)
+    session.run(*build, env=activated(python))
     sources = [str(package.path / "src") for package in PACKAGES.values()]
     tests = (
         "docs/test_architecture.py",

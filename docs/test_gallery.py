@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from gallery_pages import GALLERY, JOBS, LONG, JobOrder, executed, figure_directive, save_pictures
 
 SCRIPTS = sorted(GALLERY.glob("*/*.py"))
-MOST_LINES = 30  # of code, imports aside
+MOST_LINES = 20  # of code, imports included; comments and blank lines are not counted
 
 
 def test_every_job_has_its_place() -> None:
@@ -26,10 +26,10 @@ def test_a_job_is_short_and_its_picture_has_a_title(script: Path) -> None:
     text = script.read_text("utf-8")
     tree = ast.parse(text)
     lines = text.splitlines()
-    body = [node for node in tree.body[1:] if not isinstance(node, ast.Import | ast.ImportFrom)]
-    code = {number for node in body for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
-    assert len([number for number in code if lines[number - 1].strip()]) <= MOST_LINES
-    assert "num=" in text or 'plt.figure("' in text or 'plt.figure(\n    "' in text
+    code = {n for node in tree.body[1:] for n in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
+    counted = [n for n in code if lines[n - 1].strip() and not lines[n - 1].lstrip().startswith("#")]
+    assert len(counted) <= MOST_LINES
+    assert "num=" in text or re.search(r'plt\.figure\(\s*"', text)
 
 
 def test_only_long_jobs_are_left_to_their_own_session() -> None:

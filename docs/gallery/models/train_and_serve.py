@@ -10,9 +10,7 @@ The commands are those that you would type. They take minutes, so this page show
 import subprocess
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
-import urllib3
 
 from holo_features.datasets import example_structures
 from holo_vae import Service, embed
@@ -21,28 +19,17 @@ from holo_vae import Service, embed
 subprocess.run(["holo", "structures", *learned, "--lmax=4", "--nmax=12", "--out=residues.h5"], check=True)
 subprocess.run(["holo", "train", "residues.h5", "--out=run"], check=True)
 server = subprocess.Popen(["holo", "serve", "--model=run/model", "--port=5017", "--workers=1"])
-urllib3.request(
-    "GET",
-    "http://127.0.0.1:5017/ready",
-    retries=urllib3.Retry(99, 99, status_forcelist=[503], backoff_factor=0.5, backoff_max=5),
-)
 try:
-    answer = Service("http://127.0.0.1:5017").embed([unseen])
+    answer = Service("http://127.0.0.1:5017").embed([unseen])  # asks again until the service is ready
 finally:
     server.terminate()
-here = embed(unseen, "run/model")
-print(
-    len(answer),
-    "residues; largest difference between service and local z:",
-    np.abs(answer.invariants - here.invariants).max(),
-)
+apart = abs(answer.invariants - embed(unseen, "run/model").invariants).max()
+print(len(answer), "residues; largest difference between service and local z:", apart)
 
-history = pd.read_csv("run/history.csv")
+losses = pd.read_csv("run/history.csv")[["loss", "validation_loss"]]
 plt.figure("The loss of training and validation residues over the epochs", figsize=(6, 3.5))
-plt.plot(history["loss"], label="training")
-plt.plot(history["validation_loss"], label="validation")
-plt.xlabel("epoch")
-plt.ylabel("loss")
+plt.axes(xlabel="epoch", ylabel="loss")
+plt.plot(losses, label=["training", "validation"])
 plt.legend()
 
 # %%

@@ -9,41 +9,28 @@ images on a sphere become a hologram, whose invariants compare shapes in any ori
 
 import matplotlib.pyplot as plt
 import numpy as np
-import trimesh
 from scipy.spatial.distance import cdist
+from trimesh import creation
 
 from holo_downstream import power_spectrum
-from holo_features import Mesh, shape_images, spherical_transform
+from holo_features import Mesh, shape_images, spherical_transform, turned
 from holo_types import concatenate
 
-make = trimesh.creation
-shapes = {
-    "box": make.box((1, 2, 3)),
-    "cone": make.cone(1, 2),
-    "cylinder": make.cylinder(1, 3),
-    "torus": make.torus(2, 0.7),
-}
-rng, images = np.random.default_rng(0), []
-for shape in shapes.values():
-    for _ in range(3):  # each in three orientations
-        turned = shape.copy().apply_transform(trimesh.transformations.random_rotation_matrix(rng.random(3)))
-        images.append(shape_images(Mesh(np.array(turned.vertices), np.array(turned.faces)), bandwidth=30)[0])
+shapes = creation.box((1, 2, 3)), creation.cone(1, 2), creation.cylinder(1, 3), creation.torus(2, 0.7)
+names, rng = ("box", "cone", "cylinder", "torus"), np.random.default_rng(0)
+meshes = [Mesh(np.array(shape.vertices), np.array(shape.faces)) for shape in shapes]
+images = [shape_images(turned(mesh, rng), bandwidth=30)[0] for mesh in meshes for _ in range(3)]
 
 # %%
 # On the left is the first channel, the distance at which rays from all directions meet the torus in three orientations.
 # On the right are the distances between the invariants of all twelve meshes.
 
 invariants = power_spectrum(spherical_transform(concatenate(images), lmax=12))
-figure = plt.figure(
-    "The torus seen from all sides in three orientations, and the distances between twelve meshes",
-    figsize=(9, 4.2),
-)
-grid = figure.add_gridspec(3, 2)
-for row in range(3):
-    axes = figure.add_subplot(grid[row, 0])
-    axes.imshow(images[9 + row].values[0, 0], aspect="auto", cmap="magma")
-    axes.set(xticks=[], yticks=[])
-axes = figure.add_subplot(grid[:, 1])
-axes.imshow(cdist(invariants, invariants), cmap="magma")
-axes.set_xticks(range(1, 12, 3), list(shapes))
-axes.set_yticks(range(1, 12, 3), list(shapes))
+title = "The torus seen from all sides in three orientations, and the distances between twelve meshes"
+_, (left, right) = plt.subplots(1, 2, num=title, figsize=(9, 4.2), layout="constrained")
+views = [np.pad(image.values[0, 0], ((0, 4), (0, 0)), constant_values=np.nan) for image in images[9:]]
+left.imshow(np.concatenate(views), aspect="auto", cmap="magma")
+left.set_axis_off()
+right.imshow(cdist(invariants, invariants), cmap="magma")
+right.set_xticks(range(1, 12, 3), names)
+right.set_yticks(range(1, 12, 3), names)

@@ -2,28 +2,31 @@
 Predict binding affinities
 ==========================
 
-A random forest learns free energies of binding from counts of contacts between protein and ligand, and predicts those
-of ligands that it has not seen, with intervals. Here all ligands bind to one protein; :doc:`/results/affinity` says
-what to expect for others. For folders of structures, use ``holo affinity fit`` and ``holo affinity predict``.
+``holo affinity fit`` turns a folder of complexes with measured affinities into a predictor. Each complex is also
+predicted once by a model that has not seen its scaffold, with an interval. Here all ligands bind to one protein;
+:doc:`/results/affinity` says what to expect for others.
 """
 
+import subprocess
+import tempfile
+
 import matplotlib.pyplot as plt
-import numpy as np
+import pandas as pd
 
-from holo_downstream import StudySettings, example_series, read_labels, read_vectors, run_study
+from holo_features.datasets import example_complexes
 
-vectors, labels = example_series()  # p38 kinase and 34 ligands, in kcal/mol
-settings = StudySettings("forest", seeds=2)
-study = run_study(read_vectors(vectors), read_labels(labels, unit="kcal/mol"), settings)
-print(study.summary())
+folder = example_complexes()  # or a folder of your own: structure files, and labels.csv, which names them
+out = tempfile.mkdtemp()
+fit = ["holo", "affinity", "fit", str(folder), "--unit=kcal/mol", f"--out={out}"]
+print(subprocess.run(fit, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 # %%
-# The bars are the intervals of the predictions, which are meant to contain nine of ten labels and all have one width.
+# The intervals are meant to contain nine of ten measured affinities. ``holo affinity predict`` predicts new
+# complexes.
 
-seen = study.splits == "test"
-predicted = np.nanmean(study.predictions, axis=0)[seen]
-plt.figure("Measured and predicted affinities of seven ligands of p38 kinase", figsize=(4.5, 4.5))
-plt.errorbar(study.labels[seen], predicted, study.predictor.half_width, fmt="o")
-plt.axline((7.5, 7.5), slope=1, color="0.6", ls="--")
-plt.xlabel("measured pK")
-plt.ylabel("predicted pK")
+table = pd.read_csv(f"{out}/cross-validated.csv")
+error = table["prediction"] - table["lower"], table["upper"] - table["prediction"]
+plt.figure("Measured and predicted affinities of 34 ligands of p38 kinase", figsize=(4.5, 4.5))
+plt.axes(xlabel="measured pK", ylabel="predicted pK")
+plt.errorbar(table["label"], table["prediction"], error, fmt="o", elinewidth=0.7)
+plt.axline((7, 7), slope=1, color="0.6", ls="--")

@@ -17,9 +17,8 @@ from holo_vae import fill_in, load
 filled = fill_in(read_structure(path), load("microenvironment-fill-z128"))
 names, numbers = (filled.surroundings.index[column] for column in ("residue_name", "residue_number"))
 surprise = -filled.of(names.tolist())
-values = {
-    ResidueId("A", number): value for number, value in zip(numbers.tolist(), surprise.tolist(), strict=True)
-}
+residues = [ResidueId("A", number) for number in numbers.tolist()]
+values = dict(zip(residues, surprise.tolist(), strict=True))
 write_structure(read_structure(path), "surprise.cif", values_of_atoms(read_structure(path), values))
 
 # %%

@@ -22,19 +22,13 @@ print(*hits, sep="\n")
 # %%
 # The rotation and the translation of a hit superpose it on the query, and with it the whole chains.
 
-figure, axes = plt.subplots(
-    num="The chains of Rap1A and the two hits, superposed by four residues each", figsize=(6, 6)
-)
-axes.plot(
-    *proteins.centers[proteins.index["structure"] == "1c1y_A"][:, :2].T,
-    color="0.5",
-    lw=4,
-    label="Rap1A (1c1y_A)",
-)
+plt.figure("The chains of Rap1A and the two hits, superposed by four residues each", figsize=(6, 6))
+rap = proteins.centers[proteins.index["structure"] == "1c1y_A"]
+plt.plot(*rap[:, :2].T, color="0.5", lw=4, label="Rap1A (1c1y_A)")
 for hit, color in zip(hits, ("C1", "C0"), strict=True):
     moved = proteins.centers @ hit.rotation.T + hit.translation
-    axes.plot(*moved[proteins.index["structure"] == hit.structure][:165, :2].T, color, label=hit.structure)
-    axes.scatter(*moved[hit.rows][:, :2].T, color=color, s=90, zorder=3)
-axes.set_aspect("equal")
-axes.set_axis_off()
-axes.legend()
+    plt.plot(*moved[proteins.index["structure"] == hit.structure][:165, :2].T, color, label=hit.structure)
+    plt.scatter(*moved[hit.rows][:, :2].T, color=color, s=90, zorder=3)
+plt.axis("equal")
+plt.axis("off")
+plt.legend()

@@ -4,9 +4,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
-from holo_features import neighborhoods, read_structure
-from holo_features.datasets import example_structures
+from holo_features import Complex, neighborhoods, read_complexes, read_structure
+from holo_features.datasets import example_complexes, example_structures
 from holo_features.readers.formats import raw_atoms
 
 
@@ -50,3 +51,14 @@ def test_every_structure_has_its_source(structures):
     for name in structures:
         assert f"| `{name}.bcif.gz` | {name[:4].upper()} | {name[5:]} |" in sources
     assert "CC0 1.0" in sources
+
+
+def test_the_ligands_of_the_complexes_lie_in_the_pocket_and_bind_as_measured():
+    complexes = list(read_complexes(example_complexes() / "labels.csv"))
+    assert len(complexes) == 34
+    assert all(isinstance(complex_, Complex) for complex_ in complexes)
+    for complex_ in complexes:
+        nearest = cdist(complex_.ligand.atoms.coord, complex_.protein.atoms.coord).min(axis=1)
+        assert 2 < nearest.min() < 4  # Å: in contact, but not inside an atom
+        assert nearest.max() < 6
+        assert -13 < complex_.label < -8  # kcal/mol: nanomolar to micromolar
