@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from pathlib import Path
+from zipfile import ZipFile
 
 import nox
 from packaging.requirements import Requirement
@@ -361,6 +362,8 @@ def isolation(session: nox.Session) -> None:
     closures = [package.name for package in needed_by(names, extras=False)]
     wheels = build_wheels(session, closures, folder / "dist")
     for name in [name for name in PACKAGES if name in names]:
+        if lost := _left_out(session, PACKAGES[name], wheels[name]):
+            session.error(f"{wheels[name].name} lacks {', '.join(lost)}")
         closure = needed_by([name], extras=False)
         asked = {one for package in closure for one in package.asked if one[0] in PACKAGES}
         required = frozenset[str]().union(
@@ -383,6 +386,13 @@ def isolation(session: nox.Session) -> None:
             *("--absent", *sorted(absent), "--optional", *sorted(optional)),
             external=True,
         )
+
+
+def _left_out(session: nox.Session, package: Package, wheel: Path) -> list[str]:
+    """Return the files of a package that git keeps and its wheel does not hold."""
+    listed = ("git", "-C", str(package.path / "src"), "ls-files", package.module)
+    kept = str(session.run(*listed, silent=True, external=True, log=False)).split("\n")
+    return sorted({name for name in kept if name} - set(ZipFile(wheel).namelist()))
 
 
 def _only_torch(session: nox.Session, environment: Path) -> str:
@@ -709,7 +719,7 @@ def build(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def readme(session: nox.Session) -> None:
-    """Type the README's lines that install from a clone, in a fresh environment, and embed a structure (minutes)."""
+    """Type the README's lines that install from a clone, in a fresh environment; embed a structure and explore it."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```sh\n([^`]*--find-links[^`]*)^```$", text, re.MULTILINE)
     environment = ROOT / ".nox" / "readme" / "environment"
@@ -724,6 +734,9 @@ def readme(session: nox.Session) -> None:
     out.unlink(missing_ok=True)
     embed = (str(Path(python).with_name("holo")), "embed", str(structure), "--out", str(out))
     session.run(*embed, env=variables | ONE_THREAD, external=True)
+    page = ("--projection", "pca", "--out", str(out.with_name("page.html")))
+    explore = (str(Path(python).with_name("holo")), "explore", str(out), str(structure), *page)
+    session.run(*explore, env=variables | ONE_THREAD, external=True)
 
 
 @nox.session(venv_backend="none")
