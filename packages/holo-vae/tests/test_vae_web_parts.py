@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 from holo_vae.serving.limits import RefusedRequest
+from holo_vae.web.app import App
 from holo_vae.web.bodies import BodyReader, Gone
 from holo_vae.web.connections import possible_connections
+from holo_vae.web.crew import Crew
+from holo_vae.web.metrics import Metrics
+from holo_vae.web.settings import Settings
 from holo_vae.web.waiting import MOST_ROWS, Waiting
 
 
@@ -147,3 +151,28 @@ def test_connections_are_fewer_than_files() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 300
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_who_asks_before_there_is_a_model_is_told_to_wait_for_it() -> None:
+    def load() -> Crew:
+        raise AssertionError("nothing loads a model here")
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    headers = [(b"content-type", b"application/json")]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/invocations",
+        "query_string": b"",
+        "headers": headers,
+    }
+    asyncio.run(App(Settings(), Metrics(), load)(scope, receive, send))
+    assert sent[0]["status"] == 503
+    assert dict(sent[0]["headers"])[b"retry-after"] == b"5"

@@ -31,6 +31,7 @@ from .settings import Settings
 
 __all__ = ["App"]
 
+_LOADING = 5  # seconds that a client is asked to wait while there is no model; ours asks eight times
 _Headers = list[tuple[bytes, bytes]]
 _ASKED = ("/invocations", "/neighbors")
 _KEPT_BODIES = 16  # number of bodies of the maximum length that may be in memory at once
@@ -198,7 +199,8 @@ class App:
         except RefusedRequest as refused:
             answer = _refusal(refused)
             if answer.status in (429, 503):
-                answer.headers.append((b"retry-after", str(self._wait()).encode()))
+                wait = _LOADING if self._crew is None else self._wait()
+                answer.headers.append((b"retry-after", str(wait).encode()))
             answer.model = None if self._crew is None else self._crew.reference
             return answer
         self._metrics.residues.inc(len(done.embeddings))
