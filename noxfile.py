@@ -213,7 +213,7 @@ def pythons() -> dict[str, str]:
         answer = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
         if not answer.returncode:
             found.setdefault(answer.stdout.strip(), python)
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items(), key=lambda one: Version(one[0])))
 
 
 def python_of(environment: Path) -> str:
@@ -332,7 +332,10 @@ def typing(session: nox.Session) -> None:
         python,
         *("-m", "mypy", *sources, "docs/results"),
         *("noxfile.py", "start.py", ".ci/alone.py", ".ci/place_site.py"),
-        *(f"docs/{name}.py" for name in ("changes", "gallery_pages", "page_tables", "record_gallery")),
+        *(
+            f"docs/{name}.py"
+            for name in ("changes", "gallery_pages", "page_tables", "record_gallery", "site_pages")
+        ),
         *(f"docs/test_{name}.py" for name in ("architecture", "gallery", "pages", "site")),
     )
 
@@ -737,6 +740,20 @@ def readme(session: nox.Session) -> None:
     page = ("--projection", "pca", "--out", str(out.with_name("page.html")))
     explore = (str(Path(python).with_name("holo")), "explore", str(out), str(structure), *page)
     session.run(*explore, env=variables | ONE_THREAD, external=True)
+    _without_torch(session, environment.with_name("without-torch"), structure)
+
+
+def _without_torch(session: nox.Session, environment: Path, structure: Path) -> None:
+    """Install from dist/ the packages that do without torch, on the newest Python that is here, and use them."""
+    without = [
+        name for name in PACKAGES if not any("torch" in p.required for p in needed_by([name], extras=False))
+    ]
+    session.run(list(pythons().values())[-1], "-m", "venv", "--clear", str(environment), external=True)
+    python = python_of(environment)
+    install(session, python, "--find-links", "dist", *without)
+    session.run(python, *PIP, "check", external=True)
+    encode = (str(Path(python).with_name("holo-features")), "structures", str(structure))
+    session.run(*encode, "--out", str(environment / "holograms.h5"), external=True)
 
 
 @nox.session(venv_backend="none")
