@@ -5,7 +5,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 import pytest
-from biotite.structure import concatenate
+from biotite.structure import BondType, concatenate
 from biotite.structure.info import residue
 from rdkit import Chem
 from rdkit.Chem.Scaffolds import MurckoScaffold
@@ -14,6 +14,7 @@ from holo_features import (
     Complex,
     Ligand,
     element_counts,
+    ligand_descriptors,
     murcko_scaffold,
     read_ligand,
     read_structure,
@@ -57,3 +58,13 @@ def test_a_ligand_in_the_proteins_file_is_no_surrounding_of_itself():
     assert len(without_ligand_copies(alone).protein.atoms) == len(protein.atoms)
     with pytest.raises(HoloError, match="its protein has no atom"):
         without_ligand_copies(Complex("1abc", attrs.evolve(protein, atoms=copy), ligand))
+
+
+def test_rdkit_writes_nothing_about_a_carbon_with_five_bonds(capfd):
+    atoms = residue("PHE")
+    names = atoms.atom_name.tolist()
+    atoms.bonds.add_bond(names.index("CA"), names.index("CB"), BondType.DOUBLE)
+    ligand = Ligand("PHE", atoms)
+    ligand_descriptors(ligand)
+    assert murcko_scaffold(ligand) == "c1ccccc1"
+    assert capfd.readouterr().err == ""

@@ -47,10 +47,12 @@ def ligand_descriptors(ligand: Ligand) -> Numbers:
     """
     with extra("holo-features[rdkit]"):
         from rdkit.Chem import Descriptors  # noqa: PLC0415
+        from rdkit.rdBase import BlockLogs  # noqa: PLC0415
 
     molecule = rdkit_molecule(ligand)
     calculate: Callable[..., dict[str, float]] = Descriptors.CalcMolDescriptors
-    values = calculate(molecule, missingVal=0.0, silent=True)
+    with BlockLogs():  # each fragment that is not found would be a line about valences
+        values = calculate(molecule, missingVal=0.0, silent=True)
     numbers = np.array([float(value) for value in values.values()])
     # The charge of an atom without parameters is NaN, and some quotients of counts overflow.
     known = np.isfinite(numbers) & (np.abs(numbers) < 1e6)
@@ -83,9 +85,12 @@ def murcko_scaffold(ligand: Ligand) -> str:
     """
     with extra("holo-features[rdkit]"):
         from rdkit.Chem.Scaffolds import MurckoScaffold  # noqa: PLC0415
+        from rdkit.rdBase import BlockLogs  # noqa: PLC0415
 
     scaffold: Callable[..., str] = MurckoScaffold.MurckoScaffoldSmiles
-    return scaffold(mol=rdkit_molecule(ligand))
+    molecule = rdkit_molecule(ligand)
+    with BlockLogs():
+        return scaffold(mol=molecule)
 
 
 def rdkit_molecule(ligand: Ligand) -> "Mol":
