@@ -10,6 +10,7 @@ from holo_lab.cli.program import app as program
 sys.path.insert(0, str(Path(__file__).parent))
 from changes import changes  # modules beside this file
 from gallery_pages import executed
+from site_pages import links_of_the_site, package_page
 
 project = "Holo"
 author = "The Holo developers"
@@ -86,16 +87,29 @@ def write_command_line(app: Sphinx) -> None:
     """Write the page that describes every command of ``holo``, from the program itself."""
     text = program.generate_docs(output_format="markdown", recursive=True, usage_name="holo")
     text = text.replace("# holo", "# Command line", 1)
-    _write_page(app, "command-line.md", text)
+    _write_page(app, "reference/command-line.md", text)
 
 
 def write_changelog(app: Sphinx) -> None:
     """Write the page of all changes, from the changelogs of the packages."""
-    _write_page(app, "changes.md", changes(sorted(Path(app.srcdir).parent.glob("packages/*/CHANGELOG.md"))))
+    _write_page(
+        app, "reference/changes.md", changes(sorted(Path(app.srcdir).parent.glob("packages/*/CHANGELOG.md")))
+    )
+
+
+def write_packages(app: Sphinx) -> None:
+    """Write a page for each package."""
+    for package in sorted(Path(app.srcdir).parent.glob("packages/holo-*")):
+        _write_page(app, f"packages/{package.name.removeprefix('holo-')}.md", package_page(package))
+
+
+def rewrite_links(_app: Sphinx, page: str, source: list[str]) -> None:
+    """Let links to files of the repository lead to the pages that are made of them."""
+    source[0] = links_of_the_site(source[0], page)
 
 
 def _write_page(app: Sphinx, name: str, text: str) -> None:
-    page = Path(app.srcdir) / "reference" / name
+    page = Path(app.srcdir) / name
     page.parent.mkdir(exist_ok=True)
     if not page.is_file() or page.read_text(encoding="utf-8") != text:  # otherwise Sphinx would read it again
         page.write_text(text, encoding="utf-8")
@@ -105,5 +119,7 @@ def setup(app: Sphinx) -> None:
     """Connect the hooks (Sphinx calls this)."""
     app.connect("builder-inited", write_command_line)
     app.connect("builder-inited", write_changelog)
+    app.connect("builder-inited", write_packages)
+    app.connect("source-read", rewrite_links)
     app.connect("autodoc-process-docstring", escape_bars)
     app.connect("autodoc-skip-member", skip_aliases)

@@ -4,18 +4,25 @@ import importlib.util
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from PIL import Image
 
 import holo_lab
 
 sys.path.insert(0, str(Path(__file__).parent))
 from changes import changes
 from page_tables import PLACES, inlined
+from site_pages import links_of_the_site, package_page
 
 ROOT = Path(__file__).parent.parent
+INDEX = ROOT / "docs" / "index.md"
 PAGES = sorted(
     {
         ROOT / "README.md",
@@ -24,6 +31,7 @@ PAGES = sorted(
         *ROOT.glob("docs/results/*.md"),
     }
 )
+SHOWN = sorted({*PAGES, *ROOT.glob("*.md"), *ROOT.glob("packages/*/*.md"), *ROOT.glob("services/*.md")})
 IMAGE = re.compile(r"^!\[(?P<alt>.*?)\]\((?P<path>[^)]+)\)\n\n(?P<after>.)", re.MULTILINE)
 
 _spec = importlib.util.spec_from_file_location("place_site", ROOT / ".ci" / "place_site.py")
@@ -72,6 +80,62 @@ def test_pictures_have_alternative_texts_and_captions_that_github_shows_too(page
         assert len(image["alt"]) > 20
         assert image["after"] == "*", f"{image['path']} has a caption in italics below it"
         assert (page.parent / image["path"]).exists()
+
+
+def spans(tokens: list[Token]) -> Iterator[tuple[str, str]]:
+    """Find the links in what is inside a block: where each leads, and what is shown of it."""
+    for number, token in enumerate(tokens):
+        if token.type == "link_open":
+            rest = tokens[number + 1 :]
+            inside = rest[: [one.type for one in rest].index("link_close")]
+            shown = "".join(one.content if one.type != "image" else "an image" for one in inside)
+            yield str(token.attrs["href"]), shown
+
+
+@pytest.mark.parametrize("page", SHOWN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_github_shows_all_of_a_page(page: Path) -> None:
+    for token in MarkdownIt("commonmark").enable("table").parse(page.read_text("utf-8")):
+        if token.type == "fence":
+            assert not token.info.startswith("{") or (page == INDEX and token.info == "{toctree}")
+        written = [one.content for one in token.children or () if one.type == "text"]
+        assert not [text for text in written if re.search(r"\{[\w:-]+\}$", text)], (
+            "GitHub does not know roles"
+        )
+        for leads, shown in spans(token.children or []):
+            assert shown.strip(), f"GitHub shows the link to {leads} as nothing"
+            here = not re.match(r"https?:|mailto:|#", leads) and not leads.startswith("reference/")
+            assert not here or (page.parent / leads.partition("#")[0]).exists(), f"{leads} does not exist"
+
+
+def test_links_lead_to_what_the_site_has() -> None:
+    text = "[a](../packages/holo-nn/README.md#layers), [b](gallery/README.rst), [c](guides/search.md)"
+    there = "[a](packages/nn.md#layers), [b](jobs/index.rst), [c](guides/search.md)"
+    assert links_of_the_site(text, "index") == there
+    menu = re.findall(r"^packages/(.+)$", INDEX.read_text("utf-8"), re.MULTILINE)
+    packages = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
+    assert sorted(menu) == [path.name.removeprefix("holo-") for path in packages]
+    for path in packages:
+        assert f"automodule:: {path.name.replace('-', '_')}\n" in package_page(path)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    sorted(
+        {page.parent / image["path"] for page in PAGES for image in IMAGE.finditer(page.read_text("utf-8"))}
+    ),
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_pictures_have_a_ground_of_their_own_and_are_readable_on_dark_pages_too(picture: Path) -> None:
+    pixels = np.asarray(Image.open(picture).convert("RGBA"))
+    assert (pixels[..., 3] == 255).all()
+
+
+def test_the_recipe_of_the_guide_is_that_of_the_demo() -> None:
+    recipe = (ROOT / "docs" / "demo" / "recipe.yaml").read_text("utf-8")
+    guide = (ROOT / "docs" / "guides" / "training.md").read_text("utf-8")
+    assert f"```yaml\n{recipe}```" in guide
+    basis = yaml.safe_load(recipe)["model"]["basis"]
+    assert f"--lmax {basis['lmax']} --nmax {basis['radial']['nmax']} " in guide
 
 
 def test_the_citation_is_of_this_version_and_names_the_paper() -> None:

@@ -8,7 +8,7 @@ import pytest
 from holo_types import HoloError
 from holo_vae.web.settings import Settings, check_variables, variable_of
 
-PAGE = Path(__file__).parents[3] / "services" / "serving" / "README.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guides" / "serving.md"
 
 
 @pytest.mark.skipif(not PAGE.exists(), reason="the page is in the workspace only")
