@@ -1,6 +1,6 @@
 """Start the MLflow tracking and registry server with a database, a folder of artifacts and optional users.
 
-Each setting is an environment variable and an option; services/tracking/README.md lists them.
+Each setting is an environment variable and an option; docs/guides/training.md lists them.
 """
 
 import argparse
