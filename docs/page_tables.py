@@ -32,5 +32,6 @@ def inlined(page: Path) -> str:
 
 
 if __name__ == "__main__":
-    for each in sorted(Path(__file__).parent.glob("results/*.md")):
+    here = Path(__file__).parent
+    for each in [here / "performance.md", *sorted(here.glob("results/*.md"))]:
         each.write_text(inlined(each), encoding="utf-8")

@@ -14,7 +14,7 @@ _README = re.compile(r"\]\((?:\.\./)+packages/holo-(\w+)/README\.md(?=[#)])")
 _GALLERY = re.compile(r"\]\(((?:\.\./)*)gallery/README\.rst(?=[#)])")
 
 # Modules whose names a package does not have itself, and what they are about.
-_FURTHER = {
+_FURTHER: dict[str, dict[str, tuple[str, ...]]] = {
     "holo_features": {"Data that comes with it": ("holo_features.datasets",)},
     "holo_vae": {
         "Promotion": (

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from markdown_it.token import Token
 from PIL import Image
 
 import holo_lab
+from holo_types import FormatError
 
 sys.path.insert(0, str(Path(__file__).parent))
 from changes import changes
@@ -23,6 +25,7 @@ from site_pages import links_of_the_site, package_page
 
 ROOT = Path(__file__).parent.parent
 INDEX = ROOT / "docs" / "index.md"
+LONGEST = 121  # characters of a line of code, of which a wide screen shows 117
 PAGES = sorted(
     {
         ROOT / "README.md",
@@ -34,11 +37,19 @@ PAGES = sorted(
 SHOWN = sorted({*PAGES, *ROOT.glob("*.md"), *ROOT.glob("packages/*/*.md"), *ROOT.glob("services/*.md")})
 IMAGE = re.compile(r"^!\[(?P<alt>.*?)\]\((?P<path>[^)]+)\)\n\n(?P<after>.)", re.MULTILINE)
 
-_spec = importlib.util.spec_from_file_location("place_site", ROOT / ".ci" / "place_site.py")
-assert _spec is not None
-assert _spec.loader is not None
-place_site = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(place_site)
+
+def script(name: str, path: Path) -> ModuleType:
+    """Import a script by its path."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+place_site = script("place_site", ROOT / ".ci" / "place_site.py")
+speed = script("speed", ROOT / "docs" / "results" / "speed.py")
 
 
 def test_versions_are_listed_and_the_newest_release_comes_first(tmp_path: Path) -> None:
@@ -97,6 +108,8 @@ def test_github_shows_all_of_a_page(page: Path) -> None:
     for token in MarkdownIt("commonmark").enable("table").parse(page.read_text("utf-8")):
         if token.type == "fence":
             assert not token.info.startswith("{") or (page == INDEX and token.info == "{toctree}")
+            longest = max(map(len, token.content.splitlines()))
+            assert longest <= LONGEST, "code that is wider than its column is cut off"
         written = [one.content for one in token.children or () if one.type == "text"]
         assert not [text for text in written if re.search(r"\{[\w:-]+\}$", text)], (
             "GitHub does not know roles"
@@ -169,6 +182,21 @@ def test_tables_in_pages_are_those_of_the_files(tmp_path: Path) -> None:
     (tmp_path / "page.md").write_text("<!-- table: tables.md b -->\n<!-- end table -->\n")
     with pytest.raises(ValueError, match="has no table b"):
         inlined(tmp_path / "page.md")
+
+
+def test_ratios_are_read_from_what_the_benchmark_printed(tmp_path: Path) -> None:
+    bench = tmp_path / "bench.txt"
+    bench.write_text(
+        "protein          1 thread(s)  encode + decode  holo      900   reference       50 samples/s   ratio 18.0\n"
+        "protein          peak memory of training above the start: holo  40   reference  320 MiB   share 0.125\n"
+    )
+    assert speed.read_ratios(bench) == {
+        "residues, encode + decode": 18.0,
+        "residues, memory of training": 8.0,
+    }
+    bench.write_text("protein          1 thread(s)  encode           holo    1,361 samples/s\n")
+    with pytest.raises(FormatError, match="no line"):
+        speed.read_ratios(bench)
 
 
 def test_the_table_of_distances_is_the_one_that_was_measured() -> None:

@@ -11,6 +11,7 @@ import subprocess
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import urllib3
 
 from holo_features.datasets import example_structures
 from holo_vae import Service, embed
@@ -20,17 +21,16 @@ subprocess.run(["holo", "structures", *learned, "--lmax=4", "--nmax=12", "--out=
 subprocess.run(["holo", "train", "residues.h5", "--out=run"], check=True)
 server = subprocess.Popen(["holo", "serve", "--model=run/model", "--port=5017", "--workers=1"])
 try:
-    answer = Service("http://127.0.0.1:5017").embed([unseen])  # asks again until the service is ready
+    patience = urllib3.Retry(99, status_forcelist=[503], backoff_factor=0.5, backoff_max=5)
+    urllib3.request("GET", "http://127.0.0.1:5017/ready", retries=patience)
+    answer = Service("http://127.0.0.1:5017").embed([unseen])
 finally:
     server.terminate()
 apart = abs(answer.invariants - embed(unseen, "run/model").invariants).max()
 print(len(answer), "residues; largest difference between service and local z:", apart)
 
-losses = pd.read_csv("run/history.csv")[["loss", "validation_loss"]]
-plt.figure("The loss of training and validation residues over the epochs", figsize=(6, 3.5))
-plt.axes(xlabel="epoch", ylabel="loss")
-plt.plot(losses, label=["training", "validation"])
-plt.legend()
+axes = plt.figure("The loss of training and validation residues over the epochs", figsize=(6, 3.5)).gca()
+pd.read_csv("run/history.csv").plot(y=["loss", "validation_loss"], ax=axes, xlabel="epoch", ylabel="loss")
 
 # %%
 # .. figure:: /gallery/recorded/train_and_serve.png
