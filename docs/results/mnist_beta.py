@@ -119,10 +119,10 @@ def mnist_beta(*, table: Path = FOLDER / "beta.csv", out: Path = FOLDER / "beta.
     table
         The figures.
     out
-        The picture, without a background of its own.
+        The picture.
     """
     with replacing(out) as new:
-        beta_figure(read_rows(table)).savefig(new, format="png", dpi=130, transparent=True)
+        beta_figure(read_rows(table)).savefig(new, format="png", dpi=130)
     return 0
 
 
