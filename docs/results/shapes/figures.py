@@ -6,26 +6,25 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 from jaxtyping import Float, Shaped
+from shape_sets import descriptors
 from sklearn.model_selection import StratifiedKFold
-from variants import SHORT, Form, chosen_form, whitened_by_copies
+from variants import SHORT, Form, chosen_form
 
 from holo_downstream import (
     RetrievalScores,
     cluster_scores,
     knn_accuracy,
     linear_accuracy,
-    power_spectrum,
     ranked_lists,
     retrieval_scores,
 )
-from holo_types import Holograms
-from holo_vae import Model, embed_holograms
+from holo_vae.training.whitening import within_map
 
 if TYPE_CHECKING:
     from halvings import Halving
     from shape_sets import ShapeSet
 
-    from holo_types import Embeddings
+    from holo_types import Embeddings, Holograms
 
 __all__ = ["LIST_LENGTH", "Classes", "Figures", "Partners", "Retrieved"]
 
@@ -103,28 +102,32 @@ class Figures:
     classes: dict[str, dict[int, list[Classes]]] = attrs.field(factory=lambda: defaultdict(dict))
     partners: dict[str, list[Partners]] = attrs.field(factory=lambda: defaultdict(list))
 
-    def add_halving(
-        self, mode: str, shapes: "ShapeSet", copies: Holograms, halving: "Halving", z: "Embeddings"
+    def add_descriptors(
+        self, shapes: "ShapeSet", copies: "Holograms", halving: "Halving", untrained: "Embeddings"
     ) -> None:
-        """Measure z of a run on a halving, and descriptors unless they were measured before."""
+        """Measure the rows without training on a halving, and those with a fitted linear map alone.
+
+        Parameters
+        ----------
+        shapes, halving
+            The meshes and the halving.
+        copies
+            The rows of the training meshes and their copies.
+        untrained
+            z of a network with initial weights, whitened by the copies.
+        """
         for name, rows in (("chance", _chance(len(shapes.labels))), *shapes.descriptors.items()):
             for short in (False, True) if rows.shape[1] > SHORT else (False,):
                 row = row_name(name, rows.shape[1], short=short)
-                if halving.number not in self.retrieved[row]:
-                    self.retrieved[row][halving.number] = [_retrieved(rows, shapes, halving, short=short)]
-                    if name == "power spectrum":
-                        self.classes[row][halving.number] = [_classes(rows, shapes, halving, short=short)]
-        learned = f"power spectrum, {SHORT}, whitened by copies"
-        if halving.number not in self.retrieved[learned]:
-            known = np.isin(copies.index["structure"], shapes.names[halving.known])
-            to_learn = copies[np.flatnonzero(known)]
-            rows = whitened_by_copies(
-                shapes.descriptors["power spectrum"],
-                power_spectrum(to_learn).astype(np.float64),
-                to_learn.index["structure"],
-            )
-            self.retrieved[learned][halving.number] = [_retrieved(rows, shapes, halving, short=False)]
-            self.classes[learned][halving.number] = [_classes(rows, shapes, halving, short=False)]
+                self.retrieved[row][halving.number] = [_retrieved(rows, shapes, halving, short=short)]
+                if name == "power spectrum":
+                    self.classes[row][halving.number] = [_classes(rows, shapes, halving, short=short)]
+        for row, rows in _mapped(copies, shapes, untrained).items():
+            self.retrieved[row][halving.number] = [_retrieved(rows, shapes, halving, short=False)]
+            self.classes[row][halving.number] = [_classes(rows, shapes, halving, short=False)]
+
+    def add_halving(self, mode: str, shapes: "ShapeSet", halving: "Halving", z: "Embeddings") -> None:
+        """Measure z of a run on a halving."""
         invariants = z.invariants.astype(np.float64)
         assert z.reconstruction_cosine_loss is not None
         loss = float(z.reconstruction_cosine_loss[halving.held_out].mean())
@@ -134,16 +137,57 @@ class Figures:
         classes = attrs.evolve(_classes(invariants, shapes, halving, short=False), cosine_loss=loss)
         self.classes[row].setdefault(halving.number, []).append(classes)
 
-    def add_partners(self, mode: str, shapes: "ShapeSet", second: "ShapeSet", model: Model) -> None:
-        """Measure how z of a run on all classes finds partners in the second set, and once the descriptors."""
+    def add_partner_descriptors(
+        self,
+        shapes: "ShapeSet",
+        copies: "Holograms",
+        second: "ShapeSet",
+        untrained: "tuple[Embeddings, Embeddings]",
+    ) -> None:
+        """Measure how the meshes of the second set find their partners by rows for which no network is trained.
+
+        Parameters
+        ----------
+        shapes
+            The first set, on which forms are chosen.
+        copies
+            The rows of its meshes and their copies.
+        second
+            The second set.
+        untrained
+            z of both sets by a network with initial weights, whitened by the copies.
+        """
         for name, rows in shapes.descriptors.items():
             both = np.concatenate([rows, second.descriptors[name]])
             for short in (False, True) if rows.shape[1] > SHORT else (False,):
-                row = row_name(name, rows.shape[1], short=short)
-                if row not in self.partners:
-                    self.partners[row].append(_partners(both, shapes, second, short=short))
-        z = [embed_holograms(model, part.turned).invariants.astype(np.float64) for part in (shapes, second)]
-        self.partners[f"z, {mode}"].append(_partners(np.concatenate(z), shapes, second, short=False))
+                self.partners[row_name(name, rows.shape[1], short=short)] = [
+                    _partners(both, shapes, second, short=short)
+                ]
+        first, other = (_mapped(copies, part, z) for part, z in zip((shapes, second), untrained, strict=True))
+        for row, rows in first.items():
+            both = np.concatenate([rows, other[row]])
+            self.partners[row] = [_partners(both, shapes, second, short=False)]
+
+    def add_partners(
+        self, mode: str, shapes: "ShapeSet", second: "ShapeSet", z: "tuple[Embeddings, Embeddings]"
+    ) -> None:
+        """Measure how z of a run on all classes of the first set finds partners in the second."""
+        both = np.concatenate([part.invariants.astype(np.float64) for part in z])
+        self.partners[f"z, {mode}"].append(_partners(both, shapes, second, short=False))
+
+
+def _mapped(
+    copies: "Holograms", judged: "ShapeSet", untrained: "Embeddings"
+) -> dict[str, Float[np.ndarray, "judged 40"]]:
+    """Return the rows for which a linear map is fitted to the copies, as for z, but no network is trained."""
+    of_copies, things = descriptors(copies), copies.index["structure"]
+    found = {
+        f"{name}, {SHORT}, whitened by copies": within_map(of_copies[name], things, SHORT).of(
+            judged.descriptors[name]
+        )
+        for name in ("power spectrum", "power spectrum, all pairs of channels")
+    }
+    return found | {"z of initial weights, whitened by copies": untrained.invariants.astype(np.float64)}
 
 
 def row_name(name: str, width: int, *, short: bool) -> str:

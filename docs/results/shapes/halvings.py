@@ -1,10 +1,10 @@
 """Random halves of the classes, and models trained on one half without its labels."""
 
 from pathlib import Path
-from typing import Literal
 
 import attrs
 import numpy as np
+import torch
 from jaxtyping import Int, Shaped
 
 import holo_types
@@ -13,11 +13,10 @@ from holo_types.console import progress
 from holo_vae import Recipe, Step, data_scale, embed_holograms, initial_model, open_rows, train, write_model
 from holo_vae.training.whitening import whiten_within
 
-__all__ = ["MODES", "Halving", "Rotation", "halvings", "learned"]
+__all__ = ["MODES", "Halving", "halvings", "learned", "untrained"]
 
-Rotation = Literal["fixed", "each"]
-# The orientation of training meshes and of test meshes: that of their files, or rotated at random.
-MODES: dict[str, Rotation] = {"NR/R": "fixed", "R/R": "each"}
+# The orientation of the training meshes: that of their files, or rotated at random. Test meshes are always rotated.
+MODES = ("NR/R", "R/R")
 
 
 @attrs.frozen(eq=False)
@@ -80,7 +79,7 @@ def learned(
     path = folder / "z.h5"
     if path.exists():
         return holo_types.load(path, kind=Embeddings)
-    recipe = attrs.evolve(recipe, training=attrs.evolve(recipe.training, seed=seed), data=None)
+    recipe = _seeded(recipe, seed)
     order = np.random.default_rng(seed).permutation(meshes)
     aside = order[: max(round(recipe.training.validation_fraction * len(order)), 1)]
     to_train = copies[np.flatnonzero(np.isin(copies.index["structure"], np.setdiff1d(meshes, aside)))]
@@ -105,3 +104,32 @@ def learned(
     found = embed_holograms(model, turned)
     holo_types.save(found, path)
     return found
+
+
+def untrained(recipe: Recipe, copies: Holograms, turned: Holograms, *, seed: int) -> Embeddings:
+    """Embed all rotated meshes with a network of initial weights, of which only the last layer before z is fitted.
+
+    Parameters
+    ----------
+    recipe
+        The recipe, whose data are ignored.
+    copies
+        The rows of the training meshes and their copies, to which the batch norms and the last layer are fitted.
+    turned
+        A row for each mesh.
+    seed
+        The seed of the weights.
+    """
+    recipe = _seeded(recipe, seed)
+    rows = open_rows(copies, shuffle_rows=len(copies))
+    model = initial_model(recipe, data_scale(rows), "untrained")
+    model.network.train()
+    with torch.inference_mode():
+        for batch in rows.epoch(seed=seed, epoch=0, batch_size=recipe.training.batch_size):
+            model.network.encode(batch.coefficients)
+    whiten_within(model.network, rows, recipe.training.group_column)
+    return embed_holograms(model, turned)
+
+
+def _seeded(recipe: Recipe, seed: int) -> Recipe:
+    return attrs.evolve(recipe, training=attrs.evolve(recipe.training, seed=seed), data=None)

@@ -14,6 +14,7 @@ __all__ = ["write_page"]
 
 _COVERED = 0.95
 _Z = "z, "
+_OURS = "z"  # with the one of initial weights
 
 
 def write_page(folder: Path, figures: Figures) -> None:
@@ -67,8 +68,8 @@ def _map(each: Retrieved) -> float:
 
 
 def _retrieval(figures: Figures) -> str:
-    """Write the mean average precision of each row, and the difference to z on the same halvings."""
-    ours = [row for row in figures.retrieved if row.startswith(_Z)]
+    """Write the mean average precision of each row, and its difference to z on the same halvings."""
+    ours = [row for row in figures.retrieved if row.startswith(_OURS)]
     found = {row: _by_halving(by_halving, _map) for row, by_halving in figures.retrieved.items()}
     rows = []
     for row in [*(row for row in found if row not in ours), *ours]:
@@ -76,11 +77,16 @@ def _retrieval(figures: Figures) -> str:
         for z in ours:
             both = sorted(found[z].keys() & found[row].keys())
             gains = [found[z][number] - found[row][number] for number in both]
-            better.append("" if row in ours else _interval(gains, signed=True))
+            better.append("" if row == z else _interval(gains, signed=True))
         forms = [each.form for seeds in figures.retrieved[row].values() for each in seeds]
         common = max(sorted(set(forms)), key=forms.count)
         rows.append((row, _interval(list(found[row].values())), *better, common))
-    headings = ("row", "mAP [95 %]", *(f"{z} better by [95 %]" for z in ours), "form most often chosen")
+    headings = (
+        "row",
+        "mAP [95 %]",
+        *(f"{z.partition(', whitened')[0]} better by [95 %]" for z in ours),
+        "form most often chosen",
+    )
     return _table(headings, rows)
 
 

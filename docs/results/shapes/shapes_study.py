@@ -10,12 +10,11 @@ import numpy as np
 from cyclopts import App
 from figures import Figures
 from gallery import gallery_figure
-from halvings import MODES, Rotation, halvings, learned
+from halvings import MODES, halvings, learned, untrained
 from page import write_page
-from shape_sets import encoded, shape_set
+from shape_sets import encoded, shape_set, turned
 
-import holo_types
-from holo_types import HoloError, Holograms
+from holo_types import HoloError
 from holo_types.console import run
 from holo_vae import Model, Recipe, ShapeData, embed_holograms, load
 from holo_vae.recipes.shipped import find_recipe
@@ -59,33 +58,41 @@ def study(
     shapes = shape_set(meshes, chosen, out / "meshes")
     drawn = halvings(shapes.labels, count)
     second = None if others is None else shape_set(others, chosen, out / "others")
+    fixed = encoded(meshes, chosen, out / "meshes", rotation="fixed", copies=_count_of_copies(chosen))
+    copies = {"NR/R": fixed, "R/R": turned(fixed)}
     figures = Figures()
+    for halving in drawn:
+        to_learn = fixed[np.flatnonzero(np.isin(fixed.index["structure"], shapes.names[halving.known]))]
+        figures.add_descriptors(shapes, to_learn, halving, untrained(chosen, to_learn, shapes.turned, seed=0))
+    if second is not None:
+        initial = [untrained(chosen, fixed, part.turned, seed=0) for part in (shapes, second)]
+        figures.add_partner_descriptors(shapes, fixed, second, (initial[0], initial[1]))
+    write_page(out, figures)
     for seed in range(seeds):
-        for mode, rotation in MODES.items():
-            copies = _copies(meshes, chosen, out / "meshes", rotation)
+        for mode in MODES:
+            runs = out / "runs" / f"{mode.replace('/', '-')}-seed{seed}"
             for halving in drawn:
-                folder = out / "runs" / f"{rotation}-{halving.number}-seed{seed}"
                 known = shapes.names[halving.known]
-                z = learned(chosen, copies, shapes.turned, known, folder, seed=seed)
-                figures.add_halving(mode, shapes, copies, halving, z)
+                z = learned(chosen, copies[mode], shapes.turned, known, runs / f"{halving.number}", seed=seed)
+                figures.add_halving(mode, shapes, halving, z)
                 write_page(out, figures)
             if second is not None:
-                folder = out / "runs" / f"{rotation}-all-seed{seed}"
-                learned(chosen, copies, shapes.turned, shapes.names, folder, seed=seed)
-                figures.add_partners(mode, shapes, second, _model(folder))
+                z = learned(chosen, copies[mode], shapes.turned, shapes.names, runs / "all", seed=seed)
+                other = embed_holograms(_model(runs / "all"), second.turned)
+                figures.add_partners(mode, shapes, second, (z, other))
                 write_page(out, figures)
-    model = _model(out / "runs" / f"{MODES['NR/R']}-0-seed0")
-    copies = _copies(meshes, chosen, out / "meshes", MODES["NR/R"])
-    as_found = embed_holograms(model, copies[np.flatnonzero(copies.index["copy"] == 0)])
-    gallery_figure(meshes, shapes, drawn[0], as_found).savefig(out / "gallery.png", dpi=140)
+            if (mode, seed) == ("NR/R", 0):
+                as_found = embed_holograms(
+                    _model(runs / "0"), fixed[np.flatnonzero(fixed.index["copy"] == 0)]
+                )
+                gallery_figure(meshes, shapes, drawn[0], as_found).savefig(out / "gallery.png", dpi=140)
     return 0
 
 
-def _copies(meshes: Path, recipe: Recipe, folder: Path, rotation: Rotation) -> Holograms:
+def _count_of_copies(recipe: Recipe) -> int:
     if not isinstance(recipe.data, ShapeData):
         raise HoloError("the recipe's data is not of the kind 'shapes'; it must be")
-    path = encoded(meshes, recipe, folder, rotation=rotation, copies=recipe.data.copies)
-    return holo_types.load(path, kind=Holograms)
+    return recipe.data.copies
 
 
 def _model(folder: Path) -> Model:

@@ -10,10 +10,9 @@ from sklearn.decomposition import PCA
 
 from holo_downstream import retrieval_scores, standardization
 
-__all__ = ["SHORT", "Form", "chosen_form", "forms", "whitened_by_copies"]
+__all__ = ["SHORT", "Form", "chosen_form", "forms"]
 
 SHORT = 40  # numbers, as many as z has
-_SHRINKAGE = 0.001  # as for z
 
 
 @attrs.frozen
@@ -80,31 +79,3 @@ def chosen_form(
         for form in candidates
     ]
     return candidates[int(np.argmax(found))]
-
-
-def whitened_by_copies(
-    rows: Float[np.ndarray, "n d"], copies: Float[np.ndarray, "m d"], meshes: Shaped[np.ndarray, "m"]
-) -> Float[np.ndarray, "n 40"]:
-    """Whiten a descriptor like z by `holo_vae.training.whitening`, and reduce it to 40 numbers.
-
-    Parameters
-    ----------
-    rows
-        The descriptor of each mesh.
-    copies, meshes
-        The same descriptor for copies of the training meshes, and the mesh of each copy.
-    """
-    scaling = standardization(copies)
-    scaled = scaling.of(copies)
-    _, members = np.unique(meshes, return_inverse=True)
-    sums = np.stack([np.bincount(members, column) for column in scaled.T], axis=1)
-    means = sums / np.bincount(members)[:, None]
-    apart = scaled - means[members]
-    covariance = apart.T @ apart / (len(apart) - len(means))
-    covariance += _SHRINKAGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
-    variances, directions = np.linalg.eigh(covariance)
-    there = directions / np.sqrt(variances)
-    found: Float[np.ndarray, "n 40"] = (
-        PCA(SHORT, svd_solver="full").fit(means @ there).transform(scaling.of(rows) @ there)
-    )
-    return found

@@ -8,8 +8,12 @@ import attrs
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import eigh
+from scipy.spatial.transform import Rotation
 
+from holo_downstream import power_spectrum, scalar_coefficients
 from holo_features import SHAPE_CHANNELS
+from holo_nn import rotate
 from holo_types import Basis, FormatError, HoloError, Holograms, Zernike, load
 from holo_vae import (
     Condition,
@@ -27,11 +31,12 @@ from holo_vae import (
 from holo_vae.cli.program import main
 from holo_vae.data import shape_sets
 from holo_vae.data.datasets import Prepared, prepare
+from holo_vae.networks.description import describe
 from holo_vae.networks.network import Latent
 from holo_vae.recipes.recipe import from_plain, to_plain
 from holo_vae.recipes.shipped import find_recipe
 from holo_vae.training.objectives import objective_of
-from holo_vae.training.whitening import whiten_within
+from holo_vae.training.whitening import whiten_within, within_map
 
 BASIS = Basis(lmax=2, radial=None, channels=SHAPE_CHANNELS)
 MODEL = ModelConfig(basis=BASIS, latent_dim=4, lmax=(2, 1), channels=(4, 4))
@@ -199,12 +204,17 @@ def test_two_views_are_two_rows_of_a_mesh(prepared: Prepared) -> None:
         assert torch.equal(one.views["other_view"], joined)
 
 
-@pytest.mark.parametrize("bottleneck", [(), (6,)])
-def test_whitened_z_differs_by_1_within_a_mesh_and_decodes_to_the_same(
-    prepared: Prepared, bottleneck: tuple[int, ...]
+@pytest.mark.parametrize(
+    ("bottleneck", "spectrum", "told"), [((), False, 4), ((6,), False, 6), ((), True, 22), ((6,), True, 24)]
+)
+def test_whitened_z_is_the_discriminant_of_meshes_and_decodes_to_what_it_predicts(
+    prepared: Prepared, bottleneck: tuple[int, ...], spectrum: bool, told: int
 ) -> None:
     model = attrs.evolve(
-        MODEL, bottleneck=bottleneck, heads=(Condition(column="label", categories=("flat", "long")),)
+        MODEL,
+        bottleneck=bottleneck,
+        spectrum=spectrum,
+        heads=(Condition(column="label", categories=("flat", "long")),),
     )
     data = load(prepared.training, kind=Holograms)
     network = HolographicAutoencoder(model).double().eval()
@@ -212,23 +222,71 @@ def test_whitened_z_differs_by_1_within_a_mesh_and_decodes_to_the_same(
     with torch.no_grad():
         before = network.encode(holograms)
         decoded, named = network.decode(before.mean, before.frame), network.heads[0](before.mean)
+        inputs = network.invariants(holograms).numpy()
+    assert inputs.shape == (len(data), told)
     rows = open_rows(data, shuffle_rows=100, dtype=torch.float64)
     whiten_within(network, rows, "structure")
     with torch.no_grad():
         after = network.encode(holograms)
-        assert torch.allclose(network.decode(after.mean, after.frame), decoded, atol=1e-8)
-        assert torch.allclose(network.heads[0](after.mean), named, atol=1e-8)
-    z, names = after.mean.numpy(), data.index["structure"]
+        # Where z has all that it had, nothing that is decoded changes; of more inputs it keeps other directions.
+        if told == MODEL.latent_dim:
+            assert torch.allclose(network.decode(after.mean, after.frame), decoded, atol=1e-8)
+            assert torch.allclose(network.heads[0](after.mean), named, atol=1e-8)
+        z, predicted = after.mean.numpy(), network.heads[0](after.mean).numpy()
+    # Least squares: what the prediction lacks has nothing to do with z.
+    lacking = named.numpy() - predicted
+    assert np.abs(np.c_[z, np.ones(len(z))].T @ lacking).max() < 1e-8
+    names = data.index["structure"]
     assert np.abs(z.mean(axis=0)).max() < 1e-9
-    apart = np.concatenate([z[names == name] - z[names == name].mean(axis=0) for name in np.unique(names)])
-    covariance = apart.T @ apart / (len(z) - len(np.unique(names)))
-    # All but the thousandth that is added to each variance.
-    eigenvalues = np.linalg.eigvalsh(covariance)
-    assert eigenvalues.max() == pytest.approx(1, abs=0.01)
+    means = np.stack([z[names == name].mean(axis=0) for name in np.unique(names)])
+    between = np.cov(means.T)
+    assert np.abs(between - np.diag(between.diagonal())).max() < 1e-9 * between.max()
+    assert (np.diff(between.diagonal()) <= 1e-9).all()
+    # The generalized eigenvalues of both covariances, solved together by another way.
+    scaled = (inputs - inputs.mean(axis=0)) / np.where(inputs.std(axis=0) > 0, inputs.std(axis=0), 1)
+    of_meshes = np.stack([scaled[names == name].mean(axis=0) for name in np.unique(names)])
+    apart = np.concatenate(
+        [scaled[names == name] - scaled[names == name].mean(axis=0) for name in set(names)]
+    )
+    within = apart.T @ apart / (len(scaled) - len(of_meshes))
+    within += 3 * np.trace(within) / told * np.eye(told)
+    values = np.sort(eigh(np.cov(of_meshes.T), within, eigvals_only=True))[::-1]
+    assert between.diagonal() == pytest.approx(values[: MODEL.latent_dim], rel=1e-6, abs=1e-9)
     with pytest.raises(HoloError, match="no two rows have the same structure"):
         whiten_within(
             network, open_rows(data[np.array([0, 3])], shuffle_rows=9, dtype=torch.float64), "structure"
         )
+
+
+def test_z_of_more_numbers_than_it_is_made_of_is_filled_with_zeros() -> None:
+    rows = np.random.default_rng(0).normal(size=(6, 2))
+    mapped = within_map(rows, np.array([0, 0, 1, 1, 2, 2]), 3).of(rows)
+    assert mapped.shape == (6, 3)
+    assert not mapped[:, 2].any()
+    assert mapped[:, :2].std(axis=0).min() > 0
+    with pytest.raises(HoloError, match="no two rows are views of one object"):
+        within_map(rows, np.arange(6), 2)
+
+
+def test_a_network_that_is_told_the_power_spectrum_gives_the_same_z_of_turned_meshes(
+    prepared: Prepared,
+) -> None:
+    data = load(prepared.training, kind=Holograms)
+    model = attrs.evolve(MODEL, spectrum=True)
+    network = HolographicAutoencoder(model).double().eval()
+    network.scale.fill_(2.0)
+    holograms = torch.from_numpy(data.coefficients.astype(np.float64))
+    turn = torch.from_numpy(Rotation.from_euler("xyz", [0.4, 1.1, -0.7]).as_matrix())
+    with torch.no_grad():
+        inputs = network.invariants(holograms)
+        turned = network.invariants(rotate(holograms, str(data.basis.irreps), turn))
+        assert torch.allclose(network.mean(inputs), network.encode(holograms).mean)
+    assert torch.allclose(inputs, turned, atol=1e-9)
+    spectrum = np.hstack([scalar_coefficients(data), power_spectrum(data)[:, len(SHAPE_CHANNELS) :]]) / 2
+    assert inputs[:, -spectrum.shape[1] :].numpy() == pytest.approx(spectrum, rel=1e-5, abs=1e-6)
+    assert describe(model).parameters == sum(weights.numel() for weights in network.parameters())
+    assert "spectrum" in to_plain(model)
+    assert "spectrum" not in to_plain(MODEL)
 
 
 def test_views_that_do_not_fit_into_memory_are_refused(prepared: Prepared) -> None:
@@ -256,9 +314,10 @@ def test_a_recipe_from_a_folder_of_meshes_to_a_model(
     assert model.config == MODEL
     training = load(tmp_path / "run/data/training.h5", kind=Holograms)
     z, names = model.encode(training).invariants, training.index["structure"]
-    apart = np.concatenate([z[names == name] - z[names == name].mean(axis=0) for name in np.unique(names)])
-    covariance = apart.T @ apart / (len(z) - len(np.unique(names)))
-    assert np.linalg.eigvalsh(covariance).max() == pytest.approx(1, abs=0.02)
+    # The means of meshes vary apart from one another, and most in the first number.
+    between = np.cov(np.stack([z[names == name].mean(axis=0) for name in np.unique(names)]).T)
+    assert np.abs(between - np.diag(between.diagonal())).max() < 1e-3 * between.max()
+    assert (np.diff(between.diagonal()) <= 1e-6).all()
     assert "invariance" in objective_of(recipe).names
     history = (tmp_path / "run/history.csv").read_text()
     assert "variance" in history.splitlines()[0]

@@ -139,9 +139,10 @@ def describe(config: ModelConfig | ClassifierConfig) -> Description:
         return Description(tuple(layers))
     before_z = config.bottleneck[-1] if config.bottleneck else width
     layers += _dense("hidden", width, *config.bottleneck)
-    layers.append(_map("mean", before_z, config.latent_dim))
+    told = before_z + config.spectrum_width
+    layers.append(_map("mean", told, config.latent_dim))
     if config.variational:
-        layers.append(_map("log_variance", before_z, config.latent_dim))
+        layers.append(_map("log_variance", told, config.latent_dim))
     layers.append(_linear("frame_vectors", Irreps(f"{width}x1e"), Irreps("2x1e")))
     if config.condition is not None:
         layers.append(_map("condition", len(config.condition.categories), config.latent_dim, bias=False))

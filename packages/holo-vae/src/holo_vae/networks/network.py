@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from holo_nn import Block, Blocks, Irreps, Linear, full_precision, orthonormal_frame, widened
+from holo_nn import Block, Blocks, Irreps, Linear, full_precision, orthonormal_frame, split_degrees, widened
 from holo_types import HoloError
 from holo_vae.recipes.model import BlocksConfig, ModelConfig
 
@@ -165,8 +165,9 @@ class HolographicAutoencoder(HologramNetwork):
         self.encoder = self.make_blocks()
         self.hidden = dense_layers(width, *hidden)
         before_z = hidden[-1] if hidden else width
-        self.mean = nn.Linear(before_z, latent)
-        self.log_variance = nn.Linear(before_z, latent) if config.variational else None
+        told = before_z + config.spectrum_width
+        self.mean = nn.Linear(told, latent)
+        self.log_variance = nn.Linear(told, latent) if config.variational else None
         self.frame_vectors = Linear(f"{width}x1e", "2x1e")
         # Hidden layers are mirrored as by the authors: the first map out of z is linear, the others each have a ReLU.
         self.bottleneck: nn.Module = nn.Linear(latent, before_z)
@@ -192,9 +193,27 @@ class HolographicAutoencoder(HologramNetwork):
             # A vector counts as zero relative to all that the last block carries: a symmetric input leaves rounding
             # noise in l = 1, which must not become a direction.
             frame = orthonormal_frame(first, second, scale=features.detach().norm(dim=-1)).axes
-            scalars = self.hidden(scalars)
+            scalars = self._told(scalars, holograms)
             log_variance = None if self.log_variance is None else self.log_variance(scalars)
             return Latent(self.mean(scalars), log_variance, frame)
+
+    def invariants(self, holograms: Float[Tensor, "n dim"]) -> Float[Tensor, "n told"]:
+        """Return the numbers of which z is a linear map."""
+        features = widened(self.last_features(holograms))
+        with full_precision(features.device):
+            return self._told(features[:, : self.config.channels[-1]], holograms)
+
+    def _told(
+        self, scalars: Float[Tensor, "n width"], holograms: Float[Tensor, "n dim"]
+    ) -> Float[Tensor, "n told"]:
+        """Return the scalars after the hidden layers, and the power spectrum if z is computed from it too."""
+        hidden: Tensor = self.hidden(scalars)
+        if not self.config.spectrum:
+            return hidden
+        irreps = Irreps(str(self.config.basis.irreps))
+        first, *others = split_degrees(widened(holograms) / self.scale, irreps).values()
+        norms = [torch.linalg.vector_norm(part, dim=-1) for part in others]
+        return torch.cat([hidden, first.flatten(1), *norms], dim=1)
 
     def decode(
         self,

@@ -208,7 +208,10 @@ class ModelConfig(BlocksConfig):
     variational
         Whether z is drawn from a learned normal distribution (H-VAE) or is a point (H-AE).
     bottleneck
-        Widths of hidden layers between the scalars of the last block and z; the decoder mirrors them.
+        Widths of hidden layers between the last block's scalars and z; the decoder mirrors them.
+    spectrum
+        Whether z is computed from the power spectrum of the hologram in addition to the scalars of the last block: from
+        the l = 0 coefficients and the norm of each channel in each higher degree.
     condition
         The category that the decoder receives in addition to z (conditional H-VAE); None for none.
     heads
@@ -236,6 +239,7 @@ class ModelConfig(BlocksConfig):
     latent_dim: int = attrs.field(validator=at_least(1))
     variational: bool = False
     bottleneck: tuple[int, ...] = ()
+    spectrum: bool = False
     condition: Condition | None = None
     heads: tuple[Condition, ...] = ()
     prior_components: int = attrs.field(default=0, validator=at_least(0))
@@ -255,9 +259,15 @@ class ModelConfig(BlocksConfig):
             )
         self.check_weights()
 
+    @property
+    def spectrum_width(self) -> int:
+        """The number of values of the power spectrum from which z is computed."""
+        return sum(multiplicity for multiplicity, _ in self.basis.irreps) if self.spectrum else 0
+
     def _widths(self) -> Iterator[int]:
         yield from BlocksConfig._widths(self)
         yield from starmap(mul, pairwise((self.channels[-1], *self.bottleneck, self.latent_dim)))
+        yield self.spectrum_width * self.latent_dim
         told = [self.condition] if self.condition else []
         mixtures = len(self.condition.categories) if self.condition else 1
         yield mixtures * self.prior_components * (2 * self.latent_dim + 1)

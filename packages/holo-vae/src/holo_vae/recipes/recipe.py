@@ -172,7 +172,7 @@ _converter.register_unstructure_hook(
         ModelConfig,
         _converter,
         heads=override(omit_if_default=True),
-        prior_components=override(omit_if_default=True),
+        spectrum=override(omit_if_default=True),
     ),
 )
 _converter.register_unstructure_hook(

@@ -31,8 +31,9 @@ class ViewsConfig:
         Number of pairs of rows that are added to each batch: the two views of a pair are of two rows that represent one
         residue, in crystals of one protein or in relatives, see `StructureData.alike`.
     whitened
-        Whether, after training, z of images on a sphere is transformed to mean 0, and to covariance 1 within rows that
-        are views of one another, see `holo_vae.training.whitening`. Decoded holograms do not change.
+        Whether the last layer before z is fitted anew after the training, so that the unit of z is the variation
+        between rows that are views of one another, see `holo_vae.training.whitening`. For images on a sphere. The
+        decoder takes the best linear prediction of the former z.
     margin
         How much wider than the cutoff surroundings are cut, in Å, so that noise can bring atoms in as well as out.
 
