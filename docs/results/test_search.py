@@ -59,6 +59,7 @@ def test_the_triad_of_another_cluster_is_ranked(
         "QUERIES": {"1acb_E": "E:7,20,31", "1ppf_E": "E:51,28,33"},
         "TRIAD": ("E:13 HIS", "E:2 ASP", "E:40 SER"),
         "SITES": 5,
+        "SIZES": (3,),
         "RESIDUES": 50,
     }
     monkeypatch.setattr(sys, "argv", ["triads.py", str(tmp_path), "--out", str(out)])
@@ -69,7 +70,7 @@ def test_the_triad_of_another_cluster_is_ranked(
         ("1ppf_E", True),
     ]
     assert all(each["rmsd"] < 1e-5 and each["expected"] <= 0.1 for each in figures["triads"])
-    assert set(figures["calibration"]) >= {"residues of one type", "sites of 3 residues"}
+    assert set(figures["calibration"]) >= {"residues of one type", "sites of 3 residues, one type"}
     assert json.loads(capsys.readouterr().out)["chains"] == CHAINS
 
 

@@ -36,7 +36,8 @@ from holo_vae import embed_structures
 MODEL = "microenvironment-z128"
 QUERIES = {"1acb_E": "E:55,100,191", "1ppf_E": "E:41,88,173"}
 SOUGHT, TRIAD = "1cse_E", ("E:63 HIS", "E:32 ASP", "E:220 SER")
-SITES, RESIDUES = 100, 300
+SITES, RESIDUES = 200, 300
+MOST = 100  # matches of a site
 SIZES = (3, 12, 20)  # of which 12 is between two that E was measured for
 
 
@@ -109,7 +110,10 @@ Rates = tuple[float, float, float]
 
 
 def calibration(index: SearchIndex, embeddings: Embeddings) -> dict[str, Rates]:
-    """Say how many hits new random queries have with E < 1 and E < .01, and how many of them have any with E < .01."""
+    """Return how many hits new random queries have with E < 1 and E < .01, and how many of them have any with E < .01.
+
+    For sites, it is the number of clusters with such a hit.
+    """
     return {**residue_calibration(index, embeddings), **site_calibration(index)}
 
 
@@ -135,9 +139,11 @@ def site_calibration(index: SearchIndex) -> dict[str, Rates]:
             counts = []
             for site in sites:
                 unrelated = index.groups != index.groups[site[0]]
-                matches = match_site(index, site_of(index, site), unrelated, 50, any_type=any_type)
+                matches = match_site(index, site_of(index, site), unrelated, MOST, any_type=any_type)
                 expected = index.site_chance.expected(size, matches.scores, any_type=any_type)
-                counts.append(((expected < 1).sum(), (expected < 0.01).sum()))
+                clusters = index.groups[matches.rows.max(axis=1)]
+                few, rare = (len(np.unique(clusters[expected < limit])) for limit in (1, 0.01))
+                counts.append((few, rare))
             kind = "any type" if any_type else "one type"
             measured[f"sites of {size} residues, {kind}"] = _rates(counts)
     return measured

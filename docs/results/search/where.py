@@ -1,18 +1,20 @@
-"""Where a ligand binds to a whole protein, told by pockets of other families: a table of docs/results/search.md.
+"""A search for the place where a ligand binds to a whole protein, a table of docs/results/search.md.
 
-    python docs/results/search/where.py DIR --out results/
+    python docs/results/search/where.py PROTEINS POCKETS --out results/
 
-DIR holds labels.csv (id, source, cluster30, protein, ligand) and the files that it names, of whole proteins; of each
-cluster one crystal complex is taken. No residue of a protein is said to be of a pocket. Each asks for the residues of
-other clusters that are most like it, among all that have an atom within 4 Å of their ligand and ten times as many that
-have none. Its score is the share of the former among the first. Residues near to each other are taken together, and
-the patch with the highest score gives the place. How many are asked for and how large patches are is chosen on half of
-the clusters, row by row, and scored once on the other half.
+PROTEINS and POCKETS are folders with labels.csv (id, protein, ligand) and the files that it names: whole proteins, and
+complexes of which only the surroundings of the ligand are needed. One complex of each sequence cluster is taken from
+both. Each pocket is searched for in all proteins that have no cluster in common with it. A hit superposes the pocket
+on the protein, and with it the center of its ligand. The best hit in a protein gives the place. Which residues may be
+partners and by which score hits are compared is chosen on half of the proteins, row by row, and scored once on the
+other half.
 """
 
 import argparse
 import csv
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 import attrs
@@ -20,8 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from holo_downstream import full_power_spectrum, scalar_coefficients
+from holo_downstream import SearchIndex, build_search_index, full_power_spectrum, scalar_coefficients
+from holo_downstream.matching.correspondences import Site
+from holo_downstream.search.directions import side_directions
+from holo_downstream.search.matching import match_site
 from holo_features import (
+    STANDARD_AMINO_ACIDS,
     Structure,
     alpha_carbons,
     neighborhoods,
@@ -29,15 +35,19 @@ from holo_features import (
     read_structure,
     zernike_transform,
 )
-from holo_types import Index
+from holo_types import Embeddings, Index, ModelReference
 from holo_types.files.csv_files import csv_text
 from holo_vae import Model, load
 
 MODEL = "microenvironment-z128"
-WITHIN, RIGHT = 4.0, 4.0  # Å, of a pocket's atom from its ligand, and of a place from its center
-OTHERS = 10  # residues that are in no pocket, for one that is
-ASKED, RADII, JOINED = (10, 30, 100), (6.0, 8.0, 10.0), ("sum", "mean")
+CHAINS = Path(__file__).parents[1] / "split" / "chains.csv"
+WITHIN, MOST_RESIDUES = 4.0, 20  # a pocket, as `holo search --ligand` has it: Å from the ligand, residues
+RIGHT = 4.0  # Å, of a place from the center of the ligand
+HITS = 200  # of each pocket
 COMPONENTS = 128  # of the power spectrum
+SUPERPOSITION, GEOMETRY = "superposition and residue types alone", "geometry: residue types at distances"
+BOTH = "z and geometry"
+PARTNERS, SCORES = ("the same type", "any type"), ("score", "shares in z alone")
 _AROUND = 10.0  # Å, in which residues and atoms are counted
 _DISTANCES = np.arange(3.0, 20.0, 2.0)  # Å, of two Cα
 _RESAMPLES = 2000
@@ -45,212 +55,224 @@ Values = NDArray[np.floating]
 
 
 @attrs.frozen(eq=False)
-class Protein:
-    """A protein and what is told of its residues.
+class Described:
+    """A protein with the numbers of its residues.
 
     Parameters
     ----------
-    name, cluster
-        What it is.
-    points
-        The mean of each residue's atoms, in Å.
-    pocket
-        Which residues are near the ligand.
+    name
+        Its id.
+    clusters
+        The clusters of its chains.
+    index, centers
+        Its residues, and their Cα in Å.
+    to_ligand
+        The distance in Å of each residue from the ligand.
     ligand
-        Its center.
+        The center of the ligand.
     rows
-        Numbers of each residue, for each row of the table.
+        The numbers of each residue, for each row of the table.
     """
 
     name: str
-    cluster: str
-    points: Values
-    pocket: NDArray[np.bool_]
+    clusters: frozenset[str]
+    index: Index
+    centers: Values
+    to_ligand: Values
     ligand: Values
-    rows: dict[str, Values]
+    rows: Mapping[str, Values]
 
 
-def read_proteins(folder: Path) -> Iterator[Protein]:
-    """Read one protein of each cluster."""
-    first: dict[str, dict[str, str]] = {}
-    for row in csv.DictReader(csv_text(folder / "labels.csv")):
-        if row["source"] != "plrex":
-            first.setdefault(row["cluster30"], row)
+def known_clusters(archive: str) -> dict[str, list[str]]:
+    """Return the clusters of the chains of each structure of an archive, that of the longest chain first."""
+    found = defaultdict(list)
+    for row in csv.DictReader(csv_text(CHAINS)):
+        if row["archive"] == archive:
+            found[row["structure"]].append((-int(row["residues"]), row["cluster"]))
+    return {name: [cluster for _, cluster in sorted(chains)] for name, chains in found.items()}
+
+
+def described(folder: Path, archive: str) -> Iterator[Described]:
+    """Read one complex of each cluster, without the ligand, and compute the numbers of its residues."""
+    clusters, seen = known_clusters(archive), set()
     model = load(MODEL, Model)
     basis = model.config.basis
     assert basis.radial is not None
-    for row in first.values():
+    for row in csv.DictReader(csv_text(folder / "labels.csv")):
+        mine = clusters.get(row["id"])
+        # The complexes of a series (`plrex`) are of few proteins.
+        if mine is None or row.get("source") == "plrex" or mine[0] in seen:
+            continue
         structure, ligand = read_structure(folder / row["protein"]), read_ligand(folder / row["ligand"])
         carbons = alpha_carbons(structure)
         clouds = neighborhoods(structure, basis.radial.cutoff, basis.channels, centers=carbons)
         if len(clouds) != len(carbons):
             continue
+        seen.add(mine[0])
         holograms = zernike_transform(clouds, basis, np.float32)
-        points, pocket = _residues(structure, carbons.index, ligand.atoms.coord)
         rows = {
             "size: atoms within 10 Å": np.diff(clouds.offsets)[:, None].astype(np.float32),
             **_counts(carbons.positions, carbons.index["residue_name"]),
             "l = 0": scalar_coefficients(holograms),
             "power spectrum": full_power_spectrum(holograms).astype(np.float16),
+            SUPERPOSITION: np.zeros((len(carbons), 1), np.float32),
             "z": model.encode(holograms).invariants,
         }
-        yield Protein(row["id"], row["cluster30"], points, pocket, ligand.atoms.coord.mean(axis=0), rows)
-
-
-def _residues(structure: Structure, index: Index, ligand: Values) -> tuple[Values, NDArray[np.bool_]]:
-    """Return the mean of each residue's atoms, and whether one of them is near the ligand."""
-    atoms = structure.atoms
-    near = np.linalg.norm(atoms.coord[:, None] - ligand, axis=2).min(axis=1) <= WITHIN
-    number = {
-        name: place
-        for place, name in enumerate(
-            zip(
-                *(index[column].tolist() for column in ("chain", "residue_number", "insertion_code")),
-                strict=True,
-            )
+        yield Described(
+            row["id"],
+            frozenset(mine),
+            carbons.index.assign(structure=[row["id"]] * len(carbons), cluster=[mine[0]] * len(carbons)),
+            carbons.positions,
+            _to_ligand(structure, carbons.index, ligand.atoms.coord),
+            ligand.atoms.coord.mean(axis=0),
+            rows,
         )
-    }
+
+
+def _to_ligand(structure: Structure, index: Index, ligand: Values) -> Values:
+    """Return the distance of each residue from the ligand, between the atoms that are nearest."""
+    atoms = structure.atoms
+    apart = np.linalg.norm(atoms.coord[:, None] - ligand, axis=2).min(axis=1)
+    columns = (index[column].tolist() for column in ("chain", "residue_number", "insertion_code"))
+    nearest = dict.fromkeys(zip(*columns, strict=True), np.inf)
     names = zip(atoms.chain_id.tolist(), atoms.res_id.tolist(), atoms.ins_code.tolist(), strict=True)
-    owner = np.array([number.get(name, -1) for name in names])
-    sums, count = np.zeros((len(number), 3)), np.zeros(len(number))
-    np.add.at(sums, owner[owner >= 0], atoms.coord[owner >= 0])
-    np.add.at(count, owner[owner >= 0], 1)
-    pocket = np.zeros(len(number), bool)
-    pocket[owner[near & (owner >= 0)]] = True
-    return sums / count[:, None], pocket
-
-
-TYPES = np.array(
-    "ALA ARG ASN ASP CYS GLN GLU GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL".split()  # noqa: SIM905
-)
+    for name, distance in zip(names, apart.tolist(), strict=True):
+        if name in nearest:
+            nearest[name] = min(nearest[name], distance)
+    return np.array(list(nearest.values()))
 
 
 def _counts(places: Values, names: NDArray[np.str_]) -> dict[str, Values]:
     """Count residue types around each residue, together and at distances."""
-    kinds = (names[:, None] == TYPES).astype(np.float32)
+    kinds = (names[:, None] == np.array(STANDARD_AMINO_ACIDS)).astype(np.float32)
     apart = np.linalg.norm(places[:, None] - places, axis=2)
     at_distances = np.concatenate(
         [np.exp(-(((apart - distance) / 2) ** 2)) @ kinds for distance in _DISTANCES], axis=1
     )
     return {
         "counts of residue types within 10 Å": (apart <= _AROUND).astype(np.float32) @ kinds,
-        "geometry: residue types at distances": at_distances.astype(np.float32),
+        GEOMETRY: at_distances.astype(np.float32),
     }
 
 
-def told(proteins: list[Protein], row: str, generator: np.random.Generator) -> list[Values]:
-    """Return for each residue the share of pockets among the residues of other clusters that are most like it."""
-    values = _scaled(proteins, row)
-    owner = np.repeat(np.arange(len(proteins)), [len(protein.points) for protein in proteins])
-    pocket = np.concatenate([protein.pocket for protein in proteins])
-    others = generator.permutation(np.flatnonzero(~pocket))[: OTHERS * int(pocket.sum())]
-    among = np.concatenate([np.flatnonzero(pocket), others])
-    squares, labels = (values[among] ** 2).sum(axis=1), pocket[among]
-    shares = []
-    for number in range(len(proteins)):
-        mine = values[owner == number]
-        apart = squares - 2 * mine @ values[among].T
-        apart[:, owner[among] == number] = np.inf
-        nearest = np.argpartition(apart, ASKED[-1], axis=1)[:, : ASKED[-1]]
-        order = np.argsort(np.take_along_axis(apart, nearest, 1), axis=1)
-        found = labels[np.take_along_axis(nearest, order, 1)]
-        shares.append(np.stack([found[:, :count].mean(axis=1) for count in ASKED]))
-    return shares
-
-
-def _scaled(proteins: list[Protein], row: str) -> NDArray[np.float32]:
-    if row == "z and geometry":
-        parts = [_scaled(proteins, each) for each in ("z", "geometry: residue types at distances")]
-        return np.concatenate([part / np.sqrt(part.shape[1]) for part in parts], axis=1)
-    values = np.concatenate([protein.rows[row] for protein in proteins])
+def numbers(of: Sequence[Described], row: str, reduced_by: Sequence[Described]) -> NDArray[np.float32]:
+    """Return the numbers of a row for all residues; the power spectrum is reduced by that of the searched proteins."""
+    if row == BOTH:
+        return np.concatenate([numbers(of, each, reduced_by) for each in ("z", GEOMETRY)], axis=1)
+    values = np.concatenate([each.rows[row] for each in of]).astype(np.float32)
     if row == "power spectrum":
-        some = values[:: max(1, len(values) // 4000)].astype(np.float32)
-        reduced = PCA(COMPONENTS, random_state=0).fit(some)
-        blocks = (values[start : start + 2000].astype(np.float32) for start in range(0, len(values), 2000))
-        values = np.concatenate([reduced.transform(block) for block in blocks])
-    spread = values.std(axis=0)
-    scaled: NDArray[np.float32] = ((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1)).astype(
-        np.float32
-    )
-    return scaled
+        known = np.concatenate([each.rows[row] for each in reduced_by])
+        some = known[:: max(1, len(known) // 4000)].astype(np.float32)
+        values = PCA(COMPONENTS, random_state=0).fit(some).transform(values)
+    return values
 
 
-def outcomes(protein: Protein, scores: Values) -> NDArray[np.bool_]:
-    """Say whether the patch with the highest score lies at the ligand.
+def index_of(proteins: Sequence[Described], vectors: NDArray[np.float32]) -> SearchIndex:
+    """Return an index of the proteins without E, by which the hits of several pockets need not be compared."""
+    index = Index.concatenate([each.index for each in proteins])
+    frames = np.zeros((len(vectors), 3, 3), np.float32)
+    found = build_search_index(Embeddings(vectors, frames, ModelReference("row", "1", "", ""), index))
+    return attrs.evolve(found, centers=np.concatenate([each.centers for each in proteins]))
+
+
+def best_places(
+    proteins: Sequence[Described], pockets: Sequence[Described], row: str
+) -> tuple[NDArray[np.bool_], Values]:
+    """Search for all pockets in all proteins.
 
     Parameters
     ----------
-    protein
-        Which.
-    scores : Float[ndarray, "ways n"]
-        Of its residues.
+    proteins, pockets
+        What is searched, and what is searched for.
+    row
+        The numbers by which residues are compared.
 
     Returns
     -------
-    Bool[ndarray, "ways radii joined"]
-        For each way to score, radius of patches, and how their scores are joined.
+    right : Bool[ndarray, "partners scores proteins"]
+        Whether the best hit in a protein is right.
+    chance : Float[ndarray, "proteins"]
+        The share of all hits in it that are right.
     """
-    apart = np.linalg.norm(protein.points[:, None] - protein.points, axis=2)
-    found = np.empty((len(scores), len(RADII), len(JOINED)), bool)
-    for place, radius in enumerate(RADII):
-        near = (apart <= radius).astype(np.float64)
-        for way, score in enumerate(scores):
-            total, off = near @ score, _off(protein, near, score)
-            found[way, place] = [
-                off[joined.argmax()] <= RIGHT for joined in (total, total / near.sum(axis=1))
-            ]
-    return found
+    index = index_of(proteins, numbers(proteins, row, proteins))
+    vectors = index.scaling.of(numbers(pockets, row, proteins))
+    ends = np.cumsum([0, *(len(each.centers) for each in pockets)])
+    right = np.zeros((len(PARTNERS), len(SCORES), len(proteins)), bool)
+    hits = np.zeros((2, len(proteins)))
+    for partners in range(len(PARTNERS)):
+        if row == SUPERPOSITION and partners:
+            break  # without numbers, nothing limits which residues of other types may be partners
+        least = np.full((len(SCORES), len(proteins)), np.inf)
+        for pocket, start in zip(pockets, ends[:-1].tolist(), strict=True):
+            for protein, scores, place in _hits(index, proteins, pocket, vectors[start:], bool(partners)):
+                is_right = np.linalg.norm(place - proteins[protein].ligand) <= RIGHT
+                hits[:, protein] += [float(is_right), 1.0]
+                for which, score in enumerate(scores):
+                    if score < least[which, protein]:
+                        least[which, protein] = score
+                        right[partners, which, protein] = is_right
+    return right, hits[0] / np.maximum(hits[1], 1)
 
 
-def _off(protein: Protein, near: Values, score: Values) -> Values:
-    """Return how far the place of each patch is from the ligand's center."""
-    weights = score + 1e-6
-    places = near @ (weights[:, None] * protein.points) / (near @ weights)[:, None]
-    off: Values = np.linalg.norm(places - protein.ligand, axis=1)
-    return off
+def _hits(
+    index: SearchIndex,
+    proteins: Sequence[Described],
+    pocket: Described,
+    vectors: NDArray[np.float32],
+    any_type: bool,
+) -> Iterator[tuple[int, tuple[float, float], Values]]:
+    """Return the protein, the scores and the place of each hit of a pocket."""
+    nearest = np.argsort(pocket.to_ligand, kind="stable")[:MOST_RESIDUES]
+    rows = nearest[pocket.to_ligand[nearest] <= WITHIN]
+    if len(rows) < 3:
+        return
+    types = pocket.index["residue_name"][rows].tolist()
+    site = Site(
+        vectors[rows], types, pocket.centers[rows], side_directions(pocket.index, pocket.centers)[rows]
+    )
+    unrelated = np.array([not pocket.clusters & each.clusters for each in proteins])
+    found = match_site(index, site, unrelated[index.structures], HITS, any_type=any_type)
+    shares = np.nansum(np.log(found.p_values), axis=1)
+    owners = index.structures[found.rows.max(axis=1)]
+    for number, owner in enumerate(owners.tolist()):
+        place = found.rotations[number].T @ (pocket.ligand - found.translations[number])
+        yield owner, (float(found.scores[number]), float(shares[number])), place
 
 
-def _by_chance(protein: Protein) -> float:
-    """Return the share of patches that lie at the ligand, for each radius; the mean."""
-    apart = np.linalg.norm(protein.points[:, None] - protein.points, axis=2)
-    even = np.ones(len(apart))
-    return float(np.mean([_off(protein, (apart <= radius) * 1.0, even) <= RIGHT for radius in RADII]))
-
-
-def table(proteins: list[Protein], rows: list[str]) -> list[str]:
-    """Choose on half of the clusters, and score on the other half."""
+def table(proteins: Sequence[Described], pockets: Sequence[Described], rows: Sequence[str]) -> list[str]:
+    """Choose on half of the proteins, and score on the other half."""
     order = np.random.default_rng(2026).permutation(len(proteins))
-    choosing, scoring = order[: len(order) // 2].tolist(), order[len(order) // 2 :].tolist()
-    scored: dict[str, NDArray[np.float64]] = {}
+    choosing, scoring = order[: len(order) // 2], order[len(order) // 2 :]
+    scored: dict[str, Values] = {}
+    everywhere: dict[str, float] = {}
     ways: dict[str, str] = {}
     for row in rows:
-        shares = told(proteins, row, np.random.default_rng(0))
-        hits = np.array([outcomes(*each) for each in zip(proteins, shares, strict=True)], dtype=float)
-        best = np.unravel_index(hits[choosing].mean(axis=0).argmax(), hits.shape[1:])
-        ways[row] = f"{ASKED[best[0]]} asked, patches of {RADII[best[1]]:.0f} Å, {JOINED[best[2]]}"
-        scored[row] = hits[scoring][:, *best]
-        print(
-            row, ways[row], f"{hits[choosing][:, *best].mean():.3f}", f"{scored[row].mean():.3f}", flush=True
-        )
-    known = np.array(
-        [outcomes(proteins[each], proteins[each].pocket[None].astype(float)).max() for each in scoring]
-    )
-    chance = np.array([_by_chance(proteins[each]) for each in scoring])
+        right, by_chance = best_places(proteins, pockets, row)
+        best = np.unravel_index(right[..., choosing].mean(axis=-1).argmax(), right.shape[:2])
+        ways[row] = ", ".join((PARTNERS[best[0]], SCORES[best[1]]))
+        scored[row], everywhere[row] = right[*best][scoring].astype(float), float(right[*best].mean())
+        for place, other in product(range(len(PARTNERS)), range(len(SCORES))):
+            print(row, PARTNERS[place], SCORES[other], f"{right[place, other].mean():.3f}", flush=True)
+        if row == "z":
+            chance = by_chance[scoring]
     draws = np.random.default_rng(1).integers(len(scoring), size=(_RESAMPLES, len(scoring)))
+    residues = sum(len(each.centers) for each in proteins)
     lines = [
-        f"{len(proteins)} proteins, {sum(len(each.points) for each in proteins):,} residues; {len(scoring)} are scored",
+        f"{len(proteins)} proteins, {residues:,} residues; {len(pockets)} pockets; {len(scoring)} proteins are scored",
         "",
-        "| compared by | chosen | first place right | z less it |",
-        "| --- | --- | ---: | ---: |",
-        f"| a place at random | | {_interval(chance, draws)} | {_interval(scored['z'] - chance, draws)} |",
+        "| compared by | chosen | first hit right | all proteins | z less it |",
+        "| --- | --- | ---: | ---: | ---: |",
+        f"| any hit of z | | {_interval(chance, draws)} | | {_interval(scored['z'] - chance, draws)} |",
     ]
     for row in rows:
         less = "" if row == "z" else _interval(scored["z"] - scored[row], draws)
-        lines.append(f"| {row} | {ways[row]} | {_interval(scored[row], draws)} | {less} |")
-    return [*lines, f"| the pocket itself, were it known | | {_interval(known.astype(float), draws)} | |"]
+        lines.append(
+            f"| {row} | {ways[row]} | {_interval(scored[row], draws)} | {everywhere[row]:.3f} | {less} |"
+        )
+    return lines
 
 
-def _interval(values: NDArray[np.float64], draws: NDArray[np.int64]) -> str:
+def _interval(values: Values, draws: NDArray[np.int64]) -> str:
     low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
     return f"{values.mean():.3f} [{low:.3f}, {high:.3f}]"
 
@@ -260,12 +282,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path, help="folder with labels.csv and the complexes")
+    parser.add_argument("proteins", type=Path, help="folder with labels.csv and complexes of whole proteins")
+    parser.add_argument("pockets", type=Path, help="folder with labels.csv and complexes for the pockets")
     parser.add_argument("--out", type=Path, required=True, help="folder for the table")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    proteins = list(read_proteins(given.folder))
-    lines = table(proteins, [*proteins[0].rows, "z and geometry"])
+    # In the order of their names, as an index numbers them.
+    proteins = sorted(described(given.proteins, "affinity"), key=lambda each: each.name)
+    pockets = list(described(given.pockets, "refined"))
+    lines = table(proteins, pockets, [*proteins[0].rows, BOTH])
     (given.out / "where.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
     print("\n".join(lines))
 

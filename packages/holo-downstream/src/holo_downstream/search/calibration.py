@@ -13,13 +13,16 @@ from .site_chance import SIZES, SiteChance
 __all__ = ["random_sites", "site_chance_of", "site_of"]
 
 _SITES = 200  # for each size
-_MOST = 50  # matches of each site; larger values of E are not distinguished
+_MOST = 100  # matches of each site; larger values of E are not distinguished
 _WITHIN = 12.0  # Å from the residue around which a random site is drawn
 _STRUCTURES = 600  # that are searched for random sites; of more structures, a sample is used
 
 
 def site_chance_of(index: SearchIndex, *, seed: int = 0) -> SiteChance:
-    """Search for random sites in all other structures, or other clusters if known, and keep the scores of the hits.
+    """Search for random sites in all other structures, or clusters if known, and keep the best score in each of them.
+
+    Relatives have a site in common and are hits together, so each cluster counts once. Otherwise a few random sites from
+    large families would have most of the hits.
 
     Parameters
     ----------
@@ -39,7 +42,9 @@ def site_chance_of(index: SearchIndex, *, seed: int = 0) -> SiteChance:
             for rows in sites:
                 unrelated = groups != index.groups[rows[0]]
                 matches = match_site(among, site_of(index, rows), unrelated, _MOST, any_type=any_type)
-                found.append(matches.scores)
+                clusters = groups[matches.rows.max(axis=1)]  # of one partner: all are of one structure
+                _, best = np.unique(clusters, return_index=True)  # matches are in the order of their scores
+                found.append(matches.scores[best])
             of_size[size] = np.sort(np.concatenate(found))
     return SiteChance(scores[False], scores[True], _SITES * len(among) / len(index))
 

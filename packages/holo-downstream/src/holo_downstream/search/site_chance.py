@@ -15,12 +15,12 @@ MOST_RESIDUES = SIZES[-1]
 
 @attrs.frozen(eq=False)
 class SiteChance:
-    """The scores of hits of random sites in the index that they come from.
+    """The scores of random sites in the index that they come from: the best in each cluster.
 
     Parameters
     ----------
     scores
-        For sites of each number of residues the scores of all their hits, ascending; the lower, the better.
+        For sites of each number of residues all these scores, ascending; the lower, the better.
     scores_of_any_type
         Likewise, where partners are of any type.
     sites
@@ -34,13 +34,13 @@ class SiteChance:
     def expected(
         self, size: int, scores: Float[np.ndarray, "n"], *, any_type: bool = False
     ) -> Float[np.ndarray, "n"]:
-        """Return how many hits as good a random site has; at least `least`, which stands for "less than".
+        """Return in how many clusters a random site has a hit as good; at least `least`, which stands for "less than".
 
         Parameters
         ----------
         size
             The number of residues of the site, at most `MOST_RESIDUES`. Between two that were measured, their numbers
-            of hits are interpolated, as logarithms.
+            of clusters are interpolated, as logarithms.
         scores : Float[ndarray, "n"]
             Of hits.
         any_type

@@ -37,8 +37,8 @@ class SiteHit:
         The distance of each pair of partners in scaled z, and the share of unrelated pairs that are as near; NaN where
         there is no partner.
     expected
-        E, the number of hits as good that a random site of the same size has in the index by chance; values above a
-        hundred are not distinguished.
+        E, the number of clusters in which a random site of the same size has a hit as good by chance, or of structures
+        if the index has no clusters; large values are not distinguished.
     at_least
         Whether `expected` is the smallest number that the index can resolve, and means "less than".
     rotation : Float[ndarray, "3 3"]
@@ -99,7 +99,8 @@ def search_sites(
     the centers of at most 1.5 Å. Its score improves with every further partner and combines how well the centers
     superpose, how well the directions of side chains agree (estimated from the centers before and after each residue),
     and the shares of unrelated residues that are as near in z. The significance of a score is calibrated with random
-    sites of the index's own residues, of as many residues: E is the number of hits as good that they have.
+    sites of the index's own residues, of as many residues: E is the number of clusters in which they have a hit as good, or
+    of structures if the index has no clusters.
 
     Parameters
     ----------
