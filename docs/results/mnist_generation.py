@@ -238,7 +238,7 @@ def mnist_generation(
         if not config.variational:
             continue
         recipes.setdefault(folder.name.rpartition("-seed")[0], []).append(score(folder, part, judges))
-        if config.condition is not None and not drawn:
+        if config.condition is not None and config.prior_components and not drawn:  # it shows a learned prior
             draw_picture(folder, picture)
             drawn = True
     if not recipes:
