@@ -46,7 +46,13 @@ def digits(count: int, seed: int) -> Holograms:
 def runs(tmp_path: Path) -> Path:
     for name, condition in (("cond-seed0", DIGITS), ("plain-seed0", None)):
         config = ModelConfig(
-            basis=BASIS, latent_dim=4, lmax=(2, 1), channels=(6, 6), variational=True, condition=condition
+            basis=BASIS,
+            latent_dim=4,
+            lmax=(2, 1),
+            channels=(6, 6),
+            variational=True,
+            condition=condition,
+            prior_components=3 if condition else 0,
         )
         write_model(initial_model(Recipe(model=config), 1.0, name), tmp_path / name / "model")
         (tmp_path / name / "data").mkdir()
