@@ -1,18 +1,21 @@
 """The program of docs/results/search, on chains of noise in which two have the same three residues."""
 
+import importlib
 import json
 import runpy
 import sys
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 from sklearn.metrics import roc_auc_score
 
 import holo_types
 from holo_downstream.search import calibration
-from holo_types import Embeddings, ModelReference
+from holo_types import Embeddings, Index, ModelReference
 
 SCRIPT = Path(__file__).parent / "search" / "triads.py"
 CHAINS, LENGTH = 12, 60
@@ -72,6 +75,49 @@ def test_the_triad_of_another_cluster_is_ranked(
     assert all(each["rmsd"] < 1e-5 and each["expected"] <= 0.1 for each in figures["triads"])
     assert set(figures["calibration"]) >= {"residues of one type", "sites of 3 residues, one type"}
     assert json.loads(capsys.readouterr().out)["chains"] == CHAINS
+
+
+def test_a_ligand_is_placed_where_its_pocket_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pockets are moved parts of proteins, which are found where they are only by numbers that know residues."""
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    where = importlib.import_module("where")
+    generator = np.random.default_rng(0)
+
+    def described(name: str, centers: Any, z: Any, ligand: Any) -> Any:
+        count = len(centers)
+        index = Index(
+            {
+                "structure": np.full(count, name),
+                "cluster": np.full(count, name),
+                "chain": np.full(count, "A"),
+                "residue_number": np.arange(count),
+                "insertion_code": np.full(count, ""),
+                "residue_name": np.full(count, "ALA"),
+            }
+        )
+        rows, apart = (
+            {"z": z, "noise": generator.normal(size=z.shape)},
+            np.linalg.norm(centers - ligand, axis=1),
+        )
+        return where.Described(name, frozenset({name}), index, centers, apart, ligand, rows)
+
+    proteins, pockets = [], []
+    for number in range(6):
+        centers, z = generator.uniform(0, 20, (80, 3)), generator.normal(size=(80, 8)).astype(np.float32)
+        nearest = np.argsort(np.linalg.norm(centers - centers[17], axis=1))[:8]
+        turn = Rotation.random(random_state=number)
+        proteins.append(described(f"p{number}", centers, z, centers[17]))
+        pockets.append(
+            described(f"q{number}", turn.apply(centers[nearest]), z[nearest], turn.apply(centers[17]))
+        )
+        pockets[-1] = attrs.evolve(pockets[-1], to_ligand=np.zeros(8))
+    right, chance = where.best_places(proteins, pockets, "z")
+    assert right.shape == (2, 2, 6)
+    assert right[:, 0].all()
+    assert (chance < 1).all()
+    assert where.best_places(proteins, pockets, "noise")[0][:, 1].mean() < 0.5
+    related = [attrs.evolve(each, clusters=frozenset({f"p{n}"})) for n, each in enumerate(pockets)]
+    assert not where.best_places(proteins, related, "z")[0][:, 0].any()
 
 
 def test_pockets_of_one_family_are_ranked_among_those_of_other_clusters() -> None:
