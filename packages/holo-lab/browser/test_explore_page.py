@@ -156,8 +156,8 @@ def test_the_address_brings_the_state_back(open_page: Open) -> None:
     page = open_page(fragment=f"{HIS_64}&color=burial")
     page.keyboard.press("+")
     page.keyboard.press("t")
-    kept = state(page)
-    assert kept["theme"] == ["dark"]
+    page.wait_for_url("**theme=dark*")  # it is written after a moment
+    assert state(page)["theme"] == ["dark"]
     fragment = "#" + urlsplit(page.url).fragment
     again = open_page(fragment=fragment)
     assert heading(again) == "HIS 64"
