@@ -21,8 +21,8 @@ _STRUCTURES = 600  # that are searched for random sites; of more structures, a s
 def site_chance_of(index: SearchIndex, *, seed: int = 0) -> SiteChance:
     """Search for random sites in all other structures, or clusters if known, and keep the best score in each of them.
 
-    Relatives have a site in common and are hits together, so each cluster counts once. Otherwise a few random sites from
-    large families would have most of the hits.
+    Relatives have a site in common and are hits together, so each cluster counts once. Otherwise a few random sites
+    from large families would have most of the hits.
 
     Parameters
     ----------

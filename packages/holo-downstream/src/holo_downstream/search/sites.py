@@ -99,8 +99,8 @@ def search_sites(
     the centers of at most 1.5 Å. Its score improves with every further partner and combines how well the centers
     superpose, how well the directions of side chains agree (estimated from the centers before and after each residue),
     and the shares of unrelated residues that are as near in z. The significance of a score is calibrated with random
-    sites of the index's own residues, of as many residues: E is the number of clusters in which they have a hit as good, or
-    of structures if the index has no clusters.
+    sites of the index's own residues, of as many residues: E is the number of clusters in which they have a hit as
+    good, or of structures if the index has no clusters.
 
     Parameters
     ----------
