@@ -1,4 +1,4 @@
-"""Sites, and the residues that may stand for one of theirs."""
+"""Sites, and the residues that may be partners of their residues."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ __all__ = ["Correspondences", "Site"]
 
 @attrs.frozen(eq=False)
 class Site:
-    """The residues of a query, as they are compared.
+    """The residues of a query, with what is compared.
 
     Parameters
     ----------
@@ -20,9 +20,9 @@ class Site:
     types
         Residue types.
     centers : Float[ndarray, "k 3"]
-        In Å.
+        The positions of the residues, in Å.
     directions : Float[ndarray, "k 3"]
-        Of the side chains, of length 1; 0 where it is not known.
+        The unit vectors of the side chains; 0 where they are not known.
     """
 
     vectors: Float[np.ndarray, "k d"]
@@ -36,20 +36,20 @@ class Site:
 
 @attrs.frozen(eq=False)
 class Correspondences:
-    """Pairs of a residue of a site and one that may be its partner, those of a structure together, the best first.
+    """Pairs of a residue of a site and a possible partner, sorted by structure and then from the best to the worst.
 
     Parameters
     ----------
     places : Int[ndarray, "m"]
-        Which residue of the site.
+        The number of the residue of the site.
     rows : Int[ndarray, "m"]
-        Which row of the index.
+        The row of the partner in the index.
     shares : Float[ndarray, "m"]
-        The share of all residues that are as much alike.
+        The share of all residues that are at least as similar.
     structures : Int[ndarray, "m"]
         The number of each partner's structure.
     centers, directions : Float[ndarray, "m 3"]
-        Of the partner, as in `Site`.
+        Those of the partner, as in `Site`.
     """
 
     places: Int[np.ndarray, "m"]

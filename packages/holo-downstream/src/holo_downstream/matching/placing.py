@@ -1,4 +1,4 @@
-"""Matches of a site, grown from sets of three: laid on it, with every residue that then has a partner at its place."""
+"""Matches of a site: sets of three residues are superposed on it, and then extended by all partners in place."""
 
 import attrs
 import numpy as np
@@ -12,27 +12,28 @@ from .superposition import superpose
 __all__ = ["MOST_RMSD", "Placed", "placed"]
 
 MOST_RMSD = 1.5  # Å, of the centers of a site and its match
-_WITHIN = 2.0  # Å, of a partner from its place
+_WITHIN = 2.0  # Å, the largest distance of a partner from its place
 _ROUNDS = 2
 _FREE = 3.2  # Å, the radius of a ball that holds one residue of a protein
-_CLOSE = 0.1  # Å, and radians: nearer is not told apart, as structures are not known better
+_CLOSE = 0.1  # Å, and radians: smaller differences do not count, as structures are not known better
 NONE = -1
 
 
 @attrs.frozen(eq=False)
 class Placed:
-    """Sets of residues that are laid on a site.
+    """Sets of residues that are superposed on a site.
 
     Parameters
     ----------
     members : Int[ndarray, "m k"]
         The correspondence of each residue of the site, by its number; -1 where it has no partner.
     scores : Float[ndarray, "m"]
-        The logarithm of how many as good there would be, were z and place independent; the lower, the better.
+        The logarithm of the number of equally good sets expected if z and position were independent; lower is
+        better.
     rmsd : Float[ndarray, "m"]
-        Of the centers, in Å.
+        The RMSD of the centers, in Å.
     rotations : Float[ndarray, "m 3 3"]
-        R, with R x + t where the match lies on the site.
+        R, where R x + t moves the match onto the site.
     translations : Float[ndarray, "m 3"]
         t, in Å.
     """
@@ -45,16 +46,16 @@ class Placed:
 
 
 def placed(sets: Int[np.ndarray, "sets size"], found: Correspondences, site: Site) -> Placed:
-    """Lay sets on a site, and add what else has a partner at its place.
+    """Superpose sets on a site, and add the other residues that have a partner at their place.
 
     Parameters
     ----------
     sets : Int[ndarray, "sets size"]
         Numbers of correspondences.
     found
-        What may stand for what.
+        The possible partners.
     site
-        What they are laid on.
+        The site.
     """
     members = np.full((len(sets), len(site)), NONE)
     np.put_along_axis(members, found.places[sets], sets, 1)
@@ -98,7 +99,7 @@ def _grown(
     some = members.max(axis=1)
     starts = np.searchsorted(found.structures, found.structures[some])
     owners, candidates = runs(starts, np.searchsorted(found.structures, found.structures[some], "right"))
-    # Where the place of each residue is among the candidates: of few sets, so that little is to be turned.
+    # The site is moved to the candidates, not they to it, because its residues are fewer.
     places = np.einsum("tji,tkj->tki", rotations, site.centers - translations[:, None])
     off = np.linalg.norm(found.centers[candidates] - places[owners, found.places[candidates]], axis=1)
     near = np.flatnonzero(off <= _WITHIN)
@@ -125,11 +126,11 @@ def _scores(
     found: Correspondences,
     site: Site,
 ) -> NDArray[np.float64]:
-    """Return the logarithm of how many sets would by chance be as good in everything.
+    """Return the logarithm of the number of sets that would be as good by chance.
 
-    Residues at random: of each partner the share of residues that are as much alike, and of directions of side chains
-    that are as near; and what the distances leave, 3k - 6 degrees of freedom, each as a share of the place that a
-    residue has for itself.
+    It is the sum over the partners of the logarithms of the shares of residues that are at least as similar and of
+    directions that are as close, and of a term for the positions: 3k - 6 degrees of freedom, each with the RMSD
+    relative to the radius of the space that one residue has.
     """
     there = members != NONE
     directions = found.directions[members]

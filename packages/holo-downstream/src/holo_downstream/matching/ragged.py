@@ -1,4 +1,4 @@
-"""Runs of numbers, one after the other, without a loop."""
+"""Consecutive integers in many ranges at once, without a loop."""
 
 import numpy as np
 from jaxtyping import Int
@@ -10,7 +10,7 @@ __all__ = ["first_of_each", "runs"]
 def runs(
     starts: Int[np.ndarray, "n"], ends: Int[np.ndarray, "n"]
 ) -> tuple[Int[np.ndarray, "m"], Int[np.ndarray, "m"]]:
-    """Return which run each number is of, and the numbers from each start to before its end.
+    """Return the integers from each start up to its end, exclusive, and the range that each belongs to.
 
     Examples
     --------
@@ -25,7 +25,7 @@ def runs(
 
 
 def first_of_each(owners: Int[np.ndarray, "m"], most: int) -> Int[np.ndarray, "kept"]:
-    """Return the places of the first few of each owner, where those of an owner stand together.
+    """Return the positions of the first few entries of each owner, whose entries must be contiguous.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Rotations and translations that lay sets of points on others."""
+"""Rotations and translations that superpose sets of points."""
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -14,18 +14,18 @@ def superpose(
     moved_directions: Float[np.ndarray, "sets k 3"],
     target_directions: Float[np.ndarray, "sets k 3"],
 ) -> tuple[Float[np.ndarray, "sets 3 3"], Float[np.ndarray, "sets 3"], Float[np.ndarray, "sets"]]:
-    """Lay sets of points on others, point by point, with the least root-mean-square distance (Kabsch's method).
+    """Superpose sets of points on others with the least root-mean-square distance, by Kabsch's method.
 
     Two points leave the rotation around their axis undetermined; it is then determined by the directions.
 
     Parameters
     ----------
     moved, targets : Float[ndarray, "sets k 3"]
-        In Å.
+        The points and the points that they correspond to, in Å.
     counts : Bool[ndarray, "sets k"]
-        Which of the points there are, two or more of each set.
+        The points that are present, at least two in each set.
     moved_directions, target_directions : Float[ndarray, "sets k 3"]
-        A direction at each point, of length 1, or 0 where there is none.
+        The unit vector at each point, or 0 where there is none.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Three residues that lie to each other as three of a site do: from where a match is laid on the site."""
+"""Sets of three residues at the same distances as three of a site, from which matches are extended."""
 
 import attrs
 import numpy as np
@@ -10,30 +10,28 @@ from .ragged import first_of_each, runs
 
 __all__ = ["seed_sets"]
 
-_TOLERANCE = 2.0  # Å, of a distance of two centers
-_SEEDS, _MEMBERS = (
-    20,
-    80,
-)  # of a structure, the best: one of a set is among the former, all are among the latter
-_OF_STRUCTURE, _OF_ALL = 6, 1_000  # sets, the best, that are looked at further
-_AT_ONCE = 1_000_000  # pairs that are looked at a time
-_CLOSE = 0.3  # Å, nearer is not told apart
+_TOLERANCE = 2.0  # Å, the largest difference of a distance between two centers
+# The numbers of the best correspondences of a structure: one of each set is a seed, and the others are members.
+_SEEDS, _MEMBERS = 20, 80
+_OF_STRUCTURE, _OF_ALL = 6, 1_000  # the numbers of the best sets that are kept
+_AT_ONCE = 1_000_000  # pairs that are compared at a time
+_CLOSE = 0.3  # Å; smaller differences do not count
 
 
 def seed_sets(found: Correspondences, site: Site) -> Int[np.ndarray, "sets size"]:
-    """Choose sets of three correspondences whose distances are those of the site; of two for a site of two.
+    """Choose sets of three correspondences at the distances of the site, or of two for a site of two residues.
 
     Parameters
     ----------
     found
-        What may stand for what.
+        The possible partners.
     site
-        Of two residues or more.
+        A site of two residues or more.
 
     Returns
     -------
     Int[ndarray, "sets size"]
-        Numbers of correspondences; the best of each structure and of all.
+        The numbers of the correspondences in the best sets of each structure.
     """
     members = first_of_each(found.structures, _MEMBERS)
     among = _Members.of(found, site, members)
@@ -54,7 +52,7 @@ def seed_sets(found: Correspondences, site: Site) -> Int[np.ndarray, "sets size"
 
 @attrs.frozen(eq=False)
 class _Members:
-    """Correspondences that sets are made of, column by column, which is quick to choose from."""
+    """The correspondences that sets consist of, stored by column for fast selection."""
 
     structures: Int[np.ndarray, "n"]
     rows: Int[np.ndarray, "n"]
@@ -66,7 +64,7 @@ class _Members:
     @classmethod
     def of(cls, found: Correspondences, site: Site, members: NDArray[np.int64]) -> "_Members":
         wanted = np.linalg.norm(site.centers[:, None] - site.centers, axis=2).astype(np.float32)
-        np.fill_diagonal(wanted, np.inf)  # a residue stands for one
+        np.fill_diagonal(wanted, np.inf)  # a residue of the site is in a set once
         axes = tuple(found.centers[members, axis].astype(np.float32) for axis in range(3))
         return cls(
             found.structures[members],
@@ -80,7 +78,7 @@ class _Members:
     def sets(
         self, seeds: NDArray[np.int64], ends: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
-        """Return sets of a seed with later ones, and what they cost: how alike, and how far off in distances."""
+        """Return the sets of a seed with later members, and their costs: dissimilarity in z and in distances."""
         owners, second = runs(seeds + 1, ends)
         first = seeds[owners]
         kept, off = self._fits(first, second)
@@ -89,7 +87,7 @@ class _Members:
             return np.column_stack([first, second]), self.costs[first] + self.costs[second] + _in_space(
                 off, 1
             )
-        # Two partners of a seed: pairs of it, which stand together.
+        # Sets of three are pairs of pairs with the same seed, which are contiguous.
         pairs, others = runs(np.arange(len(first)) + 1, np.searchsorted(first, first, "right"))
         kept, across = self._fits(second[pairs], second[others])
         pairs, others = pairs[kept], others[kept]
@@ -100,7 +98,7 @@ class _Members:
     def _fits(
         self, first: NDArray[np.int64], second: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
-        """Return which pairs are as far from each other as what they stand for, and the square of what they are off."""
+        """Return the pairs at the distance that their residues of the site have, and the squares of the differences."""
         squares = np.zeros(len(first), np.float32)
         for axis in self.axes:
             squares += (axis[first] - axis[second]) ** 2
@@ -111,6 +109,6 @@ class _Members:
 
 
 def _in_space(squares: NDArray[np.floating], distances: int) -> NDArray[np.floating]:
-    """Return the logarithm of a share of places, of the sum of squares of so many distances."""
+    """Return the logarithm of the share of positions that fit as well, from the sum of squares of distances."""
     cost: NDArray[np.floating] = distances * np.log(np.maximum(np.sqrt(squares / distances), _CLOSE))
     return cost

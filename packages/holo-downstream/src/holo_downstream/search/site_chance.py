@@ -20,9 +20,9 @@ class SiteChance:
     Parameters
     ----------
     scores
-        For sites of each number of residues all these scores, ascending; the lower, the better.
+        For each number of residues of a site, all these scores in ascending order; lower is better.
     scores_of_any_type
-        Likewise, where partners are of any type.
+        The same, where partners may be of any type.
     sites
         The number of random sites for each number of residues, times the share of the index that was searched for them.
     """
@@ -42,9 +42,9 @@ class SiteChance:
             The number of residues of the site, at most `MOST_RESIDUES`. Between two that were measured, their numbers
             of clusters are interpolated, as logarithms.
         scores : Float[ndarray, "n"]
-            Of hits.
+            The scores of hits.
         any_type
-            Whether partners are of any type.
+            Whether partners may be of any type.
         """
         of_size = self.scores_of_any_type if any_type else self.scores
         known = sorted(of_size)
@@ -59,5 +59,5 @@ class SiteChance:
 
     @property
     def least(self) -> float:
-        """The smallest number that can be resolved: one hit of all random sites."""
+        """The smallest number that can be resolved: one cluster for all random sites."""
         return 1 / self.sites

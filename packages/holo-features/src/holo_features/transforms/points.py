@@ -18,32 +18,31 @@ __all__ = ["find_points"]
 _SPACING = 1.5
 _PRECISION = 0.01  # Å, at which a point is no longer moved
 _SWEEPS = 3  # in which all points of a channel are moved once more, each beside the others
-_LEAST_NORM = (
-    0.1  # of a point beside the largest: near the cutoff of an envelope, errors would look like points
-)
+# The least norm of a point, relative to the largest: near the cutoff of an envelope, errors would look like points.
+_LEAST_NORM = 0.1
 
 
 def find_points(holograms: Holograms, *, least: float = 0.5, most: int = 64) -> PointClouds:
-    """Find the points that holograms are sums of.
+    """Find the points whose holograms add up to the given ones.
 
-    The inverse of `zernike_transform` for a few points each: of a channel, the point that explains most of the
-    coefficients is found, then the one that explains most of what is left, and so on. All places are then improved
-    together, and all weights fitted. Where points are closer to one another than the basis resolves, as many are not
-    found, or they are elsewhere.
+    This is the inverse of `zernike_transform` for a few points in each channel. The point that explains most of the
+    coefficients of a channel is found, then the one that explains most of the remainder, and so on. Then all positions
+    are refined and all weights fitted. If points are closer to each other than the basis resolves, fewer points are
+    found, or at other positions.
 
     Parameters
     ----------
     holograms
-        In a basis with a Zernike radial part.
+        Holograms in a basis with a Zernike radial part.
     least
-        The least weight of a point: where no place has as much, no more points are sought.
+        The least weight of a point. The search of a channel ends when no position has as much.
     most
-        How many points are sought in each channel of a hologram.
+        The maximum number of points in each channel of a hologram.
 
     Returns
     -------
     PointClouds
-        Of each hologram a cloud, with its index; each point has a weight in one channel.
+        A cloud for each hologram, with its index; each point has a weight in one channel.
 
     Raises
     ------
@@ -99,18 +98,18 @@ def _of_channels(holograms: Holograms) -> Iterator[NDArray[np.float64]]:
 
 @attrs.frozen(eq=False)
 class _Search:
-    """What is the same for all holograms of a basis of one channel: unit points on a grid.
+    """Points of weight 1 on a grid, which all holograms of a basis of one channel share.
 
     Attributes
     ----------
     basis
-        Of one channel.
+        The basis, of one channel.
     grid
-        Places, in Å.
+        The positions, in Å.
     unit
-        The coefficients of a point of weight 1 at each place, divided by their norm.
+        The coefficients of a point of weight 1 at each position, divided by their norm.
     norms
-        Their norms.
+        The norms of these coefficients.
     """
 
     basis: Basis
@@ -134,7 +133,7 @@ class _Search:
     def points(
         self, row: NDArray[np.float64], least: float, most: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return places and weights of the points of one channel."""
+        """Return the positions and weights of the points of one channel."""
         places = np.zeros((0, 3))
         while len(places) < most:
             weights, rest = self._fit(row, places)
@@ -145,7 +144,7 @@ class _Search:
                 break
             more = np.concatenate([places, self._moved(self.grid[best], rest)[None]])
             weights, _ = self._fit(row, more)
-            if weights.min() < least:  # it stands for a part of what another stands for
+            if weights.min() < least:  # it is a part of another point
                 break
             places = more
         for _ in range(_SWEEPS if len(places) > 1 else 0):
@@ -159,7 +158,7 @@ class _Search:
     def _fit(
         self, row: NDArray[np.float64], places: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the weights of points at places that come nearest to a row, and what is left of it."""
+        """Return the least-squares weights of points at given positions, and the remainder of the row."""
         if not len(places):
             return np.zeros(0), row
         coefficients = _points(places, self.basis)
@@ -168,7 +167,7 @@ class _Search:
         return weights, row - weights @ coefficients
 
     def _moved(self, place: NDArray[np.float64], rest: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Move a point to where it explains most of what is left."""
+        """Move a point to where it explains most of the remainder."""
         assert self.basis.radial is not None
         cutoff = self.basis.radial.cutoff
         step = _SPACING * cutoff / self.basis.radial.nmax / 2
@@ -189,7 +188,7 @@ _NEIGHBORS = np.array(list(product((0, -1, 1), repeat=3)), dtype=np.float64)
 
 
 def _points(places: NDArray[np.float64], basis: Basis) -> NDArray[np.float64]:
-    """Return the coefficients of points of weight 1, a row each."""
+    """Return the coefficients of points of weight 1, one row for each."""
     offsets = np.arange(len(places) + 1, dtype=np.int64)
     clouds = PointClouds(places, np.ones((len(places), 1)), offsets, basis.channels)
     return zernike_transform(clouds, basis, np.float64).coefficients

@@ -6,25 +6,24 @@ from torch import Tensor, nn
 
 __all__ = ["RATE", "MixturePrior"]
 
-# Adam moves every number by about the learning rate, and those of the prior have farther to go than the weights of
-# networks: from N(0, 1) to narrow distributions around z. What is learned is therefore a fraction of each.
+# Adam changes every parameter by about the learning rate, and those of the prior must change more than the weights of
+# networks: from N(0, 1) to narrow distributions around z. The learned parameters are therefore fractions of them.
 RATE = 4.0
 
 
 class MixturePrior(nn.Module):
     """A mixture of normal distributions with diagonal covariances for each category, learned with the network.
 
-    It begins as standard normal distributions whose means are drawn from another one: equal components would learn
-    the same.
+    The components are initialized with variance 1 and with random means, because equal components would stay equal.
 
     Parameters
     ----------
     categories
-        How many mixtures there are.
+        The number of mixtures.
     components
-        Normal distributions in each mixture.
+        The number of normal distributions in each mixture.
     latent_dim
-        Length of z.
+        The length of z.
 
     Notes
     -----
@@ -97,9 +96,9 @@ class MixturePrior(nn.Module):
         numbers
             The place of each row's category among the categories.
         uniform
-            Between 0 and 1: which component.
+            Numbers between 0 and 1, which choose the component.
         noise
-            From the standard normal distribution: where in the component.
+            Standard normal numbers, which give the position in the component.
         """
         shares = self.logits.double().softmax(dim=-1).cumsum(dim=-1)[numbers]
         # A sum of shares may end below 1 by rounding, and a number beyond it is of the last component.
