@@ -421,11 +421,13 @@ def _only_torch(session: nox.Session, environment: Path) -> str:
 def _from_wheels(session: nox.Session, default: str, *options: str) -> None:
     """Test the built wheels, installed without the constraints, on the Pythons that are asked for.
 
-    They are the packages that do without torch, with all extras but mlflow; with --all, everything.
+    They are the packages that do without torch, with all extras but mlflow; with --all, everything. With --random the
+    examples of properties are drawn at random.
     """
     parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --")
     parser.add_argument("python", nargs="?", default=default, help="such as 3.13, highest, or every")
     parser.add_argument("--all", action="store_true", help="also what needs torch or mlflow")
+    parser.add_argument("--random", action="store_true", help="draw the examples of properties at random")
     given, found = parser.parse_args(session.posargs), pythons()
     versions = {"every": list(found), "highest": list(found)[-1:]}.get(given.python, [given.python])
     if not found.keys() >= set(versions):
@@ -456,7 +458,7 @@ def _from_wheels(session: nox.Session, default: str, *options: str) -> None:
         session.run(
             python,
             *("-m", "pytest", "--quiet", "-m", "not regression", "--durations=5", "--timeout=300"),
-            "--hypothesis-profile=thorough",
+            *(("--hypothesis-profile=random",) if given.random else ()),
             *(str(package.path / "tests") for package in packages),
             env={**ONE_THREAD, "PYTHONPATH": ""},  # of the tree come the tests alone
             external=True,
@@ -465,13 +467,13 @@ def _from_wheels(session: nox.Session, default: str, *options: str) -> None:
 
 @nox.session(venv_backend="none")
 def newest(session: nox.Session) -> None:
-    """Test the wheels with the newest of all they need, on each Python found: -- [3.13 | highest] [--all]."""
+    """Test the wheels with the newest of all they need, on each Python: -- [3.13 | highest] [--all] [--random]."""
     _from_wheels(session, "every")
 
 
 @nox.session(venv_backend="none")
 def oldest(session: nox.Session) -> None:
-    """Test the wheels with the lowest versions that the packages allow, on Python 3.11: -- [--all]."""
+    """Test the wheels with the lowest versions that the packages allow, on Python 3.11: -- [--all] [--random]."""
     bounds = ROOT / ".nox" / "oldest" / "lowest.txt"
     bounds.parent.mkdir(parents=True, exist_ok=True)
     bounds.write_text("\n".join(lowest()) + "\n", encoding="utf-8")

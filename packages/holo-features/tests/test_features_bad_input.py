@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from biotite.structure.io.pdb import PDBFile
 from biotite.structure.io.pdbx import BinaryCIFFile, CIFFile, set_structure
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from holo_features import read_structure
 from holo_features.datasets import example_structures
@@ -97,7 +97,13 @@ def test_half_a_file(tmp_path, suffix):
     refuse(written(tmp_path / f"half{suffix}", content[: len(content) // 2]), "damaged|cut off|no category")
 
 
+CUT_OFF = (
+    "cut off|no category|no column|is empty|no tag|is not a tag|no value|ends after [0-9]+ values|no rows"
+)
+
+
 @given(st.integers(1, len(CONTENTS[".cif"]) - 400))
+@example(cut=CONTENTS[".cif"].index(b"\n_") + 2)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_mmcif_cut_anywhere_within_its_atoms(tmp_path, cut):
     whole = CONTENTS[".cif"]
@@ -107,9 +113,7 @@ def test_mmcif_cut_anywhere_within_its_atoms(tmp_path, cut):
     if rows > 1 and (content.endswith(b"\n") or whole[cut:].startswith(b"\n")):
         assert len(raw_atoms(path).atoms) == rows  # whole rows, which a shorter file might have
     elif not (rows == 1 and content.endswith(b"\n")):
-        refuse(
-            path, "cut off|no category|no column|is empty|no tag|no value|ends after [0-9]+ values|no rows"
-        )
+        refuse(path, CUT_OFF)
 
 
 def test_mmcif_whose_last_row_has_no_end(tmp_path):
