@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import re
+from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -19,20 +20,6 @@ from .contents import Contents, packed, page_arrays, page_facts, script_json
 __all__ = ["MOST_BYTES", "page_text", "write_explore_page"]
 
 MOST_BYTES = 15_000_000
-# Each imports only from those before it.
-_SCRIPTS = (
-    "data",
-    "palette",
-    "points",
-    "surroundings",
-    "sketch",
-    "viewer",
-    "map",
-    "legend",
-    "search",
-    "panel",
-    "main",
-)
 _IMPORT = re.compile(r"^import (\{[^}]*\}) from \"\./(\w+)\.js\";$", re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))", re.MULTILINE)
 
@@ -99,11 +86,16 @@ def _asset(name: str) -> str:
 
 def _joined_scripts() -> str:
     """Return the modules as one script, each in its own scope, since a module inside a page cannot import another."""
-    return "\n".join(['"use strict";', *map(_scope, _SCRIPTS)])
+    assets = files("holo_lab.explore").joinpath("assets").iterdir()
+    modules = {
+        asset.name[:-3]: asset.read_text(encoding="utf-8") for asset in assets if asset.name.endswith(".js")
+    }
+    imported = {name: [other for _, other in _IMPORT.findall(modules[name])] for name in sorted(modules)}
+    order = TopologicalSorter(imported).static_order()
+    return "\n".join(['"use strict";', *(_scope(name, modules[name]) for name in order)])
 
 
-def _scope(name: str) -> str:
-    module = _asset(f"{name}.js")
+def _scope(name: str, module: str) -> str:
     exported = ", ".join(name for _, name in _EXPORT.findall(module))
     body = _IMPORT.sub(r"const \1 = \2Module;", _EXPORT.sub(r"\1", module))
     return f"const {name}Module = (() => {{\n{body}return {{ {exported} }};\n}})();"

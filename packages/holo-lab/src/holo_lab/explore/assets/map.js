@@ -1,10 +1,11 @@
-// The map, with panning, zooming, pointing and selection of areas. It is drawn only when something has changed.
+// The map. It is drawn only when something has changed.
 import { arrays, facts, neighborsOf } from "./data.js";
+import { listenToPointer } from "./gestures.js";
+import { Grid } from "./grid.js";
 import { DIMMED, FILTERED, SHOWN, colorsOf } from "./palette.js";
 import { Points } from "./points.js";
 
 const REACH = 14; // pixels from the pointer to a point that it means
-const CELLS = 160; // along each side, of the grid in which points are looked up
 const MOST_ZOOM = 400;
 const MORPH = 500; // ms
 const REST = 400; // ms after the last move until all points are drawn again
@@ -39,9 +40,9 @@ export class ResidueMap {
     this.at = placesOf(0);
     this.bounds = boundsOf(this.at);
     this.points.place(this.at, this.at);
-    this.#sort();
+    this.grid = new Grid(this.at, this.shown);
     this.recolor();
-    this.#listen();
+    listenToPointer(this);
     new ResizeObserver(() => this.resize()).observe(marksCanvas);
   }
 
@@ -51,7 +52,7 @@ export class ResidueMap {
     this.at = placesOf(number);
     this.bounds = boundsOf(this.at);
     this.points.place(before, this.at);
-    this.#sort();
+    this.grid = new Grid(this.at, this.shown);
     const still = !animated || matchMedia("(prefers-reduced-motion: reduce)").matches;
     const began = performance.now();
     const step = (now) => {
@@ -75,10 +76,10 @@ export class ResidueMap {
     this.recolor();
   }
 
-  // The rows that pass the filters of the legend, or null for all.
+  // `shown` is 1 for the rows that pass the filters of the legend, else 0.
   setFilter(shown) {
     this.shown = shown;
-    this.#sort();
+    this.grid = new Grid(this.at, this.shown);
     this.recolor();
   }
 
@@ -121,7 +122,7 @@ export class ResidueMap {
   }
 
   zoomBy(factor) {
-    this.#zoomAt(factor, ...this.middle);
+    this.zoomAt(factor, ...this.middle);
   }
 
   panBy(dx, dy) {
@@ -263,49 +264,18 @@ export class ResidueMap {
     ring(context, middle, 9, 2.5, ink, paper);
   }
 
-  // Sorts the visible points into the cells of a grid, so that a point is found without testing all.
-  #sort() {
-    const starts = new Uint32Array(CELLS * CELLS + 1);
-    const cellOf = (row) => {
-      const [x, y] = [0, 1].map((part) => Math.min(Math.floor(this.at[2 * row + part] * CELLS), CELLS - 1));
-      return y * CELLS + x;
-    };
-    for (let row = 0; row < facts.rows; row++) {
-      starts[cellOf(row) + 1] += this.shown[row];
-    }
-    for (let cell = 0; cell < CELLS * CELLS; cell++) {
-      starts[cell + 1] += starts[cell];
-    }
-    const next = starts.slice();
-    const rows = new Uint32Array(starts[CELLS * CELLS]);
-    for (let row = 0; row < facts.rows; row++) {
-      if (this.shown[row]) {
-        rows[next[cellOf(row)]++] = row;
-      }
-    }
-    this.cells = { starts, rows };
-  }
-
   // Calls a function with each visible row in a rectangle of the screen.
   #within([left, top, right, bottom], call) {
-    const [low, high] = [this.#toMap(left, bottom), this.#toMap(right, top)];
-    const [x0, y0, x1, y1] = [...low, ...high].map((value) =>
-      Math.min(Math.max(Math.floor(value * CELLS), 0), CELLS - 1),
-    );
-    for (let y = y0; y <= y1; y++) {
-      for (let x = x0; x <= x1; x++) {
-        const cell = y * CELLS + x;
-        for (let place = this.cells.starts[cell]; place < this.cells.starts[cell + 1]; place++) {
-          const row = this.cells.rows[place];
-          const [a, b] = [this.at[2 * row], this.at[2 * row + 1]];
-          if (a >= low[0] && a <= high[0] && b >= low[1] && b <= high[1]) {
-            call(row);
-          }
-        }
-      }
-    }
+    this.grid.within(this.#toMap(left, bottom), this.#toMap(right, top), call);
   }
 
+  rowsIn(rectangle) {
+    const rows = [];
+    this.#within(rectangle, (row) => rows.push(row));
+    return rows.sort((one, other) => one - other);
+  }
+
+  // The visible row that the pointer means, or null.
   nearest(x, y) {
     let [best, distance] = [null, REACH];
     this.#within([x - REACH, y - REACH, x + REACH, y + REACH], (row) => {
@@ -318,7 +288,7 @@ export class ResidueMap {
     return best;
   }
 
-  #zoomAt(factor, x, y) {
+  zoomAt(factor, x, y) {
     const zoom = Math.min(Math.max(this.view.zoom * factor, 0.5), MOST_ZOOM);
     const before = this.unit;
     this.view.zoom = zoom;
@@ -349,86 +319,12 @@ export class ResidueMap {
     this.listener.moved();
   }
 
-  #hover(row, x, y) {
+  hover(row, x, y) {
     if (row !== this.hovered) {
       this.hovered = row;
       this.draw();
     }
     this.listener.hover(row, x, y);
-  }
-
-  #listen() {
-    const { marks } = this;
-    const pointers = new Map();
-    let travelled = 0;
-    const at = (event) => {
-      const box = marks.getBoundingClientRect();
-      return [event.clientX - box.left, event.clientY - box.top];
-    };
-    marks.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) {
-        return;
-      }
-      marks.setPointerCapture(event.pointerId);
-      pointers.set(event.pointerId, at(event));
-      travelled = 0;
-      if ((this.brushing || event.shiftKey) && pointers.size === 1) {
-        this.rectangle = [...at(event), ...at(event)];
-        this.origin = at(event);
-      }
-    });
-    marks.addEventListener("pointermove", (event) => {
-      const [x, y] = at(event);
-      const before = pointers.get(event.pointerId);
-      if (!before) {
-        this.#hover(this.nearest(x, y), x, y);
-        return;
-      }
-      travelled += Math.hypot(x - before[0], y - before[1]);
-      if (pointers.size === 2) {
-        const [other] = [...pointers].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
-        const factor = Math.hypot(x - other[0], y - other[1]) / Math.hypot(before[0] - other[0], before[1] - other[1]);
-        this.rectangle = null;
-        this.#zoomAt(factor || 1, (x + other[0]) / 2, (y + other[1]) / 2);
-      } else if (this.rectangle) {
-        const [a, b] = this.origin;
-        this.rectangle = [Math.min(a, x), Math.min(b, y), Math.max(a, x), Math.max(b, y)];
-        this.draw();
-      } else {
-        this.panBy(x - before[0], y - before[1]);
-      }
-      pointers.set(event.pointerId, [x, y]);
-    });
-    const released = (event) => {
-      if (!pointers.delete(event.pointerId)) {
-        return;
-      }
-      const [x, y] = at(event);
-      if (travelled < 5) {
-        this.rectangle = null;
-        this.draw();
-        this.listener.pick(this.nearest(x, y));
-      } else if (this.rectangle) {
-        const rows = [];
-        this.#within(this.rectangle, (row) => rows.push(row));
-        this.rectangle = null;
-        this.listener.brush(rows.sort((one, other) => one - other));
-      }
-    };
-    marks.addEventListener("pointerup", released);
-    marks.addEventListener("pointercancel", (event) => {
-      pointers.delete(event.pointerId);
-      this.rectangle = null;
-    });
-    marks.addEventListener("pointerleave", () => this.#hover(null, 0, 0));
-    marks.addEventListener(
-      "wheel",
-      (event) => {
-        event.preventDefault();
-        this.#zoomAt(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), ...at(event));
-      },
-      { passive: false },
-    );
   }
 }
 
