@@ -12,7 +12,7 @@ from holo_types import Holograms
 from holo_types.console import OK, say
 from holo_types.files.atomic import replacing
 from holo_types.options import IN_LINES, Output, SummaryOptions, Together
-from holo_vae.cli.sampling import (
+from holo_vae.cli.generation import (
     DEVIATIONS,
     InterpolationOptions,
     SampleOptions,
