@@ -22,7 +22,6 @@ from holo_vae.generation.sampling import (
     to_canonical_frame,
     traverse,
 )
-from holo_vae.networks.prior import RATE
 from holo_vae.networks.row_losses import row_cosine_losses
 from holo_vae.recipes.model import Condition
 
@@ -80,10 +79,9 @@ def test_samples_of_a_learned_prior_are_of_the_mixture_of_their_category(
     learned = Model(HolographicAutoencoder(config).double(), "learned")
     prior = learned.network.prior
     assert prior is not None
-    with torch.no_grad():
-        prior.slow_means[3] = torch.tensor([[-50.0], [50.0]]) / RATE
-        prior.slow_log_variances[3] = torch.tensor([[0.0], [2.0]]) / RATE
-        prior.slow_logits[3] = torch.tensor([0.75, 0.25]).log() / RATE
+    means = torch.tensor([[-50.0], [50.0]]).expand(2, learned.config.latent_dim)
+    covariances = torch.diag_embed(torch.tensor([[1.0], [np.e**2]]).expand_as(means))
+    prior.set_mixture(3, torch.tensor([0.75, 0.25]), means, covariances)
     given = _recorded(monkeypatch)
     sample_prior(learned, 4000, "s3")
     z = given[-1].invariants

@@ -196,13 +196,12 @@ def _map(name: str, before: int, after: int, bias: bool = True) -> LayerSize:
 
 def _prior(config: ModelConfig) -> LayerSize:
     categories = len(config.condition.categories) if config.condition else 1
-    parameters = categories * config.prior_components * (2 * config.latent_dim + 1)
     return LayerSize(
         name="prior",
         irreps_in=f"{categories}x0e",
         irreps_out=f"{config.latent_dim}x0e",
-        parameters=parameters,
-        nominal_parameters=parameters,
+        parameters=config.prior_weights,
+        nominal_parameters=config.prior_weights,
         multiply_adds=0,  # nothing that is encoded or decoded goes through it
     )
 

@@ -12,9 +12,10 @@ RATE = 4.0
 
 
 class MixturePrior(nn.Module):
-    """A mixture of normal distributions with diagonal covariances for each category, learned with the network.
+    """A mixture of normal distributions for each category, learned with the network.
 
-    The components are initialized with variance 1 and with random means, because equal components would stay equal.
+    The components are initialized with the unit covariance and with random means, because equal components would stay
+    equal.
 
     Parameters
     ----------
@@ -28,7 +29,8 @@ class MixturePrior(nn.Module):
     Notes
     -----
     N. Dilokthanakul et al., Deep unsupervised clustering with Gaussian mixture variational autoencoders,
-    arXiv:1611.02648 (2016); J. Tomczak and M. Welling, VAE with a VampPrior, AISTATS (2018).
+    arXiv:1611.02648 (2016); J. Tomczak and M. Welling, VAE with a VampPrior, AISTATS (2018). The covariances are
+    learned as the modified Cholesky decomposition of their inverses: M. Pourahmadi, Biometrika 86, 677 (1999).
 
     Examples
     --------
@@ -43,6 +45,9 @@ class MixturePrior(nn.Module):
         shape = (categories, components, latent_dim)
         self.slow_means = nn.Parameter(torch.randn(shape) / RATE)
         self.slow_log_variances = nn.Parameter(torch.zeros(shape))
+        self.slow_regressions = nn.Parameter(
+            torch.zeros(categories, components, latent_dim * (latent_dim - 1) // 2)
+        )
         self.slow_logits = nn.Parameter(torch.zeros(shape[:2]))
 
     @property
@@ -51,14 +56,18 @@ class MixturePrior(nn.Module):
         return RATE * self.slow_means
 
     @property
-    def log_variances(self) -> Float[Tensor, "categories components d"]:
-        """The log variances of each component."""
-        return RATE * self.slow_log_variances
-
-    @property
     def logits(self) -> Float[Tensor, "categories components"]:
         """The log shares of the components, up to a constant."""
         return RATE * self.slow_logits
+
+    @property
+    def whitening(self) -> Float[Tensor, "categories components d d"]:
+        """The lower triangular matrix W of each component for which W (z - mean) has the unit covariance."""
+        # Row i of W is z_i minus what z_1 to z_(i-1) predict of it, over the deviation of what is left.
+        unit = torch.diag_embed(torch.ones_like(self.slow_log_variances))
+        row, column = _below_diagonal(unit.shape[-1])
+        unit[..., row, column] = -RATE * self.slow_regressions
+        return (-0.5 * RATE * self.slow_log_variances).exp().unsqueeze(-1) * unit
 
     def divergence(
         self, mean: Float[Tensor, "n d"], log_variance: Float[Tensor, "n d"], numbers: Int[Tensor, " n"]
@@ -80,11 +89,39 @@ class MixturePrior(nn.Module):
         J. Hershey and P. Olsen, Approximating the Kullback Leibler divergence between Gaussian mixture models,
         ICASSP (2007), equation 20 for one component against several.
         """
-        wide = self.log_variances[numbers]
-        ratio = (log_variance.unsqueeze(1) - wide).exp()
-        distance = (mean.unsqueeze(1) - self.means[numbers]).square() * (-wide).exp()
-        divergences = 0.5 * (ratio + distance - 1 - log_variance.unsqueeze(1) + wide).sum(dim=-1)
+        whitening, log_variances = self.whitening[numbers], RATE * self.slow_log_variances[numbers]
+        centered = mean.unsqueeze(1) - self.means[numbers]
+        squared = torch.einsum("nkij,nkj->nki", whitening, centered).square()
+        spread = torch.einsum("nkij,nj->nki", whitening.square(), log_variance.exp())
+        divergences = 0.5 * (squared + spread - 1 - log_variance.unsqueeze(1) + log_variances).sum(dim=-1)
         return -(self.logits.log_softmax(dim=-1)[numbers] - divergences).logsumexp(dim=-1)
+
+    def set_mixture(
+        self,
+        number: int,
+        shares: Float[Tensor, " components"],
+        means: Float[Tensor, "components d"],
+        covariances: Float[Tensor, "components d d"],
+    ) -> None:
+        """Set the mixture of a category.
+
+        Parameters
+        ----------
+        number
+            The place of the category among the categories.
+        shares, means, covariances
+            The share of each component, all of them above 0, its mean, and its covariance.
+        """
+        factors = torch.linalg.cholesky(covariances)
+        deviations = torch.diagonal(factors, dim1=-2, dim2=-1)
+        identity = torch.eye(means.shape[-1], dtype=means.dtype, device=means.device)
+        unit = deviations.unsqueeze(-1) * torch.linalg.solve_triangular(factors, identity, upper=False)
+        row, column = _below_diagonal(means.shape[-1])
+        with torch.no_grad():
+            self.slow_means[number] = means / RATE
+            self.slow_log_variances[number] = 2 * deviations.log() / RATE
+            self.slow_regressions[number] = -unit[..., row, column] / RATE
+            self.slow_logits[number] = shares.log() / RATE
 
     def draw(
         self, numbers: Int[Tensor, " n"], uniform: Float[Tensor, " n"], noise: Float[Tensor, "n d"]
@@ -104,5 +141,12 @@ class MixturePrior(nn.Module):
         # A sum of shares may end below 1 by rounding, and a number beyond it is of the last component.
         below = (shares < uniform.double().unsqueeze(1)).sum(dim=1)
         chosen = below.clamp(max=self.logits.shape[1] - 1)
-        deviations = (0.5 * self.log_variances[numbers, chosen]).exp()
-        return self.means[numbers, chosen] + deviations * noise
+        whitening = self.whitening[numbers, chosen]
+        apart = torch.linalg.solve_triangular(whitening, noise.unsqueeze(-1), upper=False)
+        z: Tensor = self.means[numbers, chosen] + apart.squeeze(-1)
+        return z
+
+
+def _below_diagonal(size: int) -> tuple[Tensor, Tensor]:
+    row, column = torch.tril_indices(size, size, -1, device="cpu")
+    return row, column

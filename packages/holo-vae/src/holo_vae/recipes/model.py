@@ -219,7 +219,8 @@ class ModelConfig(BlocksConfig):
         which a linear layer on z predicts. Rows with another value, or with none, are skipped.
     prior_components
         The prior of z: 0 for the standard normal distribution; otherwise a mixture of this many normal distributions,
-        which is trained with the network. A conditional model has one mixture for each category.
+        which is trained with the network and fitted to z of the training rows at the end. A conditional model has one
+        mixture for each category.
 
     Raises
     ------
@@ -264,13 +265,19 @@ class ModelConfig(BlocksConfig):
         """The number of values of the power spectrum from which z is computed."""
         return sum(multiplicity for multiplicity, _ in self.basis.irreps) if self.spectrum else 0
 
+    @property
+    def prior_weights(self) -> int:
+        """The number of weights of the learned prior: those of a mean, a covariance and a share for each component."""
+        mixtures = len(self.condition.categories) if self.condition else 1
+        covariance = self.latent_dim * (self.latent_dim + 1) // 2
+        return mixtures * self.prior_components * (self.latent_dim + covariance + 1)
+
     def _widths(self) -> Iterator[int]:
         yield from BlocksConfig._widths(self)
         yield from starmap(mul, pairwise((self.channels[-1], *self.bottleneck, self.latent_dim)))
         yield self.spectrum_width * self.latent_dim
+        yield self.prior_weights
         told = [self.condition] if self.condition else []
-        mixtures = len(self.condition.categories) if self.condition else 1
-        yield mixtures * self.prior_components * (2 * self.latent_dim + 1)
         yield from (self.latent_dim * len(each.categories) for each in (*told, *self.heads))
 
 
