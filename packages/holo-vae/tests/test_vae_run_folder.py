@@ -5,11 +5,13 @@ import shutil
 from pathlib import Path
 
 import attrs
+import numpy as np
 import pytest
+import torch
 
 from holo_types import HoloError, Holograms, save
 from holo_types.files.locks import PathLock
-from holo_vae import Recipe, run_training, write_recipe
+from holo_vae import Model, Recipe, load, run_training, write_recipe
 from holo_vae.cli.program import main
 from holo_vae.training.engine import Step
 
@@ -83,3 +85,24 @@ def test_more_validation_rows_than_are_evaluated_keep_their_columns(
     done = run_training(recipe, "data.h5", trained / "large", name="small")
     assert done.evaluation is not None
     assert done.evaluation.rows == 7
+
+
+def test_a_learned_prior_is_fitted_at_the_end_and_a_resumed_run_has_the_same_one(
+    trained: Path, recipe: Recipe, holograms: Holograms
+) -> None:
+    """A mixture that was fitted has the mean of z over the training rows; one that was only trained does not."""
+    model = attrs.evolve(recipe.model, variational=True, prior_components=3)
+    short = attrs.evolve(recipe, model=model, training=attrs.evolve(recipe.training, epochs=1))
+
+    def run() -> dict[str, bytes]:
+        run_training(short, "data.h5", trained / "mixture", name="small", validation=["data.h5"], resume=True)
+        return contents(trained / "mixture" / "model")
+
+    once = run()
+    loaded = load(str(trained / "mixture" / "model"), Model)
+    prior = loaded.network.prior
+    assert prior is not None
+    with torch.inference_mode():
+        mean = prior.logits[0].softmax(dim=0) @ prior.means[0]
+    np.testing.assert_allclose(mean, loaded.encode(holograms).invariants.mean(axis=0), atol=1e-4)
+    assert run() == once
