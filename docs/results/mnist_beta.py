@@ -16,7 +16,7 @@ from holo_types.files.atomic import replacing
 FOLDER = Path(__file__).parent / "mnist"
 DIGITS = {"accuracy": 0.975, "coverage": 0.488}  # of the validation digits themselves
 _INK, _GRAY = "#7d8790", "#9aa5ae"  # seen on light pages and on dark ones
-_COLORS = {"prior N(0, 1)": "#e07a3f", "fitted density": "#4a90c2", "learned prior": "#5a9367"}
+_COLORS = {"prior N(0, 1)": "#e07a3f", "fitted density": "#4a90c2"}
 
 
 @attrs.frozen(kw_only=True)
@@ -47,16 +47,12 @@ class Row:
 
 def read_rows(path: Path) -> list[Row]:
     """Read the table of the sweep."""
-    names = {
-        ("normal", "prior"): "prior N(0, 1)",
-        ("normal", "fitted"): "fitted density",
-        ("learned", "prior"): "learned prior",
-    }
+    names = {"prior": "prior N(0, 1)", "fitted": "fitted density"}
     with path.open(encoding="utf-8", newline="") as file:
         return [
             Row(
                 beta=float(row["beta"]),
-                kind=names[row["prior"], row["samples"]],
+                kind=names[row["samples"]],
                 accuracy=float(row["accuracy"]),
                 second_judge=float(row["second_judge"]),
                 diversity=(float(row["least_diversity"]), float(row["largest_diversity"])),
@@ -72,8 +68,6 @@ def beta_figure(rows: Sequence[Row]) -> Figure:
     accuracy, diversity, coverage = figure.subplots(1, 3)
     for kind, color in _COLORS.items():
         some = sorted((row for row in rows if row.kind == kind), key=lambda row: row.beta)
-        if not some:
-            continue
         betas = [row.beta for row in some]
         style = {"color": color, "lw": 1.6, "ms": 5}
         accuracy.plot(betas, [row.accuracy for row in some], "o-", label=kind, **style)

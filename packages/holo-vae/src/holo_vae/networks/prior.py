@@ -89,11 +89,17 @@ class MixturePrior(nn.Module):
         J. Hershey and P. Olsen, Approximating the Kullback Leibler divergence between Gaussian mixture models,
         ICASSP (2007), equation 20 for one component against several.
         """
-        whitening, log_variances = self.whitening[numbers], RATE * self.slow_log_variances[numbers]
-        centered = mean.unsqueeze(1) - self.means[numbers]
-        squared = torch.einsum("nkij,nkj->nki", whitening, centered).square()
-        spread = torch.einsum("nkij,nj->nki", whitening.square(), log_variance.exp())
-        divergences = 0.5 * (squared + spread - 1 - log_variance.unsqueeze(1) + log_variances).sum(dim=-1)
+        # All rows are compared with all components by one product of matrices, which is faster than to copy the
+        # matrices of its own components for each row, and takes less memory.
+        whitening, rows = self.whitening, torch.arange(len(mean), device=mean.device)
+        moved = torch.einsum("ckij,nj->ncki", whitening, mean)[rows, numbers]
+        moved = moved - torch.einsum("ckij,ckj->cki", whitening, self.means)[numbers]
+        spread = torch.einsum("ckj,nj->nck", whitening.square().sum(dim=-2), log_variance.exp())[
+            rows, numbers
+        ]
+        log_determinants = RATE * self.slow_log_variances.sum(dim=-1)[numbers]
+        entropies = log_variance.sum(dim=-1, keepdim=True) + mean.shape[1]
+        divergences = 0.5 * (moved.square().sum(dim=-1) + spread - entropies + log_determinants)
         return -(self.logits.log_softmax(dim=-1)[numbers] - divergences).logsumexp(dim=-1)
 
     def set_mixture(
@@ -141,9 +147,12 @@ class MixturePrior(nn.Module):
         # A sum of shares may end below 1 by rounding, and a number beyond it is of the last component.
         below = (shares < uniform.double().unsqueeze(1)).sum(dim=1)
         chosen = below.clamp(max=self.logits.shape[1] - 1)
-        whitening = self.whitening[numbers, chosen]
-        apart = torch.linalg.solve_triangular(whitening, noise.unsqueeze(-1), upper=False)
-        z: Tensor = self.means[numbers, chosen] + apart.squeeze(-1)
+        z, whitening = self.means[numbers, chosen], self.whitening
+        for number, component in set(zip(numbers.tolist(), chosen.tolist(), strict=True)):
+            rows = (numbers == number) & (chosen == component)
+            z[rows] += torch.linalg.solve_triangular(
+                whitening[number, component], noise[rows].mT, upper=False
+            ).mT
         return z
 
 
