@@ -26,7 +26,6 @@ from holo_vae import (
     Recipe,
     canonical,
     interpolate,
-    sample_fitted,
     sample_prior,
     to_canonical_frame,
 )
@@ -34,7 +33,6 @@ from holo_vae import (
 HERE = Path(__file__).parent
 RECIPE = HERE / "residue-cond-hvae-z16.yaml"
 SEED = 0
-COMPONENTS = 60  # normal distributions of the fitted density, for each type
 TRAINING_CHAINS, TRAINING_EACH, TEST_EACH = 300, 1430, 40
 
 app = App(
@@ -65,7 +63,7 @@ def residues(directory: Path, /, *, out: Path, recipe: Path = RECIPE, pictures: 
     model = _model(settings, rows, out)
     types = map(str, settings.model.condition.categories)
     real, test = {name: RealResidues.of(clouds["train"], name) for name in types}, rows["test"]
-    kinds = _kinds(model, rows["train"], test)
+    kinds = _kinds(model, test)
     points = {kind: find_points(made) for kind, made in kinds.items()}
     scores = {kind: score_residues(some, real) for kind, some in points.items()}
     with replacing(out / "figures.json") as new:
@@ -126,7 +124,7 @@ def _model(recipe: Recipe, rows: Mapping[str, Holograms], out: Path) -> Model:
     return model
 
 
-def _kinds(model: Model, training: Holograms, test: Holograms) -> dict[str, Holograms]:
+def _kinds(model: Model, test: Holograms) -> dict[str, Holograms]:
     """Return real residues and all that the model makes, in the canonical frame and with the type of each."""
     encoded = model.encode(test)
     labels = test.index["label"]
@@ -134,9 +132,6 @@ def _kinds(model: Model, training: Holograms, test: Holograms) -> dict[str, Holo
         "test residues themselves": to_canonical_frame(test, encoded.frames),
         "their reconstructions": canonical(model, encoded),
         "samples of the prior": sample_prior(model, len(test), labels, SEED),
-        "samples of a fitted density": sample_fitted(
-            model, training, len(test), labels, components=COMPONENTS, seed=SEED
-        ),
         "half-way between two residues": _half_way(model, test),
     }
 

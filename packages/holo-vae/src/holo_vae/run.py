@@ -34,7 +34,6 @@ from holo_vae.tracking.plots import degree_bars, learning_curves
 from holo_vae.training.checkpoints import has_checkpoint
 from holo_vae.training.distributed import ALONE, Processes
 from holo_vae.training.engine import Epoch, Step, check_state, run_digest, train
-from holo_vae.training.fitted_prior import fit_prior
 from holo_vae.training.whitening import whiten_within
 
 if TYPE_CHECKING:
@@ -389,8 +388,6 @@ def _end_training(model: Model | TrainedClassifier, recipe: Recipe, training: Ro
     """Finish with the best weights, and save them."""
     if isinstance(model, Model) and recipe.views is not None and recipe.views.whitened:
         whiten_within(model.network, training, recipe.training.group_column)
-    if isinstance(model, Model) and model.config.prior_components:
-        fit_prior(model.network, training, recipe.training.seed)
     _keep(model, place)
 
 

@@ -24,6 +24,7 @@ from holo_nn import accumulate_gradients
 from holo_types import HoloError
 from holo_vae.data.batches import Batch, Rows
 from holo_vae.data.precision import forward_precision, weights_dtype
+from holo_vae.networks.network import HolographicAutoencoder
 from holo_vae.recipes.recipe import Recipe, to_plain
 from holo_vae.recipes.training import TrainingConfig
 
@@ -37,6 +38,7 @@ from .checkpoints import (
     write_checkpoint,
 )
 from .distributed import ALONE, Processes
+from .fitted_prior import fit_prior
 from .flat import FlatParameters
 from .muon import Muon
 from .objectives import Draws, Objective, objective_of
@@ -132,7 +134,8 @@ def train(
     """Train a network in place, and yield a record of each epoch.
 
     Whenever an epoch is yielded, and at the end, the network holds the weights with the lowest validation loss so far;
-    for a variational model, only epochs at the full KL weight count.
+    for a variational model, only epochs at the full KL weight count. At the end a learned prior is fitted to z of the
+    training rows, see `fit_prior`.
 
     Parameters
     ----------
@@ -242,6 +245,8 @@ class _Run:
         self.network.load_state_dict(self.best or self.judged.state_dict())
         self.flat.release()
         self.network.eval().to("cpu")
+        if isinstance(self.network, HolographicAutoencoder) and self.network.prior is not None:
+            fit_prior(self.network, self.training, self.config.seed)
 
     @contextmanager
     def _best_weights(self) -> Iterator[None]:
