@@ -73,11 +73,10 @@ def test_the_program_scores_each_kind(tmp_path: Path, monkeypatch: pytest.Monkey
     study = importlib.import_module("residue_study")
     monkeypatch.setattr(study, "TRAINING_EACH", 8)
     monkeypatch.setattr(study, "TEST_EACH", 3)
-    monkeypatch.setattr(study, "COMPONENTS", 2)
     out = tmp_path / "out"
     assert study.residues(folder, out=out, recipe=recipe, pictures=tmp_path) == 0
     figures = json.loads((out / "figures.json").read_text(encoding="utf-8"))
-    assert [each["count"] for each in figures.values()] == [6] * 5
+    assert [each["count"] for each in figures.values()] == [6] * 4
     # What the basis tells apart is found again; the model has learned nothing.
     assert figures["test residues themselves"]["right_atoms"] > 0.8
     assert figures["samples of the prior"]["sound"][0] == 0
