@@ -9,10 +9,12 @@ for its peak memory.
 """
 
 import argparse
+import multiprocessing
 import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -25,21 +27,17 @@ from holo_downstream.search.inverted_lists import build_inverted_lists
 
 QUERIES = 300
 _EVERY = 20  # one structure out of this many provides queries
+_AT_ONCE = 100_000  # rows that are scaled together
 
 
-def rows_and_queries(
-    path: Path | None, count: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-    """Return scaled rows to search among, scaled queries, and which residue each row is of."""
+def prepare(path: Path | None, count: int, folder: Path) -> None:
+    """Write rows to search among in random order, which residue each of them is of, and queries."""
     generator = np.random.default_rng(0)
     if path is None:
         seen = generator.normal(size=(count + QUERIES, 16)) @ generator.normal(size=(16, 128))
         z = seen.astype(np.float32)
-        rows, queries, residues = (
-            np.arange(count),
-            np.arange(count, count + QUERIES),
-            np.arange(count + QUERIES),
-        )
+        rows, queries = np.arange(count), np.arange(count, count + QUERIES)
+        residues = np.arange(count + QUERIES)
     else:
         embeddings = read_embeddings([path])
         z = embeddings.invariants.astype(np.float32, copy=False)
@@ -52,8 +50,9 @@ def rows_and_queries(
         asked = np.isin(copies, ["", "0"]) & (proteins % _EVERY == 0)
         rows = generator.permutation(np.flatnonzero(proteins % _EVERY != 0))[:count]
         queries = generator.permutation(np.flatnonzero(asked))[:QUERIES]
-    scaling = standardization(z[rows[:200_000]])
-    return scaling.of(z[rows]), scaling.of(z[queries]), residues[rows]
+    z[rows].tofile(folder / "rows")
+    np.save(folder / "residues.npy", residues[rows])
+    np.save(folder / "queries.npy", z[queries])
 
 
 def once_each(found: NDArray[np.int64], residues: NDArray[np.int64], count: int) -> list[list[int]]:
@@ -61,9 +60,16 @@ def once_each(found: NDArray[np.int64], residues: NDArray[np.int64], count: int)
     return [list(dict.fromkeys(residues[answer[answer >= 0]].tolist()))[:count] for answer in found]
 
 
-def measure(path: Path | None, count: int, threads: int) -> None:
+def measure(folder: Path, count: int, threads: int) -> None:
     """Measure one size and print its row."""
-    rows, queries, residues = rows_and_queries(path, count)
+    residues, queries = np.load(folder / "residues.npy")[:count], np.load(folder / "queries.npy")
+    rows = np.fromfile(folder / "rows", np.float32, len(residues) * queries.shape[1]).reshape(
+        len(residues), -1
+    )
+    scaling = standardization(rows[:200_000])
+    queries = scaling.of(queries)
+    for start in range(0, len(rows), _AT_ONCE):  # in place, so that the rows are in memory once
+        rows[start : start + _AT_ONCE] = scaling.of(rows[start : start + _AT_ONCE])
     copies = int(np.bincount(residues).max())
     allowed = np.ones(len(rows), bool)
     asked = min(len(rows), 100 * copies)
@@ -94,22 +100,29 @@ def main() -> None:
     parser.add_argument("--embeddings", type=Path, help="HDF5 file, or folder of parts, of real z")
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000], help="sizes")
     parser.add_argument("--threads", type=int, nargs="+", default=[1], help="numbers of threads")
-    parser.add_argument("--alone", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--alone", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.alone is not None:
-        measure(given.embeddings, given.alone, *given.threads)
+        measure(given.alone, *given.rows, *given.threads)
         return
+    with tempfile.TemporaryDirectory() as name, multiprocessing.get_context("spawn").Pool(1) as other:
+        other.apply(prepare, (given.embeddings, max(given.rows), Path(name)))
+        other.terminate()  # what it has read must not take the memory of those that follow
+        tabulate(Path(name), given.rows, given.threads)
+
+
+def tabulate(folder: Path, sizes: list[int], numbers: list[int]) -> None:
+    """Measure each size with each number of threads in a process of its own, and print the table."""
     print(
         "| rows | copies | threads | lists | recall at 10 | at 100 | build, s | processor | peak memory, GB "
         "| query, ms | processor | exact, ms, processor |"
     )
     print(f"|{' ---: |' * 12}", flush=True)
-    of = [] if given.embeddings is None else ["--embeddings", str(given.embeddings)]
-    for count in given.rows:
-        for threads in given.threads:
-            alone = ("--alone", str(count), "--threads", str(threads))
+    for count in sizes:
+        for threads in numbers:
+            alone = ("--alone", str(folder), "--rows", str(count), "--threads", str(threads))
             variables = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
-            subprocess.run([sys.executable, __file__, *alone, *of], check=True, env=variables)
+            subprocess.run([sys.executable, __file__, *alone], check=True, env=variables)
 
 
 if __name__ == "__main__":
