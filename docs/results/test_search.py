@@ -164,3 +164,12 @@ def test_residues_that_bind_a_metal_are_scored_by_cluster() -> None:
     assert found.clusters == ("a", "b")
     np.testing.assert_allclose(found.values[0], [0.5, (1 + 1 / 2) / 2, 1.0, 2 / 3])
     np.testing.assert_allclose(found.values[1], [0.25, 0.5, 0.5, 0.5])
+
+
+def test_first_hits_are_of_other_structures_of_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pocket that is alone in its cluster is no query, and none finds itself."""
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    first_hits = importlib.import_module("own_cluster").first_hits
+    clusters = np.array(["a", "a", "b", "b", "c"])
+    scores = np.array([[9, 5, 1, 1, 1], [2, 9, 1, 8, 1], [1, 1, 9, 3, 1], [1, 1, 4, 9, 5], [1, 1, 1, 1, 9.0]])
+    assert first_hits(scores, clusters) == (0.5, 4)

@@ -85,7 +85,7 @@ def read_pockets(folder: Path, out: Path) -> Pockets:
     rows = {row["id"]: row for row in csv.DictReader(csv_text(folder / "labels.csv"))}
     model = load(MODEL, Model)
     if not (out / "pockets.h5").exists():
-        holo_types.save(concatenate(list(_encoded(folder, rows, model))), out / "pockets.h5")
+        holo_types.save(concatenate(list(encoded(folder, rows, model))), out / "pockets.h5")
     holograms = holo_types.load(out / "pockets.h5", kind=Holograms)
     if not (out / "pockets_z.h5").exists():
         holo_types.save(model.encode(holograms), out / "pockets_z.h5")
@@ -105,7 +105,8 @@ def read_pockets(folder: Path, out: Path) -> Pockets:
     return Pockets(ids, Task(family, clusters, sizes, queries), trained, holograms, embeddings)
 
 
-def _encoded(folder: Path, rows: dict[str, dict[str, str]], model: Model) -> Iterator[Holograms]:
+def encoded(folder: Path, rows: dict[str, dict[str, str]], model: Model) -> Iterator[Holograms]:
+    """Encode the residues of each pocket, and leave out pockets with fewer than 20."""
     basis = model.config.basis
     assert basis.radial is not None
     for name, row in rows.items():
