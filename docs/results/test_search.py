@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 from sklearn.metrics import roc_auc_score
 
 import holo_types
+from holo_downstream import SiteHit
 from holo_downstream.search import calibration
 from holo_types import Embeddings, Index, ModelReference
 
@@ -173,3 +174,30 @@ def test_first_hits_are_of_other_structures_of_the_cluster(monkeypatch: pytest.M
     clusters = np.array(["a", "a", "b", "b", "c"])
     scores = np.array([[9, 5, 1, 1, 1], [2, 9, 1, 8, 1], [1, 1, 9, 3, 1], [1, 1, 4, 9, 5], [1, 1, 1, 1, 9.0]])
     assert first_hits(scores, clusters) == (0.5, 4)
+
+
+def test_a_site_is_drawn_where_its_hit_places_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of the query that was turned and shifted is drawn on the query, bond by bond."""
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    picture = importlib.import_module("triad_picture")
+    places = np.array([[0.0, 0, 0], [1.5, 0, 0], [1.5, 1.2, 0.4]])
+    query = [(np.array(["C", "C", "O"]), places + shift) for shift in ([0, 0, 0], [5, 0, 0], [0, 7, 0])]
+    turn = Rotation.from_rotvec([0.3, 1, -2]).as_matrix()
+    other = [(elements, (at - 3) @ turn) for elements, at in query]
+    hit = SiteHit(
+        structure="other",
+        residues=("A:1 SER",) * 3,
+        rows=np.arange(3),
+        rmsd=0.0,
+        distances=np.zeros(3),
+        p_values=np.full(3, 0.1),
+        expected=1.0,
+        at_least=False,
+        rotation=turn,
+        translation=np.full(3, 3.0),
+        copies=1,
+    )
+    (panel,) = picture.triad_figure(query, [("title", hit, other)]).axes
+    lines = [line.get_xydata() for line in panel.lines]
+    assert len(lines) == 2 * 3 * 2 * 2  # two sites, three residues, two bonds, two halves
+    np.testing.assert_allclose(lines[: len(lines) // 2], lines[len(lines) // 2 :], atol=1e-9)
