@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,95 @@ def test_ctrl_c_in_a_program_is_its_own(tmp_path: Path) -> None:
 def test_ctrl_c_after_a_program_is_no_traceback(tmp_path: Path) -> None:
     atexit = f"import atexit\ndef main():\n    atexit.register(lambda: exec({WAIT!r}))\n    return 0"
     assert interrupted(tmp_path, atexit) == (-signal.SIGINT, "")
+
+
+COMMAND = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from cyclopts import App
+from holo_types.console import run
+app = App(name="program")
+SECOND = "for _ in range(100): time.sleep(0.01)"
+"""
+
+
+def ended(folder: Path, body: str, *signals: signal.Signals) -> tuple[int, str, str]:
+    """Run a command with the body, send it a signal each time that it says it is here, and return what it leaves."""
+    (folder / "slow.py").write_text(
+        "import time\nprint('here', flush=True)\n" + 100 * "time.sleep(0.01)\n" + "print('imported')",
+        encoding="utf-8",
+    )
+    text = f"{COMMAND}\n@app.default\ndef command():\n{textwrap.indent(body, '    ')}\nsys.exit(run(app, []))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", text], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for each in signals:
+        assert process.stdout.readline() == "here\n"
+        process.send_signal(each)
+    out, err = process.communicate()
+    return process.returncode, out, err
+
+
+SIGNALS = pytest.mark.parametrize(
+    ("number", "status", "line"),
+    [
+        (signal.SIGINT, 130, "Interrupted. What was already written is kept.\n"),
+        (signal.SIGTERM, 143, "Ended by SIGTERM. What was already written is kept.\n"),
+    ],
+)
+
+
+@SIGNALS
+def test_a_signal_waits_for_the_end_of_an_import(
+    tmp_path: Path, number: signal.Signals, status: int, line: str
+) -> None:
+    """Compiled code that is imported, such as torch's, would abort the process."""
+    body = "import slow\nprint('and on')\ntime.sleep(100)"
+    assert ended(tmp_path, body, number) == (status, "imported\nand on\n", line)
+
+
+@SIGNALS
+def test_a_signal_whose_exception_is_lost_in_a_callback_comes_again(
+    tmp_path: Path, number: signal.Signals, status: int, line: str
+) -> None:
+    body = """
+import weakref
+class Thing: pass
+thing = Thing()
+def called(_):
+    print("here", flush=True)
+    exec(SECOND)
+keep = weakref.ref(thing, called)
+del thing
+try:
+    time.sleep(100)
+finally:
+    exec(SECOND)
+    print("cleaned")
+"""
+    assert ended(tmp_path, body, number) == (status, "cleaned\n", line)
+
+
+def test_what_is_no_signal_is_reported_as_ever(tmp_path: Path) -> None:
+    body = """
+class Thing:
+    def __del__(self): raise ValueError("of a destructor")
+thing = Thing()
+del thing
+"""
+    status, _, err = ended(tmp_path, body)
+    assert status == 0
+    assert "ValueError: of a destructor" in err
+
+
+def test_a_second_sigterm_kills(tmp_path: Path) -> None:
+    body = """
+try:
+    print("here", flush=True)
+    time.sleep(100)
+finally:
+    print("here", flush=True)
+    time.sleep(100)
+"""
+    assert ended(tmp_path, body, signal.SIGTERM, signal.SIGTERM) == (-signal.SIGTERM, "", "")

@@ -6,18 +6,16 @@ This module needs the extra ``cli`` (cyclopts, rich), which it imports only when
 import contextlib
 import io
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import attrs
 
 from .errors import HoloError
 from .files.csv_files import write_csv
+from .signals import Terminated, endable
 from .summary import is_quiet, say, summarizing, visible
 
 if TYPE_CHECKING:
@@ -115,7 +113,7 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
     42
     """
     _ready_streams()
-    with _terminable():
+    with endable():
         try:
             return _run(app, list(sys.argv[1:] if argv is None else argv))
         except (MemoryError, RuntimeError) as error:
@@ -135,9 +133,9 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
             _error_line(f"Error: {name}{error.strerror or error}")
             return NOTHING_USEFUL
         except KeyboardInterrupt as end:
-            by = "Ended by SIGTERM" if isinstance(end, _Terminated) else "Interrupted"
+            by = "Ended by SIGTERM" if isinstance(end, Terminated) else "Interrupted"
             _error_line(f"{by}. What was already written is kept.")
-            return TERMINATED if isinstance(end, _Terminated) else INTERRUPTED
+            return TERMINATED if isinstance(end, Terminated) else INTERRUPTED
 
 
 def _run(app: "App", tokens: Sequence[str]) -> int:
@@ -181,31 +179,6 @@ def _ready_streams() -> None:
 def _forget_output() -> None:
     """Write nothing more to a pipe that nobody reads; otherwise Python would report it once more at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, which a scheduler sends before it kills a process; work ends as it does after Ctrl-C."""
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Raise `_Terminated` on SIGTERM, so that work in progress is kept and workers are ended; a second one kills."""
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    ):
-        yield
-        return
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        raise _Terminated
-
-    signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextlib.contextmanager

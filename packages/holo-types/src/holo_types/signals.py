@@ -1,0 +1,89 @@
+"""How Ctrl-C and SIGTERM end a program: by an exception, which reaches the program wherever the signal comes.
+
+Python raises the exception of a signal handler in whatever the main thread executes. Compiled code that is being
+imported may abort the process then, and in a destructor or in the callback of a weak reference Python reports the
+exception and goes on. The signal is therefore repeated until its exception can be raised and is not lost.
+"""
+
+import _thread
+import contextlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+__all__ = ["Terminated", "endable"]
+
+_AGAIN = 0.05  # seconds until a signal is repeated
+_PATIENCE = 200  # repetitions, 10 s, after which an import is interrupted after all
+_IMPORTING = "<frozen importlib._bootstrap>"
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which a scheduler sends before it kills a process; work ends as it does after Ctrl-C."""
+
+
+@contextlib.contextmanager
+def endable() -> Iterator[None]:
+    """Raise `KeyboardInterrupt` on Ctrl-C and `Terminated` on SIGTERM, so that work is kept and workers are ended.
+
+    A second SIGTERM kills. Nothing changes outside of the main thread, or for a signal with a handler of its own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.getsignal(number) for number in usual}
+    report, waits, over, main = sys.unraisablehook, 0, False, threading.get_ident()
+
+    def repeat(number: int) -> None:
+        time.sleep(_AGAIN)
+        if not over and hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(main, number)
+        elif not over:
+            signal.raise_signal(number)
+
+    def again(number: int) -> None:
+        # Not by threading, whose locks the main thread may hold where the signal has come.
+        _thread.start_new_thread(repeat, (number,))
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal waits
+        if _is_importing(frame) and waits < _PATIENCE:
+            waits += 1
+            again(number)
+            return
+        if number == signal.SIGTERM:
+            signal.signal(number, signal.SIG_DFL)
+            raise Terminated
+        raise KeyboardInterrupt
+
+    def lost(found: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(found.exc_value, KeyboardInterrupt):
+            report(found)
+            return
+        number = signal.SIGTERM if isinstance(found.exc_value, Terminated) else signal.SIGINT
+        signal.signal(number, end)
+        again(number)
+
+    ours = [number for number, handler in before.items() if handler == usual[number]]
+    for number in ours:
+        signal.signal(number, end)
+    sys.unraisablehook = lost
+    try:
+        yield
+    finally:
+        over = True
+        sys.unraisablehook = report
+        for number in ours:
+            signal.signal(number, before[number])
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORTING:
+            return True
+        frame = frame.f_back
+    return False
