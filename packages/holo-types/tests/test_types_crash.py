@@ -251,3 +251,20 @@ def test_a_writer_works_in_a_thread(tmp_path: Path) -> None:
     thread.start()
     thread.join()
     assert holo_types.load(tmp_path / "a.h5") == ROWS
+
+
+def test_a_lock_whose_release_is_interrupted_closes_its_file_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of the closed file may be of another one by the time that the lock is deleted."""
+    lock, close = PathLock(tmp_path / "rows.h5"), os.close
+
+    def interrupted(descriptor: int) -> None:
+        close(descriptor)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            lock.release()
+    lock.release()

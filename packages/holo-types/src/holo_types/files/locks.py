@@ -147,9 +147,10 @@ class PathLock:
         )
 
     def _close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        # Forgotten first: if a signal interrupts the close, nobody closes a number that may be of another file by then.
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def remove_unfinished(folder: Path, name: str | None = None) -> None:
