@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pyarrow
 from inputs import MUTATED
 from tracked import TIMES, tracked
 from values import said
@@ -72,8 +73,10 @@ def _rows(name: str, table: str) -> Callable[[Path], Any]:
 
 
 def _parts(folder: Path) -> Any:
-    parts = {path.name: said(read_parquet(path).to_pydict()) for path in sorted((folder / "parts").iterdir())}
-    return {"parts": parts, "files": _names(folder)}
+    """Return the rows of all parts; a run that is ended by a signal writes a part of what it has."""
+    parts = [read_parquet(path) for path in sorted(folder.glob("parts/part-*.parquet"))]
+    others = [name for name in _names(folder) if not name.startswith("parts/part-")]
+    return {"rows": said(pyarrow.concat_tables(parts).to_pydict()), "files": others}
 
 
 def _trained(folder: Path) -> Any:
