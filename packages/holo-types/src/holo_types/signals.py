@@ -61,10 +61,10 @@ def endable() -> Iterator[None]:
         raise KeyboardInterrupt
 
     def lost(found: "sys.UnraisableHookArgs") -> None:
-        if not isinstance(found.exc_value, KeyboardInterrupt):
+        number = signal.SIGTERM if isinstance(found.exc_value, Terminated) else signal.SIGINT
+        if not isinstance(found.exc_value, KeyboardInterrupt) or number not in ours:
             report(found)
             return
-        number = signal.SIGTERM if isinstance(found.exc_value, Terminated) else signal.SIGINT
         signal.signal(number, end)
         again(number)
 
