@@ -171,11 +171,24 @@ def test_pdb_assemblies_of_ten_thousand_copies(write_pdb, residue):
     assert len(found) == 200 * len(read_structure(path).atoms)
 
 
-def test_assemblies_of_more_atoms_than_memory_has():
+def test_assemblies_of_more_atoms_than_memory_has(monkeypatch):
     copies = [Copy(frozenset("A"), np.eye(3), np.zeros(3))] * 10_000
-    atoms = AtomArray(2001)
-    with pytest.raises(FormatError, match="its assembly has 20010000 atoms; it may have 20000000"):
-        build_assembly(atoms, np.full(2001, "A"), copies)
+    atoms = AtomArray(420)
+    with pytest.raises(FormatError, match="its assembly has 4200000 atoms; it may have 4194304"):
+        build_assembly(atoms, np.full(420, "A"), copies)
+    monkeypatch.setenv("HOLO_MAX_BYTES", str(256 * 839))
+    with pytest.raises(FormatError, match="its assembly has 840 atoms; it may have 839"):
+        build_assembly(atoms, np.full(420, "A"), copies[:2])
+    assert len(build_assembly(atoms, np.full(420, "A"), copies[:1])) == 420
+    monkeypatch.setenv("HOLO_MAX_BYTES", str(256 * 840))
+    assert len(build_assembly(atoms, np.full(420, "A"), copies[:2])) == 840
+
+
+def test_a_structure_without_copies_may_be_as_large_as_its_file(monkeypatch):
+    monkeypatch.setenv("HOLO_MAX_BYTES", "0")
+    atoms = AtomArray(420)
+    one = [Copy(frozenset("A"), np.eye(3), np.zeros(3))]
+    assert len(build_assembly(atoms, np.full(420, "A"), one)) == 420
 
 
 def test_copies_are_named_past_chains_that_are_called_like_them():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .errors import FormatError, HoloError
 
-__all__ = ["gunzipped", "most_unpacked", "read_content", "regular_file"]
+__all__ = ["gunzipped", "most_bytes", "most_unpacked", "read_content", "regular_file"]
 
 _VARIABLE = "HOLO_MAX_BYTES"
 _MOST = 1 << 30  # three times the size of the HIV capsid (3J3Q, 2.4 million atoms) as mmCIF
@@ -34,6 +34,25 @@ def _budget() -> int | None:
     if not (value.isascii() and value.isdecimal() and 0 < len(value) < 19):
         raise HoloError(f"{_VARIABLE} is {value!r}; it must be a number of bytes")
     return int(value)
+
+
+def most_bytes() -> int:
+    """Return the largest number of bytes that a file, or what it describes, may have.
+
+    It is 1 GiB, unless the environment variable HOLO_MAX_BYTES sets another limit.
+
+    Raises
+    ------
+    HoloError
+        If HOLO_MAX_BYTES is not a number of bytes.
+
+    Examples
+    --------
+    >>> most_bytes() == 2**30
+    True
+    """
+    budget = _budget()
+    return _MOST if budget is None else budget
 
 
 def most_unpacked(packed: int) -> int:
@@ -111,7 +130,7 @@ def read_content(path: str | os.PathLike[str]) -> bytes:
     b'content'
     """
     place = regular_file(path)
-    size, most = place.stat().st_size, _budget() or _MOST
+    size, most = place.stat().st_size, most_bytes()
     if size > most:
         raise FormatError(f"{place} has {size} bytes; it may have {most} ({_VARIABLE} allows more)")
     return place.read_bytes()

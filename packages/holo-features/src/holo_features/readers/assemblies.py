@@ -12,13 +12,14 @@ from biotite.structure import AtomArray, concatenate
 from jaxtyping import Float, Int, Shaped
 
 from holo_types import FormatError
+from holo_types.contents import most_bytes
 
 __all__ = ["Copy", "are_moved_copies", "build_assembly", "check_copies", "operations"]
 
 _MOST_DEVIATION = 1e-2  # files have few decimals
 _MOVED = 0.5  # Å
-# The largest capsid of the PDB, 1M4X, has 1,680 copies of 9,700 atoms.
-_MOST_COPIES, _MOST_ATOMS = 10_000, 20_000_000
+_MOST_COPIES = 10_000  # a capsid may have 1,680, such as 1M4X
+_ATOM = 256  # bytes of memory that an atom takes while copies are joined
 _MOST_STEPS = 8  # of an operation; files have at most two
 _NONE = np.zeros(0, dtype=np.int64)
 _RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
@@ -161,7 +162,8 @@ def build_assembly(atoms: AtomArray, units: Shaped[np.ndarray, "atoms"], copies:
     Raises
     ------
     FormatError
-        If they have more than 20 million atoms.
+        If their atoms take more than 1 GiB of memory (some 4 million atoms), or than HOLO_MAX_BYTES, and are more than
+        those of the structure.
 
     Examples
     --------
@@ -180,8 +182,8 @@ def build_assembly(atoms: AtomArray, units: Shaped[np.ndarray, "atoms"], copies:
         for chosen in dict.fromkeys(copy.units for copy in copies)
     }
     total = sum(len(members[copy.units]) for copy in copies)
-    if total > _MOST_ATOMS:
-        raise FormatError(f"its assembly has {total} atoms; it may have {_MOST_ATOMS}")
+    if total > max(most := most_bytes() // _ATOM, len(atoms)):
+        raise FormatError(f"its assembly has {total} atoms; it may have {most} (HOLO_MAX_BYTES allows more)")
     pairs, pair = _pairs(atoms.chain_id, units)
     count: Counter[str] = Counter()
     parts = []
