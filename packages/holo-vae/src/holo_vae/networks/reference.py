@@ -4,8 +4,7 @@ The format is that of github gvisani/Holographic-VAE, commit 728b67c.
 """
 
 import json
-import pickle  # nosec B403 # for its error; torch reads weights only
-import zipfile
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
@@ -22,6 +21,7 @@ from holo_vae.recipes.model import Connectivity, ModelConfig
 
 from .model import Model
 from .network import HolographicAutoencoder
+from .state_dicts import read_state_dict
 
 __all__ = ["import_reference"]
 
@@ -88,13 +88,7 @@ def import_reference(folder: Path | str) -> Model:
             raise HoloError(f"{path}: {error}") from None
         raise FormatError(f"{path}: cannot be read as the authors' hyperparameters ({error!r})") from None
     weights = folder / _WEIGHTS
-    if not (weights.is_file() and zipfile.is_zipfile(weights)):
-        raise FormatError(f"{weights}: is missing, or is not a state dict that torch.save wrote")
-    try:
-        theirs = torch.load(weights, weights_only=True, map_location="cpu")
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
-        raise FormatError(f"{weights}: cannot be read as a state dict ({reason})") from None
+    theirs = read_state_dict(weights)
     try:
         config.check_weights(sum(tensor.numel() for tensor in theirs.values()))
         network = HolographicAutoencoder(config)
@@ -102,6 +96,10 @@ def import_reference(folder: Path | str) -> Model:
     except (KeyError, IndexError, RuntimeError, TypeError, AttributeError, HoloError) as error:
         raise FormatError(f"{weights}: does not fit hparams.json ({shorten(str(error), 300)})") from None
     if scale is not None:
+        if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < math.inf:
+            raise FormatError(
+                f"{path}: input_normalizing_constant is {scale!r}; it must be a positive number"
+            )
         network.scale.fill_(scale)
     return Model(network.eval(), name=folder.resolve().name, version="reference")
 

@@ -13,7 +13,7 @@ from holo_types import HoloError
 
 from .stores import brief_requests, check_store, reason, shown
 
-__all__ = ["Registered", "fetch_registered", "open_registry", "where_now"]
+__all__ = ["Registered", "fetch_registered", "open_registry", "place_beside", "where_now"]
 
 _SQLITE = "sqlite:///"
 _ARTIFACTS = "mlartifacts"  # folder beside a store that is a file
@@ -116,12 +116,37 @@ def where_now(source: str, store: str) -> str:
     store
         URI of the store.
     """
+    here = place_beside(source, store)
+    return here.as_uri() if here is not None and here.exists() else source
+
+
+def place_beside(source: str, store: str) -> Path | None:
+    """Return where artifacts lie that MLflow keeps beside a store that is a file, wherever the two were before.
+
+    Parameters
+    ----------
+    source
+        URI of the artifacts as recorded in the store.
+    store
+        URI of the store.
+
+    Returns
+    -------
+    Path or None
+        None if the store is not a file, or its artifacts are kept elsewhere.
+
+    Examples
+    --------
+    >>> place_beside("file:///old/run/mlartifacts/1/f00/artifacts", "sqlite:////new/mlflow.db").as_posix()
+    '/new/mlartifacts/1/f00/artifacts'
+    >>> place_beside("file:///etc", "sqlite:////new/mlflow.db") is None
+    True
+    """
     parts = urlsplit(source)
     if not store.startswith(_SQLITE) or parts.scheme not in ("", "file"):
-        return source
+        return None
     path = Path(url2pathname(parts.path))
-    if _ARTIFACTS not in path.parts:
-        return source
+    if _ARTIFACTS not in path.parts or ".." in path.parts:
+        return None
     inside = path.parts[path.parts.index(_ARTIFACTS) :]
-    here = Path(store.removeprefix(_SQLITE)).resolve().parent.joinpath(*inside)
-    return here.as_uri() if here.exists() else source
+    return Path(store.removeprefix(_SQLITE)).resolve().parent.joinpath(*inside)

@@ -238,6 +238,11 @@ def read_folder(folder: Path | str, kinds: tuple[type[TrainedT], ...]) -> Traine
         raise FormatError(
             f"{weights}: does not fit the model's config ({shorten(str(error), 300)})"
         ) from None
+    for name, tensor in network.state_dict().items():
+        if tensors[name].is_floating_point() != tensor.is_floating_point():
+            raise FormatError(f"{weights}: {name} has {tensors[name].dtype}; it must have {tensor.dtype}")
+        if not bool(torch.isfinite(tensor).all()):
+            raise FormatError(f"{weights}: {name} has values that are not finite")
     # The digest is over the settings as written in the file, so that every format version can be checked.
     digest = _digest(description["config"], tensors)
     if digest != description["digest"]:

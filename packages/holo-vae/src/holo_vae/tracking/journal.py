@@ -17,8 +17,11 @@ import cattrs
 from cattrs.strategies import configure_tagged_union
 
 from holo_types import FormatError, HoloError
+from holo_types.contents import regular_file
 from holo_types.files.atomic import write_errors
+from holo_types.files.folders import check_folder
 from holo_types.files.locks import lock
+from holo_vae.recipes.conversion import strict_converter
 
 __all__ = [
     "DataSet",
@@ -144,10 +147,11 @@ class Status:
 
 Entry = RunStart | Parameters | Tags | Metrics | DataSet | File | LoggedModel | Registration | Status
 
-_converter = cattrs.Converter(forbid_extra_keys=True)
+_converter = strict_converter()
 configure_tagged_union(Entry, _converter, tag_name="entry")
 _DIGEST, _END = b', "line_digest": "', b'"}'  # the end of a line; the digest covers all before it
 _DIGITS = 16  # number of digits kept of a SHA-256
+_LONGEST = 1 << 24  # bytes of a line
 
 
 def read_journal(path: Path, offset: int = 0) -> Iterator[tuple[Entry, int]]:
@@ -156,12 +160,16 @@ def read_journal(path: Path, offset: int = 0) -> Iterator[tuple[Entry, int]]:
     Raises
     ------
     FormatError
-        If a line is not an entry, or does not match its digest.
+        If it is not a regular file, or a line is not an entry, or does not match its digest.
     """
-    with path.open("rb") as file:
+    with regular_file(path).open("rb") as file:
         file.seek(offset)
-        for line in file:
+        while line := file.readline(_LONGEST):
             if not line.endswith(b"\n") and not _sealed(line[:-1]):
+                if len(line) == _LONGEST:
+                    raise FormatError(
+                        f"{path}: the line at byte {offset} is longer than any entry of a journal"
+                    )
                 return  # a line that a killed process did not complete
             offset += len(line)
             try:
@@ -232,6 +240,8 @@ class Journal:
         self._turn = threading.Lock()
         with write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                regular_file(path)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         if not lock(self._descriptor):
             os.close(self._descriptor)
@@ -283,6 +293,13 @@ def open_journal(folder: Path, *, resume: bool) -> Journal:
     """Open the journal of a new run in a folder or, with `resume`, that of the last run.
 
     Each run in a folder has its own journal: ``tracking/1/journal.jsonl``, ``tracking/2/journal.jsonl`` and so on.
+
+    Raises
+    ------
+    FormatError
+        As for `journals`, or if the journal is damaged.
+    HoloError
+        If another process has the journal open.
     """
     found = journals(folder)
     if resume and found:
@@ -292,6 +309,13 @@ def open_journal(folder: Path, *, resume: bool) -> Journal:
 
 
 def journals(folder: Path) -> list[Path]:
-    """Return the journals of the runs in a folder, the oldest first."""
+    """Return the journals of the runs in a folder, the oldest first.
+
+    Raises
+    ------
+    FormatError
+        If the folder contains a link: what a run sends must be its own.
+    """
+    check_folder(folder)
     found = [path for path in folder.glob("tracking/*/journal.jsonl") if path.parent.name.isdecimal()]
     return sorted(found, key=lambda path: int(path.parent.name))

@@ -191,12 +191,18 @@ class Run:
         Parameters
         ----------
         path
-            The file, which must not be removed: it is read when it is sent.
+            A file. If it lies in the run's folder, it must not be removed, since it is read when it is sent; of any
+            other, a copy is kept there.
         target
             A folder among the run's artifacts.
         """
-        if not self._over:
-            self._journal.append(File(self._relative(path), target))
+        if self._over:
+            return
+        if not path.resolve().is_relative_to(self._folder.resolve()):
+            copy = self._journal.path.parent / "files" / str(self._journal.size) / path.name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            path = Path(shutil.copyfile(path, copy))
+        self._journal.append(File(self._relative(path), target))
 
     def log_figure(self, figure: Figure, name: str) -> None:
         """Log a picture."""
@@ -265,8 +271,7 @@ class Run:
         write_training_record(self._origin.trained, path / TRAINED)
 
     def _relative(self, path: Path) -> str:
-        path, folder = path.resolve(), self._folder.resolve()
-        return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+        return path.resolve().relative_to(self._folder.resolve()).as_posix()
 
     def _close(self, status: str) -> None:
         if not self._over:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import cattrs
 import mlflow
 import numpy as np
 from mlflow.data.code_dataset_source import CodeDatasetSource
@@ -18,17 +17,22 @@ from mlflow.data.schema import TensorDatasetSchema
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model as MlflowModel
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.types import Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
-from holo_types import HoloError
+from holo_types import FormatError, HoloError
 from holo_types.files.atomic import replacing
+from holo_types.files.folders import path_inside
 from holo_types.files.json_files import read_json, write_json
 from holo_types.files.locks import PathLock
 from holo_types.reading import reads
-from holo_vae.networks.registry import where_now
+from holo_vae.networks.registry import place_beside, where_now
 from holo_vae.networks.stores import MASK, brief_requests, check_store
+from holo_vae.recipes.conversion import strict_converter
+from holo_vae.recipes.yaml_files import read_yaml
 from holo_vae.serving.logged import CARD
 
 from .journal import (
@@ -67,13 +71,17 @@ def _make_database(uri: str) -> None:
 
     MLflow creates its tables one by one; if it is killed in between, it leaves a file that it can no longer use.
     """
-    if not uri.startswith(_SQLITE) or (path := Path(uri.removeprefix(_SQLITE))).exists():
+    if not uri.startswith(_SQLITE) or _has_content(path := Path(uri.removeprefix(_SQLITE))):
         return
     with PathLock(path):
-        if not path.exists():  # no other process has created it meanwhile
+        if not _has_content(path):  # no other process has created it meanwhile
             with replacing(path) as new:
                 artifacts = path.resolve().with_name("mlartifacts").as_uri()
                 SqlAlchemyStore(f"{_SQLITE}{new}", artifacts).engine.dispose()  # type: ignore[no-untyped-call]
+
+
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 @attrs.frozen
@@ -109,7 +117,7 @@ class Sent:
     judged: tuple[str, ...] = ()
 
 
-_converter = cattrs.Converter(forbid_extra_keys=True)
+_converter = strict_converter()
 
 
 class Store:
@@ -126,6 +134,7 @@ class Store:
     def __init__(self, journal: Path, folder: Path) -> None:
         self.journal, self.folder = journal, folder
         self._file, self._turn = journal.with_name("sent.json"), threading.Lock()
+        self._found = False  # whether the store is known to have the run
         self.sent = Sent()
         if self._file.exists():
             self.sent = _read_sent(self._file)
@@ -137,12 +146,18 @@ class Store:
         assert isinstance(start, RunStart)
         if start.store is None:
             return store_uri(self.folder)
-        uri = os.environ.get("MLFLOW_TRACKING_URI") or start.store
-        if MASK in uri:
-            raise HoloError(
-                f"{uri}: the store's password is not kept with the run; provide it in MLFLOW_TRACKING_URI"
-            )
-        return uri
+        if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+            return uri
+        # The folder may be somebody else's: its word is not enough to send data and passwords to an address.
+        password = " with its password" if MASK in start.store else ""
+        raise HoloError(
+            f"{self.folder}: its run is tracked at {start.store}; set MLFLOW_TRACKING_URI to that address{password}"
+        )
+
+    @cached_property
+    def inside(self) -> bool:
+        """Whether the store is a file in the run's folder."""
+        return self.uri == store_uri(self.folder)
 
     @cached_property
     def client(self) -> mlflow.MlflowClient:
@@ -176,6 +191,7 @@ class Store:
             If the store does not answer or does not accept an entry; the next call continues from there.
         """
         with brief_requests(_ANSWER_SECONDS):
+            self._find_run()
             metrics: list[Metric] = []
             offset = self.sent.offset
             for entry, end in read_journal(self.journal, offset):
@@ -194,9 +210,21 @@ class Store:
                     self._note(offset=end)
                     if isinstance(entry, LoggedModel):
                         # The store has it now, and the run's folder holds another copy.
-                        shutil.rmtree(self.folder / entry.path, ignore_errors=True)
+                        shutil.rmtree(self._model_folder(entry), ignore_errors=True)
                 offset = end
             self._send_metrics(metrics, offset)
+
+    def _find_run(self) -> None:
+        """Begin again if the store in the run's folder has lost the run; of another store, this is an error."""
+        if self._found or not self.sent.run_id:
+            return
+        try:
+            self.client.get_run(self.sent.run_id)
+        except MlflowException as error:
+            if not self.inside or error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                raise
+            self._note(**attrs.asdict(Sent(), recurse=False))
+        self._found = True
 
     def _note(self, **changes: Any) -> None:  # fields of `Sent`
         with self._turn:  # senders and promotions take turns
@@ -227,13 +255,13 @@ class Store:
             tags = [InputTag(MLFLOW_DATASET_CONTEXT, entry.context)]
             self.client.log_inputs(run_id, [DatasetInput(_dataset(entry), tags)])
         elif isinstance(entry, File):
-            path = self.folder / entry.path
+            path = path_inside(self.folder, entry.path)
             if path.is_file():
-                self.client.log_artifact(run_id, str(path), entry.target)
+                self._log_file(path, entry.target)
             else:
                 self._note(missing=(*self.sent.missing, str(path)))
         elif isinstance(entry, LoggedModel):
-            self._send_model(self.folder / entry.path)
+            self._send_model(self._model_folder(entry))
         elif isinstance(entry, Registration):
             self._register(entry.name)
         elif isinstance(entry, Status) and entry.status == "RUNNING":
@@ -256,6 +284,31 @@ class Store:
             run_id = self.client.create_run(experiment_id, start.time, tags).info.run_id
         self._note(run_id=run_id, experiment_id=experiment_id)
 
+    def _log_file(self, path: Path, target: str | None) -> None:
+        if self.inside:
+            location = self.client.get_run(self.sent.run_id).info.artifact_uri
+            self._artifacts(location).log_artifact(str(path), target)  # type: ignore[no-untyped-call]
+        else:
+            self.client.log_artifact(self.sent.run_id, str(path), target)
+
+    def _artifacts(self, location: str) -> LocalArtifactRepository:
+        """Return the artifacts of a store in the run's folder: beside it, even if the folder was moved or copied."""
+        place = place_beside(location, self.uri)
+        if place is None:
+            raise FormatError(
+                f"{self.uri}: keeps artifacts at {location}; they must lie in the folder of the run"
+            )
+        return LocalArtifactRepository(place.as_uri())
+
+    def _model_folder(self, model: LoggedModel) -> Path:
+        """Return the folder of a logged model, which is deleted once it has been sent."""
+        path = path_inside(self.folder, model.path)
+        if path.parent != self.journal.parent or not path.name.startswith("model-"):
+            raise FormatError(
+                f"{self.journal}: names {model.path!r} as a logged model; it must lie beside the journal"
+            )
+        return path
+
     def _send_model(self, path: Path) -> None:
         if not path.is_dir():  # sent before: earlier versions recorded a model again when a run was resumed
             if self.sent.model_id is None:
@@ -267,6 +320,7 @@ class Store:
         logged = found[0] if found else self.client.create_logged_model(
             experiment_id, name="model", source_run_id=run_id, tags={_ENTRY_TAG: key}
         )  # fmt: skip
+        read_yaml(path / "MLmodel")  # which refuses what MLflow would read without limits
         description = MlflowModel.load(str(path))
         description.run_id, description.artifact_path = run_id, logged.artifact_location
         description.model_id = description.model_uuid = logged.model_id
@@ -274,7 +328,10 @@ class Store:
         card = _card(path)
         if card:
             self.client.set_logged_model_tags(logged.model_id, {_NOTE_TAG: card})
-        self.client.log_model_artifacts(logged.model_id, str(path))
+        if self.inside:
+            self._artifacts(logged.artifact_location).log_artifacts(str(path))  # type: ignore[no-untyped-call]
+        else:
+            self.client.log_model_artifacts(logged.model_id, str(path))
         self.client.finalize_logged_model(logged.model_id, "READY")
         outputs = self.client.get_run(run_id).outputs
         if logged.model_id not in [each.model_id for each in (outputs.model_outputs if outputs else [])]:

@@ -1,19 +1,19 @@
 """The state of a training run on disk: everything that is needed to resume it with identical bits."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
-import cattrs
 import safetensors.torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from holo_types import FormatError
+from holo_types.contents import regular_file
 from holo_types.files.atomic import replacing
 from holo_types.files.json_files import read_json, write_json
+from holo_types.reading import reading
+from holo_vae.recipes.conversion import strict_converter
 
 __all__ = [
     "Checkpoint",
@@ -102,7 +102,8 @@ class Checkpoint:
     tensors: Mapping[str, Tensor]
 
 
-_converter = cattrs.Converter(forbid_extra_keys=True)
+_KIND = f"a {FORMAT}"
+_converter = strict_converter()
 
 
 def has_checkpoint(folder: Path) -> bool:
@@ -153,8 +154,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         If the folder holds no state, one of another format version, or a damaged one.
     """
     progress, tensors, digest = _read(folder)
-    with _named(folder / _PROGRESS):
-        content = tensors.read_bytes()
+    with reading(folder / _PROGRESS, _KIND):
+        content = regular_file(tensors).read_bytes()
         if digest is not None and digest != hashlib.sha256(content).hexdigest():
             raise FormatError(f"{tensors}: is damaged; {_PROGRESS} has another digest")
         return Checkpoint(progress, safetensors.torch.load(content))
@@ -163,7 +164,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 def _read(folder: Path) -> tuple[Progress, Path, str | None]:
     """Return the progress, the file with the tensors, and its digest, which is None in older states."""
     path = folder / _PROGRESS
-    with _named(path):
+    with reading(path, _KIND):
         description = read_json(path)
         if description["format"] != FORMAT:
             raise FormatError(f"{path}: does not describe a {FORMAT}")
@@ -177,17 +178,6 @@ def _read(folder: Path) -> tuple[Progress, Path, str | None]:
             _name_the_loss(epoch["validation"])
         progress = _converter.structure(description["progress"], Progress)
         return progress, folder / Path(description["tensors"]).name, description.get("tensors_digest")
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Turn any error while reading into one that names the file."""
-    try:
-        yield
-    except FormatError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, cattrs.BaseValidationError, SafetensorError) as error:
-        raise FormatError(f"{path}: cannot be read as a {FORMAT} ({error!r})") from None
 
 
 def _name_the_loss(measured: dict[str, float]) -> None:
