@@ -1,12 +1,16 @@
 """The network beside the recorded outputs of the authors' implementation (golden/reference/SOURCE.md)."""
 
+import io
 import json
 import shutil
+import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from holo_types import FormatError, HoloError
 from holo_vae import Model, import_reference, load, write_model
@@ -125,6 +129,92 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path, damage) -> None:
     folder = _copy(tmp_path)
     damage(folder)
     with pytest.raises(FormatError):
+        import_reference(folder)
+
+
+def _archive(content: bytes, **members: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a/data.pkl", content)
+        archive.writestr("a/byteorder", "little")
+        archive.writestr("a/version", "3\n")
+        for name, member in members.items():
+            archive.writestr(f"a/data/{name}", member)
+    return file.getvalue()
+
+
+def _hex_of_hex() -> bytes:
+    """Pickle a text that is encoded again and again, and doubles each time; weights_only permits it."""
+    encode, text = b"c_codecs\nencode\n", b"X" + struct.pack("<I", 4) + b"abcd"
+    latin, hexadecimal = (b"X" + struct.pack("<I", len(name)) + name for name in (b"latin1", b"hex"))
+    value = encode + text + latin + b"\x86R"
+    for _ in range(30):
+        value = encode + value + hexadecimal + b"\x86R"
+    return b"\x80\x02" + value + b"."
+
+
+def _tuples_of_tuples() -> bytes:
+    """Pickle a dictionary whose key is a tuple of two tuples, which are the same, and so on."""
+    value = b")"
+    for number in range(60):
+        value += bytes((ord("q"), number)) + b"0" + bytes((ord("h"), number, ord("h"), number)) + b"\x86"
+    return b"\x80\x02}" + value + b"Ns."
+
+
+def _with(tensor: Tensor) -> bytes:
+    file = io.BytesIO()
+    torch.save({"encoder_mean.weight": tensor}, file)
+    return file.getvalue()
+
+
+def _compressed() -> bytes:
+    whole, packed = zipfile.ZipFile(io.BytesIO(_with(torch.zeros(1000)))), io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in whole.namelist():
+            archive.writestr(name, whole.read(name))
+    return packed.getvalue()
+
+
+EXPLODING = {
+    "a text that doubles": (lambda: _archive(_hex_of_hex()), "the name '_codecs encode'"),
+    "bytes of any number": (
+        lambda: _archive(
+            b"\x80\x02c__builtin__\nbytearray\n\x8a\x05" + (3 * 10**9).to_bytes(5, "little") + b"\x85R."
+        ),
+        "the name '__builtin__ bytearray'",
+    ),
+    "a key that is hashed for ever": (
+        lambda: _archive(_tuples_of_tuples()),
+        "operation POP|a tuple in two places",
+    ),
+    "compressed": (_compressed, "has a compressed member"),
+    "one value repeated": (lambda: _with(torch.zeros(1).expand(10**9)), "more values than its bytes hold"),
+    "not a number": (lambda: _with(torch.full((3,), float("nan"))), "not finite"),
+    "infinite": (lambda: _with(torch.full((3,), float("inf"))), "not finite"),
+    "complex": (lambda: _with(torch.zeros(3, dtype=torch.complex64)), "ComplexFloatStorage"),
+    "integers of a byte": (lambda: _with(torch.zeros(3, dtype=torch.int8)), "CharStorage"),
+    "sparse": (lambda: _with(torch.eye(3).to_sparse()), "_rebuild_sparse_tensor"),
+    "without values": (lambda: _with(torch.zeros(3, device="meta")), "_rebuild_meta_tensor"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), EXPLODING.values(), ids=EXPLODING)
+def test_pickles_that_hold_more_than_a_state_dict(tmp_path: Path, content, message: str) -> None:
+    folder = _copy(tmp_path)
+    next(folder.glob("*.pt")).write_bytes(content())
+    with pytest.raises(FormatError, match=message) as refusal:
+        import_reference(folder)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("scale", [float("nan"), 0, -1.0, True, [1], "1"])
+def test_scales_that_are_no_positive_number(tmp_path: Path, scale: object) -> None:
+    folder = _copy(tmp_path)
+    hparams = json.loads((folder / "hparams.json").read_text())
+    hparams["normalize_input"] = True
+    hparams["model_hparams"]["input_normalizing_constant"] = scale
+    (folder / "hparams.json").write_text(json.dumps(hparams))
+    with pytest.raises(FormatError, match=r"input_normalizing_constant is .*; it must be a positive number"):
         import_reference(folder)
 
 
