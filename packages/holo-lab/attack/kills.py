@@ -203,4 +203,6 @@ def _difference(one: Any, other: Any) -> str:
     if isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
         place = next(place for place, pair in enumerate(zip(one, other, strict=True)) if pair[0] != pair[1])
         return f"{place}: {_difference(one[place], other[place])}"
-    return f"{str(one)[:300]} is now {str(other)[:300]}"
+    one, other = str(one), str(other)
+    start = max(len(os.path.commonprefix([one, other])) - 60, 0)
+    return f"{one[start : start + 300]!r} is now {other[start : start + 300]!r}"
