@@ -29,7 +29,7 @@ class Terminated(KeyboardInterrupt):
 def endable() -> Iterator[None]:
     """Raise `KeyboardInterrupt` on Ctrl-C and `Terminated` on SIGTERM, so that work is kept and workers are ended.
 
-    A second SIGTERM kills. Nothing changes outside of the main thread, or for a signal with a handler of its own.
+    Once the exception of a SIGTERM has been raised, a second one kills. Nothing changes outside of the main thread, or for a signal with a handler of its own.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
