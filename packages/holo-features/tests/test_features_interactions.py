@@ -1,5 +1,9 @@
 """Contacts in shells, burial and RDKit's descriptors agree with sums over all pairs and RDKit's own readers."""
 
+import os
+import signal
+import sys
+
 import attrs
 import numpy as np
 import pytest
@@ -13,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from holo_features import Complex, Ligand, read_ligand, read_structure
 from holo_features.complexes.contacts import LIGAND_ELEMENTS, contact_counts
 from holo_features.complexes.interactions import SHELLS, ligand_burial, shell_contacts
-from holo_features.complexes.rdkit_descriptors import ligand_descriptors
+from holo_features.complexes.rdkit_descriptors import ligand_descriptors, rdkit_molecule
 from holo_features.complexes.vina_terms import rf_score_features, vina_terms
 from holo_features.datasets import example_structures
 from holo_types import HoloError
@@ -184,6 +188,33 @@ def test_descriptors_are_those_of_the_smiles(name, smiles):
         "qed",
     ):
         assert values[what] == pytest.approx(expected[what], abs=1e-6), what
+
+
+def test_all_descriptors_are_rdkits():
+    ligand = Ligand("ATP", residue("ATP"))
+    found = ligand_descriptors(ligand)
+    expected = Descriptors.CalcMolDescriptors(rdkit_molecule(ligand), missingVal=0.0)
+    assert found.names == tuple(expected)
+    known = [value if np.isfinite(value) and abs(value) < 1e6 else 0.0 for value in expected.values()]
+    assert found.values.tolist() == known
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends other signals")
+def test_ctrl_c_is_no_value_of_a_descriptor(monkeypatch):
+    """RDKit's function for all descriptors catches it, and would return 0."""
+
+    def interrupted(molecule):
+        os.kill(os.getpid(), signal.SIGINT)
+        return len(molecule.GetAtoms())
+
+    monkeypatch.setattr(Descriptors, "descList", [("interrupted", interrupted)])
+    monkeypatch.setattr(Descriptors, "_descList", [("interrupted", interrupted)])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ligand_descriptors(Ligand("ATP", residue("ATP")))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_valence_that_rdkit_does_not_know_is_left_as_it_is():

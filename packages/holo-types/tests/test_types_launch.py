@@ -135,3 +135,38 @@ finally:
     time.sleep(100)
 """
     assert ended(tmp_path, body, signal.SIGTERM, signal.SIGTERM) == (-signal.SIGTERM, "", "")
+
+
+@SIGNALS
+def test_a_signal_whose_exception_is_swallowed_comes_again(
+    tmp_path: Path, number: signal.Signals, status: int, line: str
+) -> None:
+    """RDKit catches every exception of a descriptor and takes 0 for its value, and goes on."""
+    body = """
+try:
+    print('here', flush=True)
+    time.sleep(100)
+except:
+    value = 0.0
+for _ in range(1000):
+    time.sleep(0.01)
+print('a wrong value')
+"""
+    assert ended(tmp_path, body, number) == (status, "", line)
+
+
+@SIGNALS
+def test_whoever_settles_a_signal_ends_it(
+    tmp_path: Path, number: signal.Signals, status: int, line: str
+) -> None:
+    body = """
+from holo_types.signals import settle
+try:
+    print('here', flush=True)
+    time.sleep(100)
+except KeyboardInterrupt as end:
+    settle(end)
+time.sleep(0.2)
+print('stopped')
+"""
+    assert ended(tmp_path, body, number) == (0, "stopped\n", "")

@@ -113,29 +113,35 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
     42
     """
     _ready_streams()
-    with endable():
-        try:
-            return _run(app, list(sys.argv[1:] if argv is None else argv))
-        except (MemoryError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
-                raise
-            what = f" ({str(error).splitlines()[0]})" if str(error) else ""
-            _error_line(f"Error: there is not enough memory{what}; use fewer workers, or less data")
-            return NOTHING_USEFUL
-        except (HoloError, ImportError) as error:  # an ImportError: memory may be too short to load a module
-            _error_line(f"Error: {error}")
-            return NOTHING_USEFUL
-        except OSError as error:
-            # What no command anticipated: a full disk, a closed pipe, a folder in place of a file.
-            if isinstance(error, BrokenPipeError):
-                _forget_output()
-            name = f"{error.filename}: " if error.filename else ""
-            _error_line(f"Error: {name}{error.strerror or error}")
-            return NOTHING_USEFUL
-        except KeyboardInterrupt as end:
-            by = "Ended by SIGTERM" if isinstance(end, Terminated) else "Interrupted"
-            _error_line(f"{by}. What was already written is kept.")
-            return TERMINATED if isinstance(end, Terminated) else INTERRUPTED
+    try:
+        with endable():
+            return _reported(app, list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt as end:
+        by = "Ended by SIGTERM" if isinstance(end, Terminated) else "Interrupted"
+        _error_line(f"{by}. What was already written is kept.")
+        return TERMINATED if isinstance(end, Terminated) else INTERRUPTED
+
+
+def _reported(app: "App", tokens: Sequence[str]) -> int:
+    """Run a command, and report an error in one line."""
+    try:
+        return _run(app, tokens)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
+            raise
+        what = f" ({str(error).splitlines()[0]})" if str(error) else ""
+        _error_line(f"Error: there is not enough memory{what}; use fewer workers, or less data")
+        return NOTHING_USEFUL
+    except (HoloError, ImportError) as error:  # an ImportError: memory may be too short to load a module
+        _error_line(f"Error: {error}")
+        return NOTHING_USEFUL
+    except OSError as error:
+        # What no command anticipated: a full disk, a closed pipe, a folder in place of a file.
+        if isinstance(error, BrokenPipeError):
+            _forget_output()
+        name = f"{error.filename}: " if error.filename else ""
+        _error_line(f"Error: {name}{error.strerror or error}")
+        return NOTHING_USEFUL
 
 
 def _run(app: "App", tokens: Sequence[str]) -> int:

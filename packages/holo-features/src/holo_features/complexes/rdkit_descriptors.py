@@ -1,6 +1,8 @@
 """RDKit's descriptors of a ligand from its bonds (extra ``rdkit``)."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,13 +52,33 @@ def ligand_descriptors(ligand: Ligand) -> Numbers:
         from rdkit.rdBase import BlockLogs  # noqa: PLC0415
 
     molecule = rdkit_molecule(ligand)
-    calculate: Callable[..., dict[str, float]] = Descriptors.CalcMolDescriptors
-    with BlockLogs():  # each fragment that is not found would be a line about valences
-        values = calculate(molecule, missingVal=0.0, silent=True)
-    numbers = np.array([float(value) for value in values.values()])
+    descriptors: Sequence[tuple[str, Callable[[Mol], float]]] = Descriptors.descList
+    with BlockLogs(), _without_interrupts():  # each fragment that is not found would be a line about valences
+        numbers = np.array([_value(calculate, molecule) for _, calculate in descriptors])
     # The charge of an atom without parameters is NaN, and some quotients of counts overflow.
     known = np.isfinite(numbers) & (np.abs(numbers) < 1e6)
-    return Numbers(tuple(values), np.where(known, numbers, 0.0))
+    return Numbers(tuple(name for name, _ in descriptors), np.where(known, numbers, 0.0))
+
+
+def _value(calculate: "Callable[[Mol], float]", molecule: "Mol") -> float:
+    # Unlike `CalcMolDescriptors`, which takes Ctrl-C for a descriptor that is not defined.
+    try:
+        return float(calculate(molecule))
+    except Exception:  # noqa: BLE001 - whatever a descriptor raises, it is not defined
+        return 0.0
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back: RDKit takes it for its own while it searches, and then returns only a part."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows has none
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def murcko_scaffold(ligand: Ligand) -> str:
@@ -89,7 +111,7 @@ def murcko_scaffold(ligand: Ligand) -> str:
 
     scaffold: Callable[..., str] = MurckoScaffold.MurckoScaffoldSmiles
     molecule = rdkit_molecule(ligand)
-    with BlockLogs():
+    with BlockLogs(), _without_interrupts():
         return scaffold(mol=molecule)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import uvicorn
 
 from holo_types import HoloError
+from holo_types.signals import settle
 from holo_vae.networks.stores import check_store
 from holo_vae.serving.faults import where
 from holo_vae.serving.limits import RefusedRequest
@@ -87,8 +88,8 @@ def serve(settings: Settings) -> None:
     leave = _follow(settings, app, crew_of) if _is_alias(settings.model) else lambda: None
     try:
         server.run()
-    except KeyboardInterrupt:  # uvicorn raises the signal once more at the end
-        pass
+    except KeyboardInterrupt as end:  # uvicorn raises the signal once more at the end
+        settle(end)
     except SystemExit:
         raise HoloError(f"{settings.host}:{settings.port} cannot be listened on; the log says why") from None
     finally:
