@@ -184,6 +184,18 @@ def test_arrays_are_as_large_as_their_bytes_whatever_a_npz_claims(tmp_path, monk
         read_vectors(npz(tmp_path / "b.npz", large, claimed=200))
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_members_packed_by_methods_that_unpack_without_limit_are_refused(tmp_path, method):
+    good = npz(tmp_path / "a.npz", {"id": ((1,), "<U1", b"a\0\0\0"), "vectors": ((1, 1), "<f8", bytes(8))})
+    with zipfile.ZipFile(good) as there, zipfile.ZipFile(tmp_path / "b.npz", "w", method) as packed:
+        for name in there.namelist():
+            packed.writestr(name, there.read(name))
+    with pytest.raises(
+        FormatError, match=rf"'id\.npy' is packed by method {method}; it must be stored or deflated"
+    ):
+        read_vectors(tmp_path / "b.npz")
+
+
 def test_a_header_of_very_many_columns_takes_no_time(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text(",".join(map(str, range(200_000))) + ",7\n")

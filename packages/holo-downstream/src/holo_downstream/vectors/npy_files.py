@@ -14,6 +14,7 @@ from holo_types.contents import most_unpacked, regular_file
 
 __all__ = ["check_archive", "npy_array", "read_member", "read_npz"]
 
+_SHOWN = 100  # characters of a name that is refused
 _READ_HEADER = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -49,11 +50,20 @@ def npy_array(content: bytes) -> NDArray[Any]:
 def check_archive(path: Path, archive: zipfile.ZipFile) -> None:
     """Refuse a zip archive whose members unpack to more than `holo_types.contents.most_unpacked` allows.
 
+    Members must be stored or deflated. The other methods of zip archives unpack a whole block at a time, however little
+    of a member is asked for, and a block of bzip2 or LZMA may hold any number of bytes.
+
     Raises
     ------
     FormatError
-        If they do so.
+        If they do so, or a member is packed by another method.
     """
+    for member in archive.infolist():
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise FormatError(
+                f"{path}: its member {member.filename[:_SHOWN]!r} is packed by method {member.compress_type}; "
+                "it must be stored or deflated"
+            )
     size = sum(member.file_size for member in archive.infolist())
     most = most_unpacked(path.stat().st_size)
     if size > most:
