@@ -140,6 +140,7 @@ def test_predictors_of_format_1_predict_what_they_did(name):
             r"thresholds is float32 \[3\]; it must be float64",
         ),
         ({"divisor": 0.0}, "divisor of a forest is 0"),
+        ({"right": np.array([1, -1, -1])}, "a node of a forest is the child of two nodes, or twice of one"),
         ({"rate": "1"}, "rate is '1'; it must be a finite"),
         ({"start": float("inf")}, "start is inf"),
     ],
@@ -147,6 +148,47 @@ def test_predictors_of_format_1_predict_what_they_did(name):
 def test_a_forest_that_could_end_a_process_is_refused(changes, message):
     with pytest.raises(HoloError, match=message):
         stump(**changes)
+
+
+def chains(trees: int, depth: int) -> dict[str, object]:
+    """Trees of which each inner node has one leaf, so that they are as deep as they can be."""
+    size = 2 * depth + 1
+    numbers = np.arange(trees * size)
+    inner = (numbers % size) % 2 == 0
+    inner[size - 1 :: size] = False
+    return {
+        "roots": np.arange(trees) * size,
+        "left": np.where(inner, numbers + 1, -1),
+        "right": np.where(inner, numbers + 2, -1),
+        "components": np.zeros(trees * size, np.int64),
+        "thresholds": np.full(trees * size, -9.0),
+        "values": np.ones(trees * size),
+    }
+
+
+@pytest.mark.parametrize(
+    ("trees", "depth", "message"),
+    [
+        (1, 1_001, "a tree of a forest is deeper than 1000"),
+        (1, 300_000, "a tree of a forest is deeper than 1000"),
+        (10_001, 0, "a forest has 10001 trees; it may have 10000"),
+        (1_001, 1_000, "the depths of a forest's trees add up to 1001000; they may to 1000000"),
+    ],
+)
+def test_a_forest_that_would_predict_for_minutes_is_refused(trees, depth, message):
+    with pytest.raises(HoloError, match=message):
+        stump(**chains(trees, depth))
+
+
+@pytest.mark.parametrize(("trees", "depth"), [(1, 1_000), (10_000, 0), (10_000, 30)])
+def test_a_forest_far_larger_than_any_study_makes_is_read(trees, depth):
+    assert len(stump(**chains(trees, depth)).roots) == trees
+
+
+def test_a_predictor_has_few_members(tmp_path):
+    write_predictor(predictor(*[Constant(6.0)] * 101), tmp_path)
+    with pytest.raises(FormatError, match="it has 101 members; it may have 100"):
+        read_predictor(tmp_path)
 
 
 @settings(max_examples=300, deadline=None)
@@ -230,13 +272,13 @@ def test_no_flipped_bit_of_a_predictor_goes_unseen(tmp_path):
 # Format 1
 
 
-def rewritten(folder: Path, name: str, content: bytes) -> Path:
+def rewritten(folder: Path, name: str, content: bytes, method: int = zipfile.ZIP_DEFLATED) -> Path:
     """Copy the forest of format 1 with one member of its zip changed, under a digest that fits."""
     shutil.copytree(FORMAT_1 / "forest", folder)
     stored = folder / "predictor.skops"
     with zipfile.ZipFile(stored) as archive:
         members = {each: archive.read(each) for each in archive.namelist()} | {name: content}
-    with zipfile.ZipFile(stored, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(stored, "w", method) as archive:
         for each, its in members.items():
             archive.writestr(each, its)
     about = json.loads((folder / "predictor.json").read_text())
@@ -296,6 +338,12 @@ def test_sizes_that_format_1_claims_are_not_believed(tmp_path):
         read_predictor(rewritten(tmp_path / "claims", name, content))
     with pytest.raises(FormatError, match=r"unpacks to .* bytes; it may hold \d+"):
         read_predictor(rewritten(tmp_path / "bomb", "more", bytes((1 << 30) + 1)))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_members_of_format_1_are_stored_or_deflated(tmp_path, method):
+    with pytest.raises(FormatError, match=rf"is packed by method {method}; it must be stored or deflated"):
+        read_predictor(rewritten(tmp_path / "forest", "schema.json", schema().encode(), method))
 
 
 def test_damage_of_format_1_is_noticed(tmp_path):

@@ -17,6 +17,8 @@ from holo_types import HoloError
 __all__ = ["FORMS", "Constant", "Fitted", "KernelModel", "LinearModel", "Trees", "fitted", "fitted_members"]
 
 _LEAF = -1
+# A forest beyond these limits would predict for minutes. The study's have 600 trees, and 30,000 comparisons a row.
+_MOST_TREES, _DEEPEST, _MOST_COMPARISONS = 10_000, 1_000, 1_000_000
 
 
 def _array(
@@ -200,6 +202,31 @@ class Trees:
             raise HoloError(f"a node of a forest asks for a component that is none of {self.width}")
         if self.divisor == 0:
             raise HoloError("the divisor of a forest is 0; it must not be")
+        if len(self.roots) > _MOST_TREES:
+            raise HoloError(f"a forest has {len(self.roots)} trees; it may have {_MOST_TREES}")
+        inner = np.flatnonzero(~leaf)
+        children = np.concatenate([self.left[inner], self.right[inner]])
+        if (np.bincount(children) > 1).any():
+            raise HoloError(
+                "a node of a forest is the child of two nodes, or twice of one; it must be of one"
+            )
+        self._check_depth()
+
+    def _check_depth(self) -> None:
+        trees = np.repeat(np.arange(len(self.roots)), np.diff(self.roots, append=len(self.left)))
+        depth = comparisons = 0
+        here = self.roots[self.left[self.roots] != _LEAF]
+        while len(here):
+            depth += 1
+            comparisons += len(np.unique(trees[here]))
+            if depth > _DEEPEST:
+                raise HoloError(f"a tree of a forest is deeper than {_DEEPEST}, the most that it may be")
+            below = np.concatenate([self.left[here], self.right[here]])
+            here = below[self.left[below] != _LEAF]
+        if comparisons > _MOST_COMPARISONS:
+            raise HoloError(
+                f"the depths of a forest's trees add up to {comparisons}; they may to {_MOST_COMPARISONS}"
+            )
 
     def predict(self, vectors: Float[np.ndarray, "n width"]) -> Float[np.ndarray, "n"]:
         """Return a prediction for each vector."""

@@ -7,11 +7,14 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from holo_types import HoloError
+
 from .fitted import FORMS, Fitted
 
 __all__ = ["members_of", "split_members"]
 
 _NAMES = {form: name for name, form in FORMS.items()}
+_MOST_MEMBERS = 100  # an ensemble has 3
 
 
 def split_members(members: Sequence[Fitted]) -> tuple[dict[str, NDArray[Any]], list[dict[str, object]]]:
@@ -45,6 +48,8 @@ def members_of(arrays: Mapping[str, NDArray[Any]], said: object) -> tuple[Fitted
     """
     if not isinstance(said, list) or not all(isinstance(plain, dict) for plain in said):
         raise TypeError(f"its members are {said!r}")
+    if len(said) > _MOST_MEMBERS:
+        raise HoloError(f"it has {len(said)} members; it may have {_MOST_MEMBERS}")
     members = []
     for number, plain in enumerate(said):
         form = FORMS[plain["form"]]
