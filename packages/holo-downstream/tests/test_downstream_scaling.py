@@ -88,3 +88,12 @@ def test_noise_wants_a_strong_penalty_and_a_clear_signal_a_weak_one() -> None:
     assert strength <= 0.1
     weak = probe(noisy, labels, groups, regularization=100.0).accuracy.estimate
     assert probe(noisy, labels, groups, regularization=strength).accuracy.estimate > weak
+
+
+def test_a_dimension_too_small_for_its_precision_is_constant() -> None:
+    rows = ROWS.astype(np.float32) * np.array([1, 1, 1, 1e-40], np.float32)
+    scaled = standardization(rows).of(rows)
+    assert np.isfinite(scaled).all()
+    assert (scaled[:, 3] == 0).all()
+    wide = ROWS * np.array([1, 1, 1, 1e-40])
+    np.testing.assert_allclose(standardization(wide).of(wide), standardization(ROWS).of(ROWS), rtol=1e-9)

@@ -1,7 +1,10 @@
 """Search among residues and sites, beside comparisons one by one and planted sites."""
 
 import itertools
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
@@ -33,6 +36,7 @@ from holo_types import (
     FormatError,
     HoloError,
     ModelReference,
+    NamedArrays,
     PartsWriter,
     concatenate,
     write_table,
@@ -317,6 +321,78 @@ def test_what_does_not_belong_together_is_refused_in_one_line(
         search_sites(build_search_index(bare), proteins, "A:11,13", structure="p00")
     with pytest.raises(HoloError, match="the site has 21 residues; it must have 20 at most"):
         search_sites(index, proteins, "A:" + ",".join(map(str, range(1, 22))), structure="p00")
+
+
+@pytest.fixture(scope="module")
+def small_index(proteins: Embeddings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small") / "index"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "_SITES", 20)
+        write_search_index(proteins[: 5 * LENGTH], folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("chance_distances", lambda a: a * np.nan, "distances of chance are not finite"),
+        (
+            "chance_distances",
+            lambda a: a[:, ::-1].copy(),
+            "distances of chance are not finite and in ascending",
+        ),
+        ("chance_distances", lambda a: a[:, :3], "the p_values of chance have shape"),
+        ("chance_distances", lambda a: a[:0], "the p_values of chance have shape"),
+        ("chance_distances", lambda a: a - 1e9, "the distances of chance are none, or negative"),
+        ("chance_distances", lambda a: a.astype(np.int64), "distances of chance have shape .* dtype int64"),
+        ("chance_p_values", lambda a: a * 0, "a p-value of chance is not above 0"),
+        ("chance_p_values", lambda a: a * 2, "a p-value of chance is not above 0 and at most 1"),
+        ("chance_p_values", lambda a: -a, "the p_values of chance are not finite and in ascending order"),
+        ("chance_p_values", lambda a: a * np.nan, "the p_values of chance are not finite"),
+        ("chance_types", lambda a: np.roll(a, 1), "texts, of which the first is empty"),
+        ("chance_types", lambda a: np.arange(len(a)), "texts, of which the first is empty"),
+        ("chance_pairs", lambda a: a * 0, "positive integers"),
+        ("chance_pairs", lambda a: a[1:], "positive integers"),
+        ("factors", lambda a: a * np.nan, "the factors of a scaling are not finite floating-point numbers"),
+        ("factors", lambda a: a.astype(np.int64), "the factors of a scaling are not finite floating-point"),
+        ("factors", lambda a: np.zeros((len(a), 7, 1)), "there must be one factor"),
+        ("factors", lambda a: a * 1e300, "a scaled value is too large for float32"),
+        ("factors", lambda a: np.full_like(a, 1e25), "a scaled z is .* long; it must be at most"),
+        ("mean", lambda a: a[:1], "there must be one factor"),
+        ("mean", lambda a: np.full(len(a), "a"), "the mean of a scaling are not finite floating-point"),
+        ("mean", lambda a: a + 1e300, "a scaled value is too large for float32"),
+        (
+            "site_scores_4",
+            lambda a: -a,
+            "scores of sites of 4 residues are not finite and in ascending order",
+        ),
+        ("site_scores_4", lambda a: a * np.nan, "scores of sites of 4 residues are not finite"),
+        ("sites", lambda _: "nan", "the number of random sites is nan"),
+        ("sites", lambda _: 0, "the number of random sites is 0"),
+    ],
+)
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_numbers_that_no_index_has_are_refused_in_one_line(
+    small_index: Path, tmp_path: Path, name: str, change: Callable[[Any], Any], message: str
+) -> None:
+    folder = shutil.copytree(small_index, tmp_path / "index")
+    assert len(read_search_index(folder)) == 5 * LENGTH
+    there = holo_types.load(folder / "search.h5", kind=NamedArrays)
+    arrays, header = dict(there.arrays), dict(there.header)
+    where: dict[str, Any] = header if name in header else arrays
+    where[name] = change(where[name])
+    (folder / "search.h5").unlink()
+    holo_types.save(NamedArrays(there.kind, arrays, header), folder / "search.h5")
+    with pytest.raises(FormatError, match=rf"search\.h5: .*{message}") as caught:
+        read_search_index(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_query_of_impossible_size_is_refused(proteins: Embeddings, index: SearchIndex) -> None:
+    for size in (1e300, 1e25):
+        far = attrs.evolve(proteins[:1], invariants=np.full((1, proteins.invariants.shape[1]), size))
+        with pytest.raises(HoloError, match=r"too large for float32|it must be at most"):
+            search_residues(index, far)
 
 
 def test_residues_that_are_not_there_are_named(proteins: Embeddings) -> None:

@@ -12,7 +12,7 @@ from holo_types import Embeddings, HoloError
 
 from .calibration import site_chance_of
 from .chance import chance_distances
-from .index import NEEDED, SearchIndex, groups_of
+from .index import NEEDED, SearchIndex, groups_of, single
 from .inverted_lists import EXACT_ROWS, build_inverted_lists
 
 __all__ = ["Standard", "build_search_index"]
@@ -62,7 +62,7 @@ def build_search_index(
     """
     columns = {name: embeddings.index.column(name) for name in NEEDED}
     _check_once_each(columns)
-    z = embeddings.invariants.astype(np.float32, copy=False)
+    z = single(embeddings.invariants)
     generator = np.random.default_rng(seed)
     sample = z if len(z) <= _SCALING_ROWS else z[np.sort(generator.choice(len(z), _SCALING_ROWS, False))]
     scaling = _SCALINGS[standard](sample)

@@ -32,12 +32,43 @@ class ChanceDistances:
         The shares; the first is one of all pairs.
     pairs : Int[ndarray, "t"]
         The number of pairs that were compared.
+
+    Raises
+    ------
+    HoloError
+        If the arrays do not fit each other, or cannot be quantiles of distances.
     """
 
     types: Shaped[np.ndarray, "t"]
     distances: Float[np.ndarray, "t levels"]
     p_values: Float[np.ndarray, "t levels"]
     pairs: Int[np.ndarray, "t"]
+
+    def __attrs_post_init__(self) -> None:
+        named = {"distances": self.distances, "p_values": self.p_values}
+        for name, values in named.items():
+            if values.ndim != 2 or values.dtype.kind != "f" or values.shape != self.distances.shape:
+                raise HoloError(
+                    f"the {name} of chance have shape {list(values.shape)} and dtype {values.dtype}; they must be "
+                    f"floats, as many as distances, {list(self.distances.shape)}"
+                )
+            if not np.isfinite(values).all() or (np.diff(values, axis=1) < 0).any():
+                raise HoloError(f"the {name} of chance are not finite and in ascending order; they must be")
+        rows = len(self.distances)
+        if (
+            self.types.shape != (rows,)
+            or self.types.dtype.kind != "U"
+            or self.types[:1].tolist() != [ANY_TYPE]
+        ):
+            raise HoloError(
+                f"the types of chance are not {rows} texts, of which the first is empty; they must be"
+            )
+        if self.pairs.shape != (rows,) or self.pairs.dtype.kind != "i" or (self.pairs < 1).any():
+            raise HoloError(f"the pairs of chance are not {rows} positive integers; they must be")
+        if not self.distances.size or (self.distances < 0).any():
+            raise HoloError("the distances of chance are none, or negative; they must be at least 0")
+        if (self.p_values <= 0).any() or (self.p_values > 1).any():
+            raise HoloError("a p-value of chance is not above 0 and at most 1; each must be")
 
     def of(self, residue_type: str, distances: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
         """Return the share of unrelated pairs that are as near; the minimum is `least`, which stands for "less than".

@@ -17,11 +17,12 @@ from .directions import side_directions
 from .inverted_lists import InvertedLists
 from .site_chance import SiteChance
 
-__all__ = ["CLUSTER", "NEEDED", "Other", "SearchIndex", "groups_of"]
+__all__ = ["CLUSTER", "NEEDED", "Other", "SearchIndex", "groups_of", "single"]
 
 Other = Literal["structure", "cluster", "none"]
 
 CLUSTER = "cluster"
+_LARGEST_SQUARE = float(np.finfo(np.float32).max) / 4  # so that the squared distance between two is finite
 NEEDED = ("structure", "chain", "residue_number", "insertion_code", "residue_name")
 
 
@@ -49,6 +50,11 @@ class SearchIndex:
         The scores of matches between sites of unrelated proteins; None if there are no centers.
     lists
         The inverted lists for approximate search; None if the search is exact.
+
+    Raises
+    ------
+    HoloError
+        If a vector is so long that distances overflow.
     """
 
     vectors: Float[np.ndarray, "n d"]
@@ -60,6 +66,9 @@ class SearchIndex:
     chance: ChanceDistances
     site_chance: SiteChance | None = None
     lists: InvertedLists | None = None
+
+    def __attrs_post_init__(self) -> None:
+        _check_lengths(self.squares)
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -77,8 +86,7 @@ class SearchIndex:
     @cached_property
     def squares(self) -> Float[np.ndarray, "n"]:
         """The squared length of each vector."""
-        squares: NDArray[np.float32] = np.einsum("nd,nd->n", self.vectors, self.vectors)
-        return squares
+        return _squares(self.vectors)
 
     @cached_property
     def structure_numbers(self) -> Mapping[str, int]:
@@ -111,7 +119,7 @@ class SearchIndex:
         Raises
         ------
         HoloError
-            If another model made the query.
+            If another model made the query, or a vector is so long that distances overflow.
         """
         asked, mine = query.model, self.model
         if asked.basis_digest != mine.basis_digest:
@@ -124,7 +132,8 @@ class SearchIndex:
                 f"the query was made by {asked.name} {asked.version} ({asked.digest[:12]}); the index is of "
                 f"{mine.name} {mine.version} ({mine.digest[:12]})"
             )
-        scaled: NDArray[np.float32] = self.scaling.of(query.invariants.astype(np.float32))
+        scaled: NDArray[np.float32] = self.scaling.of(single(query.invariants))
+        _check_lengths(_squares(scaled))
         return scaled
 
     def others(self, query: Embeddings, other: Other) -> Bool[np.ndarray, "n"]:
@@ -157,6 +166,25 @@ class SearchIndex:
                 f"{CLUSTER!r}"
             )
         return np.asarray(clusters != clusters[same][0])
+
+
+def single(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return numbers in single precision; those that are too large for it become infinite, which `Scaling` refuses."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32, copy=False)
+
+
+def _squares(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        squares: NDArray[np.float32] = np.einsum("nd,nd->n", vectors, vectors)
+    return squares
+
+
+def _check_lengths(squares: NDArray[np.float32]) -> None:
+    if not (squares <= _LARGEST_SQUARE).all():
+        raise HoloError(
+            f"a scaled z is {np.sqrt(squares.max()):.3g} long; it must be at most {np.sqrt(_LARGEST_SQUARE):.3g}"
+        )
 
 
 def groups_of(index: Index) -> Int[np.ndarray, "n"]:

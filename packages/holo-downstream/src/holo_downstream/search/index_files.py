@@ -24,7 +24,7 @@ from holo_types.reading import reads
 
 from .building import Standard, build_search_index
 from .chance import ChanceDistances
-from .index import CLUSTER, SearchIndex
+from .index import CLUSTER, SearchIndex, single
 from .inverted_lists import EXACT_ROWS, InvertedLists, build_inverted_lists
 from .site_chance import SIZES, SiteChance
 
@@ -182,24 +182,27 @@ def _joined(path: Path, said: NamedArrays, embeddings: Embeddings, lists: NamedA
         raise FormatError(
             f"{path}: has the format {said.header['format']}; it must be {_FORMAT}: make the index anew"
         )
-    arrays, sites = said.arrays, said.header["sites"]
-    scaling = Scaling(arrays["mean"], arrays["factors"])
-    chance = ChanceDistances(
-        *(arrays[f"chance_{name}"] for name in ("types", "distances", "p_values", "pairs"))
-    )
-    vectors = scaling.of(embeddings.invariants.astype(np.float32, copy=False))
-    inverted = _inverted(vectors, lists) if len(vectors) > EXACT_ROWS else None
-    return SearchIndex(
-        vectors,
-        embeddings.frames.astype(np.float32, copy=False),
-        embeddings.centers,
-        embeddings.index,
-        embeddings.model,
-        scaling,
-        chance,
-        None if sites is None else _site_chance(arrays, float(sites)),
-        inverted,
-    )
+    arrays, of_sites = said.arrays, said.header["sites"]
+    try:
+        scaling = Scaling(arrays["mean"], arrays["factors"])
+        chance = ChanceDistances(
+            *(arrays[f"chance_{name}"] for name in ("types", "distances", "p_values", "pairs"))
+        )
+        sites = None if of_sites is None else _site_chance(arrays, float(of_sites))
+        vectors = scaling.of(single(embeddings.invariants))
+        index = SearchIndex(
+            vectors,
+            embeddings.frames.astype(np.float32, copy=False),
+            embeddings.centers,
+            embeddings.index,
+            embeddings.model,
+            scaling,
+            chance,
+            sites,
+        )
+    except HoloError as error:
+        raise FormatError(f"{path}: {error}") from None
+    return attrs.evolve(index, lists=_inverted(vectors, lists)) if len(vectors) > EXACT_ROWS else index
 
 
 def _inverted(vectors: NDArray[np.float32], lists: NamedArrays | None) -> InvertedLists:

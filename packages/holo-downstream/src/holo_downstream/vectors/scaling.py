@@ -25,17 +25,45 @@ class Scaling:
         The vector that is subtracted first.
     factors : Float[ndarray, "d"] or Float[ndarray, "d k"]
         The factors to multiply by: one for each dimension, or a matrix.
+
+    Raises
+    ------
+    HoloError
+        If the factors do not fit the mean, or a value is not a finite floating-point number.
     """
 
     mean: Float[np.ndarray, "d"]
     factors: Float[np.ndarray, "d"] | Float[np.ndarray, "d k"]
 
+    def __attrs_post_init__(self) -> None:
+        for name, values in (("mean", self.mean), ("factors", self.factors)):
+            if values.dtype.kind != "f" or not np.isfinite(values).all():
+                raise HoloError(
+                    f"the {name} of a scaling are not finite floating-point numbers; they must be"
+                )
+        if self.mean.ndim != 1 or self.factors.ndim not in (1, 2) or len(self.factors) != len(self.mean):
+            raise HoloError(
+                f"the factors of a scaling have shape {list(self.factors.shape)}, its mean {list(self.mean.shape)}; "
+                "there must be one factor, or one row of factors, for each value of the mean"
+            )
+
     def of(self, rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
-        """Return the scaled rows, in their own precision."""
+        """Return the scaled rows, in their own precision.
+
+        Raises
+        ------
+        HoloError
+            If the rows have another width, or a scaled value is too large for their precision.
+        """
         kind = rows.dtype
-        moved = rows - self.mean.astype(kind)
-        factors = self.factors.astype(kind)
-        scaled: NDArray[np.floating] = moved * factors if factors.ndim == 1 else moved @ factors
+        if rows.shape[1] != len(self.mean):
+            raise HoloError(f"the rows to scale have {rows.shape[1]} values; they must have {len(self.mean)}")
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+            moved = rows - self.mean.astype(kind)
+            factors = self.factors.astype(kind)
+            scaled: NDArray[np.floating] = moved * factors if factors.ndim == 1 else moved @ factors
+        if not np.isfinite(scaled).all():
+            raise HoloError(f"a scaled value is too large for {kind}; all must be finite")
         return scaled
 
 
@@ -54,7 +82,8 @@ def standardization(rows: Float[np.ndarray, "n d"]) -> Scaling:
     """
     wide = _checked("standardization", rows)
     deviations = wide.std(axis=0)
-    varies = deviations > np.sqrt(_LEAST_VARIANCE) * np.abs(wide).max(axis=0, initial=0.0)
+    least = np.sqrt(_LEAST_VARIANCE) * np.abs(wide).max(axis=0, initial=0.0)
+    varies = deviations > np.maximum(least, np.finfo(rows.dtype).tiny)  # of less, the inverse may be infinite
     return Scaling(wide.mean(axis=0), np.divide(1, deviations, out=np.zeros_like(deviations), where=varies))
 
 
