@@ -207,6 +207,10 @@ def test_scores_as_a_series_that_pandas_wrote(tmp_path):
             {"atoms_ligand": frame([("L", "", "", "one", "LIG", "C1", "C", (0, 0, 0))])},
             "column 'residue' holds",
         ),
+        (
+            {"atoms_ligand": frame([("L", "", "", 1, "LIG", "C" * 120_000, "C", (0, 0, 0))] * 200)},
+            "row 1 has a name of 120000 characters; it must have at most 32",
+        ),
     ],
 )
 def test_a_bad_record_is_skipped_by_name(tmp_path, changes, reason):
@@ -216,6 +220,30 @@ def test_a_bad_record_is_skipped_by_name(tmp_path, changes, reason):
     assert bad.name == "1abc"
     assert "record 0" in bad.reason
     assert reason in bad.reason
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "read"),
+    [
+        *(("residue", value, None) for value in (1.7, -2.9, True, "1_0", "7", None, [1], 1e300, 2**70)),
+        *(("residue", value, int(value)) for value in (-3, 7.0, 2**40)),
+        *((name, value, None) for name in ("name", "chain") for value in ([1, 2], {"a": 1}, True, 1.5)),
+        *(("chain", value, str(value)) for value in ("7", 7)),
+        *(("x", value, None) for value in ("1e5", True, None, [1.0])),
+        ("x", 3, 3.0),
+    ],
+)
+def test_columns_hold_what_they_must(tmp_path, column, value, read):
+    ligand = frame([("L", "", "", 1, "LIG", "C1", "C", (0, 0, 0))])
+    ligand["data"][0][COLUMNS.index(column)] = value
+    (found,) = read_complexes(write_lmdb(tmp_path / "data", [record(atoms_ligand=ligand)]))
+    if read is None:
+        kind = {"residue": "an integer", "x": "a number"}.get(column, "text")
+        assert f"atoms_ligand: column {column!r} holds something that is not {kind}" in found.reason
+    else:
+        atoms = found.ligand.atoms
+        ours = {"residue": atoms.res_id, "chain": atoms.chain_id, "x": atoms.coord[:, 0]}[column]
+        assert ours.tolist() == [read]
 
 
 class Trap:
@@ -272,6 +300,48 @@ def test_an_impossible_number_of_records_is_refused(tmp_path, count):
         transaction.put(b"num_examples", count)
     with pytest.raises(FormatError, match="id_to_idx and num_examples are not those of an ATOM3D data set"):
         find_complexes(folder)
+
+
+def claiming(folder, entries):
+    """State another number of entries in both headers of an LMDB file."""
+    content = bytearray((folder / "data.mdb").read_bytes())
+    for page in (0, 1):
+        # After the page's head: magic, version, address and size in 24 bytes, the free pages in 48, and the main
+        # database, whose number of entries comes after 32 bytes.
+        place = page * 4096 + 16 + 24 + 48 + 32
+        if struct.unpack_from("<Q", content, place)[0]:
+            struct.pack_into("<Q", content, place, entries)
+    (folder / "data.mdb").write_bytes(content)
+
+
+def test_the_number_of_entries_that_a_file_states_is_not_believed(tmp_path):
+    for stated, count in ((1 << 62, 1 << 60), (1 << 62, 5), (1, 1)):
+        folder = write_lmdb(tmp_path / f"data{stated}-{count}", [record()])
+        with (
+            lmdb.open(str(folder), map_size=1 << 26) as environment,
+            environment.begin(write=True) as transaction,
+        ):
+            transaction.put(b"num_examples", str(count).encode())
+        claiming(folder, stated)
+        if count == 1:
+            assert [source.name for source in atom3d_records(folder)] == ["1abc"]
+        else:
+            with pytest.raises(FormatError, match="id_to_idx and num_examples are not those"):
+                next(iter(atom3d_records(folder)))
+
+
+def test_a_file_that_is_replaced_after_it_was_tried_is_refused(tmp_path, monkeypatch):
+    folder = write_lmdb(tmp_path / "data", [record()])
+    other = write_lmdb(tmp_path / "other", [record("2xyz"), record("3foo")])
+    opened = lmdb.open
+
+    def replaced_before(*given, **named):
+        (other / "data.mdb").replace(folder / "data.mdb")
+        return opened(*given, **named)
+
+    monkeypatch.setattr(lmdb, "open", replaced_before)
+    with pytest.raises(FormatError, match=r"data\.mdb: was changed while it was read"):
+        list(atom3d_records(folder))
 
 
 @pytest.mark.parametrize("part", [0.05, 0.5, 0.99])

@@ -1,20 +1,21 @@
 """ATOM3D's data set of protein-ligand complexes, LBA, in its published form: LMDB files of JSON records."""
 
+import contextlib
 import json
 import os
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 from biotite.structure import AtomArray
-from jaxtyping import Bool, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from holo_features.readers.raw import RawAtoms
 from holo_features.readers.symbols import HYDROGENS
+from holo_features.readers.tables import ListColumn
 from holo_features.structures.residue import ResidueId, of_residues
 from holo_features.structures.selection import Selection
 from holo_features.structures.structure import Structure, structure_of
@@ -111,7 +112,7 @@ def atom3d_records(folder: str | os.PathLike[str]) -> Iterator[Atom3dRecord | Sk
         If the extra ``atom3d`` is missing.
     """
     place = Path(folder)
-    with _opened(place) as transaction:
+    with _opened(place) as (transaction, entries):
         form = _entry(place, transaction, "serialization_format").decode("utf-8", "replace")
         if form != "json":
             raise FormatError(
@@ -120,11 +121,10 @@ def atom3d_records(folder: str | os.PathLike[str]) -> Iterator[Atom3dRecord | Sk
             )
         numbers = _parsed(place, "id_to_idx", _entry(place, transaction, "id_to_idx"))
         count = _parsed(place, "num_examples", _entry(place, transaction, "num_examples"))
-        entries = transaction.stat()["entries"]
     if (
         not isinstance(numbers, dict)
-        or not all(isinstance(number, int) for number in numbers.values())
-        or not isinstance(count, int)
+        or not all(type(number) is int for number in numbers.values())
+        or type(count) is not int
         or not 0 <= count <= entries
     ):
         raise FormatError(f"{place}: id_to_idx and num_examples are not those of an ATOM3D data set")
@@ -159,7 +159,7 @@ def read_atom3d_record(source: Atom3dRecord, selection: Selection) -> Complex:
         If the extra ``atom3d`` is missing.
     """
     place, key = source.folder, str(source.number)
-    with _opened(place) as transaction:
+    with _opened(place) as (transaction, _):
         packed = _entry(place, transaction, key)
     try:
         content = gunzipped(packed, f"{place}: record {key}")
@@ -186,21 +186,25 @@ def _complex(source: Atom3dRecord, record: Mapping[str, Any], selection: Selecti
     return Complex(source.name, protein, Ligand(source.name, ligand), label, source.split, listed)
 
 
-@contextmanager
-def _opened(folder: Path) -> "Iterator[lmdb.Transaction]":
+@contextlib.contextmanager
+def _opened(folder: Path) -> "Iterator[tuple[lmdb.Transaction, int]]":
+    """Open an LMDB file that was read before; yield how it is read, and the number of its entries."""
     with extra("holo-features[atom3d]"):
         import lmdb  # noqa: PLC0415
     if not (folder / _DATA).is_file():
         raise FormatError(f"{folder}: it holds no {_DATA}, so it is not an ATOM3D data set")
-    examine_lmdb(folder / _DATA)
+    examined = examine_lmdb(folder / _DATA)
     try:
         with lmdb.open(str(folder), readonly=True, lock=False, readahead=False, create=False) as environment:
+            examined.check()  # before anything of the file is used
             # The file is mapped into memory: the system kills a process that reads beyond its end.
             size = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
             if (folder / _DATA).stat().st_size < size:
                 raise FormatError(f"{folder / _DATA}: it is truncated; it must have {size} bytes")
+            if examined.entries is None:
+                raise FormatError(f"{folder / _DATA}: cannot be read to its end; it is damaged or malicious")
             with environment.begin() as transaction:
-                yield transaction
+                yield transaction, examined.entries
     except lmdb.Error as error:
         raise FormatError(f"{folder / _DATA}: damaged, or no LMDB file ({error})") from None
 
@@ -244,19 +248,34 @@ class _Frame:
         return cls(name, {column: list(values[columns.index(column)]) for column in _COLUMNS})
 
     def text(self, column: str) -> Shaped[np.ndarray, "atoms"]:
-        """Return a column as text without blanks; missing values are empty."""
-        return np.array(
-            ["" if value is None else str(value).strip() for value in self.columns[column]], dtype=np.str_
-        )
-
-    def numbers(self, column: str, dtype: type) -> Shaped[np.ndarray, "atoms"]:
-        """Return a column of numbers."""
+        """Return a column as text without blanks; missing values are empty, and pandas may have written integers."""
+        values = self.columns[column]
+        if not set(map(type, values)) <= {str, int, type(None)}:
+            raise FormatError(f"{self.name}: column {column!r} holds something that is not text")
+        texts = ["" if value is None else str(value).strip() for value in values]
         try:
-            return np.array(self.columns[column], dtype=dtype)
-        except (TypeError, ValueError, OverflowError):
-            raise FormatError(
-                f"{self.name}: column {column!r} holds something that is not a number"
-            ) from None
+            return ListColumn(column, texts).text()
+        except FormatError as error:
+            raise FormatError(f"{self.name}: {error}") from None
+
+    def numbers(self, column: str) -> Float[np.ndarray, "atoms"]:
+        """Return a column of numbers."""
+        with contextlib.suppress(OverflowError):
+            if self._holds_numbers(column):
+                return np.array(self.columns[column], dtype=np.float64)
+        raise FormatError(f"{self.name}: column {column!r} holds something that is not a number")
+
+    def integers(self, column: str) -> Int[np.ndarray, "atoms"]:
+        """Return a column of whole numbers, which pandas may have written as 1.0."""
+        with contextlib.suppress(OverflowError, ValueError):  # of infinity and NaN
+            if self._holds_numbers(column):
+                whole = list(map(int, self.columns[column]))
+                if whole == self.columns[column]:
+                    return np.array(whole, dtype=np.int64)
+        raise FormatError(f"{self.name}: column {column!r} holds something that is not an integer")
+
+    def _holds_numbers(self, column: str) -> bool:
+        return set(map(type, self.columns[column])) <= {int, float}  # a truth value is of another type
 
     def atoms(self) -> AtomArray:
         """Return the atoms, with elements in upper case."""
@@ -264,13 +283,13 @@ class _Frame:
         if count == 0:
             raise FormatError(f"{self.name} has no atom")
         atoms = AtomArray(count)
-        coord = np.stack([self.numbers(axis, np.float64) for axis in "xyz"], axis=1)
+        coord = np.stack([self.numbers(axis) for axis in "xyz"], axis=1)
         with np.errstate(over="ignore"):
             atoms.coord = coord.astype(np.float32)
         if not np.isfinite(atoms.coord).all():
             raise FormatError(f"{self.name} has a coordinate that is not a finite number")
         atoms.chain_id, atoms.ins_code = self.text("chain"), self.text("insertion_code")
-        atoms.res_id = self.numbers("residue", np.int64)
+        atoms.res_id = self.integers("residue")
         atoms.res_name, atoms.atom_name = self.text("resname"), self.text("name")
         atoms.element = np.char.upper(self.text("element"))
         atoms.hetero = self.text("hetero") != ""
@@ -307,5 +326,5 @@ def _label(record: Mapping[str, Any]) -> float | None:
 
 def _listed(protein: Structure, pocket: _Frame) -> Bool[np.ndarray, "atoms"]:
     """Return which of the protein's atoms belong to the listed residues of the pocket."""
-    columns = (pocket.text("chain"), pocket.numbers("residue", np.int64), pocket.text("insertion_code"))
+    columns = (pocket.text("chain"), pocket.integers("residue"), pocket.text("insertion_code"))
     return of_residues(protein.atoms, set(map(ResidueId, *(column.tolist() for column in columns))))

@@ -9,22 +9,62 @@ import subprocess
 import sys
 from pathlib import Path
 
+import attrs
+
 from holo_types import FormatError
 
-__all__ = ["examine_lmdb", "walk"]
+__all__ = ["Examined", "examine_lmdb", "walk"]
 
 _SECONDS = 10.0  # seconds of computing, and one more for every so many bytes of the file:
 _BYTES_PER_SECOND = 1 << 26
 _LOADED = 20.0  # the factor of time that a loaded machine may take
 _MEMORY = 1 << 30  # bytes, and twice the file
 _PAGE = 4096
+_SMALLEST_ENTRY = 12  # bytes, with its place in the page
 
-_harmless: set[tuple[int, int, int, int]] = (
-    set()
-)  # device, inode, size and time of files that were read to the end
+_Identity = tuple[int, int, int, int]  # device, inode, size and time of a file
 
 
-def examine_lmdb(file: Path) -> None:
+@attrs.frozen
+class Examined:
+    """A file that was read in a separate process.
+
+    Parameters
+    ----------
+    file
+        The file.
+    identity
+        Its device, inode, size and time of change before it was read.
+    entries
+        The number of entries that were read, because the number that the file states need not be true. None if reading
+        failed, which it will do again.
+    """
+
+    file: Path
+    identity: _Identity
+    entries: int | None
+
+    def check(self) -> None:
+        """Refuse the file if it is no longer the one that was read.
+
+        Raises
+        ------
+        FormatError
+            If it was replaced or changed.
+        """
+        if _identity(self.file) != self.identity:
+            raise FormatError(f"{self.file}: was changed while it was read; it must stay as it is")
+
+
+_known: dict[_Identity, int | None] = {}  # the number of entries of files that were read
+
+
+def _identity(file: Path) -> _Identity:
+    about = file.stat()
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
+
+
+def examine_lmdb(file: Path) -> Examined:
     """Read all of an LMDB file in a separate process, unless this process has done so before.
 
     Parameters
@@ -32,16 +72,21 @@ def examine_lmdb(file: Path) -> None:
     file
         The file ``data.mdb``.
 
+    Returns
+    -------
+    Examined
+        What was read.
+
     Raises
     ------
     FormatError
         If reading crashes that process, or does not finish.
     """
-    about = file.stat()
-    known = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
-    if known in _harmless:
-        return
-    seconds = _SECONDS + about.st_size / _BYTES_PER_SECOND
+    identity = _identity(file)
+    if identity in _known:
+        return Examined(file, identity, _known[identity])
+    size = identity[2]
+    seconds = _SECONDS + size / _BYTES_PER_SECOND
     command = [sys.executable, "-P", "-c", f"import sys; from {__name__} import walk; walk(*sys.argv[1:])"]
     environment = {
         **os.environ,
@@ -50,11 +95,11 @@ def examine_lmdb(file: Path) -> None:
     }
     try:
         done = subprocess.run(
-            [*command, str(file.parent), str(int(seconds)), str(_MEMORY + 2 * about.st_size)],
+            [*command, str(file.parent), str(int(seconds)), str(_MEMORY + 2 * size)],
             env=environment,
             check=False,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=_LOADED * seconds,
         )
@@ -62,11 +107,13 @@ def examine_lmdb(file: Path) -> None:
         raise FormatError(f"{file}: is not read within {seconds:.0f} s; it is damaged or malicious") from None
     if done.returncode < 0:  # a Python exception occurs again, and is reported, where the file is read
         raise FormatError(f"{file}: crashes the process that reads it; it is damaged or malicious")
-    _harmless.add(known)
+    printed = done.stdout.strip()
+    _known[identity] = int(printed) if printed.isdigit() else None
+    return Examined(file, identity, _known[identity])
 
 
 def walk(folder: str, seconds: str, memory: str) -> None:
-    """Read every byte of a folder's LMDB file, within limits of time and memory.
+    """Read every byte of a folder's LMDB file, within limits of time and memory, and print its number of entries.
 
     Parameters
     ----------
@@ -84,9 +131,14 @@ def walk(folder: str, seconds: str, memory: str) -> None:
         lmdb.open(folder, readonly=True, lock=False, readahead=False, create=False) as environment,
         environment.begin(buffers=True) as transaction,
     ):
-        pages = environment.info()["last_pgno"] + 1
-        if Path(folder, "data.mdb").stat().st_size < pages * environment.stat()["psize"]:
+        size, pages = Path(folder, "data.mdb").stat().st_size, environment.info()["last_pgno"] + 1
+        if size < pages * environment.stat()["psize"]:
             return  # the file is truncated, which its reader reports
+        entries = 0
         for key, value in transaction.cursor():
+            entries += 1
+            if entries * _SMALLEST_ENTRY > size:
+                return  # some pages are read again and again
             for found in (value, transaction.get(bytes(key))):
                 memoryview(found or b"")[::_PAGE].tobytes()
+    sys.stdout.write(str(entries))
