@@ -1,4 +1,6 @@
+import contextlib
 import io
+import shutil
 import zipfile
 
 import numpy as np
@@ -7,9 +9,18 @@ import pytest
 import scipy.spatial.transform
 
 import holo_types
-from holo_downstream import VectorTable, pool, power_spectrum, read_vectors, set_beside
+from holo_downstream import VectorTable, pool, power_spectrum, read_embeddings, read_vectors, set_beside
 from holo_downstream.vectors.tables import Source
-from holo_types import Basis, Embeddings, FormatError, HoloError, Holograms, ModelReference, Zernike
+from holo_types import (
+    Basis,
+    Embeddings,
+    FormatError,
+    HoloError,
+    Holograms,
+    ModelReference,
+    PartsWriter,
+    Zernike,
+)
 
 BASIS = Basis(lmax=1, radial=Zernike(nmax=3, cutoff=10.0), channels=("C", "N"))
 INDEX = {"structure": ["1abc", "2abc", "1abc"], "residue_number": [3, 3, 7]}
@@ -182,6 +193,52 @@ def test_arrays_are_as_large_as_their_bytes_whatever_a_npz_claims(tmp_path, monk
         read_vectors(npz(tmp_path / "b.npz", large))
     with pytest.raises(FormatError, match=r"cannot be read as \.npz"):  # no more is unpacked than is claimed
         read_vectors(npz(tmp_path / "b.npz", large, claimed=200))
+
+
+def test_a_part_that_was_removed_is_missed(tmp_path):
+    """Also where a run was interrupted and continued: the rest of its rows becomes the next part."""
+    with contextlib.suppress(KeyboardInterrupt), PartsWriter(tmp_path / "parts", rows=3) as writer:
+        writer.append(embeddings())
+        writer.append(embeddings()[:1])
+        raise KeyboardInterrupt
+    assert len(read_embeddings([tmp_path / "parts"])) == 4
+    with PartsWriter(tmp_path / "parts", rows=3, resume=True) as writer:
+        for rows in (1, 2, 3, 3):
+            writer.append(embeddings()[:rows])
+    names = sorted(path.name for path in (tmp_path / "parts").iterdir())
+    assert len(names) == 5
+    assert len(read_embeddings([tmp_path / "parts"])) == 13
+    for name in names[:-1]:  # nothing says how many there must be
+        (tmp_path / "parts" / name).rename(tmp_path / name)
+        with pytest.raises(FormatError, match=rf"parts: lacks {name} but has {names[-1]}"):
+            read_embeddings([tmp_path / "parts"])
+        (tmp_path / name).rename(tmp_path / "parts" / name)
+    shutil.copy(tmp_path / "parts" / names[1], tmp_path / "parts" / "part-000001 (copy).parquet")
+    with pytest.raises(FormatError, match=r"lacks part-000005\.parquet"):
+        read_embeddings([tmp_path / "parts"])
+
+
+@pytest.mark.parametrize(
+    ("ids", "found"),
+    [
+        (["1abc", None], "in row 1 is None"),
+        ([1.0, 2.0], "in row 0 is 1.0"),
+        ([1, np.nan], "in row 0 is 1.0"),
+        ([True, False], "in row 0 is True"),
+        ([b"1abc", b"2abc"], "in row 0 is b'1abc'"),
+        (pd.to_datetime(["2020-01-01", "2020-01-02"]), "in row 0 is datetime"),
+    ],
+)
+def test_ids_of_a_parquet_table_are_text_or_integers(tmp_path, ids, found):
+    pd.DataFrame({"id": ids, "x": [1.0, 2.0]}).to_parquet(tmp_path / "t.parquet", index=False)
+    with pytest.raises(FormatError, match=rf"t\.parquet: the id {found}.*; it must be text or an integer"):
+        read_vectors(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("ids", [["7", "8"], [7, 8], pd.array([7, 8], "Int64"), pd.Categorical(["7", "8"])])
+def test_ids_are_text_whether_a_table_holds_text_or_integers(tmp_path, ids):
+    pd.DataFrame({"id": ids, "x": [1.0, 2.0]}).to_parquet(tmp_path / "t.parquet", index=False)
+    assert read_vectors(tmp_path / "t.parquet").ids.tolist() == ["7", "8"]
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

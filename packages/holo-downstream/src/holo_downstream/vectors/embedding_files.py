@@ -26,7 +26,7 @@ def read_embeddings(paths: Sequence[Path]) -> Embeddings:
     Raises
     ------
     FormatError
-        If a file cannot be read, or does not hold embeddings.
+        If a file cannot be read, does not hold embeddings, or a folder lacks a part.
     HoloError
         If the files differ in model or columns, no file is given, or the package that reads Parquet is missing.
 
@@ -62,7 +62,12 @@ def _files(path: Path) -> list[Path]:
         raise FormatError(
             f"{path}: has no file part-*.parquet; it must be a folder of parts that embed wrote"
         )
-    return parts
+    wanted = [path / f"part-{number:06}.parquet" for number in range(len(parts))]
+    if missing := sorted(set(wanted) - set(parts)):
+        raise FormatError(
+            f"{path}: lacks {missing[0].name} but has {parts[-1].name}; its parts must be numbered from 0 without a gap"
+        )
+    return wanted
 
 
 def _read(path: Path) -> Embeddings:

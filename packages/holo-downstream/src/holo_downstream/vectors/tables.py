@@ -283,6 +283,9 @@ def _from_columns(path: Path, columns: dict[str, list[Any]]) -> VectorTable:
     names = names or [name for name in columns if name != "id" and name not in _NO_VECTOR]
     if not names:
         raise FormatError(f"{path}: has no column of numbers beside 'id'")
+    for row, value in enumerate(columns["id"]):
+        if type(value) not in (str, int):  # a missing one is None, or makes numbers of all others
+            raise FormatError(f"{path}: the id in row {row} is {value!r}; it must be text or an integer")
     vectors = np.empty((len(columns["id"]), len(names)))
     for column, name in enumerate(names):
         for row, value in enumerate(columns[name]):
