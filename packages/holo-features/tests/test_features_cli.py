@@ -9,11 +9,15 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import holo_types
 from holo_features.cli.program import main
 from holo_features.datasets import example_structures
+from holo_features.encoding.files import FileRows, write_rows
+from holo_types import HoloError
+from holo_types.console import Skipped
 from holo_types.files.locks import PathLock
 
 SMALL = ("--lmax", "2", "--nmax", "4")
@@ -74,6 +78,45 @@ def test_runs_of_two_outputs_with_one_table_do_not_mix_it(tmp_path):
         done = run("structures", example_structures()[0], "--out", tmp_path / "out.h5", *SMALL, check=1)
     assert "out.skipped.csv: another run is alive" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def written_while(out, happens, files=("1abc.pdb", "2xyz.pdb")):
+    """Write rows of two files, between which something happens."""
+    basis = holo_types.Basis(0, holo_types.Zernike(0, 10.0), ("C",))
+
+    def encode(_):
+        for name in files:
+            rows = holo_types.Holograms(np.ones((1, 1)), basis, {"structure": [name[:4]]})
+            yield FileRows(Path(name), rows, (Skipped(name, "A 7 GLY", "it has no atom CA"),), 1)
+            happens()
+
+    paths = {Path(name): name[:4] for name in files}
+    return write_rows(encode, paths, out, doing="encoding", what="hologram", settings={}, resume=False)
+
+
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="does not remove a file that is open")
+
+
+@needs_posix
+def test_a_table_of_what_was_skipped_that_is_removed_during_the_run_is_written_again(tmp_path):
+    table = tmp_path / "out.skipped.csv"
+    written_while(tmp_path / "whole.h5", lambda: None)
+    report = written_while(tmp_path / "out.h5", lambda: table.unlink(missing_ok=True))
+    assert report.table == table
+    assert table.read_bytes() == (tmp_path / "whole.skipped.csv").read_bytes()
+    assert len(skipped_rows(table)) == 2
+
+
+@needs_posix
+def test_a_file_that_takes_the_place_of_the_table_is_kept(tmp_path):
+    table = tmp_path / "out.skipped.csv"
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(HoloError, match=r"out\.skipped\.csv: was replaced by another file during the run"):
+        written_while(
+            tmp_path / "out.h5", lambda: shutil.copy(tmp_path / "mine", tmp_path / "copy").replace(table)
+        )
+    assert table.read_text() == "mine"
+    assert len(holo_types.load(tmp_path / "out.h5")) == 2
 
 
 def test_options_make_the_basis(tmp_path):

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 import holo_types
 from holo_features import encode_structures
 from holo_features.datasets import example_structures
-from holo_features.encoding.parallel import map_files, map_in_order
+from holo_features.encoding.parallel import map_files, map_in_order, workers_lost
 from holo_types import Basis, HoloError, Zernike
 
 SCRIPT = shutil.which("holo-features", path=str(Path(sys.executable).parent)) or "holo-features"
@@ -83,8 +84,10 @@ def test_what_a_killed_worker_was_doing_is_done_again(tmp_path):
             os.kill(os.getpid(), signal.SIGKILL)
         return -number
 
+    before = workers_lost()
     assert list(map_in_order(once_deadly, range(30), workers=2)) == [-number for number in range(30)]
     assert (tmp_path / "dead").exists()
+    assert workers_lost() - before == 1
 
 
 @needs_posix
@@ -273,7 +276,7 @@ def started(paths, out, *options):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command(paths, out, *options),
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -346,6 +349,8 @@ def test_a_run_outlives_its_workers(inputs, whole, tmp_path):
     assert len(workers) == 2
     for worker in workers:  # one waits at the pipe, one for something to do
         worker.kill()
-    assert process.wait(timeout=300) == 3
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 3
+    assert re.search(r"[12] worker process(es were| was) lost, killed or out of memory, and", said)
     process.stderr.close()
     check_equal(out, whole)

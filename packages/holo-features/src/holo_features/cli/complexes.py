@@ -208,12 +208,13 @@ def _write_table(
 ) -> int:
     """Write a table with a row for each complex, and another one of the complexes without a row."""
     from holo_features.complexes.sets import find_complexes
-    from holo_features.encoding.files import Report, unusable
-    from holo_features.encoding.parallel import map_in_order
+    from holo_features.encoding.files import WORKERS_LOST, Report, counted, unusable
+    from holo_features.encoding.parallel import map_in_order, workers_lost
     from holo_types.console import Outcome, Skipped, progress, write_skipped
 
     found = find_complexes(data if scheduler is None else data.absolute())
     errors = unusable(found.skipped)
+    lost_before = workers_lost()
 
     def rows() -> "Iterator[Row]":
         with progress(len(found.sources), doing) as advance:
@@ -228,7 +229,8 @@ def _write_table(
     count = write(rows(), out)
     table = out.with_suffix(".skipped.csv")
     write_skipped(table, errors)
-    return Report("row", count, Outcome(count, len(errors), None), tuple(errors), table).show(out)
+    others = counted({WORKERS_LOST: workers_lost() - lost_before})
+    return Report("row", count, Outcome(count, len(errors), None, others), tuple(errors), table).show(out)
 
 
 def _row(source: "ComplexSource", *, row_of: "Callable[[Complex], Row]") -> "tuple[Row | None, str]":

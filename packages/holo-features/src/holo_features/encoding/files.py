@@ -16,8 +16,11 @@ from holo_features.readers.archives import archive_members, is_archive_path
 from holo_features.readers.formats import is_structure_path, split_suffix, structure_stem
 from holo_types import FormatError, HoloError, PartsWriter, Writer
 from holo_types.console import Outcome, Skipped, progress, say, visible, write_skipped
+from holo_types.files.atomic import replacing
 from holo_types.files.csv_files import csv_cell, of_csv_cell
 from holo_types.files.locks import PathLock
+
+from .parallel import workers_lost
 
 if TYPE_CHECKING:
     from holo_features.complexes.complex import SkippedComplex
@@ -27,7 +30,18 @@ if TYPE_CHECKING:
 
     from .structures import EncodedStructure
 
-__all__ = ["FileRows", "NotRead", "Report", "Written", "rows_of", "structure_files", "unusable", "write_rows"]
+__all__ = [
+    "WORKERS_LOST",
+    "FileRows",
+    "NotRead",
+    "Report",
+    "Written",
+    "counted",
+    "rows_of",
+    "structure_files",
+    "unusable",
+    "write_rows",
+]
 
 _REPEATED = {
     True: "an earlier residue has this name too; both are there",
@@ -38,6 +52,7 @@ _FORMATS = {suffix: rank for rank, suffix in enumerate((".cif", ".mmcif", ".bcif
 _ERRORS_SHOWN = 10  # on the screen; skipped.csv lists all
 _NAMES_SHOWN = 3
 _REPEATS, _EARLIER = "residue repeated", "line of the run before"
+WORKERS_LOST = "worker process lost"
 # What the summary reports for one of a kind, and for several.
 _COUNTED = {
     _REPEATS: ("residue repeats the name of an earlier one", "residues repeat the name of an earlier one"),
@@ -50,6 +65,10 @@ _COUNTED = {
     "model passed over": ("model was passed over", "models were passed over"),
     "read so": ("file was read in one of several ways", "files were read in one of several ways"),
     _EARLIER: ("line is of the run before", "lines are of the run before"),
+    WORKERS_LOST: (
+        "worker process was lost, killed or out of memory, and its work done again",
+        "worker processes were lost, killed or out of memory, and their work done again",
+    ),
 }
 
 
@@ -305,6 +324,7 @@ def write_rows(
     errors = [one for one in empty if not isinstance(one, NotRead)]
     skipped_residues = 0 if of_residues else None
     counts: Counter[str] = Counter()
+    lost_before = workers_lost()
     writer = (
         PartsWriter(out, resume=resume, settings=settings, half=half)
         if parts
@@ -336,12 +356,13 @@ def write_rows(
         count = len(writer)
     if count and len(files) == 1:
         succeeded.update(files)
+    counts[WORKERS_LOST] = workers_lost() - lost_before
     not_read = [name for one in empty if isinstance(one, NotRead) for name in one.names]
-    outcome = Outcome(len(succeeded), len(errors), skipped_residues, _counted(counts, not_read))
+    outcome = Outcome(len(succeeded), len(errors), skipped_residues, counted(counts, not_read))
     return Report(what, count, outcome, tuple(errors), table)
 
 
-def _counted(counts: Mapping[str, int], not_read: Sequence[str]) -> tuple[str, ...]:
+def counted(counts: Mapping[str, int], not_read: Sequence[str] = ()) -> tuple[str, ...]:
     """Return how many there are of each kind, and how many files cannot be read."""
     found = [
         f"{counts[kind]} {words[counts[kind] > 1]}" for kind, words in _COUNTED.items() if counts.get(kind)
@@ -365,10 +386,12 @@ def _written(writer: Writer | PartsWriter) -> Written:
 def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[tuple[Callable[[Skipped], None], int]]:
     """Write skipped.csv row by row, so that it survives a kill; keep and count earlier rows of some files.
 
+    If it is removed during the run, it is written again at the end.
+
     Raises
     ------
     HoloError
-        If there is an earlier table that cannot be read.
+        If there is an earlier table that cannot be read, or another file takes the place of the table.
     """
     files = set(map(str, kept))
     earlier: list[Skipped] = []
@@ -383,7 +406,7 @@ def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[tuple[Callable[
         except (OSError, UnicodeDecodeError, KeyError, TypeError, csv.Error):
             raise HoloError(f"{path}: is not a table of what was skipped; move it elsewhere") from None
     write_skipped(path, earlier)
-    with path.open("a", encoding="utf-8", errors="backslashreplace", newline="") as file:
+    with path.open("a+", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
 
         def skip(row: Skipped) -> None:
@@ -391,3 +414,9 @@ def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[tuple[Callable[
             file.flush()
 
         yield skip, len(earlier)
+        if not path.exists():
+            file.seek(0)
+            with replacing(path) as new:
+                new.write_text(file.read(), encoding="utf-8", newline="")
+        elif not os.path.samestat(path.stat(), os.fstat(file.fileno())):
+            raise HoloError(f"{path}: was replaced by another file during the run; move that file elsewhere")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from functools import partial
@@ -23,7 +23,7 @@ import attrs
 from holo_types import HoloError
 from holo_types.extras import extra
 
-__all__ = ["map_files", "map_in_order", "work"]
+__all__ = ["map_files", "map_in_order", "work", "workers_lost"]
 
 About = TypeVar("About")
 Item = TypeVar("Item")
@@ -180,13 +180,31 @@ def _take_first(
             for _, other in under_way:
                 other.exception()  # waits
             future = pool.submit(partial(function, item))
-        with contextlib.suppress(pool.ended):
+        try:
             result: Result = future.result()
+        except pool.ended:
+            _lost[pool.ended] += 1
+        else:
             return result
     raise HoloError(
         f"worker processes have ended {_ATTEMPTS} times, killed or out of memory, over {item}; take it away, "
         "or use fewer workers"
     )
+
+
+_lost: Counter[type[Exception]] = Counter()  # by the error of calls whose worker ended
+
+
+def workers_lost() -> int:
+    """Return how many workers of this process have ended during their work so far, which others have repeated.
+
+    Examples
+    --------
+    >>> before = workers_lost()
+    >>> list(map_in_order(abs, [-1, 2], workers=2)), workers_lost() - before
+    ([1, 2], 0)
+    """
+    return _lost.total()
 
 
 # The processes of this machine. For each, a thread here sends calls and waits for their results. This process holds
