@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import re
+import stat
 from pathlib import Path
 
 from holo_types.errors import HoloError
@@ -13,6 +14,9 @@ from .atomic import write_errors
 __all__ = ["PathLock", "lock", "remove_unfinished"]
 
 _OF_FOLDER = ".lock"
+_MARK = b"process "  # how the content of a lock begins
+# A link is not followed, and a pipe without readers does not block; Windows has neither flag.
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def lock(descriptor: int) -> bool:
@@ -51,7 +55,8 @@ class PathLock:
     Raises
     ------
     HoloError
-        If another run holds the lock, or nothing can be written there.
+        If another run holds the lock, nothing can be written there, or the place of the small file is taken by a link or
+        by something else that is no lock.
 
     Examples
     --------
@@ -94,7 +99,7 @@ class PathLock:
         if self._descriptor < 0:
             return False
         try:
-            return os.path.samestat(self._file.stat(), os.fstat(self._descriptor))
+            return os.path.samestat(self._file.lstat(), os.fstat(self._descriptor))
         except FileNotFoundError:
             return False
 
@@ -130,20 +135,42 @@ class PathLock:
         if folder:
             self._file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o666)
+            self._descriptor = os.open(self._file, _FLAGS, 0o666)
         except FileNotFoundError:
             if folder:  # the previous holder has just removed the folder
                 return
             raise
+        except OSError as error:
+            if self._file.is_symlink() or self._file.is_dir():
+                raise self._no_lock() from error
+            raise
+        self._check_place()
         if lock(self._descriptor):
+            start = os.read(self._descriptor, len(_MARK))
+            if not _MARK.startswith(start):  # a killed run may have left a part of it
+                raise self._no_lock()
             os.ftruncate(self._descriptor, 0)
-            os.write(self._descriptor, f"process {os.getpid()} on {platform.node()}".encode())
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            os.write(self._descriptor, _MARK + f"{os.getpid()} on {platform.node()}".encode())
             return
         owner = os.read(self._descriptor, 200).decode(errors="replace")
         self._close()
         raise HoloError(
             f"{self.path}: another run is alive and writes {'into ' if folder else ''}it ({owner}); wait until it "
             f"has ended, or choose another {'folder' if folder else 'file'}"
+        )
+
+    def _check_place(self) -> None:
+        """Refuse what somebody else may have put in the lock's place: writing to it would change a file of theirs."""
+        status = os.fstat(self._descriptor)
+        if self._file.is_symlink() or not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise self._no_lock()
+
+    def _no_lock(self) -> HoloError:
+        self._close()
+        return HoloError(
+            f"{self.path}: is not written, because {self._file} is no lock of Holo (it is a link, or somebody else's "
+            "file); remove it, or write elsewhere"
         )
 
     def _close(self) -> None:
