@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import pytest
 import holo_types
 from holo_types import HoloError, Holograms, Writer
 from holo_types.files import journal
+from holo_types.files.csv_files import write_csv
+from holo_types.files.json_files import write_json
 from holo_types.files.locks import PathLock
 
 BASIS = holo_types.Basis(lmax=1, radial=None, channels=("image",))
@@ -268,3 +271,112 @@ def test_a_lock_whose_release_is_interrupted_closes_its_file_once(
         with pytest.raises(KeyboardInterrupt):
             lock.release()
     lock.release()
+
+
+def linked(path: Path, target: Path) -> Path:
+    """Make a link, as somebody else may have left one in a folder."""
+    try:
+        path.symlink_to(target)
+    except OSError:
+        pytest.skip("this system makes no links")
+    return path
+
+
+@pytest.mark.parametrize("way", ["link", "second name", "content", "pipe", "folder"])
+@pytest.mark.parametrize("folder", [False, True])
+def test_only_a_lock_of_holo_is_written_to(way: str, folder: bool, tmp_path: Path) -> None:
+    """Whoever made the folder may have put the name of one of the user's files in the place of the lock."""
+    other, path = tmp_path / "other", tmp_path / "run" / "rows.h5"
+    path.parent.mkdir()
+    place = path.parent / (".lock" if folder else ".rows.h5.lock")
+    other.write_text("process of the user" if way == "second name" else "mine")
+    if way == "link":
+        linked(place, other)
+    elif way == "second name":
+        place.hardlink_to(other)
+    elif way == "pipe" and hasattr(os, "mkfifo"):
+        os.mkfifo(place)
+    elif way == "folder":
+        place.mkdir()
+    else:
+        place.write_text("mine")
+    kept = other.read_bytes(), place.lstat().st_size
+    with pytest.raises(HoloError, match=r"is not written, because .*lock is no lock of Holo") as caught:
+        PathLock(path.parent if folder else path, folder=folder)
+    assert "\n" not in str(caught.value)
+    assert (other.read_bytes(), place.lstat().st_size) == kept
+
+
+@pytest.mark.parametrize("left", [b"", b"proc", b"process 1 on a machine with a long name that is no longer there"])
+def test_the_lock_of_a_killed_run_is_taken_over(left: bytes, tmp_path: Path) -> None:
+    (tmp_path / ".rows.h5.lock").write_bytes(left)
+    with PathLock(tmp_path / "rows.h5"):
+        assert (tmp_path / ".rows.h5.lock").read_text().startswith(f"process {os.getpid()} on ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_is_neither_read_nor_written_through_a_link(tmp_path: Path) -> None:
+    path, other = tmp_path / "a.h5", tmp_path / "other"
+    holo_types.save(ROWS, path)
+    other.write_bytes(b"mine")
+    linked(journal.journal_of(path), other)
+    with pytest.raises(HoloError, match=r"a\.h5\.journal is a link or no regular file"):
+        holo_types.load(path)
+    with pytest.raises(HoloError, match=r"a\.h5\.journal is a link or no regular file"):
+        Writer(path, resume=True)
+    journal.journal_of(path).unlink()
+    with Writer(path, resume=True) as writer:
+        writer.append(ROWS)
+        linked(journal.journal_of(path), other)  # after the writer began
+        writer.commit()
+    assert other.read_bytes() == b"mine"
+    assert len(holo_types.load(path)) == 6
+
+
+def test_a_journal_is_read_only_if_its_size_fits(tmp_path: Path) -> None:
+    """A journal without end, or one that claims more pages than the file has, would fill the memory."""
+    path = tmp_path / "a.h5"
+    holo_types.save(ROWS, path)
+    size, place = path.stat().st_size, journal.journal_of(path)
+    with place.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(HoloError, match=r"a\.h5\.journal has 1099511627776 bytes; it may have"):
+        holo_types.load(path)
+    header = journal._HEADER.pack(journal._MAGIC, size, size, 10_000)
+    with place.open("wb") as file:
+        file.write(header)
+        file.truncate(len(header) + 10_000 * (8 + journal.PAGE) + 32)
+    tracemalloc.start()
+    assert holo_types.load(path) == ROWS
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 1 << 24
+    if hasattr(os, "mkfifo"):
+        place.unlink()
+        os.mkfifo(place)
+        with pytest.raises(HoloError, match=r"a\.h5\.journal is a link or no regular file"):
+            holo_types.load(path)
+
+
+def test_no_link_is_followed_in_a_folder_that_only_holo_writes(tmp_path: Path) -> None:
+    other, run = tmp_path / "other", tmp_path / "run"
+    holo_types.save(ROWS, other)
+    kept = other.read_bytes()
+    (run / "model").mkdir(parents=True)
+    names = ("a.json", "a.csv", "a.h5", "b.h5", "model/c.json")
+    for name in names:
+        linked(run / name, other)
+    with PathLock(run, folder=True):
+        write_json(run / "a.json", {})
+        write_csv(run / "a.csv", ["id"], [])
+        holo_types.save(ROWS, run / "a.h5")
+        with pytest.raises(HoloError, match=r"b\.h5"), Writer(run / "b.h5", resume=True) as writer:
+            writer.append(ROWS)
+        with Writer(run / "b.h5") as writer:
+            writer.append(ROWS)
+        write_json(run / "model" / "c.json", {})
+    assert other.read_bytes() == kept
+    assert not any((run / name).is_symlink() for name in names)
+    linked(tmp_path / "named.json", tmp_path / "elsewhere.json")
+    write_json(tmp_path / "named.json", {})  # a link that the user names is followed
+    assert (tmp_path / "elsewhere.json").exists()

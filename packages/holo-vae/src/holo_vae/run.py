@@ -272,6 +272,9 @@ def _owned(folder: Path) -> PathLock:
     """Lock a run's folder against other processes, and remove what a killed run left unfinished."""
     place = PathLock(folder, folder=True)
     for part in ("model", "data", STATE):
+        if (folder / part).is_symlink():
+            place.release()
+            raise HoloError(f"{folder / part}: is a link; a run writes only into its own folder, so remove the link")
         remove_unfinished(folder / part)
     return place
 
@@ -343,7 +346,8 @@ def _finish(
         figures["cosine_loss_per_degree"] = degree_bars({"validation": per_degree})
     with write_errors(folder):
         for title, figure in figures.items():
-            figure.savefig(folder / f"{title}.png", dpi=150)
+            with replacing(folder / f"{title}.png") as new:
+                figure.savefig(new, format="png", dpi=150)
     place.check()
     if run is not None:
         for title in figures:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import holo_types
 from holo_types import FormatError, HoloError, NamedArrays
-from holo_types.files.atomic import write_errors
+from holo_types.files.atomic import owned, write_errors
 from holo_types.files.csv_files import write_csv
 from holo_types.reading import reads
 
@@ -166,7 +166,8 @@ def write_complex_predictor(predictor: ComplexPredictor, folder: Path) -> None:
     }
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    holo_types.save(NamedArrays(_KIND, arrays, header), folder / _FILE)
+    with owned(folder):
+        holo_types.save(NamedArrays(_KIND, arrays, header), folder / _FILE)
 
 
 @reads("a predictor of complexes")

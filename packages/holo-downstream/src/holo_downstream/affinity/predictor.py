@@ -16,7 +16,7 @@ from holo_downstream.vectors.pooling import Pooling
 from holo_downstream.vectors.tables import KINDS, Source, VectorTable
 from holo_types import FormatError, HoloError, ModelReference, NamedArrays
 from holo_types.contents import read_content
-from holo_types.files.atomic import write_errors
+from holo_types.files.atomic import owned, write_errors
 from holo_types.files.csv_files import write_csv
 from holo_types.reading import reads
 
@@ -165,7 +165,8 @@ def write_predictor(predictor: Predictor, folder: Path) -> None:
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     header = {"format": _FORMAT, **about, "members": members}
-    holo_types.save(NamedArrays(_KIND, arrays, header), folder / _FILE)
+    with owned(folder):
+        holo_types.save(NamedArrays(_KIND, arrays, header), folder / _FILE)
 
 
 @reads("a predictor of affinities")

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from holo_types import FormatError, HoloError
 from holo_types.contents import read_content
-from holo_types.files.atomic import replacing, write_errors
+from holo_types.files.atomic import owned, replacing, write_errors
 
 from .retrieval import LIST_LENGTH, Distance, ranked_lists
 
@@ -71,7 +71,7 @@ def write_ranked_lists(
         seen.add(name)
     place = Path(folder)
     lists = ranked_lists(vectors, predicted=predicted, limit=limit, metric=metric)
-    with write_errors(place):
+    with write_errors(place), owned(place):
         place.mkdir(parents=True, exist_ok=True)
         for name, (rows, distances) in zip(names, lists, strict=True):
             lines = (

@@ -11,7 +11,44 @@ from types import FrameType
 
 from holo_types.errors import HoloError
 
-__all__ = ["replacing", "sync_folder", "uninterrupted", "write_errors"]
+__all__ = ["owned", "place_of", "replacing", "sync_folder", "uninterrupted", "write_errors"]
+
+_owned: list[Path] = []  # folders, as `os.path.realpath` gives them
+
+
+@contextlib.contextmanager
+def owned(folder: Path) -> Iterator[None]:
+    """Mark a folder as one that only Holo writes, so that `replacing` follows no link of a file in it.
+
+    A user may name a link as an output, and means the file that it leads to. Inside of a model or a run, however, Holo
+    makes no links: one that is there came with the folder, and whoever made it could choose which file is overwritten.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> there = Path(tempfile.mkdtemp())
+    >>> (there / "model").mkdir()
+    >>> _ = (there / "notes.txt").write_text("mine")
+    >>> (there / "model" / "config.json").symlink_to(there / "notes.txt")
+    >>> with owned(there / "model"), replacing(there / "model" / "config.json") as new:
+    ...     _ = new.write_text("{}")
+    >>> (there / "notes.txt").read_text()
+    'mine'
+    """
+    place = Path(os.path.realpath(folder))
+    _owned.append(place)
+    try:
+        yield
+    finally:
+        _owned.remove(place)
+
+
+def place_of(path: Path) -> Path:
+    """Return the file that is written as `path`: the target of a link, or the link itself in a folder that is `owned`."""
+    itself = Path(os.path.realpath(path.parent), path.name)
+    if any(itself.is_relative_to(folder) for folder in _owned):
+        return itself
+    return Path(os.path.realpath(path))
 
 
 @contextlib.contextmanager
@@ -57,6 +94,8 @@ def sync_folder(folder: Path) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield the path of a new file in the same folder, which replaces `path` at the end.
 
+    If `path` is a link, the file that it leads to is replaced; in a folder that is `owned`, the link itself.
+
     If anything fails before then, `path` is unchanged. A process that is killed in between leaves an unfinished
     ``.NAME.XXXXXXXX.tmp``, which the next run that holds the path's lock removes (`holo_types.files.locks`).
 
@@ -75,11 +114,11 @@ def replacing(path: Path) -> Iterator[Path]:
     ['note.txt']
     """
     with write_errors(path):
-        target = Path(os.path.realpath(path))  # the target of a link is replaced, not the link
+        target = place_of(path)
         new = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-        if target.is_dir():
+        if target.is_dir() and not target.is_symlink():
             raise IsADirectoryError(None, "it is a folder")
-        if target.exists() and not target.is_file():
+        if target.exists() and not (target.is_file() or target.is_symlink()):
             raise OSError(None, "it is not a regular file")
         try:
             yield new

@@ -15,6 +15,7 @@ If the process is killed in step 1 or 2, the old state holds: an incomplete jour
 
 import hashlib
 import os
+import stat
 import struct
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,10 @@ from typing import Any
 import attrs
 import h5py
 
-from holo_types.contents import regular_file
-from holo_types.errors import HoloError
+from holo_types.contents import most_bytes
+from holo_types.errors import FormatError, HoloError
 
-from .atomic import sync_folder
+from .atomic import place_of, sync_folder
 from .locks import lock
 
 __all__ = ["PagedFile", "journal_of", "open_hdf5"]
@@ -39,6 +40,8 @@ _HEADER = struct.Struct("<16sQQQ")  # magic, file size before, file size after, 
 _NUMBER = struct.Struct("<Q")
 _CHECKSUM = 32  # bytes of a SHA-256
 _BINARY = getattr(os, "O_BINARY", 0)  # otherwise Windows changes line ends
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has none, nor the next
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 
 def open_hdf5(stream: "PagedFile", mode: str) -> h5py.File:
@@ -89,22 +92,59 @@ class _Journal:
         return whole + hashlib.sha256(whole).digest()
 
     @classmethod
-    def read(cls, path: Path, file_size: int) -> "_Journal | None":
-        """Read a journal; return None if it is missing or incomplete, or belongs to another file."""
-        try:
-            content = regular_file(path).read_bytes()
-        except FileNotFoundError:
-            return None
-        whole, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
-        if len(whole) < _HEADER.size or hashlib.sha256(whole).digest() != checksum:
-            return None
-        _, size_before, size_after, count = _HEADER.unpack_from(whole)
-        if file_size not in (max(size_before, size_after), size_after):
+    def read(cls, descriptor: int, file_size: int) -> "_Journal | None":
+        """Read a journal; return None if it is incomplete, or belongs to another file.
+
+        Its size is compared with what it claims, and its pages with those of the file, before they are read.
+        """
+        header = _read(descriptor, 0, _HEADER.size)
+        magic, size_before, size_after, count = _HEADER.unpack(header)
+        if magic != _MAGIC or file_size not in (max(size_before, size_after), size_after):
             return None
         step = _NUMBER.size + PAGE
-        starts = range(_HEADER.size, _HEADER.size + count * step, step)
-        pages = {_NUMBER.unpack_from(whole, i)[0]: whole[i + _NUMBER.size : i + step] for i in starts}
+        size = _HEADER.size + count * step + _CHECKSUM
+        if count > -(-size_before // PAGE) or os.fstat(descriptor).st_size != size:
+            return None
+        digest, pages = hashlib.sha256(header), {}
+        for start in range(_HEADER.size, size - _CHECKSUM, step):
+            entry = _read(descriptor, start, step)
+            digest.update(entry)
+            (number,) = _NUMBER.unpack_from(entry)
+            if number in pages or number * PAGE >= size_before:
+                return None
+            pages[number] = entry[_NUMBER.size :]
+        if _read(descriptor, size - _CHECKSUM, _CHECKSUM) != digest.digest():
+            return None
         return cls(size_before, size_after, pages)
+
+
+def _open_journal(path: Path) -> int | None:
+    """Open a file's journal; return None if there is none.
+
+    Raises
+    ------
+    FormatError
+        If it is a link, or anything but a regular file, or too large to be kept in memory.
+    """
+    refusal = FormatError(
+        f"{path} is a link or no regular file; it can only be the journal of the file that it lies beside, so remove it"
+    )
+    if path.is_symlink():
+        raise refusal
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _NOFOLLOW | _NONBLOCK | _BINARY)
+    except FileNotFoundError:
+        return None
+    status = os.fstat(descriptor)
+    large = status.st_size > most_bytes()
+    if large or not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        if large:
+            refusal = FormatError(
+                f"{path} has {status.st_size} bytes; it may have {most_bytes()} (HOLO_MAX_BYTES allows more)"
+            )
+        raise refusal
+    return descriptor
 
 
 class PagedFile:
@@ -137,9 +177,13 @@ class PagedFile:
     """
 
     def __init__(self, path: Path, *, writable: bool = False) -> None:
-        self.path = Path(os.path.realpath(path))  # if it is a link, the journal lies beside the file itself
+        # If it is a link, the journal lies beside the file itself.
+        self.path = place_of(path) if writable else Path(os.path.realpath(path))
         self._descriptor = -1
-        self._descriptor = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | _BINARY)
+        if writable:
+            self._descriptor = os.open(self.path, os.O_RDWR | _NOFOLLOW | _BINARY)
+        else:
+            self._descriptor = os.open(path, os.O_RDONLY | _BINARY)
         try:
             if writable and not lock(self._descriptor):
                 raise HoloError(f"{path}: another process is writing this file; wait until it is done")
@@ -147,7 +191,7 @@ class PagedFile:
             self._position = 0
             self._pages: dict[int, bytearray] = {}
             self._committed = self._size = os.fstat(self._descriptor).st_size
-            journal = _Journal.read(journal_of(self.path), self._size)
+            journal = self._read_journal()
             if journal is not None:
                 self._pages = {number: bytearray(page) for number, page in journal.pages.items()}
                 self._size = journal.size_after
@@ -171,6 +215,15 @@ class PagedFile:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _read_journal(self) -> _Journal | None:
+        descriptor = _open_journal(journal_of(self.path))
+        if descriptor is None:
+            return None
+        try:
+            return _Journal.read(descriptor, self._size)
+        finally:
+            os.close(descriptor)
 
     def changed(self) -> bool:
         """Return whether another process has written to the file since it was opened."""
@@ -308,7 +361,8 @@ class PagedFile:
 
     def _write_journal(self, journal: _Journal) -> None:
         path = journal_of(self.path)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY
+        path.unlink(missing_ok=True)  # one that is not whole; whatever else it is by now, it is not written to
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
         descriptor = os.open(path, flags, 0o666)
         try:
             _write(descriptor, 0, journal.to_bytes())

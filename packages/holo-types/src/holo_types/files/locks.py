@@ -9,7 +9,7 @@ from pathlib import Path
 
 from holo_types.errors import HoloError
 
-from .atomic import write_errors
+from .atomic import owned, place_of, write_errors
 
 __all__ = ["PathLock", "lock", "remove_unfinished"]
 
@@ -43,7 +43,8 @@ class PathLock:
 
     It is taken before there is anything to write, as a lock on a small file: ``.NAME.lock`` beside a file, ``.lock`` in
     a folder. This small file is removed at the end; one that a killed process left is taken over. The holder of the
-    lock removes what a killed run left unfinished (`remove_unfinished`).
+    lock removes what a killed run left unfinished (`remove_unfinished`). A locked folder is Holo's own until the release
+    (`holo_types.files.atomic.owned`).
 
     Parameters
     ----------
@@ -75,7 +76,8 @@ class PathLock:
     def __init__(self, path: Path, *, folder: bool = False) -> None:
         self.path = path
         self._descriptor, self._process = -1, os.getpid()
-        place = Path(os.path.realpath(path))
+        self._owned = contextlib.ExitStack()
+        place = Path(os.path.realpath(path)) if folder else place_of(path)
         self._made = place if folder and not place.exists() else None
         with write_errors(path):
             if not folder and place.is_dir():
@@ -84,6 +86,8 @@ class PathLock:
             while not self.held():  # the previous holder may have removed it after we opened it
                 self._open(folder)
             remove_unfinished(place if folder else place.parent, None if folder else place.name)
+        if folder:
+            self._owned.enter_context(owned(place))
 
     def __enter__(self) -> "PathLock":
         return self
@@ -120,6 +124,7 @@ class PathLock:
 
     def release(self) -> None:
         """Release the lock, so that others can write."""
+        self._owned.close()
         if self._descriptor < 0:
             return
         with contextlib.suppress(OSError):

@@ -17,7 +17,7 @@ from holo_types.objects.columns import Index
 from holo_types.objects.joining import Data, concatenate
 from holo_types.objects.named_arrays import NamedArrays
 
-from .atomic import replacing, uninterrupted, write_errors
+from .atomic import place_of, replacing, uninterrupted, write_errors
 from .journal import PagedFile, journal_of
 from .locks import PathLock
 from .reader import HDF5, Reader, open_hdf5
@@ -106,7 +106,7 @@ def _new_file(path: Path) -> Iterator[PagedFile]:
         new.touch()
         with PagedFile(new, writable=True) as stream:
             yield stream
-    journal_of(Path(os.path.realpath(path))).unlink(missing_ok=True)  # that of the file that was there before
+    journal_of(place_of(path)).unlink(missing_ok=True)  # that of the file that was there before
 
 
 class Writer:
@@ -265,7 +265,7 @@ class Writer:
     def discard(self) -> None:
         """Remove the file, if it is no longer needed."""
         if self._begun:
-            for path in (self.path, journal_of(Path(os.path.realpath(self.path)))):
+            for path in (self.path, journal_of(place_of(self.path))):
                 path.unlink(missing_ok=True)
         self._release()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from holo_types.files.atomic import replacing
+from holo_types.files.atomic import owned, replacing
 
 from .worth import Figure, Worth
 
@@ -63,10 +63,10 @@ def write_worth(worth: Worth, folder: Path) -> None:
         If a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "worth.json") as new:
-        plain = json.dumps(_without_nan(attrs.asdict(worth)), indent=1, allow_nan=False)
+    plain = json.dumps(_without_nan(attrs.asdict(worth)), indent=1, allow_nan=False)
+    with owned(folder), replacing(folder / "worth.json") as new:
         new.write_text(plain + "\n", encoding="utf-8")
-    with replacing(folder / "worth.md") as new:
+    with owned(folder), replacing(folder / "worth.md") as new:
         new.write_text(worth_table(worth), encoding="utf-8")
 
 

@@ -18,7 +18,7 @@ from holo_nn import clebsch_gordan_digest
 from holo_types import FormatError, HoloError, Holograms, ModelReference
 from holo_types.contents import regular_file
 from holo_types.display import Displayed, Summary
-from holo_types.files.atomic import replacing
+from holo_types.files.atomic import owned, replacing
 from holo_types.files.json_files import read_json, write_json
 from holo_types.reading import reads
 from holo_vae.recipes.model import BlocksConfig, ClassifierConfig, ModelConfig
@@ -180,9 +180,10 @@ def write_model(model: TrainedNetwork[Any], folder: Path | str) -> None:
         "weights": weights,
         "config": settings,
     }
-    with replacing(folder / weights) as new:
-        new.write_bytes(safetensors.torch.save(tensors))
-    write_json(folder / _DESCRIPTION, description, indent=2)
+    with owned(folder):
+        with replacing(folder / weights) as new:
+            new.write_bytes(safetensors.torch.save(tensors))
+        write_json(folder / _DESCRIPTION, description, indent=2)
     for old in folder.glob("weights-*.safetensors"):
         if old.name != weights:
             old.unlink()

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from holo_types import Embeddings, FormatError, HoloError, Holograms, load, save
+from holo_types.files.atomic import owned
 
 from .model import Model
 
@@ -33,7 +34,8 @@ def write_training_z(model: Model, holograms: Holograms, folder: Path) -> None:
         chosen = np.random.default_rng(0).choice(len(holograms), ROWS, replace=False)
         holograms = holograms[np.sort(chosen)]
     z = model.encode(holograms)
-    save(Embeddings(z.invariants, z.frames, z.model), folder / NAME)
+    with owned(folder):
+        save(Embeddings(z.invariants, z.frames, z.model), folder / NAME)
 
 
 class TrainingDistance:

@@ -9,6 +9,7 @@ import yaml
 from cattrs.gen import make_dict_unstructure_fn, override
 
 from holo_types import HoloError, Zernike
+from holo_types.files.atomic import replacing
 from holo_types.reading import reads
 
 from .conversion import WrongValueError, complaints, strict_converter
@@ -238,4 +239,5 @@ def read_recipe(path: Path | str) -> Recipe:
 
 def write_recipe(recipe: Recipe, path: Path | str) -> None:
     """Write a recipe as YAML."""
-    Path(path).write_text(yaml.safe_dump(to_plain(recipe), sort_keys=False), encoding="utf-8")
+    with replacing(Path(path)) as new:
+        new.write_text(yaml.safe_dump(to_plain(recipe), sort_keys=False), encoding="utf-8")
