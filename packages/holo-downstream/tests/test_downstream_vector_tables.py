@@ -265,3 +265,12 @@ def test_an_id_as_long_as_a_file_does_not_widen_all_others(tmp_path):
     path.write_text("id,z_0\n" + "a" * 100_000 + ",1\n" + "".join(f"{row},1\n" for row in range(20_000)))
     with pytest.raises(HoloError, match="of which one has 100000 characters; so many must be shorter"):
         read_vectors(path)
+
+
+def test_columns_of_a_table_that_are_not_read_may_be_of_any_type(tmp_path):
+    frame = pd.DataFrame({"id": ["a", "b"], "z_0": [1.0, 2.0], "atoms": [[1, 2], [3]], "image": [b"x", b"y"]})
+    frame.to_parquet(tmp_path / "t.parquet", index=False)
+    assert read_vectors(tmp_path / "t.parquet").vectors.tolist() == [[1.0], [2.0]]
+    frame.drop(columns="z_0").to_parquet(tmp_path / "t.parquet", index=False)
+    with pytest.raises(HoloError, match=r"t\.parquet: its column 'atoms' is of list<"):
+        read_vectors(tmp_path / "t.parquet")

@@ -85,7 +85,7 @@ def test_tables_of_more_values_than_their_bytes_hold_are_refused(tmp_path, monke
     arrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "table.parquet"
-    monkeypatch.setenv("HOLO_MAX_BYTES", "1000")
+    monkeypatch.setenv("HOLO_MAX_BYTES", "20000")
     parquet.write_table(arrow.table({"id": np.zeros(100_000), "z_0": np.zeros(100_000)}), path)
     with pytest.raises(FormatError, match="has 100000 rows of 2 columns, more than its bytes hold"):
         read_parquet(path)
@@ -95,3 +95,68 @@ def test_tables_of_more_values_than_their_bytes_hold_are_refused(tmp_path, monke
     names = [f"{number:x}" for number in np.random.default_rng(0).integers(2**60, size=2000)]
     parquet.write_table(arrow.table({"id": names}), path)
     assert read_parquet(path)["id"].to_pylist() == names
+
+
+def test_columns_of_which_a_few_bytes_stand_for_any_number_of_values_are_refused(tmp_path):
+    """Lists, structures and bytes; only if they are read, because a table may have more than is asked for."""
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "table.parquet"
+    for values, kind in (
+        (arrow.array([b"x"] * 3), "binary"),
+        (arrow.array([b"x"] * 3, arrow.large_binary()), "large_binary"),
+        (arrow.array([b"xy"] * 3, arrow.binary(2)), r"fixed_size_binary\[2\]"),
+        (arrow.array([b"x"] * 3).dictionary_encode(), "dictionary<values=binary"),
+        (arrow.array([[1.0]] * 3), "list<"),
+        (arrow.array([[1.0]] * 3, arrow.list_(arrow.float64(), 1)), "fixed_size_list<"),
+        (arrow.array([{"a": 1}] * 3), "struct<"),
+        (arrow.array([[("a", 1)]] * 3, arrow.map_(arrow.string(), arrow.int64())), "map<"),
+    ):
+        parquet.write_table(arrow.table({"id": ["a", "b", "c"], "other": values}), path)
+        with pytest.raises(FormatError, match=rf"its column 'other' is of (?:{kind}|\w*binary)") as caught:
+            read_parquet(path)
+        assert "\n" not in str(caught.value)
+        assert read_parquet(path, ["id"]).to_pydict() == {"id": ["a", "b", "c"]}
+
+
+def test_long_texts_of_every_type_are_counted(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "table.parquet"
+    kinds = [arrow.string(), arrow.large_string(), arrow.string_view()]
+    for kind in (*kinds, arrow.dictionary(arrow.int32(), arrow.string())):
+        short = arrow.array(["a", None, "b"], arrow.string()).cast(kind)
+        parquet.write_table(arrow.table({"id": short}), path)
+        assert read_parquet(path)["id"].to_pylist() == ["a", None, "b"]
+        plain = arrow.array(["x" * 100_000], arrow.string()).cast(kind)
+        parquet.write_table(arrow.table({"id": arrow.concat_arrays([plain] * 2000)}), path)
+        with pytest.raises(FormatError, match="has texts of 200000000 characters, more than its bytes hold"):
+            read_parquet(path)
+
+
+def test_pages_that_unpack_to_more_than_their_bytes_hold_are_refused_before_they_are_read(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "table.parquet"
+    table = arrow.table({"id": ["x" * 200_000_000]})
+    parquet.write_table(table, path, use_dictionary=False, compression="zstd")
+    assert path.stat().st_size < 100_000
+    with pytest.raises(FormatError, match="its pages unpack to .* bytes, more than its bytes hold"):
+        read_parquet(path)
+
+
+def test_columns_of_other_programs_are_read(tmp_path):
+    """Categories, times, decimal numbers and missing values are written by pandas, Spark and others."""
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = arrow.table({
+        "category": arrow.array(["a", "b"]).dictionary_encode(),
+        "numbers": arrow.array([1, 2], arrow.int8()),
+        "time": arrow.array([1, 2], arrow.timestamp("us")),
+        "decimal": arrow.array([1, 2]).cast(arrow.decimal128(38, 2)),
+        "nothing": arrow.nulls(2),
+        "truth": [True, None],
+        "half": np.array([1, 2], np.float16),
+    })
+    parquet.write_table(table, tmp_path / "table.parquet")
+    assert read_parquet(tmp_path / "table.parquet").to_pydict() == table.to_pydict()

@@ -3,7 +3,9 @@
 import hashlib
 import math
 import sys
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from holo_types.files.csv_files import of_csv_cell
 from holo_types.files.parquet_files import read_parquet
 
 pandas = pytest.importorskip("pandas")
-pytest.importorskip("pyarrow")
+pyarrow = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
 
 RNG = np.random.default_rng(0)
 EMBEDDINGS = Embeddings(
@@ -82,7 +85,6 @@ def test_a_table_of_others_is_refused_in_one_line(tmp_path: Path) -> None:
 def test_a_flipped_bit_of_a_parquet_page_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     write_table(EMBEDDINGS, path)
-    parquet = pytest.importorskip("pyarrow.parquet")
     rows = parquet.ParquetFile(path).metadata.row_group(0)
     numbers = {rows.column(i).path_in_schema: rows.column(i) for i in range(rows.num_columns)}
     chunk = numbers["frame_xx"]
@@ -174,3 +176,27 @@ def test_text_of_a_table_is_no_formula(tmp_path: Path) -> None:
     assert header[:2] == ["structure", "'=x"]
     assert [row[0] for row in rows] == ["'=1+1", "'@a", "-1.5"]
     assert [of_csv_cell(row[0]) for row in rows] == index["structure"]
+
+
+@pytest.mark.parametrize("values", [[2**53 + 1, None, 3], [True, None, False], ["A", None, "B"]])
+def test_missing_values_that_would_change_the_others_are_refused(values: list[Any], tmp_path: Path) -> None:
+    """With a missing value, pandas makes floats of integers, which then are other numbers."""
+    path = tmp_path / "a.parquet"
+    write_table(EMBEDDINGS, path)
+    whole = parquet.read_table(path).append_column("other", pyarrow.array([*values, values[0]]))
+    parquet.write_table(whole, path)
+    with pytest.raises(FormatError, match=r"a\.parquet: its column 'other' lacks 1 values; it must have one"):
+        read_table(path)
+
+
+def test_one_long_text_is_refused_by_name_before_it_fills_the_memory(tmp_path: Path) -> None:
+    path, rows = tmp_path / "a.parquet", 3000
+    write_table(EMBEDDINGS, path)
+    whole = pyarrow.concat_tables([parquet.read_table(path)] * (rows // 4))
+    parquet.write_table(whole.append_column("name", pyarrow.array(["x" * 300_000, *["a"] * (rows - 1)])), path)
+    tracemalloc.start()
+    with pytest.raises(FormatError, match=r"a\.parquet: index\['name'\] holds 3000 texts, of which one has 300000"):
+        read_table(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 1 << 26

@@ -1,6 +1,6 @@
 """One vector per complex, and its origin: from embeddings, holograms, or any table of numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from jaxtyping import Float, Shaped
 import holo_types
 from holo_types import Embeddings, FormatError, HoloError, Holograms, Index, ModelReference
 from holo_types.extras import extra
-from holo_types.files.parquet_files import read_parquet
+from holo_types.files.parquet_files import column_names, read_parquet
 from holo_types.reading import reads
 
 from .csv_files import read_csv
@@ -272,15 +272,17 @@ def _read_columns(path: Path) -> dict[str, list[Any]]:
         return dict(read_csv(path))
     with extra("holo-downstream[table]"):
         import pyarrow  # noqa: F401, PLC0415
-    table: dict[str, list[Any]] = read_parquet(path).to_pydict()
-    return table
+    names = column_names(path)
+    needed = {"id", *_vector_names(names)}
+    read = read_parquet(path, [name for name in names if name in needed]).to_pydict()
+    # Of the other columns, which may be of any type, only the names are of use.
+    return {name: read.get(name, []) for name in names}
 
 
 def _from_columns(path: Path, columns: dict[str, list[Any]]) -> VectorTable:
     if "id" not in columns:
         raise FormatError(f"{path}: has no column 'id'; it has {', '.join(columns) or 'no column'}")
-    names = [name for name in columns if name.startswith("z_") and name[2:].isdigit()]
-    names = names or [name for name in columns if name != "id" and name not in _NO_VECTOR]
+    names = _vector_names(columns)
     if not names:
         raise FormatError(f"{path}: has no column of numbers beside 'id'")
     for row, value in enumerate(columns["id"]):
@@ -298,6 +300,14 @@ def _from_columns(path: Path, columns: dict[str, list[Any]]) -> VectorTable:
                     f"{path}: {name} of {columns['id'][row]} is {value!r}; it must be a finite number"
                 )
     return _once_each([str(name) for name in columns["id"]], vectors, tuple(names))
+
+
+def _vector_names(columns: Iterable[str]) -> list[str]:
+    """Return which columns are the vector: those of z, or else all but the id and what is known to be none."""
+    names = list(columns)
+    return [name for name in names if name.startswith("z_") and name[2:].isdigit()] or [
+        name for name in names if name != "id" and name not in _NO_VECTOR
+    ]
 
 
 @reads(".npz without pickle")

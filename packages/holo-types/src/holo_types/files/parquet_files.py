@@ -6,6 +6,7 @@ rows of another page. So a digest of all other bytes is stored before the footer
     PAR1, pages | "holo file digest", SHA-256 | footer, its length, PAR1
 """
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,9 @@ from holo_types.extras import extra
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow.parquet import FileMetaData
 
-__all__ = ["check_digest", "read_parquet", "seal", "write_parquet"]
+__all__ = ["check_digest", "column_names", "read_parquet", "seal", "write_parquet"]
 
 _EXTRA = "holo-types[table]"
 _MAGIC = b"PAR1"
@@ -65,46 +67,109 @@ def read_parquet(path: Path, columns: "list[str] | None" = None) -> "pa.Table":
     Raises
     ------
     FormatError
-        If it cannot be read, is damaged, or expands to far more data than real tables do.
+        If it cannot be read, is damaged, has a column with anything but one number or text in each row, or expands to far
+        more data than real tables do.
     HoloError
         If pyarrow is missing.
     """
-    with extra(_EXTRA):
-        from pyarrow import ArrowException, parquet  # noqa: PLC0415
-    try:
+    with _reading(path):
+        from pyarrow import parquet  # noqa: PLC0415
+
         check_digest(regular_file(path))
-        _check_size(path)
+        _check_size(path, columns)
         table = parquet.read_table(path, columns=columns, page_checksum_verification=True, partitioning=None)
         # For files of other programs: text that is not UTF-8 is reported here, not where it is used.
         table.validate(full=True)
         return table
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns of a table in order, without reading any value.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read.
+    HoloError
+        If pyarrow is missing.
+    """
+    with _reading(path):
+        from pyarrow import parquet  # noqa: PLC0415
+
+        names: list[str] = parquet.read_metadata(regular_file(path)).schema.to_arrow_schema().names
+        return names
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    with extra(_EXTRA):
+        from pyarrow import ArrowException  # noqa: PLC0415
+    try:
+        yield
     except (OSError, UnicodeError, ArrowException) as error:
         raise FormatError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
 
 
-def _check_size(path: Path) -> None:
+def _check_size(path: Path, columns: "list[str] | None") -> None:
     """Refuse a table of far more values than its bytes can hold, before the values are read.
 
-    For text that Parquet stores once and points to, only the pointers are read here.
+    A few bytes can stand for any number of lists or bytes strings, so the columns must have one number or text in each
+    row. For text that Parquet stores once and points to, only the pointers are read here.
     """
-    from pyarrow import compute, parquet, types  # noqa: PLC0415
+    from pyarrow import compute, parquet  # noqa: PLC0415
 
     size = path.stat().st_size
     most = max(most_unpacked(size), _RATIO * size)
     meta = parquet.read_metadata(path)
-    if meta.num_rows * meta.num_columns * _NUMBER > most:
-        raise FormatError(
-            f"{path}: has {meta.num_rows} rows of {meta.num_columns} columns, more than its bytes hold"
-        )
-    texts = [field.name for field in meta.schema.to_arrow_schema() if types.is_string(field.type)]
+    asked = None if columns is None else set(columns)
+    fields = [field for field in meta.schema.to_arrow_schema() if asked is None or field.name in asked]
+    for field in fields:
+        if not (_is_text(field.type) or _is_number(field.type)):
+            raise FormatError(
+                f"{path}: its column {field.name!r} is of {field.type}; it must hold a number, truth value or text in each row"
+            )
+    rows, packed = _claims(meta, {field.name for field in fields})
+    if rows * len(fields) * _NUMBER > most:
+        raise FormatError(f"{path}: has {rows} rows of {len(fields)} columns, more than its bytes hold")
+    if packed > most:
+        raise FormatError(f"{path}: its pages unpack to {packed} bytes, more than its bytes hold")
+    texts = [field.name for field in fields if _is_text(field.type)]
     table = parquet.read_table(path, columns=texts, read_dictionary=texts, partitioning=None)
     claimed = 0
     for column in table.columns:
-        for chunk in column.chunks if types.is_dictionary(column.type) else ():
+        for chunk in column.chunks:
             lengths = compute.binary_length(chunk.dictionary)
             claimed += compute.sum(compute.take(lengths, chunk.indices)).as_py() or 0
     if claimed > most:
         raise FormatError(f"{path}: has texts of {claimed} characters, more than its bytes hold")
+
+
+def _claims(meta: "FileMetaData", names: set[str]) -> tuple[int, int]:
+    """Return the number of rows and the bytes of all pages before compression that the parts of a file claim."""
+    rows = packed = 0
+    for group in map(meta.row_group, range(meta.num_row_groups)):
+        chunks = [chunk for chunk in map(group.column, range(group.num_columns)) if chunk.path_in_schema in names]
+        rows += max((group.num_rows, *(chunk.num_values for chunk in chunks)))
+        packed += sum(chunk.total_uncompressed_size for chunk in chunks)
+    return max(rows, meta.num_rows), packed
+
+
+def _is_text(kind: "pa.DataType") -> bool:
+    from pyarrow import types  # noqa: PLC0415
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _is_number(kind: "pa.DataType") -> bool:
+    """Return whether a type has values of few bytes each, which are numbers, truth values, times, or all missing."""
+    from pyarrow import types  # noqa: PLC0415
+
+    plain = types.is_boolean, types.is_integer, types.is_floating, types.is_decimal, types.is_temporal, types.is_null
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return any(fits(kind) for fits in plain)
 
 
 def seal(path: Path) -> None:

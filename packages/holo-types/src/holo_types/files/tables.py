@@ -169,13 +169,20 @@ def read_table(path: Path) -> Embeddings:
     True
     """
     table = read_parquet(path)
+    try:
+        return _embeddings(table)
+    except HoloError as error:
+        raise FormatError(f"{path}: {error}") from None
+
+
+def _embeddings(table: "pa.Table") -> Embeddings:
     said = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}")).get("attributes", {})
     if "model" not in said:
-        raise FormatError(f"{path}: does not say which model made it; it must be a table that Holo wrote")
+        raise FormatError("does not say which model made it; it must be a table that Holo wrote")
     names = table.column_names
     widths = {kind: _numbered(names, kind) for kind in ("z", "log_variance")}
     if not widths["z"] or any(name not in names for name in _FRAME):
-        raise FormatError(f"{path}: lacks the columns z_0, z_1, ... or frame_xx, ... of embeddings")
+        raise FormatError("lacks the columns z_0, z_1, ... or frame_xx, ... of embeddings")
     known = {*_FRAME, *_CENTER, *widths["z"], *widths["log_variance"], *_OPTIONAL}
     rows = table.num_rows
     return Embeddings(
@@ -195,7 +202,12 @@ def _numbered(names: list[str], kind: str) -> list[str]:
 
 
 def _values(table: "pa.Table", name: str) -> Any:
-    values = table.column(name).to_pandas().to_numpy()
+    from pyarrow import types  # noqa: PLC0415
+
+    column = table.column(name)
+    if column.null_count and not types.is_floating(column.type):  # pandas would round integers to floats
+        raise FormatError(f"its column {name!r} lacks {column.null_count} values; it must have one in each row")
+    values = column.to_pandas().to_numpy()
     return (values.tolist() or np.array([], np.str_)) if values.dtype.kind in "OT" else values
 
 

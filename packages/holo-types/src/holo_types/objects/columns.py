@@ -57,6 +57,8 @@ def text_array(where: str, texts: list[str]) -> NDArray[Any]:
 
 def _column(where: str, values: ArrayLike, kinds: str) -> NDArray[Any]:
     """Check a column; `kinds` are the numpy kinds that it may have beside text."""
+    if isinstance(values, list) and values and all(isinstance(value, str) for value in values):
+        return text_array(where, values)  # which, unlike `numpy.asarray`, refuses what would fill the memory
     array = np.asarray(values)
     if array.ndim != 1:
         raise HoloError(f"{where} has shape {array.shape}; it must have one dimension, one value a row")
