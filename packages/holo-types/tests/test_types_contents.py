@@ -141,7 +141,7 @@ def test_pages_that_unpack_to_more_than_their_bytes_hold_are_refused_before_they
     table = arrow.table({"id": ["x" * 200_000_000]})
     parquet.write_table(table, path, use_dictionary=False, compression="zstd")
     assert path.stat().st_size < 100_000
-    with pytest.raises(FormatError, match="its pages unpack to .* bytes, more than its bytes hold"):
+    with pytest.raises(FormatError, match=r"its pages unpack to .* bytes, more than its bytes hold"):
         read_parquet(path)
 
 
@@ -149,14 +149,16 @@ def test_columns_of_other_programs_are_read(tmp_path):
     """Categories, times, decimal numbers and missing values are written by pandas, Spark and others."""
     arrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
-    table = arrow.table({
-        "category": arrow.array(["a", "b"]).dictionary_encode(),
-        "numbers": arrow.array([1, 2], arrow.int8()),
-        "time": arrow.array([1, 2], arrow.timestamp("us")),
-        "decimal": arrow.array([1, 2]).cast(arrow.decimal128(38, 2)),
-        "nothing": arrow.nulls(2),
-        "truth": [True, None],
-        "half": np.array([1, 2], np.float16),
-    })
+    table = arrow.table(
+        {
+            "category": arrow.array(["a", "b"]).dictionary_encode(),
+            "numbers": arrow.array([1, 2], arrow.int8()),
+            "time": arrow.array([1, 2], arrow.timestamp("us")),
+            "decimal": arrow.array([1, 2]).cast(arrow.decimal128(38, 2)),
+            "nothing": arrow.nulls(2),
+            "truth": [True, None],
+            "half": np.array([1, 2], np.float16),
+        }
+    )
     parquet.write_table(table, tmp_path / "table.parquet")
     assert read_parquet(tmp_path / "table.parquet").to_pydict() == table.to_pydict()

@@ -307,7 +307,9 @@ def test_only_a_lock_of_holo_is_written_to(way: str, folder: bool, tmp_path: Pat
     assert (other.read_bytes(), place.lstat().st_size) == kept
 
 
-@pytest.mark.parametrize("left", [b"", b"proc", b"process 1 on a machine with a long name that is no longer there"])
+@pytest.mark.parametrize(
+    "left", [b"", b"proc", b"process 1 on a machine with a long name that is no longer there"]
+)
 def test_the_lock_of_a_killed_run_is_taken_over(left: bytes, tmp_path: Path) -> None:
     (tmp_path / ".rows.h5.lock").write_bytes(left)
     with PathLock(tmp_path / "rows.h5"):

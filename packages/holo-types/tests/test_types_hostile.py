@@ -1,5 +1,8 @@
 """HDF5 files that were made to do something else than be read: each is refused, and nothing of it is read."""
 
+import json
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 
 import holo_types
 from holo_types import Basis, FormatError, HoloError, Holograms, Index, NamedArrays
+from holo_types.files import trial
 
 BASIS = Basis(lmax=1, radial=None, channels=("image",))
 ROWS = 6
@@ -131,8 +135,11 @@ def many_attributes(file: h5py.File, _: Path) -> None:
             "index/image has an HDF5 type that Holo does not write",
         ),
         (made("index/name", "S8"), "index/name has an HDF5 type that Holo does not write"),
-        (resized(2**48), "its datasets claim .* bytes; a file of .* bytes can hold .* at most"),
-        (made("index/image", "i8", chunks=(2**28,)), "its datasets claim"),
+        (resized(2**48), "fields/coefficients has 1 chunks of 4096 rows; they must hold its"),
+        (
+            made("index/image", "i8", chunks=(2**28,)),
+            r"index/image has chunks of \[268435456\] values; they must be",
+        ),
         (attribute("note", np.arange(3)), "its attribute note must be one number, truth value or text"),
         (attribute("note", h5py.Empty("f8")), "its attribute note must be one number"),
         (many_attributes, "its root has .* attributes; it may have 32"),
@@ -181,3 +188,144 @@ def test_one_long_text_among_many_short_ones_takes_no_memory() -> None:
         NamedArrays("Names", {"name": np.array(texts, object)}, {})
     with pytest.raises(HoloError, match="of which one has 100000 characters"):
         Index({"name": np.array(texts, object)})
+
+
+def test_chunks_are_whole_rows_of_a_bounded_size(tmp_path: Path) -> None:
+    """A chunk wider than its dataset is unpacked whole, whatever little of it is read."""
+    path = saved(tmp_path / "a.h5")
+    with h5py.File(path, "r+") as file:
+        made("fields/coefficients", "f8", maxshape=(None, None), chunks=(ROWS, 1 << 20))(file, path)
+    with pytest.raises(
+        FormatError, match=r"fields/coefficients has chunks of \[6, 1048576\] values; they must be"
+    ):
+        holo_types.load(path)
+    with h5py.File(path, "r+") as file:
+        made("fields/coefficients", "f8", chunks=(ROWS, 2))(file, path)
+    with pytest.raises(FormatError, match=r"chunks of \[6, 2\] values; they must be whole rows \[4\]"):
+        holo_types.load(path)
+
+
+def test_rows_that_are_in_no_chunk_are_not_counted_as_there(tmp_path: Path) -> None:
+    """Bytes of the file that belong to no chunk, and holes of a sparse file, hold no rows."""
+    path = saved(tmp_path / "a.h5")
+    with h5py.File(path, "r+") as file:
+        resized(10_000)(file, path)
+    with path.open("ab") as file:
+        file.write(bytes(1 << 20))
+        file.truncate(1 << 40)
+    with pytest.raises(
+        FormatError, match=r"fields/coefficients has 1 chunks of 4096 rows; they must hold its 10000"
+    ):
+        holo_types.load(path)
+
+
+def test_chunks_that_are_one_chunk_many_times_are_refused(tmp_path: Path) -> None:
+    path, size = tmp_path / "a.h5", 4096
+    values = np.zeros(64 * size)
+    values[size : 2 * size] = np.random.default_rng(0).random(size)
+    holo_types.save(NamedArrays("Numbers", {"a": values}, {}), path)
+    with h5py.File(path) as file:
+        chunk = file["fields/a"].id
+        assert file["fields/a"].chunks == (size,)
+        places = [chunk.get_chunk_info(number) for number in range(chunk.get_num_chunks())]
+
+    def entry(number: int, which: int) -> bytes:  # of the tree of chunks: size, mask, start, address
+        place = places[which]
+        return struct.pack("<IIQQQ", place.size, place.filter_mask, number * size, 0, place.byte_offset)
+
+    content = path.read_bytes()
+    for number in range(2, 64):
+        assert content.count(entry(number, number)) == 1
+        content = content.replace(entry(number, number), entry(number, 1))
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match=r"its datasets claim \d+ bytes of the file, which has \d+"):
+        holo_types.load(path)
+
+
+def test_zeros_without_end_are_read_in_pieces_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, rows = tmp_path / "a.h5", 1 << 14
+    zeros = Holograms(np.zeros((rows, 4)), BASIS, {"image": np.zeros(rows, int)})
+    holo_types.save(zeros, path)
+    monkeypatch.setenv("HOLO_MAX_BYTES", "300000")
+    with holo_types.open(path) as reader:
+        assert holo_types.concatenate(list(reader.chunks(4096))) == zeros
+        with pytest.raises(
+            FormatError, match=r"a\.h5: its \d+ bytes of chunks unpack to 655360 bytes; at most 300000"
+        ):
+            reader.read()
+        with pytest.raises(FormatError, match="unpack to 524288 bytes"):
+            reader.field("coefficients", slice(None))
+    holo_types.save(NamedArrays("Zeros", {"a": np.zeros(1 << 16)}, {}), path)
+    with pytest.raises(FormatError, match="unpack to 524288 bytes"):
+        holo_types.load(path)
+    numbers = NamedArrays("Numbers", {"a": np.random.default_rng(0).random(1 << 16)}, {})
+    holo_types.save(numbers, path)
+    assert holo_types.load(path) == numbers  # a large file is read whole
+
+
+@pytest.mark.parametrize(
+    ("offsets", "message"),
+    [
+        (np.zeros(0, np.int64), r"its offsets are int64 \[0\]; they must be int64, one more"),
+        (np.array([0, 2, np.inf]), r"its offsets are float64 \[3\]"),
+        (np.array([0, np.nan, 5]), r"its offsets are float64 \[3\]"),
+        (np.array([0, 2**64 - 5, 5], np.uint64), r"its offsets are uint64 \[3\]"),
+        (np.array([[0], [2], [5]]), r"its offsets are int64 \[3, 1\]"),
+        (np.array(["0", "2", "5"], object), r"its offsets are text \[3\]"),
+        (np.array([0, 2**33, 5]), "its offsets must ascend from 0 to its 5 points"),
+        (np.array([0, 6, 5]), "its offsets must ascend from 0 to its 5 points"),
+        (np.array([-3, 2, 5]), "its offsets must ascend from 0 to its 5 points"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_offsets_of_clouds_that_lead_elsewhere_are_refused(
+    offsets: np.ndarray, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.h5"
+    clouds = holo_types.PointClouds(np.ones((5, 3)), np.ones((5, 1)), np.array([0, 2, 5]), ("C",))
+    holo_types.save(clouds, path)
+    with h5py.File(path, "r+") as file:
+        datasets = json.loads(file.attrs["datasets"])
+        del file["fields/offsets"]
+        made_of = {"maxshape": (None, *offsets.shape[1:]), "chunks": (4, *offsets.shape[1:])}
+        file.create_dataset("fields/offsets", data=offsets, shuffle=True, compression="gzip", **made_of)
+        text = (
+            "".join(f"{each}\0" for each in offsets.tolist()).encode() if offsets.dtype == object else offsets
+        )
+        file["checksums"][0, datasets.index("fields/offsets")] = zlib.crc32(
+            text, zlib.crc32(b"fields/offsets 0")
+        )
+    for rows in (slice(None), slice(0, 1), np.array([0]), np.array([0, 1])):
+        with pytest.raises(FormatError, match=message), holo_types.open(path) as reader:
+            reader[rows]
+
+
+def test_truth_values_are_0_or_1(tmp_path: Path) -> None:
+    """Of other bytes, numpy computes other numbers of true ones than it finds."""
+    path = tmp_path / "a.h5"
+    holo_types.save(NamedArrays("Truths", {"a": np.array([True, False])}, {}), path)
+    values = np.array([7, 0], np.uint8)
+    with h5py.File(path, "r+") as file:
+        stored = np.zeros(file["fields/a"].chunks, np.uint8)
+        stored[:2] = values
+        file["fields/a"].id.write_direct_chunk((0,), zlib.compress(stored))
+        file["checksums"][0, 0] = zlib.crc32(values, zlib.crc32(b"fields/a 0"))
+    with pytest.raises(FormatError, match=r"a\.h5: fields/a holds truth values that are neither 0 nor 1"):
+        holo_types.load(path)
+
+
+def test_of_a_file_only_the_groups_of_the_schema_are_visited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path / "a.h5")
+    with h5py.File(path, "r+") as file:
+        for number in range(100):
+            file.create_group(f"more/{number}")
+    with h5py.File(path) as file:
+        visited = [dataset.name for dataset in trial._datasets(file)]
+        listed: list[str | None] = []
+        monkeypatch.setattr(trial, "member_names", lambda _, name=None: listed.append(name) or ["more"])
+        assert list(trial._datasets(file)) == []
+    assert listed == [None]
+    assert visited == ["/checksums", "/fields/coefficients", "/index/image", "/index/name"]
+    assert len(holo_types.load(path)) == ROWS

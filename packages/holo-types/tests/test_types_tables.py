@@ -193,9 +193,13 @@ def test_one_long_text_is_refused_by_name_before_it_fills_the_memory(tmp_path: P
     path, rows = tmp_path / "a.parquet", 3000
     write_table(EMBEDDINGS, path)
     whole = pyarrow.concat_tables([parquet.read_table(path)] * (rows // 4))
-    parquet.write_table(whole.append_column("name", pyarrow.array(["x" * 300_000, *["a"] * (rows - 1)])), path)
+    parquet.write_table(
+        whole.append_column("name", pyarrow.array(["x" * 300_000, *["a"] * (rows - 1)])), path
+    )
     tracemalloc.start()
-    with pytest.raises(FormatError, match=r"a\.parquet: index\['name'\] holds 3000 texts, of which one has 300000"):
+    with pytest.raises(
+        FormatError, match=r"a\.parquet: index\['name'\] holds 3000 texts, of which one has 300000"
+    ):
         read_table(path)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

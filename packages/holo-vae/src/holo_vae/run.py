@@ -274,7 +274,9 @@ def _owned(folder: Path) -> PathLock:
     for part in ("model", "data", STATE):
         if (folder / part).is_symlink():
             place.release()
-            raise HoloError(f"{folder / part}: is a link; a run writes only into its own folder, so remove the link")
+            raise HoloError(
+                f"{folder / part}: is a link; a run writes only into its own folder, so remove the link"
+            )
         remove_unfinished(folder / part)
     return place
 

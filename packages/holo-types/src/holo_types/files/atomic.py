@@ -44,7 +44,7 @@ def owned(folder: Path) -> Iterator[None]:
 
 
 def place_of(path: Path) -> Path:
-    """Return the file that is written as `path`: the target of a link, or the link itself in a folder that is `owned`."""
+    """Return what is written as `path`: the target of a link, or in a folder that is `owned` the link itself."""
     itself = Path(os.path.realpath(path.parent), path.name)
     if any(itself.is_relative_to(folder) for folder in _owned):
         return itself

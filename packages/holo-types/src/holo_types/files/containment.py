@@ -5,6 +5,7 @@ into other files, and load plugins as filters. Holo writes none of that. So ever
 link by link, and nothing is read from an object whose layout, type or filter is not one that Holo writes.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,11 +15,13 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t, h5z
 
 from holo_types.errors import HoloError
 
-__all__ = ["FILTERS", "check_sizes", "member_names", "open_dataset", "root_attributes"]
+__all__ = ["FILTERS", "GROUPS", "check_sizes", "member_names", "open_dataset", "root_attributes"]
 
+GROUPS = ("fields", "points", "index")  # of datasets; the checksums lie in the root
 FILTERS = (h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE)
-# Deflate codes at most 258 bytes in 2 bits: a file's datasets cannot be larger than this times the file.
+# Deflate codes at most 258 bytes in 2 bits: what is stored cannot become larger than this times its size.
 _LARGEST_RATIO = 1032
+_LARGEST_CHUNK = 1 << 24  # bytes, unless it is a single row; Holo writes chunks of 256 KiB
 _MOST_ATTRIBUTES = 32
 
 _NUMBERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
@@ -117,18 +120,33 @@ def root_attributes(file: h5py.File) -> dict[str, Any]:
 def check_sizes(file: h5py.File, datasets: Iterable[h5py.Dataset]) -> None:
     """Refuse datasets that claim to hold more than the file can, before anything is allocated for them.
 
+    Holo cuts datasets into chunks of whole rows, and leaves out no chunk, so that a dataset's rows are in its chunks,
+    and the chunks are in the file.
+
     Raises
     ------
     HoloError
-        If they claim more than deflate could produce from the whole file.
+        If a dataset has other chunks, or lacks one, or claims more than deflate could produce from its chunks; if all
+        chunks together are larger than the file.
     """
-    most = _LARGEST_RATIO * file.id.get_filesize()
-    claimed = 0
+    size, stored = file.id.get_filesize(), 0
     for each in datasets:
-        rows, *row = each.shape
-        of_a_row = max(1, int(np.prod(row, dtype=object)) * each.id.get_type().get_size())
-        claimed += max(rows, each.chunks[0]) * of_a_row if rows else 0
-    if claimed > most:
-        raise HoloError(
-            f"its datasets claim {claimed} bytes; a file of {file.id.get_filesize()} bytes can hold {most} at most"
-        )
+        name, (rows, *row), chunk = each.name.removeprefix("/"), each.shape, each.chunks
+        of_a_row = math.prod(row) * each.id.get_type().get_size()
+        if chunk[1:] != each.shape[1:] or (chunk[0] > 1 and chunk[0] * of_a_row > _LARGEST_CHUNK):
+            raise HoloError(
+                f"{name} has chunks of {list(chunk)} values; they must be whole rows {list(each.shape[1:])}, "
+                f"of at most {_LARGEST_CHUNK} bytes together"
+            )
+        chunks, own = each.id.get_num_chunks(), each.id.get_storage_size()
+        if chunks != -(-rows // chunk[0]):
+            raise HoloError(
+                f"{name} has {chunks} chunks of {chunk[0]} rows; they must hold its {rows} rows, none missing"
+            )
+        if (claimed := chunks * chunk[0] * of_a_row) > _LARGEST_RATIO * own:
+            raise HoloError(
+                f"{name} claims {claimed} bytes; its {own} bytes in the file can hold {_LARGEST_RATIO * own} at most"
+            )
+        stored += own
+    if stored > size:
+        raise HoloError(f"its datasets claim {stored} bytes of the file, which has {size}")

@@ -1,5 +1,6 @@
 """One array in a file: appending rows, reading rows, and the checksum of each chunk."""
 
+import math
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -83,6 +84,16 @@ class StoredArray:
     def __len__(self) -> int:
         return len(self._dataset)
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all values in memory; of a text, those of a pointer to it."""
+        return len(self) * math.prod(self.row) * int(self._dataset.dtype.itemsize)
+
+    @property
+    def stored_bytes(self) -> int:
+        """The bytes of all chunks in the file."""
+        return int(self._dataset.id.get_storage_size())
+
     def append(self, values: NDArray[Any]) -> None:
         """Append rows of the dataset's type, and update its checksums."""
         if len(values) == 0:
@@ -149,7 +160,12 @@ class StoredArray:
 
     def _decoded(self, start: int, stop: int) -> NDArray[Any]:
         source = self._dataset.asstr() if self.dtype == TEXT else self._dataset
-        return np.asarray(source[start:stop])
+        values = np.asarray(source[start:stop])
+        if (
+            values.dtype == np.bool_ and values.view(np.uint8).max(initial=0) > 1
+        ):  # numpy would compute nonsense
+            raise HoloError(f"{self.path} holds truth values that are neither 0 nor 1")
+        return values
 
     def _cut(self, values: NDArray[Any], start: int) -> Iterator[tuple[int, int, NDArray[Any]]]:
         """Cut rows at the edges of chunks; yield the chunk's number, the number of its first row here, and its rows."""

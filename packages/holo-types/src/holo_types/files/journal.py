@@ -38,6 +38,7 @@ _known: dict[tuple[int, ...], tuple[int, ...]] = {}  # files as this process wro
 _MAGIC = b"holo journal 1\r\n"
 _HEADER = struct.Struct("<16sQQQ")  # magic, file size before, file size after, number of pages
 _NUMBER = struct.Struct("<Q")
+_PACKED = 16  # how many times a file system may compress a file
 _CHECKSUM = 32  # bytes of a SHA-256
 _BINARY = getattr(os, "O_BINARY", 0)  # otherwise Windows changes line ends
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has none, nor the next
@@ -191,6 +192,7 @@ class PagedFile:
             self._position = 0
             self._pages: dict[int, bytearray] = {}
             self._committed = self._size = os.fstat(self._descriptor).st_size
+            self._journal: tuple[int, ...] = ()
             journal = self._read_journal()
             if journal is not None:
                 self._pages = {number: bytearray(page) for number, page in journal.pages.items()}
@@ -221,6 +223,8 @@ class PagedFile:
         if descriptor is None:
             return None
         try:
+            status = os.fstat(descriptor)
+            self._journal = status.st_ino, status.st_size, status.st_mtime_ns
             return _Journal.read(descriptor, self._size)
         finally:
             os.close(descriptor)
@@ -234,6 +238,17 @@ class PagedFile:
         """What distinguishes the file from others, whatever its name is now."""
         status = os.fstat(self._descriptor)
         return status.st_dev, status.st_ino
+
+    @property
+    def opened(self) -> tuple[int, ...]:
+        """The identity and the state of the file and of its journal when they were opened."""
+        return (*self.identity, *self._opened, *self._journal)
+
+    @property
+    def real_size(self) -> int:
+        """The size of the file without most of its holes, of which there can be any number on a small disk."""
+        blocks = getattr(os.fstat(self._descriptor), "st_blocks", 0)  # of 512 bytes; some systems do not say
+        return min(self._size, _PACKED * 512 * blocks) if blocks else self._size
 
     def trusted(self) -> bool:
         """Return whether the file is as this process left it or has verified it."""
@@ -361,7 +376,9 @@ class PagedFile:
 
     def _write_journal(self, journal: _Journal) -> None:
         path = journal_of(self.path)
-        path.unlink(missing_ok=True)  # one that is not whole; whatever else it is by now, it is not written to
+        path.unlink(
+            missing_ok=True
+        )  # one that is not whole; whatever else it is by now, it is not written to
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
         descriptor = os.open(path, flags, 0o666)
         try:

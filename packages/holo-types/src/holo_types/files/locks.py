@@ -43,8 +43,8 @@ class PathLock:
 
     It is taken before there is anything to write, as a lock on a small file: ``.NAME.lock`` beside a file, ``.lock`` in
     a folder. This small file is removed at the end; one that a killed process left is taken over. The holder of the
-    lock removes what a killed run left unfinished (`remove_unfinished`). A locked folder is Holo's own until the release
-    (`holo_types.files.atomic.owned`).
+    lock removes what a killed run left unfinished (`remove_unfinished`). A locked folder is Holo's own until it is
+    released (`holo_types.files.atomic.owned`).
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ class PathLock:
     Raises
     ------
     HoloError
-        If another run holds the lock, nothing can be written there, or the place of the small file is taken by a link or
-        by something else that is no lock.
+        If another run holds the lock, nothing can be written there, or in the place of the small file is a link or
+        something else that is no lock.
 
     Examples
     --------

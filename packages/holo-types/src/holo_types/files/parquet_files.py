@@ -67,8 +67,8 @@ def read_parquet(path: Path, columns: "list[str] | None" = None) -> "pa.Table":
     Raises
     ------
     FormatError
-        If it cannot be read, is damaged, has a column with anything but one number or text in each row, or expands to far
-        more data than real tables do.
+        If it cannot be read, is damaged, has a column with anything but one number or text in each row, or expands
+        to far more data than real tables do.
     HoloError
         If pyarrow is missing.
     """
@@ -113,8 +113,8 @@ def _reading(path: Path) -> Iterator[None]:
 def _check_size(path: Path, columns: "list[str] | None") -> None:
     """Refuse a table of far more values than its bytes can hold, before the values are read.
 
-    A few bytes can stand for any number of lists or bytes strings, so the columns must have one number or text in each
-    row. For text that Parquet stores once and points to, only the pointers are read here.
+    A few bytes can stand for any number of lists or strings of bytes, so the columns must have one number or text in
+    each row. For text that Parquet stores once and points to, only the pointers are read here.
     """
     from pyarrow import compute, parquet  # noqa: PLC0415
 
@@ -126,7 +126,8 @@ def _check_size(path: Path, columns: "list[str] | None") -> None:
     for field in fields:
         if not (_is_text(field.type) or _is_number(field.type)):
             raise FormatError(
-                f"{path}: its column {field.name!r} is of {field.type}; it must hold a number, truth value or text in each row"
+                f"{path}: its column {field.name!r} is of {field.type}; it must hold a number, truth value or text in "
+                "each row"
             )
     rows, packed = _claims(meta, {field.name for field in fields})
     if rows * len(fields) * _NUMBER > most:
@@ -148,7 +149,9 @@ def _claims(meta: "FileMetaData", names: set[str]) -> tuple[int, int]:
     """Return the number of rows and the bytes of all pages before compression that the parts of a file claim."""
     rows = packed = 0
     for group in map(meta.row_group, range(meta.num_row_groups)):
-        chunks = [chunk for chunk in map(group.column, range(group.num_columns)) if chunk.path_in_schema in names]
+        chunks = [
+            chunk for chunk in map(group.column, range(group.num_columns)) if chunk.path_in_schema in names
+        ]
         rows += max((group.num_rows, *(chunk.num_values for chunk in chunks)))
         packed += sum(chunk.total_uncompressed_size for chunk in chunks)
     return max(rows, meta.num_rows), packed
@@ -166,7 +169,14 @@ def _is_number(kind: "pa.DataType") -> bool:
     """Return whether a type has values of few bytes each, which are numbers, truth values, times, or all missing."""
     from pyarrow import types  # noqa: PLC0415
 
-    plain = types.is_boolean, types.is_integer, types.is_floating, types.is_decimal, types.is_temporal, types.is_null
+    plain = (
+        types.is_boolean,
+        types.is_integer,
+        types.is_floating,
+        types.is_decimal,
+        types.is_temporal,
+        types.is_null,
+    )
     if types.is_dictionary(kind):
         kind = kind.value_type
     return any(fits(kind) for fits in plain)

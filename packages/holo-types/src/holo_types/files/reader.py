@@ -3,13 +3,14 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from holo_types.contents import most_bytes
 from holo_types.errors import FormatError, HoloError
 from holo_types.objects.basis import Basis
 from holo_types.objects.columns import Index, PointColumns, RowSelection, text_array
@@ -20,11 +21,14 @@ from holo_types.objects.named_arrays import NamedArrays
 from holo_types.objects.point_clouds import PointClouds
 from holo_types.objects.sphere_images import Grid, SphereImages
 
+from .datasets import StoredArray
 from .journal import PagedFile, open_hdf5
 from .schema import KINDS, read_layout
 from .trial import examine
 
 __all__ = ["HDF5", "Reader", "load", "open", "open_hdf5"]
+
+_RATIO = 100  # of what is read at once to its bytes in the file; measured data compress a few times
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -222,6 +226,7 @@ class Reader:
         array = self._arrays[f"fields/{name}"]
         chosen = _checked_rows(rows, len(array))
         with self._damage():
+            self._check_budget([array], len(array), chosen)
             values = array.read(chosen)
             return text_array(f"fields/{name}", values.tolist()) if values.dtype.kind == "O" else values
 
@@ -239,6 +244,7 @@ class Reader:
     def __getitem__(self, rows: RowSelection) -> Data:
         chosen = _checked_rows(rows, len(self))
         with self._damage():
+            self._check_budget(self._arrays.values(), len(self), chosen)
             clouds = self.kind == "PointClouds"
             values = self._read_clouds(chosen) if clouds else self._read_group("fields", chosen)
             index = Index(self._read_group("index", chosen))
@@ -250,6 +256,7 @@ class Reader:
             return self[:]
         with self._damage():
             fields = {name: self._arrays[f"fields/{name}"] for name in self._layout.names("fields")}
+            self._check_budget(fields.values(), 1, slice(0, 1))
             arrays = {name: array.read(slice(0, len(array))) for name, array in fields.items()}
             return NamedArrays(self.kind, arrays, self.header)
 
@@ -263,6 +270,24 @@ class Reader:
             raise HoloError(f"{self.path}: holds {self.kind}, which have no {name}")
         return self._layout.header[name]
 
+    def _check_budget(
+        self, arrays: Iterable[StoredArray], length: int, rows: "slice | NDArray[np.int64]"
+    ) -> None:
+        """Refuse to read at once what would fill the memory, though nearly nothing of it is in the file.
+
+        Zeros compress a thousand times. A file of them can still be read in pieces.
+        """
+        chosen = max(0, rows.stop - rows.start) if isinstance(rows, slice) else len(rows)
+        size, most = sum(array.nbytes for array in arrays) * chosen // max(1, length), most_bytes()
+        if size <= most:
+            return
+        stored = sum(array.stored_bytes for array in arrays)
+        if size > _RATIO * stored:
+            raise HoloError(
+                f"its {stored} bytes of chunks unpack to {size} bytes; at most {max(most, _RATIO * stored)} are read "
+                "at once (HOLO_MAX_BYTES allows more); read fewer rows"
+            )
+
     def _read_group(self, group: str, rows: "slice | NDArray[np.int64]") -> dict[str, Any]:
         return {name: self._arrays[f"{group}/{name}"].read(rows) for name in self._layout.names(group)}
 
@@ -270,10 +295,12 @@ class Reader:
         edges = self._arrays["fields/offsets"]
         if isinstance(rows, slice):
             bounds = edges.read(slice(rows.start, rows.stop + 1))
+            self._check_bounds(bounds[:-1], bounds[1:])
             points: slice | NDArray[np.int64] = slice(int(bounds[0]), int(bounds[-1]))
             offsets = bounds - bounds[0]
         else:
             starts, stops = edges.read(rows), edges.read(rows + 1)
+            self._check_bounds(starts, stops)
             sizes = stops - starts
             offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
             points = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], sizes)
@@ -286,6 +313,11 @@ class Reader:
             "point_columns": PointColumns(self._read_group("points", points)),
         }
 
+    def _check_bounds(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> None:
+        points = len(self._arrays["fields/coordinates"])
+        if not ((starts >= 0) & (starts <= stops) & (stops <= points)).all():
+            raise HoloError(f"its offsets must ascend from 0 to its {points} points")
+
     @contextlib.contextmanager
     def _damage(self) -> Iterator[None]:
         """Turn an error inside a file into one error that names the file."""
@@ -293,11 +325,13 @@ class Reader:
             yield
         except FormatError:
             raise
-        except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        except Exception as error:
             if self._stream.changed():
                 reason = "was written to after it was opened; open it again"
             elif isinstance(error, HoloError):
                 reason = str(error)
+            elif isinstance(error, MemoryError):
+                reason = "takes more memory than there is"
             else:
                 reason = f"is cut short or damaged ({' '.join(str(error).split())})"
             raise FormatError(f"{self.path}: {reason}") from error

@@ -21,7 +21,7 @@ from holo_types.objects.named_arrays import NamedArrays
 from holo_types.objects.point_clouds import PointClouds
 from holo_types.objects.sphere_images import SphereImages
 
-from .containment import check_sizes, member_names, open_dataset, root_attributes
+from .containment import GROUPS, check_sizes, member_names, open_dataset, root_attributes
 from .datasets import StoredArray, create_checksums, create_dataset, dtype_name
 
 __all__ = [
@@ -69,7 +69,6 @@ _FROM_JSON: dict[str, Callable[[Any], object]] = {
     "model": lambda plain: ModelReference(**plain),
     "header": dict,
 }
-_GROUPS = ("fields", "points", "index")
 _OF_POINTS = ("fields/coordinates", "fields/weights", "points/")
 _PLACES_IN_VERSION_1 = {"fields/reconstruction_cosine_loss": "fields/reconstruction_cosine"}
 
@@ -158,7 +157,7 @@ def create_file(file: h5py.File, layout: Layout, settings: Mapping[str, str] | N
         file.attrs["settings"] = json.dumps(dict(settings))
     if isinstance(basis := layout.header.get("basis"), Basis):
         file.attrs["basis_digest"] = basis.digest
-    for group in _GROUPS:
+    for group in GROUPS:
         if group != "points" or layout.names(group):
             file.create_group(group)
     for path, (dtype, row) in layout.datasets.items():
@@ -238,7 +237,7 @@ def read_layout(file: h5py.File, path: Path) -> tuple[Layout, dict[str, StoredAr
         else json.loads(root["datasets"])
     )
     needed = [f"fields/{name}" for name in _FIELDS.get(kind, ()) if name not in _OPTIONAL]
-    groups = set(_GROUPS).intersection(member_names(file))
+    groups = set(GROUPS).intersection(member_names(file))
     there = {f"{group}/{name}" for group in groups for name in member_names(file, group)}
     if lacking := [each for each in (*needed, *paths) if places.get(each, each) not in there]:
         raise FormatError(f"{path}: holds {kind}, but lacks {lacking[0]}")
@@ -261,6 +260,11 @@ def _rows(arrays: Mapping[str, StoredArray], kind: str, path: Path) -> int:
     rows = {name: len(array) - (name == "fields/offsets") for name, array in arrays.items()}
     if kind == "PointClouds":
         offsets = arrays["fields/offsets"]
+        if offsets.dtype != "int64" or offsets.row or not len(offsets):
+            raise FormatError(
+                f"{path}: its offsets are {offsets.dtype} [{', '.join(map(str, (len(offsets), *offsets.row)))}]; they "
+                "must be int64, one more than there are clouds"
+            )
         points = int(offsets.read(slice(len(offsets) - 1, len(offsets)))[0])
         if {rows.pop(name) for name in list(rows) if name.startswith(_OF_POINTS)} != {points}:
             raise FormatError(

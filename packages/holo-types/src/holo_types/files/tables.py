@@ -206,7 +206,9 @@ def _values(table: "pa.Table", name: str) -> Any:
 
     column = table.column(name)
     if column.null_count and not types.is_floating(column.type):  # pandas would round integers to floats
-        raise FormatError(f"its column {name!r} lacks {column.null_count} values; it must have one in each row")
+        raise FormatError(
+            f"its column {name!r} lacks {column.null_count} values; it must have one in each row"
+        )
     values = column.to_pandas().to_numpy()
     return (values.tolist() or np.array([], np.str_)) if values.dtype.kind in "OT" else values
 

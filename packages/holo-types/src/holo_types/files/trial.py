@@ -21,24 +21,29 @@ import h5py
 
 from holo_types.errors import HoloError
 
-from .containment import check_sizes, member_names, open_dataset, root_attributes
+from .containment import GROUPS, check_sizes, member_names, open_dataset, root_attributes
 from .journal import PagedFile, open_hdf5
 
 __all__ = ["examine", "limit_process", "serve"]
 
 _SECONDS = 1.0  # seconds of computing, and one more for every so many bytes of the file:
 _BYTES_PER_SECOND = 1 << 24
+_MOST_SECONDS = 600.0
 _START, _LOADED = 30.0, 20.0  # seconds to start, and the factor on time, on a loaded machine
 _MEMORY = 1 << 30  # bytes, and twice the file
 _ROWS = 1 << 14  # texts read at once
 _ENDED_BY_LIMIT = (9, 24)  # SIGKILL, by the timer; SIGXCPU
+_ENDED_WITH_PARENT = 15  # SIGTERM
+_PR_SET_PDEATHSIG = 1  # Linux, `man prctl`
 
 # The message for each outcome.
 _HARMLESS, _LARGE, _ENDLESS, _CRASHED, _FAILED = "harmless", "large", "endless", "crashed", "failed"
+_ALONE = "alone"  # the thread that started the process has ended, and the process with it
 _REASONS = {
     _LARGE: "needs more memory than a file of its size can; it is damaged or malicious",
     _ENDLESS: "is not opened within {seconds:.0f} s of computing; it is damaged or malicious",
     _CRASHED: "crashes the process that opens it; it is damaged or malicious",
+    _ALONE: "is not read, because the process that tries files first was ended",
     _FAILED: "is not read, because the process that tries files first cannot be started",
 }
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -53,7 +58,14 @@ class _Helper:
 
     def ask(self, request: dict[str, Any], patience: float) -> str:
         """Return what the process reports about a file, or how it ended."""
-        process = self.process = self.process or _start()
+        answer = self._ask_once(request, patience)
+        return self._ask_once(request, patience) if answer == _ALONE else answer
+
+    def _ask_once(self, request: dict[str, Any], patience: float) -> str:
+        try:
+            process = self.process = self.process or _start()
+        except OSError:
+            return _FAILED
         assert process.stdin is not None
         assert process.stdout is not None
         timer = threading.Timer(patience, process.kill)
@@ -71,6 +83,8 @@ class _Helper:
         self.end()
         if process.returncode >= 0:
             return _FAILED
+        if -process.returncode == _ENDED_WITH_PARENT:
+            return _ALONE
         return _ENDLESS if -process.returncode in _ENDED_BY_LIMIT else _CRASHED
 
     def end(self) -> None:
@@ -126,26 +140,46 @@ def examine(stream: PagedFile) -> None:
     """
     if stream.trusted():
         return
-    seconds = _SECONDS + stream.size / _BYTES_PER_SECOND
-    request = {"path": str(stream.path), "seconds": seconds, "memory": _MEMORY + 2 * stream.size}
+    size = stream.real_size
+    seconds = min(_SECONDS + size / _BYTES_PER_SECOND, _MOST_SECONDS)
+    request = {"path": str(stream.path), "seconds": seconds, "memory": _MEMORY + 2 * size}
     helper = _helpers[-1]
     with helper.lock:
         answer = helper.ask(request, _START + _LOADED * seconds)
-    if answer != _HARMLESS:
-        raise HoloError(_REASONS[answer].format(seconds=seconds))
+    outcome, _, tried = answer.partition(" ")
+    if outcome != _HARMLESS:
+        raise HoloError(_REASONS[outcome].format(seconds=seconds))
+    if tried != _described(stream):
+        raise HoloError("was replaced or written to while it was opened; open it again")
     stream.trust()
+
+
+def _described(stream: PagedFile) -> str:
+    """Return which file was opened, in which state, so that the file that was tried is the file that is read."""
+    return " ".join(map(str, stream.opened))
 
 
 # The code that runs in the other process
 
 
 def serve() -> None:
-    """Open the requested files, one a line, until there are no more requests."""
+    """Open the requested files, one a line, until there are no more requests or the process that asks has ended."""
+    _end_with_parent()
     for line in sys.stdin.buffer:
         request = json.loads(line)
         limit_process(request["seconds"], request["memory"])
         sys.stdout.write(_looked_at(Path(request["path"])) + "\n")
         sys.stdout.flush()
+
+
+def _end_with_parent() -> None:
+    """Let Linux end this process if the one that asks is killed, even while HDF5 computes and Python does not."""
+    if sys.platform != "linux":
+        return
+    import ctypes  # noqa: PLC0415
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _ENDED_WITH_PARENT, 0, 0, 0)
 
 
 def limit_process(seconds: float, memory: int) -> None:
@@ -172,15 +206,28 @@ def limit_process(seconds: float, memory: int) -> None:
 
 
 def _looked_at(path: Path) -> str:
-    """Do what reading does with a file; other errors in it are left to its reader to report."""
+    """Do what reading does with a file, and return the outcome and which file it was.
+
+    Other errors in it are left to its reader to report.
+    """
     try:
-        with PagedFile(path) as stream, open_hdf5(stream, "r") as file:
+        with PagedFile(path) as stream:
+            return f"{_tried(stream)} {_described(stream)}"
+    except MemoryError:
+        return _LARGE
+    except Exception:  # noqa: BLE001 - the reader opened it: it is another file by now
+        return _HARMLESS
+
+
+def _tried(stream: PagedFile) -> str:
+    try:
+        with open_hdf5(stream, "r") as file:
             root_attributes(file)
             datasets, texts = list(_datasets(file)), 0
             check_sizes(file, datasets)  # otherwise the walk might not end
             for dataset in datasets:
                 texts += _walk(dataset)
-                if texts > stream.size:
+                if texts > stream.real_size:
                     return _LARGE
     except MemoryError:
         return _LARGE
@@ -190,7 +237,8 @@ def _looked_at(path: Path) -> str:
 
 
 def _datasets(file: h5py.File) -> Iterator[h5py.Dataset]:
-    for name in member_names(file):
+    """Yield the datasets of the schema; nothing else of a file is ever opened."""
+    for name in sorted({"checksums", *GROUPS}.intersection(member_names(file))):
         try:
             paths = [f"{name}/{inner}" for inner in member_names(file, name)]
         except HoloError:
