@@ -357,3 +357,13 @@ def test_damage_of_format_1_is_noticed(tmp_path):
     (folder / "predictor.json").write_text("[]")
     with pytest.raises(FormatError, match=r"has the format \[\]; this version reads 1 and 2"):
         read_predictor(folder)
+
+
+def test_a_predictor_is_not_written_through_a_link(tmp_path):
+    ones = np.ones(4)
+    (tmp_path / "predictor").mkdir()
+    (tmp_path / "mine").write_bytes(b"\x89HDF\r\n\x1a\nmine")
+    (tmp_path / "predictor" / "predictor.h5").symlink_to(tmp_path / "mine")
+    write_predictor(predictor(LinearModel(0 * ones, ones, ones, 0.0)), tmp_path / "predictor")
+    assert (tmp_path / "mine").read_bytes() == b"\x89HDF\r\n\x1a\nmine"
+    read_predictor(tmp_path / "predictor")

@@ -106,3 +106,28 @@ def test_a_learned_prior_is_fitted_at_the_end_and_a_resumed_run_has_the_same_one
         mean = prior.logits[0].softmax(dim=0) @ prior.means[0]
     np.testing.assert_allclose(mean, loaded.encode(holograms).invariants.mean(axis=0), atol=1e-4)
     assert run() == once
+
+
+def test_a_run_writes_through_no_link_that_came_with_its_folder(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever made the folder may have chosen which of the user's files the names lead to."""
+    other = trained / "other"
+    other.mkdir()
+    (other / "mine").write_text("mine")
+    train = ["train", "data.h5", "--recipe", "recipe.yaml", "--out"]
+    (trained / "second" / "model").mkdir(parents=True)
+    names = ("recipe.yaml", "history.csv", "evaluation.json", "learning_curves.png", "model/model.json")
+    for name in (*names, "model/training_z.h5"):
+        (trained / "second" / name).symlink_to(other / "mine")
+    assert main([*train, "second"]) == 0
+    load("second/model", Model)
+    for part in ("model", "data", "state"):
+        folder = trained / f"with_{part}"
+        folder.mkdir()
+        (folder / part).symlink_to(other)
+        assert main([*train, folder.name]) == 1
+        assert (
+            f"with_{part}/{part}: is a link; a run writes only into its own folder" in capsys.readouterr().err
+        )
+    assert contents(other) == {str(other / "mine"): b"mine"}
