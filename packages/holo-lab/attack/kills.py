@@ -204,5 +204,6 @@ def _difference(one: Any, other: Any) -> str:
         place = next(place for place, pair in enumerate(zip(one, other, strict=True)) if pair[0] != pair[1])
         return f"{place}: {_difference(one[place], other[place])}"
     one, other = str(one), str(other)
-    start = max(len(os.path.commonprefix([one, other])) - 60, 0)
+    pairs = enumerate(zip(one, other, strict=False))
+    start = max(next((place for place, pair in pairs if pair[0] != pair[1]), 0) - 60, 0)
     return f"{one[start : start + 300]!r} is now {other[start : start + 300]!r}"
