@@ -168,6 +168,21 @@ def test_a_header_that_leads_backwards_or_holds_a_long_name_ends_the_reading(tmp
         assert any("the archive is damaged after byte" in row.reason for row in skipped), skipped
 
 
+@pytest.mark.parametrize("count", [16, 17, 5000])
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE])
+def test_headers_without_end_before_one_member_end_the_reading(kind, count, tmp_path):
+    header = tarfile.TarInfo("header")
+    header.type, content = kind, b"10 path=a\n" if kind != tarfile.GNUTYPE_LONGNAME else b"a.cif\0"
+    header.size = len(content)
+    many = (header.tobuf(tarfile.GNU_FORMAT) + content.ljust(512, b"\0")) * count
+    archive = as_tar(tmp_path / "deep.tar", [("0.cif", b"")])
+    before = archive.read_bytes()[:512]
+    archive.write_bytes(before + many + tarfile.TarInfo("1.cif").tobuf() + bytes(1024))
+    paths, skipped = structure_files([archive])
+    assert len(paths) == (2 if count == 16 and kind == tarfile.GNUTYPE_LONGNAME else 1)
+    assert any("a member has more than 16 headers" in row.reason for row in skipped) == (count > 16)
+
+
 def test_a_member_with_a_name_that_is_taken_is_skipped(tmp_path):
     archive = as_tar(tmp_path / "twice.tar", [("a.cif", b"first"), ("./a.cif", b"second")])
     paths, (row,) = structure_files([archive])

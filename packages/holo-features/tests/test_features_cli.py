@@ -176,6 +176,13 @@ def test_a_folder_that_is_not_there_is_told_so(tmp_path):
         (("structures", "a.pdb", "--out", "x.h5", "--lmax", "-1"), "--lmax"),
         (("structures", "a.pdb", "--out", "x.h5", "--cutoff", "0"), "--cutoff"),
         (("structures", "a.pdb", "--out", "x.h5", "--cutoff", "ten"), "--cutoff"),
+        (("residues", "a.pdb", "--out", "x.h5", "--cutoff", "1e-300"), "--cutoff. Must be >= 0.1"),
+        (("structures", "a.pdb", "--out", "x.h5", "--envelope", "1e-300"), "--envelope. Must be >= 0.1"),
+        (
+            ("shapes", "meshes", "--out", "x.h5", "--bandwidth", "1" + "0" * 20),
+            "--bandwidth. Must be <= 1000",
+        ),
+        (("images", "mnist", "--out", "x.h5", "--bandwidth", "1001"), "--bandwidth. Must be <= 1000"),
         (("structures", "a.pdb", "--out", "x.h5", "--lmax", "8", "--nmax", "4"), "at least lmax, 8"),
         (("structures", "a.pdb", "--out", "x.h5", "--channels", "C", "C"), "each once"),
         (("structures", "a.pdb", "--out", "x.h5", "--color", "red"), "--color"),

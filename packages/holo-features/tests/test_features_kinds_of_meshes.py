@@ -3,6 +3,7 @@
 import itertools
 import shutil
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -44,6 +45,77 @@ def test_relative_and_absolute_indices_in_one_file(tmp_path):
     path = tmp_path / "mixed.obj"
     path.write_text(tetrahedra(1, relative=False) + "\n".join(tetrahedra(2, relative=True).split("\n")[8:]))
     assert len(center(read_mesh(path)).vertices) == 8
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("relative", [False, True])
+def test_materials_objects_and_groups_do_not_divide_a_mesh(tmp_path, relative, end):
+    part = "usemtl a material\n o body\ng one two\ns off\nmtllib {i}.mtl\ng\n"
+    text = tetrahedra(1, relative=relative)
+    divided = "".join(part.replace("{i}", str(i)) + f"{line}\n" for i, line in enumerate(text.splitlines()))
+    path = tmp_path / "divided.obj"
+    path.write_bytes(divided.replace("\n", end).encode())
+    found = read_mesh(path)
+    np.testing.assert_array_equal(found.vertices, CORNERS)
+    np.testing.assert_array_equal(found.faces, FACES)
+
+
+def test_materials_without_end_take_seconds(tmp_path):
+    path = tmp_path / "materials.obj"
+    path.write_text(tetrahedra(1, relative=False) + "".join(f"usemtl m{i}\nf 1 2 3\n" for i in range(30_000)))
+    started = time.process_time()
+    assert len(read_mesh(path).faces) == 30_004
+    assert time.process_time() - started < 6
+
+
+def test_a_polygon_of_more_corners_than_any_has(tmp_path):
+    path = tmp_path / "polygon.obj"
+    for corners, refused in ((10_000, False), (10_001, True)):
+        path.write_text(tetrahedra(1, relative=False) + "f" + " 1" * corners + "\n# " + "a" * 30_000 + "\n")
+        if refused:
+            with pytest.raises(FormatError, match=r"line 9, a face, has 10001 corners; it may have 10000"):
+                read_mesh(path)
+        else:
+            assert len(read_mesh(path).faces) == 4 + corners - 2
+
+
+def ply_of_faces(head, faces=FACES):
+    """Return a PLY file of a tetrahedron."""
+    header = ["ply", "format ascii 1.0", *filter(None, [head]), "element vertex 4"]
+    header += [*(f"property float {axis}" for axis in "xyz"), f"element face {len(FACES)}"]
+    header += ["property list uchar int vertex_indices", "end_header"]
+    rows = [" ".join(map(str, row)) for row in CORNERS.tolist()] + [
+        f"3 {a} {b} {c}" for a, b, c in faces.tolist()
+    ]
+    return "\n".join([*header, *rows, ""])
+
+
+def test_only_the_header_of_ply_counts_faces(tmp_path):
+    path = tmp_path / "a.ply"
+    for comment in (
+        "comment element face " + "9" * 5000,
+        "comment element face 7",
+        "obj_info element face 7",
+    ):
+        path.write_text(ply_of_faces(comment) + "element face 9\n")
+        assert len(read_mesh(path).faces) == 4
+    path.write_text(ply_of_faces("", FACES[:3]))
+    with pytest.raises(FormatError, match=r"it has \d of 4 faces|damaged"):
+        read_mesh(path)
+
+
+def test_a_ply_header_of_more_elements_than_any_has(tmp_path):
+    path = tmp_path / "a.ply"
+    path.write_text(ply_of_faces("\n".join(f"element e{i} 0\nproperty float x" for i in range(500))))
+    with pytest.raises(FormatError, match="its header has 1006 elements and properties; it may have 1000"):
+        read_mesh(path)
+
+
+def test_a_relative_index_of_more_digits_than_a_number_has(tmp_path):
+    path = tmp_path / "a.obj"
+    path.write_text(tetrahedra(1, relative=False) + f"f -1 -2 -{'9' * 5000}\n")
+    with pytest.raises(FormatError, match="line 9, a face: it has a relative index of 5000 digits"):
+        read_mesh(path)
 
 
 def test_a_relative_index_beyond_the_beginning(tmp_path):

@@ -1,6 +1,7 @@
 """Commands that are killed at random moments and resumed, compared with undisturbed runs."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -92,7 +93,9 @@ def _one(
         ends.append(end)
         if end.left:
             return ORPHAN, told, ends
-        if end.status not in _ENDS[number] | {0} or "Traceback" in end.errors:
+        if end.status not in _ENDS[number] | {0} or (
+            "Traceback" in end.errors and not _before_start(end, number)
+        ):
             return UNFORESEEN, f"{told}: {end}", ends
         if command.over(folder):
             break
@@ -107,6 +110,13 @@ def _one(
     if found != expected:
         return OTHER, f"{told}: {_difference(expected, found)}", ends
     return RESUMED, told, ends
+
+
+def _before_start(end: _End, number: signal.Signals) -> bool:
+    """Return whether Python itself was interrupted, while it was still looking for the module to run."""
+    frames = re.findall(r'^ +File "(.*)", line \d+', end.errors, flags=re.MULTILINE)
+    frozen = all(re.fullmatch("<frozen .*>", frame) for frame in frames)
+    return end.status == -number and bool(frames) and frozen
 
 
 def _made(command: Command, inputs: Path, folder: Path) -> Any:

@@ -200,6 +200,50 @@ def test_what_libraries_say_of_too_little_memory_is_one_line(error, line, capsys
     assert said.count("\n") == 1
 
 
+def test_an_input_that_is_nested_without_end_is_one_line(capsys) -> None:
+    app = App(name="holo-test")
+
+    @app.default
+    def deeper() -> None:
+        deeper()
+
+    assert run(app, []) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Error: an input is nested too deeply (maximum recursion depth exceeded")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "set_to"),
+    [
+        ("1", "20"),
+        ("20", "20"),
+        ("132", "132"),
+        ("500", "500"),
+        ("501", "500"),
+        ("999999999", "500"),
+        ("9" * 5000, "500"),
+        *((odd, None) for odd in ("0", "00", "-3", "wide", "\u00b2", "")),
+    ],
+)
+def test_a_terminal_is_neither_very_narrow_nor_very_wide(columns, set_to, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert run(app, ["--help"]) == 0
+    assert os.environ.get("COLUMNS") == set_to
+    widest = max(map(len, capsys.readouterr().out.splitlines()))
+    assert widest <= int(set_to or 500)
+
+
+def test_no_work_shows_no_progress_and_no_step_no_guess(capsys, monkeypatch) -> None:
+    with progress(0, "encoding") as advance:
+        advance(0)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(console, "_LOG_INTERVAL", -1.0)
+    with progress(2, "encoding") as advance:
+        advance(0, "beginning")
+    assert capsys.readouterr().err == "encoding: 0/2, 0 s, beginning\n"
+
+
 def test_other_errors_of_libraries_are_not_hidden() -> None:
     app = App(name="holo-test")
 

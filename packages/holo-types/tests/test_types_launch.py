@@ -45,6 +45,18 @@ def test_ctrl_c_after_a_program_is_no_traceback(tmp_path: Path) -> None:
     assert interrupted(tmp_path, atexit) == (-signal.SIGINT, "")
 
 
+def test_a_working_directory_that_was_removed_is_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    (tmp_path / "program.py").write_text("raise OSError('imported')", encoding="utf-8")
+    begin = f"import os, sys; os.rmdir({str(folder)!r}); sys.path.append({str(tmp_path)!r})\n{BEGIN}"
+    done = subprocess.run(
+        [sys.executable, "-c", begin], cwd=folder, capture_output=True, text=True, check=False, timeout=600
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: the working directory no longer exists\n"
+
+
 COMMAND = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)

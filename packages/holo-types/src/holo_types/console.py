@@ -35,6 +35,11 @@ __all__ = [
 
 OK, NOTHING_USEFUL, WRONG_USAGE, SOME_FILES_FAILED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
+_NARROWEST, _WIDEST, _MOST_DIGITS = (
+    20,
+    500,
+    9,
+)  # columns of a text; rich would take minutes for very many, or for one
 _LOG_INTERVAL = 15.0  # seconds between the progress lines of a log
 
 
@@ -98,9 +103,9 @@ def run(app: "App", argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        2 for wrong usage; 1 for a `HoloError`, an `OSError`, too little memory or a module that cannot be imported,
-        each reported in one line on stderr; 130 after Ctrl-C and 143 after SIGTERM; otherwise the integer that the
-        command returned, or 0.
+        2 for wrong usage; 1 for a `HoloError`, an `OSError`, too little memory, too deep a nesting or a module that
+        cannot be imported, each reported in one line on stderr; 130 after Ctrl-C and 143 after SIGTERM; otherwise the
+        integer that the command returned, or 0.
 
     Examples
     --------
@@ -126,6 +131,9 @@ def _reported(app: "App", tokens: Sequence[str]) -> int:
     """Run a command, and report an error in one line."""
     try:
         return _run(app, tokens)
+    except RecursionError as error:
+        _error_line(f"Error: an input is nested too deeply ({error})")
+        return NOTHING_USEFUL
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
             raise
@@ -166,12 +174,19 @@ def _run(app: "App", tokens: Sequence[str]) -> int:
 
 
 def _ready_streams() -> None:
-    """Let standard output and standard error accept every text, however the process was started."""
+    """Let standard output and standard error accept every text, however the process was started and wide they are."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:  # closed: the next file to be opened would get its number and the output
             os.open(os.devnull, os.O_RDWR)
+    columns = os.environ.get("COLUMNS")
+    if columns is not None:
+        if not (columns.isascii() and columns.isdecimal() and columns.strip("0")):
+            del os.environ["COLUMNS"]
+        else:
+            width = int(columns) if len(columns) < _MOST_DIGITS else _WIDEST
+            os.environ["COLUMNS"] = str(min(max(width, _NARROWEST), _WIDEST))
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -209,7 +224,7 @@ def progress(total: int, description: str) -> Iterator[Callable[..., None]]:
     ...     for _ in range(3):
     ...         advance()
     """
-    if is_quiet():
+    if is_quiet() or total == 0:
         yield _silent
         return
     with _bar(total, description) if sys.stderr.isatty() else _log_lines(total, description) as advance:
@@ -254,11 +269,9 @@ def _log_lines(total: int, description: str) -> Iterator[Callable[..., None]]:
         now = time.monotonic()
         if done >= total or now - spoke >= _LOG_INTERVAL:
             spoke = now
-            left = (now - start) / done * (total - done) if done else float("nan")
+            left = f", {(now - start) / done * (total - done):.0f} s left" if done else ""
             beside = f", {visible(note)}" if note else ""
-            sys.stderr.write(
-                f"{visible(description)}: {done}/{total}, {now - start:.0f} s, {left:.0f} s left{beside}\n"
-            )
+            sys.stderr.write(f"{visible(description)}: {done}/{total}, {now - start:.0f} s{left}{beside}\n")
             sys.stderr.flush()
 
     yield advance

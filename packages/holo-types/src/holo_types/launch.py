@@ -1,7 +1,9 @@
 """How a program starts: its import takes a second, during which Ctrl-C must not show a traceback."""
 
 import importlib
+import os
 import signal
+import sys
 
 __all__ = ["launch"]
 
@@ -20,7 +22,7 @@ def launch(module: str) -> int:
     Returns
     -------
     int
-        The exit status.
+        The exit status; 1, with one line on stderr, if the working directory no longer exists.
 
     Examples
     --------
@@ -31,6 +33,12 @@ def launch(module: str) -> int:
     3
     >>> _ = signal.signal(signal.SIGINT, handler)
     """
+    if (
+        not _has_working_directory()
+    ):  # libraries would fail where nobody expects it, even while they are imported
+        if sys.stderr is not None:
+            sys.stderr.write("Error: the working directory no longer exists\n")
+        return 1
     ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if ours:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -42,3 +50,11 @@ def launch(module: str) -> int:
     finally:
         if ours:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _has_working_directory() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib is slow to import
+    except FileNotFoundError:
+        return False
+    return True

@@ -13,6 +13,7 @@ from cyclopts.validators import mutually_exclusive
 from .options import (
     IN_LINES,
     BasisOptions,
+    Cutoff,
     Flag,
     HologramsFile,
     Length,
@@ -138,7 +139,7 @@ def contacts_command(
     /,
     *,
     out: Output,
-    cutoff: Length = 12.0,
+    cutoff: Cutoff = 12.0,
     workers: Workers = 1,
     scheduler: Scheduler = None,
     summary: SummaryOptions = IN_LINES,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from .options import IN_LINES, Count, Flag, HologramsFile, Order, SummaryOptions, settings_of
+from .options import IN_LINES, Bandwidth, Flag, HologramsFile, Order, SummaryOptions, settings_of
 
 if TYPE_CHECKING:
     from holo_features.encoding.files import FileRows, Written
@@ -21,7 +21,7 @@ def images_command(
     out: HologramsFile,
     part: Literal["train", "test"] = "train",
     lmax: Order = 10,
-    bandwidth: Count = 30,
+    bandwidth: Bandwidth = 30,
     rotation: Literal["each", "chunks", "fixed"] = "each",
     seed: int = 0,
     float64: Flag = False,

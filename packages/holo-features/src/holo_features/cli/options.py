@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IN_LINES",
+    "Bandwidth",
     "BasisOptions",
     "CheckedResidues",
     "ConfidenceOptions",
     "Count",
+    "Cutoff",
     "Flag",
     "HologramsFile",
     "Length",
@@ -54,7 +56,10 @@ __all__ = [
 ]
 
 Order = Annotated[int, Parameter(validator=Number(gte=0, lte=1000))]
+Bandwidth = Annotated[int, Parameter(validator=Number(gte=1, lte=1000))]
 Length = Annotated[float, Parameter(validator=Number(gt=0, lte=1e6))]
+# Coordinates are divided by it, so that far smaller ones overflow; no bond is as short as this.
+Cutoff = Annotated[float, Parameter(validator=Number(gte=0.1, lte=1e6))]
 Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=" ".join)]
 
 
@@ -112,8 +117,8 @@ class BasisOptions:
 
     lmax: Order = 6
     nmax: Order = 20
-    cutoff: Length = 10.0
-    envelope: Length | None = None
+    cutoff: Cutoff = 10.0
+    envelope: Cutoff | None = None
     channels: Names = ("C", "N", "O", "S")
     float64: Flag = False
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from .options import (
     IN_LINES,
-    Count,
+    Bandwidth,
     Flag,
     HologramsFile,
     Order,
@@ -33,7 +33,7 @@ def shapes_command(
     *,
     out: HologramsFile,
     lmax: Order = 14,
-    bandwidth: Count = 90,
+    bandwidth: Bandwidth = 90,
     labels: Path | None = None,
     float64: Flag = False,
     run: Annotated[RunOptions, Together] = _NO_RUN,

@@ -9,6 +9,7 @@ from biotite.structure import AtomArray
 from jaxtyping import Bool, Int
 
 from holo_features.readers.raw import Molecule, RawAtoms
+from holo_features.structures.places import close_pairs
 from holo_features.structures.residue import residue_ids
 from holo_features.structures.structure import classify
 
@@ -35,6 +36,11 @@ def structure_molecules(raw: RawAtoms) -> Iterator[Molecule]:
     ----------
     raw
         All atoms of a model; its residues are classified.
+
+    Raises
+    ------
+    FormatError
+        If its atoms lie too densely; see `holo_features.structures.places.close_pairs`.
     """
     conformers, _ = classify(raw)
     atoms = raw.atoms
@@ -59,15 +65,20 @@ def structure_molecules(raw: RawAtoms) -> Iterator[Molecule]:
         others = np.ones(len(first), dtype=bool)
     names = atoms.res_name[rows[first]]
     identities = [str(residue) for residue in residue_ids(atoms, rows[first])]
+    residues_of, atoms_of = _members(molecules), _members(molecules[residues])
     for molecule in dict.fromkeys(molecules[others].tolist()):
-        members = np.flatnonzero(molecules == molecule)
-        part = atoms[rows[np.isin(residues, members)]]
+        members = residues_of[molecule]
         yield Molecule(
             "-".join(names[members].tolist()),
-            partial(AtomArray.copy, part),
+            partial(AtomArray.__getitem__, atoms, rows[atoms_of[molecule]]),
             pose=0,
             residues=tuple(identities[i] for i in members.tolist()),
         )
+
+
+def _members(molecules: Int[np.ndarray, "n"]) -> list[Int[np.ndarray, "members"]]:
+    """Return the places of each molecule, by its number."""
+    return np.split(np.argsort(molecules, kind="stable"), np.cumsum(np.bincount(molecules))[:-1])
 
 
 def _longest_chain(atoms: AtomArray, chosen: Bool[np.ndarray, "atoms"]) -> int:
@@ -85,9 +96,7 @@ def _bonded(
     heavy = np.flatnonzero(radii > 0)
     if len(heavy) < 2:
         return np.zeros((0, 2), dtype=np.int64)
-    from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few commands need it
-
-    near = KDTree(places[heavy]).query_pairs(2 * radii.max() + _TOLERANCE, output_type="ndarray")
+    near = close_pairs(places[heavy], 2 * radii.max() + _TOLERANCE)
     one, other = heavy[near[:, 0]], heavy[near[:, 1]]
     bonded = np.linalg.norm(places[one] - places[other], axis=1) <= radii[one] + radii[other] + _TOLERANCE
     bonded &= residues[one] != residues[other]

@@ -6,10 +6,12 @@ from functools import partial
 
 import numpy as np
 from biotite.structure import AtomArray, BondList, BondType
+from jaxtyping import Shaped
 from numpy.typing import NDArray
 
 from holo_features.readers.columns import integer, number
 from holo_features.readers.raw import Molecule
+from holo_features.readers.tables import check_length
 from holo_types import FormatError
 
 from .atom_types import type_elements
@@ -27,7 +29,7 @@ _BONDS = {
 }
 _NOT_CONNECTED = "nc"
 # Fields of an atom: number, name, x, y, z, type, residue number, residue name, partial charge.
-_TYPE, _RESIDUE_NUMBER, _RESIDUE_NAME, _CHARGE = 5, 6, 7, 8
+_NAME, _TYPE, _RESIDUE_NUMBER, _RESIDUE_NAME, _CHARGE = 1, 5, 6, 7, 8
 
 
 def mol2_molecules(text: str) -> Iterator[Molecule]:
@@ -64,10 +66,10 @@ def _atoms(record: str) -> AtomArray:
         raise FormatError(f"its atom {' '.join(short)!r} is cut off; it must have x, y, z and a type")
     atoms = AtomArray(len(rows))
     atoms.coord = np.array([_position(row) for row in rows], dtype=np.float32).reshape(-1, 3)
-    atoms.atom_name = np.array([row[1] for row in rows], dtype=np.str_)
-    atoms.element = np.array(type_elements([row[_TYPE] for row in rows]), dtype=np.str_)
+    atoms.atom_name = _names(rows, _NAME, "name")
+    atoms.element = np.array(type_elements(_names(rows, _TYPE, "type").tolist()), dtype=np.str_)
     if all(len(row) > _RESIDUE_NAME for row in rows):
-        atoms.res_name = np.array([row[_RESIDUE_NAME] for row in rows], dtype=np.str_)
+        atoms.res_name = _names(rows, _RESIDUE_NAME, "residue name")
     charge_type = lines[3].strip() if len(lines) > 3 else ""
     if charge_type != "NO_CHARGES" and all(len(row) > _CHARGE for row in rows):
         atoms.set_annotation(
@@ -85,6 +87,15 @@ def _rows(section: str) -> list[list[str]]:
     """Return the fields of each line; a trailing backslash continues a line, and a leading # makes it a comment."""
     joined = re.sub(r"\\[ \t]*\n", " ", section)
     return [line.split() for line in joined.split("\n") if line.strip() and not line.startswith("#")]
+
+
+def _names(rows: list[list[str]], field: int, name: str) -> Shaped[np.ndarray, "atoms"]:
+    """Return a field of each atom, unless an array as wide as the longest would be far larger than the file."""
+    values = [row[field] for row in rows]
+    longest = max(range(len(values)), key=lambda row: len(values[row]), default=0)
+    if values:
+        check_length(name, len(values), longest, len(values[longest]))
+    return np.array(values, dtype=np.str_)
 
 
 def _position(row: list[str]) -> list[float]:

@@ -16,6 +16,7 @@ from holo_types import FormatError
 __all__ = ["sdf_molecules"]
 
 _END, _V30 = "M  END", "M  V30 "
+_SHOWN, _MOST_DIGITS = 40, 18  # characters of a wrong count, and of any
 _COUNTS = 3  # index of the line, after three header lines
 # Of all characters that Python regards as line ends, only one is: the others occur in other encodings, as in Å.
 _NO_ENDS = str.maketrans(dict.fromkeys("\v\f\x1c\x1d\x1e\x85", " "))
@@ -55,6 +56,7 @@ def _atoms(lines: list[str]) -> AtomArray:
     else:
         lines = _joined(lines[: end + 1])
         end = len(lines) - 1
+        _check_blocks(lines)
     with warnings.catch_warnings():
         # biotite warns that radicals have no charge and query bonds no order, and reads them like that.
         warnings.filterwarnings("ignore", message="Cannot handle MDL", category=UserWarning)
@@ -66,18 +68,30 @@ def _atoms(lines: list[str]) -> AtomArray:
 
 def _joined(lines: list[str]) -> list[str]:
     """Join lines of V3000 that end in a hyphen with the next line, as the format prescribes."""
-    joined: list[str] = []
+    joined: list[list[str]] = []
+    continues = False
     for line in lines:
-        if (
-            joined
-            and joined[-1].startswith(_V30)
-            and joined[-1].rstrip().endswith("-")
-            and line.startswith(_V30)
-        ):
-            joined[-1] = joined[-1].rstrip()[:-1] + line[len(_V30) :]
+        of_table = line.startswith(_V30)
+        if continues and of_table:
+            joined[-1][-1] = joined[-1][-1].rstrip()[:-1]
+            joined[-1].append(line[len(_V30) :])
         else:
-            joined.append(line)
-    return joined
+            joined.append([line])
+        continues = of_table and line.rstrip().endswith("-")
+    return ["".join(parts) for parts in joined]
+
+
+def _check_blocks(lines: list[str]) -> None:
+    """Refuse a table of V3000 that has fewer atoms or bonds than it declares."""
+    table = [line[len(_V30) :].split(maxsplit=3) for line in lines if line.startswith(_V30)]
+    said = next((row[1:3] for row in table if row[:1] == ["COUNTS"]), [])
+    for what, count in zip(("ATOM", "BOND"), said, strict=False):
+        begins, ends = (
+            [i for i, row in enumerate(table) if row == [edge, what]] for edge in ("BEGIN", "END")
+        )
+        found = ends[0] - begins[0] - 1 if begins and ends else 0
+        if not count.isdecimal() or len(count) > _MOST_DIGITS or int(count) > found:
+            raise FormatError(f"it has {found} {what.lower()}s; its COUNTS says {count[:_SHOWN]}")
 
 
 def _check_counts(counts: str, end: int) -> None:

@@ -25,6 +25,7 @@ _SUFFIXES = (".tar", ".zip")
 LARGEST_MEMBER = 1 << 28  # bytes, packed or unpacked; ten times the largest mmCIF file of AlphaFold DB
 _LARGEST_HEADER = 1 << 16  # bytes, for a long name in a tar archive
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # in a zip archive: signature, lengths of name and extra field
+_MOST_HEADERS = 16  # before one member; tar writes at most four
 _NAMES = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 _SHOWN = 100  # characters of a name that is refused
 
@@ -202,10 +203,14 @@ def _in_zip(archive: Path) -> Iterator[tuple[str, _Place | str]]:
 
 
 class _TarMember(tarfile.TarInfo):
-    """A tar header that is refused if a name in it would fill the memory."""
+    """A tar header that is refused if a name in it would fill the memory, or names follow each other without end."""
 
     def _proc_member(self, file: tarfile.TarFile) -> tarfile.TarInfo:
-        if self.type in _NAMES and not 0 <= self.size <= _LARGEST_HEADER:
+        headers = getattr(file, "headers_before_member", 0) + 1 if self.type in _NAMES else 0
+        file.headers_before_member = headers  # type: ignore[attr-defined]
+        if headers > _MOST_HEADERS:  # tarfile reads each within the one before
+            raise tarfile.ReadError(f"a member has more than {_MOST_HEADERS} headers")
+        if headers and not 0 <= self.size <= _LARGEST_HEADER:
             raise tarfile.ReadError(f"a name has {self.size} bytes; {_LARGEST_HEADER} are the most")
         return super()._proc_member(file)  # type: ignore[misc,no-any-return]
 

@@ -3,8 +3,8 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import product
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, product
 
 import attrs
 import numpy as np
@@ -14,10 +14,12 @@ from jaxtyping import Float, Int, Shaped
 from holo_types import FormatError
 from holo_types.contents import most_bytes
 
-__all__ = ["Copy", "are_moved_copies", "build_assembly", "check_copies", "operations"]
+__all__ = ["Copy", "UnitSets", "are_moved_copies", "build_assembly", "check_copies", "operations"]
 
 _MOST_DEVIATION = 1e-2  # files have few decimals
 _MOVED = 0.5  # Å
+_FARTHEST = 1e6  # Å; a translation beyond it is damage
+_MOST_COMPARED = 1000  # models; a wwPDB assembly file of a virus may have 1,680
 _MOST_COPIES = 10_000  # a capsid may have 1,680, such as 1M4X
 _ATOM = 256  # bytes of memory that an atom takes while copies are joined
 _MOST_STEPS = 8  # of an operation; files have at most two
@@ -60,7 +62,60 @@ class Copy:
             deviation = np.abs(rotation @ rotation.T - np.eye(3)).max()
         if not (np.isfinite(matrix).all() and deviation < _MOST_DEVIATION):
             raise FormatError(f"{name}: {matrix.tolist()} is not a rotation and translation")
+        farthest = float(np.abs(matrix[:, 3]).max())
+        if farthest > _FARTHEST:
+            raise FormatError(f"{name}: it is moved by {farthest:g} Å; it may be moved by {_FARTHEST:g} Å")
         return cls(units, rotation, matrix[:, 3])
+
+
+@attrs.define(eq=False)
+class UnitSets:
+    """The sets of units of an assembly's copies: one object for equal sets, and only of units that the file has.
+
+    A file can name units in every copy that it does not have, and their sets would take far more memory than its text.
+
+    Parameters
+    ----------
+    there : Shaped[ndarray, "atoms"]
+        Each atom's unit.
+
+    Examples
+    --------
+    >>> sets = UnitSets(np.array(["A", "A", "B"]))
+    >>> sets.of(["B", "A", "Z"]) is sets.of(["A", "B"])
+    True
+    """
+
+    there: Shaped[np.ndarray, "atoms"]
+    _names: dict[str, str] = attrs.field(init=False)
+    _sets: dict[frozenset[str], frozenset[str]] = attrs.field(factory=dict, init=False)
+    _members: int = attrs.field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._names = {name: name for name in np.unique(self.there).tolist()}
+
+    def known(self, names: Iterable[str]) -> Iterator[str]:
+        """Yield those of some units that the file has."""
+        return (self._names[name] for name in names if name in self._names)
+
+    def of(self, names: Iterable[str]) -> frozenset[str]:
+        """Return the set of those of some units that the file has.
+
+        Raises
+        ------
+        FormatError
+            If all different sets together have more units than an assembly may have atoms; see `build_assembly`.
+        """
+        units = frozenset(self.known(names))
+        if units not in self._sets:
+            self._sets[units] = units
+            self._members += len(units)
+            if self._members > (most := max(most_bytes() // _ATOM, len(self.there))):
+                raise FormatError(
+                    f"its assembly names more than {most} chains, each of which has atoms "
+                    "(HOLO_MAX_BYTES allows more)"
+                )
+        return self._sets[units]
 
 
 def are_moved_copies(
@@ -68,13 +123,15 @@ def are_moved_copies(
 ) -> bool:
     """Return whether models are copies of the first one at other places, as in assembly files, and not other states.
 
+    Of very many models, only the first thousand are compared.
+
     Examples
     --------
     >>> atoms = np.random.default_rng(0).normal(size=(9, 3))
     >>> are_moved_copies(atoms, [atoms[:, [1, 2, 0]] + 20]), are_moved_copies(atoms, [atoms[::-1] + 20])
     (True, False)
     """
-    return all(_is_moved(atoms, other) for other in others)
+    return all(_is_moved(atoms, other) for other in islice(others, _MOST_COMPARED))
 
 
 def _is_moved(atoms: Float[np.ndarray, "atoms 3"], other: Float[np.ndarray, "atoms 3"]) -> bool:
@@ -163,7 +220,7 @@ def build_assembly(atoms: AtomArray, units: Shaped[np.ndarray, "atoms"], copies:
     ------
     FormatError
         If their atoms take more than 1 GiB of memory (some 4 million atoms), or than HOLO_MAX_BYTES, and are more than
-        those of the structure.
+        those of the structure; or if a copy lies at no finite position.
 
     Examples
     --------
@@ -177,13 +234,14 @@ def build_assembly(atoms: AtomArray, units: Shaped[np.ndarray, "atoms"], copies:
     """
     names = _Names.of(atoms.chain_id.tolist())
     rows = _rows_of(units)
-    members = {
-        chosen: np.sort(np.concatenate([_NONE, *(rows[unit] for unit in chosen if unit in rows)]))
-        for chosen in dict.fromkeys(copy.units for copy in copies)
-    }
-    total = sum(len(members[copy.units]) for copy in copies)
+    times = Counter(copy.units for copy in copies)
+    total = sum(number * _size(chosen, rows) for chosen, number in times.items())
     if total > max(most := most_bytes() // _ATOM, len(atoms)):
         raise FormatError(f"its assembly has {total} atoms; it may have {most} (HOLO_MAX_BYTES allows more)")
+    members = {
+        chosen: np.sort(np.concatenate([_NONE, *(rows[unit] for unit in chosen if unit in rows)]))
+        for chosen in times
+    }
     pairs, pair = _pairs(atoms.chain_id, units)
     count: Counter[str] = Counter()
     parts = []
@@ -192,13 +250,21 @@ def build_assembly(atoms: AtomArray, units: Shaped[np.ndarray, "atoms"], copies:
         if not len(chosen):
             continue
         part = atoms[chosen]
-        coord = part.coord.astype(np.float64) @ copy.rotation.T + copy.translation
-        part.coord = coord.astype(np.float32)
+        with np.errstate(over="ignore"):
+            coord = part.coord.astype(np.float64) @ copy.rotation.T + copy.translation
+            part.coord = coord.astype(np.float32)
+        if np.isinf(part.coord).any():
+            raise FormatError("a copy in its assembly lies at no finite position")
         there, which = np.unique(pair[chosen], return_inverse=True)
         count.update({pairs[i][1] for i in there})
         part.chain_id = np.array([names[pairs[i][0], count[pairs[i][1]]] for i in there])[which]
         parts.append(part)
     return concatenate(parts) if parts else atoms[:0]
+
+
+def _size(units: frozenset[str], rows: Mapping[str, Int[np.ndarray, "members"]]) -> int:
+    """Return the number of atoms of some units."""
+    return sum(len(rows[unit]) for unit in units if unit in rows)
 
 
 def _pairs(

@@ -24,18 +24,20 @@ __all__ = ["binary_categories"]
 _INTEGERS = {1: "<i1", 2: "<i2", 3: "<i4", 4: "<u1", 5: "<u2", 6: "<u4"}
 _LIMITS = {code: np.iinfo(dtype) for code, dtype in _INTEGERS.items()}
 _FLOATS = {32: "<f4", 33: "<f8"}
-_PACKED: dict[tuple[object, object], str] = {
+_PACKED: dict[tuple[int, int], str] = {
     (1, False): "<i1",
     (2, False): "<i2",
     (1, True): "<u1",
     (2, True): "<u2",
 }
+_SHOWN = 40  # characters of a kind that is unknown
 _PRESENT, _LAST_MASK = 0, 2  # 0 is present, 1 is not applicable (.), 2 is unknown (?)
 
 # A column of a single value takes a few bytes for any number of rows, but atoms never coincide: their coordinates alone
 # take six bytes for each row.
 _FEW_ROWS, _ROW = 1 << 16, 2
 _MOST_VALUES = 1 << 20  # of maps and lists; files of the PDB have some thousands
+_LARGEST = 2.0**53  # up to it, every integer is exact in float64
 _MOST_STEPS = 8  # of the decoding of a column; files have at most five
 
 _Array = NDArray[np.generic]
@@ -102,9 +104,16 @@ def _number(encoding: Mapping[str, object], key: str) -> float:
 
 def _integer(encoding: Mapping[str, object], key: str) -> int:
     value = _number(encoding, key)
-    if not value.is_integer():
-        raise FormatError(f"an encoding has {key} = {value!r}; it must be an integer")
+    if not value.is_integer() or abs(value) > _LARGEST:
+        raise FormatError(f"an encoding has {key} = {value!r}; it must be an integer up to 2^53")
     return int(value)
+
+
+def _kind(encoding: Mapping[str, object]) -> str:
+    value = encoding.get("kind")
+    if not isinstance(value, str):
+        raise FormatError(f"the kind of an encoding is {type(value).__name__}; it must be text")
+    return value
 
 
 def _table(category: object, name: str) -> Table:
@@ -217,9 +226,9 @@ def _steps(content: bytes, encodings: Sequence[object], rows: int) -> _Array:
     steps = [_mapping(encoding, "an encoding") for encoding in reversed(encodings)]
     values = _byte_array(content, steps[0])
     for step in steps[1:]:
-        kind = step.get("kind")
+        kind = _kind(step)
         if kind not in _DECODERS:
-            raise FormatError(f"its encoding {kind!r} is unknown")
+            raise FormatError(f"its encoding {kind[:_SHOWN]!r} is unknown")
         if kind != "ByteArray" and values.dtype.kind not in "iu":
             raise FormatError(f"its encoding {kind} has no integers to work on")
         # Before run-length decoding there are at most two values for each row.
@@ -227,14 +236,15 @@ def _steps(content: bytes, encodings: Sequence[object], rows: int) -> _Array:
             raise FormatError(f"its {kind} has srcSize {step['srcSize']}; the column has {rows} rows")
         if kind == "IntegerPacking":
             _check_packed(values.dtype, step)
-        values = _DECODERS[str(kind)](values.astype(np.int64, copy=False), step)
+        values = _DECODERS[kind](values.astype(np.int64, copy=False), step)
         if kind in {"RunLength", "Delta"}:
             _check_range(values, step)
     return values
 
 
 def _check_packed(dtype: np.dtype[Any], step: Mapping[str, object]) -> None:
-    said = _PACKED.get((step.get("byteCount"), step.get("isUnsigned")))
+    unsigned = step.get("isUnsigned")
+    said = _PACKED.get((_integer(step, "byteCount"), unsigned)) if isinstance(unsigned, int) else None
     if said is None or np.dtype(said) != dtype:
         raise FormatError(
             f"its IntegerPacking has byteCount {step.get('byteCount')!r} and isUnsigned {step.get('isUnsigned')!r}, "
@@ -254,9 +264,10 @@ def _check_range(values: _Array, step: Mapping[str, object]) -> None:
 
 
 def _byte_array(content: bytes, step: Mapping[str, object]) -> _Array:
-    dtype = (_INTEGERS | _FLOATS).get(_integer(step, "type")) if step.get("kind") == "ByteArray" else None
+    kind = _kind(step)
+    dtype = (_INTEGERS | _FLOATS).get(_integer(step, "type")) if kind == "ByteArray" else None
     if dtype is None:
-        raise FormatError(f"its data are encoded as {step.get('kind')!r} of type {step.get('type')!r}")
+        raise FormatError(f"its data are encoded as {kind[:_SHOWN]!r} of type {step.get('type')!r}")
     if len(content) % np.dtype(dtype).itemsize:
         raise FormatError(f"its {len(content)} bytes are not an array of {np.dtype(dtype).name}")
     return np.frombuffer(content, dtype=dtype)

@@ -16,15 +16,17 @@ from .tables import ListColumn, Table, bad_value, check_length
 __all__ = ["aligned_loop", "categories"]
 
 _TOKEN = re.compile(
-    r"""\#[^\n]*
+    r"""\#[^\n]*+(?:\s++\#[^\n]*+)*+
     | ^;(?P<field>.*?)\n;(?=\s|\Z)
     | '(?P<single>[^\n]*?)'(?=\s|\Z)
     | "(?P<double>[^\n]*?)"(?=\s|\Z)
-    | (?P<bare>[^\s]+)""",
+    | (?P<bare>[^\s]+)
+    | \s{64,}+""",  # all at once
     re.VERBOSE | re.MULTILINE | re.DOTALL | re.ASCII,
 )
 _RESERVED = ("data_", "loop_", "save_", "global_", "stop_")
 _OPEN = (".", "?")
+_MOST_BLOCKS = 100_000  # twice the number in the Chemical Component Dictionary; structures have one
 _BLANK = 32
 
 
@@ -115,6 +117,8 @@ def categories(text: str, wanted: Collection[str]) -> list[dict[str, Table]]:
         elif token.word.startswith("data_"):
             end_loop()
             loop = None
+            if len(blocks) == _MOST_BLOCKS:
+                raise FormatError(f"line {line}: it has more than {_MOST_BLOCKS} data blocks")
             blocks.append(_Block())
         elif token.word == "loop_":
             end_loop()
@@ -197,7 +201,7 @@ def aligned_loop(content: bytes, category: str, begins: Collection[bytes]) -> Ta
     ([1, 22], ['N', ''])
     """
     prefix = re.escape(category.encode())
-    head = re.search(rb"\nloop_[ \t]*\n((?:[ \t]*_" + prefix + rb"\.[!-~]+[ \t]*\n)+)", content)
+    head = re.search(rb"\nloop_[ \t]*+\n((?:[ \t]*+_" + prefix + rb"\.[!-~]++[ \t]*+\n)++)", content)
     if head is None or not content.startswith(b"data_"):
         return None
     before = content[: head.start() + 1]
@@ -232,7 +236,7 @@ def _has_tag(content: bytes, mark: bytes) -> bool:
     return place >= 0
 
 
-_AFTER = re.compile(rb"(?:[ \t\n]|#[^\n]*)*+(?:_|loop_|data_|\Z)", re.IGNORECASE)
+_AFTER = re.compile(rb"(?:[ \t\n]++|#[^\n]*+)*+(?:_|loop_|data_|\Z)", re.IGNORECASE)
 _FOLLOWS = (b"\n#", b"\n_", b"\nloop_", b"\ndata_")
 _QUOTES = tuple(b"'\"")
 

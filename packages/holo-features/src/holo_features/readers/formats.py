@@ -157,16 +157,20 @@ _PACKED = {
     b"\x1f\x9d": "compress",
     b"7z\xbc\xaf": "7-Zip",
 }
+# Possessive quantifiers, because a file may consist of blank lines: going back would take far more memory than it has.
 _FOREIGN = (
-    (rb"(?i)\s*<(?:!doctype html|html|head)", "a web page (HTML), such as a server sends in place of a file"),
-    (rb"\s*<\?xml", "XML; PDBML is not read"),
-    (rb"\s*[{\[]\s*[\"{\[]", "JSON"),
-    (rb"(?:#[^\n]*\n|\s)*@<TRIPOS>", "MOL2, a file of small molecules"),
-    (rb"(?:[^\n]*\n){3}[^\n]*V[23]000", "a MOL or SDF file, of small molecules"),
+    (
+        rb"(?i)\s*+<(?:!doctype html|html|head)",
+        "a web page (HTML), such as a server sends in place of a file",
+    ),
+    (rb"\s*+<\?xml", "XML; PDBML is not read"),
+    (rb"\s*+[{\[]\s*+[\"{\[]", "JSON"),
+    (rb"(?:#[^\n]*+\n|\s++)*+@<TRIPOS>", "MOL2, a file of small molecules"),
+    (rb"(?:[^\n]*+\n){3}[^\n]*V[23]000", "a MOL or SDF file, of small molecules"),
 )
-_IS_MMCIF = re.compile(rb"(?:[ \t\r\n]|#[^\n]*\n)*data_", re.IGNORECASE)
+_IS_MMCIF = re.compile(rb"(?:[ \t\r\n]++|#[^\n]*+\n)*+data_", re.IGNORECASE)
 _IS_PDB = re.compile(
-    rb"\s*(?:HEADER|OBSLTE|TITLE |COMPND|SOURCE|KEYWDS|EXPDTA|AUTHOR|REVDAT|REMARK|SEQRES|CRYST1|MODEL |ATOM  |HETATM)"
+    rb"\s*+(?:HEADER|OBSLTE|TITLE |COMPND|SOURCE|KEYWDS|EXPDTA|AUTHOR|REVDAT|REMARK|SEQRES|CRYST1|MODEL |ATOM  |HETATM)"
 )
 _MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8
 

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from holo_types import FormatError
 
-from .assemblies import Copy, are_moved_copies, check_copies, operations
+from .assemblies import Copy, UnitSets, are_moved_copies, check_copies, operations
 from .binarycif import binary_categories
 from .cif import aligned_loop, categories
 from .elements import elements_of
@@ -82,7 +82,7 @@ def _check_end(content: bytes) -> None:
     """Refuse a file whose last line is only the beginning of an atom's row."""
     if content.endswith(b"\n"):
         return
-    before, last = (b"\n\n" + content).splitlines()[-2:]
+    before, last = (b"\n\n" + content).rsplit(b"\n", 2)[-2:]
     row, usual = last.split(), before.split()
     if not row or row[0] not in _ROWS:
         return
@@ -149,7 +149,7 @@ def _read(block: Mapping[str, Table], model: int | None, assembly: str | None) -
         ~atoms.hetero | _present(site, "label_seq_id"),
         units,
         chosen,
-        None if assembly is None else _copies(block, assembly),
+        None if assembly is None else _copies(block, assembly, UnitSets(units)),
         remarks,
         _says_plddt(block),
     )
@@ -194,11 +194,12 @@ def _metrics(content: bytes) -> dict[str, Table]:
 def _further(atoms: AtomArray, models: Int[np.ndarray, "rows"]) -> Remark:
     """Return a remark on how many models were passed over."""
     numbers, counts = np.unique(models, return_counts=True)
-    others = [number for number in numbers.tolist() if number != models[0]]
     first = atoms.coord[models == models[0]]
-    places = (atoms.coord[models == number] for number in others)
-    copies = bool((counts == len(first)).all()) and are_moved_copies(first, places)
-    return further_models(len(others), frames=False, copies=copies)
+    copies = bool((counts == len(first)).all())
+    if copies:
+        each = atoms.coord[np.argsort(models, kind="stable")].reshape(len(numbers), *first.shape)
+        copies = are_moved_copies(first, each[numbers != models[0]])
+    return further_models(len(numbers) - 1, frames=False, copies=copies)
 
 
 def _without_id(atoms: AtomArray, row: int) -> Remark:
@@ -217,10 +218,10 @@ def _number(
 
     A new residue begins where the chain, the name or the unit changes, or an atom's name is repeated.
     """
-    there = rows[numbered[rows]]
-    last: dict[str, int] = {}
-    for chain in np.unique(atoms.chain_id[rows]).tolist():
-        last[chain] = max(int(atoms.res_id[there[atoms.chain_id[there] == chain]].max(initial=0)), 0)
+    names_of_chains, chain = np.unique(atoms.chain_id[rows], return_inverse=True)
+    largest = np.zeros(len(names_of_chains), dtype=np.int64)
+    np.maximum.at(largest, chain[numbered[rows]], atoms.res_id[rows[numbered[rows]]])
+    last = dict(zip(names_of_chains.tolist(), largest.tolist(), strict=True))
     residue: tuple[str, str, str] | None = None
     names: set[tuple[str, str]] = set()
     for row in rows[~numbered[rows]].tolist():
@@ -285,7 +286,7 @@ def _residue_numbers(site: Table) -> tuple[Int[np.ndarray, "rows"], Bool[np.ndar
     return numbers, there
 
 
-def _copies(block: Mapping[str, Table], assembly: str) -> tuple[Copy, ...]:
+def _copies(block: Mapping[str, Table], assembly: str, sets: UnitSets) -> tuple[Copy, ...]:
     """Read the copies that make up an assembly."""
     if _GENERATORS not in block or _OPERATIONS not in block:
         raise FormatError(f"it has no assembly {assembly!r}; it describes none ({_GENERATORS})")
@@ -297,10 +298,13 @@ def _copies(block: Mapping[str, Table], assembly: str) -> tuple[Copy, ...]:
     if assembly not in names:
         raise FormatError(f"it has no assembly {assembly!r}; it has {listed(names)}")
     copies: list[Copy] = []
+    read: dict[str, frozenset[str]] = {}
     for name, expression, units in zip(*(column.tolist() for column in generators), strict=True):
         if name != assembly:
             continue
-        members = frozenset(unit.strip() for unit in units.split(","))
+        if units not in read:
+            read[units] = sets.of(unit.strip() for unit in units.split(","))
+        members = read[units]
         for steps in operations(expression):
             missing = next((step for step in steps if step not in matrices), None)
             if missing is not None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from holo_types import FormatError
 
-from .assemblies import Copy, are_moved_copies, check_copies
+from .assemblies import Copy, UnitSets, are_moved_copies, check_copies
 from .columns import decimals, integers, number, text, windows
 from .elements import elements_of, is_element
 from .names import WATERS
@@ -22,6 +22,11 @@ from .raw import RawAtoms, Remark, atom_name, further_models, listed
 __all__ = ["Model", "PdbFile", "filled", "read_pdb", "record_atoms", "record_decimals"]
 
 _WIDTH, _HEAD = 80, 8
+_FEW_LINES, _SHORTEST = (
+    1 << 20,
+    16,
+)  # more lines than these have this many bytes on average; records of atoms have 54
+_MOST_DIGITS = 18  # of a model's number
 # Columns of an atom record.
 _HETERO, _NAME, _LABEL, _RESIDUE, _CHAIN = slice(0, 6), slice(12, 16), 16, slice(17, 20), 21
 _NUMBER, _INSERTION, _COORDINATES, _OCCUPANCY = slice(22, 26), 26, slice(30, 54), slice(54, 60)
@@ -57,6 +62,8 @@ class _Lines:
     def of(cls, content: bytes) -> "_Lines":
         if b"\r" in content:
             content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if (count := content.count(b"\n")) > max(_FEW_LINES, len(content) // _SHORTEST):
+            raise FormatError(f"nearly all of its {count} lines are blank or short, so it is not a PDB file")
         octets = np.frombuffer(content + b" " * _WIDTH, dtype=np.uint8)
         ends = np.flatnonzero(octets == _NEWLINE)
         if not content.endswith(b"\n"):
@@ -183,7 +190,7 @@ def read_pdb(
         _polymer(records, atoms.chain_id, file.atom_lines[chosen.first : chosen.end], file.ends),
         atoms.chain_id,
         chosen.number,
-        None if assembly is None else _copies(file.lines, assembly),
+        None if assembly is None else _copies(file.lines, assembly, UnitSets(atoms.chain_id)),
         () if model is not None or len(file.models) == 1 else (_further(file, chosen, atoms),),
     )
 
@@ -250,6 +257,10 @@ def _models(lines: _Lines, atom_lines: Int[np.ndarray, "atoms"]) -> Iterator[Mod
         opened = bool(begins[line])
         given = lines.line(line)[6:].split()
         if begins[line] and given and given[0].isascii() and given[0].isdigit():
+            if len(given[0]) > _MOST_DIGITS:
+                raise FormatError(
+                    f"line {line + 1}: the number of a model has {len(given[0])} digits; it may have {_MOST_DIGITS}"
+                )
             number = int(given[0])
     if len(atom_lines) > first:
         yield Model(number, first, len(atom_lines))
@@ -289,16 +300,25 @@ def _polymer(
     ends: Int[np.ndarray, "ends"],
 ) -> Bool[np.ndarray, "atoms"]:
     """Return which atoms belong to their chain's polymer: all but the HETATM records after its TER record."""
-    polymer = np.ones(len(records), dtype=bool)
     before = np.searchsorted(atom_lines, ends) - 1  # a TER record ends the chain of the atom before it
-    ended = np.unique(before[before >= 0])
-    for chain in np.unique(chains[ended]).tolist():
-        members = np.flatnonzero(chains == chain)
-        last_end = np.searchsorted(ended[chains[ended] == chain], members)  # ends so far
-        # An ATOM record continues the chain.
-        is_atom = records[members, 0] == ord("A")
-        opened = np.maximum.accumulate(np.where(is_atom, last_end, 0))
-        polymer[members] = is_atom | (last_end <= opened)
+    ended = np.zeros(len(records) + 1, dtype=bool)
+    ended[before] = True
+    ended = ended[:-1]  # the last one stood for ends before the first atom
+    # An ATOM record continues the chain.
+    is_atom = records[:, 0] == ord("A")
+    if not ended.any() or is_atom.all():
+        return np.ones(len(records), dtype=bool)
+    runs = np.flatnonzero(np.append(True, chains[1:] != chains[:-1]))  # sorting all names would be slow
+    _, chain_of_run = np.unique(chains[runs], return_inverse=True)
+    chain = np.repeat(chain_of_run, np.diff(np.append(runs, len(chains))))
+    order = np.argsort(chain, kind="stable")  # all chains one after the other
+    begins = np.diff(chain[order], prepend=-1) > 0
+    ended, is_atom_there = ended[order], is_atom[order]
+    ends_so_far = np.cumsum(ended) - ended
+    ends_before = np.maximum.accumulate(np.where(begins, ends_so_far, 0))  # in the chains before
+    opened = np.maximum.accumulate(np.where(is_atom_there, ends_so_far, ends_before))
+    polymer = np.empty(len(records), dtype=bool)
+    polymer[order] = is_atom_there | (ends_so_far <= opened)
     return polymer
 
 
@@ -415,12 +435,12 @@ def _atom_name(record: UInt8[np.ndarray, "80"]) -> str:
     return atom_name(line[20:22], line[22:27], line[_RESIDUE], line[_NAME])
 
 
-def _copies(lines: _Lines, assembly: str) -> tuple[Copy, ...]:
+def _copies(lines: _Lines, assembly: str, sets: UnitSets) -> tuple[Copy, ...]:
     """Read a biomolecule's copies from REMARK 350."""
     copies: list[Copy] = []
     there: dict[str, None] = {}
     wanted = False
-    chains: list[str] = []
+    chains: set[str] = set()
     units: frozenset[str] | None = None  # set up from the chains when a copy needs them
     rows: list[list[float]] = []
     for i in np.flatnonzero(lines.beginning(b"REMARK")).tolist():
@@ -430,20 +450,22 @@ def _copies(lines: _Lines, assembly: str) -> tuple[Copy, ...]:
         if not line.startswith("REMARK 350"):
             continue
         if key.strip() == "BIOMOLECULE":
-            names, chains, units = _words(value), [], None
+            names, chains, units = _words(value), set(), None
             there.update(dict.fromkeys(names))
             wanted = assembly in names
         elif key.strip() == "APPLY THE FOLLOWING TO CHAINS":
-            chains, units = _words(value), None
+            chains, units = set(sets.known(_chains(value))), None
         elif key.strip() == "AND CHAINS":
-            chains += _words(value)
-            units = None
+            more = set(sets.known(_chains(value))) - chains
+            if more:
+                chains.update(more)
+                units = None
         elif matrix:
             rows = [] if matrix[1] == "1" else rows
             rows.append(_floats(matrix[2], i))
             if matrix[1] == "3" and wanted:
                 if units is None:
-                    units = frozenset("" if chain == "NULL" else chain for chain in chains)
+                    units = sets.of(chains)
                 copies.append(Copy.of(units, rows, f"REMARK 350 of assembly {assembly}"))
                 check_copies(len(copies))
     if assembly not in there:
@@ -454,6 +476,11 @@ def _copies(lines: _Lines, assembly: str) -> tuple[Copy, ...]:
 
 def _words(value: str) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def _chains(value: str) -> list[str]:
+    """Return the names of chains; NULL is that of a chain without a name."""
+    return ["" if word == "NULL" else word for word in _words(value)]
 
 
 def _floats(values: str, line: int) -> list[float]:

@@ -4,7 +4,6 @@ import io
 import logging
 import math
 import os
-import re
 import struct
 import warnings
 from collections.abc import Callable
@@ -21,9 +20,9 @@ from holo_types import FormatError, HoloError
 from holo_types.contents import read_content
 from holo_types.extras import extra
 
-from .obj import absolute_indices
+from .obj import plain_obj
 from .off import read_off
-from .ply_strips import has_strips, read_strips
+from .ply_strips import check_header, declared_faces, has_strips, read_strips
 
 __all__ = ["CenteredMesh", "Mesh", "center", "is_mesh_path", "read_mesh"]
 
@@ -45,9 +44,6 @@ _DAMAGE = (
     DeprecationWarning,  # numpy 1 on text that is not a number; numpy 2.4 raises a ValueError
     ImportError,  # trimesh guesses encodings other than UTF-8 with a package that it does not require
 )
-
-# The declaration of the number of faces in a PLY file.
-_PLY_FACES = re.compile(rb"element[ \t]+face[ \t]+(\d+)")
 
 # In units of the distance from the centroid to the farthest vertex: a thinner mesh counts as a plane.
 _FLAT = 1e-9
@@ -131,13 +127,15 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
             warnings.filterwarnings(
                 "error", "string or file could not be read to its end", DeprecationWarning
             )
-            vertices, faces = read(absolute_indices(content) if suffix == ".obj" else content)
+            if suffix == ".ply":
+                check_header(content)
+            vertices, faces = read(plain_obj(content) if suffix == ".obj" else content)
     except _DAMAGE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FormatError(f"{place}: damaged, or no {suffix} file ({reason})") from error
-    declared = _PLY_FACES.search(content) if suffix == ".ply" and not strips else None
-    if declared and int(declared[1]) > len(faces):
-        raise FormatError(f"{place}: damaged or truncated, it has {len(faces)} of {int(declared[1])} faces")
+    declared = declared_faces(content) if suffix == ".ply" and not strips else None
+    if declared is not None and declared > len(faces):
+        raise FormatError(f"{place}: damaged or truncated, it has {len(faces)} of {declared} faces")
     if len(faces) == 0:
         raise FormatError(f"{place}: it has no face; it must have triangles or polygons")
     if faces.min() < 0 or faces.max() >= len(vertices):

@@ -9,9 +9,13 @@ from jaxtyping import Float, Int
 
 from holo_types import FormatError
 
-__all__ = ["has_strips", "read_strips"]
+__all__ = ["check_header", "declared_faces", "has_strips", "read_strips"]
 
 _HEADER = re.compile(rb"ply\s.*?end_header[ \t]*\r?\n", re.DOTALL)
+# The declaration of the number of faces; no file has more digits.
+_FACES = re.compile(rb"^element[ \t]+face[ \t]+(\d{1,18})[ \t]*\r?$", re.MULTILINE)
+_DECLARED = re.compile(rb"^[ \t]*(?:element|property)\b", re.MULTILINE)
+_MOST_DECLARED = 1000  # elements and properties; a cloud of Gaussians has 63
 _STRIPS = re.compile(rb"^element[ \t]+tristrips[ \t]", re.MULTILINE)
 _TYPES = {
     **dict.fromkeys(("char", "int8"), "i1"),
@@ -39,6 +43,33 @@ def has_strips(content: bytes) -> bool:
     """Return whether the header of a PLY file declares strips of triangles."""
     header = _HEADER.match(content)
     return header is not None and bool(_STRIPS.search(header[0]))
+
+
+def check_header(content: bytes) -> None:
+    """Refuse a header of so many elements and properties that reading them would take minutes.
+
+    Raises
+    ------
+    FormatError
+        If there are more than 1,000.
+    """
+    header = _HEADER.match(content)
+    count = len(_DECLARED.findall(header[0])) if header else 0
+    if count > _MOST_DECLARED:
+        raise FormatError(f"its header has {count} elements and properties; it may have {_MOST_DECLARED}")
+
+
+def declared_faces(content: bytes) -> int | None:
+    r"""Return the number of faces that the header of a PLY file declares, or None if it declares none.
+
+    Examples
+    --------
+    >>> declared_faces(b"ply\ncomment element face 7\nelement face 12\nend_header\nelement face 9\n")
+    12
+    """
+    header = _HEADER.match(content)
+    declared = _FACES.search(header[0]) if header else None
+    return int(declared[1]) if declared else None
 
 
 def read_strips(content: bytes) -> tuple[Float[np.ndarray, "vertices 3"], Int[np.ndarray, "faces 3"]]:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from holo_types import FormatError
 
-__all__ = ["check_repeated", "misplaced"]
+__all__ = ["check_repeated", "close_pairs", "misplaced"]
 
 _AT_ONE_POINT = 3  # atoms; two may be a contact that a program has not relaxed
 _NEAREST = 0.3  # Å; between two atoms of a residue, including hydrogens
@@ -15,6 +15,36 @@ _CLASH = 1.25  # Å; shorter than any bond between residues
 _LARGEST = 64  # atoms; in larger residues, such as lipids or polymers, not all pairs are compared
 _BLOCK = 1024  # residues whose pairs are in memory at the same time
 _FEW, _MANY = 0.1, 3  # a fraction of the residues, and their least number
+_MOST_PAIRS = 50  # for each atom; within 4 Å, heavy atoms of a real structure have ten
+_FEW_PAIRS = 1 << 16  # are listed whatever their density
+
+
+def close_pairs(coordinates: Float[np.ndarray, "atoms 3"], distance: float) -> Int[np.ndarray, "pairs 2"]:
+    """Return the pairs of atoms within a distance of some Å, after counting them.
+
+    Raises
+    ------
+    FormatError
+        If there are more than 50 for each atom, which would take far more memory than the file.
+
+    Examples
+    --------
+    >>> close_pairs(np.array([[0.0, 0, 0], [1, 0, 0], [3, 0, 0]]), 1.5).tolist()
+    [[0, 1]]
+    """
+    from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few files need it
+
+    tree = KDTree(coordinates)
+    atoms = len(coordinates)
+    if atoms * (atoms - 1) // 2 > _FEW_PAIRS:
+        count = (int(tree.count_neighbors(tree, distance)) - atoms) // 2
+        if count > max(_FEW_PAIRS, _MOST_PAIRS * atoms):
+            raise FormatError(
+                f"{atoms} of its atoms form {count} pairs within {distance:.2f} Å, as where many structures lie in "
+                f"one place; they may form {_MOST_PAIRS} for each atom"
+            )
+    pairs: NDArray[np.int64] = tree.query_pairs(distance, output_type="ndarray")
+    return pairs
 
 
 def misplaced(
@@ -48,7 +78,8 @@ def misplaced(
     [3, 5, 8]
     """
     found: NDArray[np.bool_] = _at_one_point(coordinates, labels)
-    found |= _within_residues(coordinates, residues, labels)
+    if int(found.sum()) <= _MOST * len(found):  # otherwise there may be far too many pairs
+        found |= _within_residues(coordinates, residues, labels)
     count = int(found.sum())
     if count > _MOST * len(found):
         raise FormatError(
@@ -98,9 +129,7 @@ def _within_residues(
         near = np.flatnonzero(np.abs(x[first] - x[second]) < _NEAREST)  # few are, along one axis
         _mark(found, first[near], second[near], coordinates, labels)
     for i in np.flatnonzero(np.diff(bounds) > _LARGEST).tolist():
-        from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few files need it
-
-        pairs = KDTree(coordinates[bounds[i] : bounds[i + 1]]).query_pairs(_NEAREST, output_type="ndarray")
+        pairs = close_pairs(coordinates[bounds[i] : bounds[i + 1]], _NEAREST)
         _mark(found, bounds[i] + pairs[:, 0], bounds[i] + pairs[:, 1], coordinates, labels)
     return found
 
@@ -155,11 +184,10 @@ def check_repeated(
     Raises
     ------
     FormatError
-        If three or more of them, and over a tenth, have an atom that is closer to another residue's atom than a bond.
+        If three or more of them, and over a tenth, have an atom that is closer to another residue's atom than a bond;
+        or if the atoms lie too densely, see `close_pairs`.
     """
-    from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few files need it
-
-    pairs = KDTree(coordinates).query_pairs(_CLASH, output_type="ndarray")
+    pairs = close_pairs(coordinates, _CLASH)
     one, other = pairs[:, 0], pairs[:, 1]
     apart = residues[one] != residues[other]
     clashing: NDArray[np.int64] = np.concatenate([one[apart], other[apart]])

@@ -10,6 +10,8 @@ from holo_types import Grid, HoloError
 
 __all__ = ["SphereGrid", "sphere_grid"]
 
+_LARGEST = 1000  # the bandwidth; such a grid has 4 million nodes
+
 
 @attrs.frozen(eq=False)
 class SphereGrid:
@@ -45,12 +47,12 @@ def sphere_grid(grid: Grid, bandwidth: int) -> SphereGrid:
     grid
         ``"driscoll-healy"`` or ``"gauss-legendre"``.
     bandwidth
-        b >= 1: degrees l < b are sampled exactly.
+        b from 1 to 1,000: degrees l < b are sampled exactly.
 
     Raises
     ------
     HoloError
-        If the name is unknown or the bandwidth is not an integer >= 1.
+        If the name is unknown or the bandwidth is not an integer from 1 to 1,000.
 
     Notes
     -----
@@ -63,8 +65,8 @@ def sphere_grid(grid: Grid, bandwidth: int) -> SphereGrid:
     >>> grid.directions().shape, round(float(60 * grid.weights.sum() / np.pi), 12)
     ((60, 60, 3), 4.0)
     """
-    if isinstance(bandwidth, bool) or not isinstance(bandwidth, int) or bandwidth < 1:
-        raise HoloError(f"bandwidth is {bandwidth!r}; it must be an integer >= 1")
+    if isinstance(bandwidth, bool) or not isinstance(bandwidth, int) or not 1 <= bandwidth <= _LARGEST:
+        raise HoloError(f"bandwidth is {bandwidth!r}; it must be an integer from 1 to {_LARGEST}")
     colatitudes: NDArray[np.float64]
     if grid == "driscoll-healy":
         columns = 2 * bandwidth
