@@ -70,12 +70,30 @@ def peak(read: Callable[[], object]) -> int:
 
 
 @pytest.mark.parametrize("suffix", [".pdb", ".cif"])
-@pytest.mark.parametrize("line", [b"\n", b"  \n", b"#\n", b"# a note\n"])
+@pytest.mark.parametrize("line", [b"\n", b"        \n", b"#\n", b"# a note\n"])
 @pytest.mark.parametrize("end", [b"x", b"data_x", b"data_x\n_a.b\n1\n", b"ATOM  ", b"@<TRIPOS>"])
 def test_blank_lines_and_comments_take_little_memory(suffix, line, end, tmp_path):
     path = tmp_path / f"blank{suffix}"
     path.write_bytes(line * 2_000_000 + end)
     assert peak(lambda: read_structure(path)) < 8 * path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [
+        ("a.sdf", "x\n\n\n  0  0  0  0  0  0  0  0  0  0999 V2000\n"),
+        ("a.mol2", "@<TRIPOS>MOLECULE\nx\n1 0\n"),
+        ("a.off", "OFF\n"),
+        ("a.obj", "v 0 0 0\n"),
+        ("a.pdbqt", "ROOT\n"),
+        ("a.cif", "data_x\n"),
+    ],
+)
+def test_texts_of_nothing_but_blank_lines_are_refused(name, beginning, tmp_path):
+    path = tmp_path / name
+    path.write_text(beginning + "\n" * 1_500_000)
+    with pytest.raises(FormatError, match=r"nearly all of its 15\d{5} lines are blank"):
+        READERS[path.suffix](path)
 
 
 def test_a_comment_and_a_wide_blank_are_counted_as_lines(tmp_path):

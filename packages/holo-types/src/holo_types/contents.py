@@ -12,13 +12,14 @@ from pathlib import Path
 
 from .errors import FormatError, HoloError
 
-__all__ = ["gunzipped", "most_bytes", "most_unpacked", "read_content", "regular_file"]
+__all__ = ["check_lines", "gunzipped", "most_bytes", "most_unpacked", "read_content", "regular_file"]
 
 _VARIABLE = "HOLO_MAX_BYTES"
 _MOST = 1 << 30  # three times the size of the HIV capsid (3J3Q, 2.4 million atoms) as mmCIF
 # Structure files compress ten times, at best a hundred times; small ones may be mostly blanks.
 _FREE, _RATIO = 1 << 26, 100
 _STEP = 1 << 20
+_FEW_LINES, _SHORTEST = 1 << 20, 4  # more lines than these have this many bytes on average, with their ends
 _OTHERS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -174,3 +175,22 @@ def gunzipped(content: bytes, name: str | os.PathLike[str], most: int | None = N
                     f"({_VARIABLE} allows more)"
                 )
     return b"".join(parts)
+
+
+def check_lines(content: bytes, name: str | os.PathLike[str]) -> None:
+    r"""Refuse a text that consists of blank lines, before it is divided into lines, which take far more memory.
+
+    Raises
+    ------
+    FormatError
+        If there are more than a million lines, of fewer than four bytes on average.
+
+    Examples
+    --------
+    >>> check_lines(b"\n" * 2_000_000, "a.off")
+    Traceback (most recent call last):
+    holo_types.errors.FormatError: a.off: nearly all of its 2000000 lines are blank
+    """
+    count = content.count(b"\n")
+    if count > max(_FEW_LINES, len(content) // _SHORTEST):
+        raise FormatError(f"{os.fspath(name)}: nearly all of its {count} lines are blank")

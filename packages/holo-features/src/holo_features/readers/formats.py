@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from holo_types import FormatError
-from holo_types.contents import gunzipped, read_content
+from holo_types.contents import check_lines, gunzipped, read_content
 
 from .archives import LARGEST_MEMBER, archive_of, read_member
 from .mmcif import read_binarycif, read_mmcif
@@ -41,6 +41,7 @@ _READERS = {
     **dict.fromkeys(_PDBQT, read_pdbqt),
 }
 
+_BINARY = 0x80  # the first byte of BinaryCIF is not less
 _GZIP = b"\x1f\x8b"
 
 
@@ -231,6 +232,8 @@ def file_content(place: Path, zipped: bool) -> bytes:
     content = content.removeprefix(_MARK)
     if not content.strip():
         raise FormatError(f"{place} is empty")
+    if content[0] < _BINARY:
+        check_lines(content, place)
     return content
 
 

@@ -17,7 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from holo_types import FormatError, HoloError
-from holo_types.contents import read_content
+from holo_types.contents import check_lines, read_content
 from holo_types.extras import extra
 
 from .obj import plain_obj
@@ -27,6 +27,7 @@ from .ply_strips import check_header, declared_faces, has_strips, read_strips
 __all__ = ["CenteredMesh", "Mesh", "center", "is_mesh_path", "read_mesh"]
 
 _SUFFIXES = (".off", ".obj", ".stl", ".ply")
+_TEXTS = (".off", ".obj")  # the others may be binary
 
 # What trimesh and numpy raise if the content is damaged.
 _DAMAGE = (
@@ -120,6 +121,8 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
             f"{place}: its name ends in {place.suffix!r}; it must end in one of {', '.join(_SUFFIXES)}"
         )
     content = _content(place)
+    if suffix in _TEXTS:
+        check_lines(content, place)
     strips = suffix == ".ply" and has_strips(content)
     read = read_off if suffix == ".off" else read_strips if strips else _trimesh_reader(suffix)
     try:

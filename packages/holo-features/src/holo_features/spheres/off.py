@@ -10,7 +10,7 @@ from holo_types import FormatError
 __all__ = ["read_off"]
 
 # Colors, normals and texture coordinates may follow the position; four coordinates (4OFF) or n (nOFF) may not.
-_HEAD = re.compile(rb"\s*(?:ST)?C?N?OFF")
+_HEAD = re.compile(rb"\s*+(?:ST)?C?N?OFF")
 _COMMENT = re.compile(rb"#[^\n]*")
 _NUMERIC = b"0123456789+-.eE \t\n"
 _SHORTEST = 3  # corners of a polygon
