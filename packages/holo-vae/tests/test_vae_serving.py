@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import tracemalloc
 import urllib.error
@@ -496,6 +497,44 @@ def test_only_the_process_that_decodes_is_lost(
     assert time.monotonic() - started < 300  # however busy the machine is
     limited.limits = Limits()
     pd.testing.assert_frame_equal(limited.predict(request), expected)
+
+
+def decode_into_files(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
+    """Make the decoding processes never finish reading mmCIF; return the folder for temporary files."""
+    (folder / "code").mkdir()
+    (folder / "code" / "sitecustomize.py").write_text(
+        """
+import holo_vae.serving.structures as structures
+
+read = structures.read_structure
+
+def endlessly(path):
+    while path.suffix == ".cif":
+        pass
+    return read(path)
+
+structures.read_structure = endlessly
+"""
+    )
+    (folder / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder / "temporary"))
+    monkeypatch.syspath_prepend(str(folder / "code"))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "temporary"))
+    return folder / "temporary"
+
+
+def test_nothing_of_a_request_is_left_in_files(
+    served: ServedModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    temporary = decode_into_files(monkeypatch, tmp_path)
+    limited = ServedModel(served.model)
+    assert len(limited.predict(pd.DataFrame(of_structures(STRUCTURES[0])).assign(residues="A:30"))) == 1
+    limited.limits = Limits(max_seconds=3)
+    refused(limited, [{"name": "a.cif", "content": SECRET}], "takes more than 3 s", 504)
+    assert not [path for path in temporary.rglob("*") if path.is_file()]
+    assert limited.decoders is not None
+    limited.decoders.close()
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the address space is limited on Linux only")

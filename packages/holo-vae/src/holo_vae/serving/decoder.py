@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,8 +26,10 @@ _TOO_LARGE = "decoding the structures takes more memory than a request may have"
 def work() -> None:
     """Answer the requests that arrive on the input until the service has ended."""
     requests, answers = own_pipes()
+    folder = None
     with contextlib.suppress(OSError, EOFError):
         setting = json.loads(receive(requests))
+        folder = tempfile.tempdir = setting["folder"]
         basis, limits = Basis.from_dict(setting["basis"]), Limits(**setting["limits"])
         # Import everything, and compute once what is reused, before the first request.
         list(_decode([(_EXAMPLE.name, _EXAMPLE.read_text(), None)], basis, Limits(), Deadline(60)))
@@ -48,6 +52,8 @@ def work() -> None:
                 report("decoding", error)
                 refused = "the service failed; its log says why", "INTERNAL_ERROR"
             send(answers, json.dumps({"columns": None, "refused": refused, "fit": fit}).encode())
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)  # the service does so too, unless it was killed
     os._exit(0)
 
 

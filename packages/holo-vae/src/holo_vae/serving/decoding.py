@@ -6,9 +6,12 @@ process that holds no model and no other request.
 
 import json
 import os
+import shutil
+import tempfile
 import threading
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO
 
 import attrs
@@ -40,11 +43,11 @@ class Decoders:
 
     def __init__(self, basis: Basis, limits: Limits) -> None:
         self._basis = basis
-        self._setting = json.dumps({"basis": basis.to_dict(), "limits": attrs.asdict(limits)}).encode()
+        self._setting = {"basis": basis.to_dict(), "limits": attrs.asdict(limits)}
         self._changing = threading.Lock()
-        self._living: set[Process] = set()
+        self._living: dict[Process, Path] = {}  # with the folder of their temporary files
         self._idle = [self._start()]
-        self.close = weakref.finalize(self, _end_all, self._living)
+        self.close = weakref.finalize(self, _end, self._living)
 
     def holograms(self, rows: list[Row], deadline: Deadline) -> Iterator[Holograms]:
         """Read and encode the structures of a request, a block of residues at a time.
@@ -79,9 +82,11 @@ class Decoders:
 
     def _take(self) -> Process:
         with self._changing:
-            alive = [process for process in self._idle if process.poll() is None]
+            lost = [process for process in self._idle if process.poll() is not None]
+            alive = [process for process in self._idle if process not in lost]
             process = alive.pop() if alive else self._start()
             self._idle = alive or [self._start()]
+            _end({process: self._living.pop(process) for process in lost})
         return process
 
     def _give_back(self, process: Process, *, fit: bool) -> None:
@@ -89,19 +94,23 @@ class Decoders:
             if fit and len(self._idle) < _KEPT:
                 self._idle.append(process)
                 return
-            self._living.discard(process)
-        end(process)
+            folder = self._living.pop(process)
+        _end({process: folder})
 
     def _start(self) -> Process:
+        # A process that is killed while it reads a structure cannot remove its file.
+        folder = Path(tempfile.mkdtemp(prefix="holo-"))
         process = start("holo_vae.serving.decoder:work")
-        self._living.add(process)
-        send(process.stdin, self._setting)
+        self._living[process] = folder
+        send(process.stdin, json.dumps({**self._setting, "folder": str(folder)}).encode())
         return process
 
 
-def _end_all(living: set[Process]) -> None:
-    for process in list(living):
+def _end(processes: dict[Process, Path]) -> None:
+    """End processes and remove their folders."""
+    for process, folder in list(processes.items()):
         end(process)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def send_holograms(pipe: IO[bytes], holograms: Holograms) -> None:
