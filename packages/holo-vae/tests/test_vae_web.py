@@ -389,6 +389,9 @@ MALFORMED = {
     "too long": b" " * 500_001,
     "too many rows": of_holograms(holograms(1101)),
     "nothing": b"",
+    "many empty values": b'{"inputs": {"name": ["hunter2"' + b',""' * 150_000 + b"]}}",
+    "many empty rows": b'{"dataframe_split": {"columns": [], "data": [[]' + b",[]" * 150_000 + b"]}}",
+    "more rows than residues": records([{"name": f"{SECRET}.pdb", "content": ""}] * 1101),
 }
 
 
@@ -406,6 +409,8 @@ def test_a_bad_request_gets_one_line(service: Running, kind: str) -> None:
 def test_only_json_is_taken(service: Running) -> None:
     status, body, _ = ask(f"{service.url}/invocations", b"name,content", {"Content-Type": "text/csv"})
     assert (status, b"must be application/json" in body) == (400, True)
+    other = service.post(of_holograms(holograms(1)), **{"Content-Type": "application/json;charset=utf-16"})
+    assert (other[0], json.loads(other[1])["message"]) == (415, "the request's character set must be utf-8")
     assert service.get(f"/{SECRET}")[0] == 404
     assert ask(f"{service.url}/version", b"x")[0] == 404
 
@@ -441,6 +446,68 @@ def good(service: Running) -> bool:
     with contextlib.suppress(OSError):
         return service.post(of_holograms(holograms(1)))[0] == 200
     return False
+
+
+BODY = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+HALFWAY = BODY + b"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n{"
+IDLE = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("start", [HALFWAY, IDLE], ids=["halfway", "idle"])
+def test_clients_that_stop_halfway_or_stay_keep_nobody_out(service: Running, start: bytes) -> None:
+    """560 incomplete bodies once had all connections, and whoever came later was closed."""
+    statuses = []
+    with contextlib.ExitStack() as kept:
+        for number in range(300):
+            client = kept.enter_context(socket.create_connection(("127.0.0.1", port_of(service)), PATIENCE))
+            with contextlib.suppress(OSError):
+                client.sendall(start)
+                client.recv(12)  # its headers have been read
+            if number > 250:
+                statuses.append(service.post(of_holograms(holograms(1)))[0])
+    assert statuses == [200] * len(statuses)
+
+
+def answer_to(service: Running, content: bytes) -> bytes:
+    """Send something that is no complete request, and return what comes until the connection is closed."""
+    answer = b""
+    client = socket.create_connection(("127.0.0.1", port_of(service)), timeout=PATIENCE)
+    with client, contextlib.suppress(ConnectionError):
+        client.sendall(content)
+        while part := client.recv(2**16):
+            answer += part
+    return answer
+
+
+def test_a_body_that_stands_still_is_not_waited_for(service: Running) -> None:
+    started = time.monotonic()
+    answer = answer_to(service, BODY + b"Content-Length: 1000\r\n\r\n{")
+    assert time.monotonic() - started < 40  # its time is 50 s, and connections are kept open for another 20
+    assert answer.startswith(b"HTTP/1.1 504 ")
+    assert b"the request comes too slowly" in answer
+
+
+def chunked(content: bytes, size: int) -> bytes:
+    pieces = (content[start : start + size] for start in range(0, len(content), size))
+    return (
+        BODY + b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in pieces)
+    )
+
+
+def test_tiny_chunks_end_a_connection(service: Running) -> None:
+    """Whoever sent one byte in each chunk once had the service to himself."""
+    body = of_holograms(holograms(50))
+    assert answer_to(service, chunked(body, 1)) == b""
+    assert service.metric('holo_connections_closed_total{reason="tiny chunks"}') > 0
+    with socket.create_connection(("127.0.0.1", port_of(service)), timeout=PATIENCE) as client:
+        client.sendall(chunked(body, 60) + b"0\r\n\r\n")  # as long as the lines of a file
+        assert client.recv(12) == b"HTTP/1.1 200"
+    trailers = b"0\r\n" + b"a: b\r\n" * 20_000 + b"\r\n"
+    for content in (BODY + b"a: b\r\n" * 20_000 + b"\r\n", chunked(b"x", 1) + trailers):
+        assert b" 200 " not in answer_to(service, content)
+    assert good(service)
 
 
 def test_headers_that_drip_are_no_excuse(service: Running) -> None:

@@ -1,7 +1,7 @@
 """The two forms of a request's rows: structures or holograms."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from .decoding import Row
 from .limits import Limits, RefusedRequest
@@ -14,7 +14,7 @@ COLUMNS = (*_STRUCTURES, _RESIDUES, *_HOLOGRAMS)
 _FORMS = "it must be name and content, with or without residues, or holograms and basis"
 
 
-def given_rows(records: Iterable[Mapping[str, object]], limits: Limits) -> list[dict[str, str]]:
+def given_rows(records: Sequence[Mapping[str, object]], limits: Limits) -> list[dict[str, str]]:
     """Return the values of each row of a request, without columns that only other rows use.
 
     Parameters
@@ -27,13 +27,15 @@ def given_rows(records: Iterable[Mapping[str, object]], limits: Limits) -> list[
     Raises
     ------
     RefusedRequest
-        If a column is unknown, a value is not text, or there are too many bytes.
+        If a column is unknown, a value is not text, or there are too many rows or bytes.
 
     Examples
     --------
     >>> given_rows([{"name": "a.pdb", "content": "ATOM", "residues": None}], Limits())
     [{'name': 'a.pdb', 'content': 'ATOM'}]
     """
+    if len(records) > limits.max_residues:
+        raise RefusedRequest(f"the request has more than {limits.max_residues} rows")
     rows = [_given(record, number) for number, record in enumerate(records)]
     if sum(len(text) for row in rows for text in row.values()) > limits.max_bytes:
         raise RefusedRequest(f"the request has more than {limits.max_bytes} bytes")

@@ -17,6 +17,7 @@ _STATUS = {
     "INVALID_PARAMETER_VALUE": 400,
     "BAD_REQUEST": 400,
     "ENDPOINT_NOT_FOUND": 404,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
     "RESOURCE_EXHAUSTED": 429,
     "TEMPORARILY_UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
@@ -35,7 +36,8 @@ class RefusedRequest(Exception):
     reason
         The line for the client.
     error_code
-        One of MLflow's codes, which determines the status; by default that of bad input, 400.
+        It determines the status, and is one of MLflow's codes, or `UNSUPPORTED_MEDIA_TYPE`, which MLflow lacks; by
+        default that of bad input, 400.
     """
 
     def __init__(self, reason: str, error_code: str = "INVALID_PARAMETER_VALUE") -> None:
@@ -121,16 +123,19 @@ class Deadline:
     Parameters
     ----------
     seconds
-        The seconds from now until it expires.
+        The seconds that it has.
+    used
+        How many of them are over.
     """
 
     seconds: float
+    used: float = 0.0
     _started: float = attrs.field(factory=time.monotonic, init=False)
 
     @property
     def left(self) -> float:
         """The seconds that are left; negative once the time is over."""
-        return self._started + self.seconds - time.monotonic()
+        return self._started + self.seconds - self.used - time.monotonic()
 
     def check(self) -> None:
         """Give up on a request that has expired.

@@ -191,7 +191,7 @@ class ServedModel:
             raise _ToMlflow("the service failed; its log says why", "INTERNAL_ERROR") from None
 
     def _table(self, request: pd.DataFrame, deadline: Deadline) -> pd.DataFrame:
-        rows = given_rows(request.to_dict(orient="records"), self.limits)
+        rows = given_rows(request.iloc[: self.limits.max_residues + 1].to_dict(orient="records"), self.limits)
         blocks = self._structures(rows, deadline) if is_of_structures(rows) else self._holograms(rows)
         embeddings: list[Embeddings] = []
         for block in blocks:

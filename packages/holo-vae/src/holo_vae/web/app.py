@@ -21,7 +21,7 @@ from holo_vae.serving.faults import where
 from holo_vae.serving.limits import RefusedRequest
 
 from .answers import JSON, accepts_gzip, body_of, chosen_type, packed, table_body
-from .bodies import BodyReader, Gone, Receive, Scope, Send, check_content_type
+from .bodies import BodyReader, Gone, Receive, Scope, Send, SlowBody, check_content_type
 from .crew import Crew
 from .logs import complain, say
 from .metrics import Metrics
@@ -34,7 +34,7 @@ __all__ = ["App"]
 _LOADING = 5  # seconds that a client is asked to wait while there is no model; ours asks eight times
 _Headers = list[tuple[bytes, bytes]]
 _ASKED = ("/invocations", "/neighbors")
-_KEPT_BODIES = 16  # number of bodies of the maximum length that may be in memory at once
+_KEPT_BODIES = 16  # number of long bodies of the maximum length that may be in memory at once
 _LONGEST_WAIT = 60  # seconds that a client is asked to wait
 
 
@@ -74,9 +74,14 @@ class App:
         failed: Callable[[Exception], None] = lambda error: None,
     ) -> None:
         self._settings, self._metrics, self._load, self._failed = settings, metrics, load, failed
-        self._bodies = BodyReader(settings.max_bytes, settings.max_seconds, _KEPT_BODIES * settings.max_bytes)
+        self._bodies = BodyReader(
+            settings.max_bytes,
+            settings.max_seconds,
+            settings.header_seconds,
+            _KEPT_BODIES * settings.max_bytes,
+        )
         self._threads = ThreadPoolExecutor(settings.max_queue, "request")
-        self._decoding = threading.Semaphore(settings.workers)
+        self._parsing, self._decoding = threading.Lock(), threading.Semaphore(settings.workers)
         self._requests: set[Request] = set()
         self._crew: Crew | None = None
         self._search: IndexSearch | None = None
@@ -201,6 +206,8 @@ class App:
             if answer.status in (429, 503):
                 wait = _LOADING if self._crew is None else self._wait()
                 answer.headers.append((b"retry-after", str(wait).encode()))
+            if isinstance(refused, SlowBody):
+                answer.headers.append((b"connection", b"close"))
             answer.model = None if self._crew is None else self._crew.reference
             return answer
         self._metrics.residues.inc(len(done.embeddings))
@@ -227,7 +234,7 @@ class App:
         raise RefusedRequest("the service has no model yet", "TEMPORARILY_UNAVAILABLE")
 
     def _work(
-        self, crew: Crew, body: bytes, media_type: str, asked: Asked | None, request: Request
+        self, crew: Crew, body: bytearray, media_type: str, asked: Asked | None, request: Request
     ) -> tuple[Done, bytes]:
         """Embed the content of a request, and search for neighbors if it asks for them."""
         if asked is None:
@@ -244,7 +251,7 @@ class App:
         self, crew: Crew, work: Callable[[Request], tuple[Done, bytes]], receive: Receive
     ) -> tuple[Done, bytes]:
         """Work on a request until it is done or its client has disconnected."""
-        request = Request(crew, self._settings.limits, self._decoding)
+        request = Request(crew, self._settings.limits, self._parsing, self._decoding)
         self._requests.add(request)
         started = time.monotonic()
         working = asyncio.get_running_loop().run_in_executor(self._threads, work, request)

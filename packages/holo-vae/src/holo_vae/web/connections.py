@@ -1,16 +1,24 @@
-"""Limits on connections that uvicorn would let wait forever: for headers, or for a client that does not read."""
+"""Limits on connections that uvicorn would let wait forever, or that would let all others wait."""
 
 import asyncio
 import sys
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from .bodies import STEP
 from .metrics import Metrics
 
 __all__ = ["connection_class", "possible_connections"]
 
+_LONGEST_HEADERS = 2**14  # bytes; there would be time for little else than parsing thousands of headers
 _SPARE = 128  # file descriptors that are not connections: pipes of processes, libraries
 _UNREAD_SECONDS = 30.0  # within which a client must read some of its answer
+_FREE_CHUNKS = 1000  # chunks of a body that may be of any length
+_LEAST_CHUNK = 32  # bytes of the chunks after them, on average; a line of a structure file has more
 
 
 def possible_connections(most: int) -> int:
@@ -30,11 +38,36 @@ def possible_connections(most: int) -> int:
     return max(1, min(most, soft - _SPARE))
 
 
+class _Parser(h11.Connection):
+    """h11's parser, which gives up on a body in tiny chunks.
+
+    Each chunk takes as long as kilobytes in one piece, and nothing else is done until all that were read are parsed.
+    """
+
+    def __init__(self, give_up: Callable[[], None]) -> None:
+        super().__init__(h11.SERVER, _LONGEST_HEADERS)
+        self._give_up = give_up
+        self._chunks = self._size = 0
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._chunks = self._size = 0
+        elif isinstance(event, h11.Data):
+            self._chunks += event.chunk_start
+            self._size += len(event.data)
+            if _LEAST_CHUNK * (self._chunks - _FREE_CHUNKS) > self._size:
+                self._give_up()
+                return h11.NEED_DATA
+        return event
+
+
 def connection_class(most: int, header_seconds: float, metrics: Metrics) -> type[H11Protocol]:
     """Return uvicorn's protocol with limits.
 
-    If there are too many connections, the one that has waited longest for its headers is closed: many clients that send
-    no headers thus cannot keep out those that do.
+    If there are too many connections, one is closed whose request is not complete: that which has waited longest for
+    its headers, or else that whose body has stood still longest. Many clients that send no complete request thus cannot
+    keep out those that do.
 
     Parameters
     ----------
@@ -46,34 +79,48 @@ def connection_class(most: int, header_seconds: float, metrics: Metrics) -> type
     metrics
         Counts the connections, and those that were closed.
     """
-    waiting: dict[Connection, None] = {}  # those that wait for their headers, the longest first
+    waiting: dict[Connection, None] = {}  # those without a request, the one that has waited longest first
+    arriving: dict[
+        Connection, None
+    ] = {}  # those with an incomplete body, the one that has stood still longest first
 
     class Connection(H11Protocol):
         _headers_due: asyncio.TimerHandle | None = None
         _unread: asyncio.TimerHandle | None = None
+        _came = 0  # bytes since the last step of a body
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.conn = _Parser(lambda: self._close("tiny chunks"))
             super().connection_made(transport)  # type: ignore[arg-type]
             metrics.connections.set(len(self.connections))
-            self._expect_headers()
             if len(self.connections) > most:
-                next(iter(waiting))._close("too many")
+                next(chain(waiting, arriving, [self]))._close("too many")
+            if not self.transport.is_closing():
+                self._expect_headers()
 
         def data_received(self, data: bytes) -> None:
-            super().data_received(data)
+            # In one piece, headers and trailers would be parsed however long they are.
+            for start in range(0, len(data), _LONGEST_HEADERS):
+                if not self.transport.is_closing():
+                    super().data_received(data[start : start + _LONGEST_HEADERS])
+            if self.transport.is_closing():
+                return
+            self._came += len(data)
+            self._sort()
             if self._between_requests():
                 self._expect_headers()
-            else:
-                self._forget_headers()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
             self._forget_headers()
+            if self.transport.is_closing():
+                return
+            self._sort()
             if self._unread is None and self.transport.get_write_buffer_size():
                 self._watch_reading(self.transport.get_write_buffer_size())
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._forget_headers()
+            self._forget()
             if self._unread is not None:
                 self._unread.cancel()
             super().connection_lost(exc)
@@ -82,16 +129,34 @@ def connection_class(most: int, header_seconds: float, metrics: Metrics) -> type
         def _between_requests(self) -> bool:
             return self.cycle is None or self.cycle.response_complete
 
+        def _sort(self) -> None:
+            """Note what the connection waits for."""
+            if self._between_requests():
+                arriving.pop(self, None)
+                waiting.setdefault(self)
+                return
+            self._forget_headers()
+            if not self.cycle.more_body:
+                arriving.pop(self, None)
+            elif self not in arriving or self._came >= STEP:
+                arriving.pop(self, None)
+                arriving[self] = None
+                self._came = 0
+
         def _expect_headers(self) -> None:
             if self._headers_due is None:
                 self._headers_due = self.loop.call_later(header_seconds, self._close, "headers")
-                waiting[self] = None
+                waiting.setdefault(self)
 
         def _forget_headers(self) -> None:
+            waiting.pop(self, None)
             if self._headers_due is not None:
                 self._headers_due.cancel()
                 self._headers_due = None
-                del waiting[self]
+
+        def _forget(self) -> None:
+            self._forget_headers()
+            arriving.pop(self, None)
 
         def _watch_reading(self, left: int) -> None:
             self._unread = self.loop.call_later(_UNREAD_SECONDS, self._check_reading, left)
@@ -106,7 +171,7 @@ def connection_class(most: int, header_seconds: float, metrics: Metrics) -> type
 
         def _close(self, reason: str) -> None:
             metrics.closed.labels(reason).inc()
-            self._forget_headers()
+            self._forget()
             self.transport.abort()
 
     return Connection

@@ -15,13 +15,16 @@ from holo_vae.serving.forms import given_rows, is_of_structures, one_batch, stru
 from holo_vae.serving.holograms import parse_holograms
 from holo_vae.serving.limits import Deadline, Limits, RefusedRequest
 
-from .bodies import records_of
 from .crew import Crew
+from .records import records_of
 from .waiting import EmbeddedRows, Job, NotFinite
 
 __all__ = ["Abandoned", "Done", "Request"]
 
 _BATCH = 512
+_LARGE = (
+    2**20
+)  # bytes; larger bodies are parsed one at a time, since the parser keeps all other threads waiting
 _LOOK = 0.5  # seconds between two checks whether the client is still connected
 
 
@@ -57,12 +60,17 @@ class Request:
         The processes that embed.
     limits
         The limits of the request. Its time includes only its own work.
+    parsing
+        Held while the body is parsed, if it is large.
     decoding
         Limits how many requests' structures are decoded at once.
     """
 
-    def __init__(self, crew: Crew, limits: Limits, decoding: threading.Semaphore) -> None:
-        self._crew, self._limits, self._decoding = crew, limits, decoding
+    def __init__(
+        self, crew: Crew, limits: Limits, parsing: threading.Lock, decoding: threading.Semaphore
+    ) -> None:
+        self._crew, self._limits = crew, limits
+        self._parsing, self._decoding = parsing, decoding
         self._abandoned = threading.Event()
         self._jobs: list[tuple[Job, Holograms]] = []
         self._rows = 0
@@ -72,7 +80,7 @@ class Request:
         """Let nobody work on the request any more."""
         self._abandoned.set()
 
-    def embed(self, body: bytes) -> Done:
+    def embed(self, body: bytes | bytearray) -> Done:
         """Embed the content of the request's body.
 
         Raises
@@ -83,7 +91,7 @@ class Request:
             If the request was abandoned.
         """
         try:
-            rows = given_rows(records_of(body), self._limits)
+            rows = self._rows_of(body)
             if is_of_structures(rows):
                 self._put_structures(structures_of(rows))
             else:
@@ -110,7 +118,15 @@ class Request:
         """
         if self._abandoned.is_set():
             raise Abandoned
-        return Deadline(self._limits.max_seconds - self._used)
+        return Deadline(self._limits.max_seconds, self._used)
+
+    def _rows_of(self, body: bytes | bytearray) -> list[dict[str, str]]:
+        with self._parsing if len(body) > _LARGE else contextlib.nullcontext():
+            deadline = self.deadline()
+            rows = given_rows(records_of(body, self._limits), self._limits)
+        deadline.check()
+        self._used = deadline.seconds - deadline.left
+        return rows
 
     def _put_structures(self, rows: list[Row]) -> None:
         if self._crew.basis.radial is None:
@@ -120,12 +136,12 @@ class Request:
         began = time.monotonic()
         with self._decoding:
             self._waited = time.monotonic() - began
-            deadline = Deadline(self._limits.max_seconds)
+            deadline = self.deadline()
             for block in self._crew.decoders.holograms(rows, deadline):
                 if self._abandoned.is_set():
                     raise Abandoned
                 self._put(block)
-        self._used = self._limits.max_seconds - deadline.left
+        self._used = deadline.seconds - deadline.left
 
     def _put(self, block: Holograms) -> None:
         self._jobs.append((self._crew.waiting.put(block.coefficients, self._rows), block))

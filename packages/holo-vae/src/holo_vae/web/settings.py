@@ -61,9 +61,9 @@ class Settings:
     max_queue
         Requests that are being answered or are waiting; further ones get status 429 and the time to try again.
     max_connections
-        Connections that are open at once; beyond that, those that have waited longest for their headers are closed.
+        Connections that are open at once; beyond that, those whose requests have been incomplete longest are closed.
     header_seconds
-        Seconds within which the headers of a request must arrive.
+        Seconds within which the headers of a request must arrive, and each 16 KiB of its body.
     stop_seconds
         Seconds that requests in progress have after a SIGTERM.
     refresh_seconds
