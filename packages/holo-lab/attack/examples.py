@@ -174,12 +174,16 @@ def _archives() -> tuple[Mapping[str, bytes], ...]:
 
 
 def _requests() -> tuple[Mapping[str, bytes], ...]:
-    pdb = originals("pdb")[0].decode()
+    structure = {"name": "a.pdb", "content": originals("pdb")[0].decode(), "residues": "A"}
     coefficients = encode_coefficients(np.zeros((2, BASIS.dim), np.float32))
-    return (
-        {"request.json": json.dumps({"name": "a.pdb", "content": pdb, "residues": "A"}).encode()},
-        {"request.json": json.dumps({"holograms": coefficients, "basis": BASIS.digest}).encode()},
+    holograms = {"holograms": coefficients, "basis": BASIS.digest}
+    forms = (
+        {"dataframe_records": [structure]},
+        {"dataframe_split": {"columns": list(structure), "data": [list(structure.values())]}},
+        {"instances": [holograms]},
+        {"inputs": {name: [value] for name, value in holograms.items()}},
     )
+    return tuple({"request.json": json.dumps(form).encode()} for form in forms)
 
 
 def _recipes() -> tuple[Mapping[str, bytes], ...]:

@@ -1,7 +1,6 @@
 """The targets of the attacks: kinds of files, and their readers."""
 
 import itertools
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from holo_vae.data.structure_sets import read_table
 from holo_vae.evaluation.structure_table import read_structure_table
 from holo_vae.recipes.data import StructureData
 from holo_vae.recipes.recipe import read_recipe
+from holo_vae.serving.forms import given_rows, is_of_structures, one_batch, structures_of
 from holo_vae.serving.holograms import parse_holograms
 from holo_vae.serving.limits import Deadline, Limits, RefusedRequest
 from holo_vae.serving.structures import holograms_of, read_structures
@@ -37,6 +37,7 @@ from holo_vae.tracking.journal import read_journal
 from holo_vae.tracking.store import Store
 from holo_vae.tracking.training_record import read_training_record
 from holo_vae.training.checkpoints import read_checkpoint
+from holo_vae.web.records import records_of
 
 __all__ = ["TARGETS", "Target"]
 
@@ -85,18 +86,13 @@ def _read_assembly(folder: Path) -> Any:
 
 def _answer(folder: Path) -> Any:
     """Decode a request like the service, and raise its refusals as errors."""
-    try:
-        row = json.loads(_only(folder).read_bytes())
-        if not isinstance(row, dict) or not all(isinstance(value, str) for value in row.values()):
-            raise holo_types.HoloError("the guard refuses it")
-    except (ValueError, RecursionError):
-        raise holo_types.HoloError("the guard refuses it") from None
     limits, deadline = Limits(max_seconds=5), Deadline(5)
     try:
-        if "holograms" in row and "basis" in row:
-            return parse_holograms(row["holograms"], row["basis"], BASIS, limits, "row 0")
-        given = [(row.get("name", ""), row.get("content", ""), row.get("residues"))]
-        found = read_structures(given, BASIS, limits, deadline)
+        rows = given_rows(records_of(_only(folder).read_bytes(), limits), limits)
+        if not is_of_structures(rows):
+            digest, text = one_batch(rows)
+            return parse_holograms(text, digest, BASIS, limits, "row 0")
+        found = read_structures(structures_of(rows), BASIS, limits, deadline)
         return [list(itertools.islice(holograms_of(one, BASIS), 4)) for one in found]
     except RefusedRequest as refused:
         raise holo_types.HoloError(refused.reason) from None
