@@ -15,6 +15,8 @@ from .metrics import Metrics
 __all__ = ["connection_class", "possible_connections"]
 
 _LONGEST_HEADERS = 2**14  # bytes; there would be time for little else than parsing thousands of headers
+_LONGEST_AHEAD = 2**16  # bytes of further requests that may come before the answer to one
+_PIECE = 2**16  # bytes that are parsed at once of a body that is not chunked
 _SPARE = 128  # file descriptors that are not connections: pipes of processes, libraries
 _UNREAD_SECONDS = 30.0  # within which a client must read some of its answer
 _FREE_CHUNKS = 1000  # chunks of a body that may be of any length
@@ -88,6 +90,7 @@ def connection_class(most: int, header_seconds: float, metrics: Metrics) -> type
         _headers_due: asyncio.TimerHandle | None = None
         _unread: asyncio.TimerHandle | None = None
         _came = 0  # bytes since the last step of a body
+        _ahead = 0  # bytes since the end of a request without an answer
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             self.conn = _Parser(lambda: self._close("tiny chunks"))
@@ -100,9 +103,16 @@ def connection_class(most: int, header_seconds: float, metrics: Metrics) -> type
 
         def data_received(self, data: bytes) -> None:
             # In one piece, headers and trailers would be parsed however long they are.
-            for start in range(0, len(data), _LONGEST_HEADERS):
-                if not self.transport.is_closing():
-                    super().data_received(data[start : start + _LONGEST_HEADERS])
+            start = 0
+            while start < len(data) and not self.transport.is_closing():
+                if self.conn.their_state is h11.DONE:  # this is kept until there is an answer
+                    self._ahead += len(data) - start
+                    if self._ahead > _LONGEST_AHEAD:
+                        self._close("sent ahead")
+                        return
+                end = start + (_PIECE if self._in_plain_body() else _LONGEST_HEADERS)
+                super().data_received(data[start:end])
+                start = end
             if self.transport.is_closing():
                 return
             self._came += len(data)
@@ -111,6 +121,7 @@ def connection_class(most: int, header_seconds: float, metrics: Metrics) -> type
                 self._expect_headers()
 
         def on_response_complete(self) -> None:
+            self._ahead = 0
             super().on_response_complete()
             self._forget_headers()
             if self.transport.is_closing():
@@ -125,6 +136,10 @@ def connection_class(most: int, header_seconds: float, metrics: Metrics) -> type
                 self._unread.cancel()
             super().connection_lost(exc)
             metrics.connections.set(len(self.connections))
+
+        def _in_plain_body(self) -> bool:
+            chunked = any(name == b"transfer-encoding" for name, _ in self.headers or ())
+            return self.conn.their_state is h11.SEND_BODY and not chunked
 
         def _between_requests(self) -> bool:
             return self.cycle is None or self.cycle.response_complete
