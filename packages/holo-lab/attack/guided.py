@@ -21,22 +21,36 @@ import atheris
 CORPUS = Path(__file__).with_name("corpus")
 # The parsers written in Python. libFuzzer cannot see into C libraries.
 PARSERS = {
+    "affinity labels": "holo_downstream.affinity",
     "archive": "holo_features.readers",
+    "atom3d record": "holo_features.complexes",
     "binarycif": "holo_features.readers",
+    "complexes": "holo_features.complexes",
+    "csv": "holo_downstream.vectors",
     "hdf5": "holo_types.files",
     "idx": "holo_features.spheres",
     "journal": "holo_vae.tracking",
     "mmcif": "holo_features.readers",
     "model": "holo_vae.networks",
     "mol2": "holo_features.molecules",
+    "mutations": "holo_lab.mutations",
     "npz": "holo_downstream.vectors",
     "obj": "holo_features.spheres",
     "off": "holo_features.spheres",
     "packed": "holo_features.readers",
     "pdb": "holo_features.readers",
+    "pdbqt": "holo_features.molecules",
+    "ply": "holo_features.spheres",
+    "ranked lists": "holo_downstream.probes",
     "recipe": "holo_vae.recipes",
+    "reference": "holo_vae.networks",
     "request": "holo_vae.serving",
     "sdf": "holo_features.molecules",
+    "shape labels": "holo_features.spheres",
+    "state": "holo_vae.training",
+    "structure table": "holo_vae.evaluation",
+    "training record": "holo_vae.tracking",
+    "training structures": "holo_vae.data",
 }
 _ONE = "--one"
 _LONGEST = 20_000  # bytes of an input
