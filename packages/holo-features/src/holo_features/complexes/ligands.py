@@ -23,6 +23,7 @@ from holo_features.readers.formats import (
 from holo_features.readers.pdbqt import pdbqt_molecules, without_pseudo_atoms
 from holo_features.readers.raw import Molecule, Remark, listed
 from holo_features.readers.symbols import HYDROGENS
+from holo_features.structures.places import close_pairs
 from holo_types import FormatError
 
 __all__ = ["Ligand", "is_ligand_path", "read_ligand", "read_ligands"]
@@ -162,7 +163,9 @@ def _called(molecule: Molecule) -> str:
 def _molecules(place: Path) -> list[Molecule]:
     suffix, zipped = split_suffix(place)
     if is_structure_path(place):
-        return list(structure_molecules(raw_atoms(place)))
+        raw = raw_atoms(place)
+        with damage_named(place, suffix):
+            return list(structure_molecules(raw))
     if os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
         raise FormatError(f"{place} is a folder; it must be a file of small molecules")
     if suffix not in _SUFFIXES:
@@ -211,9 +214,7 @@ def _ligand(place: Path, number: int, molecule: Molecule, hydrogens: bool) -> Li
 
 def _check_places(atoms: AtomArray) -> None:
     """Refuse a molecule with two heavy atoms at one position, as written by programs that had no positions."""
-    from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and few commands need it
-
-    pairs = KDTree(atoms.coord).query_pairs(SAME_PLACE, output_type="ndarray")
+    pairs = close_pairs(atoms.coord, SAME_PLACE)
     if len(pairs):
         one, other = pairs[0].tolist()
         raise FormatError(
