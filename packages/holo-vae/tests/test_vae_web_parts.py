@@ -1,11 +1,14 @@
 """Parts of the service by themselves: whose turn it is, and how much of a body is kept."""
 
 import asyncio
+import gc
 import json
 import threading
 import time
 import tracemalloc
+import weakref
 from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,7 @@ from holo_vae.web.connections import possible_connections
 from holo_vae.web.crew import Crew
 from holo_vae.web.metrics import Metrics
 from holo_vae.web.records import records_of
+from holo_vae.web.requests import Done, Request
 from holo_vae.web.settings import Settings
 from holo_vae.web.waiting import MOST_ROWS, Waiting
 
@@ -252,6 +256,33 @@ def test_other_character_sets_are_refused(given: str) -> None:
     with pytest.raises(RefusedRequest, match="the request's character set must be utf-8") as refused:
         check_content_type({"headers": [(b"content-type", f"application/json{given}".encode())]})
     assert refused.value.get_http_status_code() == 415
+
+
+def test_the_content_of_a_refused_request_is_freed_at_once() -> None:
+    """Errors and frames that refer to each other once kept gigabytes."""
+    kept: list[weakref.ref[Any]] = []
+
+    def work(request: Request) -> tuple[Done, bytes]:
+        content = rows(1)
+        kept.append(weakref.ref(content))
+        raise RefusedRequest("it is refused")
+
+    async def ask(app: App) -> None:
+        never = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            await never.wait()
+            raise AssertionError("nothing more comes")
+
+        with pytest.raises(RefusedRequest):
+            await app._finished(SimpleNamespace(), work, receive)  # type: ignore[arg-type]  # nothing asks it
+
+    gc.disable()
+    try:
+        asyncio.run(ask(App(Settings(), Metrics(), lambda: pytest.fail("nothing loads a model here"))))
+        assert [each() for each in kept] == [None]
+    finally:
+        gc.enable()
 
 
 def test_connections_are_fewer_than_files() -> None:

@@ -254,11 +254,12 @@ class App:
         request = Request(crew, self._settings.limits, self._parsing, self._decoding)
         self._requests.add(request)
         started = time.monotonic()
-        working = asyncio.get_running_loop().run_in_executor(self._threads, work, request)
-        leaving = asyncio.create_task(_gone(receive))
+        working: asyncio.Future[Any] = asyncio.get_running_loop().run_in_executor(
+            self._threads, work, request
+        )
+        leaving: asyncio.Future[Any] = asyncio.create_task(_gone(receive))
         try:
-            both: set[asyncio.Future[Any]] = {working, leaving}
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
                 request.abandon()
                 with contextlib.suppress(Abandoned, RefusedRequest):
@@ -271,6 +272,8 @@ class App:
             request.abandon()
             leaving.cancel()
             self._requests.discard(request)
+            # Its error leads to this frame, and through others to the content of the request: a cycle would keep both.
+            del working
         own = time.monotonic() - started - done.waited
         self._usual += 0.1 * (own - self._usual)
         return done, answer

@@ -10,6 +10,7 @@ import attrs
 from holo_vae.serving.limits import RefusedRequest
 
 from .answers import JSON
+from .memory import MemoryReturn
 
 __all__ = [
     "STEP",
@@ -76,6 +77,7 @@ class BodyReader:
         self._max_bytes, self._kept_bytes = max_bytes, kept_bytes
         self._max_seconds, self._step_seconds = max_seconds, step_seconds
         self._kept = 0
+        self._memory = MemoryReturn()
         self._arriving: dict[_Arriving, None] = {}  # the one whose last step is longest ago comes first
 
     @contextlib.asynccontextmanager
@@ -97,6 +99,12 @@ class BodyReader:
             yield body
         finally:
             self._kept -= _counted(len(body))
+            if len(body) > _FREE:
+                with contextlib.suppress(
+                    BufferError
+                ):  # at its end, the service does not wait for those who use it
+                    body.clear()
+                self._memory.soon()
 
     async def _read(self, receive: Receive, body: bytearray) -> None:
         began = _now()
