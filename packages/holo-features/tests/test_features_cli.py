@@ -73,6 +73,17 @@ def test_a_second_run_of_one_output_is_refused_and_changes_nothing(tmp_path):
     assert len(skipped_rows(table)) == 1
 
 
+@pytest.mark.parametrize("options", [(), ("--resume",)])
+def test_a_table_that_is_a_link_is_not_written(tmp_path, options):
+    mine = tmp_path / "mine.csv"
+    mine.write_text("mine\n")
+    (tmp_path / "out.skipped.csv").symlink_to(mine)
+    done = run("structures", example_structures()[0], "--out", tmp_path / "out.h5", *options, *SMALL, check=1)
+    assert "out.skipped.csv is a link" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert mine.read_text() == "mine\n"
+
+
 def test_runs_of_two_outputs_with_one_table_do_not_mix_it(tmp_path):
     with PathLock(tmp_path / "out.skipped.csv"):
         done = run("structures", example_structures()[0], "--out", tmp_path / "out.h5", *SMALL, check=1)

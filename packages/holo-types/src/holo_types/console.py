@@ -9,12 +9,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
 from .errors import HoloError
 from .files.csv_files import write_csv
+from .files.folders import no_link
 from .signals import Terminated, endable
 from .summary import is_quiet, say, summarizing, visible
 
@@ -352,7 +354,7 @@ def write_skipped(path: str | os.PathLike[str], skipped: Iterable[Skipped]) -> N
     Raises
     ------
     HoloError
-        If the file cannot be written.
+        If the file cannot be written, or is a link.
 
     Examples
     --------
@@ -363,4 +365,4 @@ def write_skipped(path: str | os.PathLike[str], skipped: Iterable[Skipped]) -> N
     >>> path.read_text(encoding="utf-8").splitlines()
     ['file,residue,reason', '1abc.cif,A 7 GLY,it has no atom CA']
     """
-    write_csv(path, attrs.fields_dict(Skipped), map(attrs.astuple, skipped))
+    write_csv(no_link(Path(path)), attrs.fields_dict(Skipped), map(attrs.astuple, skipped))

@@ -18,6 +18,7 @@ from holo_types import FormatError, HoloError, PartsWriter, Writer
 from holo_types.console import Outcome, Skipped, progress, say, visible, write_skipped
 from holo_types.files.atomic import replacing
 from holo_types.files.csv_files import csv_cell, of_csv_cell
+from holo_types.files.folders import no_link
 from holo_types.files.locks import PathLock
 
 from .parallel import workers_lost
@@ -395,7 +396,7 @@ def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[tuple[Callable[
     """
     files = set(map(str, kept))
     earlier: list[Skipped] = []
-    if files and path.exists():
+    if files and no_link(path).exists():
         try:
             with path.open(encoding="utf-8", newline="") as file:
                 rows = [
@@ -414,7 +415,7 @@ def _skipped_table(path: Path, kept: Iterable[Path]) -> Iterator[tuple[Callable[
             file.flush()
 
         yield skip, len(earlier)
-        if not path.exists():
+        if not no_link(path).exists():
             file.seek(0)
             with replacing(path) as new:
                 new.write_text(file.read(), encoding="utf-8", newline="")

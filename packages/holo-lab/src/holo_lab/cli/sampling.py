@@ -11,6 +11,7 @@ import numpy as np
 from holo_types import Holograms
 from holo_types.console import OK, say
 from holo_types.files.atomic import replacing
+from holo_types.files.folders import no_link
 from holo_types.options import IN_LINES, Output, SummaryOptions, Together
 from holo_vae.cli.generation import (
     DEVIATIONS,
@@ -138,7 +139,7 @@ def _draw(
 ) -> None:
     from holo_lab.report.generated import draw_generated
 
-    picture = out.with_suffix(".png")
+    picture = no_link(out.with_suffix(".png"))
     with replacing(picture) as new:
         draw_generated(rows, titles, follow=follow).savefig(new, dpi=150, format="png")
     say(f"{picture}", picture=picture)

@@ -13,6 +13,7 @@ from holo_lab.painting.writing import write_painted
 from holo_types import HoloError, Index
 from holo_types.files.atomic import replacing
 from holo_types.files.csv_files import write_csv
+from holo_types.files.folders import no_link
 
 from .changes import NOISE, Comparison
 from .partners import NO_PARTNER
@@ -40,7 +41,7 @@ def view_paths(table: Path) -> tuple[Path, Path]:
     if table.suffix != ".csv":
         raise HoloError(f"--out is {table}; it must end in .csv")
     script_paths(table)
-    return table.with_suffix(".png"), table.with_suffix(".cif")
+    return no_link(table.with_suffix(".png")), no_link(table.with_suffix(".cif"))
 
 
 def write_comparison(comparison: Comparison, structure: Structure, table: Path) -> None:

@@ -13,6 +13,7 @@ from holo_lab.painting.scripts import script_paths
 from holo_lab.painting.writing import write_painted
 from holo_types import HoloError
 from holo_types.files.csv_files import write_csv
+from holo_types.files.folders import no_link
 from holo_vae import Model, load
 
 from .heat_map import write_heat_map
@@ -115,7 +116,7 @@ def view_paths(path: Path) -> tuple[Path, Path]:
     """
     if not path.name:
         raise HoloError(f"--out is {str(path)!r}; it must name a CSV file")
-    views = path.with_suffix(".png"), path.with_suffix(".cif")
+    views = no_link(path.with_suffix(".png")), no_link(path.with_suffix(".cif"))
     if path in (*views, *script_paths(path)):
         raise HoloError(
             f"{path}: is to be a table, and a file of this name comes beside it; it must end in .csv"

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 
 from holo_types import HoloError
 from holo_types.files.atomic import replacing
+from holo_types.files.folders import no_link
 
 from .scales import NO_VALUE, ColorScale
 
@@ -41,7 +42,7 @@ def script_paths(structure: Path) -> tuple[Path, Path]:
             f"{structure}: has {wrong!r} in its name, which a script cannot name; letters, digits, blanks and any of "
             "_-.+() are possible"
         )
-    return structure.with_suffix(_PYMOL), structure.with_suffix(_CHIMERAX)
+    return no_link(structure.with_suffix(_PYMOL)), no_link(structure.with_suffix(_CHIMERAX))
 
 
 def write_scripts(

@@ -7,6 +7,7 @@ import numpy as np
 
 from holo_features import ResidueId, Structure, values_of_atoms, write_structure
 from holo_types import Embeddings
+from holo_types.files.folders import no_link
 
 from .arrows import write_arrows
 from .scales import ColorScale
@@ -54,7 +55,7 @@ def write_painted(
     write_structure(structure, path, of_atoms)
     arrows = None
     if frames is not None and frames.centers is not None:
-        arrows = path.with_suffix(".bild")
+        arrows = no_link(path.with_suffix(".bild"))
         write_arrows(arrows, frames.centers, frames.frames)
     scripts = write_scripts(path, of_atoms, scale, arrows)
     return (path, *scripts, *(() if arrows is None else (arrows,)))

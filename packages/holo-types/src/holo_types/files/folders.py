@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 
 from holo_types.errors import FormatError
 
-__all__ = ["check_folder", "path_inside"]
+__all__ = ["check_folder", "no_link", "path_inside"]
 
 
 def check_folder(folder: Path) -> None:
@@ -44,6 +44,26 @@ def check_folder(folder: Path) -> None:
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 kind = "a link" if stat.S_ISLNK(mode) else "not a regular file"
                 raise FormatError(f"{path} is {kind}; {folder} may contain only files and folders of its own")
+
+
+def no_link(path: Path) -> Path:
+    """Return a path that Holo has chosen for a file beside an output, unless there is a link.
+
+    Raises
+    ------
+    FormatError
+        If it is a link: whoever made it would choose which file is overwritten.
+
+    Examples
+    --------
+    >>> no_link(Path("rows.skipped.csv")).name
+    'rows.skipped.csv'
+    """
+    if path.is_symlink():
+        raise FormatError(
+            f"{path} is a link; what is written there must be a file of its own, so remove the link"
+        )
+    return path
 
 
 def path_inside(folder: Path, relative: str) -> Path:

@@ -16,6 +16,7 @@ import holo_types
 from holo_types import HoloError, Holograms
 from holo_types.console import say
 from holo_types.extras import extra
+from holo_types.files.folders import no_link
 from holo_types.files.locks import PathLock
 from holo_types.options import (
     IN_LINES,
@@ -306,7 +307,7 @@ def _write_embeddings(
 
     # Rows go to an HDF5 file as they are computed, so that an interruption costs little; the table is made from it.
     # A folder of Parquet files uses its parts for that.
-    rows = out if out.suffix in (".h5", "") else out.with_name(f"{out.name}.partial.h5")
+    rows = out if out.suffix in (".h5", "") else no_link(out.with_name(f"{out.name}.partial.h5"))
     with nullcontext() if rows == out else PathLock(out):
         report = write_rows(
             lambda written: (rows_of(result.encoded, result.embeddings) for result in embedded(written)),
