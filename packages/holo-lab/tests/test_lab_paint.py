@@ -18,7 +18,8 @@ from holo_features import Selection, Structure, read_structure, write_structure
 from holo_features.datasets import example_structures
 from holo_lab.cli.program import main
 from holo_lab.painting.scales import CLUSTERS, FADING, NO_VALUE
-from holo_types import Embeddings, ModelReference, concatenate, save
+from holo_lab.painting.scripts import script_paths
+from holo_types import Embeddings, FormatError, ModelReference, concatenate, save
 
 PYMOL = shutil.which("pymol")
 HOSTILE = "A; system touch pwned\nquit"
@@ -313,3 +314,12 @@ def test_what_cannot_be_painted_is_refused_in_one_line(
     write_structure(structure, folder / "moved.cif")
     assert "the embeddings have no reconstruction loss" in refused(what="moved")
     assert not list(folder.glob("no.*"))
+
+
+@pytest.mark.parametrize("ending", [".pml", ".cxc"])
+def test_scripts_are_not_written_through_links(tmp_path: Path, ending: str) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    (tmp_path / f"painted{ending}").symlink_to(mine)
+    with pytest.raises(FormatError, match=rf"painted\{ending} is a link"):
+        script_paths(tmp_path / "painted.cif")
