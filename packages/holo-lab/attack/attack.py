@@ -83,7 +83,7 @@ def attacked(target: Target, first: int, mutations: int, flips: int) -> int:
     """Read damaged files of a kind, and return the number of failures."""
     read(target, target.files[0])  # imports that would happen late are done before the children start
     failed = 0
-    for flip, count in ((False, mutations), (True, flips if target.same else 0)):
+    for flip, count in ((False, mutations // target.one_in), (True, flips if target.same else 0)):
         if count:
             found = outcomes(lambda case: verdict(target, case, flip=flip), range(first, first + count))  # noqa: B023
             failed += told(target.name, "flips" if flip else "mutations", found)

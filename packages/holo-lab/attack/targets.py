@@ -17,6 +17,7 @@ import holo_vae
 from holo_downstream.affinity.study_files import PREDICTIONS, check_predictions
 from holo_downstream.probes.shrec17 import read_ranked_lists
 from holo_downstream.vectors.csv_files import read_csv
+from holo_features.complexes import lmdb_trial
 from holo_features.complexes.tables import complex_files
 from holo_features.readers.archives import archive_members, read_member
 from holo_features.spheres.idx import read_idx
@@ -57,12 +58,15 @@ class Target:
     same
         A function that compares two results, or None for kinds that the project does not write, in which flipped
         bits may go unnoticed.
+    one_in
+        One in so many cases is run, if the reader starts a process for each file.
     """
 
     name: str
     files: tuple[Mapping[str, bytes], ...]
     read: Callable[[Path], Any]
     same: Callable[[Any, Any], bool] | None = None
+    one_in: int = 1
 
 
 def _only(folder: Path) -> Path:
@@ -124,6 +128,8 @@ def _read_atom3d(folder: Path) -> Any:
 
 def _read_atom3d_record(folder: Path) -> Any:
     write_atom3d(_only(folder).read_bytes(), folder / "data")
+    # The file is our own, so that no process need try it first.
+    lmdb_trial._known[lmdb_trial._identity(folder / "data" / "data.mdb")] = 4
     return _read_atom3d(folder / "data")
 
 
@@ -209,4 +215,8 @@ _SAME: Mapping[str, Callable[[Any, Any], bool]] = {
         same,
     ),
 }
-TARGETS = {name: Target(name, EXAMPLES[name], read, _SAME.get(name)) for name, read in _READERS.items()}
+_ONE_IN = {"atom3d": 20}
+TARGETS = {
+    name: Target(name, EXAMPLES[name], read, _SAME.get(name), _ONE_IN.get(name, 1))
+    for name, read in _READERS.items()
+}

@@ -17,6 +17,7 @@ __all__ = ["Examined", "examine_lmdb", "walk"]
 
 _SECONDS = 10.0  # seconds of computing, and one more for every so many bytes of the file:
 _BYTES_PER_SECOND = 1 << 26
+_MOST_SECONDS = 600.0
 _LOADED = 20.0  # the factor of time that a loaded machine may take
 _MEMORY = 1 << 30  # bytes, and twice the file
 _PAGE = 4096
@@ -86,7 +87,7 @@ def examine_lmdb(file: Path) -> Examined:
     if identity in _known:
         return Examined(file, identity, _known[identity])
     size = identity[2]
-    seconds = _SECONDS + size / _BYTES_PER_SECOND
+    seconds = min(_SECONDS + size / _BYTES_PER_SECOND, _MOST_SECONDS)
     command = [sys.executable, "-P", "-c", f"import sys; from {__name__} import walk; walk(*sys.argv[1:])"]
     environment = {
         **os.environ,
