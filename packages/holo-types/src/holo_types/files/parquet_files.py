@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from holo_types.contents import most_unpacked, regular_file
-from holo_types.errors import FormatError
+from holo_types.errors import FormatError, HoloError
 from holo_types.extras import extra
+
+from .parquet_footer import claims_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyarrow.parquet import FileMetaData
 
 __all__ = ["check_digest", "column_names", "read_parquet", "seal", "write_parquet"]
 
@@ -106,7 +107,9 @@ def _reading(path: Path) -> Iterator[None]:
         from pyarrow import ArrowException  # noqa: PLC0415
     try:
         yield
-    except (OSError, UnicodeError, ArrowException) as error:
+    except HoloError:
+        raise
+    except (OSError, ValueError, ArrowException) as error:
         raise FormatError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
 
 
@@ -129,11 +132,12 @@ def _check_size(path: Path, columns: "list[str] | None") -> None:
                 f"{path}: its column {field.name!r} is of {field.type}; it must hold a number, truth value or text in "
                 "each row"
             )
-    rows, packed = _claims(meta, {field.name for field in fields})
+    claims = claims_of(_footer(path), {field.name for field in fields})
+    rows = max(claims.rows, meta.num_rows)
     if rows * len(fields) * _NUMBER > most:
         raise FormatError(f"{path}: has {rows} rows of {len(fields)} columns, more than its bytes hold")
-    if packed > most:
-        raise FormatError(f"{path}: its pages unpack to {packed} bytes, more than its bytes hold")
+    if claims.unpacked > most:
+        raise FormatError(f"{path}: its pages unpack to {claims.unpacked} bytes, more than its bytes hold")
     texts = [field.name for field in fields if _is_text(field.type)]
     table = parquet.read_table(path, columns=texts, read_dictionary=texts, partitioning=None)
     claimed = 0
@@ -145,16 +149,11 @@ def _check_size(path: Path, columns: "list[str] | None") -> None:
         raise FormatError(f"{path}: has texts of {claimed} characters, more than its bytes hold")
 
 
-def _claims(meta: "FileMetaData", names: set[str]) -> tuple[int, int]:
-    """Return the number of rows and the bytes of all pages before compression that the parts of a file claim."""
-    rows = packed = 0
-    for group in map(meta.row_group, range(meta.num_row_groups)):
-        chunks = [
-            chunk for chunk in map(group.column, range(group.num_columns)) if chunk.path_in_schema in names
-        ]
-        rows += max((group.num_rows, *(chunk.num_values for chunk in chunks)))
-        packed += sum(chunk.total_uncompressed_size for chunk in chunks)
-    return max(rows, meta.num_rows), packed
+def _footer(path: Path) -> bytes:
+    with path.open("rb") as file:
+        start = _footer_start(file)
+        file.seek(start)
+        return file.read()[:-_NUMBER]
 
 
 def _is_text(kind: "pa.DataType") -> bool:
