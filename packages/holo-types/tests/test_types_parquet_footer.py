@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from holo_types.files.parquet_files import _footer, read_parquet
-from holo_types.files.parquet_footer import Claims, claims_of
+from holo_types.parquet_footer import Claims, claims_of
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

@@ -16,7 +16,7 @@ import attrs
 
 from .errors import HoloError
 from .files.csv_files import write_csv
-from .files.folders import no_link
+from .folders import no_link
 from .signals import Terminated, endable
 from .summary import is_quiet, say, summarizing, visible
 

@@ -18,8 +18,8 @@ from holo_types import FormatError, HoloError, PartsWriter, Writer
 from holo_types.console import Outcome, Skipped, progress, say, visible, write_skipped
 from holo_types.files.atomic import replacing
 from holo_types.files.csv_files import csv_cell, of_csv_cell
-from holo_types.files.folders import no_link
 from holo_types.files.locks import PathLock
+from holo_types.folders import no_link
 
 from .parallel import workers_lost
 

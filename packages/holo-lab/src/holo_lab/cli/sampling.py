@@ -11,7 +11,7 @@ import numpy as np
 from holo_types import Holograms
 from holo_types.console import OK, say
 from holo_types.files.atomic import replacing
-from holo_types.files.folders import no_link
+from holo_types.folders import no_link
 from holo_types.options import IN_LINES, Output, SummaryOptions, Together
 from holo_vae.cli.generation import (
     DEVIATIONS,

@@ -13,7 +13,7 @@ from holo_lab.painting.writing import write_painted
 from holo_types import HoloError, Index
 from holo_types.files.atomic import replacing
 from holo_types.files.csv_files import write_csv
-from holo_types.files.folders import no_link
+from holo_types.folders import no_link
 
 from .changes import NOISE, Comparison
 from .partners import NO_PARTNER

@@ -13,7 +13,7 @@ from holo_lab.painting.scripts import script_paths
 from holo_lab.painting.writing import write_painted
 from holo_types import HoloError
 from holo_types.files.csv_files import write_csv
-from holo_types.files.folders import no_link
+from holo_types.folders import no_link
 from holo_vae import Model, load
 
 from .heat_map import write_heat_map

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 
 from holo_types import HoloError
 from holo_types.files.atomic import replacing
-from holo_types.files.folders import no_link
+from holo_types.folders import no_link
 
 from .scales import NO_VALUE, ColorScale
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from holo_features import ResidueId, Structure, values_of_atoms, write_structure
 from holo_types import Embeddings
-from holo_types.files.folders import no_link
+from holo_types.folders import no_link
 
 from .arrows import write_arrows
 from .scales import ColorScale

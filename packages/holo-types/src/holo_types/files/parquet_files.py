@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from holo_types.contents import most_unpacked, regular_file
 from holo_types.errors import FormatError, HoloError
 from holo_types.extras import extra
-
-from .parquet_footer import claims_of
+from holo_types.parquet_footer import claims_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,8 +16,8 @@ import holo_types
 from holo_types import HoloError, Holograms
 from holo_types.console import say
 from holo_types.extras import extra
-from holo_types.files.folders import no_link
 from holo_types.files.locks import PathLock
+from holo_types.folders import no_link
 from holo_types.options import (
     IN_LINES,
     ConfidenceOptions,

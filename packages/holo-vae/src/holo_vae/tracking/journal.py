@@ -19,8 +19,8 @@ from cattrs.strategies import configure_tagged_union
 from holo_types import FormatError, HoloError
 from holo_types.contents import regular_file
 from holo_types.files.atomic import write_errors
-from holo_types.files.folders import check_folder
 from holo_types.files.locks import lock
+from holo_types.folders import check_folder
 from holo_vae.recipes.conversion import strict_converter
 
 __all__ = [

@@ -25,9 +25,9 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from holo_types import FormatError, HoloError
 from holo_types.files.atomic import replacing
-from holo_types.files.folders import path_inside
 from holo_types.files.json_files import read_json, write_json
 from holo_types.files.locks import PathLock
+from holo_types.folders import path_inside
 from holo_types.reading import reads
 from holo_vae.networks.registry import place_beside, where_now
 from holo_vae.networks.stores import MASK, brief_requests, check_store

@@ -8,9 +8,9 @@ from typing import Any
 import attrs
 
 from holo_vae.serving.limits import RefusedRequest
+from holo_vae.serving.memory import MemoryReturn
 
 from .answers import JSON
-from .memory import MemoryReturn
 
 __all__ = [
     "STEP",
